@@ -1,0 +1,3 @@
+//! What a tarpit says, and when.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! A network tarpit.
+fn main() {}
