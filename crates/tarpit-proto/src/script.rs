@@ -318,8 +318,17 @@ pub enum Ears {
     Deaf,
     /// The script hears them.
     Open,
+    /// None come any more: the client has closed its side. The session sets this, and it stays.
+    Over,
     /// They are not read: the client's own sending stalls.
     Shut,
+}
+
+impl Ears {
+    /// Whether the client's bytes should be read.
+    pub(crate) fn listen(self) -> bool {
+        matches!(self, Self::Deaf | Self::Open)
+    }
 }
 
 /// The addresses of a connection as the client saw them.

@@ -270,9 +270,10 @@ impl Session {
         }
     }
 
-    /// When the session began.
+    /// When the session began, to a hundredth of a second; the same whenever it is asked.
     pub fn opened(&self, now: Time) -> Time {
-        Time::from_millis(now.as_millis().saturating_sub(self.held_millis(now)))
+        let present = now.as_millis() / 10 * 10;
+        Time::from_millis(present.saturating_sub(self.held_millis(now)))
     }
 
     /// How long the client has been held, to a hundredth of a second.
@@ -296,13 +297,22 @@ impl Session {
         }
     }
 
+    /// Whether the client has closed its side.
+    pub fn is_half_closed(&self) -> bool {
+        let ears = match &self.body {
+            Body::Laden(live) => live.ears,
+            Body::Lean { ears, .. } => *ears,
+        };
+        ears == Ears::Over
+    }
+
     /// Whether the caller should read what the client sends.
     pub fn listens(&self) -> bool {
         match &self.body {
             Body::Laden(live) => {
-                live.ears != Ears::Shut && (live.hears() || live.inbox.len() < MAX_INBOX)
+                live.ears.listen() && (live.hears() || live.inbox.len() < MAX_INBOX)
             }
-            Body::Lean { ears, .. } => *ears != Ears::Shut,
+            Body::Lean { ears, .. } => ears.listen(),
         }
     }
 
@@ -375,6 +385,13 @@ fn number_of(pattern: &'static dyn Pattern, profile: &Profile) -> u8 {
 }
 
 impl Live {
+    /// Does with the client's bytes what the script wants, as long as any can come.
+    fn prick(&mut self, ears: Ears) {
+        if self.ears != Ears::Over {
+            self.ears = ears;
+        }
+    }
+
     /// Whether the script can be told what the client said: not amid a chunk, since a changed run
     /// would make other bytes of its rest.
     fn hears(&self) -> bool {

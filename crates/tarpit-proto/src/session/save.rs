@@ -1,12 +1,12 @@
 //! A session written down, for a hand-over to a new binary.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use super::{Doing, Live, Session, hundredths, low, pattern};
 use crate::{
+    pacer::Pacer,
     script::{Ears, Profile},
-    time::{Time, millis},
+    time::Time,
 };
 
 const DOINGS: [Doing; 6] = [
@@ -18,7 +18,7 @@ const DOINGS: [Doing; 6] = [
     Doing::Waiting,
 ];
 
-const EARS: [Ears; 3] = [Ears::Deaf, Ears::Open, Ears::Shut];
+const EARS: [Ears; 4] = [Ears::Deaf, Ears::Open, Ears::Over, Ears::Shut];
 
 impl Session {
     /// Writes down what a new binary needs to take the session over, for [`Session::resume`].
@@ -26,8 +26,9 @@ impl Session {
         let live = self.unpack();
         let mut out = Vec::new();
         out.extend_from_slice(&self.held_millis(now).to_be_bytes());
-        let wait = self.pacer.moment(now).since(now);
-        out.extend_from_slice(&millis(wait).to_be_bytes());
+        // Behind the present if credit has been saved up, and then the number wraps.
+        let wait = self.pacer.moment(now).as_millis().wrapping_sub(now.as_millis());
+        out.extend_from_slice(&wait.to_be_bytes());
         out.extend_from_slice(&(live.sent_before + u64::from(self.sent)).to_be_bytes());
         out.extend_from_slice(&(live.heard_before + u64::from(self.heard)).to_be_bytes());
         out.push(live.script);
@@ -60,7 +61,7 @@ impl Session {
         let run = pattern(script, profile)?.resume(saved.part()?)?;
         let mut session = Self::open(now);
         session.opened = hundredths(now).wrapping_sub(low(held / 10));
-        session.pacer.hold_until(now, now.after(Duration::from_millis(wait)));
+        session.pacer = Pacer::starting(Time::from_millis(now.as_millis().wrapping_add(wait)));
         session.sent = low(sent);
         session.heard = low(heard);
         session.pack(Live {

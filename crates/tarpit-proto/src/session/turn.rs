@@ -72,7 +72,10 @@ impl Turn<'_, '_> {
     pub(super) fn take(&mut self, input: Input<'_>, draft: &mut Draft) -> bool {
         match input {
             Input::Due => {}
-            Input::HalfClosed => self.step(Heard::HalfClosed),
+            Input::HalfClosed => {
+                self.step(Heard::HalfClosed);
+                self.live.ears = Ears::Over;
+            }
             Input::Opened => self.step(Heard::Opened),
             Input::Resumed => self.step(Heard::Resumed),
             Input::Said(bytes) => self.hear(bytes),
@@ -123,7 +126,7 @@ impl Turn<'_, '_> {
         });
         match self.live.ears {
             Ears::Open => self.live.inbox.extend_from_slice(bytes),
-            Ears::Deaf | Ears::Shut => {}
+            Ears::Deaf | Ears::Over | Ears::Shut => {}
         }
         self.listen();
     }
@@ -175,7 +178,7 @@ impl Turn<'_, '_> {
             }
             start = mark.end;
             self.live.run = mark.run;
-            self.live.ears = mark.ears;
+            self.live.prick(mark.ears);
             self.live.offset = 0;
             self.tell(mark.notes, &[]);
             self.apply(mark.step);
@@ -232,7 +235,7 @@ impl Turn<'_, '_> {
         let step = pattern.step(&mut run, heard, &mut cx);
         let Cx { ears, notes, .. } = cx;
         self.live.run = run;
-        self.live.ears = ears;
+        self.live.prick(ears);
         self.steps += 1;
         self.tell(notes, first);
         self.apply(step);
@@ -246,7 +249,8 @@ impl Turn<'_, '_> {
                 let rng = self.rng(Purpose::Step, self.now.as_millis());
                 let mut cx = cx(self.world, self.now, rng, self.live.ears);
                 self.live.run = pattern.open(&mut cx);
-                self.live.ears = cx.ears;
+                let ears = cx.ears;
+                self.live.prick(ears);
                 self.step_bounded(Heard::Opened);
             }
             Step::Close(cause) => {

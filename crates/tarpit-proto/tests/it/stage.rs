@@ -16,20 +16,20 @@ use tarpit_proto::{
 };
 
 /// 2026-11-22 07:52:28 UTC.
-pub const START: Wall = Wall(1_795_333_948);
+pub(crate) const START: Wall = Wall(1_795_333_948);
 
 /// One client in front of one listener.
-pub struct Stage {
-    pub now: Time,
-    pub session: Session,
-    pub profile: Profile,
-    pub closed: Option<Cause>,
+pub(crate) struct Stage {
+    pub(crate) now: Time,
+    pub(crate) session: Session,
+    pub(crate) profile: Profile,
+    pub(crate) closed: Option<Cause>,
     /// What was sent, and when.
-    pub sent: Vec<(Time, Vec<u8>)>,
+    pub(crate) sent: Vec<(Time, Vec<u8>)>,
     /// What was learnt.
-    pub news: Vec<String>,
+    pub(crate) news: Vec<String>,
     /// How much of each transmission the connection takes.
-    pub room: Box<dyn FnMut(usize) -> usize>,
+    pub(crate) room: Box<dyn FnMut(usize) -> usize>,
     wake: Wake,
     seed: Seed,
     conn: Conn,
@@ -75,12 +75,12 @@ fn seed() -> Seed {
 
 impl Stage {
     /// A listener with this pattern, no rate, and validation on.
-    pub fn new(pattern: &str) -> Self {
+    pub(crate) fn new(pattern: &str) -> Self {
         Self::with(patterns::named(pattern).expect("a registered pattern"))
     }
 
     /// The same for a pattern that may stand in no registry.
-    pub fn with(pattern: &'static dyn Pattern) -> Self {
+    pub(crate) fn with(pattern: &'static dyn Pattern) -> Self {
         let seed = seed();
         let persona = Persona::named(Persona::DEFAULT, &seed).expect("the default persona");
         let address = |text: &str| -> SocketAddr { text.parse().expect("an address") };
@@ -107,37 +107,37 @@ impl Stage {
     }
 
     /// Sets the user's rate, as the command line counts it.
-    pub fn rate(mut self, number: i64) -> Self {
+    pub(crate) fn rate(mut self, number: i64) -> Self {
         self.profile.rate = Some(Rate::from_number(number).expect("a rate"));
         self
     }
 
     /// Switches validation off.
-    pub fn unvalidated(mut self) -> Self {
+    pub(crate) fn unvalidated(mut self) -> Self {
         self.profile.validate = false;
         self
     }
 
     /// Lets the client connect.
-    pub fn open(mut self) -> Self {
+    pub(crate) fn open(mut self) -> Self {
         self.input(Input::Opened);
         self
     }
 
     /// The client sends `bytes`, in one portion.
-    pub fn says(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+    pub(crate) fn says(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.input(Input::Said(bytes.as_ref()));
         self
     }
 
     /// The client closes its sending side.
-    pub fn half_closes(&mut self) -> &mut Self {
+    pub(crate) fn half_closes(&mut self) -> &mut Self {
         self.input(Input::HalfClosed);
         self
     }
 
     /// Time passes.
-    pub fn pass(&mut self, span: Duration) -> &mut Self {
+    pub(crate) fn pass(&mut self, span: Duration) -> &mut Self {
         let end = self.now.after(span);
         while self.closed.is_none() {
             match self.wake {
@@ -160,34 +160,34 @@ impl Stage {
     }
 
     /// Seconds pass.
-    pub fn pass_secs(&mut self, seconds: u64) -> &mut Self {
+    pub(crate) fn pass_secs(&mut self, seconds: u64) -> &mut Self {
         self.pass(Duration::from_secs(seconds))
     }
 
     /// All that was sent.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.sent.iter().flat_map(|(_, bytes)| bytes.clone()).collect()
     }
 
     /// All that was sent, as text with escapes.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.bytes().escape_ascii().to_string()
     }
 
     /// What was sent since this was last asked.
-    pub fn heard(&mut self) -> String {
+    pub(crate) fn heard(&mut self) -> String {
         let text = self.text();
         self.sent.clear();
         text
     }
 
     /// The moments of the sends, in milliseconds since the client connected.
-    pub fn moments(&self) -> Vec<u64> {
+    pub(crate) fn moments(&self) -> Vec<u64> {
         self.sent.iter().map(|(at, _)| at.as_millis() - 5_000).collect()
     }
 
     /// Writes the session down and goes on with what is read again.
-    pub fn hand_over(&mut self) -> &mut Self {
+    pub(crate) fn hand_over(&mut self) -> &mut Self {
         let saved = self.session.save(self.now);
         self.session = Session::resume(self.now, &self.profile, &saved).expect("what was saved");
         self.input(Input::Resumed);
@@ -195,7 +195,7 @@ impl Stage {
     }
 
     /// Whether the session wants the client's bytes.
-    pub fn listens(&self) -> bool {
+    pub(crate) fn listens(&self) -> bool {
         self.session.listens()
     }
 
