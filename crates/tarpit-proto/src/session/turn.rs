@@ -136,7 +136,10 @@ impl Turn<'_, '_> {
     /// It is shown at most [`MAX_INBOX`] bytes at a time, so that it makes no difference in which
     /// portions they came.
     fn listen(&mut self) {
-        while self.live.ears == Ears::Open && self.live.hears() && !self.live.inbox.is_empty() {
+        while matches!(self.live.ears, Ears::Open | Ears::Over)
+            && self.live.hears()
+            && !self.live.inbox.is_empty()
+        {
             let inbox = core::mem::take(&mut self.live.inbox);
             let window = &inbox[..inbox.len().min(MAX_INBOX)];
             let mut said = Said::new(window, window.len() == MAX_INBOX);
@@ -152,7 +155,7 @@ impl Turn<'_, '_> {
                 break;
             }
         }
-        if self.live.ears != Ears::Open {
+        if self.live.ears == Ears::Deaf {
             self.live.inbox.clear();
         }
         if self.live.inbox.is_empty() {
