@@ -2,7 +2,8 @@
 
 use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
-use serde::Serialize;
+use serde::{Serialize, ser::Error as _};
+use serde_json::value::RawValue;
 use tarpit_proto::session::SessionId;
 
 /// A line of the trace. The names and the order of the first six keys are a promise.
@@ -127,9 +128,9 @@ struct Seconds(Duration);
 
 impl Serialize for Seconds {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // A double holds microseconds exactly enough until the year 2112.
-        let micros = (self.0.as_secs_f64() * 1e6).round();
-        serializer.serialize_f64(micros / 1e6)
+        // Digits as they stand, since a float's own rendering drops zeros at the end.
+        let digits = format!("{}.{:06}", self.0.as_secs(), self.0.subsec_micros());
+        RawValue::from_string(digits).map_err(S::Error::custom)?.serialize(serializer)
     }
 }
 
@@ -197,7 +198,7 @@ mod tests {
         assert!(
             text.ends_with(
                 "\"meta\":{\"request\":\"b''\"},\"session\":\"00000000000000ab\",\
-                 \"duration\":1.502,\"sent\":23,\"received\":9,\"reason\":\"left\"}\n"
+                 \"duration\":1.502000,\"sent\":23,\"received\":9,\"reason\":\"left\"}\n"
             ),
             "{text}"
         );
