@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{Cause, Doing, Event, Input, Live, Session, Wake, World, number_of, pattern};
 use crate::{
-    pacer::{Rate, Unit},
+    pacer::{Pacer, Rate, Unit},
     rng::{Entropy, Purpose, Rng},
     script::{
         Chunk, Cx, Ears, Heard, MAX_CHUNK, Manner, Notes, Pattern, Run, Said, Security, Step,
@@ -136,24 +136,31 @@ impl Turn<'_, '_> {
     /// It is shown at most [`MAX_INBOX`] bytes at a time, so that it makes no difference in which
     /// portions they came.
     fn listen(&mut self) {
+        // Steps never put anything into the inbox, so what is in it now is all there is.
+        let inbox = core::mem::take(&mut self.live.inbox);
+        let mut start = 0;
         while matches!(self.live.ears, Ears::Open | Ears::Over)
             && self.live.hears()
-            && !self.live.inbox.is_empty()
+            && start < inbox.len()
         {
-            let inbox = core::mem::take(&mut self.live.inbox);
-            let window = &inbox[..inbox.len().min(MAX_INBOX)];
+            let rest = &inbox[start..];
+            let window = &rest[..rest.len().min(MAX_INBOX)];
             let mut said = Said::new(window, window.len() == MAX_INBOX);
             let before = self.live.script;
+            // Each round takes a byte at least, or is the last: the bytes are the bound.
+            self.steps = 0;
             self.step_showing(Heard::Said(&mut said), window);
             let stuck = said.taken() == 0 && self.live.script == before;
             // Of as much as may wait nothing was understood: it is dropped.
-            let taken = if stuck && said.is_full() { window.len() } else { said.taken() };
-            // Steps never put anything into the inbox, so what was there is all there is.
-            self.live.inbox = inbox;
-            self.live.inbox.drain(..taken);
-            if taken == 0 && stuck || self.steps > MAX_STEPS {
+            start += if stuck && said.is_full() { window.len() } else { said.taken() };
+            if stuck && !said.is_full() {
                 break;
             }
+        }
+        if start == 0 {
+            self.live.inbox = inbox;
+        } else {
+            self.live.inbox.extend_from_slice(&inbox[start..]);
         }
         if self.live.ears == Ears::Deaf {
             self.live.inbox.clear();
@@ -249,6 +256,9 @@ impl Turn<'_, '_> {
         match step {
             Step::Become(pattern) => {
                 self.live.script = number_of(pattern, self.world.profile);
+                // The gate's patience does not bind whoever has been let through.
+                self.live.doing = Doing::Resting;
+                self.session.pacer = Pacer::starting(self.now);
                 let rng = self.rng(Purpose::Step, self.now.as_millis());
                 let mut cx = cx(self.world, self.now, rng, self.live.ears);
                 self.live.run = pattern.open(&mut cx);
@@ -311,6 +321,8 @@ impl Turn<'_, '_> {
             Doing::Dripping => {}
             // Time in which nothing was to be sent earns no credit.
             Doing::Prompting if !own_pace => {}
+            // A wait that was cut short binds no longer.
+            Doing::Waiting if own_pace => self.session.pacer = Pacer::starting(self.now),
             _ => self.session.pacer.hold_until(self.now, self.now),
         }
     }

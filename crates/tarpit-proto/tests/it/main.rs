@@ -3,5 +3,6 @@
 #![expect(clippy::expect_used, reason = "a test that finds nothing has failed")]
 
 mod all_patterns;
+mod contract;
 mod endless_banner;
 mod stage;

@@ -1,0 +1,282 @@
+//! What an author of a pattern may rely on, shown with patterns made for it.
+
+use std::time::Duration;
+
+use tarpit_proto::{
+    identify::Protocol,
+    pacer::{Pace, Unit},
+    script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Security, Step},
+    session::Cause,
+};
+
+use crate::stage::Stage;
+
+const EVERY_SECOND: Pace = Pace { unit: Unit::Chunk, interval: Duration::from_secs(1) };
+
+/// A pattern whose step is a function.
+struct Toy {
+    protocol: Option<Protocol>,
+    step: fn(&mut Run, Heard<'_, '_>, &mut Cx<'_>) -> Step,
+    speak: fn(&Run, &mut Vec<u8>),
+}
+
+impl Pattern for Toy {
+    fn name(&self) -> &'static str {
+        "toy"
+    }
+
+    fn summary(&self) -> &'static str {
+        "made for a test"
+    }
+
+    fn protocol(&self) -> Option<Protocol> {
+        self.protocol
+    }
+
+    fn pace(&self, _run: &Run) -> Pace {
+        EVERY_SECOND
+    }
+
+    fn refuse(&self, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"who?\r\n");
+    }
+
+    fn null_probe_after(&self) -> Option<Duration> {
+        Some(Duration::from_secs(2))
+    }
+
+    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        (self.step)(run, heard, cx)
+    }
+
+    fn speak(&self, run: &Run, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        (self.speak)(run, out);
+    }
+}
+
+fn number(run: &Run, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("{}\n", run.position).as_bytes());
+}
+
+/// Counts on, a line a turn.
+fn count(run: &mut Run, heard: Heard<'_, '_>, _cx: &mut Cx<'_>) -> Step {
+    match heard {
+        Heard::Opened => Step::DRIP,
+        Heard::Sent => {
+            run.position += 1;
+            Step::DRIP
+        }
+        _ => Step::Keep,
+    }
+}
+
+static COUNTER: Toy = Toy { protocol: None, step: count, speak: number };
+
+/// Echoes each line back, whole.
+static ECHO: Toy = Toy {
+    protocol: None,
+    step: |_, heard, _| match heard {
+        Heard::Opened | Heard::Sent => Step::REST,
+        Heard::Said(said) => match said.line() {
+            Some(line) => Step::Send(Manner::Whole, Chunk::Boxed(line.into())),
+            None => Step::Keep,
+        },
+        _ => Step::Keep,
+    },
+    speak: |_, _| unreachable!("all it says is boxed"),
+};
+
+#[test]
+fn a_drip_keeps_its_pace_and_nobody_speaks_it_up() {
+    let mut stage = Stage::with(&COUNTER).open();
+    for _ in 0..40 {
+        stage.says("hurry").pass(Duration::from_millis(100));
+    }
+    assert!((4..=5).contains(&stage.sent.len()), "{:?}", stage.moments());
+}
+
+#[test]
+fn under_a_rate_many_short_chunks_go_out_together_and_in_order() {
+    let mut stage = Stage::with(&COUNTER).rate(2_000).open();
+    stage.pass_secs(10);
+    let wanted: String = (0..100_000).map(|number| format!("{number}\n")).collect();
+    let got = String::from_utf8(stage.bytes()).expect("text");
+    assert!(got.len() > 19_000 && wanted.starts_with(&got));
+    assert!(stage.sent.len() < 60, "{} transmissions", stage.sent.len());
+}
+
+#[test]
+fn a_connection_that_takes_nothing_costs_one_write_per_turn() {
+    let mut stage = Stage::with(&COUNTER).open();
+    let (writes, count) = (std::rc::Rc::new(std::cell::Cell::new(0)), 0);
+    let counter = std::rc::Rc::clone(&writes);
+    stage.room = Box::new(move |_| {
+        counter.set(counter.get() + 1);
+        count
+    });
+    stage.pass_secs(600);
+    assert!((500..=700).contains(&writes.get()), "{}", writes.get());
+}
+
+#[test]
+fn lines_that_come_together_are_answered_one_after_the_other() {
+    let mut stage = Stage::with(&ECHO).open();
+    stage.says("one\ntwo\nthr");
+    assert_eq!(stage.heard(), "one\\ntwo\\n");
+    stage.says("ee\n");
+    assert_eq!(stage.heard(), "three\\n");
+}
+
+#[test]
+fn a_boxed_chunk_is_kept_until_its_last_byte() {
+    let mut stage = Stage::with(&ECHO).open();
+    stage.room = Box::new(|wanted| wanted.min(2));
+    stage.says("a longer line\n");
+    stage.hand_over().pass_secs(10);
+    assert_eq!(stage.heard(), "a longer line\\n");
+}
+
+#[test]
+fn what_waits_to_be_heard_is_bounded_and_asks_for_no_more() {
+    static MUTE: Toy = Toy {
+        protocol: None,
+        step: |_, heard, _| if matches!(heard, Heard::Opened) { Step::REST } else { Step::Keep },
+        speak: |_, _| {},
+    };
+    let mut stage = Stage::with(&MUTE).open();
+    for _ in 0..1_000 {
+        if stage.listens() {
+            stage.says([b'x'; 700]);
+        }
+    }
+    // Nothing is ever taken, so what may wait is dropped whenever it is full.
+    assert!(stage.session.save(stage.now).len() < 2_000);
+
+    // Amid a chunk the script cannot hear; then nothing more is read.
+    let mut stage = Stage::with(&ECHO).open();
+    stage.room = Box::new(|_| 0);
+    stage.says("first\n");
+    let mut portions = 0;
+    while stage.listens() {
+        stage.says([b'x'; 700]);
+        portions += 1;
+    }
+    assert!(portions <= 2, "{portions}");
+    stage.room = Box::new(|wanted| wanted);
+    stage.pass_secs(1);
+    assert!(stage.listens(), "what waited has been heard");
+}
+
+#[test]
+fn an_overlong_line_comes_in_the_same_parts_however_it_was_cut() {
+    let line = [b'y'; 5_000];
+    let parts = |size: usize| {
+        let mut stage = Stage::with(&ECHO).open();
+        for portion in line.chunks(size) {
+            stage.says(portion);
+        }
+        stage.bytes()
+    };
+    assert_eq!(parts(5_000), parts(1));
+    assert_eq!(parts(5_000), parts(999));
+}
+
+#[test]
+fn ears_that_are_shut_stall_the_client_until_they_open() {
+    static DOZER: Toy = Toy {
+        protocol: None,
+        step: |_, heard, cx| match heard {
+            Heard::Opened => {
+                cx.ears = Ears::Shut;
+                Step::Wait(cx.later(Duration::from_secs(9)))
+            }
+            Heard::Silence => {
+                cx.ears = Ears::Open;
+                Step::REST
+            }
+            _ => Step::Keep,
+        },
+        speak: |_, _| {},
+    };
+    let mut stage = Stage::with(&DOZER).open();
+    assert!(!stage.listens());
+    stage.pass_secs(8);
+    assert!(!stage.listens());
+    stage.pass_secs(2);
+    assert!(stage.listens());
+    stage.half_closes();
+    assert!(!stage.listens() && stage.session.is_half_closed());
+}
+
+#[test]
+fn a_listener_without_certificate_or_ports_says_so_and_the_script_goes_on() {
+    static ASKER: Toy = Toy {
+        protocol: None,
+        step: |run, heard, _| match heard {
+            Heard::Opened => Step::Secure,
+            Heard::Secured(Security::Unavailable) => Step::OpenData,
+            Heard::DataPort(None) => {
+                run.position = 42;
+                Step::WHOLE
+            }
+            Heard::Sent => Step::Close(Cause::Finished),
+            _ => Step::Keep,
+        },
+        speak: number,
+    };
+    let stage = Stage::with(&ASKER).open();
+    assert_eq!((stage.text().as_str(), stage.closed), ("42\\n", Some(Cause::Finished)));
+}
+
+#[test]
+fn more_than_four_gibibytes_are_counted() {
+    let mut stage = Stage::with(&COUNTER).open();
+    let portion = vec![b'z'; 1 << 24];
+    for _ in 0..300 {
+        stage.says(&portion);
+    }
+    assert_eq!(stage.session.heard(), 300 << 24);
+    let saved = stage.session.save(stage.now).len();
+    assert!(saved < 200, "{saved}");
+    stage.hand_over();
+    assert_eq!(stage.session.heard(), 300 << 24);
+}
+
+static GUARDED: Toy = Toy { protocol: Some(Protocol::Ssh), step: count, speak: number };
+
+#[test]
+fn a_client_of_the_protocol_is_let_through_and_no_sooner() {
+    let mut stage = Stage::with(&GUARDED).open();
+    stage.says("SS").pass_secs(1);
+    assert_eq!(stage.heard(), "");
+    stage.says("H-2.0-x\r\n");
+    assert_eq!(stage.heard(), "0\\n");
+    assert_eq!(stage.news, ["validated true SSH-"]);
+}
+
+#[test]
+fn a_stranger_is_told_so_once_and_held_in_silence() {
+    let mut stage = Stage::with(&GUARDED).open();
+    stage.says("GET / HTTP/1.0\r\n\r\n").pass_secs(86_400);
+    stage.says("SSH-2.0-x\r\n").pass_secs(86_400);
+    assert_eq!(stage.heard(), "who?\\r\\n");
+    assert_eq!((stage.news, stage.closed), (vec!["validated false GET ".to_owned()], None));
+}
+
+#[test]
+fn a_null_probe_is_answered_and_whoever_speaks_later_is_held_all_the_same() {
+    let mut stage = Stage::with(&GUARDED).open();
+    stage.pass(Duration::from_millis(1_900));
+    assert_eq!(stage.heard(), "");
+    stage.pass_secs(1);
+    assert_eq!(stage.heard(), "who?\\r\\n");
+    stage.says("SSH-2.0-late\r\n").pass_secs(3_600);
+    assert_eq!(stage.heard(), "");
+    assert_eq!((stage.news, stage.closed), (vec!["validated true SSH-".to_owned()], None));
+}
+
+#[test]
+fn without_validation_the_pattern_begins_at_once() {
+    let stage = Stage::with(&GUARDED).unvalidated().open();
+    assert_eq!((stage.text().as_str(), stage.news.len()), ("0\\n", 0));
+}
