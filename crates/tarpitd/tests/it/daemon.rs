@@ -1,0 +1,243 @@
+//! The real binary, started on ports that the kernel chooses, and ended with the test.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// Nothing here waits longer for anything; it is a bound on failure, not a measure of time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running daemon.
+pub(crate) struct Daemon {
+    child: Child,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
+    /// All that was read from standard error so far.
+    pub(crate) log: Vec<String>,
+    /// Where it listens, in the order of its start-up lines.
+    pub(crate) addresses: Vec<SocketAddr>,
+}
+
+/// The binary under test.
+pub(crate) fn tarpitd() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tarpitd"));
+    command.stdin(Stdio::null()).env_remove("JOURNAL_STREAM");
+    command
+}
+
+impl Daemon {
+    /// Starts it and waits until it listens on `ports` addresses.
+    pub(crate) fn start(arguments: &[&str], ports: usize) -> Self {
+        let mut command = tarpitd();
+        command.args(arguments);
+        Self::spawn(command, ports)
+    }
+
+    /// The same with a command made by the test.
+    pub(crate) fn spawn(mut command: Command, ports: usize) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let stdout = lines(child.stdout.take().expect("piped"));
+        let stderr = lines(child.stderr.take().expect("piped"));
+        let mut daemon = Self { child, stdout, stderr, log: Vec::new(), addresses: Vec::new() };
+        while daemon.addresses.len() < ports {
+            let line = daemon.log_line();
+            daemon.note_address(&line);
+        }
+        daemon
+    }
+
+    /// Remembers the address of a start-up line.
+    fn note_address(&mut self, line: &str) {
+        if let Some((_, address)) = line.split_once("notice: ").and_then(|(_, l)| l.rsplit_once(" on "))
+            && let Ok(address) = address.parse()
+        {
+            self.addresses.push(address);
+        }
+    }
+
+    /// The next line of the log.
+    pub(crate) fn log_line(&mut self) -> String {
+        let line = self.stderr.recv_timeout(PATIENCE);
+        let line = line.unwrap_or_else(|_| panic!("no more lines; so far: {:#?}", self.log));
+        self.log.push(line.clone());
+        line
+    }
+
+    /// Reads the log on to a line that contains `text`.
+    pub(crate) fn log_has(&mut self, text: &str) -> String {
+        loop {
+            let line = self.log_line();
+            self.note_address(&line);
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// The next line of standard output, as JSON.
+    pub(crate) fn trace_line(&mut self) -> Value {
+        let line = self.stdout.recv_timeout(PATIENCE).expect("a line of the trace");
+        serde_json::from_str(&line).expect("the trace is JSON")
+    }
+
+    /// Reads the trace on to an event called `event`.
+    pub(crate) fn trace_has(&mut self, event: &str) -> Value {
+        loop {
+            let line = self.trace_line();
+            if line["event"] == event {
+                return line;
+            }
+        }
+    }
+
+    /// A client of the first address.
+    pub(crate) fn connect(&self) -> Client {
+        Client::of(self.addresses[0])
+    }
+
+    pub(crate) fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    /// Sends a signal to it.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.pid(), signal).expect("it is running");
+    }
+
+    /// Asks it to end and waits; the rest of the trace, the rest of the log, and how it ended.
+    pub(crate) fn stop(mut self) -> (Vec<Value>, Vec<String>, ExitStatus) {
+        self.signal(rustix::process::Signal::TERM);
+        let status = self.child.wait().expect("it ends");
+        let trace = self.stdout.iter().map(|line| serde_json::from_str(&line).expect("JSON"));
+        let trace = trace.collect();
+        let log = self.stderr.iter().collect();
+        (trace, log, status)
+    }
+
+    /// Closes our ends of its streams, as when a terminal goes away.
+    pub(crate) fn close_streams(&mut self) {
+        (_, self.stdout) = mpsc::channel();
+        (_, self.stderr) = mpsc::channel();
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(status).expect("it is running");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a resident size");
+        line.split_whitespace().nth(1).and_then(|size| size.parse().ok()).expect("a number")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already, which is just as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Lines of a stream, read by a thread so that waiting for one has a bound.
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            let Ok(line) = line else { return };
+            if sender.send(line).is_err() {
+                // Nobody listens any more: the stream is closed by leaving.
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// A client that the daemon holds.
+pub(crate) struct Client(pub(crate) TcpStream);
+
+impl Client {
+    pub(crate) fn of(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the port is open");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
+        Self(stream)
+    }
+
+    /// Reads at least one byte; what came.
+    pub(crate) fn hear(&mut self) -> Vec<u8> {
+        let mut buffer = [0; 4_096];
+        let count = self.0.read(&mut buffer).expect("it says something");
+        assert!(count > 0, "it closed the connection");
+        buffer[..count].to_vec()
+    }
+
+    /// Waits for the reset with which the daemon ends a connection.
+    pub(crate) fn is_reset(&mut self) {
+        let mut buffer = [0; 4_096];
+        loop {
+            match self.0.read(&mut buffer) {
+                Ok(count) if count > 0 => {}
+                Ok(_) => return,
+                Err(error) => {
+                    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// A directory for one test, gone with it.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tarpitd-it-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).expect("a directory for temporary files");
+        Self(path)
+    }
+
+    /// Writes a file; its path.
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        let path = self.path(name);
+        fs::write(&path, text).expect("the file is written");
+        path
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // What is left behind lies among temporary files.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Waits until `done`, which polls something outside of our control; fails at the bound.
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
+    #[expect(clippy::disallowed_methods, reason = "a bound on failure")]
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < PATIENCE, "{what} never came");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// Whether a file's text fulfils a condition in the end.
+pub(crate) fn file_gets(path: &str, condition: impl Fn(&str) -> bool) -> String {
+    let read = || fs::read_to_string(Path::new(path)).unwrap_or_default();
+    until(path, || condition(&read()));
+    read()
+}

@@ -1,0 +1,167 @@
+//! Signals: stop, reload, totals, reopening; and streams that go away.
+
+use std::{
+    net::TcpStream,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+
+use crate::daemon::{Client, Daemon, Directory, file_gets, tarpitd};
+
+#[test]
+fn a_stop_writes_a_close_for_every_client_and_ends_with_0() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let daemon = Daemon::start(&["-s", "endless_banner:127.0.0.1:0", "-t"], 1);
+        let mut clients: Vec<_> = (0..20).map(|_| daemon.connect()).collect();
+        for client in &mut clients {
+            client.hear();
+        }
+        daemon.signal(signal);
+        let (trace, log, status) = daemon.stop();
+        assert_eq!(status.code(), Some(0), "{log:?}");
+        let closed = trace.iter().filter(|line| line["event"] == "close").collect::<Vec<_>>();
+        assert_eq!(closed.len(), 20);
+        assert!(closed.iter().all(|line| line["reason"] == "stopped"));
+        for client in &mut clients {
+            client.is_reset();
+        }
+    }
+}
+
+fn config(tarpits: &[(&str, &str, u16)]) -> String {
+    let tarpit = |(name, pattern, port): &(&str, &str, u16)| {
+        format!(
+            "[tarpits.{name}]\npattern = \"{pattern}\"\nclient_trace = true\n\
+             bind = [{{ host = \"127.0.0.1\", port = {port} }}]\n"
+        )
+    };
+    tarpits.iter().map(tarpit).collect()
+}
+
+#[test]
+fn a_reload_opens_closes_and_keeps_whom_it_holds() {
+    let directory = Directory::new("reload");
+    let path =
+        directory.file("c.toml", &config(&[("a", "endless_banner", 0), ("b", "endless_banner", 0)]));
+    let mut daemon = Daemon::start(&["-c", &path], 2);
+    let (a, b) = (daemon.addresses[0], daemon.addresses[1]);
+    let mut of_a = Client::of(a);
+    let mut of_b = Client::of(b);
+    of_a.hear();
+    of_b.hear();
+    // Port 0 stands for the port that it got: `a` stays, `b` goes, `c` comes.
+    directory.file("c.toml", &config(&[("a", "egsh_aminoas", 0), ("c", "endless_banner", 1)]));
+    daemon.signal(Signal::HUP);
+    let refused = daemon.log_has("the configuration stays as it was");
+    drop(refused);
+    // Port 1 needs rights that a test may have; a line that cannot be read is wrong for all.
+    directory.file("c.toml", "[tarpits.a]\npattern = 3\n");
+    daemon.signal(Signal::HUP);
+    daemon.log_has("the configuration stays as it was");
+    Client::of(b).hear();
+    directory.file("c.toml", &config(&[("a", "egsh_aminoas", 0)]));
+    daemon.signal(Signal::HUP);
+    daemon.log_has("the configuration has been read again");
+    // New clients get the new pattern, once the worker has heard of it.
+    crate::daemon::until("the new pattern", || {
+        let said = Client::of(a).hear();
+        String::from_utf8_lossy(&said).contains("minoas")
+    });
+    crate::daemon::until("the closed port", || TcpStream::connect(b).is_err());
+    // Whoever was held still is, on the port that stays and on the one that is gone.
+    of_b.hear();
+    of_a.hear();
+    let (trace, log, status) = daemon.stop();
+    assert_eq!(status.code(), Some(0), "{log:?}");
+    let stopped = trace.iter().filter(|line| line["reason"] == "stopped");
+    assert!(stopped.filter(|line| line["pattern"] == "endless_banner").count() >= 2);
+}
+
+#[test]
+fn a_reload_opens_a_new_listener() {
+    let directory = Directory::new("reload-new");
+    let path = directory.file("c.toml", &config(&[("a", "endless_banner", 0)]));
+    let mut daemon = Daemon::start(&["-c", &path], 1);
+    // Host `127.0.0.2` makes another address, whose port the kernel chooses.
+    let more = "[tarpits.n]\npattern = \"endless_banner\"\n\
+                bind = [{ host = \"127.0.0.2\", port = 0 }]\n";
+    directory.file("c.toml", &format!("{}{more}", config(&[("a", "endless_banner", 0)])));
+    daemon.signal(Signal::HUP);
+    daemon.log_has("the configuration has been read again");
+    assert_eq!(daemon.addresses.len(), 2);
+    Client::of(daemon.addresses[1]).hear();
+    Client::of(daemon.addresses[0]).hear();
+}
+
+#[test]
+fn totals_are_told_when_asked() {
+    let mut daemon = Daemon::start(&["-s", "endless_banner:127.0.0.1:0"], 1);
+    let mut client = daemon.connect();
+    client.hear();
+    daemon.signal(Signal::USR1);
+    let line = daemon.log_has("totals");
+    assert!(line.contains("held=1 opened=1 refused=0"), "{line}");
+}
+
+#[test]
+fn a_renamed_trace_is_opened_anew_when_asked() {
+    let directory = Directory::new("rotate");
+    let path = directory.path("trace.jsonl");
+    let daemon = Daemon::start(&["-s", "endless_banner:127.0.0.1:0", "-t", &path], 1);
+    let mut first = daemon.connect();
+    first.hear();
+    file_gets(&path, |text| text.lines().count() == 1);
+    let old = directory.path("trace.jsonl.1");
+    std::fs::rename(&path, &old).expect("renamed");
+    daemon.signal(Signal::USR2);
+    file_gets(&path, str::is_empty);
+    crate::daemon::until("the new file", || std::fs::metadata(&path).is_ok());
+    let mut second = daemon.connect();
+    second.hear();
+    file_gets(&path, |text| text.lines().count() == 1);
+    file_gets(&old, |text| text.lines().count() == 1);
+}
+
+#[test]
+fn streams_that_go_away_kill_nothing() {
+    let mut daemon = Daemon::start(&["-s", "endless_banner:127.0.0.1:0", "-t", "-vv"], 1);
+    let mut client = daemon.connect();
+    client.hear();
+    daemon.close_streams();
+    let mut others: Vec<_> = (0..50).map(|_| daemon.connect()).collect();
+    for other in &mut others {
+        other.hear();
+    }
+    client.hear();
+    let (_, _, status) = daemon.stop();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_reader_that_reads_nothing_delays_neither_clients_nor_the_end() {
+    let mut command = tarpitd();
+    command.args(["-s", "endless_banner:127.0.0.1:0", "-t", "/dev/stdout"]);
+    command.args(["-r", "0"]);
+    // Nobody reads this pipe: it is full soon, and then a write to it never returns.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    command.stdout(writer).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary starts");
+    let stderr = child.stderr.take().expect("piped");
+    let mut log = std::io::BufRead::lines(std::io::BufReader::new(stderr));
+    let address: std::net::SocketAddr = log
+        .find_map(|line| line.ok()?.rsplit_once(" on ")?.1.parse().ok())
+        .expect("a start-up line");
+    for _ in 0..1_000 {
+        Client::of(address).hear();
+    }
+    #[expect(clippy::disallowed_methods, reason = "the manual promises two seconds")]
+    let start = Instant::now();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM)
+        .expect("it is running");
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    drop(reader);
+}

@@ -1,0 +1,101 @@
+//! Caps: whoever comes above one is reset, with an event that names it.
+
+use crate::daemon::{Client, Daemon, Directory, PATIENCE, tarpitd};
+
+/// A daemon with one tarpit and these lines for it, and these limits.
+fn limited(name: &str, tarpit: &str, limits: &str) -> (Daemon, Directory) {
+    let directory = Directory::new(name);
+    let path = directory.file(
+        "c.toml",
+        &format!(
+            "[tarpits.a]\npattern = \"endless_banner\"\nclient_trace = true\n{tarpit}\n\
+             bind = [{{ host = \"127.0.0.1\", port = 0 }}]\n[limits]\n{limits}\n"
+        ),
+    );
+    (Daemon::start(&["-c", &path], 1), directory)
+}
+
+fn is_capped_at_3(mut daemon: Daemon, reason: &str) {
+    let mut held: Vec<_> = (0..3).map(|_| daemon.connect()).collect();
+    for client in &mut held {
+        client.hear();
+    }
+    daemon.connect().is_reset();
+    let refusal = daemon.trace_has("refuse");
+    assert_eq!(refusal["meta"]["reason"], reason);
+    assert!(refusal["conn_info"]["peername"][1].is_u64());
+    // Whoever leaves makes room, once its leaving is noticed; those held are not disturbed.
+    drop(held.pop());
+    for client in &mut held {
+        client.hear();
+    }
+    daemon.trace_has("close");
+    daemon.connect().hear();
+}
+
+#[test]
+fn a_port_has_a_cap() {
+    let (daemon, _directory) = limited("port", "max_clients = 3", "");
+    is_capped_at_3(daemon, "max_clients");
+}
+
+#[test]
+fn all_together_have_a_cap() {
+    let (daemon, _directory) = limited("all", "", "clients = 3");
+    is_capped_at_3(daemon, "clients");
+}
+
+#[test]
+fn an_address_has_a_cap() {
+    let (daemon, _directory) = limited("address", "", "per_address = 3");
+    is_capped_at_3(daemon, "per_address");
+}
+
+#[test]
+fn a_prefix_has_a_cap() {
+    let (daemon, _directory) = limited("prefix", "", "per_prefix = 3");
+    is_capped_at_3(daemon, "per_prefix");
+}
+
+#[test]
+fn what_may_be_sent_in_a_day_ends_in_silence_and_not_in_a_goodbye() {
+    let (mut daemon, _directory) = limited("day", "rate_limit = 0", "egress_per_day = 100000");
+    let mut client = daemon.connect();
+    let mut got = 0;
+    while got < 100_000 {
+        got += client.hear().len();
+    }
+    assert_eq!(got, 100_000);
+    daemon.log_has("egress budget is spent");
+    // Held all the same.
+    let mut other = daemon.connect();
+    let short = std::time::Duration::from_millis(300);
+    other.0.set_read_timeout(Some(short)).expect("a bound");
+    let silence = std::io::Read::read(&mut other.0, &mut [0; 16]).expect_err("silence");
+    assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_process_that_may_open_few_files_refuses_and_lives() {
+    let mut command = std::process::Command::new("sh");
+    let binary = tarpitd();
+    let program = binary.get_program().to_string_lossy().into_owned();
+    // 40 files: less than the daemon keeps for itself, so that accept itself runs out.
+    let script = format!("ulimit -n 40; exec '{program}' -s endless_banner:127.0.0.1:0");
+    command.args(["-c", &script]).stdin(std::process::Stdio::null());
+    let mut daemon = Daemon::spawn(command, 1);
+    let mut first = daemon.connect();
+    first.hear();
+    let crowd: Vec<_> = (0..60)
+        .filter_map(|_| std::net::TcpStream::connect_timeout(&daemon.addresses[0], PATIENCE).ok())
+        .collect();
+    // Either the cap or the system refuses them; the daemon and whom it holds live on.
+    first.hear();
+    drop(crowd);
+    crate::daemon::until("room", || {
+        let mut client = Client::of(daemon.addresses[0]);
+        std::io::Read::read(&mut client.0, &mut [0; 64]).is_ok_and(|count| count > 0)
+    });
+    daemon.signal(rustix::process::Signal::USR1);
+    daemon.log_has("totals");
+}

@@ -1,0 +1,11 @@
+//! The real binary on loopback: one test for each promise of the manual.
+
+#![expect(clippy::expect_used, reason = "a test that finds nothing has failed")]
+
+mod crowd;
+mod daemon;
+mod files;
+mod life;
+mod limits;
+mod rates;
+mod start;

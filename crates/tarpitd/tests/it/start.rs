@@ -1,0 +1,139 @@
+//! Starting: what is served, and what is in the way.
+
+use std::net::TcpListener;
+
+use crate::daemon::{Daemon, Directory, tarpitd};
+
+/// Runs it to its end; exit code and standard error.
+fn fails(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = tarpitd().args(arguments).output().expect("the binary starts");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// An address that somebody listens on, and who.
+fn busy() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    (listener, address)
+}
+
+#[test]
+fn a_busy_port_is_named_and_ends_the_start_with_1() {
+    let (_listener, address) = busy();
+    let (code, text) = fails(&["-s", &format!("endless_banner:{address}")]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains(&address) && text.contains("another program has it"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+#[test]
+fn a_port_of_another_tarpitd_is_busy_too_also_with_several_workers() {
+    let directory = Directory::new("twice");
+    let config = |port| {
+        format!(
+            "workers = 2\n[tarpits.a]\npattern = \"endless_banner\"\n\
+             bind = [{{ host = \"127.0.0.1\", port = {port} }}]\n"
+        )
+    };
+    let first = directory.file("first.toml", &config(0));
+    let first = Daemon::start(&["-c", &first], 1);
+    let second = directory.file("second.toml", &config(first.addresses[0].port()));
+    let (code, text) = fails(&["-c", &second]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("another program has it"), "{text}");
+}
+
+#[test]
+fn one_address_in_the_way_stops_all_unless_told_to_keep_going() {
+    let (_listener, address) = busy();
+    let bad = format!("endless_banner:{address}");
+    let (code, text) = fails(&["-s", "endless_banner:127.0.0.1:0", &bad]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("--keep-going"), "{text}");
+    let daemon = Daemon::start(&["--keep-going", "-s", "endless_banner:127.0.0.1:0", &bad], 1);
+    assert!(!daemon.connect().hear().is_empty());
+}
+
+#[test]
+fn a_foreign_address_and_a_missing_right_are_told_apart() {
+    let (code, text) = fails(&["-s", "endless_banner:192.0.2.1:4000"]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("no such address"), "{text}");
+}
+
+#[test]
+fn an_unwritable_log_is_an_error_before_anything_is_served() {
+    let path = "/nonexistent/trace.jsonl";
+    let (code, text) = fails(&["-s", "endless_banner:127.0.0.1:0", "-t", path]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains(path), "{text}");
+}
+
+#[test]
+fn usage_and_configuration_end_with_2() {
+    let directory = Directory::new("usage");
+    let empty = directory.file("empty.toml", "");
+    for arguments in [
+        &["-s", "endless_baner:127.0.0.1:0"][..],
+        &["-s", "endless_banner:127.0.0.1:70000"],
+        &["-s", "endless_banner:127.0.0.1:-1"],
+        &["-s", "endless_banner:127.0.0.1:x"],
+        &["-s", "endless_banner:127.0.0.1:0", "-c", &empty],
+        &["-c", &empty],
+        &["-c", "/nonexistent.toml"],
+        &["--frobnicate"],
+    ] {
+        let (code, text) = fails(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {text}");
+        assert!(!text.is_empty());
+    }
+}
+
+#[test]
+fn ipv6_and_both_families_of_localhost_are_served() {
+    let daemon = Daemon::start(&["-s", "endless_banner:[::1]:0", "-t"], 1);
+    assert!(daemon.addresses[0].is_ipv6());
+    let mut client = daemon.connect();
+    client.hear();
+    let both = Daemon::start(&["-s", "endless_banner:localhost:0"], 2);
+    assert!(both.addresses[0].is_ipv4() != both.addresses[1].is_ipv4());
+}
+
+#[test]
+fn the_published_example_of_the_reference_loads_unchanged() {
+    let directory = Directory::new("example");
+    // Nothing of it is changed but the ports, which may be in use on the machine of the test.
+    let example = r#"
+[tarpits]
+[tarpits.my_cool_ssh_tarpit]
+pattern = "ssh_trans_hold"
+client_trace = true
+client_valiation = true
+max_clients = 8152
+rate_limit = -2
+bind = [{ host = "127.0.0.1", port = "0" }]
+[tarpits.http_tarpit]
+pattern = "http_endless_header"
+bind = [ { host = "127.0.0.1", port = "0" }, { host = "::1", port = "0" } ]
+[tarpits.tls_tarpit]
+pattern = "tls_slow_hello"
+rate_limit = 1
+bind = [ { host = "127.0.0.1", port = "0" } ]
+[logging]
+client_trace = "./client_trace.log"
+"#;
+    let config = directory.file("example.toml", example);
+    let mut command = tarpitd();
+    command.args(["-c", &config]).current_dir(directory.path(""));
+    let mut daemon = Daemon::spawn(command, 4);
+    assert!(daemon.connect().hear().starts_with(b"SSH-2.0-"));
+    let (_, log, status) = {
+        daemon.signal(rustix::process::Signal::USR1);
+        daemon.log_has("totals");
+        assert!(daemon.log.iter().any(|line| line.contains("client_validation")));
+        daemon.stop()
+    };
+    assert_eq!(status.code(), Some(0), "{log:?}");
+    let trace = std::fs::read_to_string(directory.path("client_trace.log")).expect("the trace");
+    assert!(trace.contains("my_cool_ssh_tarpit"), "{trace}");
+}
