@@ -48,6 +48,9 @@ const SPARE_FILES: u64 = 64;
 /// From the signal to the end, whatever hangs.
 const FAREWELL: Duration = Duration::from_millis(1_900);
 
+/// What of that is kept for the log's last lines, should the trace hang.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// How often the live line is drawn.
 const LIVE: Duration = Duration::from_secs(1);
 
@@ -138,7 +141,7 @@ impl Daemon {
         }
         let bind_problems_only = seed.is_some() && main.is_some() && !opened.is_empty();
         if !problems.is_empty() && !(config.keep_going && bind_problems_only) {
-            if opened.len() > 1 && bind_problems_only {
+            if bind_problems_only {
                 problems.push("nothing is served; --keep-going serves the other addresses".into());
             }
             return Err(problems);
@@ -288,9 +291,10 @@ impl Daemon {
         while !self.workers.iter().all(|worker| worker.thread.is_finished()) && !left().is_zero() {
             thread::park_timeout(Duration::from_millis(5));
         }
+        // The trace first, so that the totals know of every line that was lost.
+        self.trace.flush(left().saturating_sub(LAST_WORDS));
         self.tell_totals();
         self.log.notice(format_args!("stopped"));
-        self.trace.flush(left());
         self.log.flush(left());
         let finished: Vec<_> =
             self.workers.extract_if(.., |worker| worker.thread.is_finished()).collect();

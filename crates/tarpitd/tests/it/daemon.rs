@@ -58,7 +58,8 @@ impl Daemon {
 
     /// Remembers the address of a start-up line.
     fn note_address(&mut self, line: &str) {
-        if let Some((_, address)) = line.split_once("notice: ").and_then(|(_, l)| l.rsplit_once(" on "))
+        if let Some((_, address)) =
+            line.split_once("notice: ").and_then(|(_, l)| l.rsplit_once(" on "))
             && let Ok(address) = address.parse()
         {
             self.addresses.push(address);
@@ -115,8 +116,16 @@ impl Daemon {
     }
 
     /// Asks it to end and waits; the rest of the trace, the rest of the log, and how it ended.
-    pub(crate) fn stop(mut self) -> (Vec<Value>, Vec<String>, ExitStatus) {
-        self.signal(rustix::process::Signal::TERM);
+    pub(crate) fn stop(self) -> (Vec<Value>, Vec<String>, ExitStatus) {
+        self.stop_by(rustix::process::Signal::TERM)
+    }
+
+    /// The same by the given signal.
+    pub(crate) fn stop_by(
+        mut self,
+        signal: rustix::process::Signal,
+    ) -> (Vec<Value>, Vec<String>, ExitStatus) {
+        self.signal(signal);
         let status = self.child.wait().expect("it ends");
         let trace = self.stdout.iter().map(|line| serde_json::from_str(&line).expect("JSON"));
         let trace = trace.collect();

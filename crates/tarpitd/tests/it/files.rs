@@ -42,8 +42,17 @@ fn keys_stand_in_the_promised_order() {
     let text = file_gets(&path, |text| text.lines().count() == 2);
     let close = text.lines().last().expect("two lines");
     let keys = [
-        "time", "event", "name", "pattern", "conn_info", "meta", "session", "duration", "sent",
-        "received", "reason",
+        "time",
+        "event",
+        "name",
+        "pattern",
+        "conn_info",
+        "meta",
+        "session",
+        "duration",
+        "sent",
+        "received",
+        "reason",
     ];
     let places: Vec<_> = keys.iter().map(|key| close.find(&format!("\"{key}\":"))).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{close}");

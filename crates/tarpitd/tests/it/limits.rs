@@ -1,6 +1,6 @@
 //! Caps: whoever comes above one is reset, with an event that names it.
 
-use crate::daemon::{Client, Daemon, Directory, PATIENCE, tarpitd};
+use crate::daemon::{Daemon, Directory, PATIENCE, tarpitd};
 
 /// A daemon with one tarpit and these lines for it, and these limits.
 fn limited(name: &str, tarpit: &str, limits: &str) -> (Daemon, Directory) {
@@ -93,8 +93,9 @@ fn a_process_that_may_open_few_files_refuses_and_lives() {
     first.hear();
     drop(crowd);
     crate::daemon::until("room", || {
-        let mut client = Client::of(daemon.addresses[0]);
-        std::io::Read::read(&mut client.0, &mut [0; 64]).is_ok_and(|count| count > 0)
+        std::net::TcpStream::connect_timeout(&daemon.addresses[0], PATIENCE)
+            .and_then(|mut client| std::io::Read::read(&mut client, &mut [0; 64]))
+            .is_ok_and(|count| count > 0)
     });
     daemon.signal(rustix::process::Signal::USR1);
     daemon.log_has("totals");
