@@ -9,3 +9,4 @@ mod life;
 mod limits;
 mod rates;
 mod start;
+mod workers;

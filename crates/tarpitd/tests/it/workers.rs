@@ -1,0 +1,87 @@
+//! Several workers, and rights given up.
+
+use std::fs;
+
+use crate::daemon::{Client, Daemon, Directory};
+
+#[test]
+fn several_workers_share_a_port_and_its_caps() {
+    let directory = Directory::new("workers");
+    let path = directory.file(
+        "c.toml",
+        "workers = 3\n[tarpits.a]\npattern = \"endless_banner\"\nclient_trace = true\n\
+         max_clients = 60\nbind = [{ host = \"127.0.0.1\", port = 0 }]\n",
+    );
+    let mut daemon = Daemon::start(&["-c", &path], 1);
+    let mut held: Vec<_> = (0..60).map(|_| daemon.connect()).collect();
+    for client in &mut held {
+        client.hear();
+    }
+    for _ in 0..5 {
+        daemon.connect().is_reset();
+        assert_eq!(daemon.trace_has("refuse")["meta"]["reason"], "max_clients");
+    }
+    daemon.signal(rustix::process::Signal::USR1);
+    let totals = daemon.log_has("totals");
+    assert!(totals.contains("held=60 opened=60 refused=5"), "{totals}");
+    let (trace, log, status) = daemon.stop();
+    assert_eq!(status.code(), Some(0), "{log:?}");
+    assert_eq!(trace.iter().filter(|line| line["event"] == "close").count(), 60);
+}
+
+#[test]
+fn rights_are_given_up_once_everything_is_open() {
+    if !rustix::process::geteuid().is_root() {
+        // Whoever has no rights has none to give up; on such machines there is nothing to see.
+        return;
+    }
+    let directory = Directory::new("rights");
+    let trace = directory.path("trace.jsonl");
+    let path = directory.file(
+        "c.toml",
+        &format!(
+            "user = \"nobody\"\nworkers = 2\n[tarpits.a]\npattern = \"endless_banner\"\n\
+             client_trace = true\nbind = [{{ host = \"127.0.0.1\", port = 0 }}]\n\
+             [logging]\nclient_trace = \"{trace}\"\n"
+        ),
+    );
+    let daemon = Daemon::start(&["-c", &path], 1);
+    Client::of(daemon.addresses[0]).hear();
+    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid().as_raw_nonzero()));
+    let mut threads = 0;
+    for task in tasks.expect("it is running").flatten() {
+        let status = fs::read_to_string(task.path().join("status")).expect("a thread");
+        let ids = |key| status.lines().find(|line: &&str| line.starts_with(key)).expect("its ids");
+        for key in ["Uid:", "Gid:"] {
+            assert!(ids(key).split_whitespace().skip(1).all(|id| id == "65534"), "{}", ids(key));
+        }
+        threads += 1;
+    }
+    assert!(threads >= 3);
+    crate::daemon::file_gets(&trace, |text| !text.is_empty());
+}
+
+#[test]
+fn an_installation_plays_the_same_machine_after_every_start() {
+    let directory = Directory::new("state");
+    let state = directory.path("state");
+    let path = directory.file(
+        "c.toml",
+        &format!(
+            "state_dir = \"{state}\"\n[tarpits.a]\npattern = \"smtp_endless_ehlo\"\n\
+             bind = [{{ host = \"127.0.0.1\", port = 0 }}]\n"
+        ),
+    );
+    let host = || {
+        let daemon = Daemon::start(&["-c", &path], 1);
+        let greeting = String::from_utf8(daemon.connect().hear()).expect("text");
+        greeting.split(' ').nth(1).expect("a host's name").to_owned()
+    };
+    let first = host();
+    for _ in 0..4 {
+        assert_eq!(host(), first);
+    }
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(format!("{state}/seed")).expect("the seed").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
