@@ -97,6 +97,15 @@ impl Pacer {
         self.next = self.moment(now).max(moment.min(bound)).low();
     }
 
+    /// Ends a wait at `now` that was to last longer.
+    ///
+    /// Under a rate the wait may have hidden that the last byte sent is not paid for. More than its
+    /// price is never owed, since no byte goes before those in front of it are paid for.
+    pub(crate) fn cut_short(&mut self, now: Time, rate: Option<Rate>) {
+        let owed = rate.map_or(Duration::ZERO, |rate| rate.price(1));
+        self.next = self.moment(now).min(now.after(owed)).low();
+    }
+
     /// Takes `bytes` sent at `now` off the credit at `rate`.
     pub(crate) fn spend(&mut self, now: Time, rate: Rate, bytes: usize) {
         let credit = CREDIT.max(rate.price(1));
@@ -183,6 +192,19 @@ mod tests {
         assert_eq!(pacer.allowance(now, rate(64)), 65);
         pacer.spend(now, rate(64), 65);
         assert_eq!(pacer.allowance(now, rate(64)), 0);
+    }
+
+    #[test]
+    fn a_wait_that_is_cut_short_hides_no_debt() {
+        let now = Time::from_millis(10_000);
+        let mut pacer = Pacer::starting(now);
+        pacer.spend(now, rate(-2), 1);
+        pacer.hold_until(now, now.after(Duration::from_secs(60)));
+        let mut unlimited = pacer;
+        pacer.cut_short(now, Some(rate(-2)));
+        assert_eq!(pacer.moment(now), now.after(Duration::from_secs(2)));
+        unlimited.cut_short(now, None);
+        assert_eq!(unlimited.moment(now), now);
     }
 
     proptest! {

@@ -155,13 +155,13 @@ impl Run {
 /// Names the phases of a pattern: an enum whose variants become [`Run::phase`] and back.
 #[macro_export]
 macro_rules! phases {
-    ($(#[$meta:meta])* enum $name:ident { $first:ident $(, $rest:ident)* $(,)? }) => {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $first:ident $(, $rest:ident)* $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        enum $name { $first $(, $rest)* }
+        $vis enum $name { $first $(, $rest)* }
 
         impl $name {
-            fn of(run: &$crate::script::Run) -> Self {
+            $vis fn of(run: &$crate::script::Run) -> Self {
                 $(if run.phase == Self::$rest as u8 { return Self::$rest; })*
                 Self::$first
             }
@@ -227,9 +227,9 @@ impl<'a> Said<'a> {
         &self.bytes[self.taken..]
     }
 
-    /// Whether what is not taken now is lost, since as much waits as may wait.
+    /// Whether it is lost if nothing is taken now, since as much waits as may wait.
     pub fn is_full(&self) -> bool {
-        self.full
+        self.full && self.taken == 0
     }
 
     /// Takes the first `count` bytes of the rest, or all there are.
@@ -250,7 +250,8 @@ impl<'a> Said<'a> {
         let rest = self.rest();
         match rest.iter().position(|&byte| byte == b'\n') {
             Some(end) => Some(self.take(end + 1)),
-            None if self.full && !rest.is_empty() => Some(self.take_all()),
+            // Behind other lines it may still find its end in what comes after the window.
+            None if self.is_full() => Some(self.take_all()),
             None => None,
         }
     }
@@ -418,5 +419,12 @@ mod tests {
         assert_eq!(said.line(), None);
         assert_eq!(said.taken(), 8);
         assert_eq!(Said::new(b"aaaa", true).line(), Some(&b"aaaa"[..]));
+    }
+
+    #[test]
+    fn a_line_that_the_window_cuts_is_waited_for() {
+        let mut said = Said::new(b"a: b\nauthor", true);
+        assert_eq!(said.line(), Some(&b"a: b\n"[..]));
+        assert_eq!(said.line(), None);
     }
 }

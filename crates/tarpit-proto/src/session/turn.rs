@@ -199,8 +199,9 @@ impl Turn<'_, '_> {
             self.live.offset = 0;
             self.live.boxed = None;
             self.step(Heard::Sent);
-            self.listen();
         }
+        // Also after a mark: what a chunk kept waiting is heard as soon as the chunk has gone.
+        self.listen();
         blocked
     }
 
@@ -276,6 +277,7 @@ impl Turn<'_, '_> {
             Step::Secure => self.step_bounded(Heard::Secured(Security::Unavailable)),
             Step::Send(manner, chunk) => self.begin(manner, chunk),
             Step::Wait(until) => {
+                self.end_wait();
                 self.live.offset = 0;
                 self.live.doing = match until {
                     None => Doing::Resting,
@@ -297,8 +299,16 @@ impl Turn<'_, '_> {
         }
     }
 
+    /// Lets a wait, if that is what it is doing, hold nothing up that comes instead of it.
+    fn end_wait(&mut self) {
+        if self.live.doing == Doing::Waiting {
+            self.session.pacer.cut_short(self.now, self.world.profile.rate);
+        }
+    }
+
     /// Begins to send a chunk.
     fn begin(&mut self, manner: Manner, chunk: Chunk) {
+        self.end_wait();
         let before = self.live.doing;
         self.live.doing = match manner {
             Manner::Drip => Doing::Dripping,
@@ -321,8 +331,6 @@ impl Turn<'_, '_> {
             Doing::Dripping => {}
             // Time in which nothing was to be sent earns no credit.
             Doing::Prompting if !own_pace => {}
-            // A wait that was cut short binds no longer.
-            Doing::Waiting if own_pace => self.session.pacer = Pacer::starting(self.now),
             _ => self.session.pacer.hold_until(self.now, self.now),
         }
     }
@@ -384,6 +392,10 @@ impl Turn<'_, '_> {
     }
 
     fn draft_ahead(&mut self, limit: usize, draft: &mut Draft) {
+        if self.live.boxed.is_some() {
+            // It would be rendered again in place of what follows it.
+            return;
+        }
         let first = self.live.run.copy();
         let Some(mut run) = first else { return };
         let mut ears = self.live.ears;
