@@ -1,6 +1,8 @@
 //! The registry: every pattern by its name, one line each, in alphabetical order.
 
+mod egsh_aminoas;
 mod endless_banner;
+mod endlessh;
 
 use core::time::Duration;
 
@@ -10,7 +12,8 @@ use crate::{
 };
 
 /// All patterns.
-pub const ALL: &[&dyn Pattern] = &[&endless_banner::EndlessBanner];
+pub const ALL: &[&dyn Pattern] =
+    &[&egsh_aminoas::EgshAminoas, &endless_banner::EndlessBanner, &endlessh::Endlessh];
 
 /// The pattern called `name`, in any case.
 pub fn named(name: &str) -> Option<&'static dyn Pattern> {

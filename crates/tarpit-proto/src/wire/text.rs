@@ -19,3 +19,9 @@ pub(crate) fn hex_line(rng: &mut Rng, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b"\r\n");
 }
+
+/// Appends `words` as a line, CR LF ended.
+pub(crate) fn line(words: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(words.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}

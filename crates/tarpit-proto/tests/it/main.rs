@@ -4,5 +4,7 @@
 
 mod all_patterns;
 mod contract;
+mod egsh_aminoas;
 mod endless_banner;
+mod endlessh;
 mod stage;

@@ -32,6 +32,7 @@ pub(crate) struct Stage {
     pub(crate) room: Box<dyn FnMut(usize) -> usize>,
     wake: Wake,
     seed: Seed,
+    id: SessionId,
     conn: Conn,
     entropy: Counter,
     draft: Draft,
@@ -95,6 +96,7 @@ impl Stage {
             room: Box::new(|wanted| wanted),
             wake: Wake::Never,
             seed,
+            id: SessionId(7),
             conn: Conn {
                 client: address("192.0.2.7:40000"),
                 server: address("198.51.100.1:22"),
@@ -186,6 +188,11 @@ impl Stage {
         self.sent.iter().map(|(at, _)| at.as_millis() - 5_000).collect()
     }
 
+    /// The times between sends, in milliseconds.
+    pub(crate) fn gaps(&self) -> Vec<u64> {
+        self.moments().windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
     /// Writes the session down and goes on with what is read again.
     pub(crate) fn hand_over(&mut self) -> &mut Self {
         let saved = self.session.save(self.now);
@@ -207,7 +214,7 @@ impl Stage {
             let mut world = World {
                 profile: &self.profile,
                 conn: &self.conn,
-                id: SessionId(7),
+                id: self.id,
                 seed: &self.seed,
                 start: START,
                 entropy: &mut self.entropy,
