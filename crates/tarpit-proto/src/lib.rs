@@ -21,3 +21,11 @@ pub mod script;
 pub mod session;
 pub mod time;
 mod wire;
+
+/// What fuzz targets and replayed corpora check.
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::{
+        identify::check_verdicts_are_final, wire::ssh::check_identification_has_one_end,
+    };
+}

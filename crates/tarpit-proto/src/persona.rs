@@ -22,6 +22,8 @@ struct Kind {
     ///
     /// Both are releases before the strict key exchange, whose mark would forbid our packets.
     ssh: &'static str,
+    /// The key exchange methods that this release offers as a server, in its order.
+    ssh_key_exchanges: &'static str,
     http_server: &'static str,
     /// What stands between the host's name and the date in the SMTP greeting.
     smtp: &'static str,
@@ -32,6 +34,11 @@ static KINDS: [Kind; 2] = [
     Kind {
         name: "debian-12",
         ssh: "SSH-2.0-OpenSSH_9.2p1 Debian-2",
+        ssh_key_exchanges: "sntrup761x25519-sha512@openssh.com,curve25519-sha256,\
+            curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,\
+            ecdh-sha2-nistp521,diffie-hellman-group-exchange-sha256,\
+            diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,\
+            diffie-hellman-group14-sha256",
         http_server: "Apache/2.4.57 (Debian)",
         smtp: "ESMTP Exim 4.96",
         ftp: "220 (vsFTPd 3.0.3)",
@@ -39,6 +46,10 @@ static KINDS: [Kind; 2] = [
     Kind {
         name: "ubuntu-22.04",
         ssh: "SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.4",
+        ssh_key_exchanges: "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,\
+            ecdh-sha2-nistp384,ecdh-sha2-nistp521,sntrup761x25519-sha512@openssh.com,\
+            diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,\
+            diffie-hellman-group18-sha512,diffie-hellman-group14-sha256",
         http_server: "Apache/2.4.52 (Ubuntu)",
         smtp: "ESMTP Exim 4.95 Ubuntu",
         ftp: "220 (vsFTPd 3.0.5)",
@@ -83,6 +94,11 @@ impl Persona {
     /// The SSH identification string, without the line's end.
     pub fn ssh(&self) -> &'static str {
         self.kind.ssh
+    }
+
+    /// The key exchange methods of its SSH server: a list of names, separated by commas.
+    pub fn ssh_key_exchanges(&self) -> &'static str {
+        self.kind.ssh_key_exchanges
     }
 
     /// The value of HTTP's `Server:` header.

@@ -3,6 +3,7 @@
 mod egsh_aminoas;
 mod endless_banner;
 mod endlessh;
+mod ssh_trans_hold;
 
 use core::time::Duration;
 
@@ -12,8 +13,12 @@ use crate::{
 };
 
 /// All patterns.
-pub const ALL: &[&dyn Pattern] =
-    &[&egsh_aminoas::EgshAminoas, &endless_banner::EndlessBanner, &endlessh::Endlessh];
+pub const ALL: &[&dyn Pattern] = &[
+    &egsh_aminoas::EgshAminoas,
+    &endless_banner::EndlessBanner,
+    &endlessh::Endlessh,
+    &ssh_trans_hold::SshTransHold,
+];
 
 /// The pattern called `name`, in any case.
 pub fn named(name: &str) -> Option<&'static dyn Pattern> {

@@ -1,3 +1,4 @@
 //! Framing that patterns share: how each protocol's lines, packets and records are made and read.
 
+pub(crate) mod ssh;
 pub(crate) mod text;

@@ -7,4 +7,5 @@ mod contract;
 mod egsh_aminoas;
 mod endless_banner;
 mod endlessh;
+mod ssh_trans_hold;
 mod stage;

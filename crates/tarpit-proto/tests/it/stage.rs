@@ -114,6 +114,13 @@ impl Stage {
         self
     }
 
+    /// Makes it the `number`th client, with a generator of its own and fresh entropy.
+    pub(crate) fn numbered(mut self, number: u64) -> Self {
+        self.id = SessionId(number);
+        self.entropy = Counter(number);
+        self
+    }
+
     /// Switches validation off.
     pub(crate) fn unvalidated(mut self) -> Self {
         self.profile.validate = false;

@@ -1,0 +1,118 @@
+//! `ssh_trans_hold`: an SSH server that offers to exchange keys and then only sends packets that
+//! clients must ignore (RFC 4253, sections 7.1 and 11.2).
+//!
+//! ```text
+//!          first bytes match             line whole, or 2 s            sent
+//! greeted ──────────────────► Listening ────────────────────► Offering ────► Ignoring, for ever
+//! ```
+//! The identification line and the offer come whole and at once, as from any server: what limits
+//! there are in clients end with them. The offer is one that the persona's release makes; it must
+//! not promise a strict key exchange, in which our packets would be an error.
+//!
+//! Under a rate the offer is begun without waiting for the client's identification, from which
+//! only our own pace is chosen.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::{
+    identify::Protocol,
+    pacer::{Pace, Unit},
+    phases,
+    script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Step},
+    wire::{ssh, text},
+};
+
+/// See the module.
+pub(super) struct SshTransHold;
+
+phases! {
+    enum Phase { Listening, Offering, Ignoring }
+}
+
+/// How long the rest of the client's identification line is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Seconds between two packets: what all clients bear but those named below.
+const INTERVAL: u16 = 15;
+
+/// Clients with a shorter temper, by what their identification contains, and the seconds between
+/// two packets that keep them.
+const HASTY: &[(&[u8], u16)] = &[
+    // ssh-keyscan waits 5 seconds for each packet.
+    (b"keyscan", 4),
+    // ncrack calls itself so and waits 20 seconds; a write that is late must not lose it.
+    (b"OpenSSH_7.1\n", 8),
+    (b"ncrack", 8),
+];
+
+impl Pattern for SshTransHold {
+    fn name(&self) -> &'static str {
+        "ssh_trans_hold"
+    }
+
+    fn summary(&self) -> &'static str {
+        "an SSH key exchange that is offered, and then packets to be ignored for ever"
+    }
+
+    fn protocol(&self) -> Option<Protocol> {
+        Some(Protocol::Ssh)
+    }
+
+    fn pace(&self, run: &Run) -> Pace {
+        Pace { unit: Unit::Chunk, interval: interval(run) }
+    }
+
+    fn greet(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> bool {
+        text::line(cx.profile.persona.ssh(), out);
+        true
+    }
+
+    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (Phase::of(run), heard) {
+            (Phase::Listening, Heard::Opened) if cx.profile.rate.is_none() => {
+                Step::Wait(cx.later(PATIENCE))
+            }
+            (Phase::Listening, Heard::Opened | Heard::Silence) => offer(run, cx),
+            (Phase::Listening, Heard::Said(said)) => match ssh::identification(said) {
+                Some(line) => {
+                    choose_interval(run, line);
+                    offer(run, cx)
+                }
+                None => Step::Keep,
+            },
+            (Phase::Offering | Phase::Ignoring, Heard::Sent) => {
+                run.enter(Phase::Ignoring);
+                Step::DRIP
+            }
+            _ => Step::Keep,
+        }
+    }
+
+    fn speak(&self, _run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        ssh::ignore(&mut cx.rng, out);
+    }
+}
+
+/// Sends the offer, whose cookie must be new.
+fn offer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+    cx.ears = Ears::Deaf;
+    run.enter(Phase::Offering);
+    let mut cookie = [0; 16];
+    cx.entropy.fill(&mut cookie);
+    let mut packet = Vec::new();
+    ssh::kexinit(cookie, cx.profile.persona.ssh_key_exchanges(), &mut packet);
+    Step::Send(Manner::Prompt, Chunk::Boxed(packet.into()))
+}
+
+/// Lets the client's identification line decide on the pace. [`Run::count`] is the seconds between
+/// two packets, or 0 while nothing is known of the client.
+fn choose_interval(run: &mut Run, identification: &[u8]) {
+    let says = |word: &[u8]| identification.windows(word.len()).any(|window| window == word);
+    run.count = HASTY.iter().find(|(word, _)| says(word)).map_or(0, |&(_, seconds)| seconds);
+}
+
+/// The time between two packets.
+fn interval(run: &Run) -> Duration {
+    Duration::from_secs(if run.count == 0 { INTERVAL } else { run.count }.into())
+}
