@@ -26,6 +26,7 @@ mod wire;
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::{
-        identify::check_verdicts_are_final, wire::ssh::check_identification_has_one_end,
+        identify::check_verdicts_are_final,
+        wire::{ssh::check_identification_has_one_end, tls::check_readings_are_final},
     };
 }

@@ -4,6 +4,8 @@ mod egsh_aminoas;
 mod endless_banner;
 mod endlessh;
 mod ssh_trans_hold;
+mod tls_endless_hello_request;
+mod tls_slow_hello;
 
 use core::time::Duration;
 
@@ -18,6 +20,8 @@ pub const ALL: &[&dyn Pattern] = &[
     &endless_banner::EndlessBanner,
     &endlessh::Endlessh,
     &ssh_trans_hold::SshTransHold,
+    &tls_endless_hello_request::TlsEndlessHelloRequest,
+    &tls_slow_hello::TlsSlowHello,
 ];
 
 /// The pattern called `name`, in any case.

@@ -2,3 +2,4 @@
 
 pub(crate) mod ssh;
 pub(crate) mod text;
+pub(crate) mod tls;

@@ -9,3 +9,5 @@ mod endless_banner;
 mod endlessh;
 mod ssh_trans_hold;
 mod stage;
+mod tls_endless_hello_request;
+mod tls_slow_hello;
