@@ -27,6 +27,9 @@ mod wire;
 pub mod fuzzing {
     pub use crate::{
         identify::check_verdicts_are_final,
-        wire::{ssh::check_identification_has_one_end, tls::check_readings_are_final},
+        wire::{
+            command::check_commands_have_one_reading, ssh::check_identification_has_one_end,
+            tls::check_readings_are_final,
+        },
     };
 }

@@ -3,6 +3,8 @@
 mod egsh_aminoas;
 mod endless_banner;
 mod endlessh;
+mod ftp_endless_motd;
+mod smtp_endless_ehlo;
 mod ssh_trans_hold;
 mod tls_endless_hello_request;
 mod tls_slow_hello;
@@ -19,6 +21,8 @@ pub const ALL: &[&dyn Pattern] = &[
     &egsh_aminoas::EgshAminoas,
     &endless_banner::EndlessBanner,
     &endlessh::Endlessh,
+    &ftp_endless_motd::FtpEndlessMotd,
+    &smtp_endless_ehlo::SmtpEndlessEhlo,
     &ssh_trans_hold::SshTransHold,
     &tls_endless_hello_request::TlsEndlessHelloRequest,
     &tls_slow_hello::TlsSlowHello,

@@ -7,6 +7,8 @@ mod contract;
 mod egsh_aminoas;
 mod endless_banner;
 mod endlessh;
+mod ftp_endless_motd;
+mod smtp_endless_ehlo;
 mod ssh_trans_hold;
 mod stage;
 mod tls_endless_hello_request;
