@@ -140,7 +140,8 @@ impl Daemon {
             }
         }
         let bind_problems_only = seed.is_some() && main.is_some() && !opened.is_empty();
-        if !problems.is_empty() && !(config.keep_going && bind_problems_only) {
+        let may_go_on = config.keep_going && bind_problems_only;
+        if !problems.is_empty() && !may_go_on {
             if bind_problems_only {
                 problems.push("nothing is served; --keep-going serves the other addresses".into());
             }
@@ -209,10 +210,10 @@ impl Daemon {
         let port = Arc::new(Port::new(address));
         let key = self.next_key;
         self.next_key += 1;
-        let post = Arc::new(post(tarpit, &self.config, &self.seed, &port));
+        let served = Arc::new(post(tarpit, &self.config, &self.seed, &port));
         self.log.notice(format_args!("{}: {} on {address}", tarpit.name, tarpit.pattern.name()));
         for (listener, doors) in opened.listeners.into_iter().zip(doors) {
-            doors.push(Door { key, listener, post: Arc::clone(&post) });
+            doors.push(Door { key, listener, post: Arc::clone(&served) });
         }
         self.bound.push(Bound { key, asked: opened.asked, port });
     }

@@ -100,7 +100,7 @@ const SENDS: usize = 64 * 1024;
 const SHED: Duration = Duration::from_secs(1);
 
 /// How long the last lines may take to find room at the end.
-const FAREWELL: Duration = Duration::from_millis(1_000);
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What one held client costs.
 #[derive(Debug)]
@@ -351,9 +351,15 @@ impl Worker {
         };
         let berth = self.berth(post, server);
         let raw = fd.as_raw_fd();
-        let port = client.port();
         let session_opened = session.opened(self.now);
-        let index = self.slots.insert(Slot { session, peer, port, berth, fd, link: Link::IDLE });
+        let index = self.slots.insert(Slot {
+            session,
+            peer,
+            port: client.port(),
+            berth,
+            fd,
+            link: Link::IDLE,
+        });
         self.record.opened(about(post, client, server, id), session_opened);
         let interest = if post.profile.rate == Some(Rate::Unlimited) {
             Interest::READABLE | Interest::WRITABLE
@@ -645,7 +651,7 @@ fn tell_budget(record: &Record, turn: Turn) {
              raise [limits] egress or egress_per_day if that is too often"
         )),
         Turn::Recovered => {
-            record.log().notice(format_args!("the egress budget allows sending again"))
+            record.log().notice(format_args!("the egress budget allows sending again"));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What an author of a pattern may rely on, shown with patterns made for it.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use tarpit_proto::{
     identify::Protocol,
@@ -59,6 +59,7 @@ fn number(run: &Run, out: &mut Vec<u8>) {
 }
 
 /// Counts on, a line a turn.
+#[expect(clippy::needless_pass_by_value, reason = "it stands where a step does")]
 fn count(run: &mut Run, heard: Heard<'_, '_>, _cx: &mut Cx<'_>) -> Step {
     match heard {
         Heard::Opened => Step::DRIP,
@@ -99,7 +100,10 @@ fn a_drip_keeps_its_pace_and_nobody_speaks_it_up() {
 fn under_a_rate_many_short_chunks_go_out_together_and_in_order() {
     let mut stage = Stage::with(&COUNTER).rate(2_000).open();
     stage.pass_secs(10);
-    let wanted: String = (0..100_000).map(|number| format!("{number}\n")).collect();
+    let mut wanted = String::new();
+    for number in 0..100_000 {
+        writeln!(wanted, "{number}").expect("a string takes all");
+    }
     let got = String::from_utf8(stage.bytes()).expect("text");
     assert!(got.len() > 19_000 && wanted.starts_with(&got));
     assert!(stage.sent.len() < 60, "{} transmissions", stage.sent.len());

@@ -1,6 +1,6 @@
 //! Several workers, and rights given up.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use crate::daemon::{Client, Daemon, Directory};
 
@@ -81,7 +81,6 @@ fn an_installation_plays_the_same_machine_after_every_start() {
     for _ in 0..4 {
         assert_eq!(host(), first);
     }
-    use std::os::unix::fs::PermissionsExt as _;
     let mode = fs::metadata(format!("{state}/seed")).expect("the seed").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
