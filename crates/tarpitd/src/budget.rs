@@ -16,7 +16,8 @@ pub(crate) struct Budget {
     /// When the day began, and what has been spent in it.
     day: Time,
     spent: u64,
-    exhausted: bool,
+    /// When there was nothing left for the last time, as long as that is what was told.
+    exhausted: Option<Time>,
 }
 
 /// A change worth telling.
@@ -27,6 +28,10 @@ pub(crate) enum Turn {
     /// There is something to spend again.
     Recovered,
 }
+
+/// A budget that throttles is empty many times a second; it is told once, and told to be over when
+/// nothing had to wait for so long.
+const QUIET: Duration = Duration::from_secs(60);
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -40,7 +45,7 @@ impl Budget {
             filled: now,
             day: now,
             spent: 0,
-            exhausted: false,
+            exhausted: None,
         }
     }
 
@@ -64,12 +69,17 @@ impl Budget {
         if self.per_day != 0 {
             left = left.min(self.per_day.saturating_sub(self.spent));
         }
-        let turn = match (left == 0 && wanted > 0, self.exhausted) {
-            (true, false) => Some(Turn::Exhausted),
-            (false, true) => Some(Turn::Recovered),
+        let nothing = left == 0 && wanted > 0;
+        let turn = match self.exhausted {
+            None if nothing => Some(Turn::Exhausted),
+            Some(last) if !nothing && now.since(last) >= QUIET => Some(Turn::Recovered),
             _ => None,
         };
-        self.exhausted = left == 0;
+        if turn == Some(Turn::Recovered) {
+            self.exhausted = None;
+        } else if nothing {
+            self.exhausted = Some(now);
+        }
         (usize::try_from(left).unwrap_or(wanted), turn)
     }
 
@@ -110,8 +120,11 @@ mod tests {
 
     #[test]
     fn a_second_brings_what_it_may() {
-        let got = sent(&mut Budget::new(1_000, 0, Time::START), Time::START, 10);
+        let mut budget = Budget::new(1_000, 0, Time::START);
+        let got = sent(&mut budget, Time::START, 10);
         assert!((10_000..=11_000).contains(&got), "{got}");
+        assert_eq!(budget.allow(Time::from_millis(10_001), 900).1, None, "said once");
+        assert_eq!(budget.allow(Time::from_millis(80_000), 900), (900, Some(Turn::Recovered)));
     }
 
     #[test]

@@ -88,7 +88,15 @@ struct Daemon {
     bound: Vec<Bound>,
     next_key: u64,
     workers: Vec<Worker>,
-    signals: Receiver<i32>,
+    notices: Receiver<Notice>,
+    notify: Sender<Notice>,
+}
+
+/// What the daemon's own thread waits for.
+#[derive(Clone, Copy, Debug)]
+enum Notice {
+    Signal(i32),
+    WorkerEnded,
 }
 
 /// A worker from outside.
@@ -155,16 +163,17 @@ impl Daemon {
                 vec![format!("cannot become the user of `user = {user}`: {error}")]
             })?;
         }
-        let start = || -> io::Result<(Log, Writer, Receiver<i32>)> {
+        let (notify, notices) = mpsc::channel();
+        let start = || -> io::Result<(Log, Writer)> {
             let log = Log::open(&config.logging.main, main, config.logging.level, clock)?;
             let reporter = log.clone();
             let trace = Writer::spawn("trace", trace, clock, move |name, health| {
                 report(&reporter, name, health);
             })?;
-            Ok((log, trace, signals()?))
+            watch_signals(notify.clone())?;
+            Ok((log, trace))
         };
-        let (log, trace, signals) =
-            start().map_err(|error| vec![format!("cannot start: {error}")])?;
+        let (log, trace) = start().map_err(|error| vec![format!("cannot start: {error}")])?;
         for problem in problems {
             log.error(format_args!("{problem}"));
         }
@@ -189,7 +198,8 @@ impl Daemon {
             bound: Vec::new(),
             next_key: 0,
             workers: Vec::new(),
-            signals,
+            notices,
+            notify,
             config,
         };
         let mut doors = daemon.doors_of_new(opened.len());
@@ -239,10 +249,16 @@ impl Daemon {
                 record,
                 commands: receiver,
             };
+            let notify = self.notify.clone();
             let thread = thread::Builder::new()
                 .name("worker".to_owned())
                 .stack_size(256 * 1024)
-                .spawn(move || engine::run(setup))?;
+                .spawn(move || {
+                    let result = engine::run(setup);
+                    // Whoever would hear it has ended before us.
+                    let _ = notify.send(Notice::WorkerEnded);
+                    result
+                })?;
             self.workers.push(Worker { thread, commands, waker, totals });
         }
         Ok(())
@@ -256,31 +272,35 @@ impl Daemon {
         }
         let watched = live::is_watched();
         loop {
-            let signal = if watched {
+            if watched {
                 live::draw(&self.sum());
-                match self.signals.recv_timeout(LIVE) {
-                    Err(RecvTimeoutError::Timeout) => None,
-                    other => other.ok(),
-                }
-            } else {
-                self.signals.recv().ok()
-            };
-            match signal {
-                None if watched => {}
-                Some(SIGHUP) => self.reload(reread),
-                Some(SIGUSR1) => self.tell_totals(),
-                Some(SIGUSR2) => self.reopen(),
-                Some(_) | None => return self.stop(watched),
             }
-            if self.workers.iter().any(|worker| worker.thread.is_finished()) {
-                self.log.error(format_args!("a worker has ended by itself; stopping"));
-                self.stop(watched);
-                return ExitCode::from(REFUSED);
+            // We hold a sender ourselves, so that there is always something to come.
+            let notice = if watched {
+                self.notices.recv_timeout(LIVE)
+            } else {
+                self.notices.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match notice {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Notice::Signal(SIGHUP)) => self.reload(reread),
+                Ok(Notice::Signal(SIGUSR1)) => self.tell_totals(),
+                Ok(Notice::Signal(SIGUSR2)) => self.reopen(),
+                Ok(Notice::Signal(_)) | Err(RecvTimeoutError::Disconnected) => {
+                    self.stop(watched);
+                    return ExitCode::SUCCESS;
+                }
+                Ok(Notice::WorkerEnded) => {
+                    self.log.error(format_args!("a worker has ended by itself; stopping"));
+                    self.stop(watched);
+                    return ExitCode::from(REFUSED);
+                }
             }
         }
     }
 
-    fn stop(mut self, watched: bool) -> ExitCode {
+    /// Lets everybody go.
+    fn stop(mut self, watched: bool) {
         let begun = self.clock.now();
         if watched {
             live::end();
@@ -304,7 +324,6 @@ impl Daemon {
                 complain(&format_args!("a worker ended: {error}"));
             }
         }
-        ExitCode::SUCCESS
     }
 
     fn tell_totals(&self) {
@@ -566,10 +585,9 @@ fn installation_seed(state_dir: Option<&Path>) -> Result<Seed, String> {
     })
 }
 
-/// Signals as messages. A second INT or TERM ends the process at once.
-fn signals() -> io::Result<Receiver<i32>> {
+/// Lets signals come as notices. A second INT or TERM ends the process at once.
+fn watch_signals(notify: Sender<Notice>) -> io::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2])?;
-    let (sender, receiver) = mpsc::channel();
     thread::Builder::new().name("signals".to_owned()).stack_size(64 * 1024).spawn(move || {
         let mut ending = false;
         for signal in signals.forever() {
@@ -578,10 +596,10 @@ fn signals() -> io::Result<Receiver<i32>> {
                 std::process::exit(REFUSED.into());
             }
             ending |= ends;
-            if sender.send(signal).is_err() {
+            if notify.send(Notice::Signal(signal)).is_err() {
                 return;
             }
         }
     })?;
-    Ok(receiver)
+    Ok(())
 }

@@ -99,6 +99,9 @@ const SENDS: usize = 64 * 1024;
 /// How long no connection is accepted after the system ran out of something.
 const SHED: Duration = Duration::from_secs(1);
 
+/// A shortage that lasts is told of once in this time.
+const SHORTAGE: Duration = Duration::from_secs(10 * 60);
+
 /// How long the last lines may take to find room at the end.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -164,6 +167,8 @@ struct Worker {
     knocked: Vec<u32>,
     /// Accepting stands still until then.
     shed: Option<Time>,
+    /// When a shortage was told of last.
+    shortage: Option<Time>,
 }
 
 /// Serves until told to stop.
@@ -190,6 +195,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         leftovers: VecDeque::new(),
         knocked: Vec::new(),
         shed: None,
+        shortage: None,
     };
     for door in doors {
         worker.open_door(door)?;
@@ -260,7 +266,10 @@ impl Worker {
         for index in self.doors.indices() {
             let Some(door) = self.doors.get_mut(index) else { continue };
             match stay.iter().find(|(key, _)| *key == door.key) {
-                Some((_, post)) => door.post = Arc::clone(post),
+                Some((_, post)) => {
+                    door.post = Arc::clone(post);
+                    door.listener.suit(post.profile.rate);
+                }
                 None => drop(self.doors.remove(index)),
             }
         }
@@ -321,7 +330,11 @@ impl Worker {
         true
     }
 
-    fn tell_shortage(&self, errno: Errno) {
+    fn tell_shortage(&mut self, errno: Errno) {
+        if self.shortage.is_some_and(|told| self.now.since(told) < SHORTAGE) {
+            return;
+        }
+        self.shortage = Some(self.now);
         let cure = match errno {
             Errno::MFILE => "raise LimitNOFILE= of the unit, or `ulimit -n`",
             Errno::NFILE => "raise the sysctl fs.file-max",

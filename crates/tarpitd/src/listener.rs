@@ -48,8 +48,8 @@ impl Listener {
         }
         // Before listen, since the window is negotiated from it.
         sockopt::set_socket_recv_buffer_size(&fd, RECEIVE_BUFFER)?;
-        if let Some(size) = send_buffer(rate) {
-            sockopt::set_socket_send_buffer_size(&fd, size)?;
+        if rate != Some(Rate::Unlimited) {
+            sockopt::set_socket_send_buffer_size(&fd, send_buffer(rate))?;
         }
         sockopt::set_tcp_nodelay(&fd, true)?;
         sockopt::set_socket_keepalive(&fd, true)?;
@@ -64,6 +64,12 @@ impl Listener {
         listen(&fd, BACKLOG)?;
         let address = local_address(fd.as_fd()).unwrap_or(address);
         Ok(Self { fd, address })
+    }
+
+    /// Lets the clients to come have a send buffer that suits `rate`.
+    pub(crate) fn suit(&self, rate: Option<Rate>) {
+        // With one that does not suit they are slower, or cost more; they are held all the same.
+        let _ = sockopt::set_socket_send_buffer_size(&self.fd, send_buffer(rate));
     }
 
     /// Where it is bound, with the port that the kernel chose if it was to choose.
@@ -108,15 +114,13 @@ pub(crate) fn local_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
     getsockname(fd).ok()?.try_into().ok()
 }
 
-/// What the kernel keeps for a client that does not read; `None`: as much as it thinks right.
-fn send_buffer(rate: Option<Rate>) -> Option<usize> {
+/// What the kernel keeps for a client that does not read.
+fn send_buffer(rate: Option<Rate>) -> usize {
     match rate {
         // Half a second's worth, so that a turn fits.
-        Some(Rate::BytesPerSecond(rate)) => {
-            Some((rate.get() as usize / 2).clamp(SEND_BUFFER, 4 * 1024 * 1024))
-        }
-        Some(Rate::Unlimited) => None,
-        Some(Rate::SecondsPerByte(_)) | None => Some(SEND_BUFFER),
+        Some(Rate::BytesPerSecond(rate)) => (rate.get() as usize / 2).clamp(SEND_BUFFER, 4 << 20),
+        Some(Rate::Unlimited) => 1 << 20,
+        Some(Rate::SecondsPerByte(_)) | None => SEND_BUFFER,
     }
 }
 
