@@ -26,6 +26,12 @@ pub trait Pattern: Sync {
     /// One line for lists and the manual: what it does to a client.
     fn summary(&self) -> &'static str;
 
+    /// What the owner should know before opening it to the world, if anything: a clause that ends a
+    /// warning.
+    fn caution(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The protocol it speaks; `None` if it answers whoever connects.
     ///
     /// A client is let through only when its first bytes are of this protocol, unless the user has

@@ -1,7 +1,8 @@
-//! A network tarpit.
+//! A network tarpit: makes ports look like services and holds whoever connects.
 
 mod admission;
 mod budget;
+mod cli;
 mod clock;
 mod config;
 mod daemon;
@@ -9,48 +10,101 @@ mod engine;
 mod listener;
 mod live;
 mod log;
+mod manual;
+mod patterns;
 mod privileges;
 mod record;
 mod slab;
 mod sys;
 mod totals;
 mod trace;
+mod welcome;
 mod wheel;
 mod writer;
 
-fn main() -> std::process::ExitCode {
-    use std::num::{NonZeroU32, NonZeroUsize};
-    let bind = std::env::args().skip(2).map(|a| a.parse().unwrap()).collect();
-    let config = config::Config {
-        workers: NonZeroUsize::MIN,
-        state_dir: None,
-        user: None,
-        persona: tarpit_proto::persona::Persona::DEFAULT,
-        tarpits: vec![config::Tarpit {
-            name: "cli_0".into(),
-            pattern: tarpit_proto::patterns::named(&std::env::args().nth(1).unwrap()).unwrap(),
-            bind,
-            rate: std::env::var("R")
-                .ok()
-                .and_then(|r| tarpit_proto::pacer::Rate::from_number(r.parse().unwrap())),
-            max_clients: None,
-            client_validation: true,
-            client_trace: true,
-        }],
-        limits: config::Limits {
-            clients: config::ClientLimit::FileLimit,
-            per_address: NonZeroU32::new(0),
-            per_prefix: NonZeroU32::new(0),
-            egress: None,
-            egress_per_day: None,
-        },
-        logging: config::Logging {
-            main: config::Sink::Stderr,
-            level: config::Level::Warning,
-            client_trace: config::Sink::Stdout,
-        },
-        keep_going: false,
-        warnings: vec![],
+use std::{
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+};
+
+use cli::Task;
+use config::{Config, Origin, Problem, Request};
+
+/// The system refused something.
+const REFUSED: u8 = 1;
+/// The command line or the configuration is wrong.
+const MISUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os()) {
+        Ok(Task::Serve(request)) => serve(&request),
+        Ok(Task::Check(file)) => check(&file),
+        Ok(Task::Completions(shell)) => print(&cli::completions(shell)),
+        Ok(Task::Manual(page)) => manual::show(page),
+        Ok(Task::Patterns { json: true }) => print(patterns::json().as_bytes()),
+        Ok(Task::Patterns { json: false }) => print(patterns::table().as_bytes()),
+        Err(help) if !help.use_stderr() => print(help.to_string().as_bytes()),
+        Err(misuse) => {
+            complain(&format!("tarpitd: {}", cli::one_line(&misuse)));
+            ExitCode::from(MISUSED)
+        }
+    }
+}
+
+/// Serves until it is told to stop.
+fn serve(request: &Request) -> ExitCode {
+    let config = match request.config() {
+        Ok(config) => config,
+        Err(problems) => return give_up(&problems),
     };
-    daemon::run(config, None, "")
+    match request.origin {
+        Origin::Arguments(_) => daemon::run(config, None, ""),
+        Origin::Embedded => {
+            let welcome = welcome::text(&config);
+            daemon::run(config, None, &welcome)
+        }
+        Origin::File(_) => {
+            let reread = || request.config().map_err(|problems| lines(&problems));
+            daemon::run(config, Some(&reread), "")
+        }
+    }
+}
+
+/// Says in one line what `file` would serve, or in one line each all that is wrong with it.
+fn check(file: &Path) -> ExitCode {
+    match Config::load(file) {
+        Ok(config) => {
+            config.warnings.iter().for_each(|warning| complain(warning));
+            print(format!("{}: {}\n", file.display(), config.summary()).as_bytes())
+        }
+        Err(problems) => give_up(&problems),
+    }
+}
+
+fn give_up(problems: &[Problem]) -> ExitCode {
+    complain(&lines(problems));
+    ExitCode::from(MISUSED)
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Writes to standard output. A reader that has read enough is no failure.
+fn print(text: &[u8]) -> ExitCode {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("tarpitd: standard output cannot be written: {error}"));
+            ExitCode::from(REFUSED)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Writes a line to standard error.
+fn complain(line: &str) {
+    // Where nobody listens, the exit code must do.
+    let _ = writeln!(io::stderr(), "{line}");
 }

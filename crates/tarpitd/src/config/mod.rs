@@ -1,12 +1,86 @@
 //! What the daemon is to do, from a file, the command line or the embedded default.
 
+mod address;
+mod document;
+mod draft;
+mod keys;
+mod problem;
+#[cfg(test)]
+mod tests;
+
 use std::{
+    fmt,
+    fs::File,
+    io::{self, Read as _},
     net::SocketAddr,
     num::{NonZeroU32, NonZeroU64, NonZeroUsize},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use tarpit_proto::{pacer::Rate, script::Pattern};
+
+use self::{
+    document::Source,
+    draft::{Draft, TarpitDraft},
+    problem::{Notes, Place, nearest},
+};
+pub(crate) use self::{
+    draft::rate,
+    keys::{Unset, sections},
+    problem::Problem,
+};
+
+/// What `tarpitd` serves when it is told nothing.
+pub(crate) const EMBEDDED: &str = include_str!("default.toml");
+
+/// What the command line asks for: where the configuration is, and what to change in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) origin: Origin,
+    /// The rate of all tarpits; `None`: as configured.
+    pub(crate) rate: Option<Rate>,
+    /// Whether all tarpits validate their clients; `None`: as configured.
+    pub(crate) client_validation: Option<bool>,
+    /// Where all tarpits are traced; `None`: as configured.
+    pub(crate) trace: Option<Sink>,
+    /// The gravest level at which the log may begin; `None`: as configured.
+    pub(crate) level: Option<Level>,
+    pub(crate) keep_going: bool,
+}
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Values of `-s`.
+    Arguments(Vec<String>),
+    /// [`EMBEDDED`].
+    Embedded,
+    File(PathBuf),
+}
+
+impl Request {
+    /// The configuration as it is now; a file is read again at each call.
+    pub(crate) fn config(&self) -> Result<Config, Vec<Problem>> {
+        let mut config = match &self.origin {
+            Origin::Arguments(arguments) => Config::from_arguments(arguments),
+            Origin::Embedded => Config::parse("the embedded default", EMBEDDED),
+            Origin::File(path) => Config::load(path),
+        }?;
+        for tarpit in &mut config.tarpits {
+            tarpit.rate = self.rate.or(tarpit.rate);
+            tarpit.client_validation = self.client_validation.unwrap_or(tarpit.client_validation);
+            tarpit.client_trace |= self.trace.is_some();
+        }
+        if let Some(sink) = &self.trace {
+            config.logging.client_trace = sink.clone();
+        }
+        if let Some(level) = self.level {
+            config.logging.level = level.min(config.logging.level);
+        }
+        config.keep_going = self.keep_going;
+        Ok(config)
+    }
+}
 
 /// All that was asked for. Nothing in it needs to be checked again.
 #[derive(Clone, Debug)]
@@ -29,6 +103,56 @@ pub(crate) struct Config {
     pub(crate) keep_going: bool,
     /// What its author should know, one line each.
     pub(crate) warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    pub(crate) fn load(path: &Path) -> Result<Self, Vec<Problem>> {
+        let at_file = |what: String| vec![Place::File(path.to_owned()).problem(what)];
+        let bytes = read(path).map_err(|error| at_file(format!("this cannot be read: {error}")))?;
+        let name = path.display().to_string();
+        match str::from_utf8(&bytes) {
+            Ok(text) => Self::parse(&name, text),
+            Err(error) => {
+                let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+                let source = Source::new(&name, &valid);
+                Err(vec![source.place(valid.len()).problem("this is not UTF-8, as TOML must be")])
+            }
+        }
+    }
+
+    /// Reads `text`, which problems and warnings call `name`.
+    pub(crate) fn parse(name: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        let (mut draft, mut notes) = (Draft::default(), Notes::default());
+        Source::new(name, text).read(keys::TOP, &mut draft, &mut notes);
+        draft.finish(notes)
+    }
+
+    /// What it serves, in one line.
+    pub(crate) fn summary(&self) -> String {
+        /// Of each tarpit so many addresses are named.
+        const NAMED: usize = 4;
+        let tarpit = |tarpit: &Tarpit| {
+            let named: Vec<_> = tarpit.bind.iter().take(NAMED).map(SocketAddr::to_string).collect();
+            let more = match tarpit.bind.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("{} on {}{more}", tarpit.pattern.name(), named.join(", "))
+        };
+        let tarpits: Vec<_> = self.tarpits.iter().map(tarpit).collect();
+        format!("serves {}", tarpits.join("; "))
+    }
+
+    /// Reads what stands behind `-s`: each argument is a tarpit, `PATTERN:HOST:PORT`.
+    fn from_arguments(arguments: &[String]) -> Result<Self, Vec<Problem>> {
+        let (mut draft, mut notes) = (Draft::default(), Notes::default());
+        draft.logging.level = Level::Warning;
+        for (index, argument) in arguments.iter().enumerate() {
+            draft.tarpits.push(TarpitDraft::from_argument(index, argument, &mut notes));
+        }
+        draft.finish(notes)
+    }
 }
 
 /// A pattern on its addresses.
@@ -88,6 +212,32 @@ pub(crate) enum Sink {
     Stdout,
 }
 
+impl Sink {
+    /// A path, `<stdout>` or `<stderr>`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "<stderr>" => Ok(Self::Stderr),
+            "<stdout>" => Ok(Self::Stdout),
+            "" => Err("the path is empty".into()),
+            _ if text.starts_with('<') && text.ends_with('>') => Err(format!(
+                "`{}` is neither <stdout> nor <stderr>; a file of that name is ./{0}",
+                text.escape_debug()
+            )),
+            path => Ok(Self::File(path.into())),
+        }
+    }
+}
+
+impl fmt::Display for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Stderr => f.write_str("<stderr>"),
+            Self::Stdout => f.write_str("<stdout>"),
+        }
+    }
+}
+
 /// How grave a message in the log is; a later one is graver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
@@ -105,22 +255,72 @@ pub(crate) enum User {
     Name(String),
 }
 
-impl std::fmt::Display for Sink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(path) => path.display().fmt(f),
-            Self::Stderr => f.write_str("<stderr>"),
-            Self::Stdout => f.write_str("<stdout>"),
-        }
+impl Level {
+    /// Each by its name, the least grave first.
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Debug, "debug"),
+        (Self::Info, "info"),
+        (Self::Warning, "warning"),
+        (Self::Error, "error"),
+        (Self::Critical, "critical"),
+    ];
+
+    /// A level's name, in any case.
+    fn parse(text: &str) -> Result<Self, String> {
+        let is_it = |(_, name): &&(Self, &str)| name.eq_ignore_ascii_case(text);
+        let found = Self::ALL.iter().find(is_it).map(|&(level, _)| level);
+        found.ok_or_else(|| {
+            let names = Self::ALL.map(|(_, name)| name);
+            let all = names.join(", ");
+            let text = text.escape_debug();
+            match nearest(&text.to_string(), names.into_iter()) {
+                Some(nearest) => format!("there is no level `{text}`: did you mean `{nearest}`?"),
+                None => format!("there is no level `{text}`: write one of {all}"),
+            }
+        })
     }
 }
 
-impl std::fmt::Display for User {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl User {
+    /// A name, a number, or two numbers with a colon between them.
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "`{}` is no user: write a name, or numbers as in 65534 or 65534:65534",
+                text.escape_debug()
+            )
+        };
+        let starts_with_digit = text.starts_with(|first: char| first.is_ascii_digit());
+        if !starts_with_digit {
+            let is_name = !text.is_empty() && !text.contains([':', '/', '\0', '\n', ' ']);
+            return if is_name { Ok(Self::Name(text.to_owned())) } else { Err(wrong()) };
+        }
+        let number = |text: &str| text.parse().map_err(|_| wrong());
+        Ok(match text.split_once(':') {
+            Some((uid, gid)) => Self::Ids { uid: number(uid)?, gid: Some(number(gid)?) },
+            None => Self::Ids { uid: number(text)?, gid: None },
+        })
+    }
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ids { uid, gid: Some(gid) } => write!(f, "{uid}:{gid}"),
             Self::Ids { uid, gid: None } => write!(f, "{uid}"),
             Self::Name(name) => write!(f, "\"{name}\""),
         }
     }
+}
+
+/// The file's bytes, of which there may be so many.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    /// No one writes as much; a device such as `/dev/zero` has more.
+    const MOST: u64 = 1 << 20;
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST {
+        return Err(io::Error::other("it is larger than a configuration can be (1 MiB)"));
+    }
+    Ok(bytes)
 }

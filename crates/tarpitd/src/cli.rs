@@ -1,0 +1,294 @@
+//! The command line: one definition for parsing, `--help`, the manual's options and completions.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use tarpit_proto::pacer::Rate;
+
+use crate::config::{Level, Origin, Request, Sink, rate};
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Say what a configuration would serve, or what is wrong with it.
+    Check(PathBuf),
+    /// Print completions for a shell.
+    Completions(Shell),
+    /// Show a page of the manual.
+    Manual(Page),
+    /// List the patterns, as JSON if asked.
+    Patterns { json: bool },
+    /// Be a tarpit.
+    Serve(Request),
+}
+
+/// A page of the manual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Page {
+    /// The program.
+    #[value(name = "tarpitd.1", alias = "tarpitd.py.1")]
+    Program,
+    /// The configuration.
+    #[value(name = "tarpitd.toml.5", alias = "tarpitd.conf.5")]
+    Configuration,
+}
+
+/// Makes ports look like services and holds whoever connects.
+///
+/// Without -s and -c it serves a few tarpits on this machine only, to try it out.
+#[derive(Debug, Parser)]
+#[command(name = "tarpitd", version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    /// Serve a pattern on an address.
+    ///
+    /// May be repeated, and takes several values. The pattern's name is in any case. HOST is an IP
+    /// address (IPv6 in brackets), `localhost` or `*`; PORT is a number or a range such as
+    /// 8000-8010. The tarpits are named `cli_0`, `cli_1` and so on.
+    #[arg(short, long, value_name = "PATTERN:HOST:PORT", num_args = 1.., conflicts_with = "config")]
+    serve: Vec<String>,
+
+    /// Serve what a file says; see tarpitd.toml(5).
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Send so many bytes per second; if negative, one byte in so many seconds.
+    ///
+    /// 0 means as fast as the client reads. Without it each pattern keeps its own pace. Holds for
+    /// all tarpits, also those of a file.
+    #[arg(short, long, value_name = "INT", allow_negative_numbers = true, value_parser = parse_rate)]
+    rate_limit: Option<Rate>,
+
+    /// Write a trace of the clients, as JSON lines, to a file or to standard output.
+    ///
+    /// The file is appended to. Holds for all tarpits, also those of a file.
+    #[arg(short, long, value_name = "FILE", num_args = 0..=1, default_missing_value = "<stdout>",
+        value_parser = Sink::parse)]
+    trace_client: Option<Sink>,
+
+    /// Whether clients must show that they speak the pattern's protocol.
+    ///
+    /// `check`, which is also meant where no value follows, is the default. Holds for all tarpits,
+    /// also those of a file.
+    #[arg(short = 'e', long, value_name = "check|none", num_args = 0..=1,
+        default_missing_value = "check", hide_possible_values = true)]
+    validate_client: Option<Validation>,
+
+    /// Log more: once for what happens, twice for details.
+    #[arg(short, action = ArgAction::Count)]
+    verbose: u8,
+
+    /// Serve the other addresses when one cannot be had.
+    #[arg(long)]
+    keep_going: bool,
+
+    /// Show a page of the manual: tarpitd.1 or tarpitd.toml.5.
+    ///
+    /// Without a value, tarpitd.1. On a terminal it opens in the pager.
+    #[arg(long, value_name = "PAGE", num_args = 0..=1, default_missing_value = "tarpitd.1",
+        exclusive = true, hide_possible_values = true)]
+    manual: Option<Page>,
+
+    #[command(subcommand)]
+    task: Option<Side>,
+}
+
+/// What else the program can do.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+enum Side {
+    /// Say what a configuration would serve, or all that is wrong with it; open nothing.
+    Check {
+        /// The configuration.
+        file: PathBuf,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// List the patterns: name, protocol, and what each does.
+    Patterns {
+        /// Print them as a JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The values of `-e`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Validation {
+    Check,
+    None,
+}
+
+/// Reads the command line, the program's name first.
+///
+/// The error may also be what was asked for, such as help.
+pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Task, clap::Error> {
+    let arguments = Arguments::try_parse_from(arguments)?;
+    if let Some(page) = arguments.manual {
+        return Ok(Task::Manual(page));
+    }
+    Ok(match arguments.task {
+        Some(Side::Check { file }) => Task::Check(file),
+        Some(Side::Completions { shell }) => Task::Completions(shell),
+        Some(Side::Patterns { json }) => Task::Patterns { json },
+        None => Task::Serve(arguments.request()),
+    })
+}
+
+/// The definition, for completions and the manual.
+pub(crate) fn definition() -> clap::Command {
+    Arguments::command()
+}
+
+/// The script that makes `shell` complete our arguments.
+pub(crate) fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut definition(), "tarpitd", &mut script);
+    script
+}
+
+/// What a usage error says, in one line.
+pub(crate) fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .filter(|line| !line.is_empty())
+        .map(|line| line.trim_start_matches("error: ").trim_start_matches("tip: "));
+    let lines: Vec<_> = lines.collect();
+    format!("{} (see tarpitd --help)", lines.join("; ").replace(":; ", ": "))
+}
+
+impl Arguments {
+    fn request(self) -> Request {
+        Request {
+            origin: match self.config {
+                Some(path) => Origin::File(path),
+                None if self.serve.is_empty() => Origin::Embedded,
+                None => Origin::Arguments(self.serve),
+            },
+            rate: self.rate_limit,
+            client_validation: self.validate_client.map(|choice| choice == Validation::Check),
+            trace: self.trace_client,
+            level: match self.verbose {
+                0 => None,
+                1 => Some(Level::Info),
+                _ => Some(Level::Debug),
+            },
+            keep_going: self.keep_going,
+        }
+    }
+}
+
+fn parse_rate(text: &str) -> Result<Rate, String> {
+    rate(text.parse().map_err(|_| "it is not a whole number")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Task, clap::Error> {
+        parse(line.split(' ').map(OsString::from))
+    }
+
+    #[track_caller]
+    fn request(line: &str) -> Request {
+        match parsed(line) {
+            Ok(Task::Serve(request)) => request,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn check_error(line: &str, wanted: &str) {
+        let error = parsed(line).expect_err(line);
+        assert_eq!(error.exit_code(), 2);
+        assert_eq!(one_line(&error), format!("{wanted} (see tarpitd --help)"));
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn the_reference_s_invocations_parse() {
+        let all = request(
+            "tarpitd -s ssh_trans_hold:127.0.0.1:2222 http_fake_auth:127.0.0.1:8080 -r -2 -t",
+        );
+        assert_eq!(
+            all.origin,
+            Origin::Arguments(vec![
+                "ssh_trans_hold:127.0.0.1:2222".into(),
+                "http_fake_auth:127.0.0.1:8080".into()
+            ])
+        );
+        assert_eq!(all.rate, Rate::from_number(-2));
+        assert_eq!(all.trace, Some(Sink::Stdout));
+        assert_eq!(all.client_validation, None);
+
+        let one = request("tarpitd -e none -r-2 -vv -t ./x.log -s a:*:1 -s b:[::1]:2");
+        assert_eq!(one.origin, Origin::Arguments(vec!["a:*:1".into(), "b:[::1]:2".into()]));
+        assert_eq!(one.rate, Rate::from_number(-2));
+        assert_eq!(one.trace, Some(Sink::File("./x.log".into())));
+        assert_eq!(one.client_validation, Some(false));
+        assert_eq!(one.level, Some(Level::Debug));
+
+        let bare = request("tarpitd --serve a:b:1 --validate-client --rate-limit=64 -v");
+        assert_eq!(bare.client_validation, Some(true));
+        assert_eq!(bare.rate, Rate::from_number(64));
+
+        assert_eq!(request("tarpitd -c x.toml").origin, Origin::File("x.toml".into()));
+        assert_eq!(request("tarpitd").origin, Origin::Embedded);
+    }
+
+    #[test]
+    fn the_manual_is_found_by_old_names_too() {
+        for (line, wanted) in [
+            ("tarpitd --manual", Page::Program),
+            ("tarpitd --manual tarpitd.1", Page::Program),
+            ("tarpitd --manual tarpitd.py.1", Page::Program),
+            ("tarpitd --manual tarpitd.toml.5", Page::Configuration),
+            ("tarpitd --manual tarpitd.conf.5", Page::Configuration),
+        ] {
+            assert!(matches!(parsed(line), Ok(Task::Manual(page)) if page == wanted), "{line}");
+        }
+    }
+
+    #[test]
+    fn usage_errors_are_one_line() {
+        check_error(
+            "tarpitd -s a:b:1 -c x",
+            "the argument '--serve <PATTERN:HOST:PORT>...' cannot be used with '--config <FILE>'",
+        );
+        check_error(
+            "tarpitd -r x",
+            "invalid value 'x' for '--rate-limit <INT>': it is not a whole number",
+        );
+        check_error(
+            "tarpitd -r -86401",
+            "invalid value '-86401' for '--rate-limit <INT>': \
+             the rate -86401 is not between -86400 and 4294967295",
+        );
+        check_error(
+            "tarpitd --srve a:b:1",
+            "unexpected argument '--srve' found; a similar argument exists: '--serve'",
+        );
+        check_error(
+            "tarpitd -e maybe",
+            "invalid value 'maybe' for '--validate-client [<check|none>]'; \
+             [possible values: check, none]",
+        );
+        check_error("tarpitd x.toml", "unrecognized subcommand 'x.toml'");
+        check_error("tarpitd check", "the following required arguments were not provided: <FILE>");
+        check_error(
+            "tarpitd -c",
+            "a value is required for '--config <FILE>' but none was supplied",
+        );
+    }
+}

@@ -1,0 +1,211 @@
+//! A TOML document read key by key, so that all of its problems are found at once.
+
+use std::{collections::BTreeMap, num::NonZeroU32};
+
+use toml::{
+    Spanned,
+    de::{DeString, DeTable, DeValue},
+};
+
+use super::{
+    keys::{Key, Unset, section_of},
+    problem::{Notes, Place, Problem, nearest},
+};
+
+/// A text, and what its author calls it.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    name: &'a str,
+    text: &'a str,
+    /// Whether its syntax is wrong somewhere, so that a key which seems missing may be there.
+    is_broken: bool,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(name: &'a str, text: &'a str) -> Self {
+        Self { name, text, is_broken: false }
+    }
+
+    /// Fills `target` with what `keys` find in the text.
+    pub(super) fn read<T>(mut self, keys: &[Key<T>], target: &mut T, notes: &mut Notes) {
+        /// One bracket that is not closed can make errors of all lines that follow.
+        const MOST_ERRORS: usize = 10;
+        let (document, errors) = DeTable::parse_recoverable(self.text);
+        let mut broken = BTreeMap::new();
+        for error in errors.iter().take(MOST_ERRORS) {
+            let offset = error.span().map_or(self.text.len(), |span| span.start);
+            let what = format!("this is not TOML: {}", error.message().escape_debug());
+            // What follows on a line is mostly the parser stumbling over the first error.
+            broken.entry(self.line(offset)).or_insert(self.place(offset).problem(what));
+        }
+        self.is_broken = !errors.is_empty();
+        let root = Spanned::new(0..0, DeValue::Table(document.into_inner()));
+        Item { source: self, key: 0, value: &root }.fill(keys, target, notes);
+        notes.problems.retain(|problem| match problem.place {
+            Place::Text { line, .. } => !broken.contains_key(&line),
+            Place::Argument { .. } | Place::File(_) => true,
+        });
+        notes.problems.extend(broken.into_values());
+    }
+
+    /// Line and column of the byte at `offset`.
+    pub(super) fn place(self, offset: usize) -> Place {
+        let before = self.before(offset);
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        Place::Text {
+            name: self.name.to_owned(),
+            line: self.line(offset),
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    fn line(self, offset: usize) -> usize {
+        self.before(offset).matches('\n').count() + 1
+    }
+
+    fn before(self, offset: usize) -> &'a str {
+        self.text.get(..offset).unwrap_or(self.text)
+    }
+}
+
+/// A value in a text.
+pub(super) struct Item<'a> {
+    source: Source<'a>,
+    /// Where its key starts, or the value itself where it has none.
+    key: usize,
+    value: &'a Spanned<DeValue<'a>>,
+}
+
+impl<'a> Item<'a> {
+    /// Fills `target` with what `keys` find in this table.
+    pub(super) fn fill<T>(&self, keys: &[Key<T>], target: &mut T, notes: &mut Notes) {
+        let entries = match self.entries() {
+            Ok(entries) => entries,
+            Err(problem) => return notes.problems.push(problem),
+        };
+        for (name, item) in &entries {
+            let Some(key) = keys.iter().find(|key| key.name == *name) else {
+                notes.problems.push(item.key_place().problem(unknown(name, keys)));
+                continue;
+            };
+            if let Some(advice) = key.outdated {
+                notes.warnings.push(item.key_place().problem(format!("`{name}` {advice}")));
+            }
+            (key.read)(item, target, notes);
+        }
+        for key in keys.iter().filter(|key| key.unset == Unset::Wrong && !self.source.is_broken) {
+            if entries.iter().all(|(name, _)| key.name != *name) {
+                let what = format!("`{}` is missing ({})", key.name, key.form);
+                notes.problems.push(self.key_place().problem(what));
+            }
+        }
+    }
+
+    /// The keys and values of a table, as they follow in the text.
+    pub(super) fn entries(&self) -> Result<Vec<(&'a str, Item<'a>)>, Problem> {
+        let DeValue::Table(table) = self.value.get_ref() else {
+            return Err(self.unlike("a table"));
+        };
+        let entry = |(key, value): (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>)| {
+            let item = Item { source: self.source, key: key.span().start, value };
+            (key.get_ref().as_ref(), item)
+        };
+        let mut entries: Vec<_> = table.iter().map(entry).collect();
+        entries.sort_by_key(|(_, item)| item.key);
+        Ok(entries)
+    }
+
+    /// The values of an array.
+    pub(super) fn items(&self) -> Result<Vec<Item<'a>>, Problem> {
+        let DeValue::Array(array) = self.value.get_ref() else {
+            return Err(self.unlike("an array"));
+        };
+        let item = |value: &'a Spanned<DeValue<'a>>| Item {
+            source: self.source,
+            key: value.span().start,
+            value,
+        };
+        Ok(array.iter().map(item).collect())
+    }
+
+    pub(super) fn boolean(&self) -> Result<bool, Problem> {
+        match self.value.get_ref() {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => Err(self.unlike("true or false")),
+        }
+    }
+
+    /// What `parse` makes of a string.
+    pub(super) fn parsed<T>(
+        &self,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, Problem> {
+        match self.value.get_ref() {
+            DeValue::String(text) => parse(text).map_err(|what| self.wrong(what)),
+            _ => Err(self.unlike("a string")),
+        }
+    }
+
+    pub(super) fn integer(&self) -> Result<i64, Problem> {
+        match self.value.get_ref() {
+            DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
+                .map_err(|_| self.wrong(format!("{digits} is too large"))),
+            _ => Err(self.unlike("a whole number")),
+        }
+    }
+
+    /// A number from 0 to `most`.
+    pub(super) fn number(&self, most: u64) -> Result<u64, Problem> {
+        let number = self.integer()?;
+        match u64::try_from(number) {
+            Ok(number) if number <= most => Ok(number),
+            _ => Err(self.wrong(format!("{number} is not between 0 and {most}"))),
+        }
+    }
+
+    /// A number of things of which there may be no more; 0 means no cap.
+    pub(super) fn cap(&self) -> Result<Option<NonZeroU32>, Problem> {
+        self.number(u32::MAX.into()).map(|number| NonZeroU32::new(number as u32))
+    }
+
+    pub(super) fn is_integer(&self) -> bool {
+        self.value.get_ref().is_integer()
+    }
+
+    pub(super) fn key_place(&self) -> Place {
+        self.source.place(self.key)
+    }
+
+    pub(super) fn place(&self) -> Place {
+        self.source.place(self.value.span().start)
+    }
+
+    /// Says what is wrong with the value.
+    pub(super) fn wrong(&self, what: impl Into<String>) -> Problem {
+        self.place().problem(what)
+    }
+
+    /// Says that the value should be something else.
+    pub(super) fn unlike(&self, wanted: &str) -> Problem {
+        let found = match self.value.get_ref() {
+            DeValue::Array(_) => "an array",
+            DeValue::Boolean(_) => "a boolean",
+            DeValue::Datetime(_) => "a date or time",
+            DeValue::Float(_) => "a number with a fraction",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::String(_) => "a string",
+            DeValue::Table(_) => "a table",
+        };
+        self.wrong(format!("this must be {wanted}, but it is {found}"))
+    }
+}
+
+fn unknown<T>(name: &str, keys: &[Key<T>]) -> String {
+    let current = keys.iter().filter(|key| key.outdated.is_none()).map(|key| key.name);
+    let advice = match (section_of(name), nearest(name, current)) {
+        (Some(section), _) => format!("; it belongs {section}"),
+        (None, Some(nearest)) => format!("; did you mean `{nearest}`?"),
+        (None, None) => "; see tarpitd --manual tarpitd.toml.5".to_owned(),
+    };
+    format!("unknown key `{}`{advice}", name.escape_debug())
+}

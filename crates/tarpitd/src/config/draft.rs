@@ -1,0 +1,218 @@
+//! A configuration while it is being put together.
+
+use std::{num::NonZeroU32, num::NonZeroUsize, path::PathBuf};
+
+use tarpit_proto::{pacer::Rate, patterns, persona::Persona, script::Pattern};
+
+use super::{
+    ClientLimit, Config, Level, Limits, Logging, Sink, Tarpit, User,
+    address::{Bind, Host, Ports},
+    problem::{Notes, Place, Problem, nearest},
+};
+
+/// The most addresses on which one daemon listens. Whoever needs more ports redirects them to one.
+const MAX_ADDRESSES: usize = 16_384;
+
+/// A configuration with its defaults, to which what was written is added.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) workers: NonZeroUsize,
+    pub(super) state_dir: Option<PathBuf>,
+    pub(super) user: Option<User>,
+    pub(super) persona: &'static str,
+    pub(super) tarpits: Vec<TarpitDraft>,
+    pub(super) limits: Limits,
+    pub(super) logging: Logging,
+}
+
+/// A tarpit that may still lack what it must have.
+#[derive(Debug)]
+pub(super) struct TarpitDraft {
+    pub(super) name: String,
+    pub(super) pattern: Option<&'static dyn Pattern>,
+    pub(super) binds: Vec<(Place, Bind)>,
+    pub(super) rate: Option<Rate>,
+    pub(super) max_clients: Option<NonZeroU32>,
+    pub(super) client_validation: bool,
+    pub(super) client_trace: bool,
+}
+
+/// A place to listen that may still lack its parts.
+#[derive(Debug, Default)]
+pub(super) struct BindDraft {
+    pub(super) host: Option<Host>,
+    pub(super) ports: Option<Ports>,
+}
+
+impl Draft {
+    /// The configuration, or all that is wrong with it in the order of the text.
+    pub(super) fn finish(self, mut notes: Notes) -> Result<Config, Vec<Problem>> {
+        self.find_address_problems(&mut notes);
+        self.find_cautions(&mut notes);
+        if !notes.problems.is_empty() {
+            notes.problems.sort_by(|one, other| one.place.cmp(&other.place));
+            return Err(notes.problems);
+        }
+        notes.warnings.sort_by(|one, other| one.place.cmp(&other.place));
+        Ok(Config {
+            workers: self.workers,
+            state_dir: self.state_dir,
+            user: self.user,
+            persona: self.persona,
+            tarpits: self.tarpits.into_iter().filter_map(TarpitDraft::finish).collect(),
+            limits: self.limits,
+            logging: self.logging,
+            keep_going: false,
+            warnings: notes.warnings.iter().map(Problem::to_string).collect(),
+        })
+    }
+
+    fn find_address_problems(&self, notes: &mut Notes) {
+        let mut earlier: Vec<(&Place, &TarpitDraft, &Bind)> = Vec::new();
+        let mut count = 0;
+        for tarpit in &self.tarpits {
+            for (place, bind) in &tarpit.binds {
+                let overlap = earlier.iter().find_map(|&(place, tarpit, other)| {
+                    Some((bind.overlap(other)?, place, &tarpit.name))
+                });
+                if let Some((address, other, name)) = overlap {
+                    notes.problems.push(place.problem(format!(
+                        "{address} is taken already, by tarpit `{name}` at {other}: \
+                         give one of them another port"
+                    )));
+                }
+                let had_room = count <= MAX_ADDRESSES;
+                count += bind.count();
+                if had_room && count > MAX_ADDRESSES {
+                    notes.problems.push(place.problem(format!(
+                        "these are more than {MAX_ADDRESSES} addresses: \
+                         listen on few and redirect the other ports to them"
+                    )));
+                }
+                earlier.push((place, tarpit, bind));
+            }
+        }
+    }
+
+    fn find_cautions(&self, notes: &mut Notes) {
+        for tarpit in &self.tarpits {
+            let caution =
+                tarpit.pattern.and_then(|pattern| Some((pattern.name(), pattern.caution()?)));
+            let public = tarpit.binds.iter().find(|(_, bind)| bind.is_public());
+            if let (Some((pattern, caution)), Some((place, _))) = (caution, public) {
+                let what = format!("`{pattern}` is open to the world here: {caution}");
+                notes.warnings.push(place.problem(what));
+            }
+        }
+    }
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            workers: NonZeroUsize::MIN,
+            state_dir: None,
+            user: None,
+            persona: Persona::DEFAULT,
+            tarpits: Vec::new(),
+            limits: Limits {
+                clients: ClientLimit::FileLimit,
+                per_address: NonZeroU32::new(256),
+                per_prefix: NonZeroU32::new(1024),
+                egress: None,
+                egress_per_day: None,
+            },
+            logging: Logging { main: Sink::Stderr, level: Level::Info, client_trace: Sink::Stdout },
+        }
+    }
+}
+
+impl TarpitDraft {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            pattern: None,
+            binds: Vec::new(),
+            rate: None,
+            max_clients: NonZeroU32::new(4096),
+            client_validation: true,
+            client_trace: false,
+        }
+    }
+
+    /// What the command line's `PATTERN:HOST:PORT` stands for; an IPv6 host is in brackets.
+    pub(super) fn from_argument(index: usize, argument: &str, notes: &mut Notes) -> Self {
+        let mut tarpit = Self::new(&format!("cli_{index}"));
+        let place = Place::Argument { index, value: argument.to_owned() };
+        let Some((named, address)) = argument.split_once(':') else {
+            notes.problems.push(place.problem("write PATTERN:HOST:PORT"));
+            return tarpit;
+        };
+        let in_brackets = address.starts_with('[').then(|| address.find("]:")).flatten();
+        let parts = match in_brackets {
+            Some(end) => Some((&address[..=end], &address[end + 2..])),
+            None => address.split_once(':'),
+        };
+        let at = |what: String| place.problem(what);
+        notes.keep(&mut tarpit.pattern, pattern(named).map(Some).map_err(at));
+        let (host, port) = match parts {
+            Some((_, port)) if port.contains(':') => {
+                let what = "write PATTERN:HOST:PORT, with an IPv6 host in brackets";
+                notes.problems.push(place.problem(what));
+                return tarpit;
+            }
+            Some(parts) => parts,
+            None => {
+                notes.problems.push(place.problem("the port is missing: write PATTERN:HOST:PORT"));
+                return tarpit;
+            }
+        };
+        let mut bind = BindDraft::default();
+        notes.keep(&mut bind.host, Host::parse(host).map(Some).map_err(at));
+        notes.keep(&mut bind.ports, Ports::parse(port).map(Some).map_err(at));
+        if let BindDraft { host: Some(host), ports: Some(ports) } = bind {
+            tarpit.binds.push((place, Bind { host, ports }));
+        }
+        tarpit
+    }
+
+    /// The tarpit, unless it lacks what was noted as a problem already.
+    fn finish(self) -> Option<Tarpit> {
+        Some(Tarpit {
+            name: self.name,
+            pattern: self.pattern?,
+            bind: self.binds.iter().flat_map(|(_, bind)| bind.addresses()).collect(),
+            rate: self.rate,
+            max_clients: self.max_clients,
+            client_validation: self.client_validation,
+            client_trace: self.client_trace,
+        })
+    }
+}
+
+/// The pattern called `name`, in any case.
+pub(super) fn pattern(name: &str) -> Result<&'static dyn Pattern, String> {
+    patterns::named(name).ok_or_else(|| {
+        let names = patterns::ALL.iter().map(|pattern| pattern.name());
+        let advice = match nearest(name, names) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => "`tarpitd patterns` lists them".to_owned(),
+        };
+        format!("there is no pattern `{}`: {advice}", name.escape_debug())
+    })
+}
+
+/// The persona called `name`.
+pub(super) fn persona(name: &str) -> Result<&'static str, String> {
+    Persona::names().find(|known| *known == name).ok_or_else(|| {
+        let names: Vec<_> = Persona::names().collect();
+        format!("there is no persona `{}`: write one of {}", name.escape_debug(), names.join(", "))
+    })
+}
+
+/// The rate that `number` stands for.
+pub(crate) fn rate(number: i64) -> Result<Rate, String> {
+    Rate::from_number(number).ok_or_else(|| {
+        format!("the rate {number} is not between -{} and {}", Rate::SLOWEST, u32::MAX)
+    })
+}

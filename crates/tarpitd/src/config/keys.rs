@@ -1,0 +1,372 @@
+//! The keys of the configuration: what each is called, means and does. One entry each, from which
+//! the manual page is made, too.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+
+use super::{
+    ClientLimit, Level, Limits, Logging, Sink, User,
+    address::{Bind, Host, Ports},
+    document::Item,
+    draft::{BindDraft, Draft, TarpitDraft, pattern, persona, rate},
+    problem::Notes,
+};
+
+/// A key of a table that is read into a `T`.
+pub(super) struct Key<T> {
+    pub(super) name: &'static str,
+    /// What its value looks like, with its unit.
+    pub(super) form: &'static str,
+    pub(super) unset: Unset,
+    /// What it is for, in sentences.
+    pub(super) meaning: &'static str,
+    /// What to do about it if it is only read for old files' sake.
+    pub(super) outdated: Option<&'static str>,
+    pub(super) read: fn(&Item<'_>, &mut T, &mut Notes),
+}
+
+/// What holds where a key is not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unset {
+    /// This value, as it would be written.
+    Is(&'static str),
+    /// What is said here.
+    Means(&'static str),
+    /// It must be written.
+    Wrong,
+}
+
+pub(super) const TOP: &[Key<Draft>] = &[
+    Key {
+        name: "workers",
+        form: "number of threads, at most 256",
+        unset: Unset::Is("1"),
+        meaning: "Threads that serve clients. 0 means one for each core. One is enough for tens of \
+                  thousands of clients.",
+        outdated: None,
+        read: |item, draft, notes| notes.keep(&mut draft.workers, workers(item)),
+    },
+    Key {
+        name: "state_dir",
+        form: "path of a directory",
+        unset: Unset::Means("nothing is kept"),
+        meaning: "Where the installation's secrets are kept: what makes its host name, its keys and \
+                  its filler unlike those of any other. Without it they are new at each start.",
+        outdated: None,
+        read: |item, draft, notes| notes.keep(&mut draft.state_dir, item.parsed(path).map(Some)),
+    },
+    Key {
+        name: "user",
+        form: "name, or number, or two numbers as in `\"65534:65534\"`",
+        unset: Unset::Means("the daemon stays who it is"),
+        meaning: "Who the daemon becomes once its ports and files are open.",
+        outdated: None,
+        read: |item, draft, notes| {
+            notes.keep(&mut draft.user, item.parsed(User::parse).map(Some));
+        },
+    },
+    Key {
+        name: "persona",
+        form: "name",
+        unset: Unset::Is("\"ubuntu-22.04\""),
+        meaning: "The machine that all ports together pretend to be.",
+        outdated: None,
+        read: |item, draft, notes| notes.keep(&mut draft.persona, item.parsed(persona)),
+    },
+    Key {
+        name: "tarpits",
+        form: "tables, one for each tarpit, as in `[tarpits.ssh]`",
+        unset: Unset::Wrong,
+        meaning: "What to serve, under names of your choice.",
+        outdated: None,
+        read: tarpits,
+    },
+    Key {
+        name: "limits",
+        form: "table",
+        unset: Unset::Means("every limit's own default"),
+        meaning: "What all tarpits together may cost.",
+        outdated: None,
+        read: |item, draft, notes| item.fill(LIMITS, &mut draft.limits, notes),
+    },
+    Key {
+        name: "logging",
+        form: "table",
+        unset: Unset::Means("every key's own default"),
+        meaning: "What is written where.",
+        outdated: None,
+        read: |item, draft, notes| item.fill(LOGGING, &mut draft.logging, notes),
+    },
+];
+
+pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
+    Key {
+        name: "pattern",
+        form: "name of a pattern, in any case",
+        unset: Unset::Wrong,
+        meaning: "What clients are held by: one of those that `tarpitd patterns` lists.",
+        outdated: None,
+        read: |item, tarpit, notes| {
+            notes.keep(&mut tarpit.pattern, item.parsed(pattern).map(Some));
+        },
+    },
+    Key {
+        name: "bind",
+        form: "array of tables with `host` and `port`",
+        unset: Unset::Wrong,
+        meaning: "Where to listen. No address may stand twice in a file.",
+        outdated: None,
+        read: binds,
+    },
+    Key {
+        name: "rate_limit",
+        form: "whole number: bytes per second; if negative, seconds per byte",
+        unset: Unset::Means("the pattern's own pace"),
+        meaning: "How fast each client is sent its bytes. 0 means as fast as it reads.",
+        outdated: None,
+        read: |item, tarpit, notes| {
+            let rate = item
+                .integer()
+                .and_then(|number| rate(number).map(Some).map_err(|what| item.wrong(what)));
+            notes.keep(&mut tarpit.rate, rate);
+        },
+    },
+    Key {
+        name: "max_clients",
+        form: "number of clients",
+        unset: Unset::Is("4096"),
+        meaning: "The most clients held at one time on each bound port. 0 means no cap.",
+        outdated: None,
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.max_clients, item.cap()),
+    },
+    Key {
+        name: "client_validation",
+        form: "boolean",
+        unset: Unset::Is("true"),
+        meaning: "Whether clients must show that they speak the pattern's protocol before they \
+                  are served its course.",
+        outdated: None,
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.client_validation, item.boolean()),
+    },
+    Key {
+        name: "client_valiation",
+        form: "boolean",
+        unset: Unset::Means("nothing"),
+        meaning: "An old misspelling of `client_validation`, read with a warning.",
+        outdated: Some("is a misspelling: write `client_validation`"),
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.client_validation, item.boolean()),
+    },
+    Key {
+        name: "client_trace",
+        form: "boolean",
+        unset: Unset::Is("false"),
+        meaning: "Whether this tarpit's clients appear in the trace.",
+        outdated: None,
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.client_trace, item.boolean()),
+    },
+];
+
+pub(super) const BIND: &[Key<BindDraft>] = &[
+    Key {
+        name: "host",
+        form: "IP address, `\"localhost\"` or `\"*\"`",
+        unset: Unset::Wrong,
+        meaning: "`localhost` is the loopback address of both IPv4 and IPv6, `*` every address of \
+                  both; `::` is every address of IPv6 only. Other names are not looked up.",
+        outdated: None,
+        read: |item, bind, notes| notes.keep(&mut bind.host, item.parsed(Host::parse).map(Some)),
+    },
+    Key {
+        name: "port",
+        form: "number, or a string with a number or a range such as `\"8000-8010\"`",
+        unset: Unset::Wrong,
+        meaning: "Port 0 lets the kernel choose one, which the log names.",
+        outdated: None,
+        read: |item, bind, notes| {
+            let ports = if item.is_integer() {
+                item.number(u16::MAX.into()).map(|port| Ports::single(port as u16))
+            } else {
+                item.parsed(Ports::parse)
+            };
+            notes.keep(&mut bind.ports, ports.map(Some));
+        },
+    },
+];
+
+pub(super) const LIMITS: &[Key<Limits>] = &[
+    Key {
+        name: "clients",
+        form: "number of clients",
+        unset: Unset::Means("the number of files that may be open, less 64"),
+        meaning: "The most clients held at one time in all. 0 means no cap.",
+        outdated: None,
+        read: |item, limits, notes| {
+            let limit =
+                item.cap().map(|cap| cap.map_or(ClientLimit::Unlimited, ClientLimit::AtMost));
+            notes.keep(&mut limits.clients, limit);
+        },
+    },
+    Key {
+        name: "per_address",
+        form: "number of clients",
+        unset: Unset::Is("256"),
+        meaning: "The most clients held at one time from one address. 0 means no cap.",
+        outdated: None,
+        read: |item, limits, notes| notes.keep(&mut limits.per_address, item.cap()),
+    },
+    Key {
+        name: "per_prefix",
+        form: "number of clients",
+        unset: Unset::Is("1024"),
+        meaning: "The most clients held at one time from one network: an IPv4 /24 or an IPv6 /56. \
+                  0 means no cap.",
+        outdated: None,
+        read: |item, limits, notes| notes.keep(&mut limits.per_prefix, item.cap()),
+    },
+    Key {
+        name: "egress",
+        form: "number of bytes per second",
+        unset: Unset::Is("0"),
+        meaning: "The most that is sent to all clients together. 0 means no cap.",
+        outdated: None,
+        read: |item, limits, notes| notes.keep(&mut limits.egress, bytes(item)),
+    },
+    Key {
+        name: "egress_per_day",
+        form: "number of bytes per day",
+        unset: Unset::Is("0"),
+        meaning: "The most that is sent to all clients together in a day. 0 means no cap.",
+        outdated: None,
+        read: |item, limits, notes| notes.keep(&mut limits.egress_per_day, bytes(item)),
+    },
+];
+
+pub(super) const LOGGING: &[Key<Logging>] = &[
+    Key {
+        name: "main",
+        form: "path of a file, `\"<stdout>\"` or `\"<stderr>\"`",
+        unset: Unset::Is("\"<stderr>\""),
+        meaning: "Where the log goes. A file is appended to.",
+        outdated: None,
+        read: |item, logging, notes| notes.keep(&mut logging.main, item.parsed(Sink::parse)),
+    },
+    Key {
+        name: "level",
+        form: "`\"debug\"`, `\"info\"`, `\"warning\"`, `\"error\"` or `\"critical\"`",
+        unset: Unset::Is("\"info\""),
+        meaning: "How grave a message must be to appear in the log.",
+        outdated: None,
+        read: |item, logging, notes| notes.keep(&mut logging.level, item.parsed(Level::parse)),
+    },
+    Key {
+        name: "client_trace",
+        form: "path of a file, `\"<stdout>\"` or `\"<stderr>\"`",
+        unset: Unset::Is("\"<stdout>\""),
+        meaning: "Where the trace of those tarpits goes that have `client_trace = true`. A file \
+                  is appended to.",
+        outdated: None,
+        read: |item, logging, notes| {
+            notes.keep(&mut logging.client_trace, item.parsed(Sink::parse));
+        },
+    },
+    Key {
+        name: "fmt",
+        form: "string",
+        unset: Unset::Means("nothing"),
+        meaning: "Read for old files' sake, with a warning: lines of the log have one form, and \
+                  `level` chooses among them.",
+        outdated: Some("has no effect, since the log has one form: remove it, and use `level`"),
+        read: |item, _, notes| notes.keep(&mut (), item.parsed(|_| Ok(()))),
+    },
+];
+
+/// A table of the configuration, for the manual.
+pub(crate) struct Section {
+    pub(crate) title: &'static str,
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// A key, for the manual.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) form: &'static str,
+    pub(crate) unset: Unset,
+    pub(crate) meaning: &'static str,
+}
+
+/// All keys.
+pub(crate) fn sections() -> Vec<Section> {
+    fn section<T>(title: &'static str, keys: &[Key<T>]) -> Section {
+        let entry =
+            |&Key { name, form, unset, meaning, .. }: &Key<T>| Entry { name, form, unset, meaning };
+        Section { title, entries: keys.iter().map(entry).collect() }
+    }
+    vec![
+        section("at the top of the file", TOP),
+        section("in [tarpits.NAME]", TARPIT),
+        section("in an entry of `bind`", BIND),
+        section("in [limits]", LIMITS),
+        section("in [logging]", LOGGING),
+    ]
+}
+
+/// Where the key called `name` belongs.
+pub(super) fn section_of(name: &str) -> Option<&'static str> {
+    let has_it = |section: &Section| section.entries.iter().any(|entry| entry.name == name);
+    sections().into_iter().find(has_it).map(|section| section.title)
+}
+
+fn tarpits(item: &Item<'_>, draft: &mut Draft, notes: &mut Notes) {
+    let entries = match item.entries() {
+        Ok(entries) => entries,
+        Err(problem) => return notes.problems.push(problem),
+    };
+    if entries.is_empty() {
+        notes
+            .problems
+            .push(item.wrong("there is no tarpit here: add a table such as [tarpits.ssh]"));
+    }
+    for (name, item) in entries {
+        if name.is_empty() || name.contains(char::is_control) {
+            let what = "a tarpit's name cannot be empty or hold control characters";
+            notes.problems.push(item.key_place().problem(what));
+        }
+        let mut tarpit = TarpitDraft::new(name);
+        item.fill(TARPIT, &mut tarpit, notes);
+        draft.tarpits.push(tarpit);
+    }
+}
+
+fn binds(item: &Item<'_>, tarpit: &mut TarpitDraft, notes: &mut Notes) {
+    let items = match item.items() {
+        Ok(items) => items,
+        Err(problem) => return notes.problems.push(problem),
+    };
+    if items.is_empty() {
+        notes.problems.push(item.wrong("there is no address here: add { host = ..., port = ... }"));
+    }
+    for item in items {
+        let mut bind = BindDraft::default();
+        item.fill(BIND, &mut bind, notes);
+        if let BindDraft { host: Some(host), ports: Some(ports) } = bind {
+            tarpit.binds.push((item.place(), Bind { host, ports }));
+        }
+    }
+}
+
+fn workers(item: &Item<'_>) -> Result<NonZeroUsize, super::Problem> {
+    /// Beyond it threads only cost memory, on any machine.
+    const MOST: u64 = 256;
+    let number = item.number(MOST)?;
+    Ok(NonZeroUsize::new(number as usize).unwrap_or_else(|| {
+        // Where the number of cores cannot be learnt, one worker serves well.
+        std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+    }))
+}
+
+fn bytes(item: &Item<'_>) -> Result<Option<NonZeroU64>, super::Problem> {
+    item.number(i64::MAX as u64).map(NonZeroU64::new)
+}
+
+fn path(text: &str) -> Result<std::path::PathBuf, String> {
+    if text.is_empty() { Err("the path is empty".into()) } else { Ok(text.into()) }
+}

@@ -1,0 +1,370 @@
+//! What a text of configuration means, or what is wrong with it, line by line.
+
+use super::*;
+
+/// Checks what is wrong with `text`; each line of `wanted` is a problem without the file's name.
+#[track_caller]
+fn check(text: &str, wanted: &str) {
+    let problems = Config::parse("x", text).expect_err("problems");
+    let got: Vec<_> = problems.iter().map(Problem::to_string).collect();
+    let wanted: Vec<_> = wanted.trim().lines().map(|line| format!("x:{}", line.trim())).collect();
+    assert!(got == wanted, "\ngot:\n{}\nwanted:\n{}", got.join("\n"), wanted.join("\n"));
+}
+
+/// Checks what is wrong with a tarpit that is well but for `line`, which is the third.
+#[track_caller]
+fn check_line(line: &str, wanted: &str) {
+    let bind = if line.starts_with("bind") { "" } else { "bind = [{ host = '::1', port = 1 }]" };
+    check(&format!("[tarpits.a]\npattern = 'endless_banner'\n{line}\n{bind}"), wanted);
+}
+
+fn config(text: &str) -> Config {
+    Config::parse("x", text).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+fn request(origin: Origin) -> Request {
+    Request {
+        origin,
+        rate: None,
+        client_validation: None,
+        trace: None,
+        level: None,
+        keep_going: false,
+    }
+}
+
+const SOUND: &str =
+    "[tarpits.a]\npattern = 'endless_banner'\nbind = [{ host = '::1', port = 1 }]\n";
+
+#[test]
+fn every_key_is_read() {
+    let config = config(
+        "workers = 3\nstate_dir = '/var/lib/tarpitd'\nuser = '65534:100'\npersona = 'debian-12'\n\
+         [limits]\nclients = 1\nper_address = 2\nper_prefix = 0\negress = 4\negress_per_day = 5\n\
+         [logging]\nmain = '<stdout>'\nlevel = 'WARNING'\nclient_trace = './x'\n\
+         [tarpits.z]\npattern = 'Endless_Banner'\nrate_limit = -2\nmax_clients = 7\n\
+         client_validation = false\nclient_trace = true\n\
+         bind = [{ host = '127.0.0.1', port = '22' }, { host = 'localhost', port = 0 }]\n\
+         [tarpits.a]\npattern = 'endless_banner'\nbind = [{ host = '*', port = '80-81' }]",
+    );
+    assert_eq!(config.workers.get(), 3);
+    assert_eq!(config.state_dir.as_deref(), Some(Path::new("/var/lib/tarpitd")));
+    assert_eq!(config.user, Some(User::Ids { uid: 65534, gid: Some(100) }));
+    assert_eq!(config.persona, "debian-12");
+    assert_eq!(
+        config.limits,
+        Limits {
+            clients: ClientLimit::AtMost(NonZeroU32::MIN),
+            per_address: NonZeroU32::new(2),
+            per_prefix: None,
+            egress: NonZeroU64::new(4),
+            egress_per_day: NonZeroU64::new(5),
+        }
+    );
+    assert_eq!(
+        config.logging,
+        Logging {
+            main: Sink::Stdout,
+            level: Level::Warning,
+            client_trace: Sink::File("./x".into()),
+        }
+    );
+    let [z, a] = &config.tarpits[..] else { panic!("{:?}", config.tarpits) };
+    assert_eq!((z.name.as_str(), a.name.as_str()), ("z", "a"));
+    assert_eq!(z.pattern.name(), "endless_banner");
+    assert_eq!(z.rate, Rate::from_number(-2));
+    assert_eq!(z.max_clients, NonZeroU32::new(7));
+    assert_eq!((z.client_validation, z.client_trace), (false, true));
+    let addresses =
+        |tarpit: &Tarpit| -> Vec<_> { tarpit.bind.iter().map(SocketAddr::to_string).collect() };
+    assert_eq!(addresses(z), ["127.0.0.1:22", "127.0.0.1:0", "[::1]:0"]);
+    assert_eq!(addresses(a), ["0.0.0.0:80", "0.0.0.0:81", "[::]:80", "[::]:81"]);
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn what_is_written_as_its_default_changes_nothing() {
+    let unwritten = format!("{:?}", config(SOUND));
+    let mut written = 0;
+    for section in sections() {
+        for entry in section.entries {
+            let Unset::Is(default) = entry.unset else { continue };
+            let line = format!("{} = {default}\n", entry.name);
+            let text = match section.title {
+                "at the top of the file" => line + SOUND,
+                "in [tarpits.NAME]" => SOUND.to_owned() + &line,
+                "in [limits]" => format!("{SOUND}[limits]\n{line}"),
+                "in [logging]" => format!("{SOUND}[logging]\n{line}"),
+                other => panic!("{other}"),
+            };
+            assert_eq!(format!("{:?}", config(&text)), unwritten, "{text}");
+            written += 1;
+        }
+    }
+    assert!(written > 9, "{written}");
+}
+
+#[test]
+fn the_embedded_default_is_sound() {
+    let config =
+        request(Origin::Embedded).config().unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert!(config.warnings.is_empty());
+    let mut addresses = config.tarpits.iter().flat_map(|tarpit| &tarpit.bind);
+    assert!(addresses.all(|address| address.ip().is_loopback()));
+    assert!(config.tarpits.iter().all(|tarpit| tarpit.client_trace));
+}
+
+#[test]
+fn the_reference_s_published_example_loads() {
+    let config = config(
+        "[tarpits]
+        [tarpits.my_cool_ssh_tarpit]
+        pattern = \"ssh_trans_hold\"
+        client_trace = true
+        client_valiation = true
+        max_clients = 8152
+        rate_limit = -2
+        bind = [{ host = \"127.0.0.1\", port = \"2222\" }]
+        [tarpits.http_tarpit]
+        pattern = \"http_endless_header\"
+        bind = [ { host = \"127.0.0.1\", port = \"8080\" }, { host = \"::1\", port = \"8888\" } ]
+        [tarpits.tls_tarpit]
+        pattern = \"tls_slow_hello\"
+        rate_limit = 1
+        bind = [ { host = \"127.0.0.1\", port = \"8443\" } ]
+        [logging]
+        client_trace = \"./client_trace.log\"",
+    );
+    assert_eq!(
+        config.warnings,
+        ["x:5:9: `client_valiation` is a misspelling: write `client_validation`"]
+    );
+    assert_eq!(
+        config.summary(),
+        "serves ssh_trans_hold on 127.0.0.1:2222; \
+         http_endless_header on 127.0.0.1:8080, [::1]:8888; tls_slow_hello on 127.0.0.1:8443"
+    );
+}
+
+#[test]
+fn the_reference_s_log_format_is_read_with_a_warning() {
+    let config = config(&format!("{SOUND}[logging]\nfmt = '%(message)s'"));
+    assert_eq!(
+        config.warnings,
+        ["x:5:1: `fmt` has no effect, since the log has one form: remove it, and use `level`"]
+    );
+}
+
+#[test]
+fn unknown_names_are_told_with_the_nearest_one() {
+    check(
+        &format!("worker = 2\nfrobnicate = 1\nper_prefix = 1\n[loging]\n{SOUND}"),
+        "1:1: unknown key `worker`; did you mean `workers`?
+         2:1: unknown key `frobnicate`; see tarpitd --manual tarpitd.toml.5
+         3:1: unknown key `per_prefix`; it belongs in [limits]
+         4:2: unknown key `loging`; did you mean `logging`?",
+    );
+    check_line("rate = 1", "3:1: unknown key `rate`; did you mean `rate_limit`?");
+    check_line(
+        "bind = [{ hots = '::1', host = '::1', port = 1 }]",
+        "3:11: unknown key `hots`; did you mean `host`?",
+    );
+    check(
+        "[tarpits.a]\npattern = 'endless_baner'\nbind = [{ host = '::1', port = 1 }]",
+        "2:11: there is no pattern `endless_baner`: did you mean `endless_banner`?",
+    );
+    check(
+        &format!("persona = 'windows'\n[logging]\nlevel = 'inf'\n{SOUND}"),
+        "1:11: there is no persona `windows`: write one of debian-12, ubuntu-22.04
+         3:9: there is no level `inf`: did you mean `info`?",
+    );
+}
+
+#[test]
+fn values_of_another_type_are_told() {
+    check_line("rate_limit = 'x'", "3:14: this must be a whole number, but it is a string");
+    check_line(
+        "max_clients = 1.5",
+        "3:15: this must be a whole number, but it is a number with a fraction",
+    );
+    check_line("client_trace = 1", "3:16: this must be true or false, but it is a whole number");
+    check_line("bind = '::1'", "3:8: this must be an array, but it is a string");
+    check_line("bind = ['::1']", "3:9: this must be a table, but it is a string");
+    check("tarpits = 1", "1:11: this must be a table, but it is a whole number");
+    check("[[tarpits]]", "1:1: this must be a table, but it is an array");
+    check(
+        &format!("limits = 1979-05-27\n{SOUND}"),
+        "1:10: this must be a table, but it is a date or time",
+    );
+}
+
+#[test]
+fn numbers_out_of_bounds_are_told() {
+    check_line("rate_limit = -86401", "3:14: the rate -86401 is not between -86400 and 4294967295");
+    check_line("max_clients = -1", "3:15: -1 is not between 0 and 4294967295");
+    check_line("max_clients = 99999999999999999999", "3:15: 99999999999999999999 is too large");
+    check(&format!("workers = 257\n{SOUND}"), "1:11: 257 is not between 0 and 256");
+}
+
+#[test]
+fn wrong_addresses_are_told() {
+    let port = "write a number from 0 to 65535, or a range such as 8000-8010";
+    check_line(
+        "bind = [{ host = 'example.org', port = 70000 }, { host = '::1', port = -1 },\n\
+         { host = '::ffff:10.0.0.1', port = 'x' }, { host = 5 }]",
+        &format!(
+            "3:18: `example.org` is not an IP address: names are not looked up, \
+             write an address, `localhost` or `*`
+             3:40: 70000 is not between 0 and 65535
+             3:72: -1 is not between 0 and 65535
+             4:10: IPv6 sockets take no IPv4 here: write `10.0.0.1`
+             4:36: `x` is not a port: {port}
+             4:43: `port` is missing (number, or a string with a number or a range such as `\"8000-8010\"`)
+             4:52: this must be a string, but it is a whole number"
+        ),
+    );
+    check_line(
+        "bind = [{ host = '::', port = '20-10' }]",
+        "3:31: the range 20-10 holds no port: write the lower port first, and 1 or more",
+    );
+    check_line(
+        "bind = [{ host = '::1', port = '1-9999' }, { host = '*', port = '10000-19999' }]",
+        "3:44: these are more than 16384 addresses: \
+         listen on few and redirect the other ports to them",
+    );
+}
+
+#[test]
+fn an_address_that_is_taken_names_both_places() {
+    check_line(
+        "bind = [{ host = '::1', port = 1 }, { host = '::1', port = '1' }]",
+        "3:37: [::1]:1 is taken already, by tarpit `a` at x:3:9: give one of them another port",
+    );
+    check(
+        &format!(
+            "{SOUND}[tarpits.b]\npattern = 'endless_banner'\n\
+             bind = [{{ host = '127.0.0.1', port = 1 }}, {{ host = '*', port = '1-5' }}]"
+        ),
+        "6:43: [::]:1 is taken already, by tarpit `a` at x:3:9: give one of them another port",
+    );
+}
+
+#[test]
+fn what_must_be_there_is_missed() {
+    check("", "1:1: `tarpits` is missing (tables, one for each tarpit, as in `[tarpits.ssh]`)");
+    check("\n[tarpits]", "2:1: there is no tarpit here: add a table such as [tarpits.ssh]");
+    check_line("bind = []", "3:8: there is no address here: add { host = ..., port = ... }");
+    check(
+        "[tarpits.a]\nmax_clients = 1",
+        "1:10: `pattern` is missing (name of a pattern, in any case)
+         1:10: `bind` is missing (array of tables with `host` and `port`)",
+    );
+    check(
+        &format!("state_dir = ''\nuser = 'a b'\n[logging]\nmain = '<stdot>'\n{SOUND}"),
+        "1:13: the path is empty
+         2:8: `a b` is no user: write a name, or numbers as in 65534 or 65534:65534
+         4:8: `<stdot>` is neither <stdout> nor <stderr>; a file of that name is ./<stdot>",
+    );
+}
+
+#[test]
+fn wrong_syntax_hides_only_what_it_damaged() {
+    check(
+        "[tarpits.a]\npattern = endless_banner\nmax_client = 1\nbind = [{ host = 'x', port = 1 }]",
+        "2:11: this is not TOML: string values must be quoted, expected literal string
+         3:1: unknown key `max_client`; did you mean `max_clients`?
+         4:18: `x` is not an IP address: names are not looked up, \
+         write an address, `localhost` or `*`",
+    );
+    check("[tarpits.a", "1:11: this is not TOML: unclosed table, expected `]`");
+    check(&format!("{SOUND}bind = []"), "4:1: this is not TOML: duplicate key");
+}
+
+#[test]
+fn columns_count_characters() {
+    check_line("'ü' = 1", "3:1: unknown key `ü`; see tarpitd --manual tarpitd.toml.5");
+    check_line(
+        "'ü' = 'ü', x",
+        "3:10: this is not TOML: unexpected key or value, expected newline, `#`",
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told() {
+    let problems = Config::load(Path::new("/nonexistent/tarpitd.toml")).unwrap_err();
+    assert_eq!(
+        problems[0].to_string(),
+        "/nonexistent/tarpitd.toml: this cannot be read: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn the_command_line_serves_its_arguments() {
+    let arguments = ["ENDLESS_BANNER:*:22", "endless_banner:[::1]:2222"].map(String::from).to_vec();
+    let mut request = request(Origin::Arguments(arguments));
+    let config = request.config().unwrap();
+    assert_eq!(config.logging.level, Level::Warning);
+    let [one, other] = &config.tarpits[..] else { panic!("{:?}", config.tarpits) };
+    assert_eq!((one.name.as_str(), other.name.as_str()), ("cli_0", "cli_1"));
+    assert_eq!(one.bind.len(), 2);
+    assert_eq!(other.bind, ["[::1]:2222".parse().unwrap()]);
+    assert_eq!((one.client_trace, one.client_validation, one.rate), (false, true, None));
+
+    request.rate = Rate::from_number(64);
+    request.client_validation = Some(false);
+    request.trace = Some(Sink::File("t".into()));
+    request.level = Some(Level::Debug);
+    let config = request.config().unwrap();
+    let one = &config.tarpits[0];
+    assert_eq!(config.logging.level, Level::Debug);
+    assert_eq!(config.logging.client_trace, Sink::File("t".into()));
+    assert_eq!(
+        (one.client_trace, one.client_validation, one.rate),
+        (true, false, Rate::from_number(64))
+    );
+}
+
+#[test]
+fn wrong_arguments_are_all_told() {
+    let arguments = [
+        "foo",
+        "endless_bannr:example.org:70000",
+        "endless_banner::::1:22",
+        "endless_banner:::1:22",
+        "endless_banner:1.2.3.4",
+        "endless_banner:*:5",
+        "endless_banner:[::1]:5",
+    ];
+    let arguments = arguments.map(String::from).to_vec();
+    let problems = request(Origin::Arguments(arguments)).config().unwrap_err();
+    let got: Vec<_> = problems.iter().map(Problem::to_string).collect();
+    assert_eq!(
+        got,
+        [
+            "-s foo: write PATTERN:HOST:PORT",
+            "-s endless_bannr:example.org:70000: there is no pattern `endless_bannr`: \
+             did you mean `endless_banner`?",
+            "-s endless_bannr:example.org:70000: `example.org` is not an IP address: \
+             names are not looked up, write an address, `localhost` or `*`",
+            "-s endless_bannr:example.org:70000: `70000` is not a port: \
+             write a number from 0 to 65535, or a range such as 8000-8010",
+            "-s endless_banner::::1:22: write PATTERN:HOST:PORT, with an IPv6 host in brackets",
+            "-s endless_banner:::1:22: write PATTERN:HOST:PORT, with an IPv6 host in brackets",
+            "-s endless_banner:1.2.3.4: the port is missing: write PATTERN:HOST:PORT",
+            "-s endless_banner:[::1]:5: [::1]:5 is taken already, by tarpit `cli_5` \
+             at -s endless_banner:*:5: give one of them another port",
+        ]
+    );
+}
+
+#[test]
+fn dangerous_patterns_are_cautioned_against_only_in_public() {
+    for name in ["http_bad_site", "http_deflate_html_bomb", "http_deflate_size_bomb"] {
+        for (host, wanted) in [("*", 1), ("203.0.113.5", 1), ("localhost", 0), ("10.1.1.1", 0)] {
+            let text = format!(
+                "[tarpits.a]\npattern = '{name}'\nbind = [{{ host = '{host}', port = 80 }}]"
+            );
+            assert_eq!(config(&text).warnings.len(), wanted, "{text}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A page of the manual: blocks of text, out of a plain source into which the program's own tables
+//! are put.
+//!
+//! In a source a line with `# ` is a heading, lines behind four spaces are shown as they are, `:   `
+//! starts what is said of the term on the line above, backticks enclose what is written literally,
+//! and `@` stands for a table. All else is paragraphs, each on one line.
+
+use clap::Arg;
+use tarpit_proto::{patterns, persona::Persona, session::Cause};
+
+use crate::{
+    cli,
+    config::{self, Unset},
+};
+
+/// A page.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) name: String,
+    pub(super) section: String,
+    /// What the page is about, in a line.
+    pub(super) summary: String,
+    pub(super) blocks: Vec<Block>,
+}
+
+/// A part of a page.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Block {
+    Heading(String),
+    Literal(Vec<String>),
+    Paragraph(String),
+    /// A term and what is said of it, in one or more paragraphs.
+    Term(String, Vec<String>),
+}
+
+impl Page {
+    pub(super) fn parse(source: &str) -> Self {
+        let (title, body) = source.split_once('\n').unwrap_or((source, ""));
+        let (title, summary) = title.split_once(": ").unwrap_or((title, ""));
+        let (name, section) = title.split_once('(').unwrap_or((title, ""));
+        let mut page = Self {
+            name: name.to_owned(),
+            section: section.trim_end_matches(')').to_owned(),
+            summary: summary.to_owned(),
+            blocks: Vec::new(),
+        };
+        for line in body.lines() {
+            page.add(line);
+        }
+        for block in &mut page.blocks {
+            if let Block::Literal(lines) = block {
+                lines.truncate(
+                    lines.iter().rposition(|line| !line.is_empty()).map_or(0, |end| end + 1),
+                );
+            }
+        }
+        page
+    }
+
+    fn add(&mut self, line: &str) {
+        if let Some(heading) = line.strip_prefix("# ") {
+            self.blocks.push(Block::Heading(heading.to_owned()));
+        } else if let Some(table) = line.strip_prefix('@') {
+            self.blocks.extend(table_called(table));
+        } else if let Some(text) = line.strip_prefix(":   ") {
+            // The line above has been taken for a paragraph.
+            if let Some(Block::Paragraph(term)) = self.blocks.pop() {
+                self.blocks.push(Block::Term(term, vec![text.to_owned()]));
+            }
+        } else if let Some(literal) = line.strip_prefix("    ") {
+            match self.blocks.last_mut() {
+                Some(Block::Literal(lines)) => lines.push(literal.to_owned()),
+                _ => self.blocks.push(Block::Literal(vec![literal.to_owned()])),
+            }
+        } else if !line.is_empty() {
+            self.blocks.push(Block::Paragraph(line.to_owned()));
+        } else if let Some(Block::Literal(lines)) = self.blocks.last_mut() {
+            // It may be followed by more of them.
+            lines.push(String::new());
+        }
+    }
+}
+
+/// The table that stands for `@name`.
+fn table_called(name: &str) -> Vec<Block> {
+    match name {
+        "commands" => commands(),
+        "options" => options(),
+        "patterns" => patterns::ALL
+            .iter()
+            .map(|pattern| {
+                let protocol = pattern.protocol().map(|protocol| protocol.name().to_uppercase());
+                let protocol = protocol.as_deref().unwrap_or("Any protocol");
+                let text = format!("{protocol}: {}", pattern.summary());
+                Block::Term(literal(pattern.name()), vec![sentence(&text)])
+            })
+            .collect(),
+        "personas" => vec![Block::Paragraph(sentence(
+            &Persona::names().map(literal).collect::<Vec<_>>().join(", "),
+        ))],
+        "reasons" => Cause::ALL
+            .iter()
+            .map(|(cause, meaning)| Block::Term(literal(cause.name()), vec![sentence(meaning)]))
+            .collect(),
+        name => keys(name.trim_start_matches("keys ")),
+    }
+}
+
+fn options() -> Vec<Block> {
+    let option = |arg: &Arg| {
+        let short = arg.get_short().map(|short| literal(&format!("-{short}")));
+        let long = arg.get_long().map(|long| literal(&format!("--{long}")));
+        let names: Vec<_> = [short, long].into_iter().flatten().collect();
+        let value = arg
+            .get_value_names()
+            .filter(|_| arg.get_action().takes_values())
+            .map(|names| names.join(" "))
+            .map(|name| match arg.get_num_args() {
+                Some(range) if range.min_values() == 0 => format!(" [{name}]"),
+                Some(range) if range.max_values() > 1 => format!(" {name}..."),
+                _ => format!(" {name}"),
+            })
+            .unwrap_or_default();
+        let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
+        Block::Term(names.join(", ") + &value, paragraphs(&help.unwrap_or_default()))
+    };
+    let mut definition = cli::definition();
+    definition.build();
+    definition.get_arguments().map(option).collect()
+}
+
+fn commands() -> Vec<Block> {
+    let command = |command: &clap::Command| {
+        let arguments: String = command
+            .get_arguments()
+            .filter(|arg| arg.get_id() != "help")
+            .map(|arg| match arg.get_long() {
+                Some(long) => format!(" [{}]", literal(&format!("--{long}"))),
+                None => format!(" {}", arg.get_id().as_str().to_uppercase()),
+            })
+            .collect();
+        let about = command.get_long_about().or(command.get_about()).map(ToString::to_string);
+        Block::Term(
+            literal(command.get_name()) + &arguments,
+            paragraphs(&about.unwrap_or_default()),
+        )
+    };
+    cli::definition().get_subcommands().map(command).collect()
+}
+
+fn keys(title: &str) -> Vec<Block> {
+    let sections = config::sections();
+    let entries = sections.iter().filter(|section| section.title == title);
+    entries
+        .flat_map(|section| &section.entries)
+        .map(|entry| {
+            let unset = match entry.unset {
+                Unset::Is(value) => format!("Default: {}.", literal(value)),
+                Unset::Means(meaning) => format!("Default: {meaning}."),
+                Unset::Wrong => "It must be there.".to_owned(),
+            };
+            let about = format!("{}. {unset}", entry.form);
+            Block::Term(literal(entry.name), vec![sentence(&about), entry.meaning.to_owned()])
+        })
+        .collect()
+}
+
+fn literal(text: &str) -> String {
+    format!("`{text}`")
+}
+
+/// The text with a capital letter and a full stop.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_ascii_uppercase());
+    let stop = if text.ends_with('.') { "" } else { "." };
+    first.into_iter().chain(chars).collect::<String>() + stop
+}
+
+/// What the definition of the command line says, where a single sentence has no full stop.
+fn paragraphs(help: &str) -> Vec<String> {
+    help.split("\n\n").map(|paragraph| sentence(paragraph.trim())).collect()
+}

@@ -1,0 +1,49 @@
+//! What a newcomer is told who starts the program for the first time.
+
+use std::fmt::Write as _;
+
+use tarpit_proto::identify::Protocol;
+
+use crate::config::Config;
+
+/// What is served, how to try each tarpit from another terminal, and how to open one to the world.
+pub(crate) fn text(config: &Config) -> String {
+    let mut text = String::from(
+        "tarpitd serves its built-in tarpits, which only this machine can reach.\n\
+         Try one from another terminal, and watch it get stuck:\n\n",
+    );
+    let width = config.tarpits.iter().map(|tarpit| tarpit.pattern.name().len()).max();
+    for tarpit in &config.tarpits {
+        for address in &tarpit.bind {
+            let (ip, port) = (address.ip(), address.port());
+            let attempt = match tarpit.pattern.protocol() {
+                Some(Protocol::Ftp) => format!("curl ftp://{address}/"),
+                Some(Protocol::Http) => format!("curl http://{address}/"),
+                Some(Protocol::Smtp) => format!("curl smtp://{address}/"),
+                Some(Protocol::Ssh) => format!("ssh -p {port} root@{ip}"),
+                Some(Protocol::Tls) => format!("curl -k https://{address}/"),
+                None => format!("nc {ip} {port}"),
+            };
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "  {:width$}  {attempt}",
+                tarpit.pattern.name(),
+                width = width.unwrap_or(0)
+            );
+        }
+    }
+    if let Some((name, port)) = config
+        .tarpits
+        .first()
+        .and_then(|tarpit| Some((tarpit.pattern.name(), tarpit.bind.first()?.port())))
+    {
+        // As above.
+        let _ = write!(
+            text,
+            "\nOpen one to the world:  tarpitd -s '{name}:*:{port}'\n\
+             All there is to know:   tarpitd --manual\n\n"
+        );
+    }
+    text
+}
