@@ -16,7 +16,7 @@ pub(crate) struct Budget {
     /// When the day began, and what has been spent in it.
     day: Time,
     spent: u64,
-    /// When there was nothing left for the last time, as long as that is what was told.
+    /// When somebody had to wait for the last time, as long as that is what was told.
     exhausted: Option<Time>,
 }
 
@@ -69,15 +69,15 @@ impl Budget {
         if self.per_day != 0 {
             left = left.min(self.per_day.saturating_sub(self.spent));
         }
-        let nothing = left == 0 && wanted > 0;
+        let short = left < wanted as u64;
         let turn = match self.exhausted {
-            None if nothing => Some(Turn::Exhausted),
-            Some(last) if !nothing && now.since(last) >= QUIET => Some(Turn::Recovered),
+            None if short => Some(Turn::Exhausted),
+            Some(last) if !short && now.since(last) >= QUIET => Some(Turn::Recovered),
             _ => None,
         };
         if turn == Some(Turn::Recovered) {
             self.exhausted = None;
-        } else if nothing {
+        } else if short {
             self.exhausted = Some(now);
         }
         (usize::try_from(left).unwrap_or(wanted), turn)

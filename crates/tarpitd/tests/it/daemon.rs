@@ -115,6 +115,15 @@ impl Daemon {
         rustix::process::kill_process(self.pid(), signal).expect("it is running");
     }
 
+    /// Connects and waits for the reset by which a newcomer is refused, which may come so soon
+    /// that connecting itself fails.
+    pub(crate) fn refuses(&self) {
+        match TcpStream::connect_timeout(&self.addresses[0], PATIENCE) {
+            Ok(stream) => Client::from(stream).is_reset(),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+        }
+    }
+
     /// Asks it to end and waits; the rest of the trace, the rest of the log, and how it ended.
     pub(crate) fn stop(self) -> (Vec<Value>, Vec<String>, ExitStatus) {
         self.stop_by(rustix::process::Signal::TERM)
@@ -174,11 +183,16 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
 /// A client that the daemon holds.
 pub(crate) struct Client(pub(crate) TcpStream);
 
-impl Client {
-    pub(crate) fn of(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the port is open");
+impl From<TcpStream> for Client {
+    fn from(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
         Self(stream)
+    }
+}
+
+impl Client {
+    pub(crate) fn of(address: SocketAddr) -> Self {
+        TcpStream::connect_timeout(&address, PATIENCE).expect("the port is open").into()
     }
 
     /// Reads at least one byte; what came.

@@ -20,7 +20,7 @@ fn is_capped_at_3(mut daemon: Daemon, reason: &str) {
     for client in &mut held {
         client.hear();
     }
-    daemon.connect().is_reset();
+    daemon.refuses();
     let refusal = daemon.trace_has("refuse");
     assert_eq!(refusal["meta"]["reason"], reason);
     assert!(refusal["conn_info"]["peername"][1].is_u64());
@@ -76,27 +76,30 @@ fn what_may_be_sent_in_a_day_ends_in_silence_and_not_in_a_goodbye() {
 }
 
 #[test]
-fn a_process_that_may_open_few_files_refuses_and_lives() {
+fn a_process_that_may_open_no_more_files_says_so_and_holds_whom_it_has() {
+    let directory = Directory::new("files");
+    // Without a cap of ours, so that it is accept itself that runs out.
+    let config = directory.file(
+        "c.toml",
+        "[tarpits.a]\npattern = \"endless_banner\"\nrate_limit = 64\n\
+         bind = [{ host = \"127.0.0.1\", port = 0 }]\n[limits]\nclients = 0\n",
+    );
+    let program = tarpitd().get_program().to_string_lossy().into_owned();
     let mut command = std::process::Command::new("sh");
-    let binary = tarpitd();
-    let program = binary.get_program().to_string_lossy().into_owned();
-    // 40 files: less than the daemon keeps for itself, so that accept itself runs out.
-    let script = format!("ulimit -n 40; exec '{program}' -s endless_banner:127.0.0.1:0");
-    command.args(["-c", &script]).stdin(std::process::Stdio::null());
+    command.args(["-c", &format!("ulimit -n 60; exec '{program}' -c '{config}'")]);
+    command.stdin(std::process::Stdio::null());
     let mut daemon = Daemon::spawn(command, 1);
     let mut first = daemon.connect();
     first.hear();
-    let crowd: Vec<_> = (0..60)
-        .filter_map(|_| std::net::TcpStream::connect_timeout(&daemon.addresses[0], PATIENCE).ok())
-        .collect();
-    // Either the cap or the system refuses them; the daemon and whom it holds live on.
+    let crowd: Vec<_> = (0..100).map(|_| daemon.connect()).collect();
+    let line = daemon.log_has("no connection can be accepted");
+    assert!(line.contains("ulimit -n"), "{line}");
     first.hear();
+    // Those who wait come in as soon as others have left.
     drop(crowd);
-    crate::daemon::until("room", || {
-        std::net::TcpStream::connect_timeout(&daemon.addresses[0], PATIENCE)
-            .and_then(|mut client| std::io::Read::read(&mut client, &mut [0; 64]))
-            .is_ok_and(|count| count > 0)
-    });
-    daemon.signal(rustix::process::Signal::USR1);
-    daemon.log_has("totals");
+    daemon.connect().hear();
+    first.hear();
+    let (_, log, status) = daemon.stop();
+    assert_eq!(status.code(), Some(0));
+    assert!(!log.iter().any(|line| line.contains("no connection")), "said once: {log:?}");
 }

@@ -18,7 +18,7 @@ fn several_workers_share_a_port_and_its_caps() {
         client.hear();
     }
     for _ in 0..5 {
-        daemon.connect().is_reset();
+        daemon.refuses();
         assert_eq!(daemon.trace_has("refuse")["meta"]["reason"], "max_clients");
     }
     daemon.signal(rustix::process::Signal::USR1);
