@@ -28,8 +28,9 @@ pub mod fuzzing {
     pub use crate::{
         identify::check_verdicts_are_final,
         wire::{
-            command::check_commands_have_one_reading, ssh::check_identification_has_one_end,
-            tls::check_readings_are_final,
+            command::check_commands_have_one_reading,
+            http::check_requests_are_read_the_same_however_cut,
+            ssh::check_identification_has_one_end, tls::check_readings_are_final,
         },
     };
 }

@@ -4,6 +4,9 @@ mod egsh_aminoas;
 mod endless_banner;
 mod endlessh;
 mod ftp_endless_motd;
+mod http_bad_site;
+mod http_endless_header;
+mod http_fake_auth;
 mod smtp_endless_ehlo;
 mod ssh_trans_hold;
 mod tls_endless_hello_request;
@@ -22,6 +25,9 @@ pub const ALL: &[&dyn Pattern] = &[
     &endless_banner::EndlessBanner,
     &endlessh::Endlessh,
     &ftp_endless_motd::FtpEndlessMotd,
+    &http_bad_site::HttpBadSite,
+    &http_endless_header::HttpEndlessHeader,
+    &http_fake_auth::HttpFakeAuth,
     &smtp_endless_ehlo::SmtpEndlessEhlo,
     &ssh_trans_hold::SshTransHold,
     &tls_endless_hello_request::TlsEndlessHelloRequest,

@@ -140,6 +140,40 @@ fn a_boxed_chunk_is_kept_until_its_last_byte() {
     assert_eq!(stage.heard(), "a longer line\\n");
 }
 
+/// Says each line back under the rate, and a full stop of its own behind it.
+static RETORT: Toy = Toy {
+    protocol: None,
+    step: |run, heard, _| match heard {
+        Heard::Opened => Step::REST,
+        Heard::Said(said) if run.phase == 0 => match said.line() {
+            Some(line) => {
+                run.phase = 1;
+                Step::Send(Manner::Prompt, Chunk::Boxed(line.into()))
+            }
+            None => Step::Keep,
+        },
+        Heard::Sent if run.phase == 1 => {
+            run.phase = 2;
+            Step::DRIP
+        }
+        Heard::Sent => {
+            run.phase = 0;
+            Step::REST
+        }
+        _ => Step::Keep,
+    },
+    speak: |_, out| out.push(b'.'),
+};
+
+#[test]
+fn what_was_said_during_a_chunk_is_heard_behind_it_at_any_rate() {
+    for rate in [-1, 3, 1_000, 0] {
+        let mut stage = Stage::with(&RETORT).rate(rate).open();
+        stage.says("one\ntwo\n").pass_secs(60);
+        assert_eq!(stage.text(), "one\\n.two\\n.", "{rate}");
+    }
+}
+
 #[test]
 fn what_waits_to_be_heard_is_bounded_and_asks_for_no_more() {
     static MUTE: Toy = Toy {

@@ -233,15 +233,15 @@ impl Stage {
                     return;
                 }
                 Output::Transmit(bytes) => {
-                    let taken = (self.room)(bytes.len()).min(bytes.len());
-                    if taken > 0 {
-                        self.sent.push((self.now, bytes[..taken].to_vec()));
-                    }
                     self.burst += 1;
                     // Without a limit a session may write for ever; the daemon has a budget too.
                     if self.profile.rate == Some(Rate::Unlimited) && self.burst > 8 {
                         self.wake = Wake::At(self.now.after(Duration::from_millis(1)));
                         return;
+                    }
+                    let taken = (self.room)(bytes.len()).min(bytes.len());
+                    if taken > 0 {
+                        self.sent.push((self.now, bytes[..taken].to_vec()));
                     }
                     assert!(self.burst < 1_000, "the session never waits");
                     input = Input::Wrote(taken);

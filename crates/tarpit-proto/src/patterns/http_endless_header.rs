@@ -1,0 +1,75 @@
+//! `http_endless_header`: an answer whose head goes on with one cookie after the other.
+//!
+//! Libraries count header lines and their bytes: the strictest that were measured give up at 100
+//! lines (Python) and at 16 kB (Node.js). Before that the head ends, and a page without an end
+//! follows.
+
+use alloc::{format, vec::Vec};
+
+use super::BYTE_EVERY_8_SECONDS;
+use crate::{
+    identify::Protocol,
+    pacer::Pace,
+    rng::Rng,
+    script::{Cx, Heard, Pattern, Run, Step},
+    wire::http::{self, Cue, Phase},
+};
+
+/// See the module.
+pub(super) struct HttpEndlessHeader;
+
+/// How many cookies the head has.
+const COOKIES: u32 = 80;
+
+impl Pattern for HttpEndlessHeader {
+    fn name(&self) -> &'static str {
+        "http_endless_header"
+    }
+
+    fn summary(&self) -> &'static str {
+        "a response head that goes on with cookies, and then a page without an end"
+    }
+
+    fn protocol(&self) -> Option<Protocol> {
+        Some(Protocol::Http)
+    }
+
+    fn pace(&self, _run: &Run) -> Pace {
+        BYTE_EVERY_8_SECONDS
+    }
+
+    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        // Who asked for no more than a head would leave at its end.
+        if let (Phase::Ending, Heard::Sent) = (Phase::of(run), &heard) {
+            return Step::DRIP;
+        }
+        match http::converse(run, heard, cx) {
+            Cue::HeadSent => http::tell(run, cx),
+            Cue::PartSent | Cue::Silence => http::tell_on(run),
+            Cue::Step(step) => step,
+        }
+    }
+
+    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        match (Phase::of(run), run.position) {
+            (Phase::Heading, _) => http::opening(run, cx, out),
+            (Phase::Ending, _) | (Phase::Telling, 0..COOKIES) => cookie(&mut cx.rng, out),
+            (Phase::Telling, COOKIES) => http::ending(run, out),
+            (Phase::Telling, part) => http::page(part - COOKIES - 1, run, cx, out),
+            _ => http::refusal(run, cx, out),
+        }
+    }
+}
+
+/// Appends a header line that sets a cookie which no site means.
+fn cookie(rng: &mut Rng, out: &mut Vec<u8>) {
+    const NAMES: [&str; 8] =
+        ["cart", "consent", "csrf", "lang", "prefs", "session", "tracking", "visitor"];
+    let (name, suffix) = (rng.pick(&NAMES), rng.below(1 << 16));
+    let mut value = [0; 16];
+    rng.fill(&mut value);
+    let value = u128::from_be_bytes(value);
+    out.extend_from_slice(
+        format!("Set-Cookie: {name}_{suffix:04x}={value:032x}; Path=/; HttpOnly\r\n").as_bytes(),
+    );
+}

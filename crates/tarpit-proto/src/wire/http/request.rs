@@ -1,0 +1,336 @@
+//! Reading requests (RFC 9112, sections 2 to 6): line by line, keeping only what matters.
+//!
+//! Hostile bytes are inputs, not errors: whatever looks like no request is one all the same.
+
+use alloc::vec::Vec;
+
+use crate::script::{Run, Said};
+
+/// What was read of a request, kept as flags in [`Run::count`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Request(u16);
+
+impl Request {
+    // Where in the request the reading stands: its line has been read; the last line read had no
+    // end yet.
+    const LINE: u16 = 1;
+    const TORN: u16 = 1 << 1;
+    // What the line says.
+    const CONNECT: u16 = 1 << 2;
+    const HEAD: u16 = 1 << 3;
+    /// HTTP/1.0 or older.
+    const OLD: u16 = 1 << 4;
+    // What the fields say.
+    const CREDENTIALS: u16 = 1 << 5;
+    /// Where the next request begins is not known.
+    const LAST: u16 = 1 << 6;
+
+    pub(crate) fn of(run: &Run) -> Self {
+        Self(run.count)
+    }
+
+    /// Makes the run as if a plain request had been read and no other could follow.
+    pub(super) fn presume(run: &mut Run) {
+        run.count = Self::LINE | Self::LAST;
+    }
+
+    /// Gives up finding the next request.
+    pub(super) fn lose(run: &mut Run) {
+        run.count |= Self::LAST;
+    }
+
+    /// Makes room for the next request.
+    pub(super) fn forget(run: &mut Run) {
+        run.count = 0;
+    }
+
+    /// Whether it carries credentials, right or wrong.
+    pub(super) fn is_guess(self) -> bool {
+        self.has(Self::CREDENTIALS)
+    }
+
+    /// Whether another request can follow.
+    pub(super) fn is_followed(self) -> bool {
+        !self.has(Self::LAST)
+    }
+
+    /// Whether it asks for a tunnel.
+    pub(super) fn is_connect(self) -> bool {
+        self.has(Self::CONNECT)
+    }
+
+    /// Whether its sender leaves once it has seen a whole head.
+    pub(super) fn wants_no_page(self) -> bool {
+        self.is_head() || self.is_connect()
+    }
+
+    /// Whether it asks for the head of an answer alone.
+    pub(super) fn is_head(self) -> bool {
+        self.has(Self::HEAD)
+    }
+
+    /// Whether it is of a version that knows neither chunks nor lasting connections.
+    pub(super) fn is_old(self) -> bool {
+        self.has(Self::OLD)
+    }
+
+    fn has(self, flag: u16) -> bool {
+        self.0 & flag != 0
+    }
+}
+
+/// Reads on in a request, behind the body of the one before; says whether its head is complete.
+pub(super) fn read(run: &mut Run, said: &mut Said<'_>) -> bool {
+    if run.count == 0 {
+        skip_body(run, said);
+    }
+    if run.count == 0 && run.mark > 0 {
+        return false;
+    }
+    while let Some(line) = said.line() {
+        if read_line(run, line) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Takes what belongs to the body of the request; says whether there was any.
+pub(super) fn skip_body(run: &mut Run, said: &mut Said<'_>) -> bool {
+    let taken = said.take(usize::try_from(run.mark).unwrap_or(usize::MAX));
+    // At most as many as there were to come.
+    run.mark -= taken.len() as u32;
+    !taken.is_empty()
+}
+
+/// Notes what matters in a line or a part of one; says whether it ends the head.
+fn read_line(run: &mut Run, line: &[u8]) -> bool {
+    let goes_on = run.count & Request::TORN != 0;
+    let text = line.trim_ascii();
+    // Empty lines may stand in front of a request (RFC 9112, section 2.2).
+    if run.count == 0 && text.is_empty() && line.ends_with(b"\n") {
+        return false;
+    }
+    let in_fields = run.count & Request::LINE != 0;
+    if line.ends_with(b"\n") {
+        run.count = run.count & !Request::TORN | Request::LINE;
+    } else {
+        run.count |= Request::TORN;
+    }
+    let torn = run.count & Request::TORN != 0;
+    match (in_fields, goes_on) {
+        (false, false) => {
+            run.count |= method(text);
+            !torn && version(run, text)
+        }
+        // Behind a target of a kilobyte a version is taken for granted.
+        (false, true) => {
+            run.count |= if !torn && text.ends_with(b"1.0") { Request::OLD } else { 0 };
+            false
+        }
+        (true, false) if text.is_empty() => !torn,
+        (true, false) => {
+            field(run, line);
+            false
+        }
+        (true, true) => false,
+    }
+}
+
+/// What the request line's first word says.
+fn method(line: &[u8]) -> u16 {
+    match line.split(u8::is_ascii_whitespace).next() {
+        Some(b"CONNECT") => Request::CONNECT,
+        Some(b"HEAD") => Request::HEAD,
+        // An HTTP/2 client's opening, behind which come frames (RFC 9113, section 3.4).
+        Some(b"PRI") => Request::LAST,
+        _ => 0,
+    }
+}
+
+/// Notes the version; says whether that is HTTP/0.9, whose requests are only a line.
+fn version(run: &mut Run, line: &[u8]) -> bool {
+    const NAME: &[u8] = b" HTTP/";
+    let named = line.windows(NAME.len()).rposition(|window| window == NAME);
+    let number = named.map(|at| &line[at + NAME.len()..]);
+    if number.is_none_or(|number| number.starts_with(b"0.") || number.starts_with(b"1.0")) {
+        run.count |= Request::OLD;
+    }
+    number.is_none()
+}
+
+/// Notes what matters in a field's line, or in the first part of one.
+fn field(run: &mut Run, line: &[u8]) {
+    // A line that begins with a space goes on with the field before it.
+    let Some(colon) = line.iter().position(|&byte| byte == b':').filter(|_| !folds(line)) else {
+        return;
+    };
+    let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
+    let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
+    if is(b"authorization") || is(b"proxy-authorization") {
+        run.count |= Request::CREDENTIALS;
+    } else if is(b"content-length") {
+        match length(value) {
+            Some(length) => run.mark = run.mark.max(length),
+            None => run.count |= Request::LAST,
+        }
+    } else if is(b"transfer-encoding") {
+        run.count |= Request::LAST;
+    }
+}
+
+fn folds(line: &[u8]) -> bool {
+    line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'))
+}
+
+/// A body's length; `None` if it is none or cannot be counted here.
+fn length(value: &[u8]) -> Option<u32> {
+    let digits = core::str::from_utf8(value).ok()?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+/// For the fuzzer and its replayed corpus: however the bytes are cut, the same is read.
+#[doc(hidden)]
+pub fn check_requests_are_read_the_same_however_cut(bytes: &[u8]) {
+    let whole = requests(bytes, bytes.len());
+    for cut in [1, 3, 64, 1_000, 1_025] {
+        assert!(requests(bytes, cut) == whole, "cut into portions of {cut}");
+    }
+}
+
+/// What is read of requests that arrive in portions of `cut` bytes, and what waits at the end.
+/// Bytes wait as they do in a session.
+fn requests(bytes: &[u8], cut: usize) -> (Vec<(u16, u32)>, u16, u32, usize) {
+    const WINDOW: usize = 1_024;
+    let (mut run, mut inbox, mut read_so_far) = (Run::default(), Vec::new(), Vec::new());
+    for portion in bytes.chunks(cut.max(1)) {
+        inbox.extend_from_slice(portion);
+        loop {
+            let window = &inbox[..inbox.len().min(WINDOW)];
+            let mut said = Said::new(window, window.len() == WINDOW);
+            if read(&mut run, &mut said) {
+                read_so_far.push((run.count, run.mark));
+                Request::forget(&mut run);
+            }
+            let taken = said.taken();
+            assert!(taken > 0 || window.len() < WINDOW, "what may not wait is taken");
+            inbox.drain(..taken);
+            if taken == 0 {
+                break;
+            }
+        }
+    }
+    (read_so_far, run.count, run.mark, inbox.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{string::String, vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    extern crate std;
+
+    /// The only request in `bytes`, and the length of its body.
+    fn request(bytes: &str) -> (Request, u32) {
+        let (read, _, _, _) = requests(bytes.as_bytes(), usize::MAX);
+        assert_eq!(read.len(), 1, "{bytes:?}");
+        (Request(read[0].0), read[0].1)
+    }
+
+    #[test]
+    fn the_request_line_says_method_and_version() {
+        for (line, head, connect, old) in [
+            ("GET / HTTP/1.1", false, false, false),
+            ("HEAD / HTTP/1.1", true, false, false),
+            ("CONNECT a.example:25 HTTP/1.1", false, true, false),
+            ("OPTIONS * HTTP/1.0", false, false, true),
+            ("PROPFIND http://a.example/ HTTP/1.2", false, false, false),
+            ("GET /a b c HTTP/1.0 ", false, false, true),
+        ] {
+            let (got, _) = request(&std::format!("{line}\r\nHost: a\r\n\r\n"));
+            assert_eq!((got.is_head(), got.is_connect(), got.is_old()), (head, connect, old));
+        }
+        assert!(request("GET /\r\n").0.is_old());
+        assert!(!request("PRI * HTTP/2.0\r\n\r\n").0.is_followed());
+    }
+
+    #[test]
+    fn credentials_are_seen_wherever_a_field_of_that_name_begins() {
+        for (field, guess) in [
+            ("Authorization: Basic eDp5", true),
+            ("authorization:x", true),
+            ("AUTHORIZATION :", true),
+            ("Proxy-Authorization: Basic eDp5", true),
+            ("X-Authorization: x", false),
+            ("X: a\r\n Authorization: Basic eDp5", false),
+        ] {
+            let (got, _) = request(&std::format!("GET / HTTP/1.1\r\n{field}\r\n\r\n"));
+            assert_eq!(got.is_guess(), guess, "{field}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_an_endless_line_is_no_field() {
+        let mut text = String::from("GET / HTTP/1.1\r\nX: ");
+        text.push_str(&"a".repeat(1_021));
+        text.push_str("Authorization: Basic eDp5\r\n\r\n");
+        assert!(!request(&text).0.is_guess());
+        // A window that other lines have filled cuts no line.
+        for padding in 900..1_100 {
+            let text = std::format!(
+                "GET / HTTP/1.1\r\nX: {}\r\nAuthorization: Basic eDp5\r\n\r\n",
+                "a".repeat(padding)
+            );
+            assert!(request(&text).0.is_guess(), "{padding}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_skipped_to_the_next_request() {
+        let text =
+            "POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\nGET / HTTP\r\nGET /x HTTP/1.0\r\n\r\n";
+        // One byte of that line is no longer of the body.
+        let (read, count, mark, rest) = requests(text.as_bytes(), usize::MAX);
+        assert_eq!((read.len(), count, mark, rest), (2, 0, 0, 0));
+        assert_eq!(read[0].1, 11);
+        assert!(Request(read[1].0).is_old());
+        for unknown in ["Transfer-Encoding: chunked", "Content-Length: x", "Content-Length: -1"] {
+            let (got, _) = request(&std::format!("POST / HTTP/1.1\r\n{unknown}\r\n\r\n"));
+            assert!(!got.is_followed(), "{unknown}");
+        }
+        let (got, _) = request("POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n");
+        assert!(!got.is_followed());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_the_same_however_cut(
+            bytes in prop::collection::vec(any::<u8>(), 0..3_000),
+        ) {
+            check_requests_are_read_the_same_however_cut(&bytes);
+        }
+
+        #[test]
+        fn requests_are_read_the_same_however_cut(parts in prop::collection::vec(
+            prop_oneof![
+                Just(String::from("\r\n")),
+                "(GET|HEAD|POST|PRI) /[a-z]{0,9}( HTTP/1\\.[01])?\r?\n",
+                "(Content-Length|Authorization|transfer-encoding|X)?: ?[0-9a-z*;=, ]{0,9}\r?\n",
+                (900_usize..1_200).prop_map(|length| "a".repeat(length)),
+            ],
+            0..12,
+        )) {
+            check_requests_are_read_the_same_however_cut(parts.concat().as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_length_of_a_body_is_a_plain_number() {
+        let read =
+            vec![length(b"0"), length(b"12"), length(b"+1"), length(b""), length(b"4294967296")];
+        assert_eq!(read, vec![Some(0), Some(12), None, None, None]);
+    }
+}

@@ -1,0 +1,255 @@
+//! What HTTP patterns say, read as a strict client reads it.
+
+use crate::stage::Stage;
+
+/// A request of an ordinary client.
+pub(crate) const GET: &str = "GET /admin HTTP/1.1\r\nHost: a.example\r\n\r\n";
+
+/// The same with credentials.
+pub(crate) const GUESS: &str =
+    "GET / HTTP/1.1\r\nHost: a.example\r\nAuthorization: Basic cm9vdDpyb290\r\n\r\n";
+
+/// A client of `pattern` at `rate`, connected, that has asked for something.
+pub(crate) fn asking(pattern: &str, rate: Option<i64>, request: &str) -> Stage {
+    let mut stage = Stage::new(pattern);
+    if let Some(rate) = rate {
+        stage = stage.rate(rate);
+    }
+    let mut stage = stage.open();
+    stage.says(request);
+    stage
+}
+
+/// An answer's head, line by line, and what there is of its body.
+pub(crate) fn answer(bytes: &[u8]) -> (Vec<String>, Vec<u8>) {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole head");
+    let head = core::str::from_utf8(&bytes[..end]).expect("text");
+    (head.split("\r\n").map(str::to_owned).collect(), bytes[end + 4..].to_vec())
+}
+
+/// The value of the field called `name`.
+pub(crate) fn field<'a>(head: &'a [String], name: &str) -> Option<&'a str> {
+    head.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+/// What whole chunks of a body say; panics where they are not valid, or where the body ends.
+pub(crate) fn unchunked(mut body: &[u8]) -> Vec<u8> {
+    let mut data = Vec::new();
+    while let Some(end) = body.windows(2).position(|window| window == b"\r\n") {
+        let size = core::str::from_utf8(&body[..end]).expect("a size");
+        let size = usize::from_str_radix(size, 16).expect("a size");
+        assert!(size > 0, "the body ends");
+        let rest = &body[end + 2..];
+        if rest.len() < size + 2 {
+            break;
+        }
+        data.extend_from_slice(&rest[..size]);
+        assert_eq!(&rest[size..size + 2], b"\r\n");
+        body = &rest[size + 2..];
+    }
+    data
+}
+
+/// What must hold for every pattern that speaks HTTP.
+mod all {
+    use tarpit_proto::{identify::Protocol, patterns};
+
+    use super::*;
+
+    fn names() -> impl Iterator<Item = &'static str> {
+        let speaks =
+            |one: &&&dyn tarpit_proto::script::Pattern| one.protocol() == Some(Protocol::Http);
+        patterns::ALL.iter().filter(speaks).map(|pattern| pattern.name())
+    }
+
+    #[test]
+    fn the_lines_that_scanners_record_come_at_once() {
+        for name in names() {
+            let stage = asking(name, None, GET);
+            let text = stage.text();
+            let (status, rest) = text.split_once("\\r\\n").expect("a line");
+            assert!(matches!(status, "HTTP/1.1 200 OK" | "HTTP/1.1 401 Unauthorized"), "{status}");
+            assert!(
+                rest.starts_with(
+                    "Date: Sun, 22 Nov 2026 07:52:33 GMT\\r\\nServer: Apache/2.4.52 (Ubuntu)\\r\\n"
+                ),
+                "{rest}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_before_a_request_is_complete() {
+        for name in names() {
+            for part in ["GET / HTTP/1.1\r\nHost: a", "POST / HTTP/1.1\r\n", "\r\n\r\n", "GET /"] {
+                let mut stage = asking(name, None, part);
+                stage.pass_secs(86_400);
+                assert_eq!(stage.text(), "", "{name} {part:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_method_and_version_is_answered() {
+        for name in names() {
+            for line in [
+                "POST /x HTTP/1.1",
+                "OPTIONS * HTTP/1.1",
+                "PROPFIND / HTTP/1.1",
+                "FROB / HTTP/1.1",
+                "GET http://a.example/ HTTP/1.1",
+                "CONNECT a.example:443 HTTP/1.1",
+                "PRI * HTTP/2.0",
+                "HEAD / HTTP/1.1",
+                "GET / HTTP/1.0",
+            ] {
+                let mut stage = asking(name, None, &format!("{line}\r\n\r\n"));
+                assert!(stage.text().starts_with("HTTP/1.1 "), "{name} {line}");
+                assert_eq!(stage.pass_secs(86_400).closed, None);
+            }
+            assert!(asking(name, None, "GET /\r\n").text().starts_with("HTTP/1.1 "), "{name}");
+        }
+    }
+
+    #[test]
+    fn whoever_asks_for_a_tunnel_is_told_of_no_success() {
+        for name in names() {
+            let text = asking(name, None, "CONNECT a.example:443 HTTP/1.1\r\n\r\n").text();
+            assert!(text.starts_with("HTTP/1.1 40"), "{name}: {text}");
+        }
+    }
+
+    #[test]
+    fn whoever_asks_for_no_more_than_a_head_gets_its_first_lines_and_then_it_slowly() {
+        for name in names() {
+            for method in ["HEAD", "CONNECT"] {
+                let mut stage = asking(name, None, &GET.replace("GET", method));
+                assert!(stage.heard().ends_with("(Ubuntu)\\r\\n"), "{name}");
+                stage.pass_secs(600);
+                assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1), "{name}");
+                assert!(stage.sent.len() > 60, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_guess_is_refused_whole_after_nine_seconds_of_silence_whatever_the_rate() {
+        for name in names() {
+            for rate in [None, Some(-60), Some(1), Some(65_536), Some(0)] {
+                let mut stage = asking(name, rate, GUESS);
+                // Three guesses on one connection; the second in two parts.
+                for round in 0..3_u64 {
+                    let start = stage.now;
+                    let before = stage.sent.len();
+                    if round > 0 {
+                        stage.says(&GUESS[..50]).says(&GUESS[50..]);
+                    }
+                    stage.pass_secs(20);
+                    assert_eq!(stage.sent.len(), before + 1, "{name} {rate:?}: one write");
+                    let (at, bytes) = &stage.sent[before];
+                    let silence = at.since(start).as_millis();
+                    assert!((8_100..=9_900).contains(&silence), "{name}: {silence}");
+                    let (head, body) = answer(bytes);
+                    assert_eq!(head[0], "HTTP/1.1 401 Unauthorized");
+                    assert_eq!(field(&head, "WWW-Authenticate"), Some("Basic realm=\"Server\""));
+                    let length = body.len().to_string();
+                    assert_eq!(field(&head, "Content-Length"), Some(&length[..]));
+                    assert_ne!(field(&head, "Connection"), Some("close"));
+                }
+                assert_eq!(stage.pass_secs(86_400).closed, None);
+            }
+        }
+    }
+
+    #[test]
+    fn the_dates_of_refusals_are_those_of_their_sending() {
+        for name in names() {
+            let mut stage = asking(name, None, "");
+            stage.pass_secs(3_600).says(GUESS).pass_secs(20);
+            let (head, _) = answer(&stage.bytes());
+            let date = field(&head, "Date").expect("a date");
+            assert!(date.starts_with("Sun, 22 Nov 2026 08:52:4"), "{date}");
+        }
+    }
+
+    #[test]
+    fn the_body_of_a_guess_is_skipped_wherever_it_is_cut() {
+        let body = "user=GET / HTTP/1.1\r\n\r\n";
+        let post = format!(
+            "POST / HTTP/1.1\r\nAuthorization: x\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        for name in names() {
+            for late in 0..=body.len() {
+                let (now, later) = post.split_at(post.len() - late);
+                let mut stage = asking(name, None, now);
+                stage.pass_secs(if late % 2 == 0 { 1 } else { 30 });
+                stage.says(later).pass_secs(600);
+                assert_eq!(stage.sent.len(), 1, "{name}: one answer to one request");
+                stage.says(GUESS).pass_secs(20);
+                assert_eq!(stage.sent.len(), 2, "{name}: another to the next");
+            }
+        }
+    }
+
+    #[test]
+    fn a_guess_whose_body_has_no_known_end_is_refused_once() {
+        for name in names() {
+            let post = "POST / HTTP/1.1\r\nAuthorization: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let mut stage = asking(name, None, post);
+            stage.says("5\r\nGET /\r\n0\r\n\r\n").pass_secs(20);
+            assert_eq!(stage.sent.len(), 1, "{name}");
+            stage.says(GUESS).pass_secs(86_400);
+            assert_eq!(stage.sent.len(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn guesses_that_do_not_wait_for_their_answers_are_refused_one_by_one_while_they_fit() {
+        for name in names() {
+            let mut stage = asking(name, Some(1_024), &GUESS.repeat(5));
+            stage.pass_secs(100);
+            assert_eq!(stage.sent.len(), 5, "{name}");
+            let mut stage = asking(name, None, &GUESS.repeat(100));
+            stage.pass_secs(1_000);
+            assert_eq!((stage.sent.len(), stage.closed), (1, None), "{name}");
+        }
+    }
+
+    #[test]
+    fn who_asks_for_heads_with_credentials_gets_heads() {
+        for name in names() {
+            let mut stage = asking(name, None, &GUESS.replace("GET", "HEAD"));
+            stage.pass_secs(20);
+            let (head, body) = answer(&stage.bytes());
+            assert_eq!((&head[0][..], body.len()), ("HTTP/1.1 401 Unauthorized", 0), "{name}");
+            assert_ne!(field(&head, "Content-Length"), Some("0"));
+        }
+    }
+
+    #[test]
+    fn without_validation_the_answer_begins_at_once_whatever_is_asked() {
+        for name in names() {
+            let mut stage = Stage::new(name).unvalidated().open();
+            assert!(stage.text().starts_with("HTTP/1.1 "), "{name}");
+            stage.says(GUESS.repeat(100)).pass_secs(86_400);
+            assert_eq!(stage.text().matches("HTTP/1.1").count(), 1, "{name}");
+            assert_eq!(stage.closed, None);
+        }
+    }
+
+    #[test]
+    fn a_long_upload_costs_no_memory() {
+        for name in names() {
+            let mut stage =
+                asking(name, None, "PUT / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n");
+            for _ in 0..100 {
+                if stage.listens() {
+                    stage.says([b'x'; 4_096]);
+                }
+                stage.pass_secs(1);
+            }
+            assert!(stage.session.save(stage.now).len() < 8_192, "{name}");
+        }
+    }
+}
