@@ -1,8 +1,10 @@
-//! The project's chores: `cargo xtask install`, `clients`.
+//! The project's chores: `cargo xtask install`, `clients`, `dist`.
 
 mod clients;
 mod clock;
 mod daemon;
+mod dist;
+mod elf;
 mod install;
 mod nmap;
 mod report;
@@ -45,6 +47,8 @@ enum Chore {
         #[arg(long, value_name = "FILE")]
         binary: Option<PathBuf>,
     },
+    /// Make dist/tarpitd, one static file, and check its size, start-up time and memory
+    Dist,
     /// Install the real clients that the tests need, and nothing else
     Install,
 }
@@ -92,6 +96,7 @@ fn run(chore: Chore) -> Result<bool> {
             println!("{score}");
             Ok(score.failed == 0)
         }
+        Chore::Dist => dist::run(&workspace),
         Chore::Install => install::all(&workspace).map(|()| true),
     }
 }
