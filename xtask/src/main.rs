@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask install`, `clients`, `dist`.
+//! The project's chores: `cargo xtask test`, `install`, `clients`, `dist`.
 
 mod clients;
 mod clock;
@@ -10,6 +10,7 @@ mod nmap;
 mod report;
 mod rows;
 mod runner;
+mod test;
 mod trace;
 mod workspace;
 
@@ -51,6 +52,8 @@ enum Chore {
     Dist,
     /// Install the real clients that the tests need, and nothing else
     Install,
+    /// Install the real clients, run all tests, then hold the clients under a 40-second cap
+    Test,
 }
 
 fn main() -> ExitCode {
@@ -98,6 +101,7 @@ fn run(chore: Chore) -> Result<bool> {
         }
         Chore::Dist => dist::run(&workspace),
         Chore::Install => install::all(&workspace).map(|()| true),
+        Chore::Test => test::run(&workspace),
     }
 }
 
