@@ -1,3 +1,23 @@
-//! What a tarpit says, and when.
+//! What a tarpit says to its clients, and when.
+//!
+//! This crate owns no socket, clock, thread or file: time, randomness and the client's bytes come
+//! in as arguments, and what to send comes out. Start reading at [`script`] for what a pattern is,
+//! and at [`session`] for how one client is served.
+
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod gate;
+pub mod identify;
+pub mod pacer;
+pub mod patterns;
+pub mod persona;
+pub mod rng;
+pub mod script;
+pub mod session;
+pub mod time;
+mod wire;

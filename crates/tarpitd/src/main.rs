@@ -1,2 +1,5 @@
 //! A network tarpit.
+
+mod config;
+
 fn main() {}

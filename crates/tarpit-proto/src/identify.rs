@@ -1,0 +1,285 @@
+//! First bytes to protocol: which one a client speaks, or whether it speaks the one expected.
+//!
+//! Hostile bytes are inputs, not errors: the answer is a verdict, for any bytes and any cut.
+
+/// A protocol that clients speak to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// RFC 959.
+    Ftp,
+    /// RFC 9112, and the opening of RFC 9113.
+    Http,
+    /// RFC 5321.
+    Smtp,
+    /// RFC 4253.
+    Ssh,
+    /// RFC 5246 and RFC 8446.
+    Tls,
+}
+
+impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Ftp, Self::Http, Self::Smtp, Self::Ssh, Self::Tls];
+
+    /// The protocol's name in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ftp => "ftp",
+            Self::Http => "http",
+            Self::Smtp => "smtp",
+            Self::Ssh => "ssh",
+            Self::Tls => "tls",
+        }
+    }
+}
+
+/// What a client's first bytes say of a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sighting {
+    /// They are of another protocol, whatever follows.
+    Differs,
+    /// They may still become either.
+    Incomplete,
+    /// They are of the protocol, whatever follows.
+    Matches,
+}
+
+/// Whether a client whose first bytes are `bytes` speaks `protocol`.
+///
+/// A verdict other than [`Sighting::Incomplete`] is final: more bytes never change it.
+pub fn sight(protocol: Protocol, bytes: &[u8]) -> Sighting {
+    match protocol {
+        Protocol::Ftp => verb(bytes, FTP_VERBS),
+        Protocol::Http => request_line(bytes),
+        Protocol::Smtp => verb(bytes, SMTP_VERBS),
+        Protocol::Ssh => prefix(bytes, b"SSH-"),
+        Protocol::Tls => client_hello(bytes),
+    }
+}
+
+/// The commands of RFC 959, 2228, 2389, 2428, 3659 and 4217 that may come first.
+const FTP_VERBS: &[&[u8]] = &[
+    b"ABOR", b"ACCT", b"ALLO", b"APPE", b"AUTH", b"CDUP", b"CLNT", b"CWD", b"DELE", b"EPRT",
+    b"EPSV", b"FEAT", b"HELP", b"HOST", b"LANG", b"LIST", b"MDTM", b"MKD", b"MLSD", b"MLST",
+    b"MODE", b"NLST", b"NOOP", b"OPTS", b"PASS", b"PASV", b"PBSZ", b"PORT", b"PROT", b"PWD",
+    b"QUIT", b"REIN", b"REST", b"RETR", b"RMD", b"RNFR", b"RNTO", b"SITE", b"SIZE", b"SMNT",
+    b"STAT", b"STOR", b"STOU", b"STRU", b"SYST", b"TYPE", b"USER", b"XCRC", b"XPWD",
+];
+
+/// The commands of RFC 5321, 2034, 3207 and 4954 that may come first.
+const SMTP_VERBS: &[&[u8]] = &[
+    b"AUTH",
+    b"BDAT",
+    b"DATA",
+    b"EHLO",
+    b"ETRN",
+    b"EXPN",
+    b"HELO",
+    b"HELP",
+    b"LHLO",
+    b"MAIL",
+    b"NOOP",
+    b"QUIT",
+    b"RCPT",
+    b"RSET",
+    b"STARTTLS",
+    b"VRFY",
+];
+
+/// The methods of RFC 9110, 5789, 4918 and 3253: a request line that starts with one need not be
+/// waited for to its end.
+const METHODS: &[&[u8]] = &[
+    b"CHECKIN",
+    b"CHECKOUT",
+    b"CONNECT",
+    b"COPY",
+    b"DELETE",
+    b"GET",
+    b"HEAD",
+    b"LOCK",
+    b"MERGE",
+    b"MKCOL",
+    b"MOVE",
+    b"OPTIONS",
+    b"PATCH",
+    b"POST",
+    b"PROPFIND",
+    b"PROPPATCH",
+    b"PUT",
+    b"REPORT",
+    b"SEARCH",
+    b"TRACE",
+    b"UNLOCK",
+];
+
+/// The longest line on which an unknown word may still turn out to be a method.
+const LONGEST_REQUEST_LINE: usize = 512;
+
+/// The longest word that may still turn out to be a method (RFC 9110, section 9.1 sets no bound).
+const LONGEST_METHOD: usize = 32;
+
+fn prefix(bytes: &[u8], wanted: &[u8]) -> Sighting {
+    let seen = bytes.len().min(wanted.len());
+    if bytes[..seen] != wanted[..seen] {
+        Sighting::Differs
+    } else if seen < wanted.len() {
+        Sighting::Incomplete
+    } else {
+        Sighting::Matches
+    }
+}
+
+/// A command line that starts with one of `verbs`, in any case, behind any telnet option bytes
+/// that FTP clients may send (RFC 959, section 4.1.3).
+fn verb(bytes: &[u8], verbs: &[&[u8]]) -> Sighting {
+    let end = bytes.iter().position(|byte| !byte.is_ascii_alphabetic());
+    let word = &bytes[..end.unwrap_or(bytes.len())];
+    let is_start =
+        |verb: &&&[u8]| verb.len() >= word.len() && verb[..word.len()].eq_ignore_ascii_case(word);
+    let mut candidates = verbs.iter().filter(is_start);
+    match end {
+        None if candidates.next().is_some() => Sighting::Incomplete,
+        Some(end) if matches!(bytes[end], b' ' | b'\r' | b'\n') && !word.is_empty() => {
+            if candidates.any(|verb| verb.len() == word.len()) {
+                Sighting::Matches
+            } else {
+                Sighting::Differs
+            }
+        }
+        _ => Sighting::Differs,
+    }
+}
+
+/// An HTTP request line (RFC 9112, section 3): a known method, or any token on a line that names
+/// the protocol. Empty lines may stand in front of it (section 2.2).
+fn request_line(bytes: &[u8]) -> Sighting {
+    let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    if blank > 4 {
+        return Sighting::Differs;
+    }
+    let bytes = &bytes[blank..];
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let word = bytes.iter().take_while(|byte| is_token(byte)).count();
+    if word > LONGEST_METHOD {
+        return Sighting::Differs;
+    }
+    match bytes.get(word) {
+        None => return Sighting::Incomplete,
+        Some(b' ') if word > 0 => {}
+        Some(_) => return Sighting::Differs,
+    }
+    if METHODS.contains(&&bytes[..word]) {
+        return Sighting::Matches;
+    }
+    let bounded = &bytes[..bytes.len().min(LONGEST_REQUEST_LINE)];
+    let end = bounded.iter().position(|&byte| byte == b'\n');
+    let line = &bounded[..end.unwrap_or(bounded.len())];
+    if line.windows(6).any(|window| window == b" HTTP/") {
+        Sighting::Matches
+    } else if end.is_some() || bytes.len() >= LONGEST_REQUEST_LINE {
+        Sighting::Differs
+    } else {
+        Sighting::Incomplete
+    }
+}
+
+/// A handshake record that opens with a ClientHello (RFC 8446, section 5.1), or the old form of
+/// one (RFC 5246, appendix E.2).
+fn client_hello(bytes: &[u8]) -> Sighting {
+    let wanted: &[fn(u8) -> bool] = match bytes.first() {
+        None => return Sighting::Incomplete,
+        Some(0x16) => &[|_| true, |b| b == 3, |b| b <= 4, |b| b <= 0x48, |_| true, |b| b == 1],
+        Some(0x80..) => &[|_| true, |_| true, |b| b == 1, |b| b == 3, |b| b <= 4],
+        Some(_) => return Sighting::Differs,
+    };
+    if !bytes.iter().zip(wanted).all(|(&byte, fits)| fits(byte)) {
+        Sighting::Differs
+    } else if bytes.len() < wanted.len() {
+        Sighting::Incomplete
+    } else {
+        Sighting::Matches
+    }
+}
+
+/// For the fuzzer and its replayed corpus: a final verdict is never changed by more bytes.
+#[doc(hidden)]
+pub fn check_verdicts_are_final(bytes: &[u8]) {
+    for protocol in Protocol::ALL {
+        let mut verdict = Sighting::Incomplete;
+        for end in 0..=bytes.len() {
+            let now = sight(protocol, &bytes[..end]);
+            assert!(verdict == Sighting::Incomplete || now == verdict, "{protocol:?} at {end}");
+            verdict = now;
+        }
+        assert!(
+            bytes.len() < 1024 || verdict != Sighting::Incomplete,
+            "{protocol:?} never decides"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_protocol_knows_its_own_and_no_other() {
+        let openings: [(Protocol, &[&[u8]]); 5] = [
+            (Protocol::Ftp, &[b"USER root\r\n", b"user a\n", b"FEAT\r\n", b"Pass x\r\n"]),
+            (
+                Protocol::Http,
+                &[
+                    b"GET / HTTP/1.0\r\n\r\n",
+                    b"POST /x HTTP/1.1\r\n",
+                    b"\r\nOPTIONS * HTTP/1.1\r\n",
+                    b"get / HTTP/1.1\r\n",
+                    b"FROBNICATE / HTTP/1.1\r\n",
+                    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                ],
+            ),
+            (Protocol::Smtp, &[b"EHLO x\r\n", b"helo y\r\n", b"STARTTLS\r\n"]),
+            (Protocol::Ssh, &[b"SSH-2.0-Go\r\n", b"SSH-1.5-x\r\n"]),
+            (
+                Protocol::Tls,
+                &[b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC", b"\x80\x2E\x01\x03\x01\x00"],
+            ),
+        ];
+        for (spoken, examples) in openings {
+            for &bytes in examples {
+                for expected in Protocol::ALL {
+                    let wanted =
+                        if expected == spoken { Sighting::Matches } else { Sighting::Differs };
+                    assert_eq!(sight(expected, bytes), wanted, "{bytes:?} as {expected:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_still_match_is_waited_for() {
+        for (protocol, bytes) in [
+            (Protocol::Ssh, &b"SS"[..]),
+            (Protocol::Http, b"GE"),
+            (Protocol::Http, b"FROB /"),
+            (Protocol::Ftp, b"us"),
+            (Protocol::Smtp, b"EHL"),
+            (Protocol::Tls, b"\x16\x03"),
+        ] {
+            assert_eq!(sight(protocol, bytes), Sighting::Incomplete, "{bytes:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn verdicts_are_final(bytes in prop::collection::vec(any::<u8>(), 0..1_100)) {
+            check_verdicts_are_final(&bytes);
+        }
+
+        #[test]
+        fn verdicts_on_text_are_final(text in "(GET|HELO|user|FROB|SSH-|[A-Za-z]{0,40})[ /\r\n]{0,3}[ -~]{0,40}( HTTP/1.1)?\r?\n?") {
+            check_verdicts_are_final(text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! How fast a client is answered: a rate that the user set, or else the pattern's own pace.
+
+use core::{num::NonZeroU32, time::Duration};
+
+use crate::time::{Time, millis};
+
+/// The rate that a user asked for, in application bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rate {
+    /// So many bytes every second.
+    BytesPerSecond(NonZeroU32),
+    /// One byte every so many seconds; at most [`Rate::SLOWEST`].
+    SecondsPerByte(NonZeroU32),
+    /// As fast as the client reads.
+    Unlimited,
+}
+
+impl Rate {
+    /// The slowest rate: one byte a day. (Beyond 24 days the pacer's 32 bits would not do.)
+    pub const SLOWEST: u32 = 86_400;
+
+    /// The rate that `number` stands for on the command line and in a configuration: positive is
+    /// bytes per second, negative one byte in that many seconds, zero unlimited. `None` if it is
+    /// out of bounds.
+    pub fn from_number(number: i64) -> Option<Self> {
+        let size = u32::try_from(number.unsigned_abs()).ok()?;
+        match NonZeroU32::new(size) {
+            None => Some(Self::Unlimited),
+            Some(size) if number > 0 => Some(Self::BytesPerSecond(size)),
+            Some(size) if size.get() <= Self::SLOWEST => Some(Self::SecondsPerByte(size)),
+            Some(_) => None,
+        }
+    }
+
+    /// How many bytes are paid for after saving up for `saved`.
+    fn bytes(self, saved: Duration) -> usize {
+        let bytes = match self {
+            Self::BytesPerSecond(rate) => millis(saved).saturating_mul(rate.get().into()) / 1_000,
+            Self::SecondsPerByte(seconds) => millis(saved) / (u64::from(seconds.get()) * 1_000),
+            Self::Unlimited => u64::MAX,
+        };
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// What `bytes` cost, rounded up to a millisecond so that the rate is never exceeded.
+    fn price(self, bytes: usize) -> Duration {
+        let bytes = bytes as u64;
+        Duration::from_millis(match self {
+            Self::BytesPerSecond(rate) => bytes.saturating_mul(1_000).div_ceil(rate.get().into()),
+            Self::SecondsPerByte(seconds) => bytes.saturating_mul(u64::from(seconds.get()) * 1_000),
+            Self::Unlimited => 0,
+        })
+    }
+}
+
+/// What goes out in one turn of a pattern's own pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// One byte: for headers and records, which clients read as they come.
+    Byte,
+    /// One whole chunk, that is a line or a packet.
+    Chunk,
+}
+
+/// A pattern's own pace, in force where the user has set no rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// What goes out in one turn.
+    pub unit: Unit,
+    /// The time between two turns, before jitter.
+    pub interval: Duration,
+}
+
+/// The least time between two turns under a rate: below it more packets, not more bytes, would go.
+const TURN: Duration = Duration::from_millis(200);
+
+/// Credit for unsent time ends here, so that a stalled client is not flooded when it wakes.
+const CREDIT: Duration = Duration::from_secs(1);
+
+/// One client's place in its pace: the moment from which its next byte may go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pacer {
+    /// [`Time::low`] of that moment, which is never more than a day away.
+    next: u32,
+}
+
+impl Pacer {
+    /// A pacer whose first byte may go at `now`.
+    pub(crate) fn starting(now: Time) -> Self {
+        Self { next: now.low() }
+    }
+
+    /// Lets nothing go before `moment`, or before what holds already.
+    pub(crate) fn hold_until(&mut self, now: Time, moment: Time) {
+        // Beyond 24 days the low half would be read as the past; a week is soon enough to look.
+        let bound = now.after(Duration::from_secs(7 * 86_400));
+        self.next = self.moment(now).max(moment.min(bound)).low();
+    }
+
+    /// Takes `bytes` sent at `now` off the credit at `rate`.
+    pub(crate) fn spend(&mut self, now: Time, rate: Rate, bytes: usize) {
+        let credit = CREDIT.max(rate.price(1));
+        let oldest = Time::from_millis(now.as_millis().saturating_sub(millis(credit)));
+        self.next = self.moment(now).max(oldest).after(rate.price(bytes)).low();
+    }
+
+    /// The moment from which the next byte may go.
+    pub(crate) fn moment(self, now: Time) -> Time {
+        now.near(self.next)
+    }
+
+    /// How many bytes may go at `now` at `rate`.
+    pub(crate) fn allowance(self, now: Time, rate: Rate) -> usize {
+        let next = self.moment(now);
+        if next > now {
+            return 0;
+        }
+        // The byte that is due, and what has been saved up since.
+        rate.bytes(now.since(next).min(CREDIT)).saturating_add(1)
+    }
+
+    /// When it is worth coming back at `rate`, having just sent.
+    pub(crate) fn turn(self, now: Time, rate: Rate) -> Time {
+        let next = self.moment(now);
+        if rate.price(1) < TURN { next.max(now.after(TURN)) } else { next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rate(number: i64) -> Rate {
+        Rate::from_number(number).expect("in bounds")
+    }
+
+    /// Bytes sent in `span` by a client that always reads, woken up to `late` ms late each time.
+    fn sent(rate: Rate, span: Duration, late: u64) -> usize {
+        let start = Time::from_millis(0xFFFF_F000);
+        let mut pacer = Pacer::starting(start);
+        let (mut now, mut sent) = (start, 0);
+        while now.since(start) < span {
+            let bytes = pacer.allowance(now, rate);
+            sent += bytes;
+            if bytes > 0 {
+                pacer.spend(now, rate, bytes);
+            }
+            now = pacer.turn(now, rate).after(Duration::from_millis(late));
+        }
+        sent
+    }
+
+    #[test]
+    fn a_number_means_what_the_manual_says() {
+        assert_eq!(rate(0), Rate::Unlimited);
+        assert_eq!(rate(7), Rate::BytesPerSecond(NonZeroU32::new(7).unwrap()));
+        assert_eq!(rate(-7), Rate::SecondsPerByte(NonZeroU32::new(7).unwrap()));
+        assert_eq!(Rate::from_number(-86_401), None);
+        assert_eq!(Rate::from_number(1 << 40), None);
+    }
+
+    #[test]
+    fn ten_seconds_at_a_rate_bring_ten_times_the_rate() {
+        for (number, wanted, slack) in [
+            (64, 640, 32),
+            (1_024, 10_240, 512),
+            (65_536, 655_360, 32_768),
+            (1, 10, 1),
+            (-1, 10, 1),
+        ] {
+            let got = sent(rate(number), Duration::from_secs(10), 90);
+            assert!(got.abs_diff(wanted) <= slack, "{number}: {got}");
+        }
+        assert!(sent(rate(-2), Duration::from_secs(10), 90).abs_diff(5) <= 1);
+    }
+
+    #[test]
+    fn a_client_that_stalled_gets_one_second_of_credit() {
+        let mut pacer = Pacer::starting(Time::START);
+        let now = Time::from_millis(3_600_000);
+        assert_eq!(pacer.allowance(now, rate(64)), 65);
+        pacer.spend(now, rate(64), 65);
+        assert_eq!(pacer.allowance(now, rate(64)), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn never_faster_than_the_rate(number in -100_i64..100_000, seconds in 1_u64..100, late in 0_u64..500) {
+            prop_assume!(number != 0);
+            let paid = if number > 0 {
+                number.unsigned_abs() * (seconds + 1)
+            } else {
+                seconds / number.unsigned_abs()
+            };
+            let got = sent(rate(number), Duration::from_secs(seconds), late);
+            prop_assert!(got as u64 <= paid + 1, "{got} > {paid} + 1");
+        }
+    }
+}

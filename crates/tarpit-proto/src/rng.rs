@@ -1,0 +1,113 @@
+//! Randomness: one generator for each client, seeded once for the daemon, and the system's own for
+//! what must be secret.
+
+use core::time::Duration;
+
+use chacha20::{
+    ChaCha8,
+    cipher::{KeyIvInit as _, StreamCipher as _},
+};
+
+use crate::{session::SessionId, time::millis};
+
+/// The secret from which all generators come; drawn from the system once, or given by a test.
+#[derive(Clone)]
+pub struct Seed(pub [u8; 32]);
+
+/// The system's randomness, for keys, cookies, challenges: whatever must never be guessed.
+pub trait Entropy {
+    /// Fills `out` with random bytes.
+    fn fill(&mut self, out: &mut [u8]);
+}
+
+/// A client's generator at one point of its session, for filler and jitter.
+///
+/// Nothing of it is kept with the client: the same seed, session and point give the same bytes,
+/// which is how a half-sent chunk is made again. The keystream tells an observer nothing about
+/// what comes later, nor that it comes from here.
+pub struct Rng {
+    stream: ChaCha8,
+}
+
+/// What a generator is drawn for, so that two uses at one point never see the same bytes.
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose {
+    /// Choices of a step; the point is the time.
+    Step = 0,
+    /// The bytes of a chunk; the point is its first byte's place in all that was sent.
+    Chunk = 1,
+    /// Jitter of the pacer; the point is the number of bytes sent.
+    Pace = 2,
+}
+
+impl Rng {
+    pub(crate) fn new(seed: &Seed, session: SessionId, purpose: Purpose, point: u64) -> Self {
+        // The point is spread over the nonce by an odd factor; nonces need to differ, not to hide.
+        let mixed = session.0 ^ point.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut nonce = [0; 12];
+        nonce[..8].copy_from_slice(&mixed.to_le_bytes());
+        nonce[8..].copy_from_slice(&(purpose as u32).to_le_bytes());
+        Self { stream: ChaCha8::new(&seed.0.into(), &nonce.into()) }
+    }
+
+    /// Fills `out` with random bytes.
+    pub fn fill(&mut self, out: &mut [u8]) {
+        out.fill(0);
+        self.stream.apply_keystream(out);
+    }
+
+    /// A random number.
+    pub fn number(&mut self) -> u32 {
+        let mut bytes = [0; 4];
+        self.fill(&mut bytes);
+        u32::from_le_bytes(bytes)
+    }
+
+    /// A random number below `bound`; 0 if `bound` is 0.
+    pub fn below(&mut self, bound: u32) -> u32 {
+        // Lemire's reduction; its bias of bound / 2^32 matters to nobody here.
+        let wide = u64::from(self.number()) * u64::from(bound);
+        (wide >> 32) as u32
+    }
+
+    /// One of `choices`, which must not be empty.
+    pub fn pick<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
+        let last = u32::try_from(choices.len()).unwrap_or(u32::MAX);
+        choices[self.below(last) as usize]
+    }
+
+    /// `wait`, lengthened or shortened by up to a tenth.
+    pub fn jitter(&mut self, wait: Duration) -> Duration {
+        let tenth = u32::try_from(millis(wait) / 10).unwrap_or(u32::MAX / 2);
+        let moved = self.below(tenth.saturating_mul(2).saturating_add(1));
+        wait.saturating_sub(Duration::from_millis(tenth.into()))
+            .saturating_add(Duration::from_millis(moved.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rng(session: u64, point: u64) -> Rng {
+        Rng::new(&Seed([7; 32]), SessionId(session), Purpose::Step, point)
+    }
+
+    #[test]
+    fn the_same_point_gives_the_same_bytes_and_another_one_others() {
+        assert_eq!(rng(1, 2).number(), rng(1, 2).number());
+        assert_ne!(rng(1, 2).number(), rng(1, 3).number());
+        assert_ne!(rng(1, 2).number(), rng(2, 2).number());
+    }
+
+    #[test]
+    fn jitter_stays_within_a_tenth_and_uses_all_of_it() {
+        let wait = Duration::from_secs(8);
+        let all: Vec<_> = (0..1_000).map(|point| rng(1, point).jitter(wait)).collect();
+        assert!(all.iter().all(|w| (7_200..=8_800).contains(&millis(*w))));
+        assert!(all.iter().any(|w| millis(*w) < 7_300) && all.iter().any(|w| millis(*w) > 8_700));
+    }
+
+    extern crate std;
+    use std::vec::Vec;
+}

@@ -1,0 +1,404 @@
+//! One client: a script over a transport, paced. One input, one output.
+//!
+//! ```text
+//!   Opened, Due, Said, HalfClosed, Wrote          Transmit(bytes), Wait, Close
+//!   ─────────────────────────────────► Session ─────────────────────────────────►
+//!                                         │
+//!                                         └─► Event: what was learnt
+//! ```
+//! The caller obeys: after [`Output::Transmit`] it tries to send the bytes and answers with
+//! [`Input::Wrote`]; after [`Output::Wait`] it comes back at that moment with [`Input::Due`], or
+//! earlier with what the client said; after [`Output::Close`] it is done.
+//!
+//! A chunk that could be sent only in part is never stored: the session remembers how far it got,
+//! and the script makes the chunk again.
+
+mod save;
+mod turn;
+
+use alloc::{boxed::Box, vec::Vec};
+use core::time::Duration;
+
+pub use self::turn::Draft;
+use self::turn::{MAX_INBOX, Next, Turn};
+use crate::{
+    gate::Gate,
+    pacer::Pacer,
+    patterns,
+    rng::{Entropy, Seed},
+    script::{Conn, Ears, Pattern, Profile, Run},
+    time::{Time, Wall},
+};
+
+/// What tells one session from all others; from it and the seed its generators are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(pub u64);
+
+/// What the caller lends to a session for the time of one input.
+pub struct World<'a> {
+    /// The listener's settings.
+    pub profile: &'a Profile,
+    /// The connection's addresses.
+    pub conn: &'a Conn,
+    /// The session's own number; the same at every call.
+    pub id: SessionId,
+    /// The secret of all generators.
+    pub seed: &'a Seed,
+    /// The calendar's moment at [`Time::START`].
+    pub start: Wall,
+    /// The system's randomness.
+    pub entropy: &'a mut dyn Entropy,
+    /// Where events go.
+    pub news: &'a mut dyn News,
+}
+
+/// Whoever wants to know what sessions learn.
+pub trait News {
+    /// Something happened.
+    fn tell(&mut self, event: Event<'_>);
+}
+
+/// What a session tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A phrase was sent that its pattern wants to see in the log.
+    Uttered(&'static str),
+    /// The client's first bytes were looked at.
+    Validated {
+        /// Whether they are of the protocol.
+        expected: bool,
+        /// The first of them, at most [`Event::SHOWN`].
+        data: &'a [u8],
+        /// Why, or nothing.
+        comment: &'static str,
+    },
+}
+
+impl Event<'_> {
+    /// How many of the client's first bytes are told.
+    pub const SHOWN: usize = 4;
+}
+
+/// Why a client is held no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The connection failed in a way that has no name here.
+    Failed,
+    /// The pattern's course ended.
+    Finished,
+    /// The client closed its side, and then the rest.
+    Left,
+    /// The client reset the connection.
+    Reset,
+    /// The daemon was stopped.
+    Stopped,
+    /// The client vanished: it acknowledged nothing for too long.
+    TimedOut,
+}
+
+impl Cause {
+    /// All of them, with what each means, for the manual.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Failed, "the connection failed otherwise; a conn_error stands before it"),
+        (Self::Finished, "the pattern's course ended"),
+        (Self::Left, "the client closed the connection"),
+        (Self::Reset, "the client reset the connection"),
+        (Self::Stopped, "the daemon was stopped"),
+        (Self::TimedOut, "the client vanished: nothing was acknowledged for too long"),
+    ];
+
+    /// The name in traces and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Finished => "finished",
+            Self::Left => "left",
+            Self::Reset => "reset",
+            Self::Stopped => "stopped",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
+/// What happens to a session.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// The moment it waited for has come; harmless when early.
+    Due,
+    /// The client will send nothing more.
+    HalfClosed,
+    /// The connection stands. Comes first, exactly once.
+    Opened,
+    /// The daemon was replaced by a new one that took the session over.
+    Resumed,
+    /// The client sent this.
+    Said(&'a [u8]),
+    /// So many of the bytes that were to be transmitted went out. Must directly follow its
+    /// [`Output::Transmit`], with the same draft; a caller may also forget the transmission
+    /// altogether and come back with [`Input::Due`].
+    Wrote(usize),
+}
+
+/// What the caller must do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output<'d> {
+    /// Close the connection.
+    Close(Cause),
+    /// Send these bytes as far as possible without waiting.
+    Transmit(&'d [u8]),
+    /// Come back when something is said, and at the wake if there is one.
+    Wait(Wake),
+}
+
+/// When to come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// At that moment, or a little later.
+    At(Time),
+    /// Only when the client says something.
+    Never,
+    /// When the connection takes bytes again.
+    Writable,
+}
+
+/// One client's state.
+#[derive(Debug)]
+pub struct Session {
+    body: Body,
+    /// When it began, in hundredths of a second, modulo 2^32: exact for 497 days of holding.
+    opened: u32,
+    pacer: Pacer,
+    /// Bytes sent and heard; what overflows is carried in [`Live`].
+    sent: u32,
+    heard: u32,
+}
+
+const _: () = assert!(size_of::<Session>() <= 32, "a session is at most 32 bytes");
+
+/// The part that is small for nearly all clients, and boxed for those that need more.
+#[derive(Debug)]
+enum Body {
+    Laden(Box<Live>),
+    Lean {
+        script: u8,
+        doing: Doing,
+        ears: Ears,
+        phase: u8,
+        offset: u16,
+        count: u16,
+        position: u32,
+        mark: u32,
+    },
+}
+
+/// What a session is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doing {
+    Closing,
+    Dripping,
+    Prompting,
+    Resting,
+    Stating,
+    Waiting,
+}
+
+/// A session's changing part, unpacked.
+#[derive(Debug)]
+struct Live {
+    /// [`GATE`], [`OWN`], or else an index into the registry behind these.
+    script: u8,
+    doing: Doing,
+    ears: Ears,
+    /// How much of the present chunk has been sent.
+    offset: u16,
+    run: Run,
+    /// Said, but not taken yet.
+    inbox: Vec<u8>,
+    /// A chunk that cannot be made again.
+    boxed: Option<Box<[u8]>>,
+    /// Why it closes, once it does.
+    cause: Option<Cause>,
+    /// What no longer fits the session's counts.
+    sent_before: u64,
+    heard_before: u64,
+}
+
+/// The script of a client that has not been let through.
+const GATE: u8 = 0;
+/// The script that is the listener's own pattern.
+const OWN: u8 = 1;
+
+impl Session {
+    /// A session that begins at `now`; [`Input::Opened`] must come next.
+    pub fn open(now: Time) -> Self {
+        Self {
+            body: Body::Lean {
+                script: GATE,
+                doing: Doing::Resting,
+                ears: Ears::Open,
+                phase: 0,
+                offset: 0,
+                count: 0,
+                position: 0,
+                mark: 0,
+            },
+            opened: hundredths(now),
+            pacer: Pacer::starting(now),
+            sent: 0,
+            heard: 0,
+        }
+    }
+
+    /// Takes an input and says what to do.
+    pub fn handle<'d>(
+        &mut self,
+        now: Time,
+        input: Input<'_>,
+        world: &mut World<'_>,
+        draft: &'d mut Draft,
+    ) -> Output<'d> {
+        let live = self.unpack();
+        let mut turn = Turn { now, session: self, live, world, steps: 0 };
+        let blocked = turn.take(input, draft);
+        let output = turn.go(blocked, draft);
+        let live = turn.live;
+        self.pack(live);
+        match output {
+            Next::Close(cause) => Output::Close(cause),
+            Next::Transmit => Output::Transmit(&draft.bytes),
+            Next::Wait(wake) => Output::Wait(wake),
+        }
+    }
+
+    /// When the session began, to a hundredth of a second; the same whenever it is asked.
+    pub fn opened(&self, now: Time) -> Time {
+        let present = now.as_millis() / 10 * 10;
+        Time::from_millis(present.saturating_sub(self.held_millis(now)))
+    }
+
+    /// How long the client has been held, to a hundredth of a second.
+    pub fn held(&self, now: Time) -> Duration {
+        Duration::from_millis(self.held_millis(now))
+    }
+
+    /// Application bytes sent so far.
+    pub fn sent(&self) -> u64 {
+        match &self.body {
+            Body::Laden(live) => live.sent_before + u64::from(self.sent),
+            Body::Lean { .. } => self.sent.into(),
+        }
+    }
+
+    /// Bytes heard so far.
+    pub fn heard(&self) -> u64 {
+        match &self.body {
+            Body::Laden(live) => live.heard_before + u64::from(self.heard),
+            Body::Lean { .. } => self.heard.into(),
+        }
+    }
+
+    /// Whether the client has closed its side.
+    pub fn is_half_closed(&self) -> bool {
+        let ears = match &self.body {
+            Body::Laden(live) => live.ears,
+            Body::Lean { ears, .. } => *ears,
+        };
+        ears == Ears::Over
+    }
+
+    /// Whether the caller should read what the client sends.
+    pub fn listens(&self) -> bool {
+        match &self.body {
+            Body::Laden(live) => {
+                live.ears.listen() && (live.hears() || live.inbox.len() < MAX_INBOX)
+            }
+            Body::Lean { ears, .. } => ears.listen(),
+        }
+    }
+
+    fn unpack(&mut self) -> Live {
+        let nothing = Self::open(Time::START).body;
+        match core::mem::replace(&mut self.body, nothing) {
+            Body::Laden(live) => *live,
+            Body::Lean { script, doing, ears, phase, offset, count, position, mark } => Live {
+                script,
+                doing,
+                ears,
+                offset,
+                run: Run { phase, count, position, mark, big: None },
+                inbox: Vec::new(),
+                boxed: None,
+                cause: None,
+                sent_before: 0,
+                heard_before: 0,
+            },
+        }
+    }
+
+    fn pack(&mut self, live: Live) {
+        let light = live.inbox.is_empty()
+            && live.boxed.is_none()
+            && live.run.big.is_none()
+            && live.cause.is_none()
+            && live.sent_before == 0
+            && live.heard_before == 0;
+        self.body = if light {
+            let Live { script, doing, ears, offset, run, .. } = live;
+            let Run { phase, count, position, mark, .. } = run;
+            Body::Lean { script, doing, ears, phase, offset, count, position, mark }
+        } else {
+            Body::Laden(Box::new(live))
+        };
+    }
+
+    fn held_millis(&self, now: Time) -> u64 {
+        u64::from(hundredths(now).wrapping_sub(self.opened)) * 10
+    }
+}
+
+/// A moment as [`Session::opened`] keeps it.
+fn hundredths(now: Time) -> u32 {
+    low(now.as_millis() / 10)
+}
+
+/// The low 32 bits.
+fn low(number: u64) -> u32 {
+    (number & 0xFFFF_FFFF) as u32
+}
+
+/// The script behind a number of [`Live::script`].
+fn pattern(script: u8, profile: &Profile) -> Option<&'static dyn Pattern> {
+    match script {
+        GATE => Some(&Gate),
+        OWN => Some(profile.pattern),
+        other => patterns::ALL.get(usize::from(other - OWN - 1)).copied(),
+    }
+}
+
+/// The number of a pattern for [`Live::script`].
+fn number_of(pattern: &'static dyn Pattern, profile: &Profile) -> u8 {
+    if pattern.name() == profile.pattern.name() {
+        return OWN;
+    }
+    let index = patterns::ALL.iter().position(|one| one.name() == pattern.name());
+    index.and_then(|index| u8::try_from(index + 2).ok()).unwrap_or(OWN)
+}
+
+impl Live {
+    /// Does with the client's bytes what the script wants, as long as any can come.
+    fn prick(&mut self, ears: Ears) {
+        if self.ears != Ears::Over {
+            self.ears = ears;
+        }
+    }
+
+    /// Whether the script can be told what the client said: not amid a chunk, since a changed run
+    /// would make other bytes of its rest.
+    fn hears(&self) -> bool {
+        match self.doing {
+            Doing::Dripping => self.offset == 0 && self.boxed.is_none(),
+            Doing::Resting | Doing::Waiting => true,
+            Doing::Closing | Doing::Prompting | Doing::Stating => false,
+        }
+    }
+}

@@ -1,0 +1,481 @@
+//! One input worked off: steps of the script, pacing, and the draft of what goes out.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{Cause, Doing, Event, Input, Live, Session, Wake, World, number_of, pattern};
+use crate::{
+    pacer::{Rate, Unit},
+    rng::{Entropy, Purpose, Rng},
+    script::{
+        Chunk, Cx, Ears, Heard, MAX_CHUNK, Manner, Notes, Pattern, Run, Said, Security, Step,
+    },
+    time::{Time, Wall},
+};
+
+/// Bytes on their way out, lent by the caller; one serves all sessions of a worker.
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub(super) bytes: Vec<u8>,
+    /// The chunk being made.
+    chunk: Vec<u8>,
+    /// Where in `bytes` a chunk ends, and what follows it.
+    marks: Vec<Mark>,
+    /// Whether `bytes` end with a chunk whose successor has not been asked for.
+    complete: bool,
+}
+
+/// The state of a script once the bytes up to `end` have gone out.
+#[derive(Debug)]
+struct Mark {
+    end: usize,
+    run: Run,
+    step: Step,
+    ears: Ears,
+    notes: Notes,
+}
+
+/// The most that one transmission holds, in bytes. More is sent in several.
+const MAX_DRAFT: usize = 16 * 1024;
+
+/// The most chunks that one transmission holds.
+const MAX_MARKS: usize = 1_024;
+
+/// The most bytes that wait to be heard before no more are read. What the caller has read by
+/// then still finds room.
+pub(super) const MAX_INBOX: usize = 1_024;
+
+/// The most steps in answer to one input; a script that goes on longer is put to rest.
+const MAX_STEPS: usize = 64;
+
+/// How long after the connection took too little the next attempt is made under a rate.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// What comes out of a turn; the bytes of a transmission are in the draft.
+pub(super) enum Next {
+    Close(Cause),
+    Transmit,
+    Wait(Wake),
+}
+
+/// One input being worked off.
+pub(super) struct Turn<'a, 'w> {
+    pub(super) now: Time,
+    pub(super) session: &'a mut Session,
+    pub(super) live: Live,
+    pub(super) world: &'a mut World<'w>,
+    pub(super) steps: usize,
+}
+
+impl Turn<'_, '_> {
+    /// Takes the input in; says whether the connection takes no more bytes for now.
+    pub(super) fn take(&mut self, input: Input<'_>, draft: &mut Draft) -> bool {
+        match input {
+            Input::Due => {}
+            Input::HalfClosed => {
+                self.step(Heard::HalfClosed);
+                self.live.ears = Ears::Over;
+            }
+            Input::Opened => self.step(Heard::Opened),
+            Input::Resumed => self.step(Heard::Resumed),
+            Input::Said(bytes) => self.hear(bytes),
+            Input::Wrote(count) => return self.wrote(count, draft),
+        }
+        false
+    }
+
+    /// Works on until there is something for the caller to do.
+    pub(super) fn go(&mut self, blocked: bool, draft: &mut Draft) -> Next {
+        loop {
+            if self.steps > MAX_STEPS {
+                debug_assert!(false, "a script that never waits");
+                self.live.doing = Doing::Resting;
+            }
+            match self.live.doing {
+                Doing::Closing => return Next::Close(self.live.cause.unwrap_or(Cause::Finished)),
+                Doing::Resting => return Next::Wait(Wake::Never),
+                Doing::Waiting => {
+                    let moment = self.session.pacer.moment(self.now);
+                    if moment > self.now {
+                        return Next::Wait(Wake::At(moment));
+                    }
+                    self.step(Heard::Silence);
+                }
+                Doing::Dripping | Doing::Prompting | Doing::Stating => {
+                    if blocked {
+                        return self.retry();
+                    }
+                    let allowance = self.allowance();
+                    if allowance == 0 {
+                        return Next::Wait(Wake::At(self.turn_at()));
+                    }
+                    if self.draft(allowance, draft) {
+                        return Next::Transmit;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The client sent `bytes`.
+    fn hear(&mut self, bytes: &[u8]) {
+        let count = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.session.heard = self.session.heard.checked_add(count).unwrap_or_else(|| {
+            self.live.heard_before += u64::from(self.session.heard) + u64::from(count);
+            0
+        });
+        match self.live.ears {
+            Ears::Open => self.live.inbox.extend_from_slice(bytes),
+            Ears::Deaf | Ears::Over | Ears::Shut => {}
+        }
+        self.listen();
+    }
+
+    /// Lets the script hear what waits, as far as it can and will.
+    ///
+    /// It is shown at most [`MAX_INBOX`] bytes at a time, so that it makes no difference in which
+    /// portions they came.
+    fn listen(&mut self) {
+        while matches!(self.live.ears, Ears::Open | Ears::Over)
+            && self.live.hears()
+            && !self.live.inbox.is_empty()
+        {
+            let inbox = core::mem::take(&mut self.live.inbox);
+            let window = &inbox[..inbox.len().min(MAX_INBOX)];
+            let mut said = Said::new(window, window.len() == MAX_INBOX);
+            let before = self.live.script;
+            self.step_showing(Heard::Said(&mut said), window);
+            let stuck = said.taken() == 0 && self.live.script == before;
+            // Of as much as may wait nothing was understood: it is dropped.
+            let taken = if stuck && said.is_full() { window.len() } else { said.taken() };
+            // Steps never put anything into the inbox, so what was there is all there is.
+            self.live.inbox = inbox;
+            self.live.inbox.drain(..taken);
+            if taken == 0 && stuck || self.steps > MAX_STEPS {
+                break;
+            }
+        }
+        if self.live.ears == Ears::Deaf {
+            self.live.inbox.clear();
+        }
+        if self.live.inbox.is_empty() {
+            self.live.inbox = Vec::new();
+        }
+    }
+
+    /// `count` bytes of the draft have gone out.
+    fn wrote(&mut self, count: usize, draft: &mut Draft) -> bool {
+        let count = count.min(draft.bytes.len());
+        let blocked = count < draft.bytes.len();
+        let sent = u32::try_from(count).unwrap_or(u32::MAX);
+        self.session.sent = self.session.sent.checked_add(sent).unwrap_or_else(|| {
+            self.live.sent_before += u64::from(self.session.sent) + u64::from(sent);
+            0
+        });
+        self.pay(count, blocked);
+        let mut start = 0;
+        let marks = core::mem::take(&mut draft.marks);
+        for mark in marks {
+            if mark.end > count {
+                break;
+            }
+            start = mark.end;
+            self.live.run = mark.run;
+            self.live.prick(mark.ears);
+            self.live.offset = 0;
+            self.tell(mark.notes, &[]);
+            self.apply(mark.step);
+        }
+        let within = u16::try_from(count - start).unwrap_or(u16::MAX);
+        self.live.offset = self.live.offset.saturating_add(within);
+        if !blocked && draft.complete {
+            self.live.offset = 0;
+            self.live.boxed = None;
+            self.step(Heard::Sent);
+            self.listen();
+        }
+        blocked
+    }
+
+    /// Takes what was sent off the credit.
+    fn pay(&mut self, count: usize, blocked: bool) {
+        let (now, sent) = (self.now, self.sent());
+        match (self.live.doing, self.world.profile.rate) {
+            (Doing::Dripping | Doing::Prompting, Some(rate)) => {
+                self.session.pacer.spend(now, rate, count);
+                if blocked && rate != Rate::Unlimited {
+                    self.session.pacer.hold_until(now, now.after(RETRY));
+                }
+            }
+            (Doing::Dripping, None) => self.rest_one_interval(sent),
+            _ if blocked => self.session.pacer.hold_until(now, now.after(RETRY)),
+            _ => {}
+        }
+    }
+
+    /// Lets the next turn of the pattern's own pace come one interval from now.
+    fn rest_one_interval(&mut self, sent: u64) {
+        let interval = self.pattern().pace(&self.live.run).interval;
+        let jittered = self.rng(Purpose::Pace, sent).jitter(interval);
+        self.session.pacer.hold_until(self.now, self.now.after(jittered));
+    }
+
+    /// The script hears something, and what it answers is done.
+    fn step(&mut self, heard: Heard<'_, '_>) {
+        self.step_showing(heard, &[]);
+    }
+
+    fn step_showing(&mut self, heard: Heard<'_, '_>, first: &[u8]) {
+        let point = match heard {
+            // The same at every attempt, since a draft may be thrown away and made again.
+            Heard::Sent => self.sent(),
+            _ => self.now.as_millis() | 1 << 63,
+        };
+        let mut run = core::mem::take(&mut self.live.run);
+        let pattern = self.pattern();
+        let rng = self.rng(Purpose::Step, point);
+        let mut cx = cx(self.world, self.now, rng, self.live.ears);
+        let step = pattern.step(&mut run, heard, &mut cx);
+        let Cx { ears, notes, .. } = cx;
+        self.live.run = run;
+        self.live.prick(ears);
+        self.steps += 1;
+        self.tell(notes, first);
+        self.apply(step);
+    }
+
+    /// Does what the script answered.
+    fn apply(&mut self, step: Step) {
+        match step {
+            Step::Become(pattern) => {
+                self.live.script = number_of(pattern, self.world.profile);
+                let rng = self.rng(Purpose::Step, self.now.as_millis());
+                let mut cx = cx(self.world, self.now, rng, self.live.ears);
+                self.live.run = pattern.open(&mut cx);
+                let ears = cx.ears;
+                self.live.prick(ears);
+                self.step_bounded(Heard::Opened);
+            }
+            Step::Close(cause) => {
+                self.live.cause = Some(cause);
+                self.live.doing = Doing::Closing;
+            }
+            Step::Keep => {}
+            // No listener has ports or a certificate for these: the script goes on without.
+            Step::OpenData => self.step_bounded(Heard::DataPort(None)),
+            Step::Secure => self.step_bounded(Heard::Secured(Security::Unavailable)),
+            Step::Send(manner, chunk) => self.begin(manner, chunk),
+            Step::Wait(until) => {
+                self.live.offset = 0;
+                self.live.doing = match until {
+                    None => Doing::Resting,
+                    Some(until) => {
+                        // A wait always lies ahead.
+                        let soonest = self.now.after(Duration::from_millis(1));
+                        self.session.pacer.hold_until(self.now, until.max(soonest));
+                        Doing::Waiting
+                    }
+                };
+            }
+        }
+    }
+
+    /// One step that answers a step, unless there have been too many.
+    fn step_bounded(&mut self, heard: Heard<'_, '_>) {
+        if self.steps <= MAX_STEPS {
+            self.step(heard);
+        }
+    }
+
+    /// Begins to send a chunk.
+    fn begin(&mut self, manner: Manner, chunk: Chunk) {
+        let before = self.live.doing;
+        self.live.doing = match manner {
+            Manner::Drip => Doing::Dripping,
+            Manner::Prompt => Doing::Prompting,
+            Manner::Whole => Doing::Stating,
+        };
+        self.live.offset = 0;
+        self.live.boxed = match chunk {
+            Chunk::Boxed(bytes) => {
+                debug_assert!(bytes.len() <= MAX_CHUNK, "a chunk beyond its bound");
+                Some(bytes)
+            }
+            Chunk::Spoken => None,
+        };
+        let own_pace = self.world.profile.rate.is_none();
+        match before {
+            Doing::Prompting | Doing::Stating if own_pace && manner == Manner::Drip => {
+                self.rest_one_interval(self.sent());
+            }
+            Doing::Dripping => {}
+            // Time in which nothing was to be sent earns no credit.
+            Doing::Prompting if !own_pace => {}
+            _ => self.session.pacer.hold_until(self.now, self.now),
+        }
+    }
+
+    /// How many bytes may go now.
+    fn allowance(&self) -> usize {
+        let Self { now, session, .. } = self;
+        match (self.live.doing, self.world.profile.rate) {
+            (Doing::Dripping | Doing::Prompting, Some(rate)) => session.pacer.allowance(*now, rate),
+            (Doing::Dripping, None) if session.pacer.moment(*now) > *now => 0,
+            (Doing::Dripping, None) => match self.pattern().pace(&self.live.run).unit {
+                Unit::Byte => 1,
+                Unit::Chunk => usize::MAX,
+            },
+            _ => usize::MAX,
+        }
+    }
+
+    /// When the next bytes may go.
+    fn turn_at(&self) -> Time {
+        match self.world.profile.rate {
+            Some(rate) => self.session.pacer.turn(self.now, rate),
+            None => self.session.pacer.moment(self.now),
+        }
+    }
+
+    /// When to try again after the connection took too little.
+    fn retry(&self) -> Next {
+        let unlimited = self.world.profile.rate == Some(Rate::Unlimited);
+        Next::Wait(if unlimited && self.live.doing != Doing::Stating {
+            Wake::Writable
+        } else {
+            Wake::At(self.session.pacer.moment(self.now).max(self.now.after(RETRY)))
+        })
+    }
+
+    /// Makes the bytes that go out now, at most `allowance`; says whether there are any.
+    ///
+    /// Under a rate that allows more than the present chunk, the script is asked ahead for the
+    /// chunks that follow, and its state after each is marked, so that many short lines go out in
+    /// one transmission. Nothing of that counts until [`Input::Wrote`] tells how far it went.
+    fn draft(&mut self, allowance: usize, draft: &mut Draft) -> bool {
+        let limit = allowance.min(MAX_DRAFT);
+        draft.bytes.clear();
+        draft.marks.clear();
+        let start = self.sent() - u64::from(self.live.offset);
+        self.render(start, &self.live.run, draft);
+        let offset = usize::from(self.live.offset).min(draft.chunk.len());
+        draft.complete = append(draft, offset, limit);
+        if draft.bytes.is_empty() {
+            debug_assert!(false, "{} has nothing to say", self.pattern().name());
+            self.live.doing = Doing::Resting;
+            return false;
+        }
+        if self.world.profile.rate.is_some() && self.live.doing != Doing::Stating {
+            self.draft_ahead(limit, draft);
+        }
+        true
+    }
+
+    fn draft_ahead(&mut self, limit: usize, draft: &mut Draft) {
+        let first = self.live.run.copy();
+        let Some(mut run) = first else { return };
+        let mut ears = self.live.ears;
+        while draft.complete && draft.bytes.len() < limit && draft.marks.len() < MAX_MARKS {
+            let sent = self.sent() + draft.bytes.len() as u64;
+            let rng = self.rng(Purpose::Step, sent);
+            let pattern = self.pattern();
+            let mut cx = cx(self.world, self.now, rng, ears);
+            let step = pattern.step(&mut run, Heard::Sent, &mut cx);
+            let (heard, notes) = (cx.ears, cx.notes);
+            ears = heard;
+            let Some(marked) = run.copy() else { return };
+            let goes_on = matches!(step, Step::Send(Manner::Drip | Manner::Prompt, Chunk::Spoken))
+                // Whoever begins to listen first hears what waits.
+                && (ears != Ears::Open || self.live.inbox.is_empty());
+            draft.marks.push(Mark { end: draft.bytes.len(), run: marked, step, ears, notes });
+            draft.complete = false;
+            if goes_on {
+                self.render(sent, &run, draft);
+                draft.complete = append(draft, 0, limit);
+            }
+        }
+    }
+
+    /// Makes the chunk that `run` stands for and that begins after `start` bytes.
+    fn render(&self, start: u64, run: &Run, draft: &mut Draft) {
+        draft.chunk.clear();
+        if let Some(boxed) = &self.live.boxed {
+            draft.chunk.extend_from_slice(boxed);
+            return;
+        }
+        let rng = self.rng(Purpose::Chunk, start);
+        // The system's randomness is not for chunks, which must come out the same again.
+        let mut nothing = NoEntropy;
+        let opened = self.session.opened(self.now);
+        let World { profile, conn, start, .. } = *self.world;
+        let mut cx = Cx {
+            now: self.now,
+            wall: wall(start, opened),
+            rng,
+            entropy: &mut nothing,
+            profile,
+            conn,
+            ears: self.live.ears,
+            notes: Notes::default(),
+        };
+        self.pattern().speak(run, &mut cx, &mut draft.chunk);
+        debug_assert!(draft.chunk.len() <= MAX_CHUNK, "a chunk beyond its bound");
+        draft.chunk.truncate(MAX_CHUNK);
+    }
+
+    fn tell(&mut self, notes: Notes, first: &[u8]) {
+        if let Some(phrase) = notes.uttered {
+            self.world.news.tell(Event::Uttered(phrase));
+        }
+        if let Some((expected, comment)) = notes.validated {
+            let data = &first[..first.len().min(Event::SHOWN)];
+            self.world.news.tell(Event::Validated { expected, data, comment });
+        }
+    }
+
+    fn pattern(&self) -> &'static dyn Pattern {
+        pattern(self.live.script, self.world.profile).unwrap_or(self.world.profile.pattern)
+    }
+
+    fn rng(&self, purpose: Purpose, point: u64) -> Rng {
+        Rng::new(self.world.seed, self.world.id, purpose, point)
+    }
+
+    fn sent(&self) -> u64 {
+        self.live.sent_before + u64::from(self.session.sent)
+    }
+}
+
+/// Appends the chunk from `offset` on, up to the draft's `limit`; says whether to its end.
+fn append(draft: &mut Draft, offset: usize, limit: usize) -> bool {
+    let rest = &draft.chunk[offset..];
+    let part = &rest[..rest.len().min(limit - draft.bytes.len())];
+    draft.bytes.extend_from_slice(part);
+    part.len() == rest.len() && !rest.is_empty()
+}
+
+fn wall(start: Wall, now: Time) -> Wall {
+    Wall(start.0 + now.as_millis() / 1_000)
+}
+
+fn cx<'a>(world: &'a mut World<'_>, now: Time, rng: Rng, ears: Ears) -> Cx<'a> {
+    Cx {
+        now,
+        wall: wall(world.start, now),
+        rng,
+        entropy: &mut *world.entropy,
+        profile: world.profile,
+        conn: world.conn,
+        ears,
+        notes: Notes::default(),
+    }
+}
+
+/// Stands in where no randomness of the system's may be used.
+struct NoEntropy;
+
+impl Entropy for NoEntropy {
+    fn fill(&mut self, _out: &mut [u8]) {
+        debug_assert!(false, "a chunk cannot be made again from randomness that is new each time");
+    }
+}

@@ -1,0 +1,179 @@
+//! What must hold for every pattern in the registry, also for those that are not written yet.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tarpit_proto::{identify::Protocol, patterns, script::Pattern};
+
+use crate::stage::Stage;
+
+/// What a client of the pattern's protocol says first.
+fn opening(pattern: &dyn Pattern) -> &'static [u8] {
+    match pattern.protocol() {
+        None => b"",
+        Some(Protocol::Ftp) => b"USER root\r\nPASS secret\r\n",
+        Some(Protocol::Http) => {
+            b"GET /admin HTTP/1.1\r\nHost: a.example\r\nAccept-Encoding: gzip, deflate\r\n\r\n"
+        }
+        Some(Protocol::Smtp) => b"EHLO a.example\r\nMAIL FROM:<a@a.example>\r\n",
+        Some(Protocol::Ssh) => b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n",
+        Some(Protocol::Tls) => include_bytes!("../corpus/client_hello.bin"),
+    }
+}
+
+/// A client of the pattern's own protocol, connected, that has said its first words.
+fn client(pattern: &dyn Pattern, rate: Option<i64>) -> Stage {
+    let mut stage = Stage::new(pattern.name());
+    if let Some(rate) = rate {
+        stage = stage.rate(rate);
+    }
+    stage = stage.open();
+    stage.says(opening(pattern));
+    stage
+}
+
+#[test]
+fn thirty_days_pass_without_a_goodbye_and_at_little_cost() {
+    for pattern in patterns::ALL {
+        let mut stage = client(*pattern, None);
+        stage.pass_secs(30 * 86_400);
+        assert_eq!(stage.closed, None, "{}", pattern.name());
+        // Ten bytes a second are the bound; a line every 8 seconds stays below it.
+        let sent = stage.session.sent();
+        assert!(sent < 30 * 86_400 * 10, "{}: {sent}", pattern.name());
+        assert_eq!(stage.session.held(stage.now).as_secs(), 30 * 86_400, "{}", pattern.name());
+    }
+}
+
+#[test]
+fn nothing_is_ever_faster_than_the_rate_that_the_user_set() {
+    for pattern in patterns::ALL {
+        for rate in [-60_i64, -2, -1, 1, 64, 1_024, 65_536] {
+            let mut stage = client(*pattern, Some(rate));
+            let greeted = stage.session.sent();
+            stage.pass_secs(20);
+            let paid = if rate > 0 { 21 * rate } else { 20 / -rate };
+            let got = i64::try_from(stage.session.sent() - greeted).expect("small");
+            assert!(got <= paid + 1, "{} at {rate}: {got}", pattern.name());
+        }
+    }
+}
+
+#[test]
+fn under_a_rate_long_chunks_and_short_ones_arrive_in_full() {
+    for pattern in patterns::ALL {
+        let at = |rate, seconds| {
+            let mut stage = client(*pattern, Some(rate));
+            stage.pass_secs(seconds);
+            stage.bytes()
+        };
+        // The same client gets the same words at any rate, only later.
+        let (slow, fast) = (at(16, 600), at(1_024, 600));
+        let common = slow.len().min(fast.len());
+        assert!(common > 0, "{}", pattern.name());
+        assert_eq!(slow[..common], fast[..common], "{}", pattern.name());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn cutting_the_clients_bytes_anywhere_changes_nothing(
+        index in 0..patterns::ALL.len(),
+        cuts in prop::collection::vec(1_usize..40, 0..40),
+        validate: bool,
+    ) {
+        let pattern = patterns::ALL[index];
+        let stage = |cuts: &[usize]| {
+            let mut stage = Stage::new(pattern.name());
+            stage.profile.validate = validate;
+            let mut stage = stage.open();
+            let mut rest = opening(pattern);
+            for &cut in cuts {
+                let (part, left) = rest.split_at(cut.min(rest.len()));
+                rest = left;
+                if !part.is_empty() {
+                    stage.says(part);
+                }
+            }
+            stage.says(rest).pass_secs(120);
+            (stage.text(), stage.news, stage.session.heard())
+        };
+        prop_assert_eq!(stage(&[]), stage(&cuts));
+    }
+
+    #[test]
+    fn a_connection_that_takes_bytes_in_portions_gets_the_same_bytes(
+        index in 0..patterns::ALL.len(),
+        portions in prop::collection::vec(0_usize..50, 1..40),
+        rate in prop::option::of(prop_oneof![Just(-1_i64), Just(20), Just(500), Just(0)]),
+    ) {
+        let pattern = patterns::ALL[index];
+        let sent = |portions: Vec<usize>| {
+            let mut stage = client(pattern, rate);
+            let mut turn = 0;
+            stage.room = Box::new(move |wanted| {
+                turn += 1;
+                portions.get(turn % (portions.len() + 1)).copied().unwrap_or(wanted)
+            });
+            // Without a limit much goes out in a moment.
+            stage.pass(Duration::from_millis(if rate == Some(0) { 5 } else { 200_000 }));
+            stage.bytes()
+        };
+        let (whole, parts) = (sent(Vec::new()), sent(portions));
+        let common = whole.len().min(parts.len());
+        prop_assert_eq!(&whole[..common], &parts[..common]);
+    }
+
+    #[test]
+    fn a_hand_over_at_any_moment_goes_unnoticed(
+        index in 0..patterns::ALL.len(),
+        before in 0_u64..100_000,
+        rate in prop::option::of(prop_oneof![Just(-1_i64), Just(20)]),
+    ) {
+        let pattern = patterns::ALL[index];
+        let sent = |hand_over: bool| {
+            let mut stage = client(pattern, rate);
+            stage.pass(Duration::from_millis(before));
+            if hand_over {
+                stage.hand_over();
+            }
+            stage.pass_secs(100);
+            prop_assert_eq!(stage.bytes().len() as u64, stage.session.sent());
+            Ok((stage.bytes(), stage.session.heard()))
+        };
+        let ((plain, heard), (handed, heard_then)) = (sent(false)?, sent(true)?);
+        // Turns fall on other moments, so the end may differ by one turn's bytes.
+        let common = plain.len().min(handed.len());
+        prop_assert_eq!(&plain[..common], &handed[..common]);
+        prop_assert!(plain.len().abs_diff(handed.len()) <= 8);
+        prop_assert_eq!(heard, heard_then);
+    }
+
+    #[test]
+    fn any_bytes_are_borne(
+        index in 0..patterns::ALL.len(),
+        said in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3_000), 0..6),
+        start_right: bool,
+        validate: bool,
+    ) {
+        let pattern = patterns::ALL[index];
+        let mut stage = Stage::new(pattern.name());
+        stage.profile.validate = validate;
+        let mut stage = stage.open();
+        if start_right {
+            stage.says(opening(pattern));
+        }
+        for bytes in said {
+            if stage.closed.is_none() && stage.listens() {
+                stage.says(bytes);
+                stage.pass_secs(30);
+            }
+        }
+        if stage.closed.is_none() {
+            stage.half_closes().pass_secs(100);
+        }
+        prop_assert!(stage.session.save(stage.now).len() < 20_000);
+    }
+}

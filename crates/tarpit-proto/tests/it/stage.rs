@@ -1,0 +1,242 @@
+//! A client and its session in virtual time: what the client says, what we say, and when.
+//!
+//! The stage obeys the session as the daemon does. It never sleeps: thirty days pass in
+//! milliseconds. `TARPIT_SEED` sets the seed that a failure has printed.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tarpit_proto::{
+    pacer::Rate,
+    patterns,
+    persona::Persona,
+    rng::{Entropy, Seed},
+    script::{Conn, Pattern, Profile},
+    session::{Cause, Draft, Event, Input, News, Output, Session, SessionId, Wake, World},
+    time::{Time, Wall},
+};
+
+/// 2026-11-22 07:52:28 UTC.
+pub(crate) const START: Wall = Wall(1_795_333_948);
+
+/// One client in front of one listener.
+pub(crate) struct Stage {
+    pub(crate) now: Time,
+    pub(crate) session: Session,
+    pub(crate) profile: Profile,
+    pub(crate) closed: Option<Cause>,
+    /// What was sent, and when.
+    pub(crate) sent: Vec<(Time, Vec<u8>)>,
+    /// What was learnt.
+    pub(crate) news: Vec<String>,
+    /// How much of each transmission the connection takes.
+    pub(crate) room: Box<dyn FnMut(usize) -> usize>,
+    wake: Wake,
+    seed: Seed,
+    conn: Conn,
+    entropy: Counter,
+    draft: Draft,
+    /// Transmissions since time last moved, so that a session that never waits is found.
+    burst: usize,
+}
+
+/// Randomness that a test can repeat.
+struct Counter(u64);
+
+impl Entropy for Counter {
+    fn fill(&mut self, out: &mut [u8]) {
+        for byte in out {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            *byte = self.0.to_be_bytes()[0];
+        }
+    }
+}
+
+struct Notebook<'a>(&'a mut Vec<String>);
+
+impl News for Notebook<'_> {
+    fn tell(&mut self, event: Event<'_>) {
+        self.0.push(match event {
+            Event::Uttered(phrase) => format!("uttered {phrase}"),
+            Event::Validated { expected, data, .. } => {
+                format!("validated {expected} {}", data.escape_ascii())
+            }
+        });
+    }
+}
+
+/// The seed of this test run.
+fn seed() -> Seed {
+    let number: u64 = std::env::var("TARPIT_SEED")
+        .map_or(1, |text| text.parse().expect("TARPIT_SEED must be a number"));
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&number.to_le_bytes());
+    Seed(seed)
+}
+
+impl Stage {
+    /// A listener with this pattern, no rate, and validation on.
+    pub(crate) fn new(pattern: &str) -> Self {
+        Self::with(patterns::named(pattern).expect("a registered pattern"))
+    }
+
+    /// The same for a pattern that may stand in no registry.
+    pub(crate) fn with(pattern: &'static dyn Pattern) -> Self {
+        let seed = seed();
+        let persona = Persona::named(Persona::DEFAULT, &seed).expect("the default persona");
+        let address = |text: &str| -> SocketAddr { text.parse().expect("an address") };
+        let start = Time::from_millis(5_000);
+        Self {
+            now: start,
+            session: Session::open(start),
+            profile: Profile { pattern, rate: None, validate: true, persona },
+            closed: None,
+            sent: Vec::new(),
+            news: Vec::new(),
+            room: Box::new(|wanted| wanted),
+            wake: Wake::Never,
+            seed,
+            conn: Conn {
+                client: address("192.0.2.7:40000"),
+                server: address("198.51.100.1:22"),
+                via: None,
+            },
+            entropy: Counter(1),
+            draft: Draft::default(),
+            burst: 0,
+        }
+    }
+
+    /// Sets the user's rate, as the command line counts it.
+    pub(crate) fn rate(mut self, number: i64) -> Self {
+        self.profile.rate = Some(Rate::from_number(number).expect("a rate"));
+        self
+    }
+
+    /// Switches validation off.
+    pub(crate) fn unvalidated(mut self) -> Self {
+        self.profile.validate = false;
+        self
+    }
+
+    /// Lets the client connect.
+    pub(crate) fn open(mut self) -> Self {
+        self.input(Input::Opened);
+        self
+    }
+
+    /// The client sends `bytes`, in one portion.
+    pub(crate) fn says(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        self.input(Input::Said(bytes.as_ref()));
+        self
+    }
+
+    /// The client closes its sending side.
+    pub(crate) fn half_closes(&mut self) -> &mut Self {
+        self.input(Input::HalfClosed);
+        self
+    }
+
+    /// Time passes.
+    pub(crate) fn pass(&mut self, span: Duration) -> &mut Self {
+        let end = self.now.after(span);
+        while self.closed.is_none() {
+            match self.wake {
+                Wake::At(moment) if moment <= end => {
+                    assert!(moment > self.now, "a wait lies ahead");
+                    self.now = moment;
+                    self.burst = 0;
+                    self.input(Input::Due);
+                }
+                Wake::Writable if self.now < end => {
+                    self.now = self.now.after(Duration::from_millis(1));
+                    self.burst = 0;
+                    self.input(Input::Due);
+                }
+                _ => break,
+            }
+        }
+        self.now = self.now.max(end);
+        self
+    }
+
+    /// Seconds pass.
+    pub(crate) fn pass_secs(&mut self, seconds: u64) -> &mut Self {
+        self.pass(Duration::from_secs(seconds))
+    }
+
+    /// All that was sent.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.sent.iter().flat_map(|(_, bytes)| bytes.clone()).collect()
+    }
+
+    /// All that was sent, as text with escapes.
+    pub(crate) fn text(&self) -> String {
+        self.bytes().escape_ascii().to_string()
+    }
+
+    /// What was sent since this was last asked.
+    pub(crate) fn heard(&mut self) -> String {
+        let text = self.text();
+        self.sent.clear();
+        text
+    }
+
+    /// The moments of the sends, in milliseconds since the client connected.
+    pub(crate) fn moments(&self) -> Vec<u64> {
+        self.sent.iter().map(|(at, _)| at.as_millis() - 5_000).collect()
+    }
+
+    /// Writes the session down and goes on with what is read again.
+    pub(crate) fn hand_over(&mut self) -> &mut Self {
+        let saved = self.session.save(self.now);
+        self.session = Session::resume(self.now, &self.profile, &saved).expect("what was saved");
+        self.input(Input::Resumed);
+        self
+    }
+
+    /// Whether the session wants the client's bytes.
+    pub(crate) fn listens(&self) -> bool {
+        self.session.listens()
+    }
+
+    fn input(&mut self, input: Input<'_>) {
+        assert!(self.closed.is_none(), "the connection is closed");
+        let mut input = input;
+        loop {
+            let mut notebook = Notebook(&mut self.news);
+            let mut world = World {
+                profile: &self.profile,
+                conn: &self.conn,
+                id: SessionId(7),
+                seed: &self.seed,
+                start: START,
+                entropy: &mut self.entropy,
+                news: &mut notebook,
+            };
+            match self.session.handle(self.now, input, &mut world, &mut self.draft) {
+                Output::Close(cause) => {
+                    self.closed = Some(cause);
+                    return;
+                }
+                Output::Transmit(bytes) => {
+                    let taken = (self.room)(bytes.len()).min(bytes.len());
+                    if taken > 0 {
+                        self.sent.push((self.now, bytes[..taken].to_vec()));
+                    }
+                    self.burst += 1;
+                    // Without a limit a session may write for ever; the daemon has a budget too.
+                    if self.profile.rate == Some(Rate::Unlimited) && self.burst > 8 {
+                        self.wake = Wake::At(self.now.after(Duration::from_millis(1)));
+                        return;
+                    }
+                    assert!(self.burst < 1_000, "the session never waits");
+                    input = Input::Wrote(taken);
+                }
+                Output::Wait(wake) => {
+                    self.wake = wake;
+                    return;
+                }
+            }
+        }
+    }
+}

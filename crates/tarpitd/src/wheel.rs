@@ -1,0 +1,188 @@
+//! Due times: a timing wheel whose entries are linked through the slots themselves.
+//!
+//! One turn of the wheel is 51.2 s. An entry that is due later than that stays in its bucket and
+//! is looked at once a turn, so that any wait is possible and none costs more than two links.
+
+use std::time::Duration;
+
+use tarpit_proto::time::Time;
+
+/// The wheel's step, in milliseconds: fine enough that no client could tell.
+const TICK: u64 = 100;
+
+const BUCKETS: usize = 512;
+
+const NOBODY: u32 = u32::MAX;
+
+/// What a slot keeps for the wheel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Link {
+    next: u32,
+    /// The entry before, or this entry itself where it is the first, or nobody if not armed.
+    prev: u32,
+    /// The tick at which it is due, modulo 2^32: thirteen years.
+    due: u32,
+}
+
+impl Link {
+    /// The link of a slot that waits for nothing.
+    pub(crate) const IDLE: Self = Self { next: NOBODY, prev: NOBODY, due: 0 };
+}
+
+/// Whoever stores the links.
+pub(crate) trait Links {
+    /// The link of the slot at `index`, which the wheel only asks for while the slot is armed or
+    /// about to be.
+    fn link(&mut self, index: u32) -> Option<&mut Link>;
+}
+
+/// The wheel.
+#[derive(Debug)]
+pub(crate) struct Wheel {
+    heads: Box<[u32; BUCKETS]>,
+    /// A bit for each bucket that has entries.
+    filled: [u64; BUCKETS / 64],
+    /// The last tick that was worked off.
+    now: u64,
+}
+
+impl Wheel {
+    /// A wheel with nothing due.
+    pub(crate) fn new() -> Self {
+        Self { heads: Box::new([NOBODY; BUCKETS]), filled: [0; BUCKETS / 64], now: 0 }
+    }
+
+    /// Lets the slot at `index` be due at `due`, instead of any earlier arrangement.
+    pub(crate) fn arm(&mut self, slots: &mut impl Links, index: u32, due: Time) {
+        self.disarm(slots, index);
+        // Never in a bucket that has been worked off already, or it would wait a turn.
+        let tick = due.as_millis().div_ceil(TICK).max(self.now + 1);
+        let bucket = tick as usize % BUCKETS;
+        let head = self.heads[bucket];
+        if let Some(link) = slots.link(index) {
+            *link = Link { next: head, prev: index, due: tick as u32 };
+            self.heads[bucket] = index;
+            self.filled[bucket / 64] |= 1 << (bucket % 64);
+        }
+        if let Some(link) = slots.link(head) {
+            link.prev = index;
+        }
+    }
+
+    /// Lets the slot at `index` wait for nothing.
+    pub(crate) fn disarm(&mut self, slots: &mut impl Links, index: u32) {
+        let Some(link) = slots.link(index) else { return };
+        let Link { next, prev, due } = *link;
+        if prev == NOBODY {
+            return;
+        }
+        *link = Link::IDLE;
+        if prev == index {
+            let bucket = due as usize % BUCKETS;
+            self.heads[bucket] = next;
+            if next == NOBODY {
+                self.filled[bucket / 64] &= !(1 << (bucket % 64));
+            } else if let Some(link) = slots.link(next) {
+                link.prev = next;
+            }
+        } else {
+            if let Some(link) = slots.link(prev) {
+                link.next = next;
+            }
+            if let Some(link) = slots.link(next) {
+                link.prev = prev;
+            }
+        }
+    }
+
+    /// Takes all slots that are due at `now` out of the wheel and appends them to `due`.
+    pub(crate) fn expire(&mut self, slots: &mut impl Links, now: Time, due: &mut Vec<u32>) {
+        let tick = now.as_millis() / TICK;
+        // After a long standstill one turn finds everything.
+        let first = (self.now + 1).max(tick.saturating_sub(BUCKETS as u64 - 1));
+        for passed in first..=tick {
+            let bucket = passed as usize % BUCKETS;
+            if self.filled[bucket / 64] & 1 << (bucket % 64) == 0 {
+                continue;
+            }
+            let mut index = self.heads[bucket];
+            while let Some(&mut Link { next, due: at, .. }) = slots.link(index) {
+                if (tick as u32).wrapping_sub(at).cast_signed() >= 0 {
+                    self.disarm(slots, index);
+                    due.push(index);
+                }
+                index = next;
+            }
+        }
+        self.now = self.now.max(tick);
+    }
+
+    /// How long nothing can become due; `None` if nothing ever does.
+    pub(crate) fn idle_for(&self, now: Time) -> Option<Duration> {
+        if self.filled.iter().all(|&bits| bits == 0) {
+            return None;
+        }
+        let ahead = (1..=BUCKETS as u64).find(|ahead| {
+            let bucket = (self.now + ahead) as usize % BUCKETS;
+            self.filled[bucket / 64] & 1 << (bucket % 64) != 0
+        })?;
+        let moment = Time::from_millis((self.now + ahead) * TICK);
+        Some(moment.since(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Slots(Vec<Link>);
+
+    impl Links for Slots {
+        fn link(&mut self, index: u32) -> Option<&mut Link> {
+            self.0.get_mut(index as usize)
+        }
+    }
+
+    fn at(millis: u64) -> Time {
+        Time::from_millis(millis)
+    }
+
+    #[test]
+    fn every_slot_is_due_once_and_never_early() {
+        let mut slots = Slots(vec![Link::IDLE; 2_000]);
+        let mut wheel = Wheel::new();
+        // Waits from nothing to several turns, in an order that is none.
+        let wait = |index: u32| u64::from(index) * 7_919 % 200_000;
+        for index in 0..2_000 {
+            wheel.arm(&mut slots, index, at(wait(index)));
+        }
+        for index in (0..2_000).step_by(5) {
+            wheel.disarm(&mut slots, index);
+        }
+        let mut seen = vec![0; 2_000];
+        let mut now = at(0);
+        while let Some(idle) = wheel.idle_for(now) {
+            now = now.after(idle);
+            let mut due = Vec::new();
+            wheel.expire(&mut slots, now, &mut due);
+            for index in due {
+                assert!(wait(index) <= now.as_millis() && now.as_millis() <= wait(index) + 2 * TICK);
+                seen[index as usize] += 1;
+            }
+        }
+        assert!((0..2_000).all(|index| seen[index] == i32::from(index % 5 != 0)));
+    }
+
+    #[test]
+    fn after_a_standstill_everything_is_due_at_once() {
+        let mut slots = Slots(vec![Link::IDLE; 100]);
+        let mut wheel = Wheel::new();
+        for index in 0..100 {
+            wheel.arm(&mut slots, index, at(u64::from(index) * 1_000));
+        }
+        let mut due = Vec::new();
+        wheel.expire(&mut slots, at(3_600_000), &mut due);
+        assert_eq!(due.len(), 100);
+        assert_eq!(wheel.idle_for(at(3_600_000)), None);
+    }
+}
