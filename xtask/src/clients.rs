@@ -33,15 +33,11 @@ pub(crate) struct Span {
 
 impl Span {
     /// The promise of the manual: two minutes, with some room above.
-    pub(crate) const FULL: Self = Self {
-        cap: Duration::from_secs(130),
-        wanted: Duration::from_secs(120),
-    };
+    pub(crate) const FULL: Self =
+        Self { cap: Duration::from_secs(130), wanted: Duration::from_secs(120) };
     /// For the ordinary tests.
-    pub(crate) const SHORT: Self = Self {
-        cap: Duration::from_secs(40),
-        wanted: Duration::from_secs(40),
-    };
+    pub(crate) const SHORT: Self =
+        Self { cap: Duration::from_secs(40), wanted: Duration::from_secs(40) };
 
     /// How long a client has to stay that `stays` so.
     fn wants(&self, stays: Stays) -> Duration {
@@ -66,16 +62,11 @@ impl Plan {
     }
 
     fn rows(&self) -> Vec<&'static Row> {
-        ROWS.iter()
-            .filter(|row| self.picks(row.client, row.pattern))
-            .collect()
+        ROWS.iter().filter(|row| self.picks(row.client, row.pattern)).collect()
     }
 
     fn checks(&self) -> Vec<&'static Check> {
-        CHECKS
-            .iter()
-            .filter(|check| self.picks("nmap -sV", check.pattern))
-            .collect()
+        CHECKS.iter().filter(|check| self.picks("nmap -sV", check.pattern)).collect()
     }
 
     fn picks(&self, client: &str, pattern: &str) -> bool {
@@ -171,9 +162,7 @@ impl Results {
     pub(crate) fn score(&self) -> Score {
         let mut score = Score::default();
         self.rows.iter().for_each(|row| score.count(row.passed()));
-        self.checks
-            .iter()
-            .for_each(|check| score.count(check.passed()));
+        self.checks.iter().for_each(|check| score.count(check.passed()));
         score
     }
 }
@@ -188,19 +177,11 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
     let tarpits: Vec<_> = rows
         .iter()
         .map(|row| (row.client, row.pattern, row.command, plan.span.cap))
-        .chain(
-            checks
-                .iter()
-                .map(|check| ("nmap", check.pattern, nmap::COMMAND, nmap::CAP)),
-        )
+        .chain(checks.iter().map(|check| ("nmap", check.pattern, nmap::COMMAND, nmap::CAP)))
         .collect();
-    let longest = tarpits
-        .iter()
-        .map(|&(.., cap)| cap)
-        .max()
-        .unwrap_or_default();
+    let longest = tarpits.iter().map(|&(.., cap)| cap).max().unwrap_or_default();
     println!(
-        "{} clients and {} scans side by side, for {} s at most",
+        "clients: {}, scans: {}; all side by side, for {} s at most",
         rows.len(),
         checks.len(),
         longest.as_secs()
@@ -208,10 +189,7 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
 
     let served: Vec<_> = tarpits
         .iter()
-        .map(|&(client, pattern, ..)| Tarpit {
-            name: name(client, pattern),
-            pattern,
-        })
+        .map(|&(client, pattern, ..)| Tarpit { name: name(client, pattern), pattern })
         .collect();
     let life = longest + Duration::from_secs(60);
     let daemon = Daemon::start(binary, &workspace.clients().join("daemon"), &served, life)?;
@@ -245,29 +223,16 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
             // Output that cannot be read holds no service, which is what the record then says.
             let xml = fs::read(job.output()).unwrap_or_default();
             let record = Record::read(&stay.ending, &String::from_utf8_lossy(&xml));
-            CheckResult {
-                check,
-                record,
-                held: stay.held,
-                output: job.output(),
-            }
+            CheckResult { check, record, held: stay.held, output: job.output() }
         })
         .collect();
-    Ok(Results {
-        span: plan.span,
-        rows,
-        checks,
-    })
+    Ok(Results { span: plan.span, rows, checks })
 }
 
 /// A name for a tarpit's table and for a folder: letters, digits, `_` and `-`.
 fn name(client: &str, pattern: &str) -> String {
     let plain = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            '-'
-        }
+        if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }
     };
     let client: String = client.chars().map(plain).collect();
     format!("{client}-{pattern}")
@@ -280,10 +245,7 @@ mod tests {
     use super::*;
 
     fn plan(only: &str) -> Plan {
-        Plan {
-            span: Span::SHORT,
-            only: only.to_owned(),
-        }
+        Plan { span: Span::SHORT, only: only.to_owned() }
     }
 
     #[test]
@@ -297,12 +259,7 @@ mod tests {
     #[test]
     fn a_part_of_a_client_or_of_a_pattern_picks_rows() {
         assert_eq!(plan("").rows().len(), ROWS.len());
-        assert!(
-            plan("openssh")
-                .rows()
-                .iter()
-                .all(|row| row.client.contains("OpenSSH"))
-        );
+        assert!(plan("openssh").rows().iter().all(|row| row.client.contains("OpenSSH")));
         assert!(plan("openssh").checks().is_empty());
         assert!(plan("smtp").checks().len() == 1);
         assert!(plan("no such client").rows().is_empty());
@@ -313,9 +270,6 @@ mod tests {
         let limit = Duration::from_secs(24);
         let own = Stays::OwnLimit { limit, why: "" };
         assert_eq!(Span::FULL.wants(own), limit);
-        assert_eq!(
-            Span::FULL.wants(Stays::AsLongAsWatched),
-            Duration::from_secs(120)
-        );
+        assert_eq!(Span::FULL.wants(Stays::AsLongAsWatched), Duration::from_secs(120));
     }
 }

@@ -83,11 +83,7 @@ impl Daemon {
             .stdout(output)
             .spawn()
             .context("cannot run timeout (coreutils)")?;
-        Ok(Self {
-            child,
-            ports,
-            folder: folder.to_path_buf(),
-        })
+        Ok(Self { child, ports, folder: folder.to_path_buf() })
     }
 
     /// Waits until every port listens; None when one of them was taken meanwhile.
@@ -100,10 +96,7 @@ impl Daemon {
                 // By the manual, 1 is what the system refused.
                 Some(status) if status.code() == Some(1) => return Ok(None),
                 Some(status) => {
-                    bail!(
-                        "{}",
-                        refusal(&self.folder, &format!("did not start ({status})"))
-                    )
+                    bail!("{}", refusal(&self.folder, &format!("did not start ({status})")))
                 }
                 None => {}
             }
@@ -113,34 +106,19 @@ impl Daemon {
             }
             clock::pause(TICK);
         }
-        bail!(
-            "{}",
-            refusal(
-                &self.folder,
-                "listened on some of its ports only, after 10 s"
-            )
-        )
+        bail!("{}", refusal(&self.folder, "listened on some of its ports only, after 10 s"))
     }
 
     /// Ends the daemon as its manual says and returns the path of its trace.
     pub(crate) fn stop(mut self) -> Result<PathBuf> {
         if let Some(status) = self.child.try_wait().context("cannot wait for tarpitd")? {
-            bail!(
-                "{}",
-                refusal(&self.folder, &format!("ended while clients ran ({status})"))
-            );
+            bail!("{}", refusal(&self.folder, &format!("ended while clients ran ({status})")));
         }
         let status = self.end().context("cannot stop tarpitd")?;
         match status {
             Some(status) if status.success() => Ok(self.folder.join(TRACE)),
-            Some(status) => bail!(
-                "{}",
-                refusal(&self.folder, &format!("stopped with {status}"))
-            ),
-            None => bail!(
-                "{}",
-                refusal(&self.folder, "did not stop within 5 s of SIGTERM")
-            ),
+            Some(status) => bail!("{}", refusal(&self.folder, &format!("stopped with {status}"))),
+            None => bail!("{}", refusal(&self.folder, "did not stop within 5 s of SIGTERM")),
         }
     }
 
@@ -160,10 +138,7 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) && !matches!(self.end(), Ok(Some(_))) {
-            eprintln!(
-                "xtask: tarpitd (beneath process {}) has not ended",
-                self.child.id()
-            );
+            eprintln!("xtask: tarpitd (beneath process {}) has not ended", self.child.id());
         }
     }
 }
@@ -174,26 +149,16 @@ const TRACE: &str = "trace.jsonl";
 /// Ports that nobody has at the moment, all different.
 pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
     let bind = || TcpListener::bind((HOST, 0));
-    let listeners = std::iter::repeat_with(bind)
-        .take(count)
-        .collect::<Result<Vec<_>, _>>();
+    let listeners = std::iter::repeat_with(bind).take(count).collect::<Result<Vec<_>, _>>();
     let listeners = listeners.context("cannot bind a port on loopback")?;
     listeners
         .iter()
-        .map(|listener| {
-            Ok(listener
-                .local_addr()
-                .context("a bound port has no address")?
-                .port())
-        })
+        .map(|listener| Ok(listener.local_addr().context("a bound port has no address")?.port()))
         .collect()
 }
 
 fn toml(tarpits: &[Tarpit], ports: &[u16], trace: &Path) -> String {
-    let mut text = format!(
-        "[logging]\nclient_trace = {:?}\n",
-        trace.display().to_string()
-    );
+    let mut text = format!("[logging]\nclient_trace = {:?}\n", trace.display().to_string());
     for (Tarpit { name, pattern }, port) in tarpits.iter().zip(ports) {
         // Writing to a string cannot fail.
         let _ = write!(
@@ -214,11 +179,7 @@ fn listening_ports() -> Result<Vec<u16>> {
         let mut words = line.split_whitespace().skip(1);
         let (_, port) = words.next()?.rsplit_once(':')?;
         let state = words.nth(1)?;
-        if state == LISTEN {
-            u16::from_str_radix(port, 16).ok()
-        } else {
-            None
-        }
+        if state == LISTEN { u16::from_str_radix(port, 16).ok() } else { None }
     };
     Ok(table.lines().filter_map(port).collect())
 }
@@ -245,10 +206,7 @@ mod tests {
 
     #[test]
     fn a_configuration_names_every_tarpit_with_its_port() {
-        let tarpits = [Tarpit {
-            name: "curl".to_owned(),
-            pattern: "http_bad_site",
-        }];
+        let tarpits = [Tarpit { name: "curl".to_owned(), pattern: "http_bad_site" }];
         let text = toml(&tarpits, &[8080], Path::new("/tmp/a \"b\""));
         assert_eq!(
             text,

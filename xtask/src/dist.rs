@@ -28,14 +28,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
     let target = host()?;
     let mut build = workspace.cargo();
     build
-        .args([
-            "build",
-            "--release",
-            "--package",
-            "tarpitd",
-            "--target",
-            &target,
-        ])
+        .args(["build", "--release", "--package", "tarpitd", "--target", &target])
         // The C library goes into the file, too. A target named on the command line keeps the flag
         // away from build scripts and procedural macros, which cannot be built that way.
         .env("RUSTFLAGS", "-C target-feature=+crt-static")
@@ -59,14 +52,8 @@ fn measure(file: &Path) -> Result<bool> {
     let size = bytes.len() as u64;
     let (start, memory) = (median_start(file)?, idle_memory(file)?);
     let lines = [
-        (
-            is_static,
-            format!("static: {}", if is_static { "yes" } else { "no" }),
-        ),
-        (
-            size <= MAX_SIZE,
-            format!("size: {size} bytes, at most {MAX_SIZE}"),
-        ),
+        (is_static, format!("static: {}", if is_static { "yes" } else { "no" })),
+        (size <= MAX_SIZE, format!("size: {size} bytes, at most {MAX_SIZE}")),
         (
             start <= MAX_START,
             format!(
@@ -75,10 +62,7 @@ fn measure(file: &Path) -> Result<bool> {
                 MAX_START.as_millis()
             ),
         ),
-        (
-            memory <= MAX_MEMORY,
-            format!("resident when idle: {memory} bytes, at most {MAX_MEMORY}"),
-        ),
+        (memory <= MAX_MEMORY, format!("resident when idle: {memory} bytes, at most {MAX_MEMORY}")),
     ];
     for (kept, line) in &lines {
         println!("{}  {line}", if *kept { "ok  " } else { "FAIL" });
@@ -145,16 +129,9 @@ impl Started {
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot run {}", file.display()))?;
-        let mut started = Self {
-            child,
-            after: Duration::ZERO,
-        };
+        let mut started = Self { child, after: Duration::ZERO };
         while TcpStream::connect(address).is_err() {
-            if let Some(status) = started
-                .child
-                .try_wait()
-                .context("cannot wait for tarpitd")?
-            {
+            if let Some(status) = started.child.try_wait().context("cannot wait for tarpitd")? {
                 bail!("{} ended at its start with {status}", file.display());
             }
             ensure!(

@@ -11,10 +11,7 @@ pub(crate) fn is_static(file: &[u8]) -> Result<bool> {
 
     ensure!(file.starts_with(b"\x7fELF"), "it is no ELF file");
     // The header's bytes 4 and 5: 64-bit addresses, least significant byte first.
-    ensure!(
-        file.get(4..6) == Some(&[2, 1]),
-        "it is not for a 64-bit little-endian machine"
-    );
+    ensure!(file.get(4..6) == Some(&[2, 1]), "it is not for a 64-bit little-endian machine");
     let table = usize::try_from(u64::from_le_bytes(bytes(file, 32)?)).context("no such address")?;
     let size = usize::from(u16::from_le_bytes(bytes(file, 54)?));
     let count = usize::from(u16::from_le_bytes(bytes(file, 56)?));
@@ -69,9 +66,6 @@ mod tests {
     #[test]
     fn these_tests_themselves_need_a_loader_unless_built_without_one() {
         let file = std::fs::read("/proc/self/exe").unwrap();
-        assert_eq!(
-            is_static(&file).unwrap(),
-            cfg!(target_feature = "crt-static")
-        );
+        assert_eq!(is_static(&file).unwrap(), cfg!(target_feature = "crt-static"));
     }
 }

@@ -37,20 +37,11 @@ enum Provider {
 
 impl Tool {
     const fn debian(name: &'static str, package: &'static str, program: &'static str) -> Self {
-        Self {
-            name,
-            provider: Provider::Debian { package, program },
-        }
+        Self { name, provider: Provider::Debian { package, program } }
     }
 
     const fn python(distribution: &'static str, version: &'static str) -> Self {
-        Self {
-            name: distribution,
-            provider: Provider::Python {
-                distribution,
-                version,
-            },
-        }
+        Self { name: distribution, provider: Provider::Python { distribution, version } }
     }
 
     /// The version that is installed, or "unknown".
@@ -96,10 +87,7 @@ pub(crate) static NMAP: Tool = Tool::debian("nmap", "nmap", "nmap");
 pub(crate) static OPENSSH: Tool = Tool::debian("OpenSSH", "openssh-client", "ssh");
 pub(crate) static OPENSSL: Tool = Tool::debian("openssl", "openssl", "openssl");
 pub(crate) static PARAMIKO: Tool = Tool::python("paramiko", "5.1.0");
-pub(crate) static PYTHON: Tool = Tool {
-    name: "Python",
-    provider: Provider::PythonItself,
-};
+pub(crate) static PYTHON: Tool = Tool { name: "Python", provider: Provider::PythonItself };
 pub(crate) static REQUESTS: Tool = Tool::python("requests", "2.34.2");
 pub(crate) static SWAKS: Tool = Tool::debian("swaks", "swaks", "swaks");
 pub(crate) static WGET: Tool = Tool::debian("wget", "wget", "wget");
@@ -127,18 +115,12 @@ pub(crate) fn all(workspace: &Workspace) -> Result<()> {
 
 /// Fails naming every one of `tools` that is missing.
 pub(crate) fn require(workspace: &Workspace, tools: &[&'static Tool]) -> Result<()> {
-    let missing: Vec<_> = tools
-        .iter()
-        .filter(|tool| !tool.is_here(workspace))
-        .map(|tool| tool.name)
-        .collect();
+    let missing: Vec<_> =
+        tools.iter().filter(|tool| !tool.is_here(workspace)).map(|tool| tool.name).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    bail!(
-        "real clients are missing: {}; `cargo xtask install` installs them",
-        missing.join(", ")
-    )
+    bail!("real clients are missing: {}; `cargo xtask install` installs them", missing.join(", "))
 }
 
 /// The interpreter that Python clients run in.
@@ -157,8 +139,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 }
 
 fn is_program(file: &Path) -> bool {
-    file.metadata()
-        .is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+    file.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
 }
 
 fn missing_packages(workspace: &Workspace) -> Vec<&'static str> {
@@ -195,11 +176,7 @@ fn install_packages(packages: &[&str]) -> Result<()> {
         eprintln!("xtask: {error:#}");
     }
     let install = |packages: &[&str]| -> Result<()> {
-        call(
-            apt()?
-                .args(["install", "--yes", "--no-install-recommends"])
-                .args(packages),
-        )
+        call(apt()?.args(["install", "--yes", "--no-install-recommends"]).args(packages))
     };
     if install(packages).is_err() {
         // One unknown name makes apt install nothing at all; alone, each has its chance.
@@ -223,18 +200,9 @@ fn apt() -> Result<Command> {
     } else {
         bail!("installing packages needs root or sudo; run `cargo xtask install` once as root");
     };
-    command.args([
-        "DEBIAN_FRONTEND=noninteractive",
-        "NEEDRESTART_SUSPEND=1",
-        "apt-get",
-    ]);
+    command.args(["DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1", "apt-get"]);
     // On a fresh machine its own unattended upgrade may hold the lock for some minutes.
-    command.args([
-        "-o",
-        "DPkg::Lock::Timeout=300",
-        "-o",
-        "Dpkg::Options::=--force-confold",
-    ]);
+    command.args(["-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"]);
     command.arg("--quiet=2");
     Ok(command)
 }
@@ -242,10 +210,7 @@ fn apt() -> Result<Command> {
 fn fill_venv(workspace: &Workspace) -> Result<()> {
     let mut wanted = Vec::new();
     for tool in ALL {
-        if let Provider::Python {
-            distribution,
-            version,
-        } = tool.provider
+        if let Provider::Python { distribution, version } = tool.provider
             && !tool.is_here(workspace)
         {
             wanted.push(format!("{distribution}=={version}"));
@@ -255,21 +220,10 @@ fn fill_venv(workspace: &Workspace) -> Result<()> {
         return Ok(());
     }
     let venv = venv(workspace);
-    call(
-        Command::new(SYSTEM_PYTHON)
-            .args(["-m", "venv", "--clear"])
-            .arg(&venv),
-    )
-    .context("no venv for the Python clients")?;
+    call(Command::new(SYSTEM_PYTHON).args(["-m", "venv", "--clear"]).arg(&venv))
+        .context("no venv for the Python clients")?;
     let mut pip = Command::new(python(workspace));
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]);
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
     call(pip.args(wanted))
 }
 

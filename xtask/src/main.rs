@@ -71,18 +71,9 @@ fn main() -> ExitCode {
 fn run(chore: Chore) -> Result<bool> {
     let workspace = Workspace::find()?;
     match chore {
-        Chore::Clients {
-            full,
-            only,
-            write,
-            binary,
-        } => {
+        Chore::Clients { full, only, write, binary } => {
             let plan = clients::Plan {
-                span: if full {
-                    clients::Span::FULL
-                } else {
-                    clients::Span::SHORT
-                },
+                span: if full { clients::Span::FULL } else { clients::Span::SHORT },
                 only: only.unwrap_or_default(),
             };
             install::require(&workspace, &plan.tools())?;

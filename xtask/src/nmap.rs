@@ -27,34 +27,13 @@ impl Check {
 
 /// Every check.
 pub(crate) static CHECKS: &[Check] = &[
-    Check {
-        pattern: "endlessh",
-        products: SSH,
-    },
-    Check {
-        pattern: "ftp_endless_motd",
-        products: &["vsftpd"],
-    },
-    Check {
-        pattern: "http_bad_site",
-        products: HTTP,
-    },
-    Check {
-        pattern: "http_endless_header",
-        products: HTTP,
-    },
-    Check {
-        pattern: "http_fake_auth",
-        products: HTTP,
-    },
-    Check {
-        pattern: "smtp_endless_ehlo",
-        products: &["Exim smtpd"],
-    },
-    Check {
-        pattern: "ssh_trans_hold",
-        products: SSH,
-    },
+    Check { pattern: "endlessh", products: SSH },
+    Check { pattern: "ftp_endless_motd", products: &["vsftpd"] },
+    Check { pattern: "http_bad_site", products: HTTP },
+    Check { pattern: "http_endless_header", products: HTTP },
+    Check { pattern: "http_fake_auth", products: HTTP },
+    Check { pattern: "smtp_endless_ehlo", products: &["Exim smtpd"] },
+    Check { pattern: "ssh_trans_hold", products: SSH },
 ];
 
 const HTTP: &[&str] = &["Apache httpd", "nginx"];
@@ -66,10 +45,7 @@ pub(crate) enum Record {
     /// Not a product, or not before the cap; the text says what instead.
     Nothing(String),
     /// A product, with its version where its match carries one.
-    Product {
-        product: String,
-        version: Option<String>,
-    },
+    Product { product: String, version: Option<String> },
 }
 
 impl Record {
@@ -82,10 +58,7 @@ impl Record {
             return Self::Nothing("no service".to_owned());
         };
         if let Some(product) = attribute(service, "product") {
-            return Self::Product {
-                product,
-                version: attribute(service, "version"),
-            };
+            return Self::Product { product, version: attribute(service, "version") };
         }
         let name = attribute(service, "name").unwrap_or_default();
         Self::Nothing(format!("service {name:?} without a product"))
@@ -106,14 +79,8 @@ impl std::fmt::Display for Record {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Nothing(instead) => write!(f, "{instead}"),
-            Self::Product {
-                product,
-                version: Some(version),
-            } => write!(f, "{product} {version}"),
-            Self::Product {
-                product,
-                version: None,
-            } => write!(f, "{product}, no version"),
+            Self::Product { product, version: Some(version) } => write!(f, "{product} {version}"),
+            Self::Product { product, version: None } => write!(f, "{product}, no version"),
         }
     }
 }
@@ -146,10 +113,7 @@ mod tests {
                    <service name=\"ssh\" extrainfo=\"protocol 2.0\" product=\"OpenSSH\" \
                    version=\"9.2p1 Debian 2+deb12u2\" method=\"probed\" conf=\"10\"><cpe>a</cpe>";
         let record = Record::read(&left(), xml);
-        let check = Check {
-            pattern: "endlessh",
-            products: SSH,
-        };
+        let check = Check { pattern: "endlessh", products: SSH };
         assert_eq!(record.to_string(), "OpenSSH 9.2p1 Debian 2+deb12u2");
         assert!(record.satisfies(&check));
     }
@@ -159,20 +123,14 @@ mod tests {
         let xml = "<service name=\"http-alt\" method=\"table\" conf=\"3\"/>";
         let record = Record::read(&left(), xml);
         assert_eq!(record.to_string(), "service \"http-alt\" without a product");
-        assert!(!record.satisfies(&Check {
-            pattern: "http_bad_site",
-            products: HTTP
-        }));
+        assert!(!record.satisfies(&Check { pattern: "http_bad_site", products: HTTP }));
     }
 
     #[test]
     fn a_product_without_a_version_does_not_satisfy() {
         let xml = "<service name=\"http\" product=\"nginx\" method=\"probed\"/>";
         let record = Record::read(&left(), xml);
-        assert!(!record.satisfies(&Check {
-            pattern: "http_bad_site",
-            products: HTTP
-        }));
+        assert!(!record.satisfies(&Check { pattern: "http_bad_site", products: HTTP }));
     }
 
     #[test]

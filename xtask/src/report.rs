@@ -26,12 +26,7 @@ pub(crate) fn text(results: &Results) -> String {
         let _ = writeln!(text, "{name} {end}:\n{}", tail(&row.output, 5));
     }
     for check in results.checks.iter().filter(|check| !check.passed()) {
-        let _ = writeln!(
-            text,
-            "nmap on {}: see {}",
-            check.check.pattern,
-            check.output.display()
-        );
+        let _ = writeln!(text, "nmap on {}: see {}", check.check.pattern, check.output.display());
     }
     text
 }
@@ -50,19 +45,13 @@ pub(crate) fn write(path: &Path, results: &Results) -> Result<()> {
 pub(crate) fn tail(path: &Path, count: usize) -> String {
     let text = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<_> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = &lines[lines.len().saturating_sub(count)..];
     if last.is_empty() {
         return "    (nothing printed)".to_owned();
     }
     // What a client prints may be what a server told it: no control character reaches a terminal.
-    last.iter()
-        .map(|line| format!("    {}", line.escape_debug()))
-        .collect::<Vec<_>>()
-        .join("\n")
+    last.iter().map(|line| format!("    {}", line.escape_debug())).collect::<Vec<_>>().join("\n")
 }
 
 fn page(results: &Results) -> String {
@@ -117,8 +106,8 @@ fn tables(results: &Results) -> Vec<Table> {
             Ending::Left(_) => seconds(result.stay.held),
         };
         let own = match result.row.stays {
-            Stays::AsLongAsWatched => "",
-            Stays::OwnLimit { .. } => " (its own limit)",
+            Stays::OwnLimit { limit, .. } if limit == result.wanted => " (its own limit)",
+            _ => "",
         };
         clients.row([
             result.row.client.to_owned(),
@@ -131,9 +120,7 @@ fn tables(results: &Results) -> Vec<Table> {
             if result.passed() { "held" } else { "LEFT" }.to_owned(),
         ]);
     }
-    let mut scans = Table::new(&[
-        "scan", "pattern", "took, s", "wanted", "recorded", "verdict",
-    ]);
+    let mut scans = Table::new(&["scan", "pattern", "took, s", "wanted", "recorded", "verdict"]);
     for result in &results.checks {
         scans.row([
             "nmap -sV".to_owned(),
@@ -144,10 +131,7 @@ fn tables(results: &Results) -> Vec<Table> {
             if result.passed() { "named" } else { "MISSED" }.to_owned(),
         ]);
     }
-    [clients, scans]
-        .into_iter()
-        .filter(|table| table.lines.len() > 1)
-        .collect()
+    [clients, scans].into_iter().filter(|table| table.lines.len() > 1).collect()
 }
 
 /// Cells by line, the first of which is the head.
@@ -157,9 +141,7 @@ struct Table {
 
 impl Table {
     fn new(head: &[&str]) -> Self {
-        Self {
-            lines: vec![head.iter().map(|&cell| cell.to_owned()).collect()],
-        }
+        Self { lines: vec![head.iter().map(|&cell| cell.to_owned()).collect()] }
     }
 
     fn row<const N: usize>(&mut self, cells: [String; N]) {
@@ -168,19 +150,12 @@ impl Table {
 
     fn aligned(&self) -> String {
         let width = |column: usize| {
-            self.lines
-                .iter()
-                .map(|line| line[column].chars().count())
-                .max()
-                .unwrap_or_default()
+            self.lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
         };
         let widths: Vec<_> = (0..self.lines[0].len()).map(width).collect();
         let mut text = String::new();
         for line in &self.lines {
-            let cells = line
-                .iter()
-                .zip(&widths)
-                .map(|(cell, &width)| format!("{cell:width$}"));
+            let cells = line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
             let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
         }
         text
@@ -207,10 +182,7 @@ mod tests {
         let mut table = Table::new(&["client", "held"]);
         table.row(["a long name".to_owned(), "7".to_owned()]);
         assert_eq!(table.aligned(), "client       held\na long name  7\n");
-        assert_eq!(
-            table.markdown(),
-            "| client | held |\n| --- | --- |\n| a long name | 7 |\n"
-        );
+        assert_eq!(table.markdown(), "| client | held |\n| --- | --- |\n| a long name | 7 |\n");
     }
 
     #[test]

@@ -56,11 +56,7 @@ impl Job {
                 .replace("{scripts}", &scripts)
                 .replace("{folder}", &own)
         };
-        Self {
-            words: command.split_whitespace().map(fill).collect(),
-            folder,
-            cap,
-        }
+        Self { words: command.split_whitespace().map(fill).collect(), folder, cap }
     }
 
     /// Where all that it prints goes.
@@ -78,14 +74,8 @@ impl Job {
             .with_context(|| format!("cannot make {}", self.folder.display()))?;
         let output = File::create(self.output())
             .with_context(|| format!("cannot write {}", self.output().display()))?;
-        let child = self
-            .command(output)?
-            .spawn()
-            .context("cannot run timeout (coreutils)")?;
-        Ok(Running {
-            child,
-            started: clock::now(),
-        })
+        let child = self.command(output)?.spawn().context("cannot run timeout (coreutils)")?;
+        Ok(Running { child, started: clock::now() })
     }
 
     fn command(&self, output: File) -> Result<Command> {
@@ -101,10 +91,7 @@ impl Job {
             .process_group(0)
             // No proxy, no locale, no settings of whoever runs this.
             .env_clear()
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", &self.folder)
             .env("LANG", "C.UTF-8")
             .stdin(Stdio::null())
@@ -171,11 +158,7 @@ impl Running {
             return Ok(None);
         }
         let status = self.end().context("cannot wait for a client")?;
-        let ending = if left {
-            Ending::Left(status.to_string())
-        } else {
-            Ending::Capped
-        };
+        let ending = if left { Ending::Left(status.to_string()) } else { Ending::Capped };
         Ok(Some(Stay { held, ending }))
     }
 

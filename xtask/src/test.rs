@@ -14,10 +14,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
     install::all(workspace)?;
     let mut score = cargo_test(workspace)?;
     let binary = workspace.build_daemon()?;
-    let plan = Plan {
-        span: Span::SHORT,
-        only: String::new(),
-    };
+    let plan = Plan { span: Span::SHORT, only: String::new() };
     match clients::run(workspace, &binary, &plan) {
         Ok(results) => {
             println!("{}", report::text(&results));
@@ -71,10 +68,7 @@ fn suite(line: &str) -> Option<Score> {
     let mut numbers = counts.split("; ").map(|part| part.split_once(' '));
     let (passed, _) = numbers.next()??;
     let (failed, _) = numbers.next()??;
-    Some(Score {
-        passed: passed.parse().ok()?,
-        failed: failed.parse().ok()?,
-    })
+    Some(Score { passed: passed.parse().ok()?, failed: failed.parse().ok()? })
 }
 
 #[cfg(test)]

@@ -25,11 +25,7 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, Seen>> {
 
 fn sum(text: &str) -> Result<BTreeMap<String, Seen>> {
     let mut tarpits: BTreeMap<String, Seen> = BTreeMap::new();
-    for (index, line) in text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.is_empty())
-    {
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
         let event: Value =
             serde_json::from_str(line).with_context(|| format!("line {} is no JSON", index + 1))?;
         // A close line is the last of its connection and carries the sums.
@@ -59,13 +55,7 @@ mod tests {
             "\n",
         );
         let seen = sum(text).unwrap();
-        assert_eq!(
-            seen["a"],
-            Seen {
-                connections: 2,
-                sent: 12
-            }
-        );
+        assert_eq!(seen["a"], Seen { connections: 2, sent: 12 });
     }
 
     #[test]

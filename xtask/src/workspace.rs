@@ -65,10 +65,8 @@ impl Workspace {
 pub(crate) fn call(command: &mut Command) -> Result<()> {
     let shown = show(command);
     println!("+ {shown}");
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("cannot run `{shown}`"))?;
+    let status =
+        command.stdin(Stdio::null()).status().with_context(|| format!("cannot run `{shown}`"))?;
     if !status.success() {
         bail!("`{shown}` failed ({status})");
     }
