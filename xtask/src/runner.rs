@@ -179,8 +179,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // After a stay the leader is reaped, and std answers from memory without a system call.
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+        // After a stay the leader is reaped, and asking for it is an error.
+        if self.has_left().is_ok() {
             // Dropped on the way out of an error, which says more than this one could.
             let _ = self.end();
         }
