@@ -28,7 +28,7 @@ struct Kind {
     ftp: &'static str,
 }
 
-const KINDS: [Kind; 2] = [
+static KINDS: [Kind; 2] = [
     Kind {
         name: "debian-12",
         ssh: "SSH-2.0-OpenSSH_9.2p1 Debian-2",
@@ -54,12 +54,20 @@ impl Persona {
 
     /// The persona called `name`, as the installation with this seed plays it.
     pub fn named(name: &str, seed: &Seed) -> Option<Self> {
-        let kind = KINDS.iter().find(|kind| kind.name == name)?;
+        KINDS.iter().find(|kind| kind.name == name).map(|kind| Self::played(kind, seed))
+    }
+
+    /// The persona called [`Persona::DEFAULT`].
+    pub fn default_for(seed: &Seed) -> Self {
+        Self::played(&KINDS[1], seed)
+    }
+
+    fn played(kind: &'static Kind, seed: &Seed) -> Self {
         let role = ROLES[usize::from(seed.0[0]) % ROLES.len()];
         let mut host = String::from(role);
         // Writing to a string cannot fail.
         let _ = write!(host, "{:02}", seed.0[1] % 24 + 1);
-        Some(Self { kind, host })
+        Self { kind, host }
     }
 
     /// The names of all personas, in alphabetical order.

@@ -1,7 +1,7 @@
 //! Randomness: one generator for each client, seeded once for the daemon, and the system's own for
 //! what must be secret.
 
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use chacha20::{
     ChaCha8,
@@ -13,6 +13,13 @@ use crate::{session::SessionId, time::millis};
 /// The secret from which all generators come; drawn from the system once, or given by a test.
 #[derive(Clone)]
 pub struct Seed(pub [u8; 32]);
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It must not get into a log by accident.
+        f.write_str("Seed(..)")
+    }
+}
 
 /// The system's randomness, for keys, cookies, challenges: whatever must never be guessed.
 pub trait Entropy {

@@ -166,7 +166,9 @@ mod tests {
             let mut due = Vec::new();
             wheel.expire(&mut slots, now, &mut due);
             for index in due {
-                assert!(wait(index) <= now.as_millis() && now.as_millis() <= wait(index) + 2 * TICK);
+                assert!(
+                    wait(index) <= now.as_millis() && now.as_millis() <= wait(index) + 2 * TICK
+                );
                 seen[index as usize] += 1;
             }
         }

@@ -104,3 +104,23 @@ pub(crate) enum User {
     Ids { uid: u32, gid: Option<u32> },
     Name(String),
 }
+
+impl std::fmt::Display for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Stderr => f.write_str("<stderr>"),
+            Self::Stdout => f.write_str("<stdout>"),
+        }
+    }
+}
+
+impl std::fmt::Display for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ids { uid, gid: Some(gid) } => write!(f, "{uid}:{gid}"),
+            Self::Ids { uid, gid: None } => write!(f, "{uid}"),
+            Self::Name(name) => write!(f, "\"{name}\""),
+        }
+    }
+}

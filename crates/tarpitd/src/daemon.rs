@@ -1,0 +1,582 @@
+//! The daemon's life: start, signals, reload, stop.
+//!
+//! Everything that needs rights or can fail is done before the first thread starts: files and
+//! ports are opened, then rights are dropped. After that only signals come.
+
+use std::{
+    fmt, fs,
+    io::{self, Read as _, Write as _},
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    process::ExitCode,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use mio::{Poll, Waker};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
+    iterator::Signals,
+};
+use tarpit_proto::{persona::Persona, rng::Seed, script::Profile};
+
+use crate::{
+    admission::{Admission, Caps, Port},
+    clock::Clock,
+    config::{ClientLimit, Config, Limits, Tarpit},
+    engine::{self, COMMAND, Command, Door, Post, Setup},
+    listener::{self, Listener},
+    live,
+    log::Log,
+    privileges,
+    record::Record,
+    totals::{Sum, Totals},
+    writer::{Health, Target, Writer},
+};
+
+/// Exit code for what the system refused.
+const REFUSED: u8 = 1;
+
+/// Files that are not clients': ports, streams, state.
+const SPARE_FILES: u64 = 64;
+
+/// From the signal to the end, whatever hangs.
+const FAREWELL: Duration = Duration::from_millis(1_900);
+
+/// How often the live line is drawn.
+const LIVE: Duration = Duration::from_secs(1);
+
+/// Reads the configuration again, for SIGHUP; `Err` says why it cannot be used.
+pub(crate) type Reread<'a> = &'a dyn Fn() -> Result<Config, String>;
+
+/// Serves `config` until a signal ends it. `welcome` is said once everything is open.
+pub(crate) fn run(config: Config, reread: Option<Reread<'_>>, welcome: &str) -> ExitCode {
+    match Daemon::start(config) {
+        Ok(daemon) => daemon.live(reread, welcome),
+        Err(problems) => {
+            for problem in problems {
+                complain(&problem);
+            }
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+/// Says a problem where the user of the command line looks.
+fn complain(problem: &impl fmt::Display) {
+    // There is nobody else to tell.
+    let _ = writeln!(io::stderr(), "tarpitd: {problem}");
+}
+
+/// A running daemon.
+struct Daemon {
+    config: Config,
+    clock: Clock,
+    seed: Seed,
+    log: Log,
+    trace: Writer,
+    file_limit: u64,
+    admission: Arc<Admission>,
+    bound: Vec<Bound>,
+    next_key: u64,
+    workers: Vec<Worker>,
+    signals: Receiver<i32>,
+}
+
+/// A worker from outside.
+struct Worker {
+    thread: JoinHandle<io::Result<()>>,
+    commands: Sender<Command>,
+    waker: Waker,
+    totals: Arc<Totals>,
+}
+
+/// A port as it was asked for and as it was got.
+struct Bound {
+    key: u64,
+    asked: SocketAddr,
+    port: Arc<Port>,
+}
+
+/// The listeners of one address, one for each worker.
+struct Opened {
+    asked: SocketAddr,
+    listeners: Vec<Listener>,
+}
+
+impl Daemon {
+    fn start(config: Config) -> Result<Self, Vec<String>> {
+        let clock = Clock::start();
+        let file_limit = privileges::raise_file_limit();
+        let mut problems = Vec::new();
+        let mut keep =
+            |result: Result<_, String>| result.map_err(|problem| problems.push(problem)).ok();
+        let seed = keep(installation_seed(config.state_dir.as_deref()));
+        let logging = &config.logging;
+        let main = open(&logging.main, "logging.main");
+        let trace = open(&logging.client_trace, "logging.client_trace");
+        let (main, trace) = match (main, trace) {
+            (Ok(main), Ok(trace)) => (Some(main), Some(trace)),
+            (main, trace) => {
+                problems.extend([main.err(), trace.err()].into_iter().flatten());
+                (None, None)
+            }
+        };
+        let mut opened = Vec::new();
+        for tarpit in &config.tarpits {
+            for &asked in &tarpit.bind {
+                match bind_all(asked, tarpit, config.workers.get()) {
+                    Ok(listeners) => opened.push((tarpit.clone(), Opened { asked, listeners })),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+        let bind_problems_only = seed.is_some() && main.is_some() && !opened.is_empty();
+        if !problems.is_empty() && !(config.keep_going && bind_problems_only) {
+            if opened.len() > 1 && bind_problems_only {
+                problems.push("nothing is served; --keep-going serves the other addresses".into());
+            }
+            return Err(problems);
+        }
+        let (Some(seed), Some(main), Some(trace)) = (seed, main, trace) else {
+            return Err(problems);
+        };
+        if let Some(user) = &config.user {
+            privileges::become_user(user).map_err(|error| {
+                vec![format!("cannot become the user of `user = {user}`: {error}")]
+            })?;
+        }
+        let start = || -> io::Result<(Log, Writer, Receiver<i32>)> {
+            let log = Log::open(&config.logging.main, main, config.logging.level, clock)?;
+            let reporter = log.clone();
+            let trace = Writer::spawn("trace", trace, clock, move |name, health| {
+                report(&reporter, name, health);
+            })?;
+            Ok((log, trace, signals()?))
+        };
+        let (log, trace, signals) =
+            start().map_err(|error| vec![format!("cannot start: {error}")])?;
+        for problem in problems {
+            log.error(format_args!("{problem}"));
+        }
+        for warning in &config.warnings {
+            log.warning(format_args!("{warning}"));
+        }
+        if privileges::is_root() {
+            log.warning(format_args!(
+                "running as root; `user = \"nobody\"` in the configuration gives that up once the \
+                 ports are open"
+            ));
+        }
+        let caps = caps(&config.limits, file_limit);
+        let most = if caps.clients == 0 { clamp(file_limit) } else { caps.clients };
+        let mut daemon = Self {
+            clock,
+            seed,
+            log,
+            trace,
+            file_limit,
+            admission: Arc::new(Admission::new(caps, most)),
+            bound: Vec::new(),
+            next_key: 0,
+            workers: Vec::new(),
+            signals,
+            config,
+        };
+        let mut doors = daemon.doors_of_new(opened.len());
+        for (tarpit, one) in opened {
+            daemon.add(&tarpit, one, &mut doors);
+        }
+        daemon.spawn(doors).map_err(|error| vec![format!("cannot start a worker: {error}")])?;
+        Ok(daemon)
+    }
+
+    fn doors_of_new(&self, count: usize) -> Vec<Vec<Door>> {
+        (0..self.config.workers.get()).map(|_| Vec::with_capacity(count)).collect()
+    }
+
+    /// Gives each worker a door of the port that was opened.
+    fn add(&mut self, tarpit: &Tarpit, opened: Opened, doors: &mut [Vec<Door>]) {
+        let Some(address) = opened.listeners.first().map(Listener::address) else { return };
+        let port = Arc::new(Port::new(address));
+        let key = self.next_key;
+        self.next_key += 1;
+        let post = Arc::new(post(tarpit, &self.config, &self.seed, &port));
+        self.log.notice(format_args!("{}: {} on {address}", tarpit.name, tarpit.pattern.name()));
+        for (listener, doors) in opened.listeners.into_iter().zip(doors) {
+            doors.push(Door { key, listener, post: Arc::clone(&post) });
+        }
+        self.bound.push(Bound { key, asked: opened.asked, port });
+    }
+
+    fn spawn(&mut self, doors: Vec<Vec<Door>>) -> io::Result<()> {
+        let share = doors.len() as u64;
+        let Limits { egress, egress_per_day, .. } = self.config.limits;
+        for doors in doors {
+            let poll = Poll::new()?;
+            let waker = Waker::new(poll.registry(), COMMAND)?;
+            let totals = Arc::new(Totals::default());
+            let (commands, receiver) = mpsc::channel();
+            let record =
+                Record::new(self.clock, self.log.clone(), Arc::clone(&totals), self.trace.clone());
+            let setup = Setup {
+                poll,
+                clock: self.clock,
+                seed: self.seed.clone(),
+                doors,
+                admission: Arc::clone(&self.admission),
+                egress: divide(egress, share),
+                egress_per_day: divide(egress_per_day, share),
+                record,
+                commands: receiver,
+            };
+            let thread = thread::Builder::new()
+                .name("worker".to_owned())
+                .stack_size(256 * 1024)
+                .spawn(move || engine::run(setup))?;
+            self.workers.push(Worker { thread, commands, waker, totals });
+        }
+        Ok(())
+    }
+
+    /// Lives until a signal ends it.
+    fn live(mut self, reread: Option<Reread<'_>>, welcome: &str) -> ExitCode {
+        if !welcome.is_empty() {
+            // As with every word to a terminal: if nobody is there, nobody misses it.
+            let _ = write!(io::stderr(), "{welcome}");
+        }
+        let watched = live::is_watched();
+        loop {
+            let signal = if watched {
+                live::draw(&self.sum());
+                match self.signals.recv_timeout(LIVE) {
+                    Err(RecvTimeoutError::Timeout) => None,
+                    other => other.ok(),
+                }
+            } else {
+                self.signals.recv().ok()
+            };
+            match signal {
+                None if watched => {}
+                Some(SIGHUP) => self.reload(reread),
+                Some(SIGUSR1) => self.tell_totals(),
+                Some(SIGUSR2) => self.reopen(),
+                Some(_) | None => return self.stop(watched),
+            }
+            if self.workers.iter().any(|worker| worker.thread.is_finished()) {
+                self.log.error(format_args!("a worker has ended by itself; stopping"));
+                self.stop(watched);
+                return ExitCode::from(REFUSED);
+            }
+        }
+    }
+
+    fn stop(mut self, watched: bool) -> ExitCode {
+        let begun = self.clock.now();
+        if watched {
+            live::end();
+        }
+        for worker in &self.workers {
+            send(worker, Command::Stop);
+        }
+        let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
+        while !self.workers.iter().all(|worker| worker.thread.is_finished()) && !left().is_zero() {
+            thread::park_timeout(Duration::from_millis(5));
+        }
+        self.tell_totals();
+        self.log.notice(format_args!("stopped"));
+        self.trace.flush(left());
+        self.log.flush(left());
+        let finished: Vec<_> =
+            self.workers.extract_if(.., |worker| worker.thread.is_finished()).collect();
+        for worker in finished {
+            if let Ok(Err(error)) = worker.thread.join() {
+                complain(&format_args!("a worker ended: {error}"));
+            }
+        }
+        ExitCode::SUCCESS
+    }
+
+    fn tell_totals(&self) {
+        let Sum { opened, held, refused, sent, received, time } = self.sum();
+        self.log.notice(format_args!(
+            "totals: held={held} opened={opened} refused={refused} seconds={:.3} sent={sent} \
+             received={received} lost_trace_lines={}",
+            time.as_secs_f64(),
+            self.trace.lost(),
+        ));
+    }
+
+    fn sum(&self) -> Sum {
+        Sum::of(self.workers.iter().map(|worker| &*worker.totals), self.clock.now())
+    }
+
+    /// Opens the files anew, for whoever has renamed them.
+    fn reopen(&self) {
+        let logging = &self.config.logging;
+        match open(&logging.main, "logging.main") {
+            Ok(target) => self.log.reopen(target),
+            Err(problem) => self.log.error(format_args!("{problem}; the old file stays in use")),
+        }
+        match open(&logging.client_trace, "logging.client_trace") {
+            Ok(target) => self.trace.reopen(target),
+            Err(problem) => self.log.error(format_args!("{problem}; the old file stays in use")),
+        }
+    }
+
+    /// Reads the configuration again. A wrong one changes nothing.
+    fn reload(&mut self, reread: Option<Reread<'_>>) {
+        let Some(reread) = reread else {
+            self.log.notice(format_args!("there is no configuration file to read again"));
+            self.reopen();
+            return;
+        };
+        let config = match reread() {
+            Ok(config) => config,
+            Err(problems) => {
+                for problem in problems.lines() {
+                    self.log.error(format_args!("{problem}"));
+                }
+                self.log.error(format_args!("the configuration stays as it was"));
+                return;
+            }
+        };
+        if let Err(problems) = self.apply(config) {
+            for problem in problems {
+                self.log.error(format_args!("{problem}"));
+            }
+            self.log.error(format_args!("the configuration stays as it was"));
+            return;
+        }
+        self.reopen();
+        self.log.notice(format_args!("the configuration has been read again"));
+    }
+
+    /// Puts another configuration in force, or says what is in the way.
+    fn apply(&mut self, mut config: Config) -> Result<(), Vec<String>> {
+        let mut problems = Vec::new();
+        let mut old: Vec<_> = self.bound.drain(..).map(Some).collect();
+        let mut stay = Vec::new();
+        let mut opened = Vec::new();
+        for tarpit in &config.tarpits {
+            for &asked in &tarpit.bind {
+                let same =
+                    old.iter_mut().find(|one| one.as_ref().is_some_and(|b| b.asked == asked));
+                if let Some(bound) = same.and_then(Option::take) {
+                    stay.push((tarpit.clone(), bound));
+                    continue;
+                }
+                match bind_all(asked, tarpit, self.workers.len()) {
+                    Ok(listeners) => opened.push((tarpit.clone(), Opened { asked, listeners })),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+        if !problems.is_empty() && !config.keep_going {
+            self.bound =
+                old.into_iter().flatten().chain(stay.into_iter().map(|(_, b)| b)).collect();
+            return Err(problems);
+        }
+        for problem in problems {
+            self.log.error(format_args!("{problem}"));
+        }
+        for warning in &config.warnings {
+            self.log.warning(format_args!("{warning}"));
+        }
+        for (key, old, new) in [
+            ("workers", self.config.workers.to_string(), config.workers.to_string()),
+            ("user", format!("{:?}", self.config.user), format!("{:?}", config.user)),
+            (
+                "state_dir",
+                format!("{:?}", self.config.state_dir),
+                format!("{:?}", config.state_dir),
+            ),
+        ] {
+            if old != new {
+                self.log.warning(format_args!("`{key}` is only read at the start: restart for it"));
+            }
+        }
+        config.workers = self.config.workers;
+        self.config = config;
+        self.log.set_level(self.config.logging.level);
+        self.admission.set(caps(&self.config.limits, self.file_limit));
+        for gone in old.into_iter().flatten() {
+            self.log.notice(format_args!("{} is closed; those held there stay", gone.port.address));
+        }
+        let mut posts = Vec::new();
+        for (tarpit, bound) in stay {
+            posts.push((bound.key, Arc::new(post(&tarpit, &self.config, &self.seed, &bound.port))));
+            self.bound.push(bound);
+        }
+        let mut doors: Vec<Vec<Door>> = self.workers.iter().map(|_| Vec::new()).collect();
+        for (tarpit, one) in opened {
+            self.add(&tarpit, one, &mut doors);
+        }
+        let share = self.workers.len() as u64;
+        let Limits { egress, egress_per_day, .. } = self.config.limits;
+        for (worker, new) in self.workers.iter().zip(doors) {
+            let stay = posts.clone();
+            let (egress, egress_per_day) = (divide(egress, share), divide(egress_per_day, share));
+            send(worker, Command::Reload { stay, new, egress, egress_per_day });
+        }
+        Ok(())
+    }
+}
+
+fn send(worker: &Worker, command: Command) {
+    // A worker that has ended is found by whoever waits for it.
+    let _ = worker.commands.send(command);
+    let _ = worker.waker.wake();
+}
+
+/// A worker's share of a budget; 0 is none, and a share is never none.
+fn divide(budget: Option<std::num::NonZeroU64>, workers: u64) -> u64 {
+    budget.map_or(0, |all| all.get().div_ceil(workers))
+}
+
+fn caps(limits: &Limits, file_limit: u64) -> Caps {
+    let files = clamp(file_limit.saturating_sub(SPARE_FILES).max(1));
+    Caps {
+        clients: match limits.clients {
+            ClientLimit::AtMost(clients) => clients.get(),
+            ClientLimit::FileLimit => files,
+            ClientLimit::Unlimited => 0,
+        },
+        per_address: limits.per_address.map_or(0, std::num::NonZeroU32::get),
+        per_prefix: limits.per_prefix.map_or(0, std::num::NonZeroU32::get),
+    }
+}
+
+/// Ten million: beyond that tables would be made for clients that no kernel can hold.
+fn clamp(files: u64) -> u32 {
+    u32::try_from(files.min(10_000_000)).unwrap_or(u32::MAX)
+}
+
+fn post(tarpit: &Tarpit, config: &Config, seed: &Seed, port: &Arc<Port>) -> Post {
+    // The configuration holds no other names; the default stands in all the same.
+    let persona =
+        Persona::named(config.persona, seed).unwrap_or_else(|| Persona::default_for(seed));
+    Post {
+        name: tarpit.name.clone(),
+        profile: Profile {
+            pattern: tarpit.pattern,
+            rate: tarpit.rate,
+            validate: tarpit.client_validation,
+            persona,
+        },
+        max_clients: tarpit.max_clients.map_or(0, std::num::NonZeroU32::get),
+        traced: tarpit.client_trace,
+        port: Arc::clone(port),
+    }
+}
+
+/// One listener for each worker, or a line that says what is in the way.
+fn bind_all(asked: SocketAddr, tarpit: &Tarpit, workers: usize) -> Result<Vec<Listener>, String> {
+    let bind = || -> io::Result<Vec<Listener>> {
+        let shared = workers > 1;
+        if shared {
+            listener::probe(asked)?;
+        }
+        let first = Listener::bind(asked, tarpit.rate, shared)?;
+        let address = first.address();
+        let mut all = vec![first];
+        for _ in 1..workers {
+            all.push(Listener::bind(address, tarpit.rate, shared)?);
+        }
+        Ok(all)
+    };
+    bind().map_err(|error| {
+        let cure = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another program has it; stop that one or take another port"
+            }
+            io::ErrorKind::AddrNotAvailable => "this machine has no such address; see `ip address`",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+            _ => "choose another address",
+        };
+        format!("{}: cannot listen on {asked}: {error}; {cure}", tarpit.name)
+    })
+}
+
+fn open(sink: &crate::config::Sink, key: &str) -> Result<Target, String> {
+    Target::open(sink).map_err(|error| {
+        format!(
+            "{key}: cannot open {sink} for appending: {error}; give another file or rights to it"
+        )
+    })
+}
+
+fn report(log: &Log, name: &str, health: Health<'_>) {
+    match health {
+        Health::Failing(error) => log.error(format_args!(
+            "the trace cannot be written to {name}: {error}; lines are lost until it can, clients \
+             stay held"
+        )),
+        Health::Recovered(lost) => {
+            log.notice(format_args!(
+                "the trace is written to {name} again; {lost} lines were lost"
+            ));
+        }
+    }
+}
+
+/// The secret of this installation: kept in the state directory if there is one, else new.
+fn installation_seed(state_dir: Option<&Path>) -> Result<Seed, String> {
+    let fresh = || -> io::Result<[u8; 32]> {
+        let mut seed = [0; 32];
+        fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
+        Ok(seed)
+    };
+    let Some(directory) = state_dir else {
+        return fresh().map(Seed).map_err(|error| format!("/dev/urandom: {error}"));
+    };
+    let path = directory.join("seed");
+    let kept = || -> io::Result<[u8; 32]> {
+        match fs::read(&path) {
+            Ok(bytes) => bytes.try_into().map_err(|_| io::Error::other("it is not 32 bytes long")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(directory)?;
+                let seed = fresh()?;
+                fs::OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .mode(0o600)
+                    .open(&path)?
+                    .write_all(&seed)?;
+                Ok(seed)
+            }
+            Err(error) => Err(error),
+        }
+    };
+    kept().map(Seed).map_err(|error| {
+        format!(
+            "state_dir: {}: {error}; make it readable, or remove it to get a new one",
+            path.display()
+        )
+    })
+}
+
+/// Signals as messages. A second INT or TERM ends the process at once.
+fn signals() -> io::Result<Receiver<i32>> {
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2])?;
+    let (sender, receiver) = mpsc::channel();
+    thread::Builder::new().name("signals".to_owned()).stack_size(64 * 1024).spawn(move || {
+        let mut ending = false;
+        for signal in signals.forever() {
+            let ends = matches!(signal, SIGINT | SIGTERM);
+            if ends && ending {
+                std::process::exit(REFUSED.into());
+            }
+            ending |= ends;
+            if sender.send(signal).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(receiver)
+}

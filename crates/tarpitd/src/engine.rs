@@ -1,0 +1,669 @@
+//! One worker's loop: wait, accept, hear, speak.
+//!
+//! No client has a task or a thread. What a held client costs is its [`Slot`]; the loop sleeps
+//! until a socket has news or the wheel has somebody due, and does nothing while nobody is there.
+
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher as _, RandomState},
+    io,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    sync::{Arc, mpsc::Receiver},
+    time::Duration,
+};
+
+use mio::{Events, Interest, Poll, Registry, Token, event::Event, unix::SourceFd};
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, SendFlags, recv, send, sockopt},
+};
+use tarpit_proto::{
+    pacer::Rate,
+    rng::{Entropy, Seed},
+    script::{Conn, Profile},
+    session::{Cause, Draft, Input, Output, Session, SessionId, Wake, World},
+    time::{Time, Wall},
+};
+
+use crate::{
+    admission::{Admission, Port},
+    budget::{Budget, Turn},
+    clock::Clock,
+    listener::{Listener, Trouble, local_address},
+    record::{About, Ear, Record},
+    slab::Slab,
+    sys,
+    wheel::{Link, Links, Wheel},
+};
+
+/// What clients of one listener are held under. Never changed; a reload makes a new one, and the
+/// old one lives until its last client is gone.
+#[derive(Debug)]
+pub(crate) struct Post {
+    /// The tarpit's name.
+    pub(crate) name: String,
+    pub(crate) profile: Profile,
+    /// The most clients on the port; 0: no cap.
+    pub(crate) max_clients: u32,
+    pub(crate) traced: bool,
+    pub(crate) port: Arc<Port>,
+}
+
+/// A listener with its post.
+#[derive(Debug)]
+pub(crate) struct Door {
+    /// What tells doors apart over a reload.
+    pub(crate) key: u64,
+    pub(crate) listener: Listener,
+    pub(crate) post: Arc<Post>,
+}
+
+/// What the daemon tells a worker.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Let the doors be these: a post for each key that stays, and new doors.
+    Reload { stay: Vec<(u64, Arc<Post>)>, new: Vec<Door>, egress: u64, egress_per_day: u64 },
+    /// Close everything, with a line for each client, and return.
+    Stop,
+}
+
+/// What a worker needs to start.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) poll: Poll,
+    pub(crate) clock: Clock,
+    pub(crate) seed: Seed,
+    pub(crate) doors: Vec<Door>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) egress: u64,
+    pub(crate) egress_per_day: u64,
+    pub(crate) record: Record,
+    pub(crate) commands: Receiver<Command>,
+}
+
+/// The token by which a command announces itself.
+pub(crate) const COMMAND: Token = Token(usize::MAX - 1);
+
+/// Tokens from here on are doors; below they are slots.
+const DOORS: usize = 1 << 40;
+
+/// The most connections one door takes in a turn, so that a storm delays no drip.
+const ACCEPTS: usize = 128;
+
+/// The most bytes read from, or sent to, one client in a turn.
+const READS: usize = 4;
+const READ: usize = 4 * 1024;
+const SENDS: usize = 64 * 1024;
+
+/// How long no connection is accepted after the system ran out of something.
+const SHED: Duration = Duration::from_secs(1);
+
+/// How long the last lines may take to find room at the end.
+const FAREWELL: Duration = Duration::from_millis(1_000);
+
+/// What one held client costs.
+#[derive(Debug)]
+struct Slot {
+    session: Session,
+    /// The client's IPv4 address, or where its IPv6 address lies. The address must be kept: after
+    /// a reset the kernel has forgotten it.
+    peer: u32,
+    port: u16,
+    /// Index into [`Worker::berths`].
+    berth: u16,
+    fd: OwnedFd,
+    link: Link,
+}
+
+const _: () = assert!(size_of::<Option<Slot>>() <= 64, "a slot is at most 64 bytes");
+
+impl Links for Slab<Slot> {
+    fn link(&mut self, index: u32) -> Option<&mut Link> {
+        self.get_mut(index).map(|slot| &mut slot.link)
+    }
+}
+
+/// What many clients have in common: the post, and the address that they connected to.
+#[derive(Debug)]
+struct Berth {
+    post: Arc<Post>,
+    server: SocketAddr,
+    clients: u32,
+}
+
+/// Work that is left over from a turn's budget.
+#[derive(Clone, Copy, Debug)]
+enum Leftover {
+    Hear(u32),
+    Speak(u32),
+}
+
+/// One worker.
+#[derive(Debug)]
+struct Worker {
+    registry: Registry,
+    clock: Clock,
+    now: Time,
+    wall_at_start: Wall,
+    seed: Seed,
+    /// Makes session numbers that say nothing about the clients.
+    ids: RandomState,
+    doors: Slab<Door>,
+    slots: Slab<Slot>,
+    v6: Slab<Ipv6Addr>,
+    wheel: Wheel,
+    berths: Vec<Option<Berth>>,
+    admission: Arc<Admission>,
+    budget: Budget,
+    record: Record,
+    draft: Draft,
+    buffer: Vec<u8>,
+    leftovers: VecDeque<Leftover>,
+    /// Doors at which connections may wait.
+    knocked: Vec<u32>,
+    /// Accepting stands still until then.
+    shed: Option<Time>,
+}
+
+/// Serves until told to stop.
+pub(crate) fn run(setup: Setup) -> io::Result<()> {
+    let Setup { mut poll, clock, doors, commands, .. } = setup;
+    let now = clock.now();
+    let mut worker = Worker {
+        registry: poll.registry().try_clone()?,
+        clock,
+        now,
+        wall_at_start: clock.wall_at_start(),
+        seed: setup.seed,
+        ids: RandomState::new(),
+        doors: Slab::new(),
+        slots: Slab::new(),
+        v6: Slab::new(),
+        wheel: Wheel::new(),
+        berths: Vec::new(),
+        admission: setup.admission,
+        budget: Budget::new(setup.egress, setup.egress_per_day, now),
+        record: setup.record,
+        draft: Draft::default(),
+        buffer: vec![0; READ],
+        leftovers: VecDeque::new(),
+        knocked: Vec::new(),
+        shed: None,
+    };
+    for door in doors {
+        worker.open_door(door)?;
+    }
+    let mut events = Events::with_capacity(1_024);
+    loop {
+        match poll.poll(&mut events, worker.patience()) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        worker.now = worker.clock.now();
+        for event in &events {
+            match event.token() {
+                COMMAND => {}
+                Token(door) if door >= DOORS => worker.knock((door - DOORS) as u32),
+                Token(slot) => worker.notice(slot as u32, event),
+            }
+        }
+        while let Ok(command) = commands.try_recv() {
+            match command {
+                Command::Reload { stay, new, egress, egress_per_day } => {
+                    worker.reload(&stay, new);
+                    worker.budget.set(egress, egress_per_day);
+                }
+                Command::Stop => {
+                    worker.stop();
+                    return Ok(());
+                }
+            }
+        }
+        worker.accept_all();
+        worker.work_off_leftovers();
+        worker.speak_all();
+        worker.record.flush();
+    }
+}
+
+impl Worker {
+    /// How long nothing needs to be done; for ever, if nobody is due.
+    fn patience(&self) -> Option<Duration> {
+        let now = self.clock.now();
+        if !self.leftovers.is_empty() || (!self.knocked.is_empty() && self.shed.is_none()) {
+            return Some(Duration::ZERO);
+        }
+        let shed = self.shed.map(|until| until.since(now));
+        [self.wheel.idle_for(now), shed].into_iter().flatten().min()
+    }
+
+    // Doors.
+
+    fn open_door(&mut self, door: Door) -> io::Result<()> {
+        let index = self.doors.insert(door);
+        let Some(door) = self.doors.get(index) else { return Ok(()) };
+        let fd = door.listener.fd().as_raw_fd();
+        let token = Token(DOORS + index as usize);
+        self.registry.register(&mut SourceFd(&fd), token, Interest::READABLE)?;
+        self.knock(index);
+        Ok(())
+    }
+
+    fn knock(&mut self, door: u32) {
+        if !self.knocked.contains(&door) {
+            self.knocked.push(door);
+        }
+    }
+
+    fn reload(&mut self, stay: &[(u64, Arc<Post>)], new: Vec<Door>) {
+        for index in self.doors.indices() {
+            let Some(door) = self.doors.get_mut(index) else { continue };
+            match stay.iter().find(|(key, _)| *key == door.key) {
+                Some((_, post)) => door.post = Arc::clone(post),
+                None => drop(self.doors.remove(index)),
+            }
+        }
+        for door in new {
+            let address = door.listener.address();
+            if let Err(error) = self.open_door(door) {
+                self.record.log().error(format_args!("cannot watch {address}: {error}"));
+            }
+        }
+    }
+
+    /// Lets in who waits at the doors, each up to its budget.
+    fn accept_all(&mut self) {
+        match self.shed {
+            Some(until) if until > self.now => return,
+            _ => self.shed = None,
+        }
+        let knocked = std::mem::take(&mut self.knocked);
+        for door in knocked {
+            if self.shed.is_some() || self.accept(door) {
+                self.knock(door);
+            }
+        }
+    }
+
+    /// Lets in who waits at one door; says whether there may be more.
+    fn accept(&mut self, index: u32) -> bool {
+        for _ in 0..ACCEPTS {
+            let Some(door) = self.doors.get(index) else { return false };
+            match door.listener.accept() {
+                Ok((fd, client)) => {
+                    let server = if door.listener.is_wildcard() {
+                        local_address(fd.as_fd()).unwrap_or(door.listener.address())
+                    } else {
+                        door.listener.address()
+                    };
+                    let post = Arc::clone(&door.post);
+                    self.welcome(fd, client, server, &post);
+                }
+                Err(Trouble::Nobody) => return false,
+                Err(Trouble::Retry) => {}
+                Err(Trouble::Shed(errno)) => {
+                    self.shed = Some(self.now.after(SHED));
+                    self.tell_shortage(errno);
+                    return true;
+                }
+                Err(Trouble::Fatal(errno)) => {
+                    let address = door.listener.address();
+                    self.record.log().error(format_args!(
+                        "{address} cannot accept any more and is closed: {errno}; \
+                         send SIGHUP to open it anew"
+                    ));
+                    self.doors.remove(index);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn tell_shortage(&self, errno: Errno) {
+        let cure = match errno {
+            Errno::MFILE => "raise LimitNOFILE= of the unit, or `ulimit -n`",
+            Errno::NFILE => "raise the sysctl fs.file-max",
+            _ => "give the system more memory, or lower [limits] clients",
+        };
+        self.record.log().warning(format_args!(
+            "no connection can be accepted for now: {errno}; {cure}. Those held stay held."
+        ));
+    }
+
+    // Clients.
+
+    /// Admits a newcomer, or refuses it.
+    fn welcome(&mut self, fd: OwnedFd, client: SocketAddr, server: SocketAddr, post: &Arc<Post>) {
+        // An IPv4 client on an IPv6 socket cannot be: those are bound to IPv6 only.
+        let entered = self.admission.enter(&post.port, post.max_clients, client.ip());
+        let session = Session::open(self.now);
+        let id = self.id(&session, client, server);
+        if let Err(refusal) = entered {
+            let about = about(post, client, server, id);
+            self.record.refused(about, refusal);
+            return;
+        }
+        let peer = match client.ip() {
+            IpAddr::V4(ip) => ip.to_bits(),
+            IpAddr::V6(ip) => self.v6.insert(ip),
+        };
+        let berth = self.berth(post, server);
+        let raw = fd.as_raw_fd();
+        let port = client.port();
+        let session_opened = session.opened(self.now);
+        let index = self.slots.insert(Slot { session, peer, port, berth, fd, link: Link::IDLE });
+        self.record.opened(about(post, client, server, id), session_opened);
+        let interest = if post.profile.rate == Some(Rate::Unlimited) {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        };
+        let token = Token(index as usize);
+        if let Err(error) = self.registry.register(&mut SourceFd(&raw), token, interest) {
+            self.fail(index, &error);
+            return;
+        }
+        self.drive(index, Input::Opened);
+    }
+
+    /// The berth for clients of this post that connected to `server`.
+    fn berth(&mut self, post: &Arc<Post>, server: SocketAddr) -> u16 {
+        let same = |berth: &Option<Berth>| {
+            berth.as_ref().is_some_and(|b| Arc::ptr_eq(&b.post, post) && b.server == server)
+        };
+        let index = self.berths.iter().position(same).unwrap_or_else(|| {
+            let berth = Some(Berth { post: Arc::clone(post), server, clients: 0 });
+            match self.berths.iter().position(Option::is_none) {
+                Some(index) => {
+                    self.berths[index] = berth;
+                    index
+                }
+                // Clients that choose among very many local addresses share the last berth: the
+                // address that their trace names is then another's.
+                None if self.berths.len() > usize::from(u16::MAX) => usize::from(u16::MAX),
+                None => {
+                    self.berths.push(berth);
+                    self.berths.len() - 1
+                }
+            }
+        });
+        if let Some(Some(berth)) = self.berths.get_mut(index) {
+            berth.clients += 1;
+        }
+        index as u16
+    }
+
+    /// A socket has news.
+    fn notice(&mut self, index: u32, event: &Event) {
+        let Some(slot) = self.slots.get(index) else { return };
+        if event.is_error() || (event.is_write_closed() && event.is_read_closed()) {
+            let pending = sockopt::socket_error(&slot.fd);
+            let error = match pending {
+                Ok(Err(errno)) | Err(errno) => io::Error::from(errno),
+                Ok(Ok(())) => io::ErrorKind::BrokenPipe.into(),
+            };
+            self.fail(index, &error);
+            return;
+        }
+        if event.is_readable() || event.is_read_closed() {
+            self.hear(index);
+        }
+        if event.is_writable() {
+            self.drive(index, Input::Due);
+        }
+    }
+
+    /// Reads what the client sent, up to a turn's budget.
+    fn hear(&mut self, index: u32) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for turn in 0..=READS {
+            let Some(slot) = self.slots.get(index) else { break };
+            if !slot.session.listens() {
+                break;
+            }
+            if turn == READS {
+                self.leftovers.push_back(Leftover::Hear(index));
+                break;
+            }
+            match recv(&slot.fd, buffer.as_mut_slice(), RecvFlags::DONTWAIT) {
+                Ok((0, _)) => self.drive(index, Input::HalfClosed),
+                Ok((count, _)) => {
+                    self.record.received(count);
+                    self.drive(index, Input::Said(&buffer[..count]));
+                }
+                Err(Errno::AGAIN) => break,
+                Err(Errno::INTR) => {}
+                Err(errno) => {
+                    self.fail(index, &errno.into());
+                    break;
+                }
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    fn work_off_leftovers(&mut self) {
+        for _ in 0..self.leftovers.len() {
+            match self.leftovers.pop_front() {
+                Some(Leftover::Hear(index)) => self.hear(index),
+                Some(Leftover::Speak(index)) => self.drive(index, Input::Due),
+                None => {}
+            }
+        }
+    }
+
+    /// Lets everybody speak whose turn has come.
+    fn speak_all(&mut self) {
+        let mut due = Vec::new();
+        self.wheel.expire(&mut self.slots, self.now, &mut due);
+        for index in due {
+            self.drive(index, Input::Due);
+        }
+    }
+
+    /// Gives a session its input and does what it says.
+    fn drive(&mut self, index: u32, input: Input<'_>) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let Some(Some(berth)) = self.berths.get(usize::from(slot.berth)) else { return };
+        let (post, server) = (&*berth.post, berth.server);
+        let client = client(slot, server, &self.v6);
+        let id = session_id(&self.ids, &slot.session, client, server, self.now);
+        let about = about(post, client, server, id);
+        let conn = Conn { client, server, via: None };
+        let listened = slot.session.listens();
+        // What is due while earlier bytes are still unacknowledged would only cost the kernel
+        // another page; unless so much is to go that this is the usual state.
+        let mut sparse = matches!(input, Input::Due)
+            && !matches!(post.profile.rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited));
+        let mut left = SENDS;
+        let mut input = input;
+        let ended = loop {
+            let mut ear = Ear { record: &mut self.record, about };
+            let mut world = World {
+                profile: &post.profile,
+                conn: &conn,
+                id,
+                seed: &self.seed,
+                start: self.wall_at_start,
+                entropy: &mut Kernel,
+                news: &mut ear,
+            };
+            match slot.session.handle(self.now, input, &mut world, &mut self.draft) {
+                Output::Close(cause) => break Some(Ok(cause)),
+                Output::Transmit(_) if left == 0 => {
+                    self.leftovers.push_back(Leftover::Speak(index));
+                    break None;
+                }
+                Output::Transmit(bytes) => {
+                    let (allowed, turn) = self.budget.allow(self.now, bytes.len());
+                    if let Some(turn) = turn {
+                        tell_budget(&self.record, turn);
+                    }
+                    let bytes = &bytes[..allowed];
+                    let held_back = sparse && sys::unacknowledged(slot.fd.as_fd()).unwrap_or(0) > 0;
+                    sparse = false;
+                    match if held_back || bytes.is_empty() {
+                        Ok(0)
+                    } else {
+                        transmit(&slot.fd, bytes)
+                    } {
+                        Ok(count) => {
+                            self.budget.spend(count);
+                            self.record.sent(count);
+                            left = left.saturating_sub(count);
+                            input = Input::Wrote(count);
+                        }
+                        Err(errno) => break Some(Err(errno)),
+                    }
+                }
+                Output::Wait(wake) => {
+                    match wake {
+                        Wake::At(moment) => self.wheel.arm(&mut self.slots, index, moment),
+                        Wake::Never | Wake::Writable => self.wheel.disarm(&mut self.slots, index),
+                    }
+                    break None;
+                }
+            }
+        };
+        match ended {
+            Some(Ok(cause)) => self.close(index, cause),
+            Some(Err(errno)) => self.fail(index, &errno.into()),
+            None => {
+                // Readiness is told once: what came while nobody listened is asked for now.
+                if !listened && self.slots.get(index).is_some_and(|slot| slot.session.listens()) {
+                    self.leftovers.push_back(Leftover::Hear(index));
+                }
+            }
+        }
+    }
+
+    /// Ends a client whose connection failed.
+    fn fail(&mut self, index: u32, error: &io::Error) {
+        let Some(slot) = self.slots.get(index) else { return };
+        let half_closed = slot.session.is_half_closed();
+        let cause = match error.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset if half_closed => {
+                Cause::Left
+            }
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Cause::Reset,
+            io::ErrorKind::TimedOut => Cause::TimedOut,
+            _ => Cause::Failed,
+        };
+        if cause != Cause::Left
+            && let Some(Some(berth)) = self.berths.get(usize::from(slot.berth))
+        {
+            let client = client(slot, berth.server, &self.v6);
+            let id = session_id(&self.ids, &slot.session, client, berth.server, self.now);
+            self.record.failed(about(&berth.post, client, berth.server, id), error);
+        }
+        self.close(index, cause);
+    }
+
+    /// Lets a client go.
+    fn close(&mut self, index: u32, cause: Cause) {
+        self.wheel.disarm(&mut self.slots, index);
+        let Some(slot) = self.slots.remove(index) else { return };
+        let place = usize::from(slot.berth);
+        let Some(Some(berth)) = self.berths.get_mut(place) else { return };
+        let server = berth.server;
+        let client = client(&slot, server, &self.v6);
+        if client.is_ipv6() {
+            self.v6.remove(slot.peer);
+        }
+        let id = session_id(&self.ids, &slot.session, client, server, self.now);
+        self.record.closed(about(&berth.post, client, server, id), &slot.session, cause, self.now);
+        self.admission.leave(&berth.post.port, client.ip());
+        berth.clients -= 1;
+        if berth.clients == 0 {
+            self.berths[place] = None;
+        }
+        if cause == Cause::Finished {
+            // Let it have its last words; a reset would throw them away. If this fails it has
+            // gone already.
+            let _ = sockopt::set_socket_linger(&slot.fd, None);
+        }
+    }
+
+    /// Closes everything, with a line for each client.
+    fn stop(&mut self) {
+        self.doors = Slab::new();
+        for index in self.slots.indices() {
+            self.close(index, Cause::Stopped);
+            self.record.flush_patiently(FAREWELL);
+        }
+        self.record.flush();
+    }
+
+    fn id(&self, session: &Session, client: SocketAddr, server: SocketAddr) -> SessionId {
+        session_id(&self.ids, session, client, server, self.now)
+    }
+}
+
+/// Sends without waiting; a full buffer takes nothing.
+fn transmit(fd: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
+    loop {
+        match send(fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Err(Errno::INTR) => {}
+            // Being out of memory for a moment is the kernel's way to say the same.
+            Err(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM) => return Ok(0),
+            other => return other,
+        }
+    }
+}
+
+fn client(slot: &Slot, server: SocketAddr, v6: &Slab<Ipv6Addr>) -> SocketAddr {
+    let ip: IpAddr = if server.is_ipv4() {
+        std::net::Ipv4Addr::from_bits(slot.peer).into()
+    } else {
+        v6.get(slot.peer).copied().unwrap_or(Ipv6Addr::UNSPECIFIED).into()
+    };
+    SocketAddr::new(ip, slot.port)
+}
+
+/// The session's number: nothing of it is stored, since it follows from what is.
+fn session_id(
+    ids: &RandomState,
+    session: &Session,
+    client: SocketAddr,
+    server: SocketAddr,
+    now: Time,
+) -> SessionId {
+    SessionId(ids.hash_one((client, server, session.opened(now).as_millis())))
+}
+
+fn about(post: &Post, client: SocketAddr, server: SocketAddr, session: SessionId) -> About<'_> {
+    let pattern = post.profile.pattern.name();
+    About { name: &post.name, pattern, client, server, session, traced: post.traced }
+}
+
+fn tell_budget(record: &Record, turn: Turn) {
+    match turn {
+        Turn::Exhausted => record.log().warning(format_args!(
+            "the egress budget is spent: clients are held in silence until there is more; \
+             raise [limits] egress or egress_per_day if that is too often"
+        )),
+        Turn::Recovered => {
+            record.log().notice(format_args!("the egress budget allows sending again"))
+        }
+    }
+}
+
+/// The system's randomness.
+struct Kernel;
+
+impl Entropy for Kernel {
+    fn fill(&mut self, out: &mut [u8]) {
+        let mut filled = 0;
+        while filled < out.len() {
+            // Fails only when interrupted, or on a kernel older than all that are supported.
+            let rest = &mut out[filled..];
+            match rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty()) {
+                Ok(count) => filled += count,
+                Err(Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+    }
+}

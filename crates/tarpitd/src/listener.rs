@@ -1,0 +1,171 @@
+//! Ports: bound with the socket options that every accepted connection inherits, and what to do
+//! with each error of accept.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    time::Duration,
+};
+
+use rustix::{
+    io::Errno,
+    net::{
+        AddressFamily, SocketFlags, SocketType, acceptfrom_with, bind, getsockname, listen,
+        socket_with, sockopt,
+    },
+};
+use tarpit_proto::pacer::Rate;
+
+/// A bound port.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    fd: OwnedFd,
+    address: SocketAddr,
+}
+
+/// What clients may pile up before they are accepted; the system cuts it to its own bound.
+const BACKLOG: i32 = 4_096;
+
+/// The least that the kernel gives is a little above 2 KiB: a client that uploads stalls early.
+const RECEIVE_BUFFER: usize = 4 * 1024;
+
+/// Enough for a few turns of any pattern's own pace.
+const SEND_BUFFER: usize = 4 * 1024 + 512;
+
+impl Listener {
+    /// Binds `address`. Several listeners may share a port only if all of them are `shared`.
+    pub(crate) fn bind(address: SocketAddr, rate: Option<Rate>, shared: bool) -> io::Result<Self> {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let fd = socket_with(family, SocketType::STREAM, flags, None)?;
+        sockopt::set_socket_reuseaddr(&fd, true)?;
+        if shared {
+            sockopt::set_socket_reuseport(&fd, true)?;
+        }
+        if address.is_ipv6() {
+            sockopt::set_ipv6_v6only(&fd, true)?;
+        }
+        // Before listen, since the window is negotiated from it.
+        sockopt::set_socket_recv_buffer_size(&fd, RECEIVE_BUFFER)?;
+        if let Some(size) = send_buffer(rate) {
+            sockopt::set_socket_send_buffer_size(&fd, size)?;
+        }
+        sockopt::set_tcp_nodelay(&fd, true)?;
+        sockopt::set_socket_keepalive(&fd, true)?;
+        sockopt::set_tcp_keepidle(&fd, Duration::from_secs(60))?;
+        sockopt::set_tcp_keepintvl(&fd, Duration::from_secs(20))?;
+        sockopt::set_tcp_keepcnt(&fd, 3)?;
+        // 15 minutes: with much less, live clients that have closed their window are lost.
+        sockopt::set_tcp_user_timeout(&fd, 15 * 60 * 1_000)?;
+        // A reset instead of the long goodbye: no socket of ours stays behind in TIME_WAIT.
+        sockopt::set_socket_linger(&fd, Some(Duration::ZERO))?;
+        bind(&fd, &address)?;
+        listen(&fd, BACKLOG)?;
+        let address = local_address(fd.as_fd()).unwrap_or(address);
+        Ok(Self { fd, address })
+    }
+
+    /// Where it is bound, with the port that the kernel chose if it was to choose.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes a connection that waits.
+    pub(crate) fn accept(&self) -> Result<(OwnedFd, SocketAddr), Trouble> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let (fd, client) = acceptfrom_with(&self.fd, flags).map_err(Trouble::of)?;
+        // A client without an address has gone already.
+        let client = client.and_then(|client| client.try_into().ok()).ok_or(Trouble::Retry)?;
+        Ok((fd, client))
+    }
+
+    /// Whether connections may come in to several local addresses.
+    pub(crate) fn is_wildcard(&self) -> bool {
+        match self.address.ip() {
+            IpAddr::V4(ip) => ip.is_unspecified(),
+            IpAddr::V6(ip) => ip.is_unspecified(),
+        }
+    }
+
+    /// The socket, to be watched.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Makes sure that nobody else has the port, also nobody who shares it: binding alone would not
+/// tell.
+pub(crate) fn probe(address: SocketAddr) -> io::Result<()> {
+    if address.port() == 0 {
+        return Ok(());
+    }
+    Listener::bind(address, None, false).map(drop)
+}
+
+/// The address to which a connection came.
+pub(crate) fn local_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
+    getsockname(fd).ok()?.try_into().ok()
+}
+
+/// What the kernel keeps for a client that does not read; `None`: as much as it thinks right.
+fn send_buffer(rate: Option<Rate>) -> Option<usize> {
+    match rate {
+        // Half a second's worth, so that a turn fits.
+        Some(Rate::BytesPerSecond(rate)) => {
+            Some((rate.get() as usize / 2).clamp(SEND_BUFFER, 4 * 1024 * 1024))
+        }
+        Some(Rate::Unlimited) => None,
+        Some(Rate::SecondsPerByte(_)) | None => Some(SEND_BUFFER),
+    }
+}
+
+/// What an error of accept means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The listener is of no use any more.
+    Fatal(Errno),
+    /// Nobody waits.
+    Nobody,
+    /// That one connection is lost; the next one may be fine.
+    Retry,
+    /// The system is out of something; trying at once would only spin.
+    Shed(Errno),
+}
+
+impl Trouble {
+    /// Sorted by hand, after accept(2): errors already pending on the new connection, and those
+    /// of the network, come out of accept as well and mean nothing for the listener.
+    fn of(errno: Errno) -> Self {
+        match errno {
+            Errno::AGAIN => Self::Nobody,
+            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Self::Shed(errno),
+            Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP => {
+                Self::Fatal(errno)
+            }
+            _ => Self::Retry,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_shared_is_found_busy_by_the_probe() {
+        let first = Listener::bind("127.0.0.1:0".parse().unwrap(), None, true).unwrap();
+        let second = Listener::bind(first.address(), None, true).unwrap();
+        assert_eq!(second.address(), first.address());
+        let error = probe(first.address()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn exhaustion_is_not_taken_for_the_end() {
+        assert_eq!(Trouble::of(Errno::MFILE), Trouble::Shed(Errno::MFILE));
+        assert_eq!(Trouble::of(Errno::CONNABORTED), Trouble::Retry);
+        assert_eq!(Trouble::of(Errno::HOSTUNREACH), Trouble::Retry);
+        assert_eq!(Trouble::of(Errno::BADF), Trouble::Fatal(Errno::BADF));
+    }
+}

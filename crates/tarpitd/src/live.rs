@@ -1,0 +1,90 @@
+//! The live line: what is held right now, on a terminal.
+
+use std::{fmt, io::Write as _, time::Duration};
+
+use crate::totals::Sum;
+
+/// Whether there is somebody to look at it.
+pub(crate) fn is_watched() -> bool {
+    rustix::termios::isatty(rustix::stdio::stderr())
+}
+
+/// Draws the line over the one before.
+pub(crate) fn draw(sum: &Sum) {
+    // A terminal that has gone away needs no live line.
+    let _ = write!(std::io::stderr(), "\r\x1b[K{}", Line(sum));
+}
+
+/// Ends the line, so that what follows begins on its own.
+pub(crate) fn end() {
+    // As above.
+    let _ = writeln!(std::io::stderr());
+}
+
+/// The figures as one short line.
+pub(crate) struct Line<'a>(pub(crate) &'a Sum);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Sum { opened, held, refused, sent, time, .. } = *self.0;
+        write!(
+            f,
+            "held now {held} | total {opened} | time held {} | sent {}",
+            Span(time),
+            Size(sent)
+        )?;
+        if refused > 0 {
+            write!(f, " | refused {refused}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A span of time to two figures.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        match seconds {
+            0..60 => write!(f, "{seconds} s"),
+            60..3_600 => write!(f, "{} min {:02} s", seconds / 60, seconds % 60),
+            3_600..86_400 => write!(f, "{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
+            _ => write!(f, "{} d {:02} h", seconds / 86_400, seconds / 3_600 % 24),
+        }
+    }
+}
+
+/// A number of bytes.
+struct Size(u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes @ 0..10_000 => write!(f, "{bytes} B"),
+            bytes @ 10_000..10_000_000 => write!(f, "{} kB", bytes / 1_000),
+            bytes => write!(f, "{} MB", bytes / 1_000_000),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_short() {
+        let sum = Sum {
+            opened: 12,
+            held: 3,
+            refused: 0,
+            sent: 45_678,
+            received: 0,
+            time: Duration::from_secs(3_725),
+        };
+        assert_eq!(
+            Line(&sum).to_string(),
+            "held now 3 | total 12 | time held 1 h 02 min | sent 45 kB"
+        );
+    }
+}

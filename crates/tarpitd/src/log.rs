@@ -1,0 +1,155 @@
+//! The daemon's own log: one line a message, to a stream, a file, or journald.
+
+use std::{
+    fmt,
+    os::unix::net::UnixDatagram,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
+};
+
+use tarpit_proto::time::Wall;
+
+use crate::{
+    clock::Clock,
+    config::{Level, Sink},
+    writer::{Target, Writer},
+};
+
+/// Where messages go; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    place: Arc<Place>,
+    clock: Clock,
+    level: Arc<AtomicU8>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Journal(UnixDatagram),
+    Lines(Writer),
+}
+
+/// Where journald listens (systemd.io, "Native Journal Protocol").
+const JOURNAL: &str = "/run/systemd/journal/socket";
+
+impl Log {
+    /// A log to `target`, or to journald if that is what reads our standard error.
+    pub(crate) fn open(
+        sink: &Sink,
+        target: Target,
+        level: Level,
+        clock: Clock,
+    ) -> std::io::Result<Self> {
+        let journal = if *sink == Sink::Stderr { journal() } else { None };
+        let place = match journal {
+            Some(socket) => Place::Journal(socket),
+            // A log that cannot be written has nobody to tell.
+            None => Place::Lines(Writer::spawn("log", target, clock, |_, _| {})?),
+        };
+        Ok(Self { place: Arc::new(place), clock, level: Arc::new(AtomicU8::new(level as u8)) })
+    }
+
+    /// Puts another level in force.
+    pub(crate) fn set_level(&self, level: Level) {
+        self.level.store(level as u8, Relaxed);
+    }
+
+    /// Whether messages of this level are written.
+    pub(crate) fn writes(&self, level: Level) -> bool {
+        level as u8 >= self.level.load(Relaxed)
+    }
+
+    /// Something went wrong, and was not done.
+    pub(crate) fn error(&self, message: fmt::Arguments<'_>) {
+        self.say(Level::Error, "error", 3, message);
+    }
+
+    /// Something the owner should look at.
+    pub(crate) fn warning(&self, message: fmt::Arguments<'_>) {
+        self.say(Level::Warning, "warning", 4, message);
+    }
+
+    /// Something the owner asked for or must know; as hard to silence as a warning.
+    pub(crate) fn notice(&self, message: fmt::Arguments<'_>) {
+        self.say(Level::Warning, "notice", 5, message);
+    }
+
+    /// Something that may be worth knowing.
+    pub(crate) fn info(&self, message: fmt::Arguments<'_>) {
+        self.say(Level::Info, "info", 6, message);
+    }
+
+    /// Something for whoever looks for a fault.
+    pub(crate) fn debug(&self, message: fmt::Arguments<'_>) {
+        self.say(Level::Debug, "debug", 7, message);
+    }
+
+    /// Goes on with a target opened anew.
+    pub(crate) fn reopen(&self, target: Target) {
+        if let Place::Lines(writer) = &*self.place {
+            writer.reopen(target);
+        }
+    }
+
+    /// Waits until everything is written, at most `patience`.
+    pub(crate) fn flush(&self, patience: std::time::Duration) {
+        if let Place::Lines(writer) = &*self.place {
+            writer.flush(patience);
+        }
+    }
+
+    fn say(&self, level: Level, word: &str, priority: u8, message: fmt::Arguments<'_>) {
+        if !self.writes(level) {
+            return;
+        }
+        // What a client sent may be in a message: nothing in it may move a terminal's cursor or
+        // begin a line of its own.
+        let message: String = message
+            .to_string()
+            .chars()
+            .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+            .collect();
+        match &*self.place {
+            Place::Journal(socket) => {
+                let datagram =
+                    format!("PRIORITY={priority}\nSYSLOG_IDENTIFIER=tarpitd\nMESSAGE={message}\n");
+                // A journal that takes no more loses lines; there is nobody else to tell.
+                let _ = socket.send(datagram.as_bytes());
+            }
+            Place::Lines(writer) => {
+                writer.write(format!("{} {word}: {message}\n", self.timestamp()).into_bytes());
+            }
+        }
+    }
+
+    /// The present by RFC 3339, in UTC.
+    fn timestamp(&self) -> String {
+        let wall = self.clock.wall();
+        let date = Wall(wall.as_secs()).date();
+        format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+            date.year,
+            date.month,
+            date.day,
+            date.hour,
+            date.minute,
+            date.second,
+            wall.subsec_millis(),
+        )
+    }
+}
+
+/// A socket to journald if `JOURNAL_STREAM` names the file that our standard error is.
+fn journal() -> Option<UnixDatagram> {
+    let stream = std::env::var("JOURNAL_STREAM").ok()?;
+    let stat = rustix::fs::fstat(rustix::stdio::stderr()).ok()?;
+    if stream != format!("{}:{}", stat.st_dev, stat.st_ino) {
+        return None;
+    }
+    let socket = UnixDatagram::unbound().ok()?;
+    socket.set_nonblocking(true).ok()?;
+    socket.connect(JOURNAL).ok()?;
+    Some(socket)
+}

@@ -1,0 +1,151 @@
+//! One fan-out for all news: trace, totals and log are told here and nowhere else, so that they
+//! cannot disagree.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tarpit_proto::{
+    session::{Cause, Event, News, Session, SessionId},
+    time::Time,
+};
+
+use crate::{
+    admission::Refusal,
+    clock::Clock,
+    log::Log,
+    totals::Totals,
+    trace::{self, Happening, Subject},
+    writer::Writer,
+};
+
+/// A worker's record.
+#[derive(Debug)]
+pub(crate) struct Record {
+    clock: Clock,
+    log: Log,
+    totals: Arc<Totals>,
+    trace: Writer,
+    /// Lines since the last flush.
+    lines: Vec<u8>,
+}
+
+/// A worker's lines are handed over once they are this many bytes, or a turn ends.
+const BATCH: usize = 16 * 1024;
+
+/// Whom a piece of news is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) pattern: &'a str,
+    pub(crate) client: SocketAddr,
+    pub(crate) server: SocketAddr,
+    pub(crate) session: SessionId,
+    /// Whether the tarpit's clients are traced.
+    pub(crate) traced: bool,
+}
+
+impl Record {
+    /// A record that has nothing to tell yet.
+    pub(crate) fn new(clock: Clock, log: Log, totals: Arc<Totals>, trace: Writer) -> Self {
+        Self { clock, log, totals, trace, lines: Vec::new() }
+    }
+
+    /// A client came.
+    pub(crate) fn opened(&mut self, about: About<'_>, at: Time) {
+        self.totals.open(at);
+        self.log.debug(format_args!("{} holds {}", about.name, about.client));
+        self.trace(about, Happening::Open);
+    }
+
+    /// A newcomer was refused.
+    pub(crate) fn refused(&mut self, about: About<'_>, refusal: Refusal) {
+        self.totals.refuse();
+        let reason = refusal.name();
+        self.log.debug(format_args!("{} refuses {}: {reason}", about.name, about.client));
+        self.trace(about, Happening::Refuse { reason });
+    }
+
+    /// Bytes went out.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.totals.send(bytes);
+    }
+
+    /// Bytes came in.
+    pub(crate) fn received(&mut self, bytes: usize) {
+        self.totals.receive(bytes);
+    }
+
+    /// A connection failed; its close follows.
+    pub(crate) fn failed(&mut self, about: About<'_>, error: &io::Error) {
+        // The names that readers of the reference's traces know.
+        let err = match error.kind() {
+            io::ErrorKind::BrokenPipe => "BrokenPipeError",
+            io::ErrorKind::ConnectionReset => "ConnectionResetError",
+            io::ErrorKind::TimedOut => "TimeoutError",
+            _ => "OSError",
+        };
+        self.trace(about, Happening::ConnError { err, msg: &error.to_string() });
+    }
+
+    /// A client is gone.
+    pub(crate) fn closed(&mut self, about: About<'_>, session: &Session, cause: Cause, now: Time) {
+        self.totals.close(session.opened(now), now);
+        let (held, sent, received) = (session.held(now), session.sent(), session.heard());
+        let reason = cause.name();
+        self.log.debug(format_args!(
+            "{} held {} for {:.2} s: {reason}",
+            about.name,
+            about.client,
+            held.as_secs_f64()
+        ));
+        self.trace(about, Happening::Close { held, sent, received, reason });
+    }
+
+    /// Hands the lines over; to be called at the end of each turn.
+    pub(crate) fn flush(&mut self) {
+        if !self.lines.is_empty() {
+            self.trace.write(std::mem::take(&mut self.lines));
+        }
+    }
+
+    /// Hands the lines over at the daemon's end, when there is time to wait for room.
+    pub(crate) fn flush_patiently(&mut self, patience: Duration) {
+        if self.lines.len() >= BATCH {
+            self.trace.write_patiently(std::mem::take(&mut self.lines), patience);
+        }
+    }
+
+    /// The log, for what is not about a client.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    fn trace(&mut self, about: About<'_>, what: Happening<'_>) {
+        if !about.traced {
+            return;
+        }
+        let About { name, pattern, client, server, session, .. } = about;
+        let subject = Subject { name, pattern, client, server, session };
+        trace::write(&mut self.lines, self.clock.wall(), subject, what);
+    }
+}
+
+/// The record's ear for one session.
+#[derive(Debug)]
+pub(crate) struct Ear<'a> {
+    pub(crate) record: &'a mut Record,
+    pub(crate) about: About<'a>,
+}
+
+impl News for Ear<'_> {
+    fn tell(&mut self, event: Event<'_>) {
+        match event {
+            Event::Uttered(phrase) => {
+                let About { name, client, .. } = self.about;
+                self.record.log.info(format_args!("{name} said to {client}: {phrase}"));
+            }
+            Event::Validated { expected, data, comment } => {
+                self.record.trace(self.about, Happening::Validate { expected, data, comment });
+            }
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Lines on their way to a file or stream, written by a thread of their own so that a full disk or
+//! a stuck reader never holds up the engine.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write as _},
+    path::Path,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread,
+    time::Duration,
+};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use tarpit_proto::time::Time;
+
+use crate::{clock::Clock, config::Sink};
+
+/// The most bytes that wait in memory; lines beyond that are lost, and counted.
+const MOST_WAITING: usize = 4 * 1024 * 1024;
+
+/// Lines are gathered this long, or until there is a batch of [`BATCH`] bytes.
+const GATHER: Duration = Duration::from_millis(200);
+
+/// Enough bytes to be worth a system call, and few enough that memory is not kept for them.
+const BATCH: usize = 64 * 1024;
+
+/// Where lines go, once opened.
+#[derive(Debug)]
+pub(crate) struct Target {
+    file: File,
+    name: String,
+    /// A regular file can be cut back to its last whole line.
+    regular: bool,
+    terminal: bool,
+    /// The last write ended amid a line that could not be cut off.
+    torn: bool,
+}
+
+impl Target {
+    /// Opens the sink; a file is appended to.
+    pub(crate) fn open(sink: &Sink) -> io::Result<Self> {
+        let (file, name) = match sink {
+            Sink::File(path) => (append(path)?, path.display().to_string()),
+            Sink::Stderr => {
+                (File::from(rustix::io::dup(rustix::stdio::stderr())?), "stderr".into())
+            }
+            Sink::Stdout => {
+                (File::from(rustix::io::dup(rustix::stdio::stdout())?), "stdout".into())
+            }
+        };
+        let regular = file.metadata()?.is_file();
+        let terminal = rustix::termios::isatty(&file);
+        Ok(Self { file, name, regular, terminal, torn: false })
+    }
+
+    /// Writes whole lines; says how many of them were lost, and why.
+    fn write(&mut self, lines: &[u8]) -> (usize, Option<io::Error>) {
+        let mut start = Vec::new();
+        if self.torn {
+            start.push(b'\n');
+        }
+        if self.terminal {
+            // The live line may stand there.
+            start.extend_from_slice(b"\r\x1b[K");
+        }
+        if !start.is_empty() && self.file.write_all(&start).is_ok() {
+            self.torn = false;
+        }
+        let mut written = 0;
+        let error = loop {
+            match self.file.write(&lines[written..]) {
+                Ok(0) => break Some(io::ErrorKind::WriteZero.into()),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let mut fds = [PollFd::new(&self.file, PollFlags::OUT)];
+                    // Whatever comes of waiting, the next write tells.
+                    let _ = poll(&mut fds, None);
+                }
+                Err(error) => break Some(error),
+            }
+            if written == lines.len() {
+                return (0, None);
+            }
+        };
+        let whole = lines[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        if written > whole && !self.cut((written - whole) as u64) {
+            self.torn = true;
+        }
+        (count_lines(&lines[whole..]), error)
+    }
+
+    /// Takes the last `bytes` bytes off a regular file.
+    fn cut(&self, bytes: u64) -> bool {
+        self.regular
+            && self
+                .file
+                .metadata()
+                .and_then(|metadata| self.file.set_len(metadata.len().saturating_sub(bytes)))
+                .is_ok()
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+fn count_lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+/// What the thread reports of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health<'a> {
+    /// Lines are being lost, for this reason.
+    Failing(&'a str),
+    /// Lines are written again; so many were lost.
+    Recovered(u64),
+}
+
+/// The engine's end: takes lines, never waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    sender: Sender<Message>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: AtomicUsize,
+    lost: AtomicU64,
+    /// Told when `waiting` has sunk.
+    room: Condvar,
+    gate: Mutex<()>,
+}
+
+enum Message {
+    Lines(Vec<u8>),
+    Reopen(Target),
+    Flush(Sender<()>),
+}
+
+impl Writer {
+    /// A thread that writes to `target` and reports on itself, with its target's name.
+    pub(crate) fn spawn(
+        name: &str,
+        target: Target,
+        clock: Clock,
+        report: impl Fn(&str, Health<'_>) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (sender, receiver) = mpsc::channel();
+        let shared = Arc::new(Shared::default());
+        let scribe = Scribe {
+            target,
+            clock,
+            receiver,
+            shared: Arc::clone(&shared),
+            unreported: 0,
+            failing: false,
+        };
+        thread::Builder::new()
+            .name(name.to_owned())
+            .stack_size(128 * 1024)
+            .spawn(move || scribe.run(&report))?;
+        Ok(Self { sender, shared })
+    }
+
+    /// Takes whole lines. What does not fit into memory any more is lost, and counted.
+    pub(crate) fn write(&self, lines: Vec<u8>) {
+        let length = lines.len();
+        if self.shared.waiting.load(Relaxed) + length > MOST_WAITING {
+            self.shared.lost.fetch_add(count_lines(&lines) as u64, Relaxed);
+            return;
+        }
+        self.shared.waiting.fetch_add(length, Relaxed);
+        if self.sender.send(Message::Lines(lines)).is_err() {
+            self.shared.waiting.fetch_sub(length, Relaxed);
+        }
+    }
+
+    /// Takes whole lines, and waits for room at most `patience`; for the daemon's end, when
+    /// nothing else is left to do.
+    pub(crate) fn write_patiently(&self, lines: Vec<u8>, patience: Duration) {
+        // In short waits, since a notice may come just before we listen for it.
+        const WAIT: Duration = Duration::from_millis(10);
+        let mut left = patience;
+        let mut gate = self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.shared.waiting.load(Relaxed) + lines.len() > MOST_WAITING && !left.is_zero() {
+            let waited = self.shared.room.wait_timeout(gate, WAIT);
+            gate = waited.unwrap_or_else(PoisonError::into_inner).0;
+            left = left.saturating_sub(WAIT);
+        }
+        drop(gate);
+        self.write(lines);
+    }
+
+    /// Goes on with another target, for instance the same file anew.
+    pub(crate) fn reopen(&self, target: Target) {
+        // A thread that is gone has been reported.
+        let _ = self.sender.send(Message::Reopen(target));
+    }
+
+    /// Waits until all that was taken has been tried, at most `patience`.
+    pub(crate) fn flush(&self, patience: Duration) {
+        let (done, wait) = mpsc::channel();
+        if self.sender.send(Message::Flush(done)).is_ok() {
+            // At the bound the daemon's end comes first.
+            let _ = wait.recv_timeout(patience);
+        }
+    }
+
+    /// How many lines have been lost so far.
+    pub(crate) fn lost(&self) -> u64 {
+        self.shared.lost.load(Relaxed)
+    }
+}
+
+/// The thread's end.
+struct Scribe {
+    target: Target,
+    clock: Clock,
+    receiver: Receiver<Message>,
+    shared: Arc<Shared>,
+    /// Lines lost since the last report.
+    unreported: u64,
+    failing: bool,
+}
+
+impl Scribe {
+    fn run(mut self, report: &impl Fn(&str, Health<'_>)) {
+        while let Ok(message) = self.receiver.recv() {
+            let mut next = Some(message);
+            while let Some(message) = next.take() {
+                next = match message {
+                    Message::Lines(lines) => self.gather(lines, report),
+                    Message::Reopen(target) => {
+                        self.target = target;
+                        None
+                    }
+                    Message::Flush(done) => {
+                        // Whoever asked may have stopped waiting.
+                        let _ = done.send(());
+                        None
+                    }
+                };
+            }
+        }
+    }
+
+    /// Gathers a batch and writes it; hands back a message that came in between.
+    fn gather(
+        &mut self,
+        mut batch: Vec<u8>,
+        report: &impl Fn(&str, Health<'_>),
+    ) -> Option<Message> {
+        let end = self.clock.now().after(GATHER);
+        let mut next = None;
+        while batch.len() < BATCH {
+            match self.receiver.recv_timeout(self.left(end)) {
+                Ok(Message::Lines(lines)) => batch.extend_from_slice(&lines),
+                Ok(other) => {
+                    next = Some(other);
+                    break;
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        let (lost, error) = self.target.write(&batch);
+        self.shared.lost.fetch_add(lost as u64, Relaxed);
+        self.shared.waiting.fetch_sub(batch.len(), Relaxed);
+        self.shared.room.notify_all();
+        self.health(lost as u64, error, report);
+        next
+    }
+
+    fn health(&mut self, lost: u64, error: Option<io::Error>, report: &impl Fn(&str, Health<'_>)) {
+        self.unreported += lost;
+        if let Some(error) = error {
+            if !self.failing {
+                report(&self.target.name, Health::Failing(&error.to_string()));
+            }
+            self.failing = true;
+        } else if self.failing {
+            report(&self.target.name, Health::Recovered(self.unreported));
+            self.failing = false;
+            self.unreported = 0;
+        }
+    }
+
+    fn left(&self, end: Time) -> Duration {
+        end.since(self.clock.now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    fn target(path: &Path) -> Target {
+        Target::open(&Sink::File(path.to_owned())).unwrap()
+    }
+
+    fn directory(name: &str) -> std::path::PathBuf {
+        let path = std::env::temp_dir().join(format!("tarpitd-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    #[test]
+    fn lines_arrive_whole_and_behind_what_was_there() {
+        let directory = directory("append");
+        let path = directory.join("trace");
+        fs::write(&path, "before\n").unwrap();
+        let writer = Writer::spawn("test", target(&path), Clock::start(), |_, _| {}).unwrap();
+        for number in 0..1_000 {
+            writer.write(format!("line {number}\n").into_bytes());
+        }
+        writer.flush(Duration::from_secs(10));
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 1_001);
+        assert!(text.starts_with("before\nline 0\n") && text.ends_with("line 999\n"));
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_loses_lines_and_counts_them_and_nothing_else_happens() {
+        let directory = directory("full");
+        let path = directory.join("trace");
+        symlink("/dev/full", &path).unwrap();
+        let (sender, reports) = mpsc::channel();
+        let report = move |name: &str, health: Health<'_>| {
+            sender.send(format!("{} {health:?}", name.ends_with("trace"))).unwrap();
+        };
+        let writer = Writer::spawn("test", target(&path), Clock::start(), report).unwrap();
+        writer.write(b"one\ntwo\n".to_vec());
+        writer.flush(Duration::from_secs(10));
+        assert_eq!(writer.lost(), 2);
+        writer.write(b"three\n".to_vec());
+        writer.flush(Duration::from_secs(10));
+        let good = directory.join("good");
+        writer.reopen(target(&good));
+        writer.write(b"four\n".to_vec());
+        writer.flush(Duration::from_secs(10));
+        assert_eq!(fs::read_to_string(&good).unwrap(), "four\n");
+        assert_eq!(writer.lost(), 3);
+        let first = reports.recv().unwrap();
+        assert!(first.starts_with("true Failing"), "{first}");
+        assert_eq!(reports.recv().unwrap(), "false Recovered(3)");
+        assert!(reports.try_recv().is_err(), "each said once");
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn what_waits_in_memory_is_bounded() {
+        let (reader, writing) = io::pipe().unwrap();
+        let target = Target {
+            file: File::from(std::os::fd::OwnedFd::from(writing)),
+            name: "pipe".into(),
+            regular: false,
+            terminal: false,
+            torn: false,
+        };
+        let writer = Writer::spawn("test", target, Clock::start(), |_, _| {}).unwrap();
+        let line = vec![b'\n'; 1_000];
+        for _ in 0..10_000 {
+            writer.write(line.clone());
+        }
+        assert!(writer.shared.waiting.load(Relaxed) <= MOST_WAITING);
+        assert!(writer.lost() > 5_000_000);
+        drop(reader);
+    }
+}
