@@ -51,7 +51,10 @@ pub(crate) fn tail(path: &Path, count: usize) -> String {
         return "    (nothing printed)".to_owned();
     }
     // What a client prints may be what a server told it: no control character reaches a terminal.
-    last.iter().map(|line| format!("    {}", line.escape_debug())).collect::<Vec<_>>().join("\n")
+    last.iter()
+        .map(|line| format!("    {}", line.replace(char::is_control, "?")))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn page(results: &Results) -> String {
