@@ -97,18 +97,20 @@ static ALL: [&Tool; 15] = [
     &PARAMIKO, &PYTHON, &REQUESTS, &SWAKS, &WGET,
 ];
 
+/// Where clients are looked for and what they get as PATH: the system's programs, and neither those
+/// of whoever runs this nor only the few that a user's PATH may leave.
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Debian's Python, and not one found on PATH: a version manager's may not outlive the venv.
 const SYSTEM_PYTHON: &str = "/usr/bin/python3";
 
 /// Installs what is missing, and fails naming everything that is missing even then.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
-    let packages = missing_packages(workspace);
-    if !packages.is_empty() {
-        install_packages(&packages)?;
-    }
-    // What cannot be installed shows in the names of the missing, which say more.
-    if let Err(error) = fill_venv(workspace) {
-        eprintln!("xtask: {error:#}");
+    // What cannot be installed shows in the names of the missing, which is what people look for.
+    for result in [install_packages(&missing_packages(workspace)), fill_venv(workspace)] {
+        if let Err(error) = result {
+            eprintln!("xtask: {error:#}");
+        }
     }
     require(workspace, &ALL)
 }
@@ -128,14 +130,8 @@ pub(crate) fn python(workspace: &Workspace) -> PathBuf {
     venv(workspace).join("bin/python")
 }
 
-/// Where a program is, among the folders of PATH and those that only root's PATH may have.
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let system = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from);
-    env::split_paths(&path)
-        .chain(system)
-        .map(|folder| folder.join(program))
-        .find(|file| is_program(file))
+fn find(program: &str) -> Option<PathBuf> {
+    env::split_paths(PATH).map(|folder| folder.join(program)).find(|file| is_program(file))
 }
 
 fn is_program(file: &Path) -> bool {
@@ -164,6 +160,9 @@ fn missing_packages(workspace: &Workspace) -> Vec<&'static str> {
 }
 
 fn install_packages(packages: &[&str]) -> Result<()> {
+    if packages.is_empty() {
+        return Ok(());
+    }
     if find("apt-get").is_none() {
         bail!(
             "no apt-get here; install what these Debian packages contain: {}",
@@ -178,12 +177,14 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     let install = |packages: &[&str]| -> Result<()> {
         call(apt()?.args(["install", "--yes", "--no-install-recommends"]).args(packages))
     };
-    if install(packages).is_err() {
-        // One unknown name makes apt install nothing at all; alone, each has its chance.
-        for package in packages {
-            if let Err(error) = install(&[package]) {
-                eprintln!("xtask: {error:#}");
-            }
+    let all = install(packages);
+    if all.is_ok() || packages.len() == 1 {
+        return all;
+    }
+    // One unknown name makes apt install nothing at all; alone, each has its chance.
+    for package in packages {
+        if let Err(error) = install(&[package]) {
+            eprintln!("xtask: {error:#}");
         }
     }
     Ok(())
@@ -198,7 +199,9 @@ fn apt() -> Result<Command> {
         command.arg("env");
         command
     } else {
-        bail!("installing packages needs root or sudo; run `cargo xtask install` once as root");
+        bail!(
+            "installing packages needs root or sudo, and there is no sudo; run this as root once"
+        );
     };
     command.args(["DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1", "apt-get"]);
     // On a fresh machine its own unattended upgrade may hold the lock for some minutes.

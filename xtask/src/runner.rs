@@ -91,7 +91,7 @@ impl Job {
             .process_group(0)
             // No proxy, no locale, no settings of whoever runs this.
             .env_clear()
-            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("PATH", install::PATH)
             .env("HOME", &self.folder)
             .env("LANG", "C.UTF-8")
             .stdin(Stdio::null())
