@@ -1,2 +1,102 @@
-//! The project's chores.
-fn main() {}
+//! The project's chores: `cargo xtask test`, `install`, `clients`, `dist`.
+
+mod clients;
+mod clock;
+mod daemon;
+mod dist;
+mod elf;
+mod install;
+mod nmap;
+mod report;
+mod rows;
+mod runner;
+mod test;
+mod trace;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use workspace::Workspace;
+
+/// The project's chores
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run real clients side by side against the daemon and see how long each one stays
+    Clients {
+        /// Watch for 130 seconds instead of 40, and want 120 of them
+        #[arg(long)]
+        full: bool,
+        /// Run only the rows whose client or pattern contains SUBSTR, in any case
+        #[arg(long, value_name = "SUBSTR")]
+        only: Option<String>,
+        /// Also write the table to FILE, as Markdown
+        #[arg(long, value_name = "FILE")]
+        write: Option<PathBuf>,
+        /// Try this daemon instead of building one
+        #[arg(long, value_name = "FILE")]
+        binary: Option<PathBuf>,
+    },
+    /// Make dist/tarpitd, one static file, and check its size, start-up time and memory
+    Dist,
+    /// Install the real clients that the tests need, and nothing else
+    Install,
+    /// Install the real clients, run all tests, then hold the clients under a 40-second cap
+    Test,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().chore) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does the chore; false when it was done but something did not pass.
+fn run(chore: Chore) -> Result<bool> {
+    let workspace = Workspace::find()?;
+    match chore {
+        Chore::Clients { full, only, write, binary } => {
+            let plan = clients::Plan {
+                span: if full { clients::Span::FULL } else { clients::Span::SHORT },
+                only: only.unwrap_or_default(),
+            };
+            install::require(&workspace, &plan.tools())?;
+            let binary = match binary {
+                Some(binary) => binary,
+                None => workspace.build_daemon()?,
+            };
+            let results = clients::run(&workspace, &binary, &plan)?;
+            println!("{}", report::text(&results));
+            if let Some(path) = write {
+                report::write(&path, &results)?;
+            }
+            let score = results.score();
+            println!("{score}");
+            Ok(score.failed == 0)
+        }
+        Chore::Dist => dist::run(&workspace),
+        Chore::Install => install::all(&workspace).map(|()| true),
+        Chore::Test => test::run(&workspace),
+    }
+}
+
+/// Seconds with one decimal, as every table and message of the chores shows a duration.
+fn seconds(duration: Duration) -> String {
+    format!("{:.1}", duration.as_secs_f64())
+}

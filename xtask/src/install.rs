@@ -1,0 +1,242 @@
+//! The real clients: what provides each one, whether it is here, how it is installed.
+//!
+//! Debian's packages where Debian has them; Python's libraries in a venv of their own, since a
+//! Debian system's Python takes no foreign packages (PEP 668).
+
+use std::env;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::{Workspace, call};
+
+/// A program or library that a row needs.
+#[derive(PartialEq)]
+pub(crate) struct Tool {
+    /// What people call it; named when it is missing.
+    pub(crate) name: &'static str,
+    provider: Provider,
+}
+
+#[derive(PartialEq)]
+enum Provider {
+    Debian {
+        package: &'static str,
+        program: &'static str,
+    },
+    /// A distribution from Python's package index, of one version so that a row means the same everywhere.
+    Python {
+        distribution: &'static str,
+        version: &'static str,
+    },
+    /// A module of Python's own library.
+    PythonItself,
+}
+
+impl Tool {
+    const fn debian(name: &'static str, package: &'static str, program: &'static str) -> Self {
+        Self { name, provider: Provider::Debian { package, program } }
+    }
+
+    const fn python(distribution: &'static str, version: &'static str) -> Self {
+        Self { name: distribution, provider: Provider::Python { distribution, version } }
+    }
+
+    /// The version that is installed, or "unknown".
+    pub(crate) fn version(&self, workspace: &Workspace) -> String {
+        let mut command = match self.provider {
+            Provider::Debian { package, .. } => {
+                let mut command = Command::new("dpkg-query");
+                command.args(["--show", "--showformat=${source:Upstream-Version}", package]);
+                command
+            }
+            Provider::Python { distribution, .. } => python_version(workspace, distribution),
+            Provider::PythonItself => {
+                let mut command = Command::new(python(workspace));
+                command.args(["-c", "import platform; print(platform.python_version())"]);
+                command
+            }
+        };
+        match command.stderr(Stdio::null()).output() {
+            Ok(output) if output.status.success() => {
+                String::from_utf8_lossy(&output.stdout).trim().to_owned()
+            }
+            _ => "unknown".to_owned(),
+        }
+    }
+
+    fn is_here(&self, workspace: &Workspace) -> bool {
+        match self.provider {
+            Provider::Debian { program, .. } => find(program).is_some(),
+            Provider::Python { version, .. } => self.version(workspace) == version,
+            Provider::PythonItself => python(workspace).exists(),
+        }
+    }
+}
+
+pub(crate) static CHROMIUM: Tool = Tool::debian("Chromium", "chromium", "chromium");
+pub(crate) static CURL: Tool = Tool::debian("curl", "curl", "curl");
+pub(crate) static GNUTLS: Tool = Tool::debian("gnutls-cli", "gnutls-bin", "gnutls-cli");
+pub(crate) static HYDRA: Tool = Tool::debian("hydra", "hydra", "hydra");
+pub(crate) static MEDUSA: Tool = Tool::debian("medusa", "medusa", "medusa");
+pub(crate) static NCRACK: Tool = Tool::debian("ncrack", "ncrack", "ncrack");
+pub(crate) static NETCAT: Tool = Tool::debian("netcat", "netcat-openbsd", "nc.openbsd");
+pub(crate) static NMAP: Tool = Tool::debian("nmap", "nmap", "nmap");
+pub(crate) static OPENSSH: Tool = Tool::debian("OpenSSH", "openssh-client", "ssh");
+pub(crate) static OPENSSL: Tool = Tool::debian("openssl", "openssl", "openssl");
+pub(crate) static PARAMIKO: Tool = Tool::python("paramiko", "5.1.0");
+pub(crate) static PYTHON: Tool = Tool { name: "Python", provider: Provider::PythonItself };
+pub(crate) static REQUESTS: Tool = Tool::python("requests", "2.34.2");
+pub(crate) static SWAKS: Tool = Tool::debian("swaks", "swaks", "swaks");
+pub(crate) static WGET: Tool = Tool::debian("wget", "wget", "wget");
+
+static ALL: [&Tool; 15] = [
+    &CHROMIUM, &CURL, &GNUTLS, &HYDRA, &MEDUSA, &NCRACK, &NETCAT, &NMAP, &OPENSSH, &OPENSSL,
+    &PARAMIKO, &PYTHON, &REQUESTS, &SWAKS, &WGET,
+];
+
+/// Where clients are looked for and what they get as PATH: the system's programs, and neither those
+/// of whoever runs this nor only the few that a user's PATH may leave.
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Debian's Python, and not one found on PATH: a version manager's may not outlive the venv.
+const SYSTEM_PYTHON: &str = "/usr/bin/python3";
+
+/// Installs what is missing, and fails naming everything that is missing even then.
+pub(crate) fn all(workspace: &Workspace) -> Result<()> {
+    // What cannot be installed shows in the names of the missing, which is what people look for.
+    for result in [install_packages(&missing_packages(workspace)), fill_venv(workspace)] {
+        if let Err(error) = result {
+            eprintln!("xtask: {error:#}");
+        }
+    }
+    require(workspace, &ALL)
+}
+
+/// Fails naming every one of `tools` that is missing.
+pub(crate) fn require(workspace: &Workspace, tools: &[&'static Tool]) -> Result<()> {
+    let missing: Vec<_> =
+        tools.iter().filter(|tool| !tool.is_here(workspace)).map(|tool| tool.name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    bail!("real clients are missing: {}; `cargo xtask install` installs them", missing.join(", "))
+}
+
+/// The interpreter that Python clients run in.
+pub(crate) fn python(workspace: &Workspace) -> PathBuf {
+    venv(workspace).join("bin/python")
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    env::split_paths(PATH).map(|folder| folder.join(program)).find(|file| is_program(file))
+}
+
+fn is_program(file: &Path) -> bool {
+    file.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+}
+
+fn missing_packages(workspace: &Workspace) -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    for tool in ALL {
+        if let Provider::Debian { package, .. } = tool.provider
+            && !tool.is_here(workspace)
+        {
+            packages.push(package);
+        }
+    }
+    // Debian's Python can have the module venv and yet not be able to make one.
+    let can_make_venv = Command::new(SYSTEM_PYTHON)
+        .args(["-c", "import ensurepip"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !can_make_venv {
+        packages.push("python3-venv");
+    }
+    packages
+}
+
+fn install_packages(packages: &[&str]) -> Result<()> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if find("apt-get").is_none() {
+        bail!(
+            "no apt-get here; install what these Debian packages contain: {}",
+            packages.join(" ")
+        );
+    }
+    // An old list names files that the mirrors no longer have. Where only part of the lists could
+    // be had, what we need may be in that part: the packages that fail are named afterwards.
+    if let Err(error) = call(apt()?.arg("update")) {
+        eprintln!("xtask: {error:#}");
+    }
+    let install = |packages: &[&str]| -> Result<()> {
+        call(apt()?.args(["install", "--yes", "--no-install-recommends"]).args(packages))
+    };
+    let all = install(packages);
+    if all.is_ok() || packages.len() == 1 {
+        return all;
+    }
+    // One unknown name makes apt install nothing at all; alone, each has its chance.
+    for package in packages {
+        if let Err(error) = install(&[package]) {
+            eprintln!("xtask: {error:#}");
+        }
+    }
+    Ok(())
+}
+
+/// An apt-get that has the right to install and asks nothing.
+fn apt() -> Result<Command> {
+    let mut command = if rustix::process::geteuid().is_root() {
+        Command::new("env")
+    } else if find("sudo").is_some() {
+        let mut command = Command::new("sudo");
+        command.arg("env");
+        command
+    } else {
+        bail!(
+            "installing packages needs root or sudo, and there is no sudo; run this as root once"
+        );
+    };
+    command.args(["DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1", "apt-get"]);
+    // On a fresh machine its own unattended upgrade may hold the lock for some minutes.
+    command.args(["-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"]);
+    command.arg("--quiet=2");
+    Ok(command)
+}
+
+fn fill_venv(workspace: &Workspace) -> Result<()> {
+    let mut wanted = Vec::new();
+    for tool in ALL {
+        if let Provider::Python { distribution, version } = tool.provider
+            && !tool.is_here(workspace)
+        {
+            wanted.push(format!("{distribution}=={version}"));
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let venv = venv(workspace);
+    call(Command::new(SYSTEM_PYTHON).args(["-m", "venv", "--clear"]).arg(&venv))
+        .context("no venv for the Python clients")?;
+    let mut pip = Command::new(python(workspace));
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
+    call(pip.args(wanted))
+}
+
+fn python_version(workspace: &Workspace, distribution: &str) -> Command {
+    let mut command = Command::new(python(workspace));
+    let ask = "import sys; from importlib.metadata import version; print(version(sys.argv[1]))";
+    command.args(["-c", ask, distribution]);
+    command
+}
+
+fn venv(workspace: &Workspace) -> PathBuf {
+    workspace.clients().join("venv")
+}

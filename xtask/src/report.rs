@@ -1,0 +1,195 @@
+//! Shows what the clients did: a table for the terminal, and the same as Markdown for the book.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::clients::{Results, RowResult, Span};
+use crate::rows::Stays;
+use crate::runner::Ending;
+use crate::seconds;
+
+/// The table for the terminal, and below it what the clients that left too early had printed.
+pub(crate) fn text(results: &Results) -> String {
+    let mut text = String::new();
+    for table in tables(results) {
+        let _ = writeln!(text, "\n{}", table.aligned());
+    }
+    for row in results.rows.iter().filter(|row| !row.passed()) {
+        let end = match &row.stay.ending {
+            Ending::Capped => "was there to the end but never connected".to_owned(),
+            Ending::Left(status) => format!("left with {status}"),
+        };
+        let name = format!("{} on {}", row.row.client, row.row.pattern);
+        let _ = writeln!(text, "{name} {end}:\n{}", tail(&row.output, 5));
+    }
+    for check in results.checks.iter().filter(|check| !check.passed()) {
+        let _ = writeln!(text, "nmap on {}: see {}", check.check.pattern, check.output.display());
+    }
+    text
+}
+
+/// Writes the tables as a Markdown page.
+pub(crate) fn write(path: &Path, results: &Results) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    fs::write(path, page(results)).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("wrote {}", path.display());
+    Ok(())
+}
+
+/// The last lines of a file, indented; of a file that cannot be read, none.
+pub(crate) fn tail(path: &Path, count: usize) -> String {
+    let text = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = &lines[lines.len().saturating_sub(count)..];
+    if last.is_empty() {
+        return "    (nothing printed)".to_owned();
+    }
+    // What a client prints may be what a server told it: no control character reaches a terminal.
+    last.iter()
+        .map(|line| format!("    {}", line.replace(char::is_control, "?")))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn page(results: &Results) -> String {
+    let Span { cap, wanted } = results.span;
+    let command = if results.span == Span::FULL {
+        "cargo xtask clients --full --write docs/clients.md"
+    } else {
+        "cargo xtask clients --write docs/clients.md"
+    };
+    let mut page = format!(
+        "# How long real clients stay\n\n\
+         Made by `{command}`; do not edit.\n\n\
+         Each client runs with its defaults against a tarpit with its defaults, on loopback, all \
+         side by side. A client that is still there after {} seconds is ended by us. One that \
+         leaves before {} seconds has a limit of its own, which is named below, or was not held \
+         as it should be, and is marked LEFT. The connections and bytes are those that its \
+         tarpit counted in all.\n",
+        cap.as_secs(),
+        wanted.as_secs(),
+    );
+    for table in tables(results) {
+        let _ = write!(page, "\n{}", table.markdown());
+    }
+    let limits: Vec<_> = results.rows.iter().filter_map(own_limit).collect();
+    if !limits.is_empty() {
+        let _ = write!(page, "\nLimits of their own:\n\n{}\n", limits.join("\n"));
+    }
+    page
+}
+
+fn own_limit(result: &RowResult) -> Option<String> {
+    match result.row.stays {
+        Stays::AsLongAsWatched => None,
+        Stays::OwnLimit { why, .. } => Some(format!("- {}: {why}.", result.row.client)),
+    }
+}
+
+fn tables(results: &Results) -> Vec<Table> {
+    let mut clients = Table::new(&[
+        "client",
+        "version",
+        "pattern",
+        "held, s",
+        "wanted, s",
+        "connections",
+        "bytes",
+        "verdict",
+    ]);
+    for result in &results.rows {
+        let held = match result.stay.ending {
+            Ending::Capped => format!(">={}", results.span.cap.as_secs()),
+            Ending::Left(_) => seconds(result.stay.held),
+        };
+        let own = match result.row.stays {
+            Stays::OwnLimit { limit, .. } if limit == result.wanted => " (its own limit)",
+            _ => "",
+        };
+        clients.row([
+            result.row.client.to_owned(),
+            result.version.clone(),
+            result.row.pattern.to_owned(),
+            held,
+            format!(">={}{own}", result.wanted.as_secs()),
+            result.seen.connections.to_string(),
+            result.seen.sent.to_string(),
+            if result.passed() { "held" } else { "LEFT" }.to_owned(),
+        ]);
+    }
+    let mut scans = Table::new(&["scan", "pattern", "took, s", "wanted", "recorded", "verdict"]);
+    for result in &results.checks {
+        scans.row([
+            "nmap -sV".to_owned(),
+            result.check.pattern.to_owned(),
+            seconds(result.held),
+            result.check.wanted(),
+            result.record.to_string(),
+            if result.passed() { "named" } else { "MISSED" }.to_owned(),
+        ]);
+    }
+    [clients, scans].into_iter().filter(|table| table.lines.len() > 1).collect()
+}
+
+/// Cells by line, the first of which is the head.
+struct Table {
+    lines: Vec<Vec<String>>,
+}
+
+impl Table {
+    fn new(head: &[&str]) -> Self {
+        Self { lines: vec![head.iter().map(|&cell| cell.to_owned()).collect()] }
+    }
+
+    fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.lines.push(cells.into());
+    }
+
+    fn aligned(&self) -> String {
+        let width = |column: usize| {
+            self.lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
+        };
+        let widths: Vec<_> = (0..self.lines[0].len()).map(width).collect();
+        let mut text = String::new();
+        for line in &self.lines {
+            let cells = line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+            let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+        text
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = String::new();
+        for (index, line) in self.lines.iter().enumerate() {
+            let _ = writeln!(text, "| {} |", line.join(" | "));
+            if index == 0 {
+                let _ = writeln!(text, "|{}", " --- |".repeat(line.len()));
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_aligned_by_its_widest_cells() {
+        let mut table = Table::new(&["client", "held"]);
+        table.row(["a long name".to_owned(), "7".to_owned()]);
+        assert_eq!(table.aligned(), "client       held\na long name  7\n");
+        assert_eq!(table.markdown(), "| client | held |\n| --- | --- |\n| a long name | 7 |\n");
+    }
+
+    #[test]
+    fn the_tail_of_a_file_that_is_not_there_says_so() {
+        assert_eq!(tail(Path::new("/nonexistent"), 3), "    (nothing printed)");
+    }
+}
