@@ -61,7 +61,9 @@ fn serve(request: &Request) -> ExitCode {
     match request.origin {
         Origin::Arguments(_) => daemon::run(config, None, ""),
         Origin::Embedded => {
-            let welcome = welcome::text(&config);
+            // Whoever tries it out may not have it on the search path yet.
+            let program = std::env::args_os().next().unwrap_or_else(|| "tarpitd".into());
+            let welcome = welcome::text(&config, &program.to_string_lossy());
             daemon::run(config, None, &welcome)
         }
         Origin::File(_) => {

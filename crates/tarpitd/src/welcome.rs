@@ -6,8 +6,9 @@ use tarpit_proto::identify::Protocol;
 
 use crate::config::Config;
 
-/// What is served, how to try each tarpit from another terminal, and how to open one to the world.
-pub(crate) fn text(config: &Config) -> String {
+/// What is served, how to try each tarpit from another terminal, and how to open one to the world
+/// with `program`, which is what the newcomer would type.
+pub(crate) fn text(config: &Config, program: &str) -> String {
     let mut text = String::from(
         "tarpitd serves its built-in tarpits, which only this machine can reach.\n\
          Try one from another terminal, and watch it get stuck:\n\n",
@@ -41,8 +42,8 @@ pub(crate) fn text(config: &Config) -> String {
         // As above.
         let _ = write!(
             text,
-            "\nOpen one to the world:  tarpitd -s '{name}:*:{port}'\n\
-             All there is to know:   tarpitd --manual\n\n"
+            "\nOpen one to the world:  {program} -s '{name}:*:{port}'\n\
+             All there is to know:   {program} --manual\n\n"
         );
     }
     text
