@@ -6,7 +6,7 @@
 use std::{
     fmt, fs,
     io::{self, Read as _, Write as _},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
     process::ExitCode,
@@ -19,6 +19,7 @@ use std::{
 };
 
 use mio::{Poll, Waker};
+use rustix::io::Errno;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
     iterator::Signals,
@@ -40,7 +41,7 @@ use crate::{
 };
 
 /// Exit code for what the system refused.
-const REFUSED: u8 = 1;
+pub(crate) const REFUSED: u8 = 1;
 
 /// Files that are not clients': ports, streams, state.
 const SPARE_FILES: u64 = 64;
@@ -138,12 +139,15 @@ impl Daemon {
                 (None, None)
             }
         };
-        let mut opened = Vec::new();
+        let (mut opened, mut lacking) = (Vec::new(), Vec::new());
         for tarpit in &config.tarpits {
             for &asked in &tarpit.bind {
                 match bind_all(asked, tarpit, config.workers.get()) {
                     Ok(listeners) => opened.push((tarpit.clone(), Opened { asked, listeners })),
-                    Err(problem) => problems.push(problem),
+                    Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {
+                        lacking.push(problem.to_string());
+                    }
+                    Err(problem) => problems.push(problem.to_string()),
                 }
             }
         }
@@ -177,7 +181,7 @@ impl Daemon {
         for problem in problems {
             log.error(format_args!("{problem}"));
         }
-        for warning in &config.warnings {
+        for warning in config.warnings.iter().chain(&lacking) {
             log.warning(format_args!("{warning}"));
         }
         if privileges::is_root() {
@@ -397,7 +401,8 @@ impl Daemon {
                 }
                 match bind_all(asked, tarpit, self.workers.len()) {
                     Ok(listeners) => opened.push((tarpit.clone(), Opened { asked, listeners })),
-                    Err(problem) => problems.push(problem),
+                    Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {}
+                    Err(problem) => problems.push(problem.to_string()),
                 }
             }
         }
@@ -499,8 +504,47 @@ fn post(tarpit: &Tarpit, config: &Config, seed: &Seed, port: &Arc<Port>) -> Post
     }
 }
 
-/// One listener for each worker, or a line that says what is in the way.
-fn bind_all(asked: SocketAddr, tarpit: &Tarpit, workers: usize) -> Result<Vec<Listener>, String> {
+/// An address that cannot be had.
+struct Unbound {
+    name: String,
+    asked: SocketAddr,
+    error: io::Error,
+}
+
+impl Unbound {
+    /// Whether the machine only lacks IPv6 and the same was asked for over IPv4, as `*` and
+    /// `localhost` do.
+    fn is_for_lack_of_ipv6(&self, tarpit: &Tarpit) -> bool {
+        let ip = match self.asked.ip() {
+            IpAddr::V6(Ipv6Addr::LOCALHOST) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            _ => return false,
+        };
+        let lacks = matches!(
+            Errno::from_io_error(&self.error),
+            Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT)
+        );
+        lacks && tarpit.bind.contains(&SocketAddr::new(ip, self.asked.port()))
+    }
+}
+
+impl fmt::Display for Unbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, asked, error } = self;
+        let cure = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another program has it; stop that one or take another port"
+            }
+            io::ErrorKind::AddrNotAvailable => "this machine has no such address; see `ip address`",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+            _ => "choose another address",
+        };
+        write!(f, "{name}: cannot listen on {asked}: {error}; {cure}")
+    }
+}
+
+/// One listener for each worker, or what is in the way.
+fn bind_all(asked: SocketAddr, tarpit: &Tarpit, workers: usize) -> Result<Vec<Listener>, Unbound> {
     let bind = || -> io::Result<Vec<Listener>> {
         let shared = workers > 1;
         if shared {
@@ -514,17 +558,7 @@ fn bind_all(asked: SocketAddr, tarpit: &Tarpit, workers: usize) -> Result<Vec<Li
         }
         Ok(all)
     };
-    bind().map_err(|error| {
-        let cure = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                "another program has it; stop that one or take another port"
-            }
-            io::ErrorKind::AddrNotAvailable => "this machine has no such address; see `ip address`",
-            io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
-            _ => "choose another address",
-        };
-        format!("{}: cannot listen on {asked}: {error}; {cure}", tarpit.name)
-    })
+    bind().map_err(|error| Unbound { name: tarpit.name.clone(), asked, error })
 }
 
 fn open(sink: &crate::config::Sink, key: &str) -> Result<Target, String> {

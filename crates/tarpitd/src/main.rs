@@ -31,8 +31,6 @@ use std::{
 use cli::Task;
 use config::{Config, Origin, Problem, Request};
 
-/// The system refused something.
-const REFUSED: u8 = 1;
 /// The command line or the configuration is wrong.
 const MISUSED: u8 = 2;
 
@@ -99,7 +97,7 @@ fn print(text: &[u8]) -> ExitCode {
     match stdout.write_all(text).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             complain(&format!("tarpitd: standard output cannot be written: {error}"));
-            ExitCode::from(REFUSED)
+            ExitCode::from(daemon::REFUSED)
         }
         _ => ExitCode::SUCCESS,
     }

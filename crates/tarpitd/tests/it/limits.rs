@@ -1,6 +1,6 @@
 //! Caps: whoever comes above one is reset, with an event that names it.
 
-use crate::daemon::{Daemon, Directory, PATIENCE, tarpitd};
+use crate::daemon::{Daemon, Directory, tarpitd};
 
 /// A daemon with one tarpit and these lines for it, and these limits.
 fn limited(name: &str, tarpit: &str, limits: &str) -> (Daemon, Directory) {
