@@ -5,6 +5,8 @@ mod endless_banner;
 mod endlessh;
 mod ftp_endless_motd;
 mod http_bad_site;
+mod http_deflate_html_bomb;
+mod http_deflate_size_bomb;
 mod http_endless_header;
 mod http_fake_auth;
 mod smtp_endless_ehlo;
@@ -26,6 +28,8 @@ pub const ALL: &[&dyn Pattern] = &[
     &endlessh::Endlessh,
     &ftp_endless_motd::FtpEndlessMotd,
     &http_bad_site::HttpBadSite,
+    &http_deflate_html_bomb::HttpDeflateHtmlBomb,
+    &http_deflate_size_bomb::HttpDeflateSizeBomb,
     &http_endless_header::HttpEndlessHeader,
     &http_fake_auth::HttpFakeAuth,
     &smtp_endless_ehlo::SmtpEndlessEhlo,

@@ -26,12 +26,13 @@ use core::time::Duration;
 pub use self::request::check_requests_are_read_the_same_however_cut;
 pub(crate) use self::{
     page::{link, page},
-    request::Request,
-    response::{chunk, ending, head, opening, refusal, refusal_head, refusal_page},
+    request::{Coding, Request},
+    response::{chunk, coded_head, ending, head, opening, refusal, refusal_head, refusal_page},
 };
 use crate::{
     phases,
     script::{Cx, Ears, Heard, Run, Step},
+    wire::deflate::Repetition,
 };
 
 phases! {
@@ -116,6 +117,15 @@ pub(crate) fn tell(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 pub(crate) fn tell_on(run: &mut Run) -> Step {
     run.position = run.position.saturating_add(1);
     Step::DRIP
+}
+
+/// How much of a repetition is one part of a body.
+pub(crate) const PART: u32 = 1_024;
+
+/// Goes on to the next part of a repetition, and holds the client in silence after the last.
+pub(crate) fn tell_more_of(body: &Repetition, run: &mut Run, cx: &mut Cx<'_>) -> Step {
+    run.position = run.position.saturating_add(PART);
+    if run.position < body.len() { Step::DRIP } else { hold(run, cx) }
 }
 
 /// Waits for the next request on the connection.

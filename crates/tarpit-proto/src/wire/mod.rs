@@ -1,6 +1,7 @@
 //! Framing that patterns share: how each protocol's lines, packets and records are made and read.
 
 pub(crate) mod command;
+pub(crate) mod deflate;
 pub(crate) mod http;
 pub(crate) mod ssh;
 pub(crate) mod text;

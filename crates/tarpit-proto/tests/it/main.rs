@@ -10,6 +10,8 @@ mod endlessh;
 mod ftp_endless_motd;
 mod http;
 mod http_bad_site;
+mod http_deflate_html_bomb;
+mod http_deflate_size_bomb;
 mod http_endless_header;
 mod http_fake_auth;
 mod smtp_endless_ehlo;

@@ -10,6 +10,13 @@ use crate::script::{Run, Said};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Request(u16);
 
+/// A coding of the body that a client may accept (RFC 9110, section 8.4.1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coding {
+    Deflate,
+    Gzip,
+}
+
 impl Request {
     // Where in the request the reading stands: its line has been read; the last line read had no
     // end yet.
@@ -22,8 +29,14 @@ impl Request {
     const OLD: u16 = 1 << 4;
     // What the fields say.
     const CREDENTIALS: u16 = 1 << 5;
+    const CODINGS: u16 = 1 << 6;
+    const ANY: u16 = 1 << 7;
+    const DEFLATE: u16 = 1 << 8;
+    const NO_DEFLATE: u16 = 1 << 9;
+    const GZIP: u16 = 1 << 10;
+    const NO_GZIP: u16 = 1 << 11;
     /// Where the next request begins is not known.
-    const LAST: u16 = 1 << 6;
+    const LAST: u16 = 1 << 12;
 
     pub(crate) fn of(run: &Run) -> Self {
         Self(run.count)
@@ -72,6 +85,16 @@ impl Request {
     /// Whether it is of a version that knows neither chunks nor lasting connections.
     pub(super) fn is_old(self) -> bool {
         self.has(Self::OLD)
+    }
+
+    /// Whether `coding` may be used: a client that says nothing of codings takes any (RFC 9110,
+    /// section 12.5.3).
+    pub(crate) fn accepts(self, coding: Coding) -> bool {
+        let (named, refused) = match coding {
+            Coding::Deflate => (Self::DEFLATE, Self::NO_DEFLATE),
+            Coding::Gzip => (Self::GZIP, Self::NO_GZIP),
+        };
+        !self.has(Self::CODINGS) || !self.has(refused) && (self.has(named) || self.has(Self::ANY))
     }
 
     fn has(self, flag: u16) -> bool {
@@ -169,6 +192,8 @@ fn field(run: &mut Run, line: &[u8]) {
     let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
     if is(b"authorization") || is(b"proxy-authorization") {
         run.count |= Request::CREDENTIALS;
+    } else if is(b"accept-encoding") {
+        run.count |= Request::CODINGS | codings(value);
     } else if is(b"content-length") {
         match length(value) {
             Some(length) => run.mark = run.mark.max(length),
@@ -187,6 +212,32 @@ fn folds(line: &[u8]) -> bool {
 fn length(value: &[u8]) -> Option<u32> {
     let digits = core::str::from_utf8(value).ok()?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+/// What the list in `Accept-Encoding` says of the codings that we have.
+fn codings(list: &[u8]) -> u16 {
+    let of_one = |item: &[u8]| {
+        let mut parts = item.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let refused = parts.any(weighs_nothing);
+        match (&name[..], refused) {
+            (b"*", false) => Request::ANY,
+            (b"deflate", false) => Request::DEFLATE,
+            (b"deflate", true) => Request::NO_DEFLATE,
+            (b"gzip" | b"x-gzip", false) => Request::GZIP,
+            (b"gzip" | b"x-gzip", true) => Request::NO_GZIP,
+            _ => 0,
+        }
+    };
+    list.split(|&byte| byte == b',').map(of_one).fold(0, |all, one| all | one)
+}
+
+/// Whether a parameter is a weight of nothing, such as `q=0.00` (RFC 9110, section 12.4.2).
+fn weighs_nothing(parameter: &[u8]) -> bool {
+    let weight = parameter.strip_prefix(b"q=").or_else(|| parameter.strip_prefix(b"Q="));
+    weight.is_some_and(|weight| {
+        !weight.is_empty() && weight.iter().all(|byte| matches!(byte, b'0' | b'.'))
+    })
 }
 
 /// For the fuzzer and its replayed corpus: however the bytes are cut, the same is read.
@@ -305,6 +356,29 @@ mod tests {
         assert!(!got.is_followed());
     }
 
+    #[test]
+    fn codings_are_those_of_the_field() {
+        for (fields, gzip, deflate) in [
+            ("", true, true),
+            ("Accept-Encoding: gzip, deflate, br", true, true),
+            ("Accept-Encoding: GZIP", true, false),
+            ("accept-encoding: x-gzip;q=0.5", true, false),
+            ("Accept-Encoding: deflate;q=1, gzip;q=0", false, true),
+            ("Accept-Encoding: identity", false, false),
+            ("Accept-Encoding:", false, false),
+            ("Accept-Encoding: *", true, true),
+            ("Accept-Encoding: *;q=0", false, false),
+            ("Accept-Encoding: *, gzip; q=0.000", false, true),
+            ("Accept-Encoding: gzip;q=0.001", true, false),
+            ("Accept-Encoding: br\r\nAccept-Encoding: deflate", false, true),
+        ] {
+            let end = if fields.is_empty() { "" } else { "\r\n" };
+            let (got, _) = request(&std::format!("GET / HTTP/1.1\r\n{fields}{end}\r\n"));
+            let accepts = (got.accepts(Coding::Gzip), got.accepts(Coding::Deflate));
+            assert_eq!(accepts, (gzip, deflate), "{fields}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_read_the_same_however_cut(
@@ -318,7 +392,7 @@ mod tests {
             prop_oneof![
                 Just(String::from("\r\n")),
                 "(GET|HEAD|POST|PRI) /[a-z]{0,9}( HTTP/1\\.[01])?\r?\n",
-                "(Content-Length|Authorization|transfer-encoding|X)?: ?[0-9a-z*;=, ]{0,9}\r?\n",
+                "(Content-Length|Accept-Encoding|Authorization|transfer-encoding|X)?: ?[0-9a-z*;=, ]{0,9}\r?\n",
                 (900_usize..1_200).prop_map(|length| "a".repeat(length)),
             ],
             0..12,

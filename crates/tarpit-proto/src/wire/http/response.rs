@@ -34,6 +34,15 @@ pub(crate) fn ending(run: &Run, out: &mut Vec<u8>) {
     text(out, &format!("{framing}\r\nContent-Type: text/html; charset=UTF-8\r\n\r\n"));
 }
 
+/// Appends the head of an answer whose body is `length` bytes in `coding`, or what is due of it.
+pub(crate) fn coded_head(coding: &str, length: u32, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+    let ending = format!(
+        "Vary: Accept-Encoding\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\
+         Content-Type: text/html; charset=UTF-8\r\n\r\n"
+    );
+    due(run, out, |out| opening(run, cx, out), |out| text(out, &ending));
+}
+
 /// Appends a whole refusal: what a guess is answered with.
 pub(crate) fn refusal(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
     refusal_head(run, cx, out);
