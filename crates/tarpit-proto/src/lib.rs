@@ -11,6 +11,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 pub mod identify;
 pub mod pacer;
@@ -21,16 +23,3 @@ pub mod script;
 pub mod session;
 pub mod time;
 mod wire;
-
-/// What fuzz targets and replayed corpora check.
-#[doc(hidden)]
-pub mod fuzzing {
-    pub use crate::{
-        identify::check_verdicts_are_final,
-        wire::{
-            command::check_commands_have_one_reading,
-            http::check_requests_are_read_the_same_however_cut,
-            ssh::check_identification_has_one_end, tls::check_readings_are_final,
-        },
-    };
-}

@@ -1,0 +1,96 @@
+//! What fuzz targets and replayed corpora check. Not part of the interface.
+
+use core::{net::SocketAddr, time::Duration};
+
+pub use crate::{
+    identify::check_verdicts_are_final,
+    wire::{
+        command::check_commands_have_one_reading,
+        http::check_requests_are_read_the_same_however_cut, ssh::check_identification_has_one_end,
+        tls::check_readings_are_final,
+    },
+};
+use crate::{
+    patterns,
+    persona::Persona,
+    rng::{Entropy, Seed},
+    script::{Conn, Profile},
+    session::{Draft, Event, Input, News, Output, Session, SessionId, Wake, World},
+    time::{Time, Wall},
+};
+
+/// Whatever a client sends, in whatever portions, to whichever pattern: nothing panics, nothing
+/// grows beyond its bound, and what is written down can be read again.
+///
+/// The first byte chooses the pattern and whether it validates; then come portions, each behind a
+/// byte that is its length.
+pub fn check_sessions_bear_anything(bytes: &[u8]) {
+    let Some((&choice, mut rest)) = bytes.split_first() else { return };
+    let pattern = patterns::ALL[usize::from(choice >> 1) % patterns::ALL.len()];
+    let seed = Seed([choice; 32]);
+    let persona = Persona::default_for(&seed);
+    let profile = Profile { pattern, rate: None, validate: choice & 1 == 0, persona };
+    let address = SocketAddr::from(([192, 0, 2, 7], 40_000));
+    let conn = Conn { client: address, server: address, via: None };
+    let mut play = Play { profile, conn, seed, now: Time::START, draft: Draft::default() };
+    let mut session = Session::open(play.now);
+    play.input(&mut session, Input::Opened);
+    while let Some((&length, after)) = rest.split_first() {
+        let (portion, left) = after.split_at(after.len().min(length.into()));
+        rest = left;
+        if session.listens() {
+            play.input(&mut session, Input::Said(portion));
+        }
+        play.now = play.now.after(Duration::from_secs(length.into()));
+        play.input(&mut session, Input::Due);
+        let saved = session.save(play.now);
+        assert!(saved.len() < 40_000, "{} bytes for one client", saved.len());
+        assert!(Session::resume(play.now, &play.profile, &saved).is_some());
+    }
+    play.input(&mut session, Input::HalfClosed);
+}
+
+struct Play {
+    profile: Profile,
+    conn: Conn,
+    seed: Seed,
+    now: Time,
+    draft: Draft,
+}
+
+impl Play {
+    fn input(&mut self, session: &mut Session, mut input: Input<'_>) {
+        for _ in 0..2_000 {
+            let mut world = World {
+                profile: &self.profile,
+                conn: &self.conn,
+                id: SessionId(1),
+                seed: &self.seed,
+                start: Wall(1_795_333_948),
+                entropy: &mut Nothing,
+                news: &mut Nothing,
+            };
+            match session.handle(self.now, input, &mut world, &mut self.draft) {
+                Output::Transmit(bytes) => input = Input::Wrote(bytes.len()),
+                Output::Wait(Wake::At(moment)) => {
+                    assert!(moment > self.now, "a wait lies ahead");
+                    return;
+                }
+                Output::Wait(_) | Output::Close(_) => return,
+            }
+        }
+        panic!("{} never waits", self.profile.pattern.name());
+    }
+}
+
+struct Nothing;
+
+impl Entropy for Nothing {
+    fn fill(&mut self, out: &mut [u8]) {
+        out.fill(7);
+    }
+}
+
+impl News for Nothing {
+    fn tell(&mut self, _event: Event<'_>) {}
+}
