@@ -34,6 +34,12 @@ impl Pattern for HttpBadSite {
         "a page of 300 unclosed blocks and links, with a script that keeps the processor busy"
     }
 
+    fn caution(&self) -> Option<&'static str> {
+        Some(
+            "its script keeps the processor of every visitor busy, search engines and researchers among them",
+        )
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Http)
     }

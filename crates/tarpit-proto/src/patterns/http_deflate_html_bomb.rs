@@ -40,6 +40,10 @@ impl Pattern for HttpDeflateHtmlBomb {
         "20 kB of gzip that inflate to 8 MB of badly nested HTML"
     }
 
+    fn caution(&self) -> Option<&'static str> {
+        Some("it costs every visitor memory and time, search engines and researchers among them")
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Http)
     }

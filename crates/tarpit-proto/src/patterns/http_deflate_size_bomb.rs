@@ -33,6 +33,12 @@ impl Pattern for HttpDeflateSizeBomb {
         "1 MB of deflate that inflates to 1 GB of nothing"
     }
 
+    fn caution(&self) -> Option<&'static str> {
+        Some(
+            "it costs every visitor a gigabyte of memory, search engines and researchers among them",
+        )
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Http)
     }
