@@ -10,4 +10,5 @@ mod life;
 mod limits;
 mod rates;
 mod start;
+mod tidy;
 mod workers;
