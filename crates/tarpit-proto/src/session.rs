@@ -82,6 +82,8 @@ impl Event<'_> {
 /// Why a client is held no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// It had to make room for another.
+    Evicted,
     /// The connection failed in a way that has no name here.
     Failed,
     /// The pattern's course ended.
@@ -98,7 +100,8 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, with what each means, for the manual.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::Evicted, "it had to make room for another"),
         (Self::Failed, "the connection failed otherwise; a conn_error stands before it"),
         (Self::Finished, "the pattern's course ended"),
         (Self::Left, "the client closed the connection"),
@@ -110,6 +113,7 @@ impl Cause {
     /// The name in traces and metrics.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Evicted => "evicted",
             Self::Failed => "failed",
             Self::Finished => "finished",
             Self::Left => "left",

@@ -25,8 +25,12 @@ pub(crate) struct Caps {
 pub(crate) enum Refusal {
     /// Too many from its address.
     Address,
+    /// Its address is to be let go.
+    Allowed,
     /// Too many in all.
     Clients,
+    /// Its address is to be refused.
+    Denied,
     /// Too many on this port.
     Port,
     /// Too many from its prefix.
@@ -38,7 +42,9 @@ impl Refusal {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Address => "per_address",
+            Self::Allowed => "allowed",
             Self::Clients => "clients",
+            Self::Denied => "denied",
             Self::Port => "max_clients",
             Self::Prefix => "per_prefix",
         }
@@ -127,6 +133,12 @@ impl Admission {
         self.clients.fetch_sub(1, Relaxed);
     }
 
+    /// How many are held from the prefix of `who`, and the prefix's hash.
+    pub(crate) fn prefix(&self, who: IpAddr) -> (u32, u64) {
+        let (_, prefix) = self.hashes(who);
+        (self.prefixes.count(prefix), prefix)
+    }
+
     fn hashes(&self, who: IpAddr) -> (u64, u64) {
         let prefix = match who {
             IpAddr::V4(ip) => u64::from(ip.to_bits() >> 8),
@@ -195,6 +207,19 @@ impl Counts {
                 return true;
             }
         }
+    }
+
+    fn count(&self, hash: u64) -> u32 {
+        for place in self.places(hash) {
+            let entry = place.load(Relaxed);
+            if entry == 0 {
+                break;
+            }
+            if entry & !COUNT == hash & !COUNT && entry & COUNT > 0 {
+                return (entry & COUNT) as u32;
+            }
+        }
+        0
     }
 
     fn leave(&self, hash: u64) {

@@ -30,7 +30,7 @@ use crate::{
     admission::{Admission, Caps, Port},
     clock::Clock,
     config::{ClientLimit, Config, Limits, Tarpit},
-    engine::{self, COMMAND, Command, Door, Post, Setup},
+    engine::{self, COMMAND, Command, Door, Post, Rules, Setup},
     listener::{self, Listener},
     live,
     log::Log,
@@ -233,8 +233,7 @@ impl Daemon {
     }
 
     fn spawn(&mut self, doors: Vec<Vec<Door>>) -> io::Result<()> {
-        let share = doors.len() as u64;
-        let Limits { egress, egress_per_day, .. } = self.config.limits;
+        let rules = rules(&self.config, doors.len());
         for doors in doors {
             let poll = Poll::new()?;
             let waker = Waker::new(poll.registry(), COMMAND)?;
@@ -248,8 +247,7 @@ impl Daemon {
                 seed: self.seed.clone(),
                 doors,
                 admission: Arc::clone(&self.admission),
-                egress: divide(egress, share),
-                egress_per_day: divide(egress_per_day, share),
+                rules: rules.clone(),
                 record,
                 commands: receiver,
             };
@@ -446,12 +444,10 @@ impl Daemon {
         for (tarpit, one) in opened {
             self.add(&tarpit, one, &mut doors);
         }
-        let share = self.workers.len() as u64;
-        let Limits { egress, egress_per_day, .. } = self.config.limits;
+        let rules = rules(&self.config, self.workers.len());
         for (worker, new) in self.workers.iter().zip(doors) {
             let stay = posts.clone();
-            let (egress, egress_per_day) = (divide(egress, share), divide(egress_per_day, share));
-            send(worker, Command::Reload { stay, new, egress, egress_per_day });
+            send(worker, Command::Reload { stay, new, rules: rules.clone() });
         }
         Ok(())
     }
@@ -461,6 +457,17 @@ fn send(worker: &Worker, command: Command) {
     // A worker that has ended is found by whoever waits for it.
     let _ = worker.commands.send(command);
     let _ = worker.waker.wake();
+}
+
+/// What holds for all clients of one of so many workers.
+fn rules(config: &Config, workers: usize) -> Rules {
+    let Limits { egress, egress_per_day, evict, .. } = config.limits;
+    Rules {
+        access: Arc::new(config.access.clone()),
+        evict,
+        egress: divide(egress, workers as u64),
+        egress_per_day: divide(egress_per_day, workers as u64),
+    }
 }
 
 /// A worker's share of a budget; 0 is none, and a share is never none.

@@ -27,9 +27,12 @@ use tarpit_proto::{
 };
 
 use crate::{
-    admission::{Admission, Port},
+    access::{Access, Verdict},
+    admission::{Admission, Port, Refusal},
     budget::{Budget, Turn},
     clock::Clock,
+    config::Evict,
+    eviction::{Candidate, Eviction},
     listener::{Listener, Trouble, local_address},
     record::{About, Ear, Record},
     slab::Slab,
@@ -63,9 +66,19 @@ pub(crate) struct Door {
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Let the doors be these: a post for each key that stays, and new doors.
-    Reload { stay: Vec<(u64, Arc<Post>)>, new: Vec<Door>, egress: u64, egress_per_day: u64 },
+    Reload { stay: Vec<(u64, Arc<Post>)>, new: Vec<Door>, rules: Rules },
     /// Close everything, with a line for each client, and return.
     Stop,
+}
+
+/// What holds for all clients alike.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) access: Arc<Access>,
+    pub(crate) evict: Evict,
+    /// This worker's share of what may be sent in a second and in a day; 0: no cap.
+    pub(crate) egress: u64,
+    pub(crate) egress_per_day: u64,
 }
 
 /// What a worker needs to start.
@@ -76,8 +89,7 @@ pub(crate) struct Setup {
     pub(crate) seed: Seed,
     pub(crate) doors: Vec<Door>,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) egress: u64,
-    pub(crate) egress_per_day: u64,
+    pub(crate) rules: Rules,
     pub(crate) record: Record,
     pub(crate) commands: Receiver<Command>,
 }
@@ -158,6 +170,9 @@ struct Worker {
     wheel: Wheel,
     berths: Vec<Option<Berth>>,
     admission: Arc<Admission>,
+    access: Arc<Access>,
+    evict: Evict,
+    eviction: Eviction,
     budget: Budget,
     record: Record,
     draft: Draft,
@@ -188,7 +203,10 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         wheel: Wheel::new(),
         berths: Vec::new(),
         admission: setup.admission,
-        budget: Budget::new(setup.egress, setup.egress_per_day, now),
+        access: setup.rules.access,
+        evict: setup.rules.evict,
+        eviction: Eviction::default(),
+        budget: Budget::new(setup.rules.egress, setup.rules.egress_per_day, now),
         record: setup.record,
         draft: Draft::default(),
         buffer: vec![0; READ],
@@ -216,9 +234,12 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         }
         while let Ok(command) = commands.try_recv() {
             match command {
-                Command::Reload { stay, new, egress, egress_per_day } => {
+                Command::Reload { stay, new, rules } => {
                     worker.reload(&stay, new);
-                    worker.budget.set(egress, egress_per_day);
+                    worker.budget.set(rules.egress, rules.egress_per_day);
+                    worker.access = rules.access;
+                    worker.evict = rules.evict;
+                    worker.eviction = Eviction::default();
                 }
                 Command::Stop => {
                     worker.stop();
@@ -349,8 +370,17 @@ impl Worker {
 
     /// Admits a newcomer, or refuses it.
     fn welcome(&mut self, fd: OwnedFd, client: SocketAddr, server: SocketAddr, post: &Arc<Post>) {
+        let entered = match self.access.verdict(client.ip()) {
+            Verdict::Allowed => {
+                // A goodbye, not a reset: whoever is allowed shall find nothing wrong. If this
+                // fails it has gone already.
+                let _ = sockopt::set_socket_linger(&fd, None);
+                Err(Refusal::Allowed)
+            }
+            Verdict::Denied => Err(Refusal::Denied),
+            Verdict::Held => self.enter(client.ip(), post),
+        };
         // An IPv4 client on an IPv6 socket cannot be: those are bound to IPv6 only.
-        let entered = self.admission.enter(&post.port, post.max_clients, client.ip());
         let session = Session::open(self.now);
         let id = self.id(&session, client, server);
         if let Err(refusal) = entered {
@@ -385,6 +415,54 @@ impl Worker {
             return;
         }
         self.drive(index, Input::Opened);
+    }
+
+    /// Counts a newcomer in; where there is no room, somebody may have to go for it.
+    fn enter(&mut self, who: IpAddr, post: &Arc<Post>) -> Result<(), Refusal> {
+        let refusal = match self.admission.enter(&post.port, post.max_clients, who) {
+            Err(refusal @ (Refusal::Clients | Refusal::Port)) => refusal,
+            other => return other,
+        };
+        if self.evict == Evict::Refuse {
+            return Err(refusal);
+        }
+        let among = (refusal == Refusal::Port).then(|| Arc::as_ptr(&post.port).addr());
+        if self.eviction.must_look(self.now, among) {
+            let (indices, worker) = (self.slots.indices(), &*self);
+            let mut clients = indices
+                .into_iter()
+                .filter(|&index| among.is_none() || worker.port_of(index) == among)
+                .filter_map(|index| worker.candidate(index));
+            let mut eviction = Eviction::default();
+            eviction.look(worker.now, among, worker.evict, &mut clients);
+            drop(clients);
+            self.eviction = eviction;
+        }
+        let prefix = self.admission.prefix(who);
+        let mut eviction = std::mem::take(&mut self.eviction);
+        let victim = eviction.victim(self.evict, prefix, |index| {
+            self.candidate(index).filter(|_| among.is_none() || self.port_of(index) == among)
+        });
+        self.eviction = eviction;
+        let Some(victim) = victim else { return Err(refusal) };
+        self.close(victim, Cause::Evicted);
+        self.admission.enter(&post.port, post.max_clients, who)
+    }
+
+    /// A client as eviction sees it.
+    fn candidate(&self, index: u32) -> Option<Candidate> {
+        let slot = self.slots.get(index)?;
+        let berth = self.berths.get(usize::from(slot.berth))?.as_ref()?;
+        let who = client(slot, berth.server, &self.v6).ip();
+        let opened = slot.session.opened(self.now);
+        Some(Candidate { index, opened, prefix: self.admission.prefix(who) })
+    }
+
+    /// What tells the port of a client from others.
+    fn port_of(&self, index: u32) -> Option<usize> {
+        let slot = self.slots.get(index)?;
+        let berth = self.berths.get(usize::from(slot.berth))?.as_ref()?;
+        Some(Arc::as_ptr(&berth.post.port).addr())
     }
 
     /// The berth for clients of this post that connected to `server`.

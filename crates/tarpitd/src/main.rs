@@ -1,5 +1,6 @@
 //! A network tarpit: makes ports look like services and holds whoever connects.
 
+mod access;
 mod admission;
 mod budget;
 mod cli;
@@ -7,6 +8,7 @@ mod clock;
 mod config;
 mod daemon;
 mod engine;
+mod eviction;
 mod listener;
 mod live;
 mod log;

@@ -7,13 +7,13 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::BYTE_EVERY_8_SECONDS;
+use super::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS};
 use crate::{
     identify::Protocol,
     pacer::Pace,
     rng::Rng,
     script::{Cx, Heard, Pattern, Run, Step},
-    wire::http::{self, Cue, Phase},
+    wire::http::{self, Cue, Phase, Request},
 };
 
 /// See the module.
@@ -36,7 +36,7 @@ impl Pattern for HttpBadSite {
 
     fn caution(&self) -> Option<&'static str> {
         Some(
-            "its script keeps the processor of every visitor busy, search engines and researchers among them",
+            "it keeps the processor of every visitor busy, search engines and researchers among them",
         )
     }
 
@@ -44,8 +44,12 @@ impl Pattern for HttpBadSite {
         Some(Protocol::Http)
     }
 
-    fn pace(&self, _run: &Run) -> Pace {
-        BYTE_EVERY_8_SECONDS
+    fn pace(&self, run: &Run) -> Pace {
+        match Phase::of(run) {
+            // A block at a time, so that the page does what it is for within the hour.
+            Phase::Telling if !Request::of(run).wants_no_page() => EVERY_8_SECONDS,
+            _ => BYTE_EVERY_8_SECONDS,
+        }
     }
 
     fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {

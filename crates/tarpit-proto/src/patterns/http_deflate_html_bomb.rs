@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 
-use super::BYTE_EVERY_8_SECONDS;
+use super::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS};
 use crate::{
     identify::Protocol,
     pacer::Pace,
@@ -48,8 +48,12 @@ impl Pattern for HttpDeflateHtmlBomb {
         Some(Protocol::Http)
     }
 
-    fn pace(&self, _run: &Run) -> Pace {
-        BYTE_EVERY_8_SECONDS
+    fn pace(&self, run: &Run) -> Pace {
+        match Phase::of(run) {
+            // Byte by byte it would take months to go off.
+            Phase::Telling if takes_it(run) => EVERY_8_SECONDS,
+            _ => BYTE_EVERY_8_SECONDS,
+        }
     }
 
     fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {

@@ -26,11 +26,11 @@ fn the_page_has_three_hundred_open_blocks_and_links_and_is_never_complete() {
 }
 
 #[test]
-fn at_its_own_pace_it_comes_byte_by_byte_for_thirty_days() {
+fn at_its_own_pace_a_block_comes_every_eight_seconds_for_thirty_days() {
     let mut stage = asking("http_bad_site", None, GET);
     stage.sent.clear();
     stage.pass_secs(30 * 86_400);
-    assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1));
+    assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() < 400));
     assert!(stage.sent.windows(2).all(|pair| pair[1].0.since(pair[0].0).as_secs() < 10));
 }
 

@@ -4,8 +4,10 @@ use std::{num::NonZeroU32, num::NonZeroUsize, path::PathBuf};
 
 use tarpit_proto::{pacer::Rate, patterns, persona::Persona, script::Pattern};
 
+use crate::access::Access;
+
 use super::{
-    ClientLimit, Config, Level, Limits, Logging, Sink, Tarpit, User,
+    ClientLimit, Config, Evict, Level, Limits, Logging, Sink, Tarpit, User,
     address::{Bind, Host, Ports},
     problem::{Notes, Place, Problem, nearest},
 };
@@ -22,6 +24,7 @@ pub(super) struct Draft {
     pub(super) persona: &'static str,
     pub(super) tarpits: Vec<TarpitDraft>,
     pub(super) limits: Limits,
+    pub(super) access: Access,
     pub(super) logging: Logging,
 }
 
@@ -61,6 +64,7 @@ impl Draft {
             persona: self.persona,
             tarpits: self.tarpits.into_iter().filter_map(TarpitDraft::finish).collect(),
             limits: self.limits,
+            access: self.access,
             logging: self.logging,
             keep_going: false,
             warnings: notes.warnings.iter().map(Problem::to_string).collect(),
@@ -121,7 +125,9 @@ impl Default for Draft {
                 per_prefix: NonZeroU32::new(1024),
                 egress: None,
                 egress_per_day: None,
+                evict: Evict::NoisiestPrefix,
             },
+            access: Access::default(),
             logging: Logging { main: Sink::Stderr, level: Level::Info, client_trace: Sink::Stdout },
         }
     }

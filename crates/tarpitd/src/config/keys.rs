@@ -4,12 +4,13 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 
 use super::{
-    ClientLimit, Level, Limits, Logging, Sink, User,
+    ClientLimit, Evict, Level, Limits, Logging, Sink, User,
     address::{Bind, Host, Ports},
     document::Item,
     draft::{BindDraft, Draft, TarpitDraft, pattern, persona, rate},
     problem::Notes,
 };
+use crate::access::{Access, Network};
 
 /// A key of a table that is read into a `T`.
 pub(super) struct Key<T> {
@@ -87,6 +88,14 @@ pub(super) const TOP: &[Key<Draft>] = &[
         meaning: "What all tarpits together may cost.",
         outdated: None,
         read: |item, draft, notes| item.fill(LIMITS, &mut draft.limits, notes),
+    },
+    Key {
+        name: "access",
+        form: "table",
+        unset: Unset::Means("everybody is held"),
+        meaning: "Who is not held.",
+        outdated: None,
+        read: |item, draft, notes| item.fill(ACCESS, &mut draft.access, notes),
     },
     Key {
         name: "logging",
@@ -238,6 +247,37 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         outdated: None,
         read: |item, limits, notes| notes.keep(&mut limits.egress_per_day, bytes(item)),
     },
+    Key {
+        name: "evict",
+        form: "`\"noisiest-prefix\"`, `\"oldest\"` or `\"refuse\"`",
+        unset: Unset::Is("\"noisiest-prefix\""),
+        meaning: "Who goes when the cap in all or of a port is reached: a client of the network \
+                  (/24 or /56) that has the most, so that nobody keeps others out; the one held \
+                  for the longest time; or the newcomer.",
+        outdated: None,
+        read: |item, limits, notes| notes.keep(&mut limits.evict, item.parsed(Evict::parse)),
+    },
+];
+
+pub(super) const ACCESS: &[Key<Access>] = &[
+    Key {
+        name: "allow",
+        form: "array of addresses and networks, as in `[\"192.0.2.7\", \"2001:db8::/32\"]`",
+        unset: Unset::Is("[]"),
+        meaning: "Clients from there are closed at once and never delayed. Where networks of both \
+                  lists hold an address the longer prefix decides. No network is special unless it \
+                  is named, loopback and private ones neither.",
+        outdated: None,
+        read: |item, access, notes| networks(item, notes, |network| access.allow(network)),
+    },
+    Key {
+        name: "deny",
+        form: "array of addresses and networks",
+        unset: Unset::Is("[]"),
+        meaning: "Clients from there are reset at once: nothing is spent on them.",
+        outdated: None,
+        read: |item, access, notes| networks(item, notes, |network| access.deny(network)),
+    },
 ];
 
 pub(super) const LOGGING: &[Key<Logging>] = &[
@@ -305,6 +345,7 @@ pub(crate) fn sections() -> Vec<Section> {
         section("in [tarpits.NAME]", TARPIT),
         section("in an entry of `bind`", BIND),
         section("in [limits]", LIMITS),
+        section("in [access]", ACCESS),
         section("in [logging]", LOGGING),
     ]
 }
@@ -350,6 +391,20 @@ fn binds(item: &Item<'_>, tarpit: &mut TarpitDraft, notes: &mut Notes) {
         if let BindDraft { host: Some(host), ports: Some(ports) } = bind {
             tarpit.binds.push((item.place(), Bind { host, ports }));
         }
+    }
+}
+
+fn networks(item: &Item<'_>, notes: &mut Notes, mut add: impl FnMut(Network)) {
+    match item.items() {
+        Ok(items) => {
+            for item in items {
+                match item.parsed(str::parse) {
+                    Ok(network) => add(network),
+                    Err(problem) => notes.problems.push(problem),
+                }
+            }
+        }
+        Err(problem) => notes.problems.push(problem),
     }
 }
 

@@ -19,6 +19,8 @@ use std::{
 
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
+use crate::access::Access;
+
 use self::{
     document::Source,
     draft::{Draft, TarpitDraft},
@@ -98,6 +100,8 @@ pub(crate) struct Config {
     /// What to serve, in the order in which it was written; never empty.
     pub(crate) tarpits: Vec<Tarpit>,
     pub(crate) limits: Limits,
+    /// Who is not held.
+    pub(crate) access: Access,
     pub(crate) logging: Logging,
     /// Whether to serve the other addresses when one cannot be had.
     pub(crate) keep_going: bool,
@@ -183,6 +187,34 @@ pub(crate) struct Limits {
     pub(crate) egress: Option<NonZeroU64>,
     /// The most bytes a day to all clients; `None`: no cap.
     pub(crate) egress_per_day: Option<NonZeroU64>,
+    /// Who goes when there is no room for a newcomer.
+    pub(crate) evict: Evict,
+}
+
+/// Who goes when a cap in all or of a port is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Evict {
+    /// A client of the prefix that has the most, unless the newcomer's would then have as many.
+    NoisiestPrefix,
+    /// The client that has been held for the longest time.
+    Oldest,
+    /// The newcomer.
+    Refuse,
+}
+
+impl Evict {
+    /// A policy's name.
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "noisiest-prefix" => Ok(Self::NoisiestPrefix),
+            "oldest" => Ok(Self::Oldest),
+            "refuse" => Ok(Self::Refuse),
+            _ => Err(format!(
+                "there is no policy `{}`: write `noisiest-prefix`, `oldest` or `refuse`",
+                text.escape_debug()
+            )),
+        }
+    }
 }
 
 /// The most clients in all.

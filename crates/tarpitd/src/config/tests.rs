@@ -1,6 +1,7 @@
 //! What a text of configuration means, or what is wrong with it, line by line.
 
 use super::*;
+use crate::access::Verdict;
 
 /// Checks what is wrong with `text`; each line of `wanted` is a problem without the file's name.
 #[track_caller]
@@ -41,6 +42,7 @@ fn every_key_is_read() {
     let config = config(
         "workers = 3\nstate_dir = '/var/lib/tarpitd'\nuser = '65534:100'\npersona = 'debian-12'\n\
          [limits]\nclients = 1\nper_address = 2\nper_prefix = 0\negress = 4\negress_per_day = 5\n\
+         evict = 'oldest'\n[access]\nallow = ['192.0.2.7', '2001:db8::/32']\ndeny = ['198.51.100.0/24']\n\
          [logging]\nmain = '<stdout>'\nlevel = 'WARNING'\nclient_trace = './x'\n\
          [tarpits.z]\npattern = 'Endless_Banner'\nrate_limit = -2\nmax_clients = 7\n\
          client_validation = false\nclient_trace = true\n\
@@ -59,8 +61,16 @@ fn every_key_is_read() {
             per_prefix: None,
             egress: NonZeroU64::new(4),
             egress_per_day: NonZeroU64::new(5),
+            evict: Evict::Oldest,
         }
     );
+    for (ip, verdict) in [
+        ("192.0.2.7", Verdict::Allowed),
+        ("198.51.100.9", Verdict::Denied),
+        ("192.0.2.8", Verdict::Held),
+    ] {
+        assert_eq!(config.access.verdict(ip.parse().unwrap()), verdict);
+    }
     assert_eq!(
         config.logging,
         Logging {
@@ -94,6 +104,7 @@ fn what_is_written_as_its_default_changes_nothing() {
                 "at the top of the file" => line + SOUND,
                 "in [tarpits.NAME]" => SOUND.to_owned() + &line,
                 "in [limits]" => format!("{SOUND}[limits]\n{line}"),
+                "in [access]" => format!("{SOUND}[access]\n{line}"),
                 "in [logging]" => format!("{SOUND}[logging]\n{line}"),
                 other => panic!("{other}"),
             };
@@ -367,4 +378,18 @@ fn dangerous_patterns_are_cautioned_against_only_in_public() {
             assert_eq!(config(&text).warnings.len(), wanted, "{text}");
         }
     }
+}
+
+#[test]
+fn networks_and_policies_that_make_no_sense_are_named() {
+    check(
+        &format!("{SOUND}[access]\nallow = ['example.org', '10.0.0.1/8']\ndeny = 'x'\n"),
+        "5:10: `example.org` is no network: write an address, or one with a prefix length as in 192.0.2.0/24 or 2001:db8::/32
+         5:25: `10.0.0.1/8` has bits behind its prefix: write 10.0.0.0/8
+         6:8: this must be an array, but it is a string",
+    );
+    check(
+        &format!("{SOUND}[limits]\nevict = 'youngest'\n"),
+        "5:9: there is no policy `youngest`: write `noisiest-prefix`, `oldest` or `refuse`",
+    );
 }

@@ -1,6 +1,6 @@
 //! Caps: whoever comes above one is reset, with an event that names it.
 
-use crate::daemon::{Daemon, Directory, tarpitd};
+use crate::daemon::{Client, Daemon, Directory, tarpitd};
 
 /// A daemon with one tarpit and these lines for it, and these limits.
 fn limited(name: &str, tarpit: &str, limits: &str) -> (Daemon, Directory) {
@@ -13,6 +13,81 @@ fn limited(name: &str, tarpit: &str, limits: &str) -> (Daemon, Directory) {
         ),
     );
     (Daemon::start(&["-c", &path], 1), directory)
+}
+
+/// Somebody from another address of the loopback network.
+fn connect_from(source: [u8; 4], daemon: &Daemon) -> Client {
+    let socket = rustix::net::socket(
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::STREAM,
+        None,
+    );
+    let socket = socket.expect("a socket");
+    let source = std::net::SocketAddr::from((source, 0));
+    rustix::net::bind(&socket, &source).expect("a loopback address");
+    rustix::net::connect(&socket, &daemon.addresses[0]).expect("the port is open");
+    std::net::TcpStream::from(socket).into()
+}
+
+#[test]
+fn one_address_that_takes_all_places_cannot_keep_others_out() {
+    let limits = "clients = 60\nper_address = 0\nper_prefix = 0";
+    let (mut daemon, _directory) = limited("noisy", "", limits);
+    let mut noisy: Vec<_> = (0..60).map(|_| daemon.connect()).collect();
+    for client in &mut noisy {
+        client.hear();
+    }
+    // Its own further clients get nobody's place.
+    for _ in 0..200 {
+        daemon.refuses();
+    }
+    let mut quiet: Vec<_> = (1..=20).map(|n| connect_from([127, 0, n, 1], &daemon)).collect();
+    for client in &mut quiet {
+        client.hear();
+    }
+    let evicted = daemon.trace_has("close");
+    assert_eq!(evicted["reason"], "evicted");
+    assert_eq!(evicted["conn_info"]["peername"][0], "127.0.0.1");
+    daemon.signal(rustix::process::Signal::USR1);
+    let totals = daemon.log_has("totals");
+    assert!(totals.contains("held=60 opened=80 refused=200"), "{totals}");
+}
+
+#[test]
+fn the_oldest_goes_where_that_is_the_policy() {
+    let (mut daemon, _directory) = limited("oldest", "max_clients = 2", "evict = \"oldest\"");
+    let mut first = daemon.connect();
+    first.hear();
+    // Moments are kept to a hundredth of a second.
+    let met = daemon.trace_has("open")["session"].clone();
+    std::thread::park_timeout(std::time::Duration::from_millis(30));
+    let mut second = daemon.connect();
+    second.hear();
+    std::thread::park_timeout(std::time::Duration::from_millis(30));
+    daemon.connect().hear();
+    first.is_reset();
+    let close = daemon.trace_has("close");
+    assert_eq!((&close["reason"], &close["session"]), (&"evicted".into(), &met));
+    second.hear();
+}
+
+#[test]
+fn whoever_is_allowed_is_let_go_and_whoever_is_denied_is_refused() {
+    let directory = Directory::new("access");
+    let path = directory.file(
+        "c.toml",
+        "[tarpits.a]\npattern = \"endless_banner\"\nclient_trace = true\n\
+         bind = [{ host = \"127.0.0.1\", port = 0 }]\n\
+         [access]\nallow = [\"127.0.0.2\"]\ndeny = [\"127.0.3.0/24\"]\n",
+    );
+    let mut daemon = Daemon::start(&["-c", &path], 1);
+    let mut allowed = connect_from([127, 0, 0, 2], &daemon);
+    let end = std::io::Read::read(&mut allowed.0, &mut [0; 16]).expect("a goodbye, not a reset");
+    assert_eq!(end, 0);
+    assert_eq!(daemon.trace_has("refuse")["meta"]["reason"], "allowed");
+    connect_from([127, 0, 3, 9], &daemon).is_reset();
+    assert_eq!(daemon.trace_has("refuse")["meta"]["reason"], "denied");
+    connect_from([127, 0, 0, 3], &daemon).hear();
 }
 
 fn is_capped_at_3(mut daemon: Daemon, reason: &str) {
@@ -35,13 +110,13 @@ fn is_capped_at_3(mut daemon: Daemon, reason: &str) {
 
 #[test]
 fn a_port_has_a_cap() {
-    let (daemon, _directory) = limited("port", "max_clients = 3", "");
+    let (daemon, _directory) = limited("port", "max_clients = 3", "evict = \"refuse\"");
     is_capped_at_3(daemon, "max_clients");
 }
 
 #[test]
 fn all_together_have_a_cap() {
-    let (daemon, _directory) = limited("all", "", "clients = 3");
+    let (daemon, _directory) = limited("all", "", "clients = 3\nevict = \"refuse\"");
     is_capped_at_3(daemon, "clients");
 }
 

@@ -10,7 +10,7 @@ fn several_workers_share_a_port_and_its_caps() {
     let path = directory.file(
         "c.toml",
         "workers = 3\n[tarpits.a]\npattern = \"endless_banner\"\nclient_trace = true\n\
-         max_clients = 60\nbind = [{ host = \"127.0.0.1\", port = 0 }]\n",
+         max_clients = 60\nbind = [{ host = \"127.0.0.1\", port = 0 }]\n[limits]\nevict = \"refuse\"\n",
     );
     let mut daemon = Daemon::start(&["-c", &path], 1);
     let mut held: Vec<_> = (0..60).map(|_| daemon.connect()).collect();

@@ -73,7 +73,7 @@ impl Request {
     }
 
     /// Whether its sender leaves once it has seen a whole head.
-    pub(super) fn wants_no_page(self) -> bool {
+    pub(crate) fn wants_no_page(self) -> bool {
         self.is_head() || self.is_connect()
     }
 

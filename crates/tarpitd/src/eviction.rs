@@ -1,0 +1,160 @@
+//! Who goes when there is no room for a newcomer.
+//!
+//! To find somebody means to look at every client, so it is done for many newcomers at once and
+//! not more often than ten times a second; between that, whoever cannot be placed is refused.
+
+use std::time::Duration;
+
+use tarpit_proto::time::Time;
+
+use crate::config::Evict;
+
+/// Clients who may have to go, found by one look at all.
+#[derive(Debug, Default)]
+pub(crate) struct Eviction {
+    /// When that look was, and at which port's clients; `None`: at all.
+    looked: Option<(Time, Option<usize>)>,
+    victims: Vec<u32>,
+    /// Of the noisiest prefix: how many it has, and its hash.
+    noisiest: (u32, u64),
+}
+
+/// A client as eviction sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) index: u32,
+    pub(crate) opened: Time,
+    /// How many its prefix has, and the prefix's hash.
+    pub(crate) prefix: (u32, u64),
+}
+
+/// The most that one look prepares.
+const BATCH: usize = 256;
+
+/// The least time between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl Eviction {
+    /// Whether it is worth looking at all clients again, since nobody is left to go.
+    pub(crate) fn must_look(&self, now: Time, port: Option<usize>) -> bool {
+        match self.looked {
+            Some((at, same)) if same == port => self.victims.is_empty() && now.since(at) >= PAUSE,
+            Some((at, _)) => now.since(at) >= PAUSE,
+            None => true,
+        }
+    }
+
+    /// Looks at all clients, or at those of one port.
+    pub(crate) fn look(
+        &mut self,
+        now: Time,
+        port: Option<usize>,
+        policy: Evict,
+        clients: &mut dyn Iterator<Item = Candidate>,
+    ) {
+        self.looked = Some((now, port));
+        self.victims.clear();
+        match policy {
+            Evict::NoisiestPrefix => {
+                self.noisiest = (0, 0);
+                for client in clients {
+                    if client.prefix.0 > self.noisiest.0 {
+                        self.noisiest = client.prefix;
+                        self.victims.clear();
+                    }
+                    if client.prefix.1 == self.noisiest.1 && self.victims.len() < BATCH {
+                        self.victims.push(client.index);
+                    }
+                }
+            }
+            Evict::Oldest => {
+                let mut all: Vec<_> = clients.map(|one| (one.opened, one.index)).collect();
+                if all.len() > BATCH {
+                    all.select_nth_unstable(BATCH);
+                    all.truncate(BATCH);
+                }
+                all.sort_unstable();
+                self.victims.extend(all.into_iter().rev().map(|(_, index)| index));
+            }
+            Evict::Refuse => {}
+        }
+    }
+
+    /// Somebody who has to go for a newcomer whose prefix has these; `present` describes a client
+    /// as it is now, since it may have gone and its place been taken.
+    pub(crate) fn victim(
+        &mut self,
+        policy: Evict,
+        newcomer: (u32, u64),
+        present: impl Fn(u32) -> Option<Candidate>,
+    ) -> Option<u32> {
+        let (looked, _) = self.looked?;
+        while let Some(index) = self.victims.pop() {
+            let Some(client) = present(index) else { continue };
+            match policy {
+                Evict::NoisiestPrefix if client.prefix.1 != self.noisiest.1 => {}
+                // With the newcomer its own prefix would be no better.
+                Evict::NoisiestPrefix if client.prefix.0 <= newcomer.0 + 1 => {
+                    self.victims.push(index);
+                    return None;
+                }
+                Evict::Oldest if client.opened > looked => {}
+                Evict::NoisiestPrefix | Evict::Oldest => return Some(index),
+                Evict::Refuse => return None,
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(index: u32, prefix: (u32, u64)) -> Candidate {
+        Candidate { index, opened: Time::from_millis(1_000 - u64::from(index)), prefix }
+    }
+
+    /// Eight of prefix 7, and two of prefix 5 in front and behind.
+    fn crowd() -> Vec<Candidate> {
+        (0..10).map(|i| candidate(i, if i % 9 == 0 { (2, 5) } else { (8, 7) })).collect()
+    }
+
+    fn look(policy: Evict) -> (Eviction, Vec<Candidate>) {
+        let (mut eviction, crowd) = (Eviction::default(), crowd());
+        let now = Time::from_millis(2_000);
+        assert!(eviction.must_look(now, None));
+        eviction.look(now, None, policy, &mut crowd.clone().into_iter());
+        (eviction, crowd)
+    }
+
+    #[test]
+    fn the_noisiest_prefix_makes_room_for_others_but_not_for_its_own() {
+        let (mut eviction, crowd) = look(Evict::NoisiestPrefix);
+        let present = |index: u32| crowd.get(index as usize).copied();
+        let policy = Evict::NoisiestPrefix;
+        assert_eq!(eviction.victim(policy, (8, 7), present), None);
+        let victim = eviction.victim(policy, (0, 9), present).unwrap();
+        assert_eq!(crowd[victim as usize].prefix.1, 7);
+        // Whose prefix would then have as many gets nobody's place.
+        assert_eq!(eviction.victim(policy, (7, 4), present), None);
+    }
+
+    #[test]
+    fn the_oldest_go_in_their_order() {
+        let (mut eviction, crowd) = look(Evict::Oldest);
+        let present = |index: u32| crowd.get(index as usize).copied();
+        let order: Vec<_> =
+            std::iter::from_fn(|| eviction.victim(Evict::Oldest, (0, 0), present)).collect();
+        assert_eq!(order, (0..10).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_place_that_was_taken_by_somebody_else_is_left_alone() {
+        let (mut eviction, _) = look(Evict::NoisiestPrefix);
+        let others = |index| Some(candidate(index, (1, 3)));
+        assert_eq!(eviction.victim(Evict::NoisiestPrefix, (0, 9), others), None);
+        assert!(!eviction.must_look(Time::from_millis(2_050), None));
+        assert!(eviction.must_look(Time::from_millis(2_100), None));
+    }
+}
