@@ -31,6 +31,9 @@ pub(crate) struct Record {
 /// A worker's lines are handed over once they are this many bytes, or a turn ends.
 const BATCH: usize = 16 * 1024;
 
+/// Room for the line with which a batch becomes full.
+const LINE: usize = 1_024;
+
 /// Whom a piece of news is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About<'a> {
@@ -109,7 +112,7 @@ impl Record {
 
     /// Hands the lines over at the daemon's end, when there is time to wait for room.
     pub(crate) fn flush_patiently(&mut self, patience: Duration) {
-        if self.lines.len() >= BATCH {
+        if self.lines.len() + LINE >= BATCH {
             self.trace.write_patiently(std::mem::take(&mut self.lines), patience);
         }
     }
@@ -125,6 +128,13 @@ impl Record {
         }
         let About { name, pattern, client, server, session, .. } = about;
         let subject = Subject { name, pattern, client, server, session };
+        if self.lines.len() >= BATCH {
+            self.flush();
+        }
+        if self.lines.capacity() == 0 {
+            // At once as much as a batch may become: growing would leave holes in the memory.
+            self.lines.reserve_exact(BATCH + LINE);
+        }
         trace::write(&mut self.lines, self.clock.wall(), subject, what);
     }
 }

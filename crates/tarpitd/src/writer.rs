@@ -159,6 +159,7 @@ impl Writer {
             clock,
             receiver,
             shared: Arc::clone(&shared),
+            batch: vec![0; 2 * BATCH],
             unreported: 0,
             failing: false,
         };
@@ -225,6 +226,8 @@ struct Scribe {
     clock: Clock,
     receiver: Receiver<Message>,
     shared: Arc<Shared>,
+    /// Lines on their way out. Its memory is used again for each batch, and is there from the start.
+    batch: Vec<u8>,
     /// Lines lost since the last report.
     unreported: u64,
     failing: bool,
@@ -236,7 +239,7 @@ impl Scribe {
             let mut next = Some(message);
             while let Some(message) = next.take() {
                 next = match message {
-                    Message::Lines(lines) => self.gather(lines, report),
+                    Message::Lines(lines) => self.gather(&lines, report),
                     Message::Reopen(target) => {
                         self.target = target;
                         None
@@ -252,16 +255,14 @@ impl Scribe {
     }
 
     /// Gathers a batch and writes it; hands back a message that came in between.
-    fn gather(
-        &mut self,
-        mut batch: Vec<u8>,
-        report: &impl Fn(&str, Health<'_>),
-    ) -> Option<Message> {
+    fn gather(&mut self, lines: &[u8], report: &impl Fn(&str, Health<'_>)) -> Option<Message> {
+        self.batch.clear();
+        self.batch.extend_from_slice(lines);
         let end = self.clock.now().after(GATHER);
         let mut next = None;
-        while batch.len() < BATCH {
+        while self.batch.len() < BATCH {
             match self.receiver.recv_timeout(self.left(end)) {
-                Ok(Message::Lines(lines)) => batch.extend_from_slice(&lines),
+                Ok(Message::Lines(lines)) => self.batch.extend_from_slice(&lines),
                 Ok(other) => {
                     next = Some(other);
                     break;
@@ -269,9 +270,10 @@ impl Scribe {
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             }
         }
-        let (lost, error) = self.target.write(&batch);
+        let (lost, error) = self.target.write(&self.batch);
         self.shared.lost.fetch_add(lost as u64, Relaxed);
-        self.shared.waiting.fetch_sub(batch.len(), Relaxed);
+        self.shared.waiting.fetch_sub(self.batch.len(), Relaxed);
+        self.batch.shrink_to(2 * BATCH);
         self.shared.room.notify_all();
         self.health(lost as u64, error, report);
         next
