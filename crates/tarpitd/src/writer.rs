@@ -28,6 +28,10 @@ const GATHER: Duration = Duration::from_millis(200);
 /// Enough bytes to be worth a system call, and few enough that memory is not kept for them.
 const BATCH: usize = 64 * 1024;
 
+/// Room in one piece, and how many pieces are kept.
+pub(crate) const PIECE: usize = 16 * 1024;
+const SPARES: usize = 24;
+
 /// Where lines go, once opened.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -136,6 +140,8 @@ struct Shared {
     /// Told when `waiting` has sunk.
     room: Condvar,
     gate: Mutex<()>,
+    /// Pieces that have been written, to be filled again.
+    spare: Mutex<Vec<Vec<u8>>>,
 }
 
 enum Message {
@@ -170,6 +176,16 @@ impl Writer {
         Ok(Self { sender, shared })
     }
 
+    /// An empty piece to be filled with lines.
+    ///
+    /// As many as a storm of clients needs were made at the start, so that storms leave no trace
+    /// in the process's memory.
+    pub(crate) fn piece(&self) -> Vec<u8> {
+        // Whoever finds the spare ones in use at this moment does not wait for them.
+        let spare = self.shared.spare.try_lock().ok().and_then(|mut spare| spare.pop());
+        spare.unwrap_or_else(|| Vec::with_capacity(PIECE))
+    }
+
     /// Takes whole lines. What does not fit into memory any more is lost, and counted.
     pub(crate) fn write(&self, lines: Vec<u8>) {
         let length = lines.len();
@@ -197,6 +213,17 @@ impl Writer {
         }
         drop(gate);
         self.write(lines);
+    }
+
+    /// Makes the pieces that a storm needs.
+    pub(crate) fn provide(&self) {
+        let mut spare = self.shared.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..SPARES {
+            // Written once, so that the memory is really there.
+            let mut piece = vec![0; PIECE];
+            piece.clear();
+            spare.push(piece);
+        }
     }
 
     /// Goes on with another target, for instance the same file anew.
@@ -239,7 +266,7 @@ impl Scribe {
             let mut next = Some(message);
             while let Some(message) = next.take() {
                 next = match message {
-                    Message::Lines(lines) => self.gather(&lines, report),
+                    Message::Lines(lines) => self.gather(lines, report),
                     Message::Reopen(target) => {
                         self.target = target;
                         None
@@ -255,14 +282,14 @@ impl Scribe {
     }
 
     /// Gathers a batch and writes it; hands back a message that came in between.
-    fn gather(&mut self, lines: &[u8], report: &impl Fn(&str, Health<'_>)) -> Option<Message> {
+    fn gather(&mut self, lines: Vec<u8>, report: &impl Fn(&str, Health<'_>)) -> Option<Message> {
         self.batch.clear();
-        self.batch.extend_from_slice(lines);
+        self.add(lines);
         let end = self.clock.now().after(GATHER);
         let mut next = None;
         while self.batch.len() < BATCH {
             match self.receiver.recv_timeout(self.left(end)) {
-                Ok(Message::Lines(lines)) => self.batch.extend_from_slice(&lines),
+                Ok(Message::Lines(lines)) => self.add(lines),
                 Ok(other) => {
                     next = Some(other);
                     break;
@@ -277,6 +304,15 @@ impl Scribe {
         self.shared.room.notify_all();
         self.health(lost as u64, error, report);
         next
+    }
+
+    fn add(&mut self, mut lines: Vec<u8>) {
+        self.batch.extend_from_slice(&lines);
+        lines.clear();
+        let mut spare = self.shared.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.capacity() == PIECE && spare.len() < SPARES {
+            spare.push(lines);
+        }
     }
 
     fn health(&mut self, lost: u64, error: Option<io::Error>, report: &impl Fn(&str, Health<'_>)) {
