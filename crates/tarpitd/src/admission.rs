@@ -1,12 +1,15 @@
 //! Who may come in: caps in all, for each port, for each address and for each prefix.
 //!
-//! All workers share the counts without locks. The tables have a fixed size, so that no crowd of
-//! clients makes them grow.
+//! All workers share the counts without locks. The tables have room for 20,000 clients from the
+//! start, and take another part, twice as large, only when those before it are full.
 
 use std::{
     hash::{BuildHasher, RandomState},
     net::{IpAddr, SocketAddr},
-    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
 };
 
 /// The caps in force; 0 stands for none.
@@ -25,6 +28,8 @@ pub(crate) struct Caps {
 pub(crate) enum Refusal {
     /// Too many from its address.
     Address,
+    /// Clients of too many different addresses of ours are held.
+    Addresses,
     /// Its address is to be let go.
     Allowed,
     /// Too many in all.
@@ -42,6 +47,7 @@ impl Refusal {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Address => "per_address",
+            Self::Addresses => "server_addresses",
             Self::Allowed => "allowed",
             Self::Clients => "clients",
             Self::Denied => "denied",
@@ -80,16 +86,16 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Counts for at most `most` clients, all zero.
-    pub(crate) fn new(caps: Caps, most: u32) -> Self {
+    /// Counts of nobody.
+    pub(crate) fn new(caps: Caps) -> Self {
         let admission = Self {
             clients: AtomicU32::new(0),
             cap_clients: AtomicU32::new(0),
             cap_address: AtomicU32::new(0),
             cap_prefix: AtomicU32::new(0),
             hasher: RandomState::new(),
-            addresses: Counts::new(most),
-            prefixes: Counts::new(most),
+            addresses: Counts::new(),
+            prefixes: Counts::new(),
         };
         admission.set(caps);
         admission
@@ -154,54 +160,58 @@ fn count_up(count: &AtomicU32, cap: u32) -> Option<u32> {
     count.fetch_update(Relaxed, Relaxed, |held| (cap == 0 || held < cap).then_some(held + 1)).ok()
 }
 
-/// How many of each kind are held, in a table of fixed size with open addressing.
+/// How many of each kind are held, in a table with open addressing that has several parts.
 ///
 /// An entry is a hash's upper bits and a count below them. One whose count has sunk to zero is
 /// free for anybody. Two workers that count a newcomer at the same moment may take two entries
 /// for it, which makes its cap looser by one for a while: a price worth having no lock.
 #[derive(Debug)]
 struct Counts {
-    entries: Box<[AtomicU64]>,
+    parts: [OnceLock<Box<[AtomicU64]>>; PARTS],
 }
 
 /// The part of an entry that is the count.
 const COUNT: u64 = (1 << 24) - 1;
 
-/// How far from its place an entry may lie. At the tables' load of at most 5/8 nothing in practice
-/// lies as far; what finds no place is not counted, and only the caps in all hold it.
-const REACH: usize = 128;
+/// Entries of the first part: room for 20,000 clients from as many places. It is made and touched
+/// at the start, so that up to there no crowd makes the tables grow.
+const FIRST: usize = 1 << 15;
+
+/// Each part is twice as large as the one before; together they have room for 20 million.
+const PARTS: usize = 10;
+
+/// How far from its place an entry may lie within a part. Whoever finds none has the next part
+/// made; beyond the last, only the caps in all hold it.
+const REACH: usize = 64;
 
 impl Counts {
-    fn new(most: u32) -> Self {
-        let places = (most as usize).saturating_mul(8).div_ceil(5).next_power_of_two().max(256);
-        Self { entries: (0..places).map(|_| AtomicU64::new(0)).collect() }
+    fn new() -> Self {
+        let counts = Self { parts: [const { OnceLock::new() }; PARTS] };
+        counts.make_part(0);
+        counts
+    }
+
+    fn make_part(&self, index: usize) {
+        if let Some(part) = self.parts.get(index) {
+            part.get_or_init(|| (0..FIRST << index).map(|_| AtomicU64::new(0)).collect());
+        }
     }
 
     /// Counts `hash` up; `false` if it has reached `cap`.
     fn enter(&self, hash: u64, cap: u32) -> bool {
         loop {
-            let mut vacant = None;
-            let mut own = None;
-            for place in self.places(hash) {
-                let entry = place.load(Relaxed);
-                if entry & COUNT == 0 {
-                    vacant = vacant.or(Some((place, entry)));
-                    if entry == 0 {
-                        break;
-                    }
-                } else if entry & !COUNT == hash & !COUNT {
-                    own = Some((place, entry));
-                    break;
-                }
-            }
-            let (place, entry, counted) = match (own, vacant) {
-                (Some((_, entry)), _) if cap != 0 && entry & COUNT >= u64::from(cap) => {
+            let (place, entry, counted) = match self.find(hash) {
+                Found::Own(_, entry) if cap != 0 && entry & COUNT >= u64::from(cap) => {
                     return false;
                 }
-                (Some((_, entry)), _) if entry & COUNT == COUNT => return true,
-                (Some((place, entry)), _) => (place, entry, entry + 1),
-                (None, Some((place, entry))) => (place, entry, hash & !COUNT | 1),
-                (None, None) => return true,
+                Found::Own(_, entry) if entry & COUNT == COUNT => return true,
+                Found::Own(place, entry) => (place, entry, entry + 1),
+                Found::Vacant(place, entry) => (place, entry, hash & !COUNT | 1),
+                Found::Full(parts) if parts < PARTS => {
+                    self.make_part(parts);
+                    continue;
+                }
+                Found::Full(_) => return true,
             };
             if place.compare_exchange(entry, counted, Relaxed, Relaxed).is_ok() {
                 return true;
@@ -210,33 +220,52 @@ impl Counts {
     }
 
     fn count(&self, hash: u64) -> u32 {
-        for place in self.places(hash) {
-            let entry = place.load(Relaxed);
-            if entry == 0 {
-                break;
-            }
-            if entry & !COUNT == hash & !COUNT && entry & COUNT > 0 {
-                return (entry & COUNT) as u32;
-            }
+        match self.find(hash) {
+            Found::Own(_, entry) => (entry & COUNT) as u32,
+            Found::Full(_) | Found::Vacant(..) => 0,
         }
-        0
     }
 
     fn leave(&self, hash: u64) {
-        for place in self.places(hash) {
-            let counted = place.fetch_update(Relaxed, Relaxed, |entry| {
-                (entry & !COUNT == hash & !COUNT && entry & COUNT > 0).then(|| entry - 1)
-            });
-            if counted.is_ok() || place.load(Relaxed) == 0 {
+        while let Found::Own(place, entry) = self.find(hash) {
+            if place.compare_exchange(entry, entry - 1, Relaxed, Relaxed).is_ok() {
                 return;
             }
         }
     }
 
-    fn places(&self, hash: u64) -> impl Iterator<Item = &AtomicU64> {
-        let mask = self.entries.len() - 1;
-        (0..REACH).map(move |step| &self.entries[(hash as usize).wrapping_add(step) & mask])
+    /// The entry of `hash`, or else a free place for it.
+    fn find(&self, hash: u64) -> Found<'_> {
+        let mut vacant = None;
+        let mut parts = 0;
+        for part in self.parts.iter().map_while(OnceLock::get) {
+            parts += 1;
+            let mask = part.len() - 1;
+            for step in 0..REACH {
+                let place = &part[(hash as usize).wrapping_add(step) & mask];
+                let entry = place.load(Relaxed);
+                if entry & COUNT > 0 && entry & !COUNT == hash & !COUNT {
+                    return Found::Own(place, entry);
+                }
+                if entry & COUNT == 0 {
+                    vacant = vacant.or(Some((place, entry)));
+                }
+                if entry == 0 {
+                    // Never used: nothing lies behind it.
+                    break;
+                }
+            }
+        }
+        vacant.map_or(Found::Full(parts), |(place, entry)| Found::Vacant(place, entry))
     }
+}
+
+/// What was found of a hash.
+enum Found<'a> {
+    /// Nothing, in so many parts.
+    Full(usize),
+    Own(&'a AtomicU64, u64),
+    Vacant(&'a AtomicU64, u64),
 }
 
 #[cfg(test)]
@@ -257,7 +286,7 @@ mod tests {
 
     #[test]
     fn each_cap_refuses_by_its_own_name_and_lets_in_again_after_a_leave() {
-        let (admission, port) = (Admission::new(CAPS, 100), port());
+        let (admission, port) = (Admission::new(CAPS), port());
         let one = v4(0x0A00_0001);
         for _ in 0..3 {
             assert_eq!(admission.enter(&port, 0, one), Ok(()));
@@ -276,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_v6_prefix_is_56_bits() {
-        let (admission, port) = (Admission::new(CAPS, 100), port());
+        let (admission, port) = (Admission::new(CAPS), port());
         for host in 0..5_u128 {
             let who = Ipv6Addr::from_bits(0x2001_0db8_0000_0000 << 64 | host << 64 | host);
             assert_eq!(admission.enter(&port, 0, who.into()), Ok(()));
@@ -290,20 +319,22 @@ mod tests {
     #[test]
     fn a_full_house_is_counted_exactly_and_emptied_to_the_last() {
         let caps = Caps { clients: 0, per_address: 1, per_prefix: 256 };
-        let (admission, port) = (Admission::new(caps, 20_000), port());
-        for round in 0..5_u32 {
-            let base = round * 0x0100_0000;
-            for host in 0..20_000 {
+        let (admission, port) = (Admission::new(caps), port());
+        for (round, size) in [20_000, 20_000, 100_000, 20_000, 1_000].into_iter().enumerate() {
+            let base = round as u32 * 0x0100_0000;
+            for host in 0..size {
                 assert_eq!(admission.enter(&port, 0, v4(base + host)), Ok(()), "{host}");
             }
-            for host in (0..20_000).step_by(97) {
+            for host in (0..size).step_by(97) {
                 assert_eq!(admission.enter(&port, 0, v4(base + host)), Err(Refusal::Address));
             }
-            for host in 0..20_000 {
+            for host in 0..size {
                 admission.leave(&port, v4(base + host));
             }
             assert_eq!(admission.clients.load(Relaxed), 0);
         }
-        assert!(admission.addresses.entries.iter().all(|e| e.load(Relaxed) & COUNT == 0));
+        let parts = admission.addresses.parts.iter().map_while(OnceLock::get);
+        assert!(parts.clone().count() > 1);
+        assert!(parts.flatten().all(|entry| entry.load(Relaxed) & COUNT == 0));
     }
 }

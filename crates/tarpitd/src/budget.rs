@@ -9,7 +9,7 @@ use tarpit_proto::time::Time;
 pub(crate) struct Budget {
     per_second: u64,
     per_day: u64,
-    /// What is left for now, saved up for at most a second.
+    /// What is left for now in thousandths of a byte, saved up for at most a second.
     purse: u64,
     /// When the purse was last filled.
     filled: Time,
@@ -33,6 +33,9 @@ pub(crate) enum Turn {
 /// nothing had to wait for so long.
 const QUIET: Duration = Duration::from_secs(60);
 
+/// What counts as short words: greetings, heads, lines.
+const SHORT: usize = 512;
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Budget {
@@ -41,7 +44,7 @@ impl Budget {
         Self {
             per_second,
             per_day,
-            purse: per_second,
+            purse: per_second.saturating_mul(1_000),
             filled: now,
             day: now,
             spent: 0,
@@ -53,7 +56,7 @@ impl Budget {
     pub(crate) fn set(&mut self, per_second: u64, per_day: u64) {
         self.per_second = per_second;
         self.per_day = per_day;
-        self.purse = self.purse.min(per_second);
+        self.purse = self.purse.min(per_second.saturating_mul(1_000));
     }
 
     /// How many of `wanted` bytes may go at `now`, and whether that is a change.
@@ -64,7 +67,10 @@ impl Budget {
         self.refill(now);
         let mut left = wanted as u64;
         if self.per_second != 0 {
-            left = left.min(self.purse);
+            // Short words may use all there is; whoever takes much leaves them a quarter, or one
+            // greedy client would cut everybody's lines to pieces.
+            let reserve = if wanted > SHORT { self.per_second / 4 } else { 0 };
+            left = left.min((self.purse / 1_000).saturating_sub(reserve));
         }
         if self.per_day != 0 {
             left = left.min(self.per_day.saturating_sub(self.spent));
@@ -85,17 +91,16 @@ impl Budget {
 
     /// Takes what was sent off the budget.
     pub(crate) fn spend(&mut self, bytes: usize) {
-        self.purse = self.purse.saturating_sub(bytes as u64);
+        self.purse = self.purse.saturating_sub((bytes as u64).saturating_mul(1_000));
         self.spent = self.spent.saturating_add(bytes as u64);
     }
 
     fn refill(&mut self, now: Time) {
         let millis = u64::try_from(now.since(self.filled).as_millis()).unwrap_or(u64::MAX);
-        let earned = self.per_second.saturating_mul(millis.min(1_000)) / 1_000;
-        if earned > 0 {
-            self.purse = self.purse.saturating_add(earned).min(self.per_second);
-            self.filled = now;
-        }
+        let earned = self.per_second.saturating_mul(millis);
+        let full = self.per_second.saturating_mul(1_000);
+        self.purse = self.purse.saturating_add(earned).min(full);
+        self.filled = now;
         if now.since(self.day) >= DAY {
             self.day = now;
             self.spent = 0;
@@ -111,7 +116,7 @@ mod tests {
     fn sent(budget: &mut Budget, from: Time, seconds: u64) -> usize {
         let mut sent = 0;
         for turn in 0..seconds * 100 {
-            let (bytes, _) = budget.allow(from.after(Duration::from_millis(turn * 10)), 900);
+            let (bytes, _) = budget.allow(from.after(Duration::from_millis(turn * 10)), 500);
             budget.spend(bytes);
             sent += bytes;
         }
@@ -123,8 +128,29 @@ mod tests {
         let mut budget = Budget::new(1_000, 0, Time::START);
         let got = sent(&mut budget, Time::START, 10);
         assert!((10_000..=11_000).contains(&got), "{got}");
-        assert_eq!(budget.allow(Time::from_millis(10_001), 900).1, None, "said once");
-        assert_eq!(budget.allow(Time::from_millis(80_000), 900), (900, Some(Turn::Recovered)));
+        assert_eq!(budget.allow(Time::from_millis(10_001), 500).1, None, "said once");
+        assert_eq!(budget.allow(Time::from_millis(80_000), 500), (500, Some(Turn::Recovered)));
+    }
+
+    #[test]
+    fn small_budgets_are_paid_out_in_full_however_often_one_asks() {
+        let mut budget = Budget::new(1_999, 0, Time::START);
+        let mut sent = 0;
+        for milli in 0..10_000 {
+            let (bytes, _) = budget.allow(Time::from_millis(milli), 100);
+            budget.spend(bytes);
+            sent += bytes;
+        }
+        assert!((19_900..=22_000).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn short_words_find_room_beside_the_greedy() {
+        let mut budget = Budget::new(2_000, 0, Time::START);
+        let (greedy, _) = budget.allow(Time::START, 10_000);
+        budget.spend(greedy);
+        assert_eq!(greedy, 1_500);
+        assert_eq!(budget.allow(Time::START, 300).0, 300);
     }
 
     #[test]

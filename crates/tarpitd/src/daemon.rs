@@ -4,6 +4,7 @@
 //! ports are opened, then rights are dropped. After that only signals come.
 
 use std::{
+    collections::HashMap,
     fmt, fs,
     io::{self, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -30,14 +31,14 @@ use crate::{
     admission::{Admission, Caps, Port},
     clock::Clock,
     config::{ClientLimit, Config, Limits, Tarpit},
-    engine::{self, COMMAND, Command, Door, Post, Rules, Setup},
+    engine::{self, COMMAND, Command, Door, Notice, Post, Rules, Setup},
     listener::{self, Listener},
     live,
     log::Log,
     privileges,
     record::Record,
     totals::{Sum, Totals},
-    writer::{Health, Target, Writer},
+    writer::{Health, Report, Target, Writer},
 };
 
 /// Exit code for what the system refused.
@@ -48,6 +49,9 @@ const SPARE_FILES: u64 = 64;
 
 /// From the signal to the end, whatever hangs.
 const FAREWELL: Duration = Duration::from_millis(1_900);
+
+/// How long a reload waits for the workers to close what is in the way of what is new.
+const HANDOVER: Duration = Duration::from_secs(1);
 
 /// What of that is kept for the log's last lines, should the trace hang.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -93,13 +97,6 @@ struct Daemon {
     notify: Sender<Notice>,
 }
 
-/// What the daemon's own thread waits for.
-#[derive(Clone, Copy, Debug)]
-enum Notice {
-    Signal(i32),
-    WorkerEnded,
-}
-
 /// A worker from outside.
 struct Worker {
     thread: JoinHandle<io::Result<()>>,
@@ -112,11 +109,14 @@ struct Worker {
 struct Bound {
     key: u64,
     asked: SocketAddr,
-    port: Arc<Port>,
+    /// What new clients are held under.
+    post: Arc<Post>,
 }
 
 /// The listeners of one address, one for each worker.
 struct Opened {
+    /// The tarpit's place in the configuration.
+    index: usize,
     asked: SocketAddr,
     listeners: Vec<Listener>,
 }
@@ -129,21 +129,18 @@ impl Daemon {
         let mut keep =
             |result: Result<_, String>| result.map_err(|problem| problems.push(problem)).ok();
         let seed = keep(installation_seed(config.state_dir.as_deref()));
-        let logging = &config.logging;
-        let main = open(&logging.main, "logging.main");
-        let trace = open(&logging.client_trace, "logging.client_trace");
-        let (main, trace) = match (main, trace) {
-            (Ok(main), Ok(trace)) => (Some(main), Some(trace)),
-            (main, trace) => {
-                problems.extend([main.err(), trace.err()].into_iter().flatten());
+        let (main, trace) = match open_both(&config) {
+            Ok((main, trace)) => (Some(main), Some(trace)),
+            Err(lines) => {
+                problems.extend(lines);
                 (None, None)
             }
         };
         let (mut opened, mut lacking) = (Vec::new(), Vec::new());
-        for tarpit in &config.tarpits {
+        for (index, tarpit) in config.tarpits.iter().enumerate() {
             for &asked in &tarpit.bind {
                 match bind_all(asked, tarpit, config.workers.get()) {
-                    Ok(listeners) => opened.push((tarpit.clone(), Opened { asked, listeners })),
+                    Ok(listeners) => opened.push(Opened { index, asked, listeners }),
                     Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {
                         lacking.push(problem.to_string());
                     }
@@ -163,17 +160,25 @@ impl Daemon {
             return Err(problems);
         };
         if let Some(user) = &config.user {
-            privileges::become_user(user).map_err(|error| {
-                vec![format!("cannot become the user of `user = {user}`: {error}")]
+            let change = || -> io::Result<()> {
+                let numbers = privileges::numbers(user)?;
+                main.give_to(numbers)?;
+                trace.give_to(numbers)?;
+                privileges::become_user(numbers)
+            };
+            change().map_err(|error| {
+                vec![format!(
+                    "cannot become the user of `user = {user}`: {error}; name one that exists, and \
+                     start as root"
+                )]
             })?;
         }
         let (notify, notices) = mpsc::channel();
         let start = || -> io::Result<(Log, Writer)> {
             let log = Log::open(&config.logging.main, main, config.logging.level, clock)?;
             let reporter = log.clone();
-            let trace = Writer::spawn("trace", trace, clock, move |name, health| {
-                report(&reporter, name, health);
-            })?;
+            let report = Report::to(move |name, health| report(&reporter, name, health));
+            let trace = Writer::spawn("trace", trace, clock, report)?;
             trace.provide();
             watch_signals(notify.clone())?;
             Ok((log, trace))
@@ -192,14 +197,13 @@ impl Daemon {
             ));
         }
         let caps = caps(&config.limits, file_limit);
-        let most = if caps.clients == 0 { clamp(file_limit) } else { caps.clients };
         let mut daemon = Self {
             clock,
             seed,
             log,
             trace,
             file_limit,
-            admission: Arc::new(Admission::new(caps, most)),
+            admission: Arc::new(Admission::new(caps)),
             bound: Vec::new(),
             next_key: 0,
             workers: Vec::new(),
@@ -208,8 +212,8 @@ impl Daemon {
             config,
         };
         let mut doors = daemon.doors_of_new(opened.len());
-        for (tarpit, one) in opened {
-            daemon.add(&tarpit, one, &mut doors);
+        for one in opened {
+            daemon.add(one, &mut doors);
         }
         daemon.spawn(doors).map_err(|error| vec![format!("cannot start a worker: {error}")])?;
         Ok(daemon)
@@ -220,7 +224,8 @@ impl Daemon {
     }
 
     /// Gives each worker a door of the port that was opened.
-    fn add(&mut self, tarpit: &Tarpit, opened: Opened, doors: &mut [Vec<Door>]) {
+    fn add(&mut self, opened: Opened, doors: &mut [Vec<Door>]) {
+        let tarpit = &self.config.tarpits[opened.index];
         let Some(address) = opened.listeners.first().map(Listener::address) else { return };
         let port = Arc::new(Port::new(address));
         let key = self.next_key;
@@ -228,9 +233,9 @@ impl Daemon {
         let served = Arc::new(post(tarpit, &self.config, &self.seed, &port));
         self.log.notice(format_args!("{}: {} on {address}", tarpit.name, tarpit.pattern.name()));
         for (listener, doors) in opened.listeners.into_iter().zip(doors) {
-            doors.push(Door { key, listener, post: Arc::clone(&served) });
+            doors.push(Door { key, listener, post: Arc::clone(&served), knocked: false });
         }
-        self.bound.push(Bound { key, asked: opened.asked, port });
+        self.bound.push(Bound { key, asked: opened.asked, post: served });
     }
 
     fn spawn(&mut self, doors: Vec<Vec<Door>>) -> io::Result<()> {
@@ -251,6 +256,7 @@ impl Daemon {
                 rules: rules.clone(),
                 record,
                 commands: receiver,
+                notify: self.notify.clone(),
             };
             let notify = self.notify.clone();
             let thread = thread::Builder::new()
@@ -286,6 +292,8 @@ impl Daemon {
             };
             match notice {
                 Err(RecvTimeoutError::Timeout) => {}
+                // So that the next reload opens it anew.
+                Ok(Notice::DoorLost(key)) => self.bound.retain(|bound| bound.key != key),
                 Ok(Notice::Signal(SIGHUP)) => self.reload(reread),
                 Ok(Notice::Signal(SIGUSR1)) => self.tell_totals(),
                 Ok(Notice::Signal(SIGUSR2)) => self.reopen(),
@@ -373,41 +381,55 @@ impl Daemon {
                 return;
             }
         };
-        if let Err(problems) = self.apply(config) {
-            for problem in problems {
-                self.log.error(format_args!("{problem}"));
-            }
-            self.log.error(format_args!("the configuration stays as it was"));
-            return;
+        let targets = open_both(&config);
+        let problems = match targets {
+            Ok((main, trace)) => match self.apply(config) {
+                Ok(()) => {
+                    self.log.reopen(main);
+                    self.trace.reopen(trace);
+                    self.log.notice(format_args!("the configuration has been read again"));
+                    return;
+                }
+                Err(problems) => problems,
+            },
+            Err(problems) => problems,
+        };
+        for problem in problems {
+            self.log.error(format_args!("{problem}"));
         }
-        self.reopen();
-        self.log.notice(format_args!("the configuration has been read again"));
+        self.log.error(format_args!("the configuration stays as it was"));
     }
 
     /// Puts another configuration in force, or says what is in the way.
     fn apply(&mut self, mut config: Config) -> Result<(), Vec<String>> {
         let mut problems = Vec::new();
-        let mut old: Vec<_> = self.bound.drain(..).map(Some).collect();
-        let mut stay = Vec::new();
-        let mut opened = Vec::new();
-        for tarpit in &config.tarpits {
+        let mut old: HashMap<SocketAddr, Vec<Bound>> = HashMap::new();
+        for bound in self.bound.drain(..).rev() {
+            old.entry(bound.asked).or_default().push(bound);
+        }
+        let (mut stay, mut opened, mut later) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, tarpit) in config.tarpits.iter().enumerate() {
             for &asked in &tarpit.bind {
-                let same =
-                    old.iter_mut().find(|one| one.as_ref().is_some_and(|b| b.asked == asked));
-                if let Some(bound) = same.and_then(Option::take) {
-                    stay.push((tarpit.clone(), bound));
+                if let Some(bound) = old.get_mut(&asked).and_then(Vec::pop) {
+                    stay.push((index, bound));
                     continue;
                 }
                 match bind_all(asked, tarpit, self.workers.len()) {
-                    Ok(listeners) => opened.push((tarpit.clone(), Opened { asked, listeners })),
+                    Ok(listeners) => opened.push(Opened { index, asked, listeners }),
                     Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {}
+                    // What is in the way may be our own listener, which goes with this reload.
+                    Err(problem) if problem.is_busy() => later.push((index, asked, problem)),
                     Err(problem) => problems.push(problem.to_string()),
                 }
             }
         }
+        let gone: Vec<_> = old.into_values().flatten().collect();
+        let ours = |port| gone.iter().any(|bound: &Bound| bound.post.port.address.port() == port);
+        let (later, busy): (Vec<_>, Vec<_>) =
+            later.into_iter().partition(|(_, asked, _)| ours(asked.port()));
+        problems.extend(busy.into_iter().map(|(_, _, problem)| problem.to_string()));
         if !problems.is_empty() && !config.keep_going {
-            self.bound =
-                old.into_iter().flatten().chain(stay.into_iter().map(|(_, b)| b)).collect();
+            self.bound = gone.into_iter().chain(stay.into_iter().map(|(_, bound)| bound)).collect();
             return Err(problems);
         }
         for problem in problems {
@@ -429,28 +451,71 @@ impl Daemon {
                 self.log.warning(format_args!("`{key}` is only read at the start: restart for it"));
             }
         }
+        if self.log.is_journal() && config.logging.main != self.config.logging.main {
+            self.log.warning(format_args!("`main` stays with journald: restart for another place"));
+        }
         config.workers = self.config.workers;
         self.config = config;
         self.log.set_level(self.config.logging.level);
         self.admission.set(caps(&self.config.limits, self.file_limit));
-        for gone in old.into_iter().flatten() {
-            self.log.notice(format_args!("{} is closed; those held there stay", gone.port.address));
+        for gone in gone {
+            self.log.notice(format_args!(
+                "{} is closed; those held there stay",
+                gone.post.port.address
+            ));
         }
-        let mut posts = Vec::new();
-        for (tarpit, bound) in stay {
-            posts.push((bound.key, Arc::new(post(&tarpit, &self.config, &self.seed, &bound.port))));
+        for (index, mut bound) in stay {
+            let tarpit = &self.config.tarpits[index];
+            bound.post = Arc::new(post(tarpit, &self.config, &self.seed, &bound.post.port));
             self.bound.push(bound);
         }
-        let mut doors: Vec<Vec<Door>> = self.workers.iter().map(|_| Vec::new()).collect();
-        for (tarpit, one) in opened {
-            self.add(&tarpit, one, &mut doors);
-        }
-        let rules = rules(&self.config, self.workers.len());
-        for (worker, new) in self.workers.iter().zip(doors) {
-            let stay = posts.clone();
-            send(worker, Command::Reload { stay, new, rules: rules.clone() });
+        self.open_doors(opened);
+        if !later.is_empty() {
+            self.open_later(later);
         }
         Ok(())
+    }
+
+    /// Gives the workers their new doors, and new posts for those that stay.
+    fn open_doors(&mut self, opened: Vec<Opened>) {
+        let stay: Vec<_> =
+            self.bound.iter().map(|bound| (bound.key, Arc::clone(&bound.post))).collect();
+        let rules = rules(&self.config, self.workers.len());
+        let mut doors = self.doors_of_new(opened.len());
+        for one in opened {
+            self.add(one, &mut doors);
+        }
+        for (worker, new) in self.workers.iter().zip(doors) {
+            send(worker, Command::Reload { stay: stay.clone(), new, rules: rules.clone() });
+        }
+    }
+
+    /// Opens what had to wait until the workers have closed a listener of ours.
+    fn open_later(&mut self, mut later: Vec<(usize, SocketAddr, Unbound)>) {
+        let begun = self.clock.now();
+        let mut opened = Vec::new();
+        loop {
+            later.retain_mut(|(index, asked, problem)| {
+                match bind_all(*asked, &self.config.tarpits[*index], self.workers.len()) {
+                    Ok(listeners) => {
+                        opened.push(Opened { index: *index, asked: *asked, listeners });
+                        false
+                    }
+                    Err(error) => {
+                        *problem = error;
+                        true
+                    }
+                }
+            });
+            if later.is_empty() || self.clock.now().since(begun) >= HANDOVER {
+                break;
+            }
+            thread::park_timeout(Duration::from_millis(5));
+        }
+        for (_, _, problem) in later {
+            self.log.error(format_args!("{problem}"));
+        }
+        self.open_doors(opened);
     }
 }
 
@@ -520,6 +585,11 @@ struct Unbound {
 }
 
 impl Unbound {
+    /// Whether somebody has the address already.
+    fn is_busy(&self) -> bool {
+        self.error.kind() == io::ErrorKind::AddrInUse
+    }
+
     /// Whether the machine only lacks IPv6 and the same was asked for over IPv4, as `*` and
     /// `localhost` do.
     fn is_for_lack_of_ipv6(&self, tarpit: &Tarpit) -> bool {
@@ -567,6 +637,16 @@ fn bind_all(asked: SocketAddr, tarpit: &Tarpit, workers: usize) -> Result<Vec<Li
         Ok(all)
     };
     bind().map_err(|error| Unbound { name: tarpit.name.clone(), asked, error })
+}
+
+/// Opens the log and the trace, or says all that is in the way.
+fn open_both(config: &Config) -> Result<(Target, Target), Vec<String>> {
+    let main = open(&config.logging.main, "logging.main");
+    let trace = open(&config.logging.client_trace, "logging.client_trace");
+    match (main, trace) {
+        (Ok(main), Ok(trace)) => Ok((main, trace)),
+        (main, trace) => Err([main.err(), trace.err()].into_iter().flatten().collect()),
+    }
 }
 
 fn open(sink: &crate::config::Sink, key: &str) -> Result<Target, String> {

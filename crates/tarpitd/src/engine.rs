@@ -4,12 +4,15 @@
 //! until a socket has news or the wheel has somebody due, and does nothing while nobody is there.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     hash::{BuildHasher as _, RandomState},
     io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
-    sync::{Arc, mpsc::Receiver},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender},
+    },
     time::Duration,
 };
 
@@ -60,6 +63,17 @@ pub(crate) struct Door {
     pub(crate) key: u64,
     pub(crate) listener: Listener,
     pub(crate) post: Arc<Post>,
+    /// Whether somebody may wait there.
+    pub(crate) knocked: bool,
+}
+
+/// What the daemon's own thread waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Notice {
+    /// The door with this key could not be kept open.
+    DoorLost(u64),
+    Signal(i32),
+    WorkerEnded,
 }
 
 /// What the daemon tells a worker.
@@ -92,6 +106,7 @@ pub(crate) struct Setup {
     pub(crate) rules: Rules,
     pub(crate) record: Record,
     pub(crate) commands: Receiver<Command>,
+    pub(crate) notify: Sender<Notice>,
 }
 
 /// The token by which a command announces itself.
@@ -110,6 +125,12 @@ const SENDS: usize = 64 * 1024;
 
 /// How long no connection is accepted after the system ran out of something.
 const SHED: Duration = Duration::from_secs(1);
+
+/// How long the calendar is taken to go on as it did.
+const CALENDAR: Duration = Duration::from_secs(60);
+
+/// What was not sent for want of a budget or of memory is tried again after this time.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// A shortage that lasts is told of once in this time.
 const SHORTAGE: Duration = Duration::from_secs(10 * 60);
@@ -169,6 +190,12 @@ struct Worker {
     v6: Slab<Ipv6Addr>,
     wheel: Wheel,
     berths: Vec<Option<Berth>>,
+    /// Where the berth of a post and an address of ours is, and which places are free.
+    berth_of: HashMap<(usize, SocketAddr), u16>,
+    free_berths: Vec<u16>,
+    notify: Sender<Notice>,
+    /// When the calendar was last looked at.
+    calendar: Time,
     admission: Arc<Admission>,
     access: Arc<Access>,
     evict: Evict,
@@ -204,6 +231,10 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         v6: Slab::new(),
         wheel: Wheel::new(),
         berths: Vec::new(),
+        berth_of: HashMap::new(),
+        free_berths: Vec::new(),
+        notify: setup.notify,
+        calendar: now,
         admission: setup.admission,
         access: setup.rules.access,
         evict: setup.rules.evict,
@@ -224,10 +255,13 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
     let mut events = Events::with_capacity(1_024);
     loop {
         match poll.poll(&mut events, worker.patience()) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                worker.stop();
+                return Err(error);
+            }
             _ => {}
         }
-        worker.now = worker.clock.now();
+        worker.look_at_the_clock();
         for event in &events {
             match event.token() {
                 COMMAND => {}
@@ -268,6 +302,15 @@ impl Worker {
         [self.wheel.idle_for(now), shed].into_iter().flatten().min()
     }
 
+    fn look_at_the_clock(&mut self) {
+        self.now = self.clock.now();
+        // The calendar may have been set in the meantime.
+        if self.now.since(self.calendar) >= CALENDAR {
+            self.calendar = self.now;
+            self.wall_at_start = self.clock.wall_at_start();
+        }
+    }
+
     // Doors.
 
     fn open_door(&mut self, door: Door) -> io::Result<()> {
@@ -281,16 +324,20 @@ impl Worker {
     }
 
     fn knock(&mut self, door: u32) {
-        if !self.knocked.contains(&door) {
+        if let Some(one) = self.doors.get_mut(door)
+            && !one.knocked
+        {
+            one.knocked = true;
             self.knocked.push(door);
         }
     }
 
     fn reload(&mut self, stay: &[(u64, Arc<Post>)], new: Vec<Door>) {
+        let posts: HashMap<u64, &Arc<Post>> = stay.iter().map(|(key, post)| (*key, post)).collect();
         for index in self.doors.indices() {
             let Some(door) = self.doors.get_mut(index) else { continue };
-            match stay.iter().find(|(key, _)| *key == door.key) {
-                Some((_, post)) => {
+            match posts.get(&door.key) {
+                Some(&post) => {
                     door.post = Arc::clone(post);
                     door.listener.suit(post.profile.rate);
                 }
@@ -313,6 +360,9 @@ impl Worker {
         }
         let knocked = std::mem::take(&mut self.knocked);
         for door in knocked {
+            if let Some(one) = self.doors.get_mut(door) {
+                one.knocked = false;
+            }
             if self.shed.is_some() || self.accept(door) {
                 self.knock(door);
             }
@@ -346,6 +396,8 @@ impl Worker {
                         "{address} cannot accept any more and is closed: {errno}; \
                          send SIGHUP to open it anew"
                     ));
+                    // If nobody listens the daemon has ended.
+                    let _ = self.notify.send(Notice::DoorLost(door.key));
                     self.doors.remove(index);
                     return false;
                 }
@@ -386,16 +438,24 @@ impl Worker {
         // An IPv4 client on an IPv6 socket cannot be: those are bound to IPv6 only.
         let session = Session::open(self.now);
         let id = self.id(&session, client, server);
-        if let Err(refusal) = entered {
-            let about = about(post, client, server, id);
-            self.record.refused(about, refusal);
-            return;
-        }
+        let berth = entered.and_then(|()| {
+            self.berth(post, server).ok_or_else(|| {
+                self.admission.leave(&post.port, client.ip());
+                Refusal::Addresses
+            })
+        });
+        let berth = match berth {
+            Ok(berth) => berth,
+            Err(refusal) => {
+                let about = about(post, client, server, id);
+                self.record.refused(about, refusal);
+                return;
+            }
+        };
         let peer = match client.ip() {
             IpAddr::V4(ip) => ip.to_bits(),
             IpAddr::V6(ip) => self.v6.insert(ip),
         };
-        let berth = self.berth(post, server);
         let raw = fd.as_raw_fd();
         let session_opened = session.opened(self.now);
         let index = self.slots.insert(Slot {
@@ -468,31 +528,39 @@ impl Worker {
         Some(Arc::as_ptr(&berth.post.port).addr())
     }
 
-    /// The berth for clients of this post that connected to `server`.
-    fn berth(&mut self, post: &Arc<Post>, server: SocketAddr) -> u16 {
-        let same = |berth: &Option<Berth>| {
-            berth.as_ref().is_some_and(|b| Arc::ptr_eq(&b.post, post) && b.server == server)
-        };
-        let index = self.berths.iter().position(same).unwrap_or_else(|| {
+    /// The berth for clients of this post that connected to `server`, for one more; `None` if there
+    /// are too many berths.
+    fn berth(&mut self, post: &Arc<Post>, server: SocketAddr) -> Option<u16> {
+        let key = (Arc::as_ptr(post).addr(), server);
+        let index = if let Some(&index) = self.berth_of.get(&key) {
+            index
+        } else {
             let berth = Some(Berth { post: Arc::clone(post), server, clients: 0 });
-            match self.berths.iter().position(Option::is_none) {
-                Some(index) => {
-                    self.berths[index] = berth;
-                    index
-                }
-                // Clients that choose among very many local addresses share the last berth: the
-                // address that their trace names is then another's.
-                None if self.berths.len() > usize::from(u16::MAX) => usize::from(u16::MAX),
-                None => {
-                    self.berths.push(berth);
-                    self.berths.len() - 1
-                }
+            let free = self.free_berths.pop();
+            let index = free.or_else(|| u16::try_from(self.berths.len()).ok())?;
+            match self.berths.get_mut(usize::from(index)) {
+                Some(place) => *place = berth,
+                None => self.berths.push(berth),
             }
-        });
-        if let Some(Some(berth)) = self.berths.get_mut(index) {
+            self.berth_of.insert(key, index);
+            index
+        };
+        if let Some(Some(berth)) = self.berths.get_mut(usize::from(index)) {
             berth.clients += 1;
         }
-        index as u16
+        Some(index)
+    }
+
+    /// Gives a place in a berth up.
+    fn leave_berth(&mut self, index: u16) {
+        let Some(place) = self.berths.get_mut(usize::from(index)) else { return };
+        let Some(berth) = place else { return };
+        berth.clients -= 1;
+        if berth.clients == 0 {
+            self.berth_of.remove(&(Arc::as_ptr(&berth.post).addr(), berth.server));
+            *place = None;
+            self.free_berths.push(index);
+        }
     }
 
     /// A socket has news.
@@ -520,14 +588,15 @@ impl Worker {
         let mut buffer = std::mem::take(&mut self.buffer);
         for turn in 0..=READS {
             let Some(slot) = self.slots.get(index) else { break };
-            if !slot.session.listens() {
+            let appetite = slot.session.appetite().min(READ);
+            if appetite == 0 {
                 break;
             }
             if turn == READS {
                 self.leftovers.push_back(Leftover::Hear(index));
                 break;
             }
-            match recv(&slot.fd, buffer.as_mut_slice(), RecvFlags::DONTWAIT) {
+            match recv(&slot.fd, &mut buffer[..appetite], RecvFlags::DONTWAIT) {
                 Ok((0, _)) => self.drive(index, Input::HalfClosed),
                 Ok((count, _)) => {
                     self.record.received(count);
@@ -579,6 +648,8 @@ impl Worker {
         let mut sparse = matches!(input, Input::Due)
             && !matches!(post.profile.rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited));
         let mut left = SENDS;
+        // Whether the socket itself took less than it was given, and will tell when it takes more.
+        let mut full = false;
         let mut input = input;
         let ended = loop {
             let mut ear = Ear { record: &mut self.record, about };
@@ -605,12 +676,14 @@ impl Worker {
                     let bytes = &bytes[..allowed];
                     let held_back = sparse && sys::unacknowledged(slot.fd.as_fd()).unwrap_or(0) > 0;
                     sparse = false;
-                    match if held_back || bytes.is_empty() {
-                        Ok(0)
+                    let sent = if held_back || bytes.is_empty() {
+                        Ok(Sent { count: 0, full: false })
                     } else {
                         transmit(&slot.fd, bytes)
-                    } {
-                        Ok(count) => {
+                    };
+                    match sent {
+                        Ok(Sent { count, full: now_full }) => {
+                            full = now_full;
                             self.budget.spend(count);
                             self.record.sent(count);
                             left = left.saturating_sub(count);
@@ -622,6 +695,11 @@ impl Worker {
                 Output::Wait(wake) => {
                     match wake {
                         Wake::At(moment) => self.wheel.arm(&mut self.slots, index, moment),
+                        // What was held back by us is tried again by us.
+                        Wake::Writable if !full => {
+                            let moment = self.now.after(RETRY);
+                            self.wheel.arm(&mut self.slots, index, moment);
+                        }
                         Wake::Never | Wake::Writable => self.wheel.disarm(&mut self.slots, index),
                     }
                     break None;
@@ -666,8 +744,7 @@ impl Worker {
     fn close(&mut self, index: u32, cause: Cause) {
         self.wheel.disarm(&mut self.slots, index);
         let Some(slot) = self.slots.remove(index) else { return };
-        let place = usize::from(slot.berth);
-        let Some(Some(berth)) = self.berths.get_mut(place) else { return };
+        let Some(Some(berth)) = self.berths.get(usize::from(slot.berth)) else { return };
         let server = berth.server;
         let client = client(&slot, server, &self.v6);
         if client.is_ipv6() {
@@ -676,10 +753,7 @@ impl Worker {
         let id = session_id(&self.ids, &slot.session, client, server, self.now);
         self.record.closed(about(&berth.post, client, server, id), &slot.session, cause, self.now);
         self.admission.leave(&berth.post.port, client.ip());
-        berth.clients -= 1;
-        if berth.clients == 0 {
-            self.berths[place] = None;
-        }
+        self.leave_berth(slot.berth);
         if cause == Cause::Finished {
             // Let it have its last words; a reset would throw them away. If this fails it has
             // gone already.
@@ -702,15 +776,23 @@ impl Worker {
     }
 }
 
+/// How much of a transmission went out, and whether the rest waits for the socket's buffer.
+struct Sent {
+    count: usize,
+    full: bool,
+}
+
 /// Sends without waiting; a full buffer takes nothing.
-fn transmit(fd: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
+fn transmit(fd: &OwnedFd, bytes: &[u8]) -> Result<Sent, Errno> {
     loop {
-        match send(fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            Err(Errno::INTR) => {}
-            // Being out of memory for a moment is the kernel's way to say the same.
-            Err(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM) => return Ok(0),
-            other => return other,
-        }
+        return match send(fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(count) => Ok(Sent { count, full: count < bytes.len() }),
+            Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => Ok(Sent { count: 0, full: true }),
+            // The kernel is out of memory for a moment, and will not tell when it has some again.
+            Err(Errno::NOBUFS | Errno::NOMEM) => Ok(Sent { count: 0, full: false }),
+            Err(errno) => Err(errno),
+        };
     }
 }
 

@@ -1,6 +1,12 @@
 //! The live line: what is held right now, on a terminal.
 
-use std::{fmt, io::Write as _, time::Duration};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    time::Duration,
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::totals::Sum;
 
@@ -11,14 +17,22 @@ pub(crate) fn is_watched() -> bool {
 
 /// Draws the line over the one before.
 pub(crate) fn draw(sum: &Sum) {
-    // A terminal that has gone away needs no live line.
-    let _ = write!(std::io::stderr(), "\r\x1b[K{}", Line(sum));
+    say(&format!("\r\x1b[K{}", Line(sum)));
 }
 
 /// Ends the line, so that what follows begins on its own.
 pub(crate) fn end() {
-    // As above.
-    let _ = writeln!(std::io::stderr());
+    say("\n");
+}
+
+/// Says something to the terminal, if it takes it at once: one that is stopped must not stop us.
+fn say(text: &str) {
+    let stderr = rustix::stdio::stderr();
+    let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
+    if poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
+        // A terminal that has gone away needs no live line.
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
 }
 
 /// The figures as one short line.

@@ -14,7 +14,7 @@ use tarpit_proto::time::Wall;
 use crate::{
     clock::Clock,
     config::{Level, Sink},
-    writer::{Target, Writer},
+    writer::{Report, Target, Writer},
 };
 
 /// Where messages go; cheap to clone.
@@ -46,7 +46,7 @@ impl Log {
         let place = match journal {
             Some(socket) => Place::Journal(socket),
             // A log that cannot be written has nobody to tell.
-            None => Place::Lines(Writer::spawn("log", target, clock, |_, _| {})?),
+            None => Place::Lines(Writer::spawn("log", target, clock, Report::to(|_, _| {}))?),
         };
         Ok(Self { place: Arc::new(place), clock, level: Arc::new(AtomicU8::new(level as u8)) })
     }
@@ -84,6 +84,11 @@ impl Log {
     /// Something for whoever looks for a fault.
     pub(crate) fn debug(&self, message: fmt::Arguments<'_>) {
         self.say(Level::Debug, "debug", 7, message);
+    }
+
+    /// Whether journald takes the messages, whatever else is opened.
+    pub(crate) fn is_journal(&self) -> bool {
+        matches!(*self.place, Place::Journal(_))
     }
 
     /// Goes on with a target opened anew.

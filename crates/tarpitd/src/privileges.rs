@@ -18,15 +18,19 @@ pub(crate) fn raise_file_limit() -> u64 {
     getrlimit(Resource::Nofile).current.or(current).unwrap_or(u64::MAX)
 }
 
-/// Becomes `user`, for good. Must be called while there is only one thread: the kernel keeps
-/// rights for each thread, and new ones inherit them.
-pub(crate) fn become_user(user: &User) -> io::Result<()> {
+/// The numbers of `user`.
+pub(crate) fn numbers(user: &User) -> io::Result<(Uid, Gid)> {
     let (uid, gid) = match user {
         User::Ids { uid, gid } => (*uid, gid.unwrap_or(*uid)),
         User::Name(name) => look_up(&fs::read_to_string("/etc/passwd")?, name)
             .ok_or_else(|| io::Error::other("there is no such user in /etc/passwd"))?,
     };
-    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    Ok((Uid::from_raw(uid), Gid::from_raw(gid)))
+}
+
+/// Becomes that user, for good. Must be called while there is only one thread: the kernel keeps
+/// rights for each thread, and new ones inherit them.
+pub(crate) fn become_user((uid, gid): (Uid, Gid)) -> io::Result<()> {
     if uid == rustix::process::getuid() && gid == rustix::process::getgid() {
         return Ok(());
     }

@@ -2,19 +2,24 @@
 //! a stuck reader never holds up the engine.
 
 use std::{
+    fmt,
     fs::{File, OpenOptions},
     io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread,
     time::Duration,
 };
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Gid, Uid},
+};
 use tarpit_proto::time::Time;
 
 use crate::{clock::Clock, config::Sink};
@@ -59,6 +64,14 @@ impl Target {
         let regular = file.metadata()?.is_file();
         let terminal = rustix::termios::isatty(&file);
         Ok(Self { file, name, regular, terminal, torn: false })
+    }
+
+    /// Gives a regular file to the user that the daemon becomes, who shall open it anew later.
+    pub(crate) fn give_to(&self, (uid, gid): (Uid, Gid)) -> io::Result<()> {
+        if self.regular {
+            rustix::fs::fchown(&self.file, Some(uid), Some(gid))?;
+        }
+        Ok(())
     }
 
     /// Writes whole lines; says how many of them were lost, and why.
@@ -110,7 +123,8 @@ impl Target {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
+    // Clients' addresses are in it: not for everybody.
+    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
 }
 
 fn count_lines(bytes: &[u8]) -> usize {
@@ -131,12 +145,38 @@ pub(crate) enum Health<'a> {
 pub(crate) struct Writer {
     sender: Sender<Message>,
     shared: Arc<Shared>,
+    report: Report,
+}
+
+/// Who hears of the writer's health, with the name of its target.
+#[derive(Clone)]
+pub(crate) struct Report(Arc<Listener>);
+
+/// What hears a report.
+type Listener = dyn Fn(&str, Health<'_>) + Send + Sync;
+
+impl Report {
+    /// Lets `report` hear.
+    pub(crate) fn to(report: impl Fn(&str, Health<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(report))
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Report")
+    }
 }
 
 #[derive(Debug, Default)]
 struct Shared {
+    /// The first target's name.
+    name: String,
     waiting: AtomicUsize,
     lost: AtomicU64,
+    /// Lines lost since all was well, and whether it has been told that all is not.
+    unreported: AtomicU64,
+    failing: AtomicBool,
     /// Told when `waiting` has sunk.
     room: Condvar,
     gate: Mutex<()>,
@@ -156,24 +196,23 @@ impl Writer {
         name: &str,
         target: Target,
         clock: Clock,
-        report: impl Fn(&str, Health<'_>) + Send + 'static,
+        report: Report,
     ) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared { name: target.name.clone(), ..Shared::default() });
         let scribe = Scribe {
             target,
             clock,
             receiver,
             shared: Arc::clone(&shared),
             batch: vec![0; 2 * BATCH],
-            unreported: 0,
-            failing: false,
+            report: report.clone(),
         };
         thread::Builder::new()
             .name(name.to_owned())
             .stack_size(128 * 1024)
-            .spawn(move || scribe.run(&report))?;
-        Ok(Self { sender, shared })
+            .spawn(move || scribe.run())?;
+        Ok(Self { sender, shared, report })
     }
 
     /// An empty piece to be filled with lines.
@@ -190,7 +229,9 @@ impl Writer {
     pub(crate) fn write(&self, lines: Vec<u8>) {
         let length = lines.len();
         if self.shared.waiting.load(Relaxed) + length > MOST_WAITING {
-            self.shared.lost.fetch_add(count_lines(&lines) as u64, Relaxed);
+            self.shared.lose(count_lines(&lines) as u64);
+            let stuck = "its reader is stuck and 4 MiB wait";
+            self.shared.fail(&self.shared.name, stuck, &self.report);
             return;
         }
         self.shared.waiting.fetch_add(length, Relaxed);
@@ -255,18 +296,30 @@ struct Scribe {
     shared: Arc<Shared>,
     /// Lines on their way out. Its memory is used again for each batch, and is there from the start.
     batch: Vec<u8>,
-    /// Lines lost since the last report.
-    unreported: u64,
-    failing: bool,
+    report: Report,
+}
+
+impl Shared {
+    fn lose(&self, lines: u64) {
+        self.lost.fetch_add(lines, Relaxed);
+        self.unreported.fetch_add(lines, Relaxed);
+    }
+
+    /// Tells that lines are lost, once.
+    fn fail(&self, name: &str, reason: &str, report: &Report) {
+        if !self.failing.swap(true, Relaxed) {
+            (report.0)(name, Health::Failing(reason));
+        }
+    }
 }
 
 impl Scribe {
-    fn run(mut self, report: &impl Fn(&str, Health<'_>)) {
+    fn run(mut self) {
         while let Ok(message) = self.receiver.recv() {
             let mut next = Some(message);
             while let Some(message) = next.take() {
                 next = match message {
-                    Message::Lines(lines) => self.gather(lines, report),
+                    Message::Lines(lines) => self.gather(lines),
                     Message::Reopen(target) => {
                         self.target = target;
                         None
@@ -282,7 +335,7 @@ impl Scribe {
     }
 
     /// Gathers a batch and writes it; hands back a message that came in between.
-    fn gather(&mut self, lines: Vec<u8>, report: &impl Fn(&str, Health<'_>)) -> Option<Message> {
+    fn gather(&mut self, lines: Vec<u8>) -> Option<Message> {
         self.batch.clear();
         self.add(lines);
         let end = self.clock.now().after(GATHER);
@@ -298,11 +351,11 @@ impl Scribe {
             }
         }
         let (lost, error) = self.target.write(&self.batch);
-        self.shared.lost.fetch_add(lost as u64, Relaxed);
+        self.shared.lose(lost as u64);
         self.shared.waiting.fetch_sub(self.batch.len(), Relaxed);
         self.batch.shrink_to(2 * BATCH);
         self.shared.room.notify_all();
-        self.health(lost as u64, error, report);
+        self.tell_health(error);
         next
     }
 
@@ -315,17 +368,17 @@ impl Scribe {
         }
     }
 
-    fn health(&mut self, lost: u64, error: Option<io::Error>, report: &impl Fn(&str, Health<'_>)) {
-        self.unreported += lost;
-        if let Some(error) = error {
-            if !self.failing {
-                report(&self.target.name, Health::Failing(&error.to_string()));
+    fn tell_health(&self, error: Option<io::Error>) {
+        let name = &self.target.name;
+        // With little left to write the reader is not stuck any more.
+        let stuck = self.shared.waiting.load(Relaxed) > MOST_WAITING / 2;
+        match error {
+            Some(error) => self.shared.fail(name, &error.to_string(), &self.report),
+            None if !stuck && self.shared.failing.swap(false, Relaxed) => {
+                let lost = self.shared.unreported.swap(0, Relaxed);
+                (self.report.0)(name, Health::Recovered(lost));
             }
-            self.failing = true;
-        } else if self.failing {
-            report(&self.target.name, Health::Recovered(self.unreported));
-            self.failing = false;
-            self.unreported = 0;
+            None => {}
         }
     }
 
@@ -355,7 +408,8 @@ mod tests {
         let directory = directory("append");
         let path = directory.join("trace");
         fs::write(&path, "before\n").unwrap();
-        let writer = Writer::spawn("test", target(&path), Clock::start(), |_, _| {}).unwrap();
+        let writer =
+            Writer::spawn("test", target(&path), Clock::start(), Report::to(|_, _| {})).unwrap();
         for number in 0..1_000 {
             writer.write(format!("line {number}\n").into_bytes());
         }
@@ -375,7 +429,8 @@ mod tests {
         let report = move |name: &str, health: Health<'_>| {
             sender.send(format!("{} {health:?}", name.ends_with("trace"))).unwrap();
         };
-        let writer = Writer::spawn("test", target(&path), Clock::start(), report).unwrap();
+        let writer =
+            Writer::spawn("test", target(&path), Clock::start(), Report::to(report)).unwrap();
         writer.write(b"one\ntwo\n".to_vec());
         writer.flush(Duration::from_secs(10));
         assert_eq!(writer.lost(), 2);
@@ -404,7 +459,7 @@ mod tests {
             terminal: false,
             torn: false,
         };
-        let writer = Writer::spawn("test", target, Clock::start(), |_, _| {}).unwrap();
+        let writer = Writer::spawn("test", target, Clock::start(), Report::to(|_, _| {})).unwrap();
         let line = vec![b'\n'; 1_000];
         for _ in 0..10_000 {
             writer.write(line.clone());

@@ -160,3 +160,42 @@ fn a_reader_that_reads_nothing_delays_neither_clients_nor_the_end() {
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     drop(reader);
 }
+
+#[test]
+fn a_tarpit_is_opened_to_the_world_by_a_reload() {
+    let directory = Directory::new("open-up");
+    let tarpit = |host: &str, port: u16| {
+        format!(
+            "[tarpits.a]\npattern = \"endless_banner\"\n\
+             bind = [{{ host = \"{host}\", port = {port} }}]\n"
+        )
+    };
+    // A port that was free a moment ago, on an address that nothing else uses.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("it is bound").port();
+    drop(free);
+    let path = directory.file("c.toml", &tarpit("127.0.0.1", port));
+    let mut daemon = Daemon::start(&["-c", &path], 1);
+    let mut held = daemon.connect();
+    held.hear();
+    directory.file("c.toml", &tarpit("0.0.0.0", port));
+    daemon.signal(Signal::HUP);
+    daemon.log_has(&format!(" on 0.0.0.0:{port}"));
+    daemon.log_has("the configuration has been read again");
+    Client::of(([127, 0, 0, 5], port).into()).hear();
+    held.hear();
+}
+
+#[test]
+fn a_trace_that_cannot_be_opened_leaves_all_as_it_was() {
+    let directory = Directory::new("reload-trace");
+    let path = directory.file("c.toml", &config(&[("a", "endless_banner", 0)]));
+    let mut daemon = Daemon::start(&["-c", &path], 1);
+    let bad = "[logging]\nclient_trace = \"/nonexistent/trace\"\n";
+    directory.file("c.toml", &format!("{}{bad}", config(&[("a", "egsh_aminoas", 0)])));
+    daemon.signal(Signal::HUP);
+    daemon.log_has("/nonexistent/trace");
+    daemon.log_has("the configuration stays as it was");
+    let said = daemon.connect().hear();
+    assert!(!String::from_utf8_lossy(&said).contains("minoas"));
+}
