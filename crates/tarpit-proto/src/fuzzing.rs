@@ -11,6 +11,7 @@ pub use crate::{
     },
 };
 use crate::{
+    pacer::Rate,
     patterns,
     persona::Persona,
     rng::{Entropy, Seed},
@@ -19,20 +20,25 @@ use crate::{
     time::{Time, Wall},
 };
 
-/// Whatever a client sends, in whatever portions, to whichever pattern: nothing panics, nothing
-/// grows beyond its bound, and what is written down can be read again.
+/// Whatever a client sends and takes, in whatever portions, from whichever pattern at whatever
+/// rate: nothing panics, nothing grows beyond its bound, every byte that went out is counted once,
+/// and what is written down can be read again.
 ///
-/// The first byte chooses the pattern and whether it validates; then come portions, each behind a
-/// byte that is its length.
+/// The first byte chooses the pattern, the rate and whether it validates; then come portions, each
+/// behind a byte that is its length. The same byte is the seconds that pass behind the portion, and
+/// sixteen times as many bytes are taken until the next.
 pub fn check_sessions_bear_anything(bytes: &[u8]) {
     let Some((&choice, mut rest)) = bytes.split_first() else { return };
-    let pattern = patterns::ALL[usize::from(choice >> 1) % patterns::ALL.len()];
+    let choices = usize::from(choice >> 1);
+    let pattern = patterns::ALL[choices % patterns::ALL.len()];
+    let rate = RATES[choices / patterns::ALL.len() % RATES.len()].and_then(Rate::from_number);
     let seed = Seed([choice; 32]);
     let persona = Persona::default_for(&seed);
-    let profile = Profile { pattern, rate: None, validate: choice & 1 == 0, persona };
+    let profile = Profile { pattern, rate, validate: choice & 1 == 0, persona };
     let address = SocketAddr::from(([192, 0, 2, 7], 40_000));
     let conn = Conn { client: address, server: address, via: None };
-    let mut play = Play { profile, conn, seed, now: Time::START, draft: Draft::default() };
+    let (now, draft) = (Time::START, Draft::default());
+    let mut play = Play { profile, conn, seed, now, draft, room: GREETING, sent: 0 };
     let mut session = Session::open(play.now);
     play.input(&mut session, Input::Opened);
     while let Some((&length, after)) = rest.split_first() {
@@ -42,7 +48,9 @@ pub fn check_sessions_bear_anything(bytes: &[u8]) {
             play.input(&mut session, Input::Said(portion));
         }
         play.now = play.now.after(Duration::from_secs(length.into()));
+        play.room = usize::from(length) * 16;
         play.input(&mut session, Input::Due);
+        assert_eq!(session.sent(), play.sent);
         let saved = session.save(play.now);
         assert!(saved.len() < 40_000, "{} bytes for one client", saved.len());
         assert!(Session::resume(play.now, &play.profile, &saved).is_some());
@@ -50,12 +58,22 @@ pub fn check_sessions_bear_anything(bytes: &[u8]) {
     play.input(&mut session, Input::HalfClosed);
 }
 
+/// What users may have set; the lowest choices mean no rate.
+const RATES: [Option<i64>; 5] = [None, Some(-2), Some(20), Some(5_000), Some(0)];
+
+/// How much a new connection takes.
+const GREETING: usize = 1_024;
+
 struct Play {
     profile: Profile,
     conn: Conn,
     seed: Seed,
     now: Time,
     draft: Draft,
+    /// How much more the connection takes for now.
+    room: usize,
+    /// How much it took.
+    sent: u64,
 }
 
 impl Play {
@@ -71,7 +89,12 @@ impl Play {
                 news: &mut Nothing,
             };
             match session.handle(self.now, input, &mut world, &mut self.draft) {
-                Output::Transmit(bytes) => input = Input::Wrote(bytes.len()),
+                Output::Transmit(bytes) => {
+                    let count = bytes.len().min(self.room);
+                    self.room -= count;
+                    self.sent += count as u64;
+                    input = Input::Wrote(count);
+                }
                 Output::Wait(Wake::At(moment)) => {
                     assert!(moment > self.now, "a wait lies ahead");
                     return;

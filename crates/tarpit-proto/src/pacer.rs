@@ -16,7 +16,7 @@ pub enum Rate {
 }
 
 impl Rate {
-    /// The slowest rate: one byte a day. (Beyond 24 days the pacer's 32 bits would not do.)
+    /// The slowest rate: one byte a day. (Beyond a day and a half the pacer's 32 bits would not do.)
     pub const SLOWEST: u32 = 86_400;
 
     /// The rate that `number` stands for on the command line and in a configuration: positive is
@@ -32,26 +32,40 @@ impl Rate {
         }
     }
 
-    /// How many bytes are paid for after saving up for `saved`.
-    fn bytes(self, saved: Duration) -> usize {
+    /// How many bytes are paid for after saving up for `saved` ticks.
+    fn bytes(self, saved: u64) -> usize {
         let bytes = match self {
-            Self::BytesPerSecond(rate) => millis(saved).saturating_mul(rate.get().into()) / 1_000,
-            Self::SecondsPerByte(seconds) => millis(saved) / (u64::from(seconds.get()) * 1_000),
+            Self::BytesPerSecond(rate) => saved.saturating_mul(rate.get().into()) / SECOND,
+            Self::SecondsPerByte(seconds) => saved / (u64::from(seconds.get()) * SECOND),
             Self::Unlimited => u64::MAX,
         };
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    /// What `bytes` cost, rounded up to a millisecond so that the rate is never exceeded.
-    fn price(self, bytes: usize) -> Duration {
+    /// What one byte costs.
+    pub(crate) fn price_of_one(self) -> Duration {
+        Duration::from_millis(self.price(1).div_ceil(TICKS))
+    }
+
+    /// What `bytes` cost in ticks, rounded up so that the rate is never exceeded.
+    fn price(self, bytes: usize) -> u64 {
         let bytes = bytes as u64;
-        Duration::from_millis(match self {
-            Self::BytesPerSecond(rate) => bytes.saturating_mul(1_000).div_ceil(rate.get().into()),
-            Self::SecondsPerByte(seconds) => bytes.saturating_mul(u64::from(seconds.get()) * 1_000),
+        match self {
+            Self::BytesPerSecond(rate) => bytes.saturating_mul(SECOND).div_ceil(rate.get().into()),
+            Self::SecondsPerByte(seconds) => {
+                bytes.saturating_mul(u64::from(seconds.get()) * SECOND)
+            }
             Self::Unlimited => 0,
-        })
+        }
     }
 }
+
+/// The pacer counts in sixteenths of a millisecond: at whole ones, rounding up what a few
+/// kilobytes cost would be felt from a megabyte a second on.
+const TICKS: u64 = 16;
+
+/// Ticks in a second.
+const SECOND: u64 = 1_000 * TICKS;
 
 /// What goes out in one turn of a pattern's own pace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,65 +88,76 @@ pub struct Pace {
 /// The least time between two turns under a rate: below it more packets, not more bytes, would go.
 const TURN: Duration = Duration::from_millis(200);
 
-/// Credit for unsent time ends here, so that a stalled client is not flooded when it wakes.
-const CREDIT: Duration = Duration::from_secs(1);
+/// The longest that a script can wait, in ticks. Moments further away than a day and a half would
+/// be read as past, since only the low half of them is kept.
+const LONGEST: u64 = 86_400 * SECOND;
 
 /// One client's place in its pace: the moment from which its next byte may go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pacer {
-    /// [`Time::low`] of that moment, which is never more than a day away.
+    /// The low half of that moment, in ticks.
     next: u32,
 }
 
 impl Pacer {
     /// A pacer whose first byte may go at `now`.
     pub(crate) fn starting(now: Time) -> Self {
-        Self { next: now.low() }
+        Self { next: ticks(now) as u32 }
     }
 
-    /// Lets nothing go before `moment`, or before what holds already.
+    /// Lets nothing go before `moment`, or before what holds already; a day at most.
     pub(crate) fn hold_until(&mut self, now: Time, moment: Time) {
-        // Beyond 24 days the low half would be read as the past; a week is soon enough to look.
-        let bound = now.after(Duration::from_secs(7 * 86_400));
-        self.next = self.moment(now).max(moment.min(bound)).low();
+        let bound = ticks(now).saturating_add(LONGEST);
+        self.next = self.next(now).max(ticks(moment).min(bound)) as u32;
     }
 
-    /// Ends a wait at `now` that was to last longer.
+    /// Ends a wait at `now` that was to last longer, but for what is `owed`.
     ///
-    /// Under a rate the wait may have hidden that the last byte sent is not paid for. More than its
-    /// price is never owed, since no byte goes before those in front of it are paid for.
-    pub(crate) fn cut_short(&mut self, now: Time, rate: Option<Rate>) {
-        let owed = rate.map_or(Duration::ZERO, |rate| rate.price(1));
-        self.next = self.moment(now).min(now.after(owed)).low();
+    /// The wait may have hidden that what was sent last is not paid for. More than one unit's price
+    /// is never owed, since nothing goes before what is in front of it is paid for.
+    pub(crate) fn cut_short(&mut self, now: Time, owed: Duration) {
+        self.next = self.next(now).min(ticks(now.after(owed))) as u32;
     }
 
     /// Takes `bytes` sent at `now` off the credit at `rate`.
     pub(crate) fn spend(&mut self, now: Time, rate: Rate, bytes: usize) {
-        let credit = CREDIT.max(rate.price(1));
-        let oldest = Time::from_millis(now.as_millis().saturating_sub(millis(credit)));
-        self.next = self.moment(now).max(oldest).after(rate.price(bytes)).low();
+        // Credit for unsent time ends at a second, so that a stalled client is not flooded when it
+        // wakes; but a byte may always be saved up for.
+        let oldest = ticks(now).saturating_sub(SECOND.max(rate.price(1)));
+        self.next = self.next(now).max(oldest).saturating_add(rate.price(bytes)) as u32;
     }
 
     /// The moment from which the next byte may go.
     pub(crate) fn moment(self, now: Time) -> Time {
-        now.near(self.next)
+        Time::from_millis(self.next(now).div_ceil(TICKS))
     }
 
     /// How many bytes may go at `now` at `rate`.
     pub(crate) fn allowance(self, now: Time, rate: Rate) -> usize {
-        let next = self.moment(now);
+        let (next, now) = (self.next(now), ticks(now));
         if next > now {
             return 0;
         }
         // The byte that is due, and what has been saved up since.
-        rate.bytes(now.since(next).min(CREDIT)).saturating_add(1)
+        rate.bytes((now - next).min(SECOND)).saturating_add(1)
     }
 
     /// When it is worth coming back at `rate`, having just sent.
     pub(crate) fn turn(self, now: Time, rate: Rate) -> Time {
         let next = self.moment(now);
-        if rate.price(1) < TURN { next.max(now.after(TURN)) } else { next }
+        if rate.price(1) < millis(TURN) * TICKS { next.max(now.after(TURN)) } else { next }
     }
+
+    /// The moment in full: the one nearest to `now` with that low half.
+    fn next(self, now: Time) -> u64 {
+        let now = ticks(now);
+        let ahead = self.next.wrapping_sub(now as u32).cast_signed();
+        now.saturating_add_signed(ahead.into())
+    }
+}
+
+fn ticks(moment: Time) -> u64 {
+    moment.as_millis().saturating_mul(TICKS)
 }
 
 #[cfg(test)]
@@ -178,6 +203,7 @@ mod tests {
             (65_536, 655_360, 32_768),
             (1, 10, 1),
             (-1, 10, 1),
+            (20_000_000, 200_000_000, 10_000_000),
         ] {
             let got = sent(rate(number), Duration::from_secs(10), 90);
             assert!(got.abs_diff(wanted) <= slack, "{number}: {got}");
@@ -201,9 +227,9 @@ mod tests {
         pacer.spend(now, rate(-2), 1);
         pacer.hold_until(now, now.after(Duration::from_secs(60)));
         let mut unlimited = pacer;
-        pacer.cut_short(now, Some(rate(-2)));
+        pacer.cut_short(now, rate(-2).price_of_one());
         assert_eq!(pacer.moment(now), now.after(Duration::from_secs(2)));
-        unlimited.cut_short(now, None);
+        unlimited.cut_short(now, Duration::ZERO);
         assert_eq!(unlimited.moment(now), now);
     }
 

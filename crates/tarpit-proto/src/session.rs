@@ -206,6 +206,17 @@ enum Doing {
     Waiting,
 }
 
+impl Doing {
+    /// Whether a script that has sent `offset` bytes of its chunk can be told something.
+    fn hears(self, offset: u16) -> bool {
+        match self {
+            Self::Dripping => offset == 0,
+            Self::Resting | Self::Waiting => true,
+            Self::Closing | Self::Prompting | Self::Stating => false,
+        }
+    }
+}
+
 /// A session's changing part, unpacked.
 #[derive(Debug)]
 struct Live {
@@ -310,14 +321,25 @@ impl Session {
         ears == Ears::Over
     }
 
+    /// How many bytes of the client's the caller may read now; 0 if it should not read.
+    pub fn appetite(&self) -> usize {
+        match &self.body {
+            Body::Laden(live) if !live.ears.listen() => 0,
+            Body::Laden(live) if live.ears == Ears::Open && !live.hears() => {
+                MAX_INBOX.saturating_sub(live.inbox.len())
+            }
+            Body::Lean { ears, .. } if !ears.listen() => 0,
+            // Amid a chunk what is read waits, and there is little room.
+            Body::Lean { doing, offset, ears: Ears::Open, .. } if !doing.hears(*offset) => {
+                MAX_INBOX
+            }
+            _ => usize::MAX,
+        }
+    }
+
     /// Whether the caller should read what the client sends.
     pub fn listens(&self) -> bool {
-        match &self.body {
-            Body::Laden(live) => {
-                live.ears.listen() && (live.hears() || live.inbox.len() < MAX_INBOX)
-            }
-            Body::Lean { ears, .. } => ears.listen(),
-        }
+        self.appetite() > 0
     }
 
     fn unpack(&mut self) -> Live {
@@ -399,10 +421,6 @@ impl Live {
     /// Whether the script can be told what the client said: not amid a chunk, since a changed run
     /// would make other bytes of its rest.
     fn hears(&self) -> bool {
-        match self.doing {
-            Doing::Dripping => self.offset == 0 && self.boxed.is_none(),
-            Doing::Resting | Doing::Waiting => true,
-            Doing::Closing | Doing::Prompting | Doing::Stating => false,
-        }
+        self.doing.hears(self.offset) && (self.doing != Doing::Dripping || self.boxed.is_none())
     }
 }

@@ -30,18 +30,6 @@ impl Time {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
-
-    /// The low 32 bits, for state that must stay small: exact for spans below 24 days.
-    pub(crate) const fn low(self) -> u32 {
-        (self.0 & 0xFFFF_FFFF) as u32
-    }
-
-    /// The moment nearest to `self` whose low 32 bits are `low`.
-    pub(crate) const fn near(self, low: u32) -> Self {
-        // The difference as a signed number says on which side of `self` the moment lies.
-        let ahead = low.wrapping_sub(self.low()).cast_signed();
-        Self(self.0.saturating_add_signed(ahead as i64))
-    }
 }
 
 /// Whole milliseconds of `wait`, saturating.
@@ -107,16 +95,6 @@ impl Date {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_low_half_is_found_again_on_either_side_of_a_wrap() {
-        for now in [0, 5, 0xFFFF_FFF0, 0x1_0000_0010, 0x5_8000_0000] {
-            let now = Time::from_millis(now);
-            let later = now.after(Duration::from_secs(86_400));
-            assert_eq!(now.near(later.low()), later);
-            assert_eq!(later.near(now.low()), now);
-        }
-    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

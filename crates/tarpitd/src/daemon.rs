@@ -174,6 +174,7 @@ impl Daemon {
             let trace = Writer::spawn("trace", trace, clock, move |name, health| {
                 report(&reporter, name, health);
             })?;
+            trace.provide();
             watch_signals(notify.clone())?;
             Ok((log, trace))
         };

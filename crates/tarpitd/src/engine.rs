@@ -131,7 +131,7 @@ struct Slot {
     link: Link,
 }
 
-const _: () = assert!(size_of::<Option<Slot>>() <= 64, "a slot is at most 64 bytes");
+const _: () = assert!(size_of::<Option<Slot>>() <= 56, "a slot is at most 56 bytes");
 
 impl Links for Slab<Slot> {
     fn link(&mut self, index: u32) -> Option<&mut Link> {
@@ -178,6 +178,8 @@ struct Worker {
     draft: Draft,
     buffer: Vec<u8>,
     leftovers: VecDeque<Leftover>,
+    /// Who is due in this turn; kept for its memory.
+    due: Vec<u32>,
     /// Doors at which connections may wait.
     knocked: Vec<u32>,
     /// Accepting stands still until then.
@@ -211,6 +213,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         draft: Draft::default(),
         buffer: vec![0; READ],
         leftovers: VecDeque::new(),
+        due: Vec::with_capacity(4_096),
         knocked: Vec::new(),
         shed: None,
         shortage: None,
@@ -553,11 +556,12 @@ impl Worker {
 
     /// Lets everybody speak whose turn has come.
     fn speak_all(&mut self) {
-        let mut due = Vec::new();
+        let mut due = std::mem::take(&mut self.due);
         self.wheel.expire(&mut self.slots, self.now, &mut due);
-        for index in due {
+        for index in due.drain(..) {
             self.drive(index, Input::Due);
         }
+        self.due = due;
     }
 
     /// Gives a session its input and does what it says.

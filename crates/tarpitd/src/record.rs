@@ -14,7 +14,7 @@ use crate::{
     log::Log,
     totals::Totals,
     trace::{self, Happening, Subject},
-    writer::Writer,
+    writer::{PIECE, Writer},
 };
 
 /// A worker's record.
@@ -28,8 +28,8 @@ pub(crate) struct Record {
     lines: Vec<u8>,
 }
 
-/// A worker's lines are handed over once they are this many bytes, or a turn ends.
-const BATCH: usize = 16 * 1024;
+/// Room for the longest line.
+const LINE: usize = 1_024;
 
 /// Whom a piece of news is about.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,7 @@ impl Record {
 
     /// Hands the lines over at the daemon's end, when there is time to wait for room.
     pub(crate) fn flush_patiently(&mut self, patience: Duration) {
-        if self.lines.len() >= BATCH {
+        if self.lines.len() + 2 * LINE > PIECE {
             self.trace.write_patiently(std::mem::take(&mut self.lines), patience);
         }
     }
@@ -125,6 +125,12 @@ impl Record {
         }
         let About { name, pattern, client, server, session, .. } = about;
         let subject = Subject { name, pattern, client, server, session };
+        if self.lines.len() + LINE > PIECE {
+            self.flush();
+        }
+        if self.lines.capacity() == 0 {
+            self.lines = self.trace.piece();
+        }
         trace::write(&mut self.lines, self.clock.wall(), subject, what);
     }
 }

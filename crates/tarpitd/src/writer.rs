@@ -28,6 +28,10 @@ const GATHER: Duration = Duration::from_millis(200);
 /// Enough bytes to be worth a system call, and few enough that memory is not kept for them.
 const BATCH: usize = 64 * 1024;
 
+/// Room in one piece, and how many pieces are kept.
+pub(crate) const PIECE: usize = 16 * 1024;
+const SPARES: usize = 24;
+
 /// Where lines go, once opened.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -136,6 +140,8 @@ struct Shared {
     /// Told when `waiting` has sunk.
     room: Condvar,
     gate: Mutex<()>,
+    /// Pieces that have been written, to be filled again.
+    spare: Mutex<Vec<Vec<u8>>>,
 }
 
 enum Message {
@@ -159,6 +165,7 @@ impl Writer {
             clock,
             receiver,
             shared: Arc::clone(&shared),
+            batch: vec![0; 2 * BATCH],
             unreported: 0,
             failing: false,
         };
@@ -167,6 +174,16 @@ impl Writer {
             .stack_size(128 * 1024)
             .spawn(move || scribe.run(&report))?;
         Ok(Self { sender, shared })
+    }
+
+    /// An empty piece to be filled with lines.
+    ///
+    /// As many as a storm of clients needs were made at the start, so that storms leave no trace
+    /// in the process's memory.
+    pub(crate) fn piece(&self) -> Vec<u8> {
+        // Whoever finds the spare ones in use at this moment does not wait for them.
+        let spare = self.shared.spare.try_lock().ok().and_then(|mut spare| spare.pop());
+        spare.unwrap_or_else(|| Vec::with_capacity(PIECE))
     }
 
     /// Takes whole lines. What does not fit into memory any more is lost, and counted.
@@ -198,6 +215,17 @@ impl Writer {
         self.write(lines);
     }
 
+    /// Makes the pieces that a storm needs.
+    pub(crate) fn provide(&self) {
+        let mut spare = self.shared.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..SPARES {
+            // Written once, so that the memory is really there.
+            let mut piece = vec![0; PIECE];
+            piece.clear();
+            spare.push(piece);
+        }
+    }
+
     /// Goes on with another target, for instance the same file anew.
     pub(crate) fn reopen(&self, target: Target) {
         // A thread that is gone has been reported.
@@ -225,6 +253,8 @@ struct Scribe {
     clock: Clock,
     receiver: Receiver<Message>,
     shared: Arc<Shared>,
+    /// Lines on their way out. Its memory is used again for each batch, and is there from the start.
+    batch: Vec<u8>,
     /// Lines lost since the last report.
     unreported: u64,
     failing: bool,
@@ -252,16 +282,14 @@ impl Scribe {
     }
 
     /// Gathers a batch and writes it; hands back a message that came in between.
-    fn gather(
-        &mut self,
-        mut batch: Vec<u8>,
-        report: &impl Fn(&str, Health<'_>),
-    ) -> Option<Message> {
+    fn gather(&mut self, lines: Vec<u8>, report: &impl Fn(&str, Health<'_>)) -> Option<Message> {
+        self.batch.clear();
+        self.add(lines);
         let end = self.clock.now().after(GATHER);
         let mut next = None;
-        while batch.len() < BATCH {
+        while self.batch.len() < BATCH {
             match self.receiver.recv_timeout(self.left(end)) {
-                Ok(Message::Lines(lines)) => batch.extend_from_slice(&lines),
+                Ok(Message::Lines(lines)) => self.add(lines),
                 Ok(other) => {
                     next = Some(other);
                     break;
@@ -269,12 +297,22 @@ impl Scribe {
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             }
         }
-        let (lost, error) = self.target.write(&batch);
+        let (lost, error) = self.target.write(&self.batch);
         self.shared.lost.fetch_add(lost as u64, Relaxed);
-        self.shared.waiting.fetch_sub(batch.len(), Relaxed);
+        self.shared.waiting.fetch_sub(self.batch.len(), Relaxed);
+        self.batch.shrink_to(2 * BATCH);
         self.shared.room.notify_all();
         self.health(lost as u64, error, report);
         next
+    }
+
+    fn add(&mut self, mut lines: Vec<u8>) {
+        self.batch.extend_from_slice(&lines);
+        lines.clear();
+        let mut spare = self.shared.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.capacity() == PIECE && spare.len() < SPARES {
+            spare.push(lines);
+        }
     }
 
     fn health(&mut self, lost: u64, error: Option<io::Error>, report: &impl Fn(&str, Health<'_>)) {

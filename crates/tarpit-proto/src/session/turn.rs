@@ -299,11 +299,18 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// Lets a wait, if that is what it is doing, hold nothing up that comes instead of it.
+    /// Lets a wait or a rest, if that is what it is doing, hold nothing up that comes instead of
+    /// it: the end of a wait, or a moment so long past that it would be read as ahead.
     fn end_wait(&mut self) {
-        if self.live.doing == Doing::Waiting {
-            self.session.pacer.cut_short(self.now, self.world.profile.rate);
-        }
+        let pace = self.pattern().pace(&self.live.run).interval;
+        let owed = match (self.live.doing, self.world.profile.rate) {
+            (Doing::Resting | Doing::Waiting, Some(rate)) => rate.price_of_one(),
+            // A rest may have come right behind a drip, which is owed its interval.
+            (Doing::Resting, None) => pace + pace / 10,
+            (Doing::Waiting, None) => Duration::ZERO,
+            _ => return,
+        };
+        self.session.pacer.cut_short(self.now, owed);
     }
 
     /// Begins to send a chunk.

@@ -104,6 +104,31 @@ proptest! {
     }
 
     #[test]
+    fn a_client_that_speaks_slowly_is_understood_like_any_other(
+        index in 0..patterns::ALL.len(),
+        cuts in prop::collection::vec(1_usize..200, 0..12),
+        millis in 1_u64..3_000,
+    ) {
+        let pattern = patterns::ALL[index];
+        let mut stage = Stage::new(pattern.name()).open();
+        let mut rest = opening(pattern);
+        for cut in cuts {
+            let (part, left) = rest.split_at(cut.min(rest.len()));
+            rest = left;
+            if !part.is_empty() {
+                stage.says(part).pass(Duration::from_millis(millis));
+            }
+        }
+        stage.says(rest).pass_secs(120);
+        let mut quick = client(pattern, None);
+        quick.pass_secs(120);
+        prop_assert_eq!(&stage.news, &quick.news);
+        // The same answer, but for what depends on the moment and chance.
+        let (stage, quick) = (stage.bytes(), quick.bytes());
+        prop_assert_eq!(stage.get(..9), quick.get(..9));
+    }
+
+    #[test]
     fn a_connection_that_takes_bytes_in_portions_gets_the_same_bytes(
         index in 0..patterns::ALL.len(),
         portions in prop::collection::vec(0_usize..50, 1..40),

@@ -293,6 +293,31 @@ fn a_client_of_the_protocol_is_let_through_and_no_sooner() {
 }
 
 #[test]
+fn a_client_that_speaks_slowly_is_let_through_and_not_taken_for_silent() {
+    let mut stage = Stage::with(&GUARDED).open();
+    for byte in b"SSH-2.0-x" {
+        stage.says([*byte]).pass(Duration::from_millis(1_900));
+    }
+    assert!(stage.heard().starts_with("0\\n"));
+    assert_eq!(stage.news, ["validated true SSH-"]);
+}
+
+#[test]
+fn whoever_speaks_after_days_of_silence_is_answered_at_once() {
+    for pattern in [&ECHO, &GUARDED] {
+        let mut stage = Stage::with(pattern).open();
+        for days in [1, 2, 3, 30, 60] {
+            stage.pass_secs(days * 86_400 + 5);
+            stage.heard();
+            stage.says("SSH-2.0-x\n");
+            if pattern.protocol.is_none() {
+                assert_eq!(stage.heard(), "SSH-2.0-x\\n", "{days}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_stranger_is_told_so_once_and_held_in_silence() {
     let mut stage = Stage::with(&GUARDED).open();
     stage.says("GET / HTTP/1.0\r\n\r\n").pass_secs(86_400);

@@ -4,6 +4,7 @@
 
 mod all_patterns;
 mod contract;
+mod corpus;
 mod egsh_aminoas;
 mod endless_banner;
 mod endlessh;

@@ -50,6 +50,7 @@ fn nineteen_thousand_cost_a_hundred_bytes_each_and_end_within_two_seconds() {
     let text = std::fs::read_to_string(&trace).expect("the trace");
     let closed = text.lines().filter(|line| line.contains("\"event\":\"close\"")).count();
     assert_eq!(closed, size + 1);
+    eprintln!("{each} bytes for each of {size}");
     assert!(each <= 100, "{each} bytes for each of {size}");
     drop(crowd);
 }
