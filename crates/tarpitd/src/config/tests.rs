@@ -305,7 +305,25 @@ fn a_file_that_cannot_be_read_is_told() {
     let problems = Config::load(Path::new("/nonexistent/tarpitd.toml")).unwrap_err();
     assert_eq!(
         problems[0].to_string(),
-        "/nonexistent/tarpitd.toml: this cannot be read: No such file or directory (os error 2)"
+        "/nonexistent/tarpitd.toml: this cannot be read: No such file or directory (os error 2): \
+         see whether its name is right"
+    );
+    let problems = Config::load(Path::new("/dev/zero")).unwrap_err();
+    assert_eq!(
+        problems[0].to_string(),
+        "/dev/zero: this cannot be read: file too large: \
+         a configuration has at most 1 MiB, name another file"
+    );
+    let path = std::env::temp_dir().join(format!("tarpitd-latin1-{}", std::process::id()));
+    std::fs::write(&path, b"# ok\n# \xfc\n").unwrap();
+    let problems = Config::load(&path).unwrap_err();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(
+        problems[0].to_string(),
+        format!(
+            "{}:2:3: this is not UTF-8, as TOML must be: save the file in that encoding",
+            path.display()
+        )
     );
 }
 
