@@ -83,9 +83,13 @@ impl<'a> Item<'a> {
             Ok(entries) => entries,
             Err(problem) => return notes.problems.push(problem),
         };
+        // What unknown keys were probably meant to be.
+        let mut meant = Vec::new();
         for (name, item) in &entries {
             let Some(key) = keys.iter().find(|key| key.name == *name) else {
-                notes.problems.push(item.key_place().problem(unknown(name, keys)));
+                let guess = guess(name, keys);
+                meant.extend(guess);
+                notes.problems.push(item.key_place().problem(unknown(name, guess)));
                 continue;
             };
             if let Some(advice) = key.outdated {
@@ -94,7 +98,8 @@ impl<'a> Item<'a> {
             (key.read)(item, target, notes);
         }
         for key in keys.iter().filter(|key| key.unset == Unset::Wrong && !self.source.is_broken) {
-            if entries.iter().all(|(name, _)| key.name != *name) {
+            let is_there = entries.iter().any(|(name, _)| key.name == *name);
+            if !is_there && !meant.contains(&key.name) {
                 let what = format!("`{}` is missing ({})", key.name, key.form);
                 notes.problems.push(self.key_place().problem(what));
             }
@@ -200,11 +205,16 @@ impl<'a> Item<'a> {
     }
 }
 
-fn unknown<T>(name: &str, keys: &[Key<T>]) -> String {
+/// Which of these keys is probably meant by `name`, unless it is one of another table.
+fn guess<T>(name: &str, keys: &[Key<T>]) -> Option<&'static str> {
     let current = keys.iter().filter(|key| key.outdated.is_none()).map(|key| key.name);
-    let advice = match (section_of(name), nearest(name, current)) {
+    nearest(name, current).filter(|_| section_of(name).is_none())
+}
+
+fn unknown(name: &str, guess: Option<&str>) -> String {
+    let advice = match (section_of(name), guess) {
         (Some(section), _) => format!("; it belongs {section}"),
-        (None, Some(nearest)) => format!("; did you mean `{nearest}`?"),
+        (None, Some(guess)) => format!("; did you mean `{guess}`?"),
         (None, None) => "; see tarpitd --manual tarpitd.toml.5".to_owned(),
     };
     format!("unknown key `{}`{advice}", name.escape_debug())

@@ -192,6 +192,24 @@ fn unknown_names_are_told_with_the_nearest_one() {
 }
 
 #[test]
+fn a_misspelt_key_is_not_missed_as_well() {
+    check(
+        "[tarpits.a]\npatern = 'endless_banner'\n\
+         bind = [{ hots = '::1', prot = 1 }, { Host = '::1', x = 1 }]",
+        "2:1: unknown key `patern`; did you mean `pattern`?
+         3:11: unknown key `hots`; did you mean `host`?
+         3:25: unknown key `prot`; did you mean `port`?
+         3:37: `port` is missing (number, or a string with a number or a range such as `\"8000-8010\"`)
+         3:39: unknown key `Host`; did you mean `host`?
+         3:53: unknown key `x`; see tarpitd --manual tarpitd.toml.5",
+    );
+    check(
+        "[tarpit.a]\npattern = 'endless_banner'",
+        "1:2: unknown key `tarpit`; did you mean `tarpits`?",
+    );
+}
+
+#[test]
 fn values_of_another_type_are_told() {
     check_line("rate_limit = 'x'", "3:14: this must be a whole number, but it is a string");
     check_line(
