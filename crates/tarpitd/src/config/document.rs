@@ -8,7 +8,7 @@ use toml::{
 };
 
 use super::{
-    keys::{Key, Unset, section_of},
+    keys::{Key, Outdated, Unset, section_of},
     problem::{Notes, Place, Problem, nearest},
 };
 
@@ -92,8 +92,24 @@ impl<'a> Item<'a> {
                 notes.problems.push(item.key_place().problem(unknown(name, guess)));
                 continue;
             };
-            if let Some(advice) = key.outdated {
-                notes.warnings.push(item.key_place().problem(format!("`{name}` {advice}")));
+            match key.outdated {
+                Some(Outdated::Idle(advice)) => {
+                    notes.warnings.push(item.key_place().problem(format!("`{name}` {advice}")));
+                }
+                Some(Outdated::Misspelling(of)) => {
+                    if let Some((_, other)) = entries.iter().find(|(name, _)| *name == of) {
+                        let what = format!(
+                            "`{name}` is a misspelling of `{of}`, which stands at {}: \
+                             remove one of them",
+                            other.key_place()
+                        );
+                        notes.problems.push(item.key_place().problem(what));
+                        continue;
+                    }
+                    let what = format!("`{name}` is a misspelling: write `{of}`");
+                    notes.warnings.push(item.key_place().problem(what));
+                }
+                None => {}
             }
             (key.read)(item, target, notes);
         }

@@ -21,8 +21,17 @@ pub(super) struct Key<T> {
     /// What it is for, in sentences.
     pub(super) meaning: &'static str,
     /// What to do about it if it is only read for old files' sake.
-    pub(super) outdated: Option<&'static str>,
+    pub(super) outdated: Option<Outdated>,
     pub(super) read: fn(&Item<'_>, &mut T, &mut Notes),
+}
+
+/// Why a key is only read for old files' sake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outdated {
+    /// It has no effect; what to do about it, as the end of a sentence that begins with its name.
+    Idle(&'static str),
+    /// It means the key of this name.
+    Misspelling(&'static str),
 }
 
 /// What holds where a key is not written.
@@ -161,7 +170,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         form: "boolean",
         unset: Unset::Means("nothing"),
         meaning: "An old misspelling of `client_validation`, read with a warning.",
-        outdated: Some("is a misspelling: write `client_validation`"),
+        outdated: Some(Outdated::Misspelling("client_validation")),
         read: |item, tarpit, notes| notes.keep(&mut tarpit.client_validation, item.boolean()),
     },
     Key {
@@ -314,7 +323,9 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         unset: Unset::Means("nothing"),
         meaning: "Read for old files' sake, with a warning: lines of the log have one form, and \
                   `level` chooses among them.",
-        outdated: Some("has no effect, since the log has one form: remove it, and use `level`"),
+        outdated: Some(Outdated::Idle(
+            "has no effect, since the log has one form: remove it, and use `level`",
+        )),
         read: |item, _, notes| notes.keep(&mut (), item.parsed(|_| Ok(()))),
     },
 ];

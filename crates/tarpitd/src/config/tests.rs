@@ -210,6 +210,20 @@ fn a_misspelt_key_is_not_missed_as_well() {
 }
 
 #[test]
+fn both_spellings_of_a_key_are_one_too_many() {
+    check_line(
+        "client_validation = true\nclient_valiation = false",
+        "4:1: `client_valiation` is a misspelling of `client_validation`, \
+         which stands at x:3:1: remove one of them",
+    );
+    check_line(
+        "client_valiation = true\nclient_validation = true",
+        "3:1: `client_valiation` is a misspelling of `client_validation`, \
+         which stands at x:4:1: remove one of them",
+    );
+}
+
+#[test]
 fn values_of_another_type_are_told() {
     check_line("rate_limit = 'x'", "3:14: this must be a whole number, but it is a string");
     check_line(
