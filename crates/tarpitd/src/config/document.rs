@@ -1,6 +1,6 @@
 //! A TOML document read key by key, so that all of its problems are found at once.
 
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::{collections::BTreeMap, fmt::Display, num::NonZeroU32};
 
 use toml::{
     Spanned,
@@ -167,26 +167,24 @@ impl<'a> Item<'a> {
         }
     }
 
-    pub(super) fn integer(&self) -> Result<i64, Problem> {
-        match self.value.get_ref() {
-            DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
-                .map_err(|_| self.wrong(format!("{digits} is too large"))),
-            _ => Err(self.unlike("a whole number")),
+    /// A number from `least` to `most`.
+    pub(super) fn number<T>(&self, least: T, most: T) -> Result<T, Problem>
+    where
+        T: Copy + Display + PartialOrd + TryFrom<i64>,
+    {
+        let DeValue::Integer(digits) = self.value.get_ref() else {
+            return Err(self.unlike("a whole number"));
+        };
+        let number = i64::from_str_radix(digits.as_str(), digits.radix()).ok();
+        match number.and_then(|number| T::try_from(number).ok()) {
+            Some(number) if least <= number && number <= most => Ok(number),
+            _ => Err(self.wrong(format!("{digits} is not between {least} and {most}"))),
         }
     }
 
-    /// A number from 0 to `most`.
-    pub(super) fn number(&self, most: u64) -> Result<u64, Problem> {
-        let number = self.integer()?;
-        match u64::try_from(number) {
-            Ok(number) if number <= most => Ok(number),
-            _ => Err(self.wrong(format!("{number} is not between 0 and {most}"))),
-        }
-    }
-
-    /// A number of things of which there may be no more; 0 means no cap.
-    pub(super) fn cap(&self) -> Result<Option<NonZeroU32>, Problem> {
-        self.number(u32::MAX.into()).map(|number| NonZeroU32::new(number as u32))
+    /// A number of things of which there may be no more, itself at most `most`; 0 means no cap.
+    pub(super) fn cap(&self, most: u32) -> Result<Option<NonZeroU32>, Problem> {
+        self.number(0, most).map(NonZeroU32::new)
     }
 
     pub(super) fn is_integer(&self) -> bool {

@@ -7,7 +7,7 @@ use super::{
     ClientLimit, Evict, Level, Limits, Logging, Sink, User,
     address::{Bind, Host, Ports},
     document::Item,
-    draft::{BindDraft, Draft, TarpitDraft, pattern, persona, rate},
+    draft::{BindDraft, Draft, MAX_RATE, MIN_RATE, TarpitDraft, pattern, persona, rate},
     problem::Notes,
 };
 use crate::access::{Access, Network};
@@ -143,7 +143,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         outdated: None,
         read: |item, tarpit, notes| {
             let rate = item
-                .integer()
+                .number(MIN_RATE, MAX_RATE)
                 .and_then(|number| rate(number).map(Some).map_err(|what| item.wrong(what)));
             notes.keep(&mut tarpit.rate, rate);
         },
@@ -154,7 +154,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         unset: Unset::Is("4096"),
         meaning: "The most clients held at one time on each bound port. 0 means no cap.",
         outdated: None,
-        read: |item, tarpit, notes| notes.keep(&mut tarpit.max_clients, item.cap()),
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.max_clients, item.cap(u32::MAX)),
     },
     Key {
         name: "client_validation",
@@ -201,7 +201,7 @@ pub(super) const BIND: &[Key<BindDraft>] = &[
         outdated: None,
         read: |item, bind, notes| {
             let ports = if item.is_integer() {
-                item.number(u16::MAX.into()).map(|port| Ports::single(port as u16))
+                item.number(0, u16::MAX).map(Ports::single)
             } else {
                 item.parsed(Ports::parse)
             };
@@ -213,13 +213,15 @@ pub(super) const BIND: &[Key<BindDraft>] = &[
 pub(super) const LIMITS: &[Key<Limits>] = &[
     Key {
         name: "clients",
-        form: "number of clients",
+        form: "number of clients, at most 10000000",
         unset: Unset::Means("the number of files that may be open, less 64"),
         meaning: "The most clients held at one time in all. 0 means no cap.",
         outdated: None,
         read: |item, limits, notes| {
+            /// Tables that are made at the start have room for so many.
+            const MOST: u32 = 10_000_000;
             let limit =
-                item.cap().map(|cap| cap.map_or(ClientLimit::Unlimited, ClientLimit::AtMost));
+                item.cap(MOST).map(|cap| cap.map_or(ClientLimit::Unlimited, ClientLimit::AtMost));
             notes.keep(&mut limits.clients, limit);
         },
     },
@@ -229,7 +231,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         unset: Unset::Is("256"),
         meaning: "The most clients held at one time from one address. 0 means no cap.",
         outdated: None,
-        read: |item, limits, notes| notes.keep(&mut limits.per_address, item.cap()),
+        read: |item, limits, notes| notes.keep(&mut limits.per_address, item.cap(u32::MAX)),
     },
     Key {
         name: "per_prefix",
@@ -238,7 +240,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         meaning: "The most clients held at one time from one network: an IPv4 /24 or an IPv6 /56. \
                   0 means no cap.",
         outdated: None,
-        read: |item, limits, notes| notes.keep(&mut limits.per_prefix, item.cap()),
+        read: |item, limits, notes| notes.keep(&mut limits.per_prefix, item.cap(u32::MAX)),
     },
     Key {
         name: "egress",
@@ -421,16 +423,16 @@ fn networks(item: &Item<'_>, notes: &mut Notes, mut add: impl FnMut(Network)) {
 
 fn workers(item: &Item<'_>) -> Result<NonZeroUsize, super::Problem> {
     /// Beyond it threads only cost memory, on any machine.
-    const MOST: u64 = 256;
-    let number = item.number(MOST)?;
-    Ok(NonZeroUsize::new(number as usize).unwrap_or_else(|| {
+    const MOST: usize = 256;
+    let number = item.number(0, MOST)?;
+    Ok(NonZeroUsize::new(number).unwrap_or_else(|| {
         // Where the number of cores cannot be learnt, one worker serves well.
         std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
     }))
 }
 
 fn bytes(item: &Item<'_>) -> Result<Option<NonZeroU64>, super::Problem> {
-    item.number(i64::MAX as u64).map(NonZeroU64::new)
+    item.number(0, i64::MAX as u64).map(NonZeroU64::new)
 }
 
 fn path(text: &str) -> Result<std::path::PathBuf, String> {

@@ -243,10 +243,18 @@ fn values_of_another_type_are_told() {
 
 #[test]
 fn numbers_out_of_bounds_are_told() {
-    check_line("rate_limit = -86401", "3:14: the rate -86401 is not between -86400 and 4294967295");
+    check_line("rate_limit = -86401", "3:14: -86401 is not between -86400 and 4294967295");
     check_line("max_clients = -1", "3:15: -1 is not between 0 and 4294967295");
-    check_line("max_clients = 99999999999999999999", "3:15: 99999999999999999999 is too large");
+    check_line(
+        "max_clients = 99999999999999999999",
+        "3:15: 99999999999999999999 is not between 0 and 4294967295",
+    );
     check(&format!("workers = 257\n{SOUND}"), "1:11: 257 is not between 0 and 256");
+    check(
+        &format!("{SOUND}[limits]\nclients = 10000001\negress = -1"),
+        "5:11: 10000001 is not between 0 and 10000000
+         6:10: -1 is not between 0 and 9223372036854775807",
+    );
 }
 
 #[test]
