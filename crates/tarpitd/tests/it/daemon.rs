@@ -208,8 +208,8 @@ impl Client {
         let mut buffer = [0; 4_096];
         loop {
             match self.0.read(&mut buffer) {
-                Ok(count) if count > 0 => {}
-                Ok(_) => return,
+                Ok(0) => panic!("a goodbye instead of a reset"),
+                Ok(_) => {}
                 Err(error) => {
                     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
                     return;
