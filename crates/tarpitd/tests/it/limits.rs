@@ -138,6 +138,24 @@ fn what_may_be_sent_in_a_day_ends_in_silence_and_not_in_a_goodbye() {
 }
 
 #[test]
+fn what_may_be_sent_in_a_second_is_sent_in_each() {
+    const EGRESS: f64 = 20_000.0;
+    #[expect(clippy::disallowed_methods, reason = "what is measured is a rate")]
+    let clock = std::time::Instant::now;
+    let (daemon, _directory) = limited("second", "rate_limit = 0", "egress = 20000");
+    let start = clock();
+    let mut client = daemon.connect();
+    let mut got = 0;
+    while start.elapsed().as_secs() < 4 {
+        got += client.hear().len();
+    }
+    // What a second brings may have been saved up before.
+    let budget = EGRESS * (start.elapsed().as_secs_f64() + 1.0);
+    let got = f64::from(u32::try_from(got).unwrap_or(u32::MAX));
+    assert!((3.0 * EGRESS..=1.25 * budget).contains(&got), "{got} of {budget}");
+}
+
+#[test]
 fn a_process_that_may_open_no_more_files_says_so_and_holds_whom_it_has() {
     let directory = Directory::new("files");
     // Without a cap of ours, so that it is accept itself that runs out.
