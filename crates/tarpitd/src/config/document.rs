@@ -1,6 +1,6 @@
 //! A TOML document read key by key, so that all of its problems are found at once.
 
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::{collections::BTreeMap, fmt::Display, num::NonZeroU32};
 
 use toml::{
     Spanned,
@@ -8,7 +8,7 @@ use toml::{
 };
 
 use super::{
-    keys::{Key, Unset, section_of},
+    keys::{Key, Outdated, Unset, section_of},
     problem::{Notes, Place, Problem, nearest},
 };
 
@@ -83,18 +83,39 @@ impl<'a> Item<'a> {
             Ok(entries) => entries,
             Err(problem) => return notes.problems.push(problem),
         };
+        // What unknown keys were probably meant to be.
+        let mut meant = Vec::new();
         for (name, item) in &entries {
             let Some(key) = keys.iter().find(|key| key.name == *name) else {
-                notes.problems.push(item.key_place().problem(unknown(name, keys)));
+                let guess = guess(name, keys);
+                meant.extend(guess);
+                notes.problems.push(item.key_place().problem(unknown(name, guess)));
                 continue;
             };
-            if let Some(advice) = key.outdated {
-                notes.warnings.push(item.key_place().problem(format!("`{name}` {advice}")));
+            match key.outdated {
+                Some(Outdated::Idle(advice)) => {
+                    notes.warnings.push(item.key_place().problem(format!("`{name}` {advice}")));
+                }
+                Some(Outdated::Misspelling(of)) => {
+                    if let Some((_, other)) = entries.iter().find(|(name, _)| *name == of) {
+                        let what = format!(
+                            "`{name}` is a misspelling of `{of}`, which stands at {}: \
+                             remove one of them",
+                            other.key_place()
+                        );
+                        notes.problems.push(item.key_place().problem(what));
+                        continue;
+                    }
+                    let what = format!("`{name}` is a misspelling: write `{of}`");
+                    notes.warnings.push(item.key_place().problem(what));
+                }
+                None => {}
             }
             (key.read)(item, target, notes);
         }
         for key in keys.iter().filter(|key| key.unset == Unset::Wrong && !self.source.is_broken) {
-            if entries.iter().all(|(name, _)| key.name != *name) {
+            let is_there = entries.iter().any(|(name, _)| key.name == *name);
+            if !is_there && !meant.contains(&key.name) {
                 let what = format!("`{}` is missing ({})", key.name, key.form);
                 notes.problems.push(self.key_place().problem(what));
             }
@@ -146,26 +167,24 @@ impl<'a> Item<'a> {
         }
     }
 
-    pub(super) fn integer(&self) -> Result<i64, Problem> {
-        match self.value.get_ref() {
-            DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
-                .map_err(|_| self.wrong(format!("{digits} is too large"))),
-            _ => Err(self.unlike("a whole number")),
+    /// A number from `least` to `most`.
+    pub(super) fn number<T>(&self, least: T, most: T) -> Result<T, Problem>
+    where
+        T: Copy + Display + PartialOrd + TryFrom<i64>,
+    {
+        let DeValue::Integer(digits) = self.value.get_ref() else {
+            return Err(self.unlike("a whole number"));
+        };
+        let number = i64::from_str_radix(digits.as_str(), digits.radix()).ok();
+        match number.and_then(|number| T::try_from(number).ok()) {
+            Some(number) if least <= number && number <= most => Ok(number),
+            _ => Err(self.wrong(format!("{digits} is not between {least} and {most}"))),
         }
     }
 
-    /// A number from 0 to `most`.
-    pub(super) fn number(&self, most: u64) -> Result<u64, Problem> {
-        let number = self.integer()?;
-        match u64::try_from(number) {
-            Ok(number) if number <= most => Ok(number),
-            _ => Err(self.wrong(format!("{number} is not between 0 and {most}"))),
-        }
-    }
-
-    /// A number of things of which there may be no more; 0 means no cap.
-    pub(super) fn cap(&self) -> Result<Option<NonZeroU32>, Problem> {
-        self.number(u32::MAX.into()).map(|number| NonZeroU32::new(number as u32))
+    /// A number of things of which there may be no more, itself at most `most`; 0 means no cap.
+    pub(super) fn cap(&self, most: u32) -> Result<Option<NonZeroU32>, Problem> {
+        self.number(0, most).map(NonZeroU32::new)
     }
 
     pub(super) fn is_integer(&self) -> bool {
@@ -200,11 +219,16 @@ impl<'a> Item<'a> {
     }
 }
 
-fn unknown<T>(name: &str, keys: &[Key<T>]) -> String {
+/// Which of these keys is probably meant by `name`, unless it is one of another table.
+fn guess<T>(name: &str, keys: &[Key<T>]) -> Option<&'static str> {
     let current = keys.iter().filter(|key| key.outdated.is_none()).map(|key| key.name);
-    let advice = match (section_of(name), nearest(name, current)) {
+    nearest(name, current).filter(|_| section_of(name).is_none())
+}
+
+fn unknown(name: &str, guess: Option<&str>) -> String {
+    let advice = match (section_of(name), guess) {
         (Some(section), _) => format!("; it belongs {section}"),
-        (None, Some(nearest)) => format!("; did you mean `{nearest}`?"),
+        (None, Some(guess)) => format!("; did you mean `{guess}`?"),
         (None, None) => "; see tarpitd --manual tarpitd.toml.5".to_owned(),
     };
     format!("unknown key `{}`{advice}", name.escape_debug())

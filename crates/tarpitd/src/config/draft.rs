@@ -15,6 +15,10 @@ use super::{
 /// The most addresses on which one daemon listens. Whoever needs more ports redirects them to one.
 const MAX_ADDRESSES: usize = 16_384;
 
+/// The numbers that stand for rates.
+pub(super) const MIN_RATE: i64 = -(Rate::SLOWEST as i64);
+pub(super) const MAX_RATE: i64 = u32::MAX as i64;
+
 /// A configuration with its defaults, to which what was written is added.
 #[derive(Debug)]
 pub(super) struct Draft {
@@ -218,7 +222,6 @@ pub(super) fn persona(name: &str) -> Result<&'static str, String> {
 
 /// The rate that `number` stands for.
 pub(crate) fn rate(number: i64) -> Result<Rate, String> {
-    Rate::from_number(number).ok_or_else(|| {
-        format!("the rate {number} is not between -{} and {}", Rate::SLOWEST, u32::MAX)
-    })
+    Rate::from_number(number)
+        .ok_or_else(|| format!("the rate {number} is not between {MIN_RATE} and {MAX_RATE}"))
 }

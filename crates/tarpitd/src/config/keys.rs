@@ -7,7 +7,7 @@ use super::{
     ClientLimit, Evict, Level, Limits, Logging, Sink, User,
     address::{Bind, Host, Ports},
     document::Item,
-    draft::{BindDraft, Draft, TarpitDraft, pattern, persona, rate},
+    draft::{BindDraft, Draft, MAX_RATE, MIN_RATE, TarpitDraft, pattern, persona, rate},
     problem::Notes,
 };
 use crate::access::{Access, Network};
@@ -21,8 +21,17 @@ pub(super) struct Key<T> {
     /// What it is for, in sentences.
     pub(super) meaning: &'static str,
     /// What to do about it if it is only read for old files' sake.
-    pub(super) outdated: Option<&'static str>,
+    pub(super) outdated: Option<Outdated>,
     pub(super) read: fn(&Item<'_>, &mut T, &mut Notes),
+}
+
+/// Why a key is only read for old files' sake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outdated {
+    /// It has no effect; what to do about it, as the end of a sentence that begins with its name.
+    Idle(&'static str),
+    /// It means the key of this name.
+    Misspelling(&'static str),
 }
 
 /// What holds where a key is not written.
@@ -134,7 +143,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         outdated: None,
         read: |item, tarpit, notes| {
             let rate = item
-                .integer()
+                .number(MIN_RATE, MAX_RATE)
                 .and_then(|number| rate(number).map(Some).map_err(|what| item.wrong(what)));
             notes.keep(&mut tarpit.rate, rate);
         },
@@ -145,7 +154,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         unset: Unset::Is("4096"),
         meaning: "The most clients held at one time on each bound port. 0 means no cap.",
         outdated: None,
-        read: |item, tarpit, notes| notes.keep(&mut tarpit.max_clients, item.cap()),
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.max_clients, item.cap(u32::MAX)),
     },
     Key {
         name: "client_validation",
@@ -161,7 +170,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         form: "boolean",
         unset: Unset::Means("nothing"),
         meaning: "An old misspelling of `client_validation`, read with a warning.",
-        outdated: Some("is a misspelling: write `client_validation`"),
+        outdated: Some(Outdated::Misspelling("client_validation")),
         read: |item, tarpit, notes| notes.keep(&mut tarpit.client_validation, item.boolean()),
     },
     Key {
@@ -192,7 +201,7 @@ pub(super) const BIND: &[Key<BindDraft>] = &[
         outdated: None,
         read: |item, bind, notes| {
             let ports = if item.is_integer() {
-                item.number(u16::MAX.into()).map(|port| Ports::single(port as u16))
+                item.number(0, u16::MAX).map(Ports::single)
             } else {
                 item.parsed(Ports::parse)
             };
@@ -204,13 +213,15 @@ pub(super) const BIND: &[Key<BindDraft>] = &[
 pub(super) const LIMITS: &[Key<Limits>] = &[
     Key {
         name: "clients",
-        form: "number of clients",
+        form: "number of clients, at most 10000000",
         unset: Unset::Means("the number of files that may be open, less 64"),
         meaning: "The most clients held at one time in all. 0 means no cap.",
         outdated: None,
         read: |item, limits, notes| {
+            /// Tables that are made at the start have room for so many.
+            const MOST: u32 = 10_000_000;
             let limit =
-                item.cap().map(|cap| cap.map_or(ClientLimit::Unlimited, ClientLimit::AtMost));
+                item.cap(MOST).map(|cap| cap.map_or(ClientLimit::Unlimited, ClientLimit::AtMost));
             notes.keep(&mut limits.clients, limit);
         },
     },
@@ -220,7 +231,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         unset: Unset::Is("256"),
         meaning: "The most clients held at one time from one address. 0 means no cap.",
         outdated: None,
-        read: |item, limits, notes| notes.keep(&mut limits.per_address, item.cap()),
+        read: |item, limits, notes| notes.keep(&mut limits.per_address, item.cap(u32::MAX)),
     },
     Key {
         name: "per_prefix",
@@ -229,7 +240,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         meaning: "The most clients held at one time from one network: an IPv4 /24 or an IPv6 /56. \
                   0 means no cap.",
         outdated: None,
-        read: |item, limits, notes| notes.keep(&mut limits.per_prefix, item.cap()),
+        read: |item, limits, notes| notes.keep(&mut limits.per_prefix, item.cap(u32::MAX)),
     },
     Key {
         name: "egress",
@@ -314,7 +325,9 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         unset: Unset::Means("nothing"),
         meaning: "Read for old files' sake, with a warning: lines of the log have one form, and \
                   `level` chooses among them.",
-        outdated: Some("has no effect, since the log has one form: remove it, and use `level`"),
+        outdated: Some(Outdated::Idle(
+            "has no effect, since the log has one form: remove it, and use `level`",
+        )),
         read: |item, _, notes| notes.keep(&mut (), item.parsed(|_| Ok(()))),
     },
 ];
@@ -410,16 +423,16 @@ fn networks(item: &Item<'_>, notes: &mut Notes, mut add: impl FnMut(Network)) {
 
 fn workers(item: &Item<'_>) -> Result<NonZeroUsize, super::Problem> {
     /// Beyond it threads only cost memory, on any machine.
-    const MOST: u64 = 256;
-    let number = item.number(MOST)?;
-    Ok(NonZeroUsize::new(number as usize).unwrap_or_else(|| {
+    const MOST: usize = 256;
+    let number = item.number(0, MOST)?;
+    Ok(NonZeroUsize::new(number).unwrap_or_else(|| {
         // Where the number of cores cannot be learnt, one worker serves well.
         std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
     }))
 }
 
 fn bytes(item: &Item<'_>) -> Result<Option<NonZeroU64>, super::Problem> {
-    item.number(i64::MAX as u64).map(NonZeroU64::new)
+    item.number(0, i64::MAX as u64).map(NonZeroU64::new)
 }
 
 fn path(text: &str) -> Result<std::path::PathBuf, String> {

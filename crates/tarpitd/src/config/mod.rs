@@ -113,14 +113,15 @@ impl Config {
     /// Reads the file at `path`.
     pub(crate) fn load(path: &Path) -> Result<Self, Vec<Problem>> {
         let at_file = |what: String| vec![Place::File(path.to_owned()).problem(what)];
-        let bytes = read(path).map_err(|error| at_file(format!("this cannot be read: {error}")))?;
+        let bytes = read(path).map_err(|error| at_file(unreadable(&error)))?;
         let name = path.display().to_string();
         match str::from_utf8(&bytes) {
             Ok(text) => Self::parse(&name, text),
             Err(error) => {
                 let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
                 let source = Source::new(&name, &valid);
-                Err(vec![source.place(valid.len()).problem("this is not UTF-8, as TOML must be")])
+                let what = "this is not UTF-8, as TOML must be: save the file in that encoding";
+                Err(vec![source.place(valid.len()).problem(what)])
             }
         }
     }
@@ -352,7 +353,19 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST {
-        return Err(io::Error::other("it is larger than a configuration can be (1 MiB)"));
+        return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(bytes)
+}
+
+/// Why a file cannot be read, and what to do about it.
+fn unreadable(error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::FileTooLarge => "a configuration has at most 1 MiB, name another file",
+        io::ErrorKind::IsADirectory => "name a file in it",
+        io::ErrorKind::NotFound => "see whether its name is right",
+        io::ErrorKind::PermissionDenied => "let the user read it who runs tarpitd",
+        _ => "see whether it is a file with a configuration",
+    };
+    format!("this cannot be read: {error}: {advice}")
 }

@@ -192,6 +192,38 @@ fn unknown_names_are_told_with_the_nearest_one() {
 }
 
 #[test]
+fn a_misspelt_key_is_not_missed_as_well() {
+    check(
+        "[tarpits.a]\npatern = 'endless_banner'\n\
+         bind = [{ hots = '::1', prot = 1 }, { Host = '::1', x = 1 }]",
+        "2:1: unknown key `patern`; did you mean `pattern`?
+         3:11: unknown key `hots`; did you mean `host`?
+         3:25: unknown key `prot`; did you mean `port`?
+         3:37: `port` is missing (number, or a string with a number or a range such as `\"8000-8010\"`)
+         3:39: unknown key `Host`; did you mean `host`?
+         3:53: unknown key `x`; see tarpitd --manual tarpitd.toml.5",
+    );
+    check(
+        "[tarpit.a]\npattern = 'endless_banner'",
+        "1:2: unknown key `tarpit`; did you mean `tarpits`?",
+    );
+}
+
+#[test]
+fn both_spellings_of_a_key_are_one_too_many() {
+    check_line(
+        "client_validation = true\nclient_valiation = false",
+        "4:1: `client_valiation` is a misspelling of `client_validation`, \
+         which stands at x:3:1: remove one of them",
+    );
+    check_line(
+        "client_valiation = true\nclient_validation = true",
+        "3:1: `client_valiation` is a misspelling of `client_validation`, \
+         which stands at x:4:1: remove one of them",
+    );
+}
+
+#[test]
 fn values_of_another_type_are_told() {
     check_line("rate_limit = 'x'", "3:14: this must be a whole number, but it is a string");
     check_line(
@@ -211,10 +243,18 @@ fn values_of_another_type_are_told() {
 
 #[test]
 fn numbers_out_of_bounds_are_told() {
-    check_line("rate_limit = -86401", "3:14: the rate -86401 is not between -86400 and 4294967295");
+    check_line("rate_limit = -86401", "3:14: -86401 is not between -86400 and 4294967295");
     check_line("max_clients = -1", "3:15: -1 is not between 0 and 4294967295");
-    check_line("max_clients = 99999999999999999999", "3:15: 99999999999999999999 is too large");
+    check_line(
+        "max_clients = 99999999999999999999",
+        "3:15: 99999999999999999999 is not between 0 and 4294967295",
+    );
     check(&format!("workers = 257\n{SOUND}"), "1:11: 257 is not between 0 and 256");
+    check(
+        &format!("{SOUND}[limits]\nclients = 10000001\negress = -1"),
+        "5:11: 10000001 is not between 0 and 10000000
+         6:10: -1 is not between 0 and 9223372036854775807",
+    );
 }
 
 #[test]
@@ -305,7 +345,25 @@ fn a_file_that_cannot_be_read_is_told() {
     let problems = Config::load(Path::new("/nonexistent/tarpitd.toml")).unwrap_err();
     assert_eq!(
         problems[0].to_string(),
-        "/nonexistent/tarpitd.toml: this cannot be read: No such file or directory (os error 2)"
+        "/nonexistent/tarpitd.toml: this cannot be read: No such file or directory (os error 2): \
+         see whether its name is right"
+    );
+    let problems = Config::load(Path::new("/dev/zero")).unwrap_err();
+    assert_eq!(
+        problems[0].to_string(),
+        "/dev/zero: this cannot be read: file too large: \
+         a configuration has at most 1 MiB, name another file"
+    );
+    let path = std::env::temp_dir().join(format!("tarpitd-latin1-{}", std::process::id()));
+    std::fs::write(&path, b"# ok\n# \xfc\n").unwrap();
+    let problems = Config::load(&path).unwrap_err();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(
+        problems[0].to_string(),
+        format!(
+            "{}:2:3: this is not UTF-8, as TOML must be: save the file in that encoding",
+            path.display()
+        )
     );
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read},
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
@@ -11,6 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::{
+    net::{self, AddressFamily, SocketFlags, SocketType},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 use serde_json::Value;
 
 /// Nothing here waits longer for anything; it is a bound on failure, not a measure of time.
@@ -32,6 +36,15 @@ pub(crate) fn tarpitd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tarpitd"));
     command.stdin(Stdio::null()).env_remove("JOURNAL_STREAM");
     command
+}
+
+/// Lets this process, and so the daemons that it starts, open as many files as it may; how many.
+pub(crate) fn open_many_files() -> usize {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // If it stays as it was, there are fewer.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files).unwrap_or(usize::MAX)
 }
 
 impl Daemon {
@@ -195,6 +208,16 @@ impl Client {
         TcpStream::connect_timeout(&address, PATIENCE).expect("the port is open").into()
     }
 
+    /// One that comes from another address, of the loopback network.
+    pub(crate) fn from_to(source: Ipv4Addr, address: SocketAddr) -> Self {
+        let flags = SocketFlags::CLOEXEC;
+        let socket = net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None);
+        let socket = socket.expect("a socket");
+        net::bind(&socket, &SocketAddr::from((source, 0))).expect("a loopback address");
+        net::connect(&socket, &address).expect("the port is open");
+        TcpStream::from(socket).into()
+    }
+
     /// Reads at least one byte; what came.
     pub(crate) fn hear(&mut self) -> Vec<u8> {
         let mut buffer = [0; 4_096];
@@ -208,8 +231,8 @@ impl Client {
         let mut buffer = [0; 4_096];
         loop {
             match self.0.read(&mut buffer) {
-                Ok(count) if count > 0 => {}
-                Ok(_) => return,
+                Ok(0) => panic!("a goodbye instead of a reset"),
+                Ok(_) => {}
                 Err(error) => {
                     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
                     return;

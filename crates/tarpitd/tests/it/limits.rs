@@ -15,20 +15,6 @@ fn limited(name: &str, tarpit: &str, limits: &str) -> (Daemon, Directory) {
     (Daemon::start(&["-c", &path], 1), directory)
 }
 
-/// Somebody from another address of the loopback network.
-fn connect_from(source: [u8; 4], daemon: &Daemon) -> Client {
-    let socket = rustix::net::socket(
-        rustix::net::AddressFamily::INET,
-        rustix::net::SocketType::STREAM,
-        None,
-    );
-    let socket = socket.expect("a socket");
-    let source = std::net::SocketAddr::from((source, 0));
-    rustix::net::bind(&socket, &source).expect("a loopback address");
-    rustix::net::connect(&socket, &daemon.addresses[0]).expect("the port is open");
-    std::net::TcpStream::from(socket).into()
-}
-
 #[test]
 fn one_address_that_takes_all_places_cannot_keep_others_out() {
     let limits = "clients = 60\nper_address = 0\nper_prefix = 0";
@@ -41,7 +27,8 @@ fn one_address_that_takes_all_places_cannot_keep_others_out() {
     for _ in 0..200 {
         daemon.refuses();
     }
-    let mut quiet: Vec<_> = (1..=20).map(|n| connect_from([127, 0, n, 1], &daemon)).collect();
+    let mut quiet: Vec<_> =
+        (1..=20).map(|n| Client::from_to([127, 0, n, 1].into(), daemon.addresses[0])).collect();
     for client in &mut quiet {
         client.hear();
     }
@@ -81,13 +68,13 @@ fn whoever_is_allowed_is_let_go_and_whoever_is_denied_is_refused() {
          [access]\nallow = [\"127.0.0.2\"]\ndeny = [\"127.0.3.0/24\"]\n",
     );
     let mut daemon = Daemon::start(&["-c", &path], 1);
-    let mut allowed = connect_from([127, 0, 0, 2], &daemon);
+    let mut allowed = Client::from_to([127, 0, 0, 2].into(), daemon.addresses[0]);
     let end = std::io::Read::read(&mut allowed.0, &mut [0; 16]).expect("a goodbye, not a reset");
     assert_eq!(end, 0);
     assert_eq!(daemon.trace_has("refuse")["meta"]["reason"], "allowed");
-    connect_from([127, 0, 3, 9], &daemon).is_reset();
+    Client::from_to([127, 0, 3, 9].into(), daemon.addresses[0]).is_reset();
     assert_eq!(daemon.trace_has("refuse")["meta"]["reason"], "denied");
-    connect_from([127, 0, 0, 3], &daemon).hear();
+    Client::from_to([127, 0, 0, 3].into(), daemon.addresses[0]).hear();
 }
 
 fn is_capped_at_3(mut daemon: Daemon, reason: &str) {
@@ -148,6 +135,24 @@ fn what_may_be_sent_in_a_day_ends_in_silence_and_not_in_a_goodbye() {
     other.0.set_read_timeout(Some(short)).expect("a bound");
     let silence = std::io::Read::read(&mut other.0, &mut [0; 16]).expect_err("silence");
     assert_eq!(silence.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn what_may_be_sent_in_a_second_is_sent_in_each() {
+    const EGRESS: f64 = 20_000.0;
+    #[expect(clippy::disallowed_methods, reason = "what is measured is a rate")]
+    let clock = std::time::Instant::now;
+    let (daemon, _directory) = limited("second", "rate_limit = 0", "egress = 20000");
+    let start = clock();
+    let mut client = daemon.connect();
+    let mut got = 0;
+    while start.elapsed().as_secs() < 4 {
+        got += client.hear().len();
+    }
+    // What a second brings may have been saved up before.
+    let budget = EGRESS * (start.elapsed().as_secs_f64() + 1.0);
+    let got = f64::from(u32::try_from(got).unwrap_or(u32::MAX));
+    assert!((3.0 * EGRESS..=1.25 * budget).contains(&got), "{got} of {budget}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod daemon;
 mod files;
 mod life;
 mod limits;
+mod ports;
 mod rates;
 mod start;
 mod tidy;

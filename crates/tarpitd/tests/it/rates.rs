@@ -1,55 +1,82 @@
-//! Rates on the wire: two hundred clients at once, and a greedy one among them.
+//! Rates on the wire: two hundred clients of one daemon at once, and greedy ones among them.
 
 use std::{
-    io::Read as _,
+    io::{ErrorKind, Read as _},
+    thread,
     time::{Duration, Instant},
 };
 
-use crate::daemon::{Client, Daemon};
+use crate::daemon::{Client, Daemon, Directory};
 
 /// How long a client is measured, from its first byte.
 const SPAN: Duration = Duration::from_secs(10);
 
-/// Bytes and seconds from a client's first byte until ten seconds after it.
+/// Bytes and seconds of a client from behind its first bytes until ten seconds later.
 fn measure(mut client: Client) -> (usize, f64) {
     #[expect(clippy::disallowed_methods, reason = "what is measured is a rate")]
     let clock = Instant::now;
-    let mut buffer = vec![0; 64 * 1024];
-    let mut got = client.0.read(&mut buffer).expect("a first byte");
+    let mut buffer = [0; 16 * 1024];
+    // Bytes that came before the clock was read say nothing about the rate, at either end: on a
+    // busy machine this thread is late.
+    assert!(client.0.read(&mut buffer).expect("a first byte") > 0);
+    drain(&mut client, &mut buffer);
     let start = clock();
     let end = start + SPAN;
+    let mut got = 0;
     loop {
         let left = end.saturating_duration_since(clock());
         if left.is_zero() {
+            got += drain(&mut client, &mut buffer);
             return (got, start.elapsed().as_secs_f64());
         }
         client.0.set_read_timeout(Some(left)).expect("a bound");
         match client.0.read(&mut buffer) {
+            Ok(0) => panic!("it closed the connection"),
             Ok(count) => got += count,
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => panic!("{error}"),
         }
     }
 }
 
+/// Reads what is there already; how many bytes that is.
+fn drain(client: &mut Client, buffer: &mut [u8]) -> usize {
+    // More than any rate leaves behind; without a rate there is always more.
+    const READS: usize = 64;
+    client.0.set_nonblocking(true).expect("it is a socket");
+    let reads = std::iter::from_fn(|| client.0.read(buffer).ok()).take(READS);
+    let got = reads.sum();
+    client.0.set_nonblocking(false).expect("it is a socket");
+    got
+}
+
 #[test]
 fn two_hundred_clients_get_what_the_rate_says_whatever_one_takes() {
+    // All in one daemon, so that the greedy ones, who have no rate, could slow the others.
     let rates: [i32; 7] = [64, 1_024, 65_536, -2, -1, 1, 0];
-    let daemons: Vec<_> = rates
+    let tarpit = |rate: &i32| {
+        format!(
+            "[tarpits.\"{rate}\"]\npattern = \"endless_banner\"\nrate_limit = {rate}\n\
+             bind = [{{ host = \"127.0.0.1\", port = 0 }}]\n"
+        )
+    };
+    let directory = Directory::new("rates");
+    let path = directory.file("c.toml", &rates.iter().map(tarpit).collect::<String>());
+    let daemon = Daemon::start(&["-c", &path], rates.len());
+    let clients: Vec<_> = rates
         .iter()
-        .map(|rate| {
-            let rate = rate.to_string();
-            Daemon::start(&["-s", "endless_banner:127.0.0.1:0", "-r", &rate], 1)
+        .zip(&daemon.addresses)
+        .flat_map(|(&rate, &address)| {
+            let count = if rate == 0 { 2 } else { 33 };
+            (0..count).map(move |_| (rate, Client::of(address)))
         })
         .collect();
-    let threads: Vec<_> = daemons
-        .iter()
-        .zip(rates)
-        // One greedy client of the daemon without a rate; 200 others in all.
-        .flat_map(|(daemon, rate)| (0..if rate == 0 { 2 } else { 33 }).map(move |_| (daemon, rate)))
-        .map(|(daemon, rate)| {
-            let client = daemon.connect();
-            std::thread::spawn(move || (rate, measure(client)))
+    assert_eq!(clients.len(), 200);
+    let threads: Vec<_> = clients
+        .into_iter()
+        .map(|(rate, client)| {
+            let thread = thread::Builder::new().stack_size(128 * 1024);
+            thread.spawn(move || (rate, measure(client))).expect("a thread")
         })
         .collect();
     for thread in threads {
@@ -59,7 +86,8 @@ fn two_hundred_clients_get_what_the_rate_says_whatever_one_takes() {
         let slack = if rate.abs() <= 2 { 1.5 } else { wanted * 0.05 };
         let got = f64::from(u32::try_from(got).unwrap_or(u32::MAX));
         if rate == 0 {
-            assert!(got > 20_000_000.0, "unlimited: {got} bytes");
+            // Far more than any rate gives, also where the machine has other things to do.
+            assert!(got > 5.0 * 65_536.0 * seconds, "unlimited: {got} bytes");
         } else {
             assert!((got - wanted).abs() <= slack, "{rate}: {got}, wanted {wanted}");
         }

@@ -1,0 +1,26 @@
+//! Thousands of ports: what a daemon costs that has them all.
+
+use std::fmt::Write as _;
+
+use crate::daemon::{Client, Daemon, Directory, open_many_files};
+
+#[test]
+fn two_thousand_ports_need_little_memory() {
+    // As many as the machine of the test allows.
+    let count = open_many_files().saturating_sub(200).min(2_000);
+    let mut text = "[tarpits.a]\npattern = \"endless_banner\"\nbind = [\n".to_owned();
+    for number in 0..count {
+        // Port 0 of many addresses, since a range of ports may be in use in part.
+        let (high, low) = (number / 250, number % 250 + 1);
+        writeln!(text, "{{ host = \"127.3.{high}.{low}\", port = 0 }},").expect("memory");
+    }
+    text += "]\n";
+    let directory = Directory::new("ports");
+    let path = directory.file("c.toml", &text);
+    let daemon = Daemon::start(&["-c", &path], count);
+    for &address in [daemon.addresses.first(), daemon.addresses.last()].into_iter().flatten() {
+        Client::of(address).hear();
+    }
+    let resident = daemon.resident();
+    assert!(resident < 12 * 1_024, "{resident} KiB");
+}
