@@ -162,6 +162,27 @@ mod all {
     }
 
     #[test]
+    fn the_page_of_a_refusal_is_the_one_that_every_apache_has() {
+        for name in names() {
+            let mut stage = asking(name, None, GUESS);
+            stage.pass_secs(20);
+            let (_, body) = answer(&stage.bytes());
+            let page = String::from_utf8(body).expect("text");
+            let expected = "<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n\
+                <title>401 Unauthorized</title>\n</head><body>\n<h1>Unauthorized</h1>\n\
+                <p>This server could not verify that you\n\
+                are authorized to access the document\n\
+                requested.  Either you supplied the wrong\n\
+                credentials (e.g., bad password), or your\n\
+                browser doesn't understand how to supply\n\
+                the credentials required.</p>\n<hr>\n\
+                <address>Apache/2.4.52 (Ubuntu) Server at 198.51.100.1 Port 22</address>\n\
+                </body></html>\n";
+            assert_eq!(page, expected, "{name}");
+        }
+    }
+
+    #[test]
     fn the_dates_of_refusals_are_those_of_their_sending() {
         for name in names() {
             let mut stage = asking(name, None, "");

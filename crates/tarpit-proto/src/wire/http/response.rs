@@ -119,14 +119,19 @@ fn status(status: &str, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
     );
 }
 
-/// The page that tells a client that it may not come in.
+/// The page that tells a client that it may not come in, word for word as the versions of Apache
+/// that we name have it: a page of our own would tell who we are.
 fn sorry(cx: &Cx<'_>) -> String {
-    let (server, host) = (cx.profile.persona.http_server(), cx.profile.persona.host());
-    let port = cx.conn.server.port();
+    let server = cx.profile.persona.http_server();
+    // The host that the client has named, which is nearly always the address that it connected to.
+    let (host, port) = (cx.conn.server.ip().to_canonical(), cx.conn.server.port());
+    let host = if host.is_ipv6() { format!("[{host}]") } else { format!("{host}") };
     format!(
-        "<!DOCTYPE html>\n<html><head>\n<title>401 Unauthorized</title>\n</head><body>\n\
-         <h1>Unauthorized</h1>\n<p>A user name and a password are needed to see this page, and\n\
-         those that were given, if any, are not known here.</p>\n<hr>\n\
+        "<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n\
+         <title>401 Unauthorized</title>\n</head><body>\n<h1>Unauthorized</h1>\n\
+         <p>This server could not verify that you\nare authorized to access the document\n\
+         requested.  Either you supplied the wrong\ncredentials (e.g., bad password), or your\n\
+         browser doesn't understand how to supply\nthe credentials required.</p>\n<hr>\n\
          <address>{server} Server at {host} Port {port}</address>\n</body></html>\n"
     )
 }
