@@ -162,6 +162,19 @@ mod all {
     }
 
     #[test]
+    fn a_guess_is_one_however_its_version_is_written() {
+        for name in names() {
+            for line in ["GET / http/1.1", "GET / Http/1.0", "GET HTTP/1.1", "GET / x", "POST /"] {
+                let mut stage = asking(name, None, &GUESS.replace("GET / HTTP/1.1", line));
+                stage.pass_secs(8);
+                assert_eq!(stage.text(), "", "{name} {line}");
+                stage.pass_secs(12);
+                assert!(stage.text().starts_with("HTTP/1.1 401 "), "{name} {line}");
+            }
+        }
+    }
+
+    #[test]
     fn the_page_of_a_refusal_is_the_one_that_every_apache_has() {
         for name in names() {
             let mut stage = asking(name, None, GUESS);

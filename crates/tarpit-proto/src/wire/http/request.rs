@@ -171,15 +171,19 @@ fn method(line: &[u8]) -> u16 {
     }
 }
 
-/// Notes the version; says whether that is HTTP/0.9, whose requests are only a line.
+/// Notes the version; says whether that is HTTP/0.9, whose requests are only a line of two words.
+///
+/// Credentials may follow any other line, however its version is written.
 fn version(run: &mut Run, line: &[u8]) -> bool {
     const NAME: &[u8] = b" HTTP/";
-    let named = line.windows(NAME.len()).rposition(|window| window == NAME);
+    let is_name = |window: &[u8]| window.eq_ignore_ascii_case(NAME);
+    let named = line.windows(NAME.len()).rposition(is_name);
     let number = named.map(|at| &line[at + NAME.len()..]);
     if number.is_none_or(|number| number.starts_with(b"0.") || number.starts_with(b"1.0")) {
         run.count |= Request::OLD;
     }
-    number.is_none()
+    let words = line.split(u8::is_ascii_whitespace);
+    number.is_none() && line.starts_with(b"GET ") && words.count() == 2
 }
 
 /// Notes what matters in a field's line, or in the first part of one.
