@@ -56,7 +56,7 @@ impl Pattern for HttpEndlessHeader {
             (Phase::Ending, _) | (Phase::Telling, 0..COOKIES) => cookie(&mut cx.rng, out),
             (Phase::Telling, COOKIES) => http::ending(run, out),
             (Phase::Telling, part) => http::page(part - COOKIES - 1, run, cx, out),
-            _ => http::refusal(run, cx, out),
+            _ => http::reply(run, cx, out),
         }
     }
 }

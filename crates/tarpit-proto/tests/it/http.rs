@@ -112,23 +112,51 @@ mod all {
     }
 
     #[test]
-    fn whoever_asks_for_a_tunnel_is_told_of_no_success() {
+    fn whoever_asks_for_no_page_is_told_what_apache_tells_it() {
+        const ALLOW: &str = "Allow: GET,POST,OPTIONS,HEAD\\r\\n";
         for name in names() {
-            let text = asking(name, None, "CONNECT a.example:443 HTTP/1.1\r\n\r\n").text();
-            assert!(text.starts_with("HTTP/1.1 40"), "{name}: {text}");
+            for (line, status, allow) in [
+                ("CONNECT a.example:443 HTTP/1.1", "405 Method Not Allowed", ALLOW),
+                ("PUT /x.php HTTP/1.1", "405 Method Not Allowed", ALLOW),
+                ("PROPFIND / HTTP/1.0", "405 Method Not Allowed", ALLOW),
+                ("TRACE / HTTP/1.1", "405 Method Not Allowed", "Allow: \\r\\n"),
+                ("FOO / HTTP/1.1", "501 Not Implemented", ALLOW),
+                ("GET / HTTP/9.9", "400 Bad Request", ""),
+                ("GET / http/1.1", "400 Bad Request", ""),
+                ("HEAD /", "400 Bad Request", ""),
+                ("PRI * HTTP/2.0", "400 Bad Request", ""),
+                ("OPTIONS / HTTP/1.1", "200 OK", ALLOW),
+                ("OPTIONS * HTTP/1.1", "200 OK", ""),
+            ] {
+                let mut stage = asking(name, None, &format!("{line}\r\nHost: a.example\r\n\r\n"));
+                let head = format!(
+                    "HTTP/1.1 {status}\\r\\nDate: Sun, 22 Nov 2026 07:52:33 GMT\\r\\n\
+                     Server: Apache/2.4.52 (Ubuntu)\\r\\n{allow}"
+                );
+                assert_eq!(stage.heard(), head, "{name} {line}");
+                stage.pass_secs(86_400);
+                assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1), "{name} {line}");
+                let text = stage.text();
+                let (field, blanks) = text.split_at("Content-Length:".len());
+                assert_eq!(field, "Content-Length:", "{name} {line}");
+                assert!(blanks.len() > 9_000 && blanks.trim().is_empty(), "{name} {line}");
+                assert_eq!(stage.closed, None);
+                // No rate lets the head grow beyond what clients bear.
+                let mut stage = asking(name, Some(0), &format!("{line}\r\n\r\n"));
+                stage.pass_secs(86_400);
+                assert!(stage.session.sent() < 12_500, "{name} {line}");
+            }
         }
     }
 
     #[test]
     fn whoever_asks_for_no_more_than_a_head_gets_its_first_lines_and_then_it_slowly() {
         for name in names() {
-            for method in ["HEAD", "CONNECT"] {
-                let mut stage = asking(name, None, &GET.replace("GET", method));
-                assert!(stage.heard().ends_with("(Ubuntu)\\r\\n"), "{name}");
-                stage.pass_secs(600);
-                assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1), "{name}");
-                assert!(stage.sent.len() > 60, "{name}");
-            }
+            let mut stage = asking(name, None, &GET.replace("GET", "HEAD"));
+            assert!(stage.heard().ends_with("(Ubuntu)\\r\\n"), "{name}");
+            stage.pass_secs(600);
+            assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1), "{name}");
+            assert!(stage.sent.len() > 60, "{name}");
         }
     }
 
