@@ -20,6 +20,7 @@
 //! found, and a `401` that arrives in parts as a broken server: every guess is answered with
 //! silence and then one whole `401`, on every pattern, and the connection stays open for the next.
 
+mod cookie;
 mod page;
 mod request;
 mod response;
@@ -29,6 +30,7 @@ use core::time::Duration;
 use self::request::Ask;
 pub use self::request::check_requests_are_read_the_same_however_cut;
 pub(crate) use self::{
+    cookie::cookie,
     page::{link, page},
     request::{Coding, Request},
     response::{chunk, coded_head, ending, head, opening, refusal_head, refusal_page, reply},
