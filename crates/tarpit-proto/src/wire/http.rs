@@ -16,9 +16,10 @@
 //! Whoever asks for no page, but for a tunnel, by an unknown method, or so that it cannot be
 //! understood, is told what Apache tells it. Since that answer is short, its head never ends.
 //!
-//! A guess is a request that carries credentials. Whoever guesses reads a `200` as a password
-//! found, and a `401` that arrives in parts as a broken server: every guess is answered with
-//! silence and then one whole `401`, on every pattern, and the connection stays open for the next.
+//! A guess is a request that carries credentials, or comes from a tool that guesses them. Whoever
+//! guesses reads a `200` as a password found, and a `401` that arrives in parts as a broken server:
+//! every guess is answered with silence and then one whole `401`, on every pattern, and the
+//! connection stays open for the next.
 
 mod cookie;
 mod page;

@@ -190,6 +190,19 @@ mod all {
     }
 
     #[test]
+    fn a_guesser_that_shows_no_password_yet_is_told_of_no_success() {
+        const MEDUSA: &str = "Mozilla/1.22 (compatible; MSIE 10.0; Windows 3.1)";
+        for name in names() {
+            let probe = format!("GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: {MEDUSA}\r\n\r\n");
+            let mut stage = asking(name, None, &probe);
+            stage.pass_secs(8);
+            assert_eq!(stage.text(), "", "{name}");
+            stage.pass_secs(12);
+            assert_eq!(answer(&stage.bytes()).0[0], "HTTP/1.1 401 Unauthorized", "{name}");
+        }
+    }
+
+    #[test]
     fn a_guess_is_one_however_its_version_is_written() {
         for name in names() {
             for line in ["GET / http/1.1", "GET / Http/1.0", "GET HTTP/1.1", "GET / x", "POST /"] {

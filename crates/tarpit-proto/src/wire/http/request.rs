@@ -49,7 +49,8 @@ impl Request {
     /// HTTP/1.0 or older.
     const OLD: u16 = 1 << 5;
     // What the fields say.
-    const CREDENTIALS: u16 = 1 << 6;
+    /// It carries credentials, or comes from a tool that guesses them.
+    const GUESS: u16 = 1 << 6;
     const CODINGS: u16 = 1 << 7;
     const ANY: u16 = 1 << 8;
     const DEFLATE: u16 = 1 << 9;
@@ -78,9 +79,9 @@ impl Request {
         run.count = 0;
     }
 
-    /// Whether it carries credentials, right or wrong.
+    /// Whether it carries credentials, right or wrong, or comes from one of [`GUESSERS`].
     pub(super) fn is_guess(self) -> bool {
-        self.has(Self::CREDENTIALS)
+        self.has(Self::GUESS)
     }
 
     /// Whether another request can follow.
@@ -247,6 +248,18 @@ fn is_old(word: &[u8]) -> bool {
     names_protocol(word) && (word[5..].starts_with(b"0.") || word[5..].starts_with(b"1.0"))
 }
 
+/// The user agents of tools that guess passwords for HTTP's own authentication. They may ask
+/// without credentials first, to learn what is wanted, and take a success for a password found.
+///
+/// What such tools call themselves when they fill in forms is missing: a page that goes on and on
+/// holds them, and a `401` sends them away.
+const GUESSERS: [&[u8]; 2] = [
+    // medusa 2.2.
+    b"Mozilla/1.22 (compatible; MSIE 10.0; Windows 3.1)",
+    // hydra 9.4.
+    b"Mozilla/4.0 (Hydra)",
+];
+
 /// Notes what matters in a field's line, or in the first part of one.
 fn field(run: &mut Run, line: &[u8]) {
     // A line that begins with a space goes on with the field before it.
@@ -256,7 +269,9 @@ fn field(run: &mut Run, line: &[u8]) {
     let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
     let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
     if is(b"authorization") || is(b"proxy-authorization") {
-        run.count |= Request::CREDENTIALS;
+        run.count |= Request::GUESS;
+    } else if is(b"user-agent") {
+        run.count |= if GUESSERS.contains(&value) { Request::GUESS } else { 0 };
     } else if is(b"accept-encoding") {
         run.count |= Request::CODINGS | codings(value);
     } else if is(b"content-length") {
@@ -390,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_seen_wherever_a_field_of_that_name_begins() {
+    fn guesses_are_known_by_the_fields_that_begin_a_line() {
         for (field, guess) in [
             ("Authorization: Basic eDp5", true),
             ("authorization:x", true),
@@ -398,6 +413,11 @@ mod tests {
             ("Proxy-Authorization: Basic eDp5", true),
             ("X-Authorization: x", false),
             ("X: a\r\n Authorization: Basic eDp5", false),
+            ("User-Agent: Mozilla/4.0 (Hydra)", true),
+            ("user-agent:Mozilla/1.22 (compatible; MSIE 10.0; Windows 3.1) ", true),
+            ("User-Agent: Mozilla/4.0 (Hydra) x", false),
+            ("User-Agent: Mozilla/5.0 (Hydra)", false),
+            ("X: Mozilla/4.0 (Hydra)", false),
         ] {
             let (got, _) = request(&std::format!("GET / HTTP/1.1\r\n{field}\r\n\r\n"));
             assert_eq!(got.is_guess(), guess, "{field}");
