@@ -49,7 +49,7 @@ pub enum Sighting {
 /// A verdict other than [`Sighting::Incomplete`] is final: more bytes never change it.
 pub fn sight(protocol: Protocol, bytes: &[u8]) -> Sighting {
     match protocol {
-        Protocol::Ftp => verb(bytes, FTP_VERBS),
+        Protocol::Ftp => ftp_command(bytes),
         Protocol::Http => request_line(bytes),
         Protocol::Smtp => verb(bytes, SMTP_VERBS),
         Protocol::Ssh => prefix(bytes, b"SSH-"),
@@ -129,8 +129,18 @@ fn prefix(bytes: &[u8], wanted: &[u8]) -> Sighting {
     }
 }
 
-/// A command line that starts with one of `verbs`, in any case, behind any telnet option bytes
-/// that FTP clients may send (RFC 959, section 4.1.3).
+/// A command line behind the telnet signals that FTP clients may send in front of `ABOR` and
+/// `STAT` (RFC 959, section 4.1.3). No verb begins with such a byte.
+fn ftp_command(bytes: &[u8]) -> Sighting {
+    let signals = bytes.iter().take_while(|&&byte| byte >= 0xF0).count();
+    if signals > MOST_SIGNALS { Sighting::Differs } else { verb(&bytes[signals..], FTP_VERBS) }
+}
+
+/// The most bytes of telnet signals in front of a command; clients send four, or three where the
+/// urgent one of them travels apart.
+const MOST_SIGNALS: usize = 16;
+
+/// A command line that starts with one of `verbs`, in any case.
 fn verb(bytes: &[u8], verbs: &[&[u8]]) -> Sighting {
     let end = bytes.iter().position(|byte| !byte.is_ascii_alphabetic());
     let word = &bytes[..end.unwrap_or(bytes.len())];
@@ -227,7 +237,17 @@ mod tests {
     #[test]
     fn every_protocol_knows_its_own_and_no_other() {
         let openings: [(Protocol, &[&[u8]]); 5] = [
-            (Protocol::Ftp, &[b"USER root\r\n", b"user a\n", b"FEAT\r\n", b"Pass x\r\n"]),
+            (
+                Protocol::Ftp,
+                &[
+                    b"USER root\r\n",
+                    b"user a\n",
+                    b"FEAT\r\n",
+                    b"Pass x\r\n",
+                    b"\xFF\xF4\xFF\xF2ABOR\r\n",
+                    b"\xFF\xF4\xF2STAT\r\n",
+                ],
+            ),
             (
                 Protocol::Http,
                 &[
@@ -264,6 +284,8 @@ mod tests {
             (Protocol::Http, b"GE"),
             (Protocol::Http, b"FROB /"),
             (Protocol::Ftp, b"us"),
+            (Protocol::Ftp, b"\xFF\xF4"),
+            (Protocol::Ftp, b"\xFF\xF4\xFF\xF2AB"),
             (Protocol::Smtp, b"EHL"),
             (Protocol::Tls, b"\x16\x03"),
         ] {
@@ -275,6 +297,14 @@ mod tests {
         #[test]
         fn verdicts_are_final(bytes in prop::collection::vec(any::<u8>(), 0..1_100)) {
             check_verdicts_are_final(&bytes);
+        }
+
+        #[test]
+        fn verdicts_behind_signals_are_final(
+            signals in prop::collection::vec(0xEF_u8.., 0..20),
+            text in "(ABOR|STAT|EHLO|[A-Za-z]{0,9})[ \r\n]{0,2}",
+        ) {
+            check_verdicts_are_final(&[&signals[..], text.as_bytes()].concat());
         }
 
         #[test]

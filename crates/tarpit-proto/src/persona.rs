@@ -12,6 +12,8 @@ pub struct Persona {
     kind: &'static Kind,
     /// The host's name, the same on every port and after every start of one installation.
     host: String,
+    /// See [`Persona::number`].
+    number: u64,
 }
 
 /// What a kind of machine says of itself.
@@ -78,7 +80,9 @@ impl Persona {
         let mut host = String::from(role);
         // Writing to a string cannot fail.
         let _ = write!(host, "{:02}", seed.0[1] % 24 + 1);
-        Self { kind, host }
+        // Other bytes than the host's, so that neither tells of the other.
+        let number = u64::from_le_bytes(core::array::from_fn(|index| seed.0[index + 2]));
+        Self { kind, host, number }
     }
 
     /// The names of all personas, in alphabetical order.
@@ -89,6 +93,12 @@ impl Persona {
     /// The host's name, such as `web07`.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// A number for the small differences between one installation and the next. It is a part of
+    /// the seed: what is chosen by it may be seen, and no more.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The SSH identification string, without the line's end.

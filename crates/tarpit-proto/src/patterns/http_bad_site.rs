@@ -13,7 +13,7 @@ use crate::{
     pacer::Pace,
     rng::Rng,
     script::{Cx, Heard, Pattern, Run, Step},
-    wire::http::{self, Cue, Phase, Request},
+    wire::http::{self, Cue, Phase},
 };
 
 /// See the module.
@@ -47,7 +47,7 @@ impl Pattern for HttpBadSite {
     fn pace(&self, run: &Run) -> Pace {
         match Phase::of(run) {
             // A block at a time, so that the page does what it is for within the hour.
-            Phase::Telling if !Request::of(run).wants_no_page() => EVERY_8_SECONDS,
+            Phase::Telling => EVERY_8_SECONDS,
             _ => BYTE_EVERY_8_SECONDS,
         }
     }
@@ -72,7 +72,7 @@ impl Pattern for HttpBadSite {
             (Phase::Telling, 0) => http::chunk(run, out, |out| out.extend_from_slice(OPENING)),
             (Phase::Telling, 1..=BLOCKS) => http::chunk(run, out, |out| block(&mut cx.rng, out)),
             (Phase::Telling, _) => http::chunk(run, out, |out| out.push(b'\n')),
-            _ => http::refusal(run, cx, out),
+            _ => http::reply(run, cx, out),
         }
     }
 }

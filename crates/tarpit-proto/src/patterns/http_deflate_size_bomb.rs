@@ -68,7 +68,7 @@ impl Pattern for HttpDeflateSizeBomb {
             (Phase::Heading | Phase::Ending, false) => http::head(run, cx, out),
             (Phase::Telling, true) => BOMB.read(run.position, http::PART, out),
             (Phase::Telling, false) => http::page(run.position, run, cx, out),
-            _ => http::refusal(run, cx, out),
+            _ => http::reply(run, cx, out),
         }
     }
 }

@@ -4,13 +4,12 @@
 //! lines (Python) and at 16 kB (Node.js). Before that the head ends, and a page without an end
 //! follows.
 
-use alloc::{format, vec::Vec};
+use alloc::vec::Vec;
 
 use super::BYTE_EVERY_8_SECONDS;
 use crate::{
     identify::Protocol,
     pacer::Pace,
-    rng::Rng,
     script::{Cx, Heard, Pattern, Run, Step},
     wire::http::{self, Cue, Phase},
 };
@@ -53,23 +52,10 @@ impl Pattern for HttpEndlessHeader {
     fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match (Phase::of(run), run.position) {
             (Phase::Heading, _) => http::opening(run, cx, out),
-            (Phase::Ending, _) | (Phase::Telling, 0..COOKIES) => cookie(&mut cx.rng, out),
+            (Phase::Ending, _) | (Phase::Telling, 0..COOKIES) => http::cookie(cx, out),
             (Phase::Telling, COOKIES) => http::ending(run, out),
             (Phase::Telling, part) => http::page(part - COOKIES - 1, run, cx, out),
-            _ => http::refusal(run, cx, out),
+            _ => http::reply(run, cx, out),
         }
     }
-}
-
-/// Appends a header line that sets a cookie which no site means.
-fn cookie(rng: &mut Rng, out: &mut Vec<u8>) {
-    const NAMES: [&str; 8] =
-        ["cart", "consent", "csrf", "lang", "prefs", "session", "tracking", "visitor"];
-    let (name, suffix) = (rng.pick(&NAMES), rng.below(1 << 16));
-    let mut value = [0; 16];
-    rng.fill(&mut value);
-    let value = u128::from_be_bytes(value);
-    out.extend_from_slice(
-        format!("Set-Cookie: {name}_{suffix:04x}={value:032x}; Path=/; HttpOnly\r\n").as_bytes(),
-    );
 }

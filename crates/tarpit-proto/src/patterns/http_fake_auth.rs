@@ -48,7 +48,7 @@ impl Pattern for HttpFakeAuth {
         match Phase::of(run) {
             Phase::Heading | Phase::Ending => http::refusal_head(run, cx, out),
             Phase::Telling => http::refusal_page(cx, out),
-            _ => http::refusal(run, cx, out),
+            _ => http::reply(run, cx, out),
         }
     }
 }

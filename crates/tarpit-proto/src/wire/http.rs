@@ -3,31 +3,38 @@
 //! ```text
 //!             a request          head sent              body sent, if it has an end
 //!    Asking ────────────► Heading ─────────────► Telling ──────────────────────────┐
-//!    ▲  │                    │ HEAD, CONNECT        ▲ CONNECT                      │
-//!    │  │ a guess            └────────► Ending ─────┴──────────────────────────────┤
-//!    │  └──────────► Pausing ───► Refusing ────────────────────────────────────────┤
-//!    └─────────────────────────────────────────────────────────────────────────────┤
-//!                  the next request cannot be found, or nothing is left to say     ▼
-//!                                                                               Holding
+//!    ▲ │ │                   │ HEAD                                                │
+//!    │ │ │ a guess           └────────► Ending ────────────────────────────────────┤
+//!    │ │ └──────────► Pausing ───► Refusing ───────────────────────────────────────┤
+//!    └─┼───────────────────────────────────────────────────────────────────────────┤
+//!      │ for no page  the next request cannot be found, or nothing is left to say  ▼
+//!      └───────────► Declining ───► Padding, for ever                           Holding
 //! ```
 //! Whoever asks for no more than a head leaves when it is whole, so all behind its first lines is
 //! sent slowly.
 //!
-//! A guess is a request that carries credentials. Whoever guesses reads a `200` as a password
-//! found, and a `401` that arrives in parts as a broken server: every guess is answered with
-//! silence and then one whole `401`, on every pattern, and the connection stays open for the next.
+//! Whoever asks for no page, but for a tunnel, by an unknown method, or so that it cannot be
+//! understood, is told what Apache tells it. Since that answer is short, its head never ends.
+//!
+//! A guess is a request that carries credentials, or comes from a tool that guesses them. Whoever
+//! guesses reads a `200` as a password found, and a `401` that arrives in parts as a broken server:
+//! every guess is answered with silence and then one whole `401`, on every pattern, and the
+//! connection stays open for the next.
 
+mod cookie;
 mod page;
 mod request;
 mod response;
 
 use core::time::Duration;
 
+use self::request::Ask;
 pub use self::request::check_requests_are_read_the_same_however_cut;
 pub(crate) use self::{
+    cookie::cookie,
     page::{link, page},
     request::{Coding, Request},
-    response::{chunk, coded_head, ending, head, opening, refusal, refusal_head, refusal_page},
+    response::{chunk, coded_head, ending, head, opening, refusal_head, refusal_page, reply},
 };
 use crate::{
     phases,
@@ -41,8 +48,11 @@ phases! {
     /// `count`: what was read of the request; see [`Request`].
     /// `mark`: bytes of the request's body that are still to come.
     /// `position`: while a head is sent, the calendar's seconds for its date, so that it comes out
-    /// the same again; while a body is sent, where in the body.
-    pub(crate) enum Phase { Asking, Pausing, Refusing, Heading, Ending, Telling, Holding }
+    /// the same again; while a body is sent, where in the body; while padding is, whether that
+    /// has begun.
+    pub(crate) enum Phase {
+        Asking, Pausing, Refusing, Declining, Padding, Heading, Ending, Telling, Holding,
+    }
 }
 
 /// What a pattern is to do after [`converse`].
@@ -93,7 +103,19 @@ pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> 
             Step::WHOLE
         }
         (Phase::Refusing, Heard::Sent) => next_request(run, cx),
-        (Phase::Heading, Heard::Sent) if Request::of(run).wants_no_page() => {
+        (Phase::Declining, Heard::Sent) => {
+            run.enter(Phase::Padding);
+            run.position = 0;
+            Step::DRIP
+        }
+        // Clients bound a head's length: a fast rate would only let them go.
+        (Phase::Padding, Heard::Sent) => {
+            run.position = 1;
+            let wait = cx.rng.jitter(BLANK_EVERY);
+            Step::Wait(cx.later(wait))
+        }
+        (Phase::Padding, Heard::Silence) => Step::DRIP,
+        (Phase::Heading, Heard::Sent) if Request::of(run).is_head() => {
             run.enter(Phase::Ending);
             Step::DRIP
         }
@@ -146,8 +168,17 @@ pub(crate) fn hold(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     Step::REST
 }
 
-fn begin(run: &mut Run, cx: &Cx<'_>) -> Step {
-    run.enter(Phase::Heading);
+/// How often a blank is added to a head that never ends.
+const BLANK_EVERY: Duration = Duration::from_secs(8);
+
+fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+    run.enter(match Request::of(run).ask() {
+        Ask::Head | Ask::Page => Phase::Heading,
+        _ => {
+            cx.ears = Ears::Deaf;
+            Phase::Declining
+        }
+    });
     run.position = response::stamp(cx);
     Step::PROMPT
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tarpit_proto::{identify::Protocol, patterns, script::Pattern};
 
-use crate::stage::Stage;
+use crate::{
+    http::{answer, field},
+    stage::Stage,
+};
 
 /// What a client of the pattern's protocol says first.
 fn opening(pattern: &dyn Pattern) -> &'static [u8] {
@@ -18,6 +21,22 @@ fn opening(pattern: &dyn Pattern) -> &'static [u8] {
         Some(Protocol::Smtp) => b"EHLO a.example\r\nMAIL FROM:<a@a.example>\r\n",
         Some(Protocol::Ssh) => b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n",
         Some(Protocol::Tls) => include_bytes!("../corpus/client_hello.bin"),
+    }
+}
+
+/// Whether the client has got, to the last byte, all that it was promised at the start: nothing
+/// can follow then.
+fn is_kept(pattern: &dyn Pattern, bytes: &[u8]) -> bool {
+    match pattern.protocol() {
+        Some(Protocol::Http) => {
+            let (head, body) = answer(bytes);
+            field(&head, "Content-Length") == Some(&body.len().to_string()[..])
+        }
+        // One record; its length stands in its fourth and fifth bytes.
+        Some(Protocol::Tls) => {
+            bytes.len() == 5 + usize::from(u16::from_be_bytes([bytes[3], bytes[4]]))
+        }
+        _ => false,
     }
 }
 
@@ -42,6 +61,11 @@ fn thirty_days_pass_without_a_goodbye_and_at_little_cost() {
         let sent = stage.session.sent();
         assert!(sent < 30 * 86_400 * 10, "{}: {sent}", pattern.name());
         assert_eq!(stage.session.held(stage.now).as_secs(), 30 * 86_400, "{}", pattern.name());
+        // Nobody falls silent who has more to say.
+        let (last, _) = stage.sent.last().expect("something was sent");
+        let silence = stage.now.since(*last).as_secs();
+        let kept = is_kept(*pattern, &stage.bytes());
+        assert!(kept || silence < 60, "{}: silent for {silence} s", pattern.name());
     }
 }
 

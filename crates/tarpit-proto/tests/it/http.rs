@@ -112,23 +112,51 @@ mod all {
     }
 
     #[test]
-    fn whoever_asks_for_a_tunnel_is_told_of_no_success() {
+    fn whoever_asks_for_no_page_is_told_what_apache_tells_it() {
+        const ALLOW: &str = "Allow: GET,POST,OPTIONS,HEAD\\r\\n";
         for name in names() {
-            let text = asking(name, None, "CONNECT a.example:443 HTTP/1.1\r\n\r\n").text();
-            assert!(text.starts_with("HTTP/1.1 40"), "{name}: {text}");
+            for (line, status, allow) in [
+                ("CONNECT a.example:443 HTTP/1.1", "405 Method Not Allowed", ALLOW),
+                ("PUT /x.php HTTP/1.1", "405 Method Not Allowed", ALLOW),
+                ("PROPFIND / HTTP/1.0", "405 Method Not Allowed", ALLOW),
+                ("TRACE / HTTP/1.1", "405 Method Not Allowed", "Allow: \\r\\n"),
+                ("FOO / HTTP/1.1", "501 Not Implemented", ALLOW),
+                ("GET / HTTP/9.9", "400 Bad Request", ""),
+                ("GET / http/1.1", "400 Bad Request", ""),
+                ("HEAD /", "400 Bad Request", ""),
+                ("PRI * HTTP/2.0", "400 Bad Request", ""),
+                ("OPTIONS / HTTP/1.1", "200 OK", ALLOW),
+                ("OPTIONS * HTTP/1.1", "200 OK", ""),
+            ] {
+                let mut stage = asking(name, None, &format!("{line}\r\nHost: a.example\r\n\r\n"));
+                let head = format!(
+                    "HTTP/1.1 {status}\\r\\nDate: Sun, 22 Nov 2026 07:52:33 GMT\\r\\n\
+                     Server: Apache/2.4.52 (Ubuntu)\\r\\n{allow}"
+                );
+                assert_eq!(stage.heard(), head, "{name} {line}");
+                stage.pass_secs(86_400);
+                assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1), "{name} {line}");
+                let text = stage.text();
+                let (field, blanks) = text.split_at("Content-Length:".len());
+                assert_eq!(field, "Content-Length:", "{name} {line}");
+                assert!(blanks.len() > 9_000 && blanks.trim().is_empty(), "{name} {line}");
+                assert_eq!(stage.closed, None);
+                // No rate lets the head grow beyond what clients bear.
+                let mut stage = asking(name, Some(0), &format!("{line}\r\n\r\n"));
+                stage.pass_secs(86_400);
+                assert!(stage.session.sent() < 12_500, "{name} {line}");
+            }
         }
     }
 
     #[test]
     fn whoever_asks_for_no_more_than_a_head_gets_its_first_lines_and_then_it_slowly() {
         for name in names() {
-            for method in ["HEAD", "CONNECT"] {
-                let mut stage = asking(name, None, &GET.replace("GET", method));
-                assert!(stage.heard().ends_with("(Ubuntu)\\r\\n"), "{name}");
-                stage.pass_secs(600);
-                assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1), "{name}");
-                assert!(stage.sent.len() > 60, "{name}");
-            }
+            let mut stage = asking(name, None, &GET.replace("GET", "HEAD"));
+            assert!(stage.heard().ends_with("(Ubuntu)\\r\\n"), "{name}");
+            stage.pass_secs(600);
+            assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1), "{name}");
+            assert!(stage.sent.len() > 60, "{name}");
         }
     }
 
@@ -158,6 +186,53 @@ mod all {
                 }
                 assert_eq!(stage.pass_secs(86_400).closed, None);
             }
+        }
+    }
+
+    #[test]
+    fn a_guesser_that_shows_no_password_yet_is_told_of_no_success() {
+        const MEDUSA: &str = "Mozilla/1.22 (compatible; MSIE 10.0; Windows 3.1)";
+        for name in names() {
+            let probe = format!("GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: {MEDUSA}\r\n\r\n");
+            let mut stage = asking(name, None, &probe);
+            stage.pass_secs(8);
+            assert_eq!(stage.text(), "", "{name}");
+            stage.pass_secs(12);
+            assert_eq!(answer(&stage.bytes()).0[0], "HTTP/1.1 401 Unauthorized", "{name}");
+        }
+    }
+
+    #[test]
+    fn a_guess_is_one_however_its_version_is_written() {
+        for name in names() {
+            for line in ["GET / http/1.1", "GET / Http/1.0", "GET HTTP/1.1", "GET / x", "POST /"] {
+                let mut stage = asking(name, None, &GUESS.replace("GET / HTTP/1.1", line));
+                stage.pass_secs(8);
+                assert_eq!(stage.text(), "", "{name} {line}");
+                stage.pass_secs(12);
+                assert!(stage.text().starts_with("HTTP/1.1 401 "), "{name} {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_of_a_refusal_is_the_one_that_every_apache_has() {
+        for name in names() {
+            let mut stage = asking(name, None, GUESS);
+            stage.pass_secs(20);
+            let (_, body) = answer(&stage.bytes());
+            let page = String::from_utf8(body).expect("text");
+            let expected = "<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n\
+                <title>401 Unauthorized</title>\n</head><body>\n<h1>Unauthorized</h1>\n\
+                <p>This server could not verify that you\n\
+                are authorized to access the document\n\
+                requested.  Either you supplied the wrong\n\
+                credentials (e.g., bad password), or your\n\
+                browser doesn't understand how to supply\n\
+                the credentials required.</p>\n<hr>\n\
+                <address>Apache/2.4.52 (Ubuntu) Server at 198.51.100.1 Port 22</address>\n\
+                </body></html>\n";
+            assert_eq!(page, expected, "{name}");
         }
     }
 

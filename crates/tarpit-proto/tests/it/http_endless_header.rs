@@ -1,6 +1,13 @@
 //! Transcripts of `http_endless_header`.
 
-use crate::http::{GET, answer, asking, field, unchunked};
+use std::collections::BTreeSet;
+
+use tarpit_proto::{persona::Persona, rng::Seed};
+
+use crate::{
+    http::{GET, answer, asking, field, unchunked},
+    stage::Stage,
+};
 
 #[test]
 fn the_head_goes_on_byte_by_byte_every_eight_seconds() {
@@ -28,6 +35,38 @@ fn after_thirty_days_there_is_a_head_within_every_limit_and_a_body_without_an_en
     let page = String::from_utf8(unchunked(&body)).expect("text");
     assert!(page.matches("<li><a href=\"/").count() > 1_000);
     assert_eq!(stage.closed, None);
+}
+
+#[test]
+fn no_two_installations_have_cookies_of_one_shape() {
+    let shapes = |installation: u8| {
+        let mut stage = Stage::new("http_endless_header").rate(4_096);
+        let seed = Seed(core::array::from_fn(|index| installation.wrapping_mul(index as u8 | 1)));
+        stage.profile.persona = Persona::default_for(&seed);
+        let mut stage = stage.open();
+        stage.says(GET).pass_secs(60);
+        let (head, _) = answer(&stage.bytes());
+        let cookies = head.iter().filter_map(|line| line.strip_prefix("Set-Cookie: "));
+        let shapes: BTreeSet<_> = cookies
+            .map(|cookie| {
+                assert!((40..170).contains(&cookie.len()), "{cookie}");
+                let (name, rest) = cookie.split_once('=').expect("a name");
+                let (_, attributes) = rest.split_once(';').expect("attributes");
+                let word = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+                (word.to_owned(), attributes.to_owned())
+            })
+            .collect();
+        assert!(shapes.len() >= 5, "{shapes:?}");
+        shapes
+    };
+    let all: Vec<_> = (1..=40).map(shapes).collect();
+    let common = |one: &BTreeSet<_>, other| one.intersection(other).count();
+    let alike = all.windows(2).filter(|pair| common(&pair[0], &pair[1]) >= 5).count();
+    assert!(alike <= 2, "{alike} of 39 share five shapes with the one before");
+    // Nothing occurs in all of them, nor in most.
+    for shape in &all[0] {
+        assert!(all.iter().filter(|one| one.contains(shape)).count() < 10, "{shape:?}");
+    }
 }
 
 #[test]

@@ -10,6 +10,27 @@ use crate::script::{Run, Said};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Request(u16);
 
+/// What a request asks for, as far as the answers of a server without any programs differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Nothing that can be understood.
+    Garbled,
+    /// The head of an answer alone.
+    Head,
+    /// By a method that is known and not for pages, a tunnel among them.
+    Other,
+    /// What can be asked of a page.
+    PageOptions,
+    /// What can be asked of the server as a whole.
+    ServerOptions,
+    /// A page.
+    Page,
+    /// The request itself.
+    Trace,
+    /// By a method that is not known.
+    Unknown,
+}
+
 /// A coding of the body that a client may accept (RFC 9110, section 8.4.1).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Coding {
@@ -22,21 +43,22 @@ impl Request {
     // end yet.
     const LINE: u16 = 1;
     const TORN: u16 = 1 << 1;
-    // What the line says.
-    const CONNECT: u16 = 1 << 2;
-    const HEAD: u16 = 1 << 3;
+    // What the line says: an [`Ask`], by its place in the list of all, and the version.
+    const ASK: u16 = 0b111 << Self::ASK_SHIFT;
+    const ASK_SHIFT: u32 = 2;
     /// HTTP/1.0 or older.
-    const OLD: u16 = 1 << 4;
+    const OLD: u16 = 1 << 5;
     // What the fields say.
-    const CREDENTIALS: u16 = 1 << 5;
-    const CODINGS: u16 = 1 << 6;
-    const ANY: u16 = 1 << 7;
-    const DEFLATE: u16 = 1 << 8;
-    const NO_DEFLATE: u16 = 1 << 9;
-    const GZIP: u16 = 1 << 10;
-    const NO_GZIP: u16 = 1 << 11;
+    /// It carries credentials, or comes from a tool that guesses them.
+    const GUESS: u16 = 1 << 6;
+    const CODINGS: u16 = 1 << 7;
+    const ANY: u16 = 1 << 8;
+    const DEFLATE: u16 = 1 << 9;
+    const NO_DEFLATE: u16 = 1 << 10;
+    const GZIP: u16 = 1 << 11;
+    const NO_GZIP: u16 = 1 << 12;
     /// Where the next request begins is not known.
-    const LAST: u16 = 1 << 12;
+    const LAST: u16 = 1 << 13;
 
     pub(crate) fn of(run: &Run) -> Self {
         Self(run.count)
@@ -57,9 +79,9 @@ impl Request {
         run.count = 0;
     }
 
-    /// Whether it carries credentials, right or wrong.
+    /// Whether it carries credentials, right or wrong, or comes from one of [`GUESSERS`].
     pub(super) fn is_guess(self) -> bool {
-        self.has(Self::CREDENTIALS)
+        self.has(Self::GUESS)
     }
 
     /// Whether another request can follow.
@@ -67,19 +89,14 @@ impl Request {
         !self.has(Self::LAST)
     }
 
-    /// Whether it asks for a tunnel.
-    pub(super) fn is_connect(self) -> bool {
-        self.has(Self::CONNECT)
+    /// What it asks for.
+    pub(super) fn ask(self) -> Ask {
+        Ask::ALL[usize::from((self.0 & Self::ASK) >> Self::ASK_SHIFT)]
     }
 
-    /// Whether its sender leaves once it has seen a whole head.
-    pub(crate) fn wants_no_page(self) -> bool {
-        self.is_head() || self.is_connect()
-    }
-
-    /// Whether it asks for the head of an answer alone.
+    /// Whether it asks for the head of an answer alone; its sender may leave once that is whole.
     pub(super) fn is_head(self) -> bool {
-        self.has(Self::HEAD)
+        self.ask() == Ask::Head
     }
 
     /// Whether it is of a version that knows neither chunks nor lasting connections.
@@ -99,6 +116,26 @@ impl Request {
 
     fn has(self, flag: u16) -> bool {
         self.0 & flag != 0
+    }
+}
+
+impl Ask {
+    /// All of them; a page comes first, as what is asked for where nothing else is said.
+    const ALL: [Self; 8] = [
+        Self::Page,
+        Self::Garbled,
+        Self::Head,
+        Self::Other,
+        Self::PageOptions,
+        Self::ServerOptions,
+        Self::Trace,
+        Self::Unknown,
+    ];
+
+    /// The ask as [`Run::count`] keeps it.
+    fn flags(self) -> u16 {
+        let place = Self::ALL.iter().position(|&one| one == self).unwrap_or(0);
+        (place as u16) << Request::ASK_SHIFT
     }
 }
 
@@ -142,10 +179,7 @@ fn read_line(run: &mut Run, line: &[u8]) -> bool {
     }
     let torn = run.count & Request::TORN != 0;
     match (in_fields, goes_on) {
-        (false, false) => {
-            run.count |= method(text);
-            !torn && version(run, text)
-        }
+        (false, false) => request_line(run, text, torn),
         // Behind a target of a kilobyte a version is taken for granted.
         (false, true) => {
             run.count |= if !torn && text.ends_with(b"1.0") { Request::OLD } else { 0 };
@@ -160,27 +194,71 @@ fn read_line(run: &mut Run, line: &[u8]) -> bool {
     }
 }
 
-/// What the request line's first word says.
-fn method(line: &[u8]) -> u16 {
-    match line.split(u8::is_ascii_whitespace).next() {
-        Some(b"CONNECT") => Request::CONNECT,
-        Some(b"HEAD") => Request::HEAD,
-        // An HTTP/2 client's opening, behind which come frames (RFC 9113, section 3.4).
-        Some(b"PRI") => Request::LAST,
-        _ => 0,
+/// Notes what the request line says, or the first part of one; says whether that is a request of
+/// HTTP/0.9, which is only a line.
+fn request_line(run: &mut Run, line: &[u8], torn: bool) -> bool {
+    let mut words = line.split(u8::is_ascii_whitespace);
+    let method = words.next().unwrap_or_default();
+    let (target, version, more) = (words.next().unwrap_or_default(), words.next(), words.next());
+    // An HTTP/2 client's opening, behind which come frames (RFC 9113, section 3.4).
+    if method == b"PRI" {
+        run.count |= Request::LAST;
+    }
+    let names_page = !target.is_empty() && !names_protocol(target);
+    let in_a_line = method == b"GET" && names_page && version.is_none();
+    let ask = match version {
+        _ if torn || in_a_line => asked_by(method, target),
+        // Like Apache, which is strict about the version's case and the words' number.
+        Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9']) if more.is_none() => {
+            asked_by(method, target)
+        }
+        _ => Ask::Garbled,
+    };
+    run.count |= ask.flags();
+    if in_a_line || is_old(line.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default()) {
+        run.count |= Request::OLD;
+    }
+    in_a_line && !torn
+}
+
+/// What a method asks for. The known ones are those that Apache knows without further modules.
+fn asked_by(method: &[u8], target: &[u8]) -> Ask {
+    match method {
+        b"GET" | b"POST" => Ask::Page,
+        b"HEAD" => Ask::Head,
+        b"OPTIONS" if target == b"*" => Ask::ServerOptions,
+        b"OPTIONS" => Ask::PageOptions,
+        b"TRACE" => Ask::Trace,
+        b"BASELINE-CONTROL" | b"CHECKIN" | b"CHECKOUT" | b"CONNECT" | b"COPY" | b"DELETE"
+        | b"LABEL" | b"LOCK" | b"MERGE" | b"MKACTIVITY" | b"MKCOL" | b"MKWORKSPACE" | b"MOVE"
+        | b"PATCH" | b"PROPFIND" | b"PROPPATCH" | b"PUT" | b"REPORT" | b"UNCHECKOUT"
+        | b"UNLOCK" | b"UPDATE" | b"VERSION-CONTROL" => Ask::Other,
+        _ => Ask::Unknown,
     }
 }
 
-/// Notes the version; says whether that is HTTP/0.9, whose requests are only a line.
-fn version(run: &mut Run, line: &[u8]) -> bool {
-    const NAME: &[u8] = b" HTTP/";
-    let named = line.windows(NAME.len()).rposition(|window| window == NAME);
-    let number = named.map(|at| &line[at + NAME.len()..]);
-    if number.is_none_or(|number| number.starts_with(b"0.") || number.starts_with(b"1.0")) {
-        run.count |= Request::OLD;
-    }
-    number.is_none()
+/// Whether the word names the protocol, in any case: behind such a word stand fields, and
+/// credentials may be among them.
+fn names_protocol(word: &[u8]) -> bool {
+    word.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"HTTP/"))
 }
+
+/// Whether the word names a version without lasting connections.
+fn is_old(word: &[u8]) -> bool {
+    names_protocol(word) && (word[5..].starts_with(b"0.") || word[5..].starts_with(b"1.0"))
+}
+
+/// The user agents of tools that guess passwords for HTTP's own authentication. They may ask
+/// without credentials first, to learn what is wanted, and take a success for a password found.
+///
+/// What such tools call themselves when they fill in forms is missing: a page that goes on and on
+/// holds them, and a `401` sends them away.
+const GUESSERS: [&[u8]; 2] = [
+    // medusa 2.2.
+    b"Mozilla/1.22 (compatible; MSIE 10.0; Windows 3.1)",
+    // hydra 9.4.
+    b"Mozilla/4.0 (Hydra)",
+];
 
 /// Notes what matters in a field's line, or in the first part of one.
 fn field(run: &mut Run, line: &[u8]) {
@@ -191,7 +269,9 @@ fn field(run: &mut Run, line: &[u8]) {
     let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
     let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
     if is(b"authorization") || is(b"proxy-authorization") {
-        run.count |= Request::CREDENTIALS;
+        run.count |= Request::GUESS;
+    } else if is(b"user-agent") {
+        run.count |= if GUESSERS.contains(&value) { Request::GUESS } else { 0 };
     } else if is(b"accept-encoding") {
         run.count |= Request::CODINGS | codings(value);
     } else if is(b"content-length") {
@@ -293,23 +373,39 @@ mod tests {
 
     #[test]
     fn the_request_line_says_method_and_version() {
-        for (line, head, connect, old) in [
-            ("GET / HTTP/1.1", false, false, false),
-            ("HEAD / HTTP/1.1", true, false, false),
-            ("CONNECT a.example:25 HTTP/1.1", false, true, false),
-            ("OPTIONS * HTTP/1.0", false, false, true),
-            ("PROPFIND http://a.example/ HTTP/1.2", false, false, false),
-            ("GET /a b c HTTP/1.0 ", false, false, true),
+        for (line, ask, old) in [
+            ("GET / HTTP/1.1", Ask::Page, false),
+            ("POST http://a.example/ HTTP/1.2", Ask::Page, false),
+            ("HEAD / HTTP/1.1", Ask::Head, false),
+            ("CONNECT a.example:25 HTTP/1.1", Ask::Other, false),
+            ("PROPFIND / HTTP/1.0", Ask::Other, true),
+            ("OPTIONS * HTTP/1.0", Ask::ServerOptions, true),
+            ("OPTIONS /x HTTP/1.1", Ask::PageOptions, false),
+            ("TRACE / HTTP/1.1", Ask::Trace, false),
+            ("FOO / HTTP/1.1", Ask::Unknown, false),
+            ("get / HTTP/1.1", Ask::Unknown, false),
+            ("GET / HTTP/9.9", Ask::Garbled, false),
+            ("GET / HTTP/0.9", Ask::Garbled, true),
+            ("GET / HTTP/1.1x", Ask::Garbled, false),
+            ("GET / http/1.1", Ask::Garbled, false),
+            ("GET / http/1.0", Ask::Garbled, true),
+            ("GET HTTP/1.1", Ask::Garbled, false),
+            ("GET /a b HTTP/1.0", Ask::Garbled, true),
+            ("GET", Ask::Garbled, false),
+            ("POST /", Ask::Garbled, false),
         ] {
             let (got, _) = request(&std::format!("{line}\r\nHost: a\r\n\r\n"));
-            assert_eq!((got.is_head(), got.is_connect(), got.is_old()), (head, connect, old));
+            assert_eq!((got.ask(), got.is_old()), (ask, old), "{line}");
+        }
+        for (index, &ask) in Ask::ALL.iter().enumerate() {
+            assert_eq!(Request(ask.flags()).ask(), ask, "{index}");
         }
         assert!(request("GET /\r\n").0.is_old());
         assert!(!request("PRI * HTTP/2.0\r\n\r\n").0.is_followed());
     }
 
     #[test]
-    fn credentials_are_seen_wherever_a_field_of_that_name_begins() {
+    fn guesses_are_known_by_the_fields_that_begin_a_line() {
         for (field, guess) in [
             ("Authorization: Basic eDp5", true),
             ("authorization:x", true),
@@ -317,6 +413,11 @@ mod tests {
             ("Proxy-Authorization: Basic eDp5", true),
             ("X-Authorization: x", false),
             ("X: a\r\n Authorization: Basic eDp5", false),
+            ("User-Agent: Mozilla/4.0 (Hydra)", true),
+            ("user-agent:Mozilla/1.22 (compatible; MSIE 10.0; Windows 3.1) ", true),
+            ("User-Agent: Mozilla/4.0 (Hydra) x", false),
+            ("User-Agent: Mozilla/5.0 (Hydra)", false),
+            ("X: Mozilla/4.0 (Hydra)", false),
         ] {
             let (got, _) = request(&std::format!("GET / HTTP/1.1\r\n{field}\r\n\r\n"));
             assert_eq!(got.is_guess(), guess, "{field}");

@@ -3,7 +3,7 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use super::{Phase, Request};
+use super::{Ask, Phase, Request};
 use crate::{
     script::{Cx, Run},
     time::Wall,
@@ -21,9 +21,7 @@ pub(crate) fn head(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
 
 /// Appends the first lines of such a head: what scanners record.
 pub(crate) fn opening(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    // A success would be taken for an open proxy.
-    let connect = Request::of(run).is_connect();
-    status(if connect { "405 Method Not Allowed" } else { "200 OK" }, run, cx, out);
+    status("200 OK", run, cx, out);
 }
 
 /// Appends the last lines of such a head.
@@ -43,8 +41,48 @@ pub(crate) fn coded_head(coding: &str, length: u32, run: &Run, cx: &Cx<'_>, out:
     due(run, out, |out| opening(run, cx, out), |out| text(out, &ending));
 }
 
+/// Appends what is told in the phases that are the same for all patterns.
+pub(crate) fn reply(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+    match (Phase::of(run), run.position) {
+        (Phase::Declining, _) => decline(run, cx, out),
+        // Blanks may stand in front of a field's value (RFC 9112, section 5), as many as there are.
+        (Phase::Padding, 0) => text(out, "Content-Length:"),
+        (Phase::Padding, _) => text(out, " "),
+        _ => refusal(run, cx, out),
+    }
+}
+
+/// Appends the first lines of the answer to whoever asks for no page.
+fn decline(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+    let (answer, allowed) = match Request::of(run).ask() {
+        Ask::PageOptions => ("200 OK", Some(methods(cx))),
+        Ask::ServerOptions => ("200 OK", None),
+        // A success would be taken for an open proxy.
+        Ask::Other => ("405 Method Not Allowed", Some(methods(cx))),
+        // Both Debian and Ubuntu switch it off, and then the list is empty.
+        Ask::Trace => ("405 Method Not Allowed", Some("")),
+        Ask::Unknown => ("501 Not Implemented", Some(methods(cx))),
+        Ask::Garbled | Ask::Head | Ask::Page => ("400 Bad Request", None),
+    };
+    status(answer, run, cx, out);
+    if let Some(allowed) = allowed {
+        text(out, &format!("Allow: {allowed}\r\n"));
+    }
+}
+
+/// The methods that Apache allows on a file: in an order that each of its starts turns round.
+fn methods(cx: &Cx<'_>) -> &'static str {
+    const TURNED: [&str; 4] = [
+        "GET,POST,OPTIONS,HEAD",
+        "HEAD,GET,POST,OPTIONS",
+        "OPTIONS,HEAD,GET,POST",
+        "POST,OPTIONS,HEAD,GET",
+    ];
+    TURNED[(cx.profile.persona.number() % 4) as usize]
+}
+
 /// Appends a whole refusal: what a guess is answered with.
-pub(crate) fn refusal(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+fn refusal(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
     refusal_head(run, cx, out);
     if !Request::of(run).is_head() {
         refusal_page(cx, out);
@@ -70,7 +108,7 @@ fn due(
     opening: impl FnOnce(&mut Vec<u8>),
     ending: impl FnOnce(&mut Vec<u8>),
 ) {
-    let split = Request::of(run).wants_no_page();
+    let split = Request::of(run).is_head();
     match Phase::of(run) {
         Phase::Ending => ending(out),
         Phase::Heading if split => opening(out),
@@ -119,14 +157,19 @@ fn status(status: &str, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
     );
 }
 
-/// The page that tells a client that it may not come in.
+/// The page that tells a client that it may not come in, word for word as the versions of Apache
+/// that we name have it: a page of our own would tell who we are.
 fn sorry(cx: &Cx<'_>) -> String {
-    let (server, host) = (cx.profile.persona.http_server(), cx.profile.persona.host());
-    let port = cx.conn.server.port();
+    let server = cx.profile.persona.http_server();
+    // The host that the client has named, which is nearly always the address that it connected to.
+    let (host, port) = (cx.conn.server.ip().to_canonical(), cx.conn.server.port());
+    let host = if host.is_ipv6() { format!("[{host}]") } else { format!("{host}") };
     format!(
-        "<!DOCTYPE html>\n<html><head>\n<title>401 Unauthorized</title>\n</head><body>\n\
-         <h1>Unauthorized</h1>\n<p>A user name and a password are needed to see this page, and\n\
-         those that were given, if any, are not known here.</p>\n<hr>\n\
+        "<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n\
+         <title>401 Unauthorized</title>\n</head><body>\n<h1>Unauthorized</h1>\n\
+         <p>This server could not verify that you\nare authorized to access the document\n\
+         requested.  Either you supplied the wrong\ncredentials (e.g., bad password), or your\n\
+         browser doesn't understand how to supply\nthe credentials required.</p>\n<hr>\n\
          <address>{server} Server at {host} Port {port}</address>\n</body></html>\n"
     )
 }
