@@ -132,6 +132,9 @@ const CALENDAR: Duration = Duration::from_secs(60);
 /// What was not sent for want of a budget or of memory is tried again after this time.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// How often a client that has closed its side is asked whether it is there.
+const HALF_CLOSED: Duration = Duration::from_secs(15);
+
 /// A shortage that lasts is told of once in this time.
 const SHORTAGE: Duration = Duration::from_secs(10 * 60);
 
@@ -597,7 +600,14 @@ impl Worker {
                 break;
             }
             match recv(&slot.fd, &mut buffer[..appetite], RecvFlags::DONTWAIT) {
-                Ok((0, _)) => self.drive(index, Input::HalfClosed),
+                Ok((0, _)) => {
+                    // If it has closed more than its sending side, its system tells a keepalive
+                    // so after a minute; asking often finds out soon after. Failing that it is
+                    // found out later.
+                    let _ = sockopt::set_tcp_keepidle(&slot.fd, HALF_CLOSED);
+                    let _ = sockopt::set_tcp_keepintvl(&slot.fd, HALF_CLOSED);
+                    self.drive(index, Input::HalfClosed);
+                }
                 Ok((count, _)) => {
                     self.record.received(count);
                     self.drive(index, Input::Said(&buffer[..count]));

@@ -263,7 +263,8 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         form: "`\"noisiest-prefix\"`, `\"oldest\"` or `\"refuse\"`",
         unset: Unset::Is("\"noisiest-prefix\""),
         meaning: "Who goes when the cap in all or of a port is reached: a client of the network \
-                  (/24 or /56) that has the most, so that nobody keeps others out; the one held \
+                  (/24 or /56) that has the most, so that nobody keeps others out, and the newcomer if \
+                  its own network would then have as many; the one held \
                   for the longest time; or the newcomer.",
         outdated: None,
         read: |item, limits, notes| notes.keep(&mut limits.evict, item.parsed(Evict::parse)),
