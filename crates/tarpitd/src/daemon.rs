@@ -29,9 +29,10 @@ use tarpit_proto::{persona::Persona, rng::Seed, script::Profile};
 
 use crate::{
     admission::{Admission, Caps, Port},
+    berths::Post,
     clock::Clock,
     config::{ClientLimit, Config, Limits, Tarpit},
-    engine::{self, COMMAND, Command, Door, Notice, Post, Rules, Setup},
+    engine::{self, COMMAND, Command, Door, Notice, Rules, Setup},
     listener::{self, Listener},
     live,
     log::Log,

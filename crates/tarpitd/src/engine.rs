@@ -24,14 +24,15 @@ use rustix::{
 use tarpit_proto::{
     pacer::Rate,
     rng::{Entropy, Seed},
-    script::{Conn, Profile},
+    script::Conn,
     session::{Cause, Draft, Input, Output, Session, SessionId, Wake, World},
     time::{Time, Wall},
 };
 
 use crate::{
     access::{Access, Verdict},
-    admission::{Admission, Port, Refusal},
+    admission::{Admission, Refusal},
+    berths::{Berths, Post},
     budget::{Budget, Turn},
     clock::Clock,
     config::Evict,
@@ -42,19 +43,6 @@ use crate::{
     sys,
     wheel::{Link, Links, Wheel},
 };
-
-/// What clients of one listener are held under. Never changed; a reload makes a new one, and the
-/// old one lives until its last client is gone.
-#[derive(Debug)]
-pub(crate) struct Post {
-    /// The tarpit's name.
-    pub(crate) name: String,
-    pub(crate) profile: Profile,
-    /// The most clients on the port; 0: no cap.
-    pub(crate) max_clients: u32,
-    pub(crate) traced: bool,
-    pub(crate) port: Arc<Port>,
-}
 
 /// A listener with its post.
 #[derive(Debug)]
@@ -149,7 +137,6 @@ struct Slot {
     /// a reset the kernel has forgotten it.
     peer: u32,
     port: u16,
-    /// Index into [`Worker::berths`].
     berth: u16,
     fd: OwnedFd,
     link: Link,
@@ -161,14 +148,6 @@ impl Links for Slab<Slot> {
     fn link(&mut self, index: u32) -> Option<&mut Link> {
         self.get_mut(index).map(|slot| &mut slot.link)
     }
-}
-
-/// What many clients have in common: the post, and the address that they connected to.
-#[derive(Debug)]
-struct Berth {
-    post: Arc<Post>,
-    server: SocketAddr,
-    clients: u32,
 }
 
 /// Work that is left over from a turn's budget.
@@ -192,10 +171,7 @@ struct Worker {
     slots: Slab<Slot>,
     v6: Slab<Ipv6Addr>,
     wheel: Wheel,
-    berths: Vec<Option<Berth>>,
-    /// Where the berth of a post and an address of ours is, and which places are free.
-    berth_of: HashMap<(usize, SocketAddr), u16>,
-    free_berths: Vec<u16>,
+    berths: Berths,
     notify: Sender<Notice>,
     /// When the calendar was last looked at.
     calendar: Time,
@@ -233,9 +209,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         slots: Slab::new(),
         v6: Slab::new(),
         wheel: Wheel::new(),
-        berths: Vec::new(),
-        berth_of: HashMap::new(),
-        free_berths: Vec::new(),
+        berths: Berths::default(),
         notify: setup.notify,
         calendar: now,
         admission: setup.admission,
@@ -442,7 +416,7 @@ impl Worker {
         let session = Session::open(self.now);
         let id = self.id(&session, client, server);
         let berth = entered.and_then(|()| {
-            self.berth(post, server).ok_or_else(|| {
+            self.berths.enter(post, server).ok_or_else(|| {
                 self.admission.leave(&post.port, client.ip());
                 Refusal::Addresses
             })
@@ -518,7 +492,7 @@ impl Worker {
     /// A client as eviction sees it.
     fn candidate(&self, index: u32) -> Option<Candidate> {
         let slot = self.slots.get(index)?;
-        let berth = self.berths.get(usize::from(slot.berth))?.as_ref()?;
+        let berth = self.berths.get(slot.berth)?;
         let who = client(slot, berth.server, &self.v6).ip();
         let opened = slot.session.opened(self.now);
         Some(Candidate { index, opened, prefix: self.admission.prefix(who) })
@@ -527,43 +501,8 @@ impl Worker {
     /// What tells the port of a client from others.
     fn port_of(&self, index: u32) -> Option<usize> {
         let slot = self.slots.get(index)?;
-        let berth = self.berths.get(usize::from(slot.berth))?.as_ref()?;
+        let berth = self.berths.get(slot.berth)?;
         Some(Arc::as_ptr(&berth.post.port).addr())
-    }
-
-    /// The berth for clients of this post that connected to `server`, for one more; `None` if there
-    /// are too many berths.
-    fn berth(&mut self, post: &Arc<Post>, server: SocketAddr) -> Option<u16> {
-        let key = (Arc::as_ptr(post).addr(), server);
-        let index = if let Some(&index) = self.berth_of.get(&key) {
-            index
-        } else {
-            let berth = Some(Berth { post: Arc::clone(post), server, clients: 0 });
-            let free = self.free_berths.pop();
-            let index = free.or_else(|| u16::try_from(self.berths.len()).ok())?;
-            match self.berths.get_mut(usize::from(index)) {
-                Some(place) => *place = berth,
-                None => self.berths.push(berth),
-            }
-            self.berth_of.insert(key, index);
-            index
-        };
-        if let Some(Some(berth)) = self.berths.get_mut(usize::from(index)) {
-            berth.clients += 1;
-        }
-        Some(index)
-    }
-
-    /// Gives a place in a berth up.
-    fn leave_berth(&mut self, index: u16) {
-        let Some(place) = self.berths.get_mut(usize::from(index)) else { return };
-        let Some(berth) = place else { return };
-        berth.clients -= 1;
-        if berth.clients == 0 {
-            self.berth_of.remove(&(Arc::as_ptr(&berth.post).addr(), berth.server));
-            *place = None;
-            self.free_berths.push(index);
-        }
     }
 
     /// A socket has news.
@@ -646,7 +585,7 @@ impl Worker {
     /// Gives a session its input and does what it says.
     fn drive(&mut self, index: u32, input: Input<'_>) {
         let Some(slot) = self.slots.get_mut(index) else { return };
-        let Some(Some(berth)) = self.berths.get(usize::from(slot.berth)) else { return };
+        let Some(berth) = self.berths.get(slot.berth) else { return };
         let (post, server) = (&*berth.post, berth.server);
         let client = client(slot, server, &self.v6);
         let id = session_id(&self.ids, &slot.session, client, server, self.now);
@@ -741,7 +680,7 @@ impl Worker {
             _ => Cause::Failed,
         };
         if cause != Cause::Left
-            && let Some(Some(berth)) = self.berths.get(usize::from(slot.berth))
+            && let Some(berth) = self.berths.get(slot.berth)
         {
             let client = client(slot, berth.server, &self.v6);
             let id = session_id(&self.ids, &slot.session, client, berth.server, self.now);
@@ -754,7 +693,7 @@ impl Worker {
     fn close(&mut self, index: u32, cause: Cause) {
         self.wheel.disarm(&mut self.slots, index);
         let Some(slot) = self.slots.remove(index) else { return };
-        let Some(Some(berth)) = self.berths.get(usize::from(slot.berth)) else { return };
+        let Some(berth) = self.berths.get(slot.berth) else { return };
         let server = berth.server;
         let client = client(&slot, server, &self.v6);
         if client.is_ipv6() {
@@ -763,7 +702,7 @@ impl Worker {
         let id = session_id(&self.ids, &slot.session, client, server, self.now);
         self.record.closed(about(&berth.post, client, server, id), &slot.session, cause, self.now);
         self.admission.leave(&berth.post.port, client.ip());
-        self.leave_berth(slot.berth);
+        self.berths.leave(slot.berth);
         if cause == Cause::Finished {
             // Let it have its last words; a reset would throw them away. If this fails it has
             // gone already.

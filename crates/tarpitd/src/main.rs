@@ -2,6 +2,7 @@
 
 mod access;
 mod admission;
+mod berths;
 mod budget;
 mod cli;
 mod clock;
