@@ -100,3 +100,18 @@ fn a_full_disk_is_reported_once_and_clients_stay_held() {
     let totals = log.iter().find(|line| line.contains("lost_trace_lines=")).expect("totals");
     assert!(totals.ends_with("lost_trace_lines=60"), "{totals}");
 }
+
+#[test]
+fn a_reset_is_traced_with_its_error_before_the_close() {
+    let mut daemon = Daemon::start(&["-s", "endless_banner:127.0.0.1:0", "-t"], 1);
+    let mut client = daemon.connect();
+    client.hear();
+    let at_once = Some(std::time::Duration::ZERO);
+    rustix::net::sockopt::set_socket_linger(&client.0, at_once).expect("an option of all sockets");
+    drop(client);
+    let error = daemon.trace_has("conn_error");
+    assert_eq!(error["meta"]["err"], "ConnectionResetError");
+    assert!(error["meta"]["msg"].as_str().is_some_and(|text| text.contains("reset")), "{error}");
+    let close = daemon.trace_line();
+    assert_eq!((&close["event"], &close["reason"]), (&"close".into(), &"reset".into()));
+}
