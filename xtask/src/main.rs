@@ -1,5 +1,6 @@
-//! The project's chores: `cargo xtask test`, `install`, `clients`, `dist`.
+//! The project's chores: `cargo xtask test`, `install`, `clients`, `dist`, `bench`.
 
+mod bench;
 mod clients;
 mod clock;
 mod daemon;
@@ -33,6 +34,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Measure the daemon beside a floor and beside its peers, in turn
+    Bench {
+        /// Hold so many clients
+        #[arg(long, default_value_t = 19_000)]
+        clients: usize,
+        /// Measure everything so often, and take the medians
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+        /// Measure for short spans only, to see that it works
+        #[arg(long)]
+        quick: bool,
+        /// Also write the tables to FILE, as Markdown
+        #[arg(long, value_name = "FILE")]
+        write: Option<PathBuf>,
+    },
     /// Run real clients side by side against the daemon and see how long each one stays
     Clients {
         /// Watch for 130 seconds instead of 40, and want 120 of them
@@ -71,6 +87,9 @@ fn main() -> ExitCode {
 fn run(chore: Chore) -> Result<bool> {
     let workspace = Workspace::find()?;
     match chore {
+        Chore::Bench { clients, runs, quick, write } => {
+            bench::run(&workspace, &bench::Plan { clients, runs, quick }, write.as_deref())
+        }
         Chore::Clients { full, only, write, binary } => {
             let plan = clients::Plan {
                 span: if full { clients::Span::FULL } else { clients::Span::SHORT },
