@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) runs: usize,
     /// Short spans: shows that it works; its figures are rough.
     pub(crate) quick: bool,
+    /// Only programs whose name contains one of these; empty for all.
+    pub(crate) only: Vec<String>,
 }
 
 /// The fewer clients, to see whether the price of one grows with their number.
@@ -46,6 +48,10 @@ impl Plan {
     /// For how long sends of one second are counted.
     fn span(&self) -> Duration {
         SECOND * if self.quick { 4 } else { 10 }
+    }
+
+    fn picks(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
     }
 
     /// For how long programs are watched at their defaults: some turns of 15 s.
@@ -68,16 +74,20 @@ pub(crate) fn run(workspace: &Workspace, plan: &Plan, write: Option<&Path>) -> R
     let mut figures = Figures::default();
     for run in 1..=plan.runs {
         println!("run {run} of {} (load {})", plan.runs, load());
-        for program in &EVERY_SECOND {
+        for program in EVERY_SECOND.iter().filter(|it| plan.picks(it.name)) {
             bench.attempt(program.name, bench.every_second(program, &mut figures));
         }
-        for program in &MEMORY {
+        for program in MEMORY.iter().filter(|it| plan.picks(it.name)) {
             bench.attempt(program.name, bench.memory(program, &mut figures));
         }
-        bench.attempt("storm", bench.storm(&mut figures));
-        bench.attempt("two workers", bench.share(&mut figures));
-        bench.attempt("idle", bench.idle(&mut figures));
-        for program in &BY_DEFAULT {
+        if plan.picks(STORM.name) {
+            bench.attempt("accept", bench.storm(&mut figures));
+            bench.attempt("accept with two workers", bench.share(&mut figures));
+        }
+        if plan.picks(IDLE.name) {
+            bench.attempt("idle", bench.idle(&mut figures));
+        }
+        for program in BY_DEFAULT.iter().filter(|it| plan.picks(it.name)) {
             bench.attempt(program.name, bench.by_default(program, &mut figures));
         }
     }
@@ -114,7 +124,7 @@ impl Bench<'_> {
             (FEW, What::MemoryFew, What::SendFew),
             (self.plan.clients, What::MemoryMany, What::SendMany),
         ] {
-            self.fill(&server, &mut crowd, count)?;
+            fill(&server, &mut crowd, count)?;
             // Past the first lines, and past what the crowd did not hear meanwhile.
             crowd.hear(SECOND * 2, SECOND)?;
             let before = server.cpu()?;
@@ -140,7 +150,7 @@ impl Bench<'_> {
             let name = if v6 { over_v6(program.name) } else { program.name };
             let empty = server.memory()?;
             for (count, memory) in [(FEW, What::MemoryFew), (self.plan.clients, What::MemoryMany)] {
-                self.fill(&server, &mut crowd, count)?;
+                fill(&server, &mut crowd, count)?;
                 crowd.hear(SECOND * 3, SECOND)?;
                 figures.add(memory, name, per_client(&server, empty, count)?);
             }
@@ -151,7 +161,7 @@ impl Bench<'_> {
     /// What holding costs at each program's defaults.
     fn by_default(&self, program: &Program, figures: &mut Figures) -> Result<()> {
         let (server, mut crowd) = self.start(program, free(false)?)?;
-        self.fill(&server, &mut crowd, self.plan.clients)?;
+        fill(&server, &mut crowd, self.plan.clients)?;
         crowd.hear(SECOND * 5, SECOND)?;
         let (before, began) = (server.cpu()?, clock::now());
         let heard = crowd.hear(self.plan.long_span(), SECOND)?;
@@ -171,7 +181,7 @@ impl Bench<'_> {
         let held = FEW.min(self.plan.clients) / 2;
         let at = free(false)?;
         let (server, mut already) = self.start(&STORM, at)?;
-        self.fill(&server, &mut already, held)?;
+        fill(&server, &mut already, held)?;
         already.hear(SECOND * 3, SECOND)?;
         let mut storm = Crowd::start(self.workspace, at, STORM.hello, held)?;
         already.begin_to_hear(SECOND * 6, SECOND)?;
@@ -207,7 +217,7 @@ impl Bench<'_> {
         let before = server.waits()?;
         clock::pause(SECOND * 10);
         figures.add(What::IdleWaits, "idle", float(server.waits()?.saturating_sub(before)));
-        self.fill(&server, &mut crowd, FEW)?;
+        fill(&server, &mut crowd, FEW)?;
         // Past the patience with which a first word is waited for.
         clock::pause(SECOND * 5);
         let before = server.cpu()?;
@@ -224,21 +234,27 @@ impl Bench<'_> {
         let crowd = Crowd::start(self.workspace, at, program.hello, 0)?;
         Ok((server, crowd))
     }
+}
 
-    /// Connects until `count` clients are held.
-    #[expect(clippy::unused_self, reason = "a step of the benchmark like the others")]
-    fn fill(&self, server: &Process, crowd: &mut Crowd, count: usize) -> Result<()> {
-        let missing = count.saturating_sub(crowd.opened());
-        crowd.open_gently(missing)?;
-        let deadline = clock::now() + SECOND * 20;
-        while server.files()? < count as u64 {
+/// Connects until `count` clients are held, at a pace that the server can follow: a connection that
+/// its queue has no room for would come seconds later.
+fn fill(server: &Process, crowd: &mut Crowd, count: usize) -> Result<()> {
+    const BATCH: usize = 64;
+
+    // What the program has open beside its clients.
+    let own = server.files()?.saturating_sub(crowd.opened() as u64);
+    let mut deadline = clock::now() + SECOND * 20;
+    while crowd.opened() < count {
+        crowd.open(BATCH.min(count - crowd.opened()))?;
+        while server.files()? < own + crowd.opened() as u64 {
             if clock::now() > deadline {
-                bail!("it holds only {} of {count} clients", server.files()?);
+                bail!("it holds only {} of {count} clients", server.files()?.saturating_sub(own));
             }
-            clock::pause(Duration::from_millis(100));
+            clock::pause(Duration::from_millis(1));
         }
-        Ok(())
+        deadline = clock::now() + SECOND * 20;
     }
+    Ok(())
 }
 
 /// Seconds from the first of `count` calls until all are held.

@@ -45,6 +45,9 @@ enum Chore {
         /// Measure for short spans only, to see that it works
         #[arg(long)]
         quick: bool,
+        /// Measure only programs whose name contains SUBSTR; may be repeated
+        #[arg(long, value_name = "SUBSTR")]
+        only: Vec<String>,
         /// Also write the tables to FILE, as Markdown
         #[arg(long, value_name = "FILE")]
         write: Option<PathBuf>,
@@ -87,8 +90,9 @@ fn main() -> ExitCode {
 fn run(chore: Chore) -> Result<bool> {
     let workspace = Workspace::find()?;
     match chore {
-        Chore::Bench { clients, runs, quick, write } => {
-            bench::run(&workspace, &bench::Plan { clients, runs, quick }, write.as_deref())
+        Chore::Bench { clients, runs, quick, only, write } => {
+            let plan = bench::Plan { clients, runs, quick, only };
+            bench::run(&workspace, &plan, write.as_deref())
         }
         Chore::Clients { full, only, write, binary } => {
             let plan = clients::Plan {

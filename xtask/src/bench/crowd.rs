@@ -80,20 +80,6 @@ impl Crowd {
         self.opened
     }
 
-    /// Connects `count` more clients at a pace that every server can follow.
-    pub(crate) fn open_gently(&mut self, count: usize) -> Result<()> {
-        const BATCH: usize = 500;
-
-        let mut left = count;
-        while left > 0 {
-            let batch = left.min(BATCH);
-            self.open(batch)?;
-            left -= batch;
-            clock::pause(Duration::from_millis(100));
-        }
-        Ok(())
-    }
-
     /// Listens for `span` to what should come every `interval`.
     pub(crate) fn hear(&mut self, span: Duration, interval: Duration) -> Result<Heard> {
         self.begin_to_hear(span, interval)?;
