@@ -124,6 +124,7 @@ impl Bench<'_> {
             (FEW, What::MemoryFew, What::SendFew),
             (self.plan.clients, What::MemoryMany, What::SendMany),
         ] {
+            let count = program.most.map_or(count, |most| count.min(most));
             fill(&server, &mut crowd, count)?;
             // Past the first lines, and past what the crowd did not hear meanwhile.
             crowd.hear(SECOND * 2, SECOND)?;
@@ -138,7 +139,9 @@ impl Bench<'_> {
                 bail!("it sent {} times in {} s", heard.reads, self.plan.span().as_secs());
             }
             figures.add(send, program.name, micros(cpu) / float(heard.reads));
-            figures.add(memory, program.name, per_client(&server, empty, count)?);
+            if program.most.is_none() {
+                figures.add(memory, program.name, per_client(&server, empty, count)?);
+            }
         }
         Ok(())
     }
@@ -161,15 +164,15 @@ impl Bench<'_> {
     /// What holding costs at each program's defaults.
     fn by_default(&self, program: &Program, figures: &mut Figures) -> Result<()> {
         let (server, mut crowd) = self.start(program, free(false)?)?;
-        fill(&server, &mut crowd, self.plan.clients)?;
+        let count = program.most.map_or(self.plan.clients, |most| self.plan.clients.min(most));
+        fill(&server, &mut crowd, count)?;
         crowd.hear(SECOND * 5, SECOND)?;
         let (before, began) = (server.cpu()?, clock::now());
         let heard = crowd.hear(self.plan.long_span(), SECOND)?;
         let cpu = server.cpu()?.saturating_sub(before);
-        let hours =
-            (clock::now() - began).as_secs_f64() / 3_600.0 * float(self.plan.clients as u64);
+        let hours = (clock::now() - began).as_secs_f64() / 3_600.0 * float(count as u64);
         if heard.gone > 0 {
-            bail!("it let {} of {} clients go", heard.gone, self.plan.clients);
+            bail!("it let {} of {} clients go", heard.gone, count);
         }
         figures.add(What::CpuHour, program.name, micros(cpu) / 1_000.0 / hours);
         figures.add(What::BytesHour, program.name, float(heard.bytes) / hours);

@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test`, `install`, `clients`, `dist`, `bench`.
+//! The project's chores: `cargo xtask test`, `install`, `clients`, `dist`, `bench`, `soak`.
 
 mod bench;
 mod clients;
@@ -11,6 +11,7 @@ mod nmap;
 mod report;
 mod rows;
 mod runner;
+mod soak;
 mod test;
 mod trace;
 mod workspace;
@@ -71,6 +72,12 @@ enum Chore {
     Dist,
     /// Install the real clients that the tests need, and nothing else
     Install,
+    /// Let every pattern bear a mixed crowd, and fail if anything of the daemon grows
+    Soak {
+        /// For so many seconds
+        #[arg(long = "for", value_name = "SECONDS", default_value_t = 60)]
+        seconds: u64,
+    },
     /// Install the real clients, run all tests, then hold the clients under a 40-second cap
     Test,
 }
@@ -115,6 +122,7 @@ fn run(chore: Chore) -> Result<bool> {
         }
         Chore::Dist => dist::run(&workspace),
         Chore::Install => install::all(&workspace).map(|()| true),
+        Chore::Soak { seconds } => soak::run(&workspace, Duration::from_secs(seconds)),
         Chore::Test => test::run(&workspace),
     }
 }

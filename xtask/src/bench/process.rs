@@ -56,6 +56,11 @@ impl Process {
         bail!("it does not listen after {} s", START.as_secs())
     }
 
+    /// Whether it still runs.
+    pub(crate) fn lives(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     /// The CPU time of all its threads that still run.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         let mut nanos = 0;

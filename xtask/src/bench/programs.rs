@@ -21,6 +21,8 @@ pub(crate) struct Program {
     pub(crate) maker: Maker,
     /// Its words, for the table; `{at}`, `{host}` and `{port}` are where it listens.
     pub(crate) words: &'static str,
+    /// The most clients that it serves at once, where that is less than we ask for.
+    pub(crate) most: Option<usize>,
 }
 
 /// Where a program comes from.
@@ -48,40 +50,48 @@ const PYTHON_TARPITD: Maker = Maker::Python {
     // Its own launcher does not find the module that it ships.
     script: "lib/python3/site-packages/src/tarpitd.py",
 };
+/// The published version lets the rest wait behind a semaphore, unserved. Its positive rates are
+/// no limit; a byte a second, which later versions have by default, is `-r -1`.
+const SERVED: Option<usize> = Some(32);
 const SSH_TARPIT: Maker = Maker::Python { distribution: "ssh-tarpit", script: "bin/ssh-tarpit" };
 
 /// One send a second to each client.
 pub(crate) static EVERY_SECOND: [Program; 6] = [
-    Program { name: "floor", hello: "", maker: Maker::Floor, words: "floor {at}" },
+    Program { name: "floor", hello: "", maker: Maker::Floor, words: "floor {at}", most: None },
     Program {
         name: "tarpitd",
         hello: "",
         maker: Maker::Ours("pattern = \"endless_banner\"\nrate_limit = 1"),
         words: "endless_banner, rate_limit = 1",
+        most: None,
     },
     Program {
         name: "endlessh",
         hello: "",
         maker: Maker::Debian("endlessh"),
         words: "usr/bin/endlessh -4 -d 1000 -m 20000 -p {port}",
+        most: None,
     },
     Program {
         name: "tarssh",
         hello: "",
         maker: Maker::Rust("tarssh"),
         words: "bin/tarssh -d 1 -c 20000 -l {at}",
+        most: None,
     },
     Program {
         name: "ssh-tarpit",
         hello: "",
         maker: SSH_TARPIT,
         words: "-i 1 -v error -a {host} -p {port}",
+        most: None,
     },
     Program {
-        name: "tarpitd.py",
+        name: "tarpitd.py (32 clients)",
         hello: SSH,
         maker: PYTHON_TARPITD,
-        words: "-r 1 -s misc_endlessh:{host}:{port}",
+        words: "-r -1 -s misc_endlessh:{host}:{port}",
+        most: SERVED,
     },
 ];
 
@@ -92,42 +102,49 @@ pub(crate) static BY_DEFAULT: [Program; 7] = [
         hello: SSH,
         maker: Maker::Ours("pattern = \"ssh_trans_hold\""),
         words: "ssh_trans_hold",
+        most: None,
     },
     Program {
         name: "tarpitd endlessh",
         hello: SSH,
         maker: Maker::Ours("pattern = \"endlessh\""),
         words: "endlessh",
+        most: None,
     },
     Program {
         name: "tarpitd http_endless_header",
         hello: HTTP,
         maker: Maker::Ours("pattern = \"http_endless_header\""),
         words: "http_endless_header",
+        most: None,
     },
     Program {
         name: "endlessh (default)",
         hello: SSH,
         maker: Maker::Debian("endlessh"),
         words: "usr/bin/endlessh -4 -m 20000 -p {port}",
+        most: None,
     },
     Program {
         name: "tarssh (default)",
         hello: SSH,
         maker: Maker::Rust("tarssh"),
         words: "bin/tarssh -c 20000 -l {at}",
+        most: None,
     },
     Program {
         name: "tarpitd.py ssh",
         hello: SSH,
         maker: PYTHON_TARPITD,
-        words: "-s misc_endlessh:{host}:{port}",
+        words: "-r -1 -s misc_endlessh:{host}:{port}",
+        most: SERVED,
     },
     Program {
         name: "tarpitd.py http",
         hello: HTTP,
         maker: PYTHON_TARPITD,
-        words: "-s http_endless_cookie:{host}:{port}",
+        words: "-r -1 -s http_endless_cookie:{host}:{port}",
+        most: SERVED,
     },
 ];
 
@@ -138,18 +155,21 @@ pub(crate) static MEMORY: [Program; 3] = [
         hello: "",
         maker: Maker::Ours("pattern = \"endless_banner\""),
         words: "endless_banner",
+        most: None,
     },
     Program {
         name: "ssh_trans_hold",
         hello: SSH,
         maker: Maker::Ours("pattern = \"ssh_trans_hold\""),
         words: "ssh_trans_hold",
+        most: None,
     },
     Program {
         name: "http_endless_header",
         hello: HTTP,
         maker: Maker::Ours("pattern = \"http_endless_header\""),
         words: "http_endless_header",
+        most: None,
     },
 ];
 
@@ -159,6 +179,7 @@ pub(crate) const STORM: Program = Program {
     hello: SSH,
     maker: Maker::Ours("pattern = \"endlessh\"\nrate_limit = 1"),
     words: "endlessh, rate_limit = 1",
+    most: None,
 };
 
 /// Silent to the silent.
@@ -167,6 +188,7 @@ pub(crate) const IDLE: Program = Program {
     hello: "",
     maker: Maker::Ours("pattern = \"http_endless_header\""),
     words: "http_endless_header",
+    most: None,
 };
 
 /// Installs what is missing, by package clients only; says what cannot be had, and goes on.
