@@ -90,9 +90,10 @@ pub(crate) fn run(workspace: &Workspace, plan: &Plan, write: Option<&Path>) -> R
         for program in BY_DEFAULT.iter().filter(|it| plan.picks(it.name)) {
             bench.attempt(program.name, bench.by_default(program, &mut figures));
         }
+        // After each run, so that one that is broken off leaves something.
+        println!("\n{}", figures.tables(FEW, plan.clients));
     }
     let tables = figures.tables(FEW, plan.clients);
-    println!("\n{tables}");
     println!("not measured: the sending half alone (a TUN device with a stateless client)");
     if let Some(path) = write {
         let page = page(plan, &tables)?;

@@ -30,8 +30,10 @@ const LATE: Duration = SECOND;
 /// What memory may grow by after the first third: a twentieth, and some pages of the allocator.
 const PAGES: u64 = 512 * 1_024;
 
-/// How long it may take to notice that nobody is there any more: keepalive asks after 60 s.
-const NOTICE: Duration = Duration::from_secs(90);
+/// How long it may take to notice that nobody is there any more. The kernel of a client that closed
+/// politely answers for it for a minute (`tcp_fin_timeout`), and keepalive asks once a minute: where
+/// nothing is sent to it, only the second question finds out.
+const NOTICE: Duration = Duration::from_secs(180);
 
 /// Soaks for `span`; false when something grew, came late, or ended.
 pub(crate) fn run(workspace: &Workspace, span: Duration) -> Result<bool> {
