@@ -1,5 +1,6 @@
-//! The project's chores: `cargo xtask test`, `install`, `clients`, `dist`.
+//! The project's chores: `cargo xtask test`, `install`, `clients`, `dist`, `bench`, `soak`.
 
+mod bench;
 mod clients;
 mod clock;
 mod daemon;
@@ -10,6 +11,7 @@ mod nmap;
 mod report;
 mod rows;
 mod runner;
+mod soak;
 mod test;
 mod trace;
 mod workspace;
@@ -33,6 +35,24 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Measure the daemon beside a floor and beside its peers, in turn
+    Bench {
+        /// Hold so many clients
+        #[arg(long, default_value_t = 19_000)]
+        clients: usize,
+        /// Measure everything so often, and take the medians
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+        /// Measure for short spans only, to see that it works
+        #[arg(long)]
+        quick: bool,
+        /// Measure only programs whose name contains SUBSTR; may be repeated
+        #[arg(long, value_name = "SUBSTR")]
+        only: Vec<String>,
+        /// Also write the tables to FILE, as Markdown
+        #[arg(long, value_name = "FILE")]
+        write: Option<PathBuf>,
+    },
     /// Run real clients side by side against the daemon and see how long each one stays
     Clients {
         /// Watch for 130 seconds instead of 40, and want 120 of them
@@ -52,6 +72,12 @@ enum Chore {
     Dist,
     /// Install the real clients that the tests need, and nothing else
     Install,
+    /// Let every pattern bear a mixed crowd, and fail if anything of the daemon grows
+    Soak {
+        /// For so many seconds
+        #[arg(long = "for", value_name = "SECONDS", default_value_t = 60)]
+        seconds: u64,
+    },
     /// Install the real clients, run all tests, then hold the clients under a 40-second cap
     Test,
 }
@@ -71,6 +97,10 @@ fn main() -> ExitCode {
 fn run(chore: Chore) -> Result<bool> {
     let workspace = Workspace::find()?;
     match chore {
+        Chore::Bench { clients, runs, quick, only, write } => {
+            let plan = bench::Plan { clients, runs, quick, only };
+            bench::run(&workspace, &plan, write.as_deref())
+        }
         Chore::Clients { full, only, write, binary } => {
             let plan = clients::Plan {
                 span: if full { clients::Span::FULL } else { clients::Span::SHORT },
@@ -92,6 +122,7 @@ fn run(chore: Chore) -> Result<bool> {
         }
         Chore::Dist => dist::run(&workspace),
         Chore::Install => install::all(&workspace).map(|()| true),
+        Chore::Soak { seconds } => soak::run(&workspace, Duration::from_secs(seconds)),
         Chore::Test => test::run(&workspace),
     }
 }

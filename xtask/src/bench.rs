@@ -1,0 +1,349 @@
+//! The benchmark: ours beside a floor and beside every peer, in turn, on this machine.
+//!
+//! A figure alone says little, since machines differ and are busy with other things: what counts is
+//! the ratio to another program in the same run. Every run starts each program anew.
+
+pub(crate) mod crowd;
+mod figures;
+pub(crate) mod process;
+pub(crate) mod programs;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::clock;
+use crate::workspace::{Workspace, call};
+use crowd::Crowd;
+use figures::{Figures, What};
+use process::Process;
+use programs::{BY_DEFAULT, EVERY_SECOND, IDLE, MEMORY, Program, STORM};
+
+/// What to measure.
+pub(crate) struct Plan {
+    /// How many clients are held.
+    pub(crate) clients: usize,
+    /// How often everything is measured.
+    pub(crate) runs: usize,
+    /// Short spans: shows that it works; its figures are rough.
+    pub(crate) quick: bool,
+    /// Only programs whose name contains one of these; empty for all.
+    pub(crate) only: Vec<String>,
+}
+
+/// The fewer clients, to see whether the price of one grows with their number.
+const FEW: usize = 1_000;
+
+/// Files of a process that are not clients.
+const SPARE: u64 = 100;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Plan {
+    /// For how long sends of one second are counted.
+    fn span(&self) -> Duration {
+        SECOND * if self.quick { 4 } else { 10 }
+    }
+
+    fn picks(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
+    }
+
+    /// For how long programs are watched at their defaults: some turns of 15 s.
+    fn long_span(&self) -> Duration {
+        SECOND * if self.quick { 20 } else { 60 }
+    }
+}
+
+/// Measures it all, prints the tables, and writes them to `write` as well.
+pub(crate) fn run(workspace: &Workspace, plan: &Plan, write: Option<&Path>) -> Result<bool> {
+    let files = raise_file_limit()?;
+    if plan.clients as u64 > files.saturating_sub(SPARE) {
+        bail!("a process may open {files} files; ask for at most {}", files.saturating_sub(SPARE));
+    }
+    workspace.build_daemon()?;
+    call(workspace.cargo().args(["build", "--release", "--package", "bench"]))?;
+    programs::install(workspace);
+
+    let bench = Bench { workspace, plan };
+    let mut figures = Figures::default();
+    for run in 1..=plan.runs {
+        println!("run {run} of {} (load {})", plan.runs, load());
+        for program in EVERY_SECOND.iter().filter(|it| plan.picks(it.name)) {
+            bench.attempt(program.name, bench.every_second(program, &mut figures));
+        }
+        for program in MEMORY.iter().filter(|it| plan.picks(it.name)) {
+            bench.attempt(program.name, bench.memory(program, &mut figures));
+        }
+        if plan.picks(STORM.name) {
+            bench.attempt("accept", bench.storm(&mut figures));
+            bench.attempt("accept with two workers", bench.share(&mut figures));
+        }
+        if plan.picks(IDLE.name) {
+            bench.attempt("idle", bench.idle(&mut figures));
+        }
+        for program in BY_DEFAULT.iter().filter(|it| plan.picks(it.name)) {
+            bench.attempt(program.name, bench.by_default(program, &mut figures));
+        }
+        // After each run, so that one that is broken off leaves something.
+        println!("\n{}", figures.tables(FEW, plan.clients));
+    }
+    let tables = figures.tables(FEW, plan.clients);
+    println!("not measured: the sending half alone (a TUN device with a stateless client)");
+    if let Some(path) = write {
+        let page = page(plan, &tables)?;
+        fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(true)
+}
+
+struct Bench<'a> {
+    workspace: &'a Workspace,
+    plan: &'a Plan,
+}
+
+impl Bench<'_> {
+    /// What cannot be measured is said, and the rest goes on.
+    #[expect(clippy::unused_self, reason = "reads as what it is: an attempt of this benchmark")]
+    fn attempt(&self, name: &str, result: Result<()>) {
+        match result {
+            Ok(()) => println!("  {name}: done"),
+            Err(error) => println!("  {name}: not measured: {error:#}"),
+        }
+    }
+
+    /// One send a second to each: what a send costs, with few clients and with many.
+    fn every_second(&self, program: &Program, figures: &mut Figures) -> Result<()> {
+        let (server, mut crowd) = self.start(program, free(false)?)?;
+        let empty = server.memory()?;
+        for (count, memory, send) in [
+            (FEW, What::MemoryFew, What::SendFew),
+            (self.plan.clients, What::MemoryMany, What::SendMany),
+        ] {
+            let count = program.most.map_or(count, |most| count.min(most));
+            fill(&server, &mut crowd, count)?;
+            // Past the first lines, and past what the crowd did not hear meanwhile.
+            crowd.hear(SECOND * 2, SECOND)?;
+            let before = server.cpu()?;
+            let heard = crowd.hear(self.plan.span(), SECOND)?;
+            let cpu = server.cpu()?.saturating_sub(before);
+            if heard.gone > 0 {
+                bail!("it let {} of {count} clients go", heard.gone);
+            }
+            let wanted = count as u64 * self.plan.span().as_secs();
+            if heard.reads < wanted * 7 / 10 {
+                bail!("it sent {} times in {} s", heard.reads, self.plan.span().as_secs());
+            }
+            figures.add(send, program.name, micros(cpu) / float(heard.reads));
+            if program.most.is_none() {
+                figures.add(memory, program.name, per_client(&server, empty, count)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// What we keep for a client that is held as the pattern holds it, over IPv4 and over IPv6.
+    fn memory(&self, program: &Program, figures: &mut Figures) -> Result<()> {
+        for v6 in [false, true] {
+            let (server, mut crowd) = self.start(program, free(v6)?)?;
+            let name = if v6 { over_v6(program.name) } else { program.name };
+            let empty = server.memory()?;
+            for (count, memory) in [(FEW, What::MemoryFew), (self.plan.clients, What::MemoryMany)] {
+                fill(&server, &mut crowd, count)?;
+                crowd.hear(SECOND * 3, SECOND)?;
+                figures.add(memory, name, per_client(&server, empty, count)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// What holding costs at each program's defaults.
+    fn by_default(&self, program: &Program, figures: &mut Figures) -> Result<()> {
+        let (server, mut crowd) = self.start(program, free(false)?)?;
+        let count = program.most.map_or(self.plan.clients, |most| self.plan.clients.min(most));
+        fill(&server, &mut crowd, count)?;
+        crowd.hear(SECOND * 5, SECOND)?;
+        let (before, began) = (server.cpu()?, clock::now());
+        let heard = crowd.hear(self.plan.long_span(), SECOND)?;
+        let cpu = server.cpu()?.saturating_sub(before);
+        let hours = (clock::now() - began).as_secs_f64() / 3_600.0 * float(count as u64);
+        if heard.gone > 0 {
+            bail!("it let {} of {} clients go", heard.gone, count);
+        }
+        figures.add(What::CpuHour, program.name, micros(cpu) / 1_000.0 / hours);
+        figures.add(What::BytesHour, program.name, float(heard.bytes) / hours);
+        Ok(())
+    }
+
+    /// How long a storm takes, and how late the drips of those already held become meanwhile.
+    fn storm(&self, figures: &mut Figures) -> Result<()> {
+        let held = FEW.min(self.plan.clients) / 2;
+        let at = free(false)?;
+        let (server, mut already) = self.start(&STORM, at)?;
+        fill(&server, &mut already, held)?;
+        already.hear(SECOND * 3, SECOND)?;
+        let mut storm = Crowd::start(self.workspace, at, STORM.hello, held)?;
+        already.begin_to_hear(SECOND * 6, SECOND)?;
+        let rest = self.plan.clients.min(19_900 - held);
+        let seconds = time_to_hold(&server, &mut storm, rest)?;
+        let heard = already.heard()?;
+        if heard.gone > 0 {
+            bail!("{} of those held were let go", heard.gone);
+        }
+        figures.add(What::AcceptSeconds, "tarpitd", seconds);
+        figures.add(What::Late, "tarpitd", heard.late.as_secs_f64());
+        Ok(())
+    }
+
+    /// What part of a storm the less busy of two workers gets.
+    fn share(&self, figures: &mut Figures) -> Result<()> {
+        let at = free(false)?;
+        let server = programs::start(self.workspace, &STORM, at, 2)?;
+        let mut crowd = Crowd::start(self.workspace, at, STORM.hello, 0)?;
+        let seconds = time_to_hold(&server, &mut crowd, self.plan.clients)?;
+        let watched = server.watched()?;
+        // Each worker watches its clients; its door and waker do not count beside them.
+        let [.., least, most] = watched[..] else { bail!("there are no two workers") };
+        figures.add(What::AcceptSeconds, "tarpitd, 2 workers", seconds);
+        figures.add(What::Share, "tarpitd", 100.0 * float(least) / float(least + most));
+        Ok(())
+    }
+
+    /// What it costs to wait: for anybody at all, and for silent clients.
+    fn idle(&self, figures: &mut Figures) -> Result<()> {
+        let (server, mut crowd) = self.start(&IDLE, free(false)?)?;
+        clock::pause(SECOND * 2);
+        let before = server.waits()?;
+        clock::pause(SECOND * 10);
+        figures.add(What::IdleWaits, "idle", float(server.waits()?.saturating_sub(before)));
+        fill(&server, &mut crowd, FEW)?;
+        // Past the patience with which a first word is waited for.
+        clock::pause(SECOND * 5);
+        let before = server.cpu()?;
+        clock::pause(self.plan.span());
+        let cpu = server.cpu()?.saturating_sub(before);
+        let percent = 100.0 * cpu.as_secs_f64() / self.plan.span().as_secs_f64();
+        figures.add(What::IdleCpu, "idle", percent);
+        Ok(())
+    }
+
+    fn start(&self, program: &Program, at: SocketAddr) -> Result<(Process, Crowd)> {
+        let server = programs::start(self.workspace, program, at, 1)?;
+        clock::pause(SECOND / 2);
+        let crowd = Crowd::start(self.workspace, at, program.hello, 0)?;
+        Ok((server, crowd))
+    }
+}
+
+/// Connects until `count` clients are held, at a pace that the server can follow: a connection that
+/// its queue has no room for would come seconds later.
+fn fill(server: &Process, crowd: &mut Crowd, count: usize) -> Result<()> {
+    const BATCH: usize = 64;
+
+    // What the program has open beside its clients.
+    let own = server.files()?.saturating_sub(crowd.opened() as u64);
+    let mut deadline = clock::now() + SECOND * 20;
+    while crowd.opened() < count {
+        crowd.open(BATCH.min(count - crowd.opened()))?;
+        while server.files()? < own + crowd.opened() as u64 {
+            if clock::now() > deadline {
+                bail!("it holds only {} of {count} clients", server.files()?.saturating_sub(own));
+            }
+            clock::pause(Duration::from_millis(1));
+        }
+        deadline = clock::now() + SECOND * 20;
+    }
+    Ok(())
+}
+
+/// Seconds from the first of `count` calls until all are held.
+fn time_to_hold(server: &Process, crowd: &mut Crowd, count: usize) -> Result<f64> {
+    let goal = server.files()? + count as u64;
+    let began = clock::now();
+    crowd.begin_to_open(count)?;
+    while server.files()? < goal {
+        if clock::now() > began + SECOND * 30 {
+            bail!("{} clients are not held after 30 s", goal - server.files()?);
+        }
+        clock::pause(Duration::from_millis(5));
+    }
+    let seconds = (clock::now() - began).as_secs_f64();
+    crowd.have_opened()?;
+    Ok(seconds)
+}
+
+/// A port that nobody has at the moment.
+pub(crate) fn free(v6: bool) -> Result<SocketAddr> {
+    let ip: IpAddr = if v6 { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
+    let listener = TcpListener::bind((ip, 0)).context("cannot bind a port on loopback")?;
+    listener.local_addr().context("a bound port has no address")
+}
+
+/// Lets this process and its children open as many files as they may; says how many.
+pub(crate) fn raise_file_limit() -> Result<u64> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+        .context("cannot raise the limit of open files")?;
+    Ok(maximum.unwrap_or(u64::MAX))
+}
+
+fn per_client(server: &Process, empty: u64, count: usize) -> Result<f64> {
+    Ok((float(server.memory()?) - float(empty)) / float(count as u64))
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no count comes near 2^52")]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+fn over_v6(name: &str) -> &'static str {
+    match name {
+        "endless_banner" => "endless_banner (IPv6)",
+        "ssh_trans_hold" => "ssh_trans_hold (IPv6)",
+        _ => "http_endless_header (IPv6)",
+    }
+}
+
+fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
+}
+
+/// The tables with what a reader needs to judge them and to make them again.
+fn page(plan: &Plan, tables: &str) -> Result<String> {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("no kernel's release")?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let date = std::process::Command::new("date").args(["-u", "+%Y-%m-%d"]).output()?;
+    let date = String::from_utf8_lossy(&date.stdout).trim().to_owned();
+    let quick = if plan.quick { " --quick" } else { "" };
+    let mut commands = String::new();
+    for program in EVERY_SECOND.iter().chain(&BY_DEFAULT).chain([&STORM, &IDLE]) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(commands, "| {} | `{}` |", program.name, program.words);
+    }
+    Ok(format!(
+        "# Performance\n\n\
+         Made on {date} by\n\n    cargo xtask bench --clients {} --runs {}{quick} --write docs/performance.md\n\n\
+         on a machine with {cores} cores and Linux {}, load {} at the end. All programs ran in \
+         turn, {} times each; the figures are medians. Ratios are medians of the ratios of each \
+         run: they say more than the figures, since the machine does other things too. CPU is the \
+         whole process's, from the kernel's accounts, on loopback, where it contains the receiving \
+         half of TCP. Memory is (RSS with n clients - RSS with none) / n. Our trace was on.\n\n{tables}\n\
+         Not measured here: the sending half alone, on a TUN device.\n\n\
+         ## What ran\n\n| program | command or setting |\n|---|---|\n{commands}",
+        plan.clients,
+        plan.runs,
+        kernel.trim(),
+        load(),
+        plan.runs,
+    ))
+}
