@@ -134,6 +134,9 @@ impl Pacer {
 
     /// How many bytes may go at `now` at `rate`.
     pub(crate) fn allowance(self, now: Time, rate: Rate) -> usize {
+        if rate == Rate::Unlimited {
+            return usize::MAX;
+        }
         let (next, now) = (self.next(now), ticks(now));
         if next > now {
             return 0;

@@ -3,16 +3,17 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     str::FromStr,
 };
 
 /// A network, such as `192.0.2.0/24`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Network {
-    /// As an IPv6 address; IPv4 lies in `::ffff:0:0/96`.
+    family: Family,
+    /// The address; one of IPv4 in the upper 32 bits.
     bits: u128,
-    /// How many of the bits count, of 128.
+    /// How many of the bits count.
     length: u8,
 }
 
@@ -29,12 +30,13 @@ impl FromStr for Network {
             )
         };
         let ip: IpAddr = ip.parse().map_err(|_| wrong())?;
-        let whole = if ip.is_ipv4() { 32 } else { 128 };
+        let (family, bits) = bits(ip);
+        let whole = if family == Family::V4 { 32 } else { 128 };
         let length = match length {
             None => whole,
             Some(text) => text.parse().ok().filter(|&length| length <= whole).ok_or_else(wrong)?,
         };
-        let network = Self { bits: bits(ip), length: 128 - whole + length };
+        let network = Self { family, bits, length };
         if network.bits & !mask(network.length) == 0 {
             return Ok(network);
         }
@@ -45,12 +47,19 @@ impl FromStr for Network {
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ip = std::net::Ipv6Addr::from_bits(self.bits);
-        match ip.to_ipv4_mapped() {
-            Some(ip) if self.length >= 96 => write!(f, "{ip}/{}", self.length - 96),
-            _ => write!(f, "{ip}/{}", self.length),
+        let Self { family, bits, length } = *self;
+        match family {
+            Family::V4 => write!(f, "{}/{length}", Ipv4Addr::from_bits((bits >> 96) as u32)),
+            Family::V6 => write!(f, "{}/{length}", Ipv6Addr::from_bits(bits)),
         }
     }
+}
+
+/// Which kind of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Family {
+    V4,
+    V6,
 }
 
 /// What becomes of a newcomer, judged by its address alone.
@@ -67,8 +76,8 @@ pub(crate) enum Verdict {
 /// Both lists, found by the longest prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Access {
-    /// For each prefix length that occurs, the networks of that length.
-    networks: BTreeMap<u8, Networks>,
+    /// For each prefix length of a family that occurs, the networks of that length.
+    networks: BTreeMap<(Family, u8), Networks>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,18 +89,26 @@ struct Networks {
 impl Access {
     /// Adds a network whose clients are let go.
     pub(crate) fn allow(&mut self, network: Network) {
-        self.networks.entry(network.length).or_default().allowed.insert(network.bits);
+        self.networks
+            .entry((network.family, network.length))
+            .or_default()
+            .allowed
+            .insert(network.bits);
     }
 
     /// Adds a network whose clients are refused.
     pub(crate) fn deny(&mut self, network: Network) {
-        self.networks.entry(network.length).or_default().denied.insert(network.bits);
+        self.networks
+            .entry((network.family, network.length))
+            .or_default()
+            .denied
+            .insert(network.bits);
     }
 
     /// What becomes of `ip`: the longest prefix decides; in both lists, it is allowed.
     pub(crate) fn verdict(&self, ip: IpAddr) -> Verdict {
-        let bits = bits(ip);
-        for (&length, networks) in self.networks.iter().rev() {
+        let (family, bits) = bits(ip);
+        for (&(_, length), networks) in self.networks.range((family, 0)..=(family, 128)).rev() {
             let network = bits & mask(length);
             if networks.allowed.contains(&network) {
                 return Verdict::Allowed;
@@ -104,10 +121,10 @@ impl Access {
     }
 }
 
-fn bits(ip: IpAddr) -> u128 {
+fn bits(ip: IpAddr) -> (Family, u128) {
     match ip {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(ip) => ip.to_bits(),
+        IpAddr::V4(ip) => (Family::V4, u128::from(ip.to_bits()) << 96),
+        IpAddr::V6(ip) => (Family::V6, ip.to_bits()),
     }
 }
 
@@ -147,6 +164,9 @@ mod tests {
         }
         assert_eq!(verdict(&["10.0.0.0/8"], &["10.0.0.0/8"], "10.1.1.1"), Verdict::Allowed);
         assert_eq!(verdict(&[], &[], "127.0.0.1"), Verdict::Held);
+        // A network of one family holds nobody of the other.
+        assert_eq!(verdict(&[], &["::/0"], "127.0.0.1"), Verdict::Held);
+        assert_eq!(verdict(&["0.0.0.0/0"], &[], "2001:db8::1"), Verdict::Held);
     }
 
     #[test]

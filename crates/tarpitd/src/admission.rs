@@ -110,24 +110,33 @@ impl Admission {
 
     /// Counts a newcomer in, or says at which cap it fails.
     pub(crate) fn enter(&self, port: &Port, max_clients: u32, who: IpAddr) -> Result<(), Refusal> {
-        let all = self.cap_clients.load(Relaxed);
-        count_up(&self.clients, all).ok_or(Refusal::Clients)?;
-        if count_up(&port.held, max_clients).is_none() {
-            self.clients.fetch_sub(1, Relaxed);
-            return Err(Refusal::Port);
-        }
+        // What is the newcomer's own matter first: nobody shall have to go for one who is then
+        // refused all the same.
         let (address, prefix) = self.hashes(who);
-        let refusal = if !self.addresses.enter(address, self.cap_address.load(Relaxed)) {
-            Refusal::Address
-        } else if !self.prefixes.enter(prefix, self.cap_prefix.load(Relaxed)) {
+        if !self.addresses.enter(address, self.cap_address.load(Relaxed)) {
+            return Err(Refusal::Address);
+        }
+        if !self.prefixes.enter(prefix, self.cap_prefix.load(Relaxed)) {
             self.addresses.leave(address);
-            Refusal::Prefix
+            return Err(Refusal::Prefix);
+        }
+        let refusal = if count_up(&self.clients, self.cap_clients.load(Relaxed)).is_none() {
+            Refusal::Clients
+        } else if count_up(&port.held, max_clients).is_none() {
+            self.clients.fetch_sub(1, Relaxed);
+            Refusal::Port
         } else {
             return Ok(());
         };
-        self.clients.fetch_sub(1, Relaxed);
-        port.held.fetch_sub(1, Relaxed);
+        self.addresses.leave(address);
+        self.prefixes.leave(prefix);
         Err(refusal)
+    }
+
+    /// Whether more are held than the caps in all and of the port allow.
+    pub(crate) fn is_exceeded(&self, port: &Port, max_clients: u32) -> bool {
+        let above = |held: &AtomicU32, cap: u32| cap != 0 && held.load(Relaxed) > cap;
+        above(&self.clients, self.cap_clients.load(Relaxed)) || above(&port.held, max_clients)
     }
 
     /// Counts a client out that [`Admission::enter`] let in.
@@ -177,6 +186,9 @@ const COUNT: u64 = (1 << 24) - 1;
 /// at the start, so that up to there no crowd makes the tables grow.
 const FIRST: usize = 1 << 15;
 
+/// The smallest page of memory there is.
+const PAGE: usize = 4_096;
+
 /// Each part is twice as large as the one before; together they have room for 20 million.
 const PARTS: usize = 10;
 
@@ -193,7 +205,14 @@ impl Counts {
 
     fn make_part(&self, index: usize) {
         if let Some(part) = self.parts.get(index) {
-            part.get_or_init(|| (0..FIRST << index).map(|_| AtomicU64::new(0)).collect());
+            part.get_or_init(|| {
+                let entries: Box<[_]> = (0..FIRST << index).map(|_| AtomicU64::new(0)).collect();
+                // Zeros alone the allocator may only promise; a store on each page brings it here.
+                for entry in entries.iter().step_by(PAGE / size_of::<AtomicU64>()) {
+                    entry.store(0, Relaxed);
+                }
+                entries
+            });
         }
     }
 

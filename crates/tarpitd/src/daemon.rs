@@ -4,7 +4,6 @@
 //! ports are opened, then rights are dropped. After that only signals come.
 
 use std::{
-    collections::HashMap,
     fmt, fs,
     io::{self, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -294,7 +293,11 @@ impl Daemon {
             match notice {
                 Err(RecvTimeoutError::Timeout) => {}
                 // So that the next reload opens it anew.
-                Ok(Notice::DoorLost(key)) => self.bound.retain(|bound| bound.key != key),
+                Ok(Notice::DoorLost(key)) => {
+                    self.bound.retain(|bound| bound.key != key);
+                    // Other workers may still have their part of the port.
+                    self.open_doors(Vec::new());
+                }
                 Ok(Notice::Signal(SIGHUP)) => self.reload(reread),
                 Ok(Notice::Signal(SIGUSR1)) => self.tell_totals(),
                 Ok(Notice::Signal(SIGUSR2)) => self.reopen(),
@@ -321,11 +324,18 @@ impl Daemon {
             send(worker, Command::Stop);
         }
         let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
-        while !self.workers.iter().all(|worker| worker.thread.is_finished()) && !left().is_zero() {
+        let done = |daemon: &Self| daemon.workers.iter().all(|worker| worker.thread.is_finished());
+        while !done(&self) && left() > LAST_WORDS {
             thread::park_timeout(Duration::from_millis(5));
         }
         // The trace first, so that the totals know of every line that was lost.
         self.trace.flush(left().saturating_sub(LAST_WORDS));
+        match self.trace.waiting() {
+            0 => {}
+            lines => self.log.error(format_args!(
+                "the trace's reader is stuck: {lines} lines that waited for it are lost"
+            )),
+        }
         self.tell_totals();
         self.log.notice(format_args!("stopped"));
         self.log.flush(left());
@@ -404,33 +414,49 @@ impl Daemon {
     /// Puts another configuration in force, or says what is in the way.
     fn apply(&mut self, mut config: Config) -> Result<(), Vec<String>> {
         let mut problems = Vec::new();
-        let mut old: HashMap<SocketAddr, Vec<Bound>> = HashMap::new();
-        for bound in self.bound.drain(..).rev() {
-            old.entry(bound.asked).or_default().push(bound);
-        }
+        let mut old = std::mem::take(&mut self.bound);
         let (mut stay, mut opened, mut later) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, tarpit) in config.tarpits.iter().enumerate() {
-            for &asked in &tarpit.bind {
-                if let Some(bound) = old.get_mut(&asked).and_then(Vec::pop) {
-                    stay.push((index, bound));
-                    continue;
-                }
-                match bind_all(asked, tarpit, self.workers.len()) {
-                    Ok(listeners) => opened.push(Opened { index, asked, listeners }),
-                    Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {}
-                    // What is in the way may be our own listener, which goes with this reload.
-                    Err(problem) if problem.is_busy() => later.push((index, asked, problem)),
-                    Err(problem) => problems.push(problem.to_string()),
-                }
+        let wanted = || {
+            let tarpits = config.tarpits.iter().enumerate();
+            tarpits.flat_map(|(index, tarpit)| tarpit.bind.iter().map(move |&one| (index, one)))
+        };
+        // Whoever keeps name and address keeps the listener; what is left goes by address alone.
+        let mut unmatched = Vec::new();
+        for (index, asked) in wanted() {
+            let name = &config.tarpits[index].name;
+            let same = |bound: &Bound| bound.asked == asked && bound.post.name == *name;
+            match old.iter().position(same) {
+                Some(at) => stay.push((index, old.remove(at))),
+                None => unmatched.push((index, asked)),
             }
         }
-        let gone: Vec<_> = old.into_values().flatten().collect();
-        let ours = |port| gone.iter().any(|bound: &Bound| bound.post.port.address.port() == port);
-        let (later, busy): (Vec<_>, Vec<_>) =
-            later.into_iter().partition(|(_, asked, _)| ours(asked.port()));
+        for (index, asked) in unmatched {
+            if let Some(at) = old.iter().position(|bound| bound.asked == asked) {
+                stay.push((index, old.remove(at)));
+                continue;
+            }
+            let tarpit = &config.tarpits[index];
+            match bind_all(asked, tarpit, self.workers.len()) {
+                Ok(listeners) => opened.push(Opened { index, asked, listeners }),
+                Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {}
+                // What is in the way may be our own listener, which goes with this reload.
+                Err(problem) if problem.is_busy() => later.push((index, asked, problem)),
+                Err(problem) => problems.push(problem.to_string()),
+            }
+        }
+        let gone = old;
+        let in_the_way = |bound: &Bound, asked: SocketAddr| {
+            let own = bound.post.port.address;
+            let wild = own.ip().is_unspecified() || asked.ip().is_unspecified();
+            own.port() == asked.port() && (own.ip() == asked.ip() || wild)
+        };
+        let (later, busy): (Vec<_>, Vec<_>) = later
+            .into_iter()
+            .partition(|&(_, asked, _)| gone.iter().any(|bound| in_the_way(bound, asked)));
         problems.extend(busy.into_iter().map(|(_, _, problem)| problem.to_string()));
         if !problems.is_empty() && !config.keep_going {
             self.bound = gone.into_iter().chain(stay.into_iter().map(|(_, bound)| bound)).collect();
+            self.bound.sort_by_key(|bound| bound.key);
             return Err(problems);
         }
         for problem in problems {
@@ -514,7 +540,7 @@ impl Daemon {
             thread::park_timeout(Duration::from_millis(5));
         }
         for (_, _, problem) in later {
-            self.log.error(format_args!("{problem}"));
+            self.log.error(format_args!("{problem}; it is not served"));
         }
         self.open_doors(opened);
     }

@@ -4,7 +4,7 @@
 //! until a socket has news or the wheel has somebody due, and does nothing while nobody is there.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasher as _, RandomState},
     io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -36,7 +36,7 @@ use crate::{
     budget::{Budget, Turn},
     clock::Clock,
     config::Evict,
-    eviction::{Candidate, Eviction},
+    eviction::{self, Candidate, Eviction},
     listener::{Listener, Trouble, local_address},
     record::{About, Ear, Record},
     slab::Slab,
@@ -151,7 +151,7 @@ impl Links for Slab<Slot> {
 }
 
 /// Work that is left over from a turn's budget.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Leftover {
     Hear(u32),
     Speak(u32),
@@ -178,12 +178,17 @@ struct Worker {
     admission: Arc<Admission>,
     access: Arc<Access>,
     evict: Evict,
-    eviction: Eviction,
+    /// For all clients, and for those of each full port: who may have to go.
+    evictions: HashMap<Option<usize>, Eviction>,
+    /// When clients were last looked at for that.
+    looked: Time,
     budget: Budget,
     record: Record,
     draft: Draft,
     buffer: Vec<u8>,
     leftovers: VecDeque<Leftover>,
+    /// The same again, so that nothing is queued twice.
+    queued: HashSet<Leftover>,
     /// Who is due in this turn; kept for its memory.
     due: Vec<u32>,
     /// Doors at which connections may wait.
@@ -215,12 +220,14 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         admission: setup.admission,
         access: setup.rules.access,
         evict: setup.rules.evict,
-        eviction: Eviction::default(),
+        evictions: HashMap::new(),
+        looked: Time::START,
         budget: Budget::new(setup.rules.egress, setup.rules.egress_per_day, now),
         record: setup.record,
         draft: Draft::default(),
         buffer: vec![0; READ],
         leftovers: VecDeque::new(),
+        queued: HashSet::new(),
         due: Vec::with_capacity(4_096),
         knocked: Vec::new(),
         shed: None,
@@ -253,7 +260,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
                     worker.budget.set(rules.egress, rules.egress_per_day);
                     worker.access = rules.access;
                     worker.evict = rules.evict;
-                    worker.eviction = Eviction::default();
+                    worker.evictions.clear();
                 }
                 Command::Stop => {
                     worker.stop();
@@ -295,7 +302,13 @@ impl Worker {
         let Some(door) = self.doors.get(index) else { return Ok(()) };
         let fd = door.listener.fd().as_raw_fd();
         let token = Token(DOORS + index as usize);
-        self.registry.register(&mut SourceFd(&fd), token, Interest::READABLE)?;
+        let key = door.key;
+        if let Err(error) = self.registry.register(&mut SourceFd(&fd), token, Interest::READABLE) {
+            self.doors.remove(index);
+            // If nobody listens the daemon has ended.
+            let _ = self.notify.send(Notice::DoorLost(key));
+            return Err(error);
+        }
         self.knock(index);
         Ok(())
     }
@@ -466,24 +479,29 @@ impl Worker {
         if self.evict == Evict::Refuse {
             return Err(refusal);
         }
+        // Where a reload has lowered a cap, one who goes makes no room for another.
+        if self.admission.is_exceeded(&post.port, post.max_clients) {
+            return Err(refusal);
+        }
         let among = (refusal == Refusal::Port).then(|| Arc::as_ptr(&post.port).addr());
-        if self.eviction.must_look(self.now, among) {
-            let (indices, worker) = (self.slots.indices(), &*self);
-            let mut clients = indices
+        let mut eviction = self.evictions.remove(&among).unwrap_or_default();
+        if eviction.is_empty() && self.now.since(self.looked) >= eviction::PAUSE {
+            self.looked = self.now;
+            let mut clients = self
+                .slots
+                .indices()
                 .into_iter()
-                .filter(|&index| among.is_none() || worker.port_of(index) == among)
-                .filter_map(|index| worker.candidate(index));
-            let mut eviction = Eviction::default();
-            eviction.look(worker.now, among, worker.evict, &mut clients);
-            drop(clients);
-            self.eviction = eviction;
+                .filter(|&index| among.is_none() || self.port_of(index) == among)
+                .filter_map(|index| self.candidate(index));
+            eviction.look(self.now, self.evict, &mut clients);
         }
         let prefix = self.admission.prefix(who);
-        let mut eviction = std::mem::take(&mut self.eviction);
         let victim = eviction.victim(self.evict, prefix, |index| {
             self.candidate(index).filter(|_| among.is_none() || self.port_of(index) == among)
         });
-        self.eviction = eviction;
+        if !eviction.is_empty() {
+            self.evictions.insert(among, eviction);
+        }
         let Some(victim) = victim else { return Err(refusal) };
         self.close(victim, Cause::Evicted);
         self.admission.enter(&post.port, post.max_clients, who)
@@ -535,7 +553,7 @@ impl Worker {
                 break;
             }
             if turn == READS {
-                self.leftovers.push_back(Leftover::Hear(index));
+                self.leave_over(Leftover::Hear(index));
                 break;
             }
             match recv(&slot.fd, &mut buffer[..appetite], RecvFlags::DONTWAIT) {
@@ -564,11 +582,18 @@ impl Worker {
 
     fn work_off_leftovers(&mut self) {
         for _ in 0..self.leftovers.len() {
-            match self.leftovers.pop_front() {
-                Some(Leftover::Hear(index)) => self.hear(index),
-                Some(Leftover::Speak(index)) => self.drive(index, Input::Due),
-                None => {}
+            let Some(leftover) = self.leftovers.pop_front() else { return };
+            self.queued.remove(&leftover);
+            match leftover {
+                Leftover::Hear(index) => self.hear(index),
+                Leftover::Speak(index) => self.drive(index, Input::Due),
             }
+        }
+    }
+
+    fn leave_over(&mut self, leftover: Leftover) {
+        if self.queued.insert(leftover) {
+            self.leftovers.push_back(leftover);
         }
     }
 
@@ -596,7 +621,10 @@ impl Worker {
         // another page; unless so much is to go that this is the usual state.
         let mut sparse = matches!(input, Input::Due)
             && !matches!(post.profile.rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited));
-        let mut left = SENDS;
+        // Whoever's turn to speak is still to come speaks then, however much it talks meanwhile.
+        let waits = !matches!(input, Input::Due) && self.queued.contains(&Leftover::Speak(index));
+        let mut left = if waits { 0 } else { SENDS };
+        let mut speaks_later = false;
         // Whether the socket itself took less than it was given, and will tell when it takes more.
         let mut full = false;
         let mut input = input;
@@ -614,7 +642,7 @@ impl Worker {
             match slot.session.handle(self.now, input, &mut world, &mut self.draft) {
                 Output::Close(cause) => break Some(Ok(cause)),
                 Output::Transmit(_) if left == 0 => {
-                    self.leftovers.push_back(Leftover::Speak(index));
+                    speaks_later = true;
                     break None;
                 }
                 Output::Transmit(bytes) => {
@@ -659,9 +687,12 @@ impl Worker {
             Some(Ok(cause)) => self.close(index, cause),
             Some(Err(errno)) => self.fail(index, &errno.into()),
             None => {
+                if speaks_later {
+                    self.leave_over(Leftover::Speak(index));
+                }
                 // Readiness is told once: what came while nobody listened is asked for now.
                 if !listened && self.slots.get(index).is_some_and(|slot| slot.session.listens()) {
-                    self.leftovers.push_back(Leftover::Hear(index));
+                    self.leave_over(Leftover::Hear(index));
                 }
             }
         }
@@ -713,9 +744,10 @@ impl Worker {
     /// Closes everything, with a line for each client.
     fn stop(&mut self) {
         self.doors = Slab::new();
+        let end = self.clock.now().after(FAREWELL);
         for index in self.slots.indices() {
             self.close(index, Cause::Stopped);
-            self.record.flush_patiently(FAREWELL);
+            self.record.flush_patiently(|| end.since(self.clock.now()));
         }
         self.record.flush();
     }

@@ -12,11 +12,13 @@ use crate::config::Evict;
 /// Clients who may have to go, found by one look at all.
 #[derive(Debug, Default)]
 pub(crate) struct Eviction {
-    /// When that look was, and at which port's clients; `None`: at all.
-    looked: Option<(Time, Option<usize>)>,
+    /// When that look was.
+    looked: Time,
     victims: Vec<u32>,
-    /// Of the noisiest prefix: how many it has, and its hash.
+    /// Of the noisiest prefix: how many it had, and its hash.
     noisiest: (u32, u64),
+    /// How many the next one had.
+    runner_up: u32,
 }
 
 /// A client as eviction sees it.
@@ -31,36 +33,34 @@ pub(crate) struct Candidate {
 /// The most that one look prepares.
 const BATCH: usize = 256;
 
-/// The least time between two looks.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The least time between two looks, at whichever port's clients.
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 impl Eviction {
-    /// Whether it is worth looking at all clients again, since nobody is left to go.
-    pub(crate) fn must_look(&self, now: Time, port: Option<usize>) -> bool {
-        match self.looked {
-            Some((at, same)) if same == port => self.victims.is_empty() && now.since(at) >= PAUSE,
-            Some((at, _)) => now.since(at) >= PAUSE,
-            None => true,
-        }
+    /// Whether nobody is left to go, so that another look is due.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.victims.is_empty()
     }
 
     /// Looks at all clients, or at those of one port.
     pub(crate) fn look(
         &mut self,
         now: Time,
-        port: Option<usize>,
         policy: Evict,
         clients: &mut dyn Iterator<Item = Candidate>,
     ) {
-        self.looked = Some((now, port));
+        self.looked = now;
         self.victims.clear();
         match policy {
             Evict::NoisiestPrefix => {
-                self.noisiest = (0, 0);
+                (self.noisiest, self.runner_up) = ((0, 0), 0);
                 for client in clients {
                     if client.prefix.0 > self.noisiest.0 {
+                        self.runner_up = self.noisiest.0;
                         self.noisiest = client.prefix;
                         self.victims.clear();
+                    } else if client.prefix.1 != self.noisiest.1 {
+                        self.runner_up = self.runner_up.max(client.prefix.0);
                     }
                     if client.prefix.1 == self.noisiest.1 && self.victims.len() < BATCH {
                         self.victims.push(client.index);
@@ -88,18 +88,23 @@ impl Eviction {
         newcomer: (u32, u64),
         present: impl Fn(u32) -> Option<Candidate>,
     ) -> Option<u32> {
-        let (looked, _) = self.looked?;
         while let Some(index) = self.victims.pop() {
             let Some(client) = present(index) else { continue };
             match policy {
                 Evict::NoisiestPrefix if client.prefix.1 != self.noisiest.1 => {}
-                // With the newcomer its own prefix would be no better.
-                Evict::NoisiestPrefix if client.prefix.0 <= newcomer.0 + 1 => {
-                    self.victims.push(index);
-                    return None;
+                Evict::NoisiestPrefix => {
+                    let enough = client.prefix.0 > newcomer.0 + 1;
+                    if client.prefix.0 * 4 < self.runner_up * 3 {
+                        // Another prefix is much noisier by now: time for another look.
+                        self.victims.clear();
+                    } else if !enough {
+                        // With the newcomer its own prefix would be no better; others may come.
+                        self.victims.push(index);
+                    }
+                    return enough.then_some(index);
                 }
-                Evict::Oldest if client.opened > looked => {}
-                Evict::NoisiestPrefix | Evict::Oldest => return Some(index),
+                Evict::Oldest if client.opened > self.looked => {}
+                Evict::Oldest => return Some(index),
                 Evict::Refuse => return None,
             }
         }
@@ -123,21 +128,34 @@ mod tests {
     fn look(policy: Evict) -> (Eviction, Vec<Candidate>) {
         let (mut eviction, crowd) = (Eviction::default(), crowd());
         let now = Time::from_millis(2_000);
-        assert!(eviction.must_look(now, None));
-        eviction.look(now, None, policy, &mut crowd.clone().into_iter());
+        assert!(eviction.is_empty());
+        eviction.look(now, policy, &mut crowd.clone().into_iter());
         (eviction, crowd)
     }
 
     #[test]
     fn the_noisiest_prefix_makes_room_for_others_but_not_for_its_own() {
-        let (mut eviction, crowd) = look(Evict::NoisiestPrefix);
-        let present = |index: u32| crowd.get(index as usize).copied();
         let policy = Evict::NoisiestPrefix;
-        assert_eq!(eviction.victim(policy, (8, 7), present), None);
-        let victim = eviction.victim(policy, (0, 9), present).unwrap();
-        assert_eq!(crowd[victim as usize].prefix.1, 7);
+        let victim = |newcomer| {
+            let (mut eviction, crowd) = look(policy);
+            let present = |index: u32| crowd.get(index as usize).copied();
+            eviction.victim(policy, newcomer, present).map(|index| crowd[index as usize].prefix.1)
+        };
+        assert_eq!(victim((0, 9)), Some(7));
+        assert_eq!(victim((8, 7)), None);
         // Whose prefix would then have as many gets nobody's place.
-        assert_eq!(eviction.victim(policy, (7, 4), present), None);
+        assert_eq!(victim((7, 4)), None);
+    }
+
+    #[test]
+    fn when_another_prefix_has_become_the_noisiest_everybody_is_looked_at_again() {
+        let (mut eviction, crowd) = look(Evict::NoisiestPrefix);
+        // Of its eight one is left, where the next prefix has two.
+        let present = |index: u32| {
+            crowd.get(index as usize).map(|&client| Candidate { prefix: (1, 7), ..client })
+        };
+        assert_eq!(eviction.victim(Evict::NoisiestPrefix, (0, 9), present), None);
+        assert!(eviction.is_empty());
     }
 
     #[test]
@@ -154,7 +172,6 @@ mod tests {
         let (mut eviction, _) = look(Evict::NoisiestPrefix);
         let others = |index| Some(candidate(index, (1, 3)));
         assert_eq!(eviction.victim(Evict::NoisiestPrefix, (0, 9), others), None);
-        assert!(!eviction.must_look(Time::from_millis(2_050), None));
-        assert!(eviction.must_look(Time::from_millis(2_100), None));
+        assert!(eviction.is_empty());
     }
 }

@@ -108,9 +108,9 @@ impl Record {
     }
 
     /// Hands the lines over at the daemon's end, when there is time to wait for room.
-    pub(crate) fn flush_patiently(&mut self, patience: Duration) {
+    pub(crate) fn flush_patiently(&mut self, patience: impl Fn() -> Duration) {
         if self.lines.len() + 2 * LINE > PIECE {
-            self.trace.write_patiently(std::mem::take(&mut self.lines), patience);
+            self.trace.write_patiently(std::mem::take(&mut self.lines), patience());
         }
     }
 

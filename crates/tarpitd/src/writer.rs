@@ -18,6 +18,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
+    fs::{OFlags, fcntl_getfl, fcntl_setfl},
     process::{Gid, Uid},
 };
 use tarpit_proto::time::Time;
@@ -123,8 +124,17 @@ impl Target {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    // Clients' addresses are in it: not for everybody.
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+    // Clients' addresses are in it: not for everybody. A pipe that nobody reads is an error, and
+    // not something to wait for.
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)?;
+    let flags = fcntl_getfl(&file)?;
+    fcntl_setfl(&file, flags - OFlags::NONBLOCK)?;
+    Ok(file)
 }
 
 fn count_lines(bytes: &[u8]) -> usize {
@@ -170,9 +180,10 @@ impl fmt::Debug for Report {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// The first target's name.
-    name: String,
+    /// The target's name.
+    name: Mutex<String>,
     waiting: AtomicUsize,
+    waiting_lines: AtomicU64,
     lost: AtomicU64,
     /// Lines lost since all was well, and whether it has been told that all is not.
     unreported: AtomicU64,
@@ -199,7 +210,8 @@ impl Writer {
         report: Report,
     ) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel();
-        let shared = Arc::new(Shared { name: target.name.clone(), ..Shared::default() });
+        let shared =
+            Arc::new(Shared { name: Mutex::new(target.name.clone()), ..Shared::default() });
         let scribe = Scribe {
             target,
             clock,
@@ -227,16 +239,19 @@ impl Writer {
 
     /// Takes whole lines. What does not fit into memory any more is lost, and counted.
     pub(crate) fn write(&self, lines: Vec<u8>) {
-        let length = lines.len();
+        let (length, count) = (lines.len(), count_lines(&lines) as u64);
         if self.shared.waiting.load(Relaxed) + length > MOST_WAITING {
-            self.shared.lose(count_lines(&lines) as u64);
-            let stuck = "its reader is stuck and 4 MiB wait";
-            self.shared.fail(&self.shared.name, stuck, &self.report);
+            self.shared.lose(count);
+            let name = self.shared.name.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            self.shared.fail(&name, "its reader is stuck and 4 MiB wait", &self.report);
             return;
         }
         self.shared.waiting.fetch_add(length, Relaxed);
+        self.shared.waiting_lines.fetch_add(count, Relaxed);
         if self.sender.send(Message::Lines(lines)).is_err() {
             self.shared.waiting.fetch_sub(length, Relaxed);
+            self.shared.waiting_lines.fetch_sub(count, Relaxed);
+            self.shared.lose(count);
         }
     }
 
@@ -286,6 +301,11 @@ impl Writer {
     pub(crate) fn lost(&self) -> u64 {
         self.shared.lost.load(Relaxed)
     }
+
+    /// How many lines wait to be written.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.shared.waiting_lines.load(Relaxed)
+    }
 }
 
 /// The thread's end.
@@ -321,6 +341,10 @@ impl Scribe {
                 next = match message {
                     Message::Lines(lines) => self.gather(lines),
                     Message::Reopen(target) => {
+                        let mut name =
+                            self.shared.name.lock().unwrap_or_else(PoisonError::into_inner);
+                        name.clone_from(&target.name);
+                        drop(name);
                         self.target = target;
                         None
                     }
@@ -353,6 +377,7 @@ impl Scribe {
         let (lost, error) = self.target.write(&self.batch);
         self.shared.lose(lost as u64);
         self.shared.waiting.fetch_sub(self.batch.len(), Relaxed);
+        self.shared.waiting_lines.fetch_sub(count_lines(&self.batch) as u64, Relaxed);
         self.batch.shrink_to(2 * BATCH);
         self.shared.room.notify_all();
         self.tell_health(error);

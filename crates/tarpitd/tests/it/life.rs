@@ -65,7 +65,7 @@ fn a_reload_opens_closes_and_keeps_whom_it_holds() {
     // New clients get the new pattern, once the worker has heard of it.
     crate::daemon::until("the new pattern", || {
         let said = Client::of(a).hear();
-        String::from_utf8_lossy(&said).contains("minoas")
+        String::from_utf8_lossy(&said).contains("noas")
     });
     crate::daemon::until("the closed port", || TcpStream::connect(b).is_err());
     // Whoever was held still is, on the port that stays and on the one that is gone.
@@ -213,5 +213,54 @@ fn a_trace_that_cannot_be_opened_leaves_all_as_it_was() {
     daemon.log_has("/nonexistent/trace");
     daemon.log_has("the configuration stays as it was");
     let said = daemon.connect().hear();
-    assert!(!String::from_utf8_lossy(&said).contains("minoas"));
+    assert!(!String::from_utf8_lossy(&said).contains("noas"));
+}
+
+#[test]
+fn ports_that_the_kernel_chose_stay_with_their_tarpits() {
+    let directory = Directory::new("port-0");
+    let both = config(&[("a", "egsh_aminoas", 0), ("b", "endless_banner", 0)]);
+    let path = directory.file("c.toml", &both);
+    let mut daemon = Daemon::start(&["-c", &path], 2);
+    let (of_a, of_b) = (daemon.addresses[0], daemon.addresses[1]);
+    let is_banner =
+        |address| !String::from_utf8_lossy(&Client::of(address).hear()).contains("noas");
+    let (_busy, taken) = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("it is bound").port();
+        (listener, port)
+    };
+    // A reload that fails, one that changes nothing, and one that takes `a` away.
+    for (text, outcome) in [
+        (format!("{both}{}", config(&[("c", "endless_banner", taken)])), "stays as it was"),
+        (both.clone(), "has been read again"),
+        (config(&[("b", "endless_banner", 0)]), "has been read again"),
+    ] {
+        directory.file("c.toml", &text);
+        daemon.signal(Signal::HUP);
+        daemon.log_has(outcome);
+        assert!(is_banner(of_b), "{text}");
+        if text.contains("[tarpits.a]") {
+            assert!(!is_banner(of_a), "{text}");
+        }
+    }
+    crate::daemon::until("the closed port", || TcpStream::connect(of_a).is_err());
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_stops_neither_a_reload_nor_the_end() {
+    let directory = Directory::new("pipe");
+    let pipe = directory.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    let reader = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).expect("a pipe");
+    let text =
+        format!("{}[logging]\nclient_trace = \"{pipe}\"\n", config(&[("a", "endless_banner", 0)]));
+    let path = directory.file("c.toml", &text);
+    let mut daemon = Daemon::start(&["-c", &path], 1);
+    drop(reader);
+    daemon.signal(Signal::HUP);
+    daemon.log_has("the configuration stays as it was");
+    let (_, log, status) = daemon.stop();
+    assert_eq!(status.code(), Some(0), "{log:?}");
 }

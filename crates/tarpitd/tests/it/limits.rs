@@ -183,3 +183,32 @@ fn a_process_that_may_open_no_more_files_says_so_and_holds_whom_it_has() {
     assert_eq!(status.code(), Some(0));
     assert!(!log.iter().any(|line| line.contains("no connection")), "said once: {log:?}");
 }
+
+#[test]
+fn room_is_made_again_and_again_as_the_noisiest_change() {
+    let limits = "clients = 10\nper_address = 0\nper_prefix = 0";
+    let (mut daemon, _directory) = limited("wedge", "rate_limit = 64", limits);
+    let connect =
+        |network, host| Client::from_to([127, 0, network, host].into(), daemon.addresses[0]);
+    let mut held: Vec<_> = (1..=6).map(|host| connect(1, host)).collect();
+    held.extend((1..=4).map(|host| connect(2, host)));
+    for client in &mut held {
+        client.hear();
+    }
+    // Each from a network of its own, a little apart, as newcomers are.
+    let mut newcomers = 0;
+    for network in 10..18 {
+        crate::daemon::until("room", || {
+            let mut newcomer = connect(network, 1);
+            let came = std::io::Read::read(&mut newcomer.0, &mut [0; 64]).is_ok_and(|n| n > 0);
+            newcomers += u32::from(came);
+            if came {
+                held.push(newcomer);
+            }
+            came
+        });
+    }
+    assert_eq!(newcomers, 8);
+    daemon.signal(rustix::process::Signal::USR1);
+    assert!(daemon.log_has("totals").contains("held=10 "));
+}
