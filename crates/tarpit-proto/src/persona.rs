@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use alloc::string::String;
+use alloc::{format, string::String};
 
 use crate::{rng::Seed, time::Wall};
 
@@ -123,22 +123,7 @@ impl Persona {
 
     /// Appends SMTP's greeting with today's date, without the line's end.
     pub fn smtp(&self, wall: Wall, out: &mut impl Extend<u8>) {
-        let date = wall.date();
-        let mut line = String::new();
-        // Writing to a string cannot fail.
-        let _ = write!(
-            line,
-            "220 {} {} {}, {:02} {} {} {:02}:{:02}:{:02} +0000",
-            self.host,
-            self.kind.smtp,
-            date.weekday,
-            date.day,
-            date.month_name(),
-            date.year,
-            date.hour,
-            date.minute,
-            date.second,
-        );
+        let line = format!("220 {} {} {} +0000", self.host, self.kind.smtp, wall.date());
         out.extend(line.into_bytes());
     }
 }

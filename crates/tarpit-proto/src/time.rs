@@ -1,6 +1,6 @@
 //! Time as the core knows it: milliseconds since the daemon started, told by the caller.
 
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 /// A moment, in milliseconds since the daemon started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +92,15 @@ impl Date {
     }
 }
 
+/// As mail and the web write it, without the zone (RFC 5322, section 3.3).
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { year, day, weekday, hour, minute, second, .. } = self;
+        let month = self.month_name();
+        write!(f, "{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +116,6 @@ mod tests {
         assert_eq!(at(1_795_333_948), (2026, 11, 22, "Sun", 7, 52, 28));
         assert_eq!(at(4_107_542_399), (2100, 2, 28, "Sun", 23, 59, 59));
         assert_eq!(at(4_107_542_400), (2100, 3, 1, "Mon", 0, 0, 0));
+        assert_eq!(std::format!("{}", Wall(1_795_333_948).date()), "Sun, 22 Nov 2026 07:52:28");
     }
 }

@@ -144,14 +144,7 @@ fn status(status: &str, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
     text(
         out,
         &format!(
-            "HTTP/1.1 {status}\r\nDate: {}, {:02} {} {} {:02}:{:02}:{:02} GMT\r\nServer: {}\r\n",
-            date.weekday,
-            date.day,
-            date.month_name(),
-            date.year,
-            date.hour,
-            date.minute,
-            date.second,
+            "HTTP/1.1 {status}\r\nDate: {date} GMT\r\nServer: {}\r\n",
             cx.profile.persona.http_server(),
         ),
     );
