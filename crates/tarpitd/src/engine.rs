@@ -38,9 +38,10 @@ use crate::{
     config::Evict,
     eviction::{self, Candidate, Eviction},
     listener::{Listener, Trouble, local_address},
-    record::{About, Ear, Record},
+    record::{Ear, Record},
     slab::Slab,
     sys,
+    trace::Subject,
     wheel::{Link, Links, Wheel},
 };
 
@@ -797,9 +798,9 @@ fn session_id(
     SessionId(ids.hash_one((client, server, session.opened(now).as_millis())))
 }
 
-fn about(post: &Post, client: SocketAddr, server: SocketAddr, session: SessionId) -> About<'_> {
+fn about(post: &Post, client: SocketAddr, server: SocketAddr, session: SessionId) -> Subject<'_> {
     let pattern = post.profile.pattern.name();
-    About { name: &post.name, pattern, client, server, session, traced: post.traced }
+    Subject { name: &post.name, pattern, client, server, session, traced: post.traced }
 }
 
 fn tell_budget(record: &Record, turn: Turn) {

@@ -1,10 +1,10 @@
 //! One fan-out for all news: trace, totals and log are told here and nowhere else, so that they
 //! cannot disagree.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tarpit_proto::{
-    session::{Cause, Event, News, Session, SessionId},
+    session::{Cause, Event, News, Session},
     time::Time,
 };
 
@@ -31,18 +31,6 @@ pub(crate) struct Record {
 /// Room for the longest line.
 const LINE: usize = 1_024;
 
-/// Whom a piece of news is about.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct About<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) pattern: &'a str,
-    pub(crate) client: SocketAddr,
-    pub(crate) server: SocketAddr,
-    pub(crate) session: SessionId,
-    /// Whether the tarpit's clients are traced.
-    pub(crate) traced: bool,
-}
-
 impl Record {
     /// A record that has nothing to tell yet.
     pub(crate) fn new(clock: Clock, log: Log, totals: Arc<Totals>, trace: Writer) -> Self {
@@ -50,14 +38,14 @@ impl Record {
     }
 
     /// A client came.
-    pub(crate) fn opened(&mut self, about: About<'_>, at: Time) {
+    pub(crate) fn opened(&mut self, about: Subject<'_>, at: Time) {
         self.totals.open(at);
         self.log.debug(format_args!("{} holds {}", about.name, about.client));
         self.trace(about, Happening::Open);
     }
 
     /// A newcomer was refused.
-    pub(crate) fn refused(&mut self, about: About<'_>, refusal: Refusal) {
+    pub(crate) fn refused(&mut self, about: Subject<'_>, refusal: Refusal) {
         self.totals.refuse();
         let reason = refusal.name();
         self.log.debug(format_args!("{} refuses {}: {reason}", about.name, about.client));
@@ -75,7 +63,7 @@ impl Record {
     }
 
     /// A connection failed; its close follows.
-    pub(crate) fn failed(&mut self, about: About<'_>, error: &io::Error) {
+    pub(crate) fn failed(&mut self, about: Subject<'_>, error: &io::Error) {
         // The names that readers of the reference's traces know.
         let err = match error.kind() {
             io::ErrorKind::BrokenPipe => "BrokenPipeError",
@@ -87,7 +75,13 @@ impl Record {
     }
 
     /// A client is gone.
-    pub(crate) fn closed(&mut self, about: About<'_>, session: &Session, cause: Cause, now: Time) {
+    pub(crate) fn closed(
+        &mut self,
+        about: Subject<'_>,
+        session: &Session,
+        cause: Cause,
+        now: Time,
+    ) {
         self.totals.close(session.opened(now), now);
         let (held, sent, received) = (session.held(now), session.sent(), session.heard());
         let reason = cause.name();
@@ -119,19 +113,17 @@ impl Record {
         &self.log
     }
 
-    fn trace(&mut self, about: About<'_>, what: Happening<'_>) {
+    fn trace(&mut self, about: Subject<'_>, what: Happening<'_>) {
         if !about.traced {
             return;
         }
-        let About { name, pattern, client, server, session, .. } = about;
-        let subject = Subject { name, pattern, client, server, session };
         if self.lines.len() + LINE > PIECE {
             self.flush();
         }
         if self.lines.capacity() == 0 {
             self.lines = self.trace.piece();
         }
-        trace::write(&mut self.lines, self.clock.wall(), subject, what);
+        trace::write(&mut self.lines, self.clock.wall(), about, what);
     }
 }
 
@@ -139,14 +131,14 @@ impl Record {
 #[derive(Debug)]
 pub(crate) struct Ear<'a> {
     pub(crate) record: &'a mut Record,
-    pub(crate) about: About<'a>,
+    pub(crate) about: Subject<'a>,
 }
 
 impl News for Ear<'_> {
     fn tell(&mut self, event: Event<'_>) {
         match event {
             Event::Uttered(phrase) => {
-                let About { name, client, .. } = self.about;
+                let Subject { name, client, .. } = self.about;
                 self.record.log.info(format_args!("{name} said to {client}: {phrase}"));
             }
             Event::Validated { expected, data, comment } => {

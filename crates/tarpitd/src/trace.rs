@@ -30,6 +30,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
     pub(crate) session: SessionId,
+    /// Whether the tarpit's clients are traced at all.
+    pub(crate) traced: bool,
 }
 
 /// What happened.
@@ -57,7 +59,7 @@ pub(crate) fn write(out: &mut Vec<u8>, wall: Duration, subject: Subject<'_>, wha
             ("validate", Meta::Validate { expected, data: repr(data), comment })
         }
     };
-    let Subject { name, pattern, client, server, session } = subject;
+    let Subject { name, pattern, client, server, session, .. } = subject;
     let line = Line {
         time: Seconds(wall),
         event,
@@ -173,6 +175,7 @@ mod tests {
             client: client.parse().unwrap(),
             server: "198.51.100.1:22".parse().unwrap(),
             session: SessionId(0xAB),
+            traced: true,
         };
         write(&mut out, Duration::from_micros(1_795_333_948_123_456), subject, what);
         String::from_utf8(out).unwrap()
