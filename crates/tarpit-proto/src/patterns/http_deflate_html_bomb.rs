@@ -4,14 +4,13 @@
 
 use alloc::vec::Vec;
 
-use super::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS};
 use crate::{
     identify::Protocol,
     pacer::Pace,
     script::{Cx, Heard, Pattern, Run, Step},
     wire::{
         deflate::{Repetition, Text, Wrapper},
-        http::{self, Coding, Cue, Phase, Request},
+        http::{Bomb, Coding},
     },
 };
 
@@ -19,7 +18,11 @@ use crate::{
 pub(super) struct HttpDeflateHtmlBomb;
 
 /// What whoever takes gzip inflates: 8,389,715 bytes.
-static BOMB: Repetition = Repetition::new(&Wrapper::Gzip(CRC), &TEXT, 4_064);
+static BOMB: Bomb = Bomb {
+    coding: Coding::Gzip,
+    name: "gzip",
+    body: Repetition::new(&Wrapper::Gzip(CRC), &TEXT, 4_064),
+};
 
 /// The CRC-32 of the inflated page; a test inflates it all and names the right one.
 const CRC: u32 = 0xEDF8_E469;
@@ -49,35 +52,14 @@ impl Pattern for HttpDeflateHtmlBomb {
     }
 
     fn pace(&self, run: &Run) -> Pace {
-        match Phase::of(run) {
-            // Byte by byte it would take months to go off.
-            Phase::Telling if takes_it(run) => EVERY_8_SECONDS,
-            _ => BYTE_EVERY_8_SECONDS,
-        }
+        BOMB.pace(run)
     }
 
     fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match http::converse(run, heard, cx) {
-            Cue::HeadSent => http::tell(run, cx),
-            Cue::PartSent | Cue::Silence if takes_it(run) => http::tell_more_of(&BOMB, run, cx),
-            Cue::PartSent | Cue::Silence => http::tell_on(run),
-            Cue::Step(step) => step,
-        }
+        BOMB.step(run, heard, cx)
     }
 
     fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        match (Phase::of(run), takes_it(run)) {
-            (Phase::Heading | Phase::Ending, true) => {
-                http::coded_head("gzip", BOMB.len(), run, cx, out);
-            }
-            (Phase::Heading | Phase::Ending, false) => http::head(run, cx, out),
-            (Phase::Telling, true) => BOMB.read(run.position, http::PART, out),
-            (Phase::Telling, false) => http::page(run.position, run, cx, out),
-            _ => http::reply(run, cx, out),
-        }
+        BOMB.speak(run, cx, out);
     }
-}
-
-fn takes_it(run: &Run) -> bool {
-    Request::of(run).accepts(Coding::Gzip)
 }

@@ -5,14 +5,13 @@
 
 use alloc::vec::Vec;
 
-use super::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS};
 use crate::{
     identify::Protocol,
     pacer::Pace,
     script::{Cx, Heard, Pattern, Run, Step},
     wire::{
         deflate::{Repetition, Text, Wrapper},
-        http::{self, Coding, Cue, Phase, Request},
+        http::{Bomb, Coding},
     },
 };
 
@@ -20,7 +19,11 @@ use crate::{
 pub(super) struct HttpDeflateSizeBomb;
 
 /// What whoever takes deflate inflates: 1,073,280,517 bytes.
-static BOMB: Repetition = Repetition::new(&Wrapper::ZlibOfZeros, &TEXT, 520_000);
+static BOMB: Bomb = Bomb {
+    coding: Coding::Deflate,
+    name: "deflate",
+    body: Repetition::new(&Wrapper::ZlibOfZeros, &TEXT, 520_000),
+};
 
 const TEXT: Text = Text { letters: &[0], preface: b"", unit: &[0] };
 
@@ -44,35 +47,14 @@ impl Pattern for HttpDeflateSizeBomb {
     }
 
     fn pace(&self, run: &Run) -> Pace {
-        match Phase::of(run) {
-            // Byte by byte it would take months to go off.
-            Phase::Telling if takes_it(run) => EVERY_8_SECONDS,
-            _ => BYTE_EVERY_8_SECONDS,
-        }
+        BOMB.pace(run)
     }
 
     fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match http::converse(run, heard, cx) {
-            Cue::HeadSent => http::tell(run, cx),
-            Cue::PartSent | Cue::Silence if takes_it(run) => http::tell_more_of(&BOMB, run, cx),
-            Cue::PartSent | Cue::Silence => http::tell_on(run),
-            Cue::Step(step) => step,
-        }
+        BOMB.step(run, heard, cx)
     }
 
     fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        match (Phase::of(run), takes_it(run)) {
-            (Phase::Heading | Phase::Ending, true) => {
-                http::coded_head("deflate", BOMB.len(), run, cx, out);
-            }
-            (Phase::Heading | Phase::Ending, false) => http::head(run, cx, out),
-            (Phase::Telling, true) => BOMB.read(run.position, http::PART, out),
-            (Phase::Telling, false) => http::page(run.position, run, cx, out),
-            _ => http::reply(run, cx, out),
-        }
+        BOMB.speak(run, cx, out);
     }
-}
-
-fn takes_it(run: &Run) -> bool {
-    Request::of(run).accepts(Coding::Deflate)
 }

@@ -21,6 +21,7 @@
 //! every guess is answered with silence and then one whole `401`, on every pattern, and the
 //! connection stays open for the next.
 
+mod bomb;
 mod cookie;
 mod page;
 mod request;
@@ -31,6 +32,7 @@ use core::time::Duration;
 use self::request::Ask;
 pub use self::request::check_requests_are_read_the_same_however_cut;
 pub(crate) use self::{
+    bomb::Bomb,
     cookie::cookie,
     page::{link, page},
     request::{Coding, Request},
