@@ -11,6 +11,7 @@ pub use crate::{
     },
 };
 use crate::{
+    means::Means,
     pacer::Rate,
     patterns,
     persona::Persona,
@@ -34,11 +35,13 @@ pub fn check_sessions_bear_anything(bytes: &[u8]) {
     let rate = RATES[choices / patterns::ALL.len() % RATES.len()].and_then(Rate::from_number);
     let seed = Seed([choice; 32]);
     let persona = Persona::default_for(&seed);
-    let profile = Profile { pattern, rate, validate: choice & 1 == 0, persona };
+    let mut profile = Profile::new(pattern, persona);
+    (profile.rate, profile.validate) = (rate, choice & 1 == 0);
     let address = SocketAddr::from(([192, 0, 2, 7], 40_000));
     let conn = Conn { client: address, server: address, via: None };
     let (now, draft) = (Time::START, Draft::default());
-    let mut play = Play { profile, conn, seed, now, draft, room: GREETING, sent: 0 };
+    let means = Means::new(0, now);
+    let mut play = Play { profile, conn, seed, now, draft, means, room: GREETING, sent: 0 };
     let mut session = Session::open(play.now);
     play.input(&mut session, Input::Opened);
     while let Some((&length, after)) = rest.split_first() {
@@ -70,6 +73,7 @@ struct Play {
     seed: Seed,
     now: Time,
     draft: Draft,
+    means: Means,
     /// How much more the connection takes for now.
     room: usize,
     /// How much it took.
@@ -86,6 +90,7 @@ impl Play {
                 seed: &self.seed,
                 start: Wall(1_795_333_948),
                 entropy: &mut Nothing,
+                means: &mut self.means,
                 news: &mut Nothing,
             };
             match session.handle(self.now, input, &mut world, &mut self.draft) {

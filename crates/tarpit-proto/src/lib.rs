@@ -11,10 +11,12 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod fact;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gate;
 pub mod identify;
+pub mod means;
 pub mod pacer;
 pub mod patterns;
 pub mod persona;

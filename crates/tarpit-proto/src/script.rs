@@ -7,10 +7,12 @@
 //! [`Pattern::speak`] makes the bytes that the run stands for, as often as it takes to send them.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{fmt, net::SocketAddr, time::Duration};
+use core::{any::Any, fmt, net::SocketAddr, time::Duration};
 
 use crate::{
+    fact::{Fact, Facts},
     identify::Protocol,
+    means::Means,
     pacer::{Pace, Rate},
     persona::Persona,
     rng::{Entropy, Rng},
@@ -110,8 +112,10 @@ pub struct Run {
 pub trait Big: fmt::Debug + Send {
     /// Writes the state down for a hand-over.
     fn save(&self, out: &mut Vec<u8>);
-    /// This state as its own type.
-    fn as_any(&mut self) -> &mut dyn core::any::Any;
+    /// This state as its own type, to speak from.
+    fn as_any(&self) -> &dyn Any;
+    /// This state as its own type, to step on.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
 impl Run {
@@ -362,6 +366,14 @@ pub struct Profile {
     pub persona: Persona,
 }
 
+impl Profile {
+    /// The settings of a listener whose owner chose nothing but the pattern: its own pace, and
+    /// clients must show what they speak.
+    pub fn new(pattern: &'static dyn Pattern, persona: Persona) -> Self {
+        Self { pattern, rate: None, validate: true, persona }
+    }
+}
+
 /// What a script may know and use while it steps or speaks.
 pub struct Cx<'a> {
     /// The present.
@@ -372,6 +384,9 @@ pub struct Cx<'a> {
     pub rng: Rng,
     /// The system's randomness, for what must not be guessed. Not for [`Pattern::speak`].
     pub entropy: &'a mut dyn Entropy,
+    /// What may be spent at present. Not for [`Pattern::speak`], nor in answer to
+    /// [`Heard::Sent`], which may be heard ahead.
+    pub means: &'a mut Means,
     /// The listener's settings.
     pub profile: &'a Profile,
     /// The connection's addresses.
@@ -382,9 +397,10 @@ pub struct Cx<'a> {
     pub(crate) notes: Notes,
 }
 
-/// What a step may tell of; one of each kind.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a step may tell of; one of each kind, and some facts.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Notes {
+    pub(crate) facts: Facts,
     pub(crate) uttered: Option<&'static str>,
     pub(crate) validated: Option<(bool, &'static str)>,
 }
@@ -393,6 +409,12 @@ impl Cx<'_> {
     /// Lets the log have a phrase that was sent.
     pub fn utter(&mut self, phrase: &'static str) {
         self.notes.uttered = Some(phrase);
+    }
+
+    /// Tells what was learnt of the client. Of a value [`Fact::SHOWN`] bytes are told, and of the
+    /// facts of one step the first eight.
+    pub fn learn(&mut self, fact: Fact, value: &[u8]) {
+        self.notes.facts.add(fact, value);
     }
 
     /// Tells whether the client's first bytes, which wait to be heard, are of the protocol.

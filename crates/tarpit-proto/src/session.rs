@@ -22,7 +22,9 @@ use core::time::Duration;
 pub use self::turn::Draft;
 use self::turn::{MAX_INBOX, Next, Turn};
 use crate::{
+    fact::Fact,
     gate::Gate,
+    means::Means,
     pacer::Pacer,
     patterns,
     rng::{Entropy, Seed},
@@ -48,6 +50,8 @@ pub struct World<'a> {
     pub start: Wall,
     /// The system's randomness.
     pub entropy: &'a mut dyn Entropy,
+    /// What may be spent on clients at present.
+    pub means: &'a mut Means,
     /// Where events go.
     pub news: &'a mut dyn News,
 }
@@ -61,6 +65,15 @@ pub trait News {
 /// What a session tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
+    /// Something was learnt of the client.
+    Learnt {
+        /// What it is.
+        fact: Fact,
+        /// Its value, at most [`Fact::SHOWN`] bytes of it.
+        value: &'a [u8],
+        /// The value's full length in bytes.
+        length: usize,
+    },
     /// A phrase was sent that its pattern wants to see in the log.
     Uttered(&'static str),
     /// The client's first bytes were looked at.

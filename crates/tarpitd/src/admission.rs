@@ -40,6 +40,8 @@ pub(crate) enum Refusal {
     Port,
     /// Too many from its prefix.
     Prefix,
+    /// The processor is used as far as it may be.
+    Pressed,
 }
 
 impl Refusal {
@@ -53,6 +55,7 @@ impl Refusal {
             Self::Denied => "denied",
             Self::Port => "max_clients",
             Self::Prefix => "per_prefix",
+            Self::Pressed => "cpu",
         }
     }
 }

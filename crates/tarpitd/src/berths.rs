@@ -86,7 +86,7 @@ mod tests {
 
     fn post() -> Arc<Post> {
         let persona = Persona::default_for(&Seed([0; 32]));
-        let profile = Profile { pattern: patterns::ALL[0], rate: None, validate: true, persona };
+        let profile = Profile::new(patterns::ALL[0], persona);
         let port = Arc::new(Port::new("127.0.0.1:22".parse().unwrap()));
         Arc::new(Post { name: "a".into(), profile, max_clients: 0, traced: false, port })
     }

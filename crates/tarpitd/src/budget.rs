@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tarpit_proto::time::Time;
+use tarpit_proto::{means::Strain, time::Time};
 
 /// One worker's share of the budget. 0 stands for no cap.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Budget {
     spent: u64,
     /// When somebody had to wait for the last time, as long as that is what was told.
     exhausted: Option<Time>,
+    /// When that began.
+    short_since: Option<Time>,
 }
 
 /// A change worth telling.
@@ -49,6 +51,7 @@ impl Budget {
             day: now,
             spent: 0,
             exhausted: None,
+            short_since: None,
         }
     }
 
@@ -83,8 +86,10 @@ impl Budget {
         };
         if turn == Some(Turn::Recovered) {
             self.exhausted = None;
+            self.short_since = None;
         } else if short {
             self.exhausted = Some(now);
+            self.short_since.get_or_insert(now);
         }
         (usize::try_from(left).unwrap_or(wanted), turn)
     }
@@ -93,6 +98,29 @@ impl Budget {
     pub(crate) fn spend(&mut self, bytes: usize) {
         self.purse = self.purse.saturating_sub((bytes as u64).saturating_mul(1_000));
         self.spent = self.spent.saturating_add(bytes as u64);
+    }
+
+    /// What the budget calls for: when the day's is nearly spent there is less said, and when it
+    /// is, nothing. Within a second's everybody gets a turn, only later; what stays short for
+    /// long is made less.
+    pub(crate) fn strain(&mut self, now: Time) -> Strain {
+        if self.per_second == 0 && self.per_day == 0 {
+            return Strain::Ease;
+        }
+        self.refill(now);
+        let day = match self.per_day {
+            0 => Strain::Ease,
+            all if self.spent >= all => Strain::Parked,
+            all if self.spent >= all / 10 * 9 => Strain::Plain,
+            all if self.spent >= all / 10 * 8 => Strain::Slow,
+            _ => Strain::Ease,
+        };
+        let second = match self.short_since {
+            Some(since) if now.since(since) >= QUIET => Strain::Plain,
+            Some(_) => Strain::Slow,
+            None => Strain::Ease,
+        };
+        day.max(second)
     }
 
     fn refill(&mut self, now: Time) {
@@ -151,6 +179,30 @@ mod tests {
         budget.spend(greedy);
         assert_eq!(greedy, 1_500);
         assert_eq!(budget.allow(Time::START, 300).0, 300);
+    }
+
+    #[test]
+    fn as_the_day_s_budget_goes_one_thing_after_the_other_is_given_up() {
+        let mut budget = Budget::new(0, 1_000, Time::START);
+        for (bytes, wanted) in
+            [(790, Strain::Ease), (100, Strain::Slow), (100, Strain::Plain), (10, Strain::Parked)]
+        {
+            budget.spend(bytes);
+            assert_eq!(budget.strain(Time::START), wanted);
+        }
+        assert_eq!(budget.strain(Time::START.after(DAY)), Strain::Ease);
+    }
+
+    #[test]
+    fn a_second_s_budget_that_stays_short_is_a_strain() {
+        let mut budget = Budget::new(1_000, 0, Time::START);
+        assert_eq!(budget.strain(Time::START), Strain::Ease);
+        sent(&mut budget, Time::START, 30);
+        assert_eq!(budget.strain(Time::from_millis(30_000)), Strain::Slow);
+        sent(&mut budget, Time::from_millis(30_000), 40);
+        assert_eq!(budget.strain(Time::from_millis(70_000)), Strain::Plain);
+        budget.allow(Time::from_millis(140_000), 1);
+        assert_eq!(budget.strain(Time::from_millis(140_000)), Strain::Ease);
     }
 
     #[test]

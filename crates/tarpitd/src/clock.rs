@@ -31,6 +31,14 @@ impl Clock {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
+    /// The processor time that the calling thread has used.
+    #[expect(clippy::unused_self, reason = "whoever has no clock must not ask")]
+    pub(crate) fn used(self) -> Duration {
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        // Never negative.
+        Duration::try_from(used).unwrap_or_default()
+    }
+
     /// The calendar's moment at [`Time::START`], judged by the present.
     pub(crate) fn wall_at_start(self) -> Wall {
         let since = Duration::from_millis(self.now().as_millis());

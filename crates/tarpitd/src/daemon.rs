@@ -245,8 +245,9 @@ impl Daemon {
             let waker = Waker::new(poll.registry(), COMMAND)?;
             let totals = Arc::new(Totals::default());
             let (commands, receiver) = mpsc::channel();
-            let record =
+            let mut record =
                 Record::new(self.clock, self.log.clone(), Arc::clone(&totals), self.trace.clone());
+            record.set(rules.discretion);
             let setup = Setup {
                 poll,
                 clock: self.clock,
@@ -554,12 +555,16 @@ fn send(worker: &Worker, command: Command) {
 
 /// What holds for all clients of one of so many workers.
 fn rules(config: &Config, workers: usize) -> Rules {
-    let Limits { egress, egress_per_day, evict, .. } = config.limits;
+    let Limits { egress, egress_per_day, handshakes_per_second, cpu, evict, .. } = config.limits;
+    let handshakes = handshakes_per_second.map_or(0, |all| all.get().div_ceil(workers as u32));
     Rules {
         access: Arc::new(config.access.clone()),
         evict,
         egress: divide(egress, workers as u64),
         egress_per_day: divide(egress_per_day, workers as u64),
+        handshakes,
+        cpu: cpu.map_or(0, std::num::NonZeroU32::get),
+        discretion: config.logging.discretion,
     }
 }
 
@@ -593,10 +598,9 @@ fn post(tarpit: &Tarpit, config: &Config, seed: &Seed, port: &Arc<Port>) -> Post
     Post {
         name: tarpit.name.clone(),
         profile: Profile {
-            pattern: tarpit.pattern,
             rate: tarpit.rate,
             validate: tarpit.client_validation,
-            persona,
+            ..Profile::new(tarpit.pattern, persona)
         },
         max_clients: tarpit.max_clients.map_or(0, std::num::NonZeroU32::get),
         traced: tarpit.client_trace,

@@ -4,7 +4,7 @@
 //! until a socket has news or the wheel has somebody due, and does nothing while nobody is there.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::HashMap,
     hash::{BuildHasher as _, RandomState},
     io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -22,6 +22,7 @@ use rustix::{
     net::{RecvFlags, SendFlags, recv, send, sockopt},
 };
 use tarpit_proto::{
+    means::{Means, Strain},
     pacer::Rate,
     rng::{Entropy, Seed},
     script::Conn,
@@ -35,9 +36,11 @@ use crate::{
     berths::{Berths, Post},
     budget::{Budget, Turn},
     clock::Clock,
-    config::Evict,
+    config::{Discretion, Evict},
     eviction::{self, Candidate, Eviction},
     listener::{Listener, Trouble, local_address},
+    pressure::{Change, Pressure},
+    queue::Queue,
     record::{Ear, Record},
     slab::Slab,
     sys,
@@ -82,6 +85,11 @@ pub(crate) struct Rules {
     /// This worker's share of what may be sent in a second and in a day; 0: no cap.
     pub(crate) egress: u64,
     pub(crate) egress_per_day: u64,
+    /// This worker's share of the handshakes a second; 0: no cap.
+    pub(crate) handshakes: u32,
+    /// The most of a core that this worker may use, in percent; 0: no cap.
+    pub(crate) cpu: u32,
+    pub(crate) discretion: Discretion,
 }
 
 /// What a worker needs to start.
@@ -118,6 +126,9 @@ const SHED: Duration = Duration::from_secs(1);
 /// How long the calendar is taken to go on as it did.
 const CALENDAR: Duration = Duration::from_secs(60);
 
+/// How long a client waits that has more to say than is heard in a turn.
+const LISTEN: Duration = Duration::from_millis(50);
+
 /// What was not sent for want of a budget or of memory is tried again after this time.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -151,13 +162,6 @@ impl Links for Slab<Slot> {
     }
 }
 
-/// Work that is left over from a turn's budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Leftover {
-    Hear(u32),
-    Speak(u32),
-}
-
 /// One worker.
 #[derive(Debug)]
 struct Worker {
@@ -184,12 +188,18 @@ struct Worker {
     /// When clients were last looked at for that.
     looked: Time,
     budget: Budget,
+    pressure: Pressure,
+    means: Means,
+    /// When handshakes were told to be short.
+    handshakes_short: Option<Time>,
     record: Record,
     draft: Draft,
     buffer: Vec<u8>,
-    leftovers: VecDeque<Leftover>,
-    /// The same again, so that nothing is queued twice.
-    queued: HashSet<Leftover>,
+    /// Who has more to be sent than goes in a turn.
+    speakers: Queue,
+    /// Who has said more than is heard in a turn, and when they are heard again.
+    talkers: Queue,
+    listen_at: Option<Time>,
     /// Who is due in this turn; kept for its memory.
     due: Vec<u32>,
     /// Doors at which connections may wait.
@@ -224,11 +234,15 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         evictions: HashMap::new(),
         looked: Time::START,
         budget: Budget::new(setup.rules.egress, setup.rules.egress_per_day, now),
+        pressure: Pressure::new(setup.rules.cpu, now, clock.used()),
+        means: Means::new(setup.rules.handshakes, now),
+        handshakes_short: None,
         record: setup.record,
         draft: Draft::default(),
         buffer: vec![0; READ],
-        leftovers: VecDeque::new(),
-        queued: HashSet::new(),
+        speakers: Queue::default(),
+        talkers: Queue::default(),
+        listen_at: None,
         due: Vec::with_capacity(4_096),
         knocked: Vec::new(),
         shed: None,
@@ -259,6 +273,9 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
                 Command::Reload { stay, new, rules } => {
                     worker.reload(&stay, new);
                     worker.budget.set(rules.egress, rules.egress_per_day);
+                    worker.pressure.set(rules.cpu);
+                    worker.means.set(rules.handshakes);
+                    worker.record.set(rules.discretion);
                     worker.access = rules.access;
                     worker.evict = rules.evict;
                     worker.evictions.clear();
@@ -280,11 +297,12 @@ impl Worker {
     /// How long nothing needs to be done; for ever, if nobody is due.
     fn patience(&self) -> Option<Duration> {
         let now = self.clock.now();
-        if !self.leftovers.is_empty() || (!self.knocked.is_empty() && self.shed.is_none()) {
+        if self.speakers.len() > 0 || (!self.knocked.is_empty() && self.shed.is_none()) {
             return Some(Duration::ZERO);
         }
         let shed = self.shed.map(|until| until.since(now));
-        [self.wheel.idle_for(now), shed].into_iter().flatten().min()
+        let listen = self.listen_at.map(|at| at.since(now));
+        [self.wheel.idle_for(now), shed, listen].into_iter().flatten().min()
     }
 
     fn look_at_the_clock(&mut self) {
@@ -293,6 +311,29 @@ impl Worker {
         if self.now.since(self.calendar) >= CALENDAR {
             self.calendar = self.now;
             self.wall_at_start = self.clock.wall_at_start();
+        }
+        self.judge();
+    }
+
+    /// Finds out what may be spent in this turn.
+    fn judge(&mut self) {
+        if self.pressure.is_due(self.now) {
+            self.pressure.look(self.now, self.clock.used());
+        }
+        let (strain, change) = self.pressure.strain(self.budget.strain(self.now));
+        self.means.press(strain);
+        self.means.earn(self.now);
+        if let Some(change) = change {
+            tell_pressure(&self.record, change);
+        }
+        if self.means.denied() > 0 && strain < Strain::Plain {
+            let told = self.handshakes_short.replace(self.now);
+            if told.is_none_or(|told| self.now.since(told) >= SHORTAGE) {
+                self.record.log().warning(format_args!(
+                    "more clients ask for a key exchange than may have one; the rest are held \
+                     without; raise [limits] handshakes_per_second if that is too often"
+                ));
+            }
         }
     }
 
@@ -424,6 +465,7 @@ impl Worker {
                 Err(Refusal::Allowed)
             }
             Verdict::Denied => Err(Refusal::Denied),
+            Verdict::Held if self.means.strain() == Strain::Closed => Err(Refusal::Pressed),
             Verdict::Held => self.enter(client.ip(), post),
         };
         // An IPv4 client on an IPv6 socket cannot be: those are bound to IPv6 only.
@@ -554,7 +596,7 @@ impl Worker {
                 break;
             }
             if turn == READS {
-                self.leave_over(Leftover::Hear(index));
+                self.hear_later(index);
                 break;
             }
             match recv(&slot.fd, &mut buffer[..appetite], RecvFlags::DONTWAIT) {
@@ -581,21 +623,25 @@ impl Worker {
         self.buffer = buffer;
     }
 
+    /// Goes on with those for whom a turn was too short.
     fn work_off_leftovers(&mut self) {
-        for _ in 0..self.leftovers.len() {
-            let Some(leftover) = self.leftovers.pop_front() else { return };
-            self.queued.remove(&leftover);
-            match leftover {
-                Leftover::Hear(index) => self.hear(index),
-                Leftover::Speak(index) => self.drive(index, Input::Due),
+        if self.listen_at.is_some_and(|at| at <= self.now) {
+            self.listen_at = None;
+            for _ in 0..self.talkers.len() {
+                let Some(index) = self.talkers.pop() else { break };
+                self.hear(index);
             }
+        }
+        for _ in 0..self.speakers.len() {
+            let Some(index) = self.speakers.pop() else { break };
+            self.drive(index, Input::Due);
         }
     }
 
-    fn leave_over(&mut self, leftover: Leftover) {
-        if self.queued.insert(leftover) {
-            self.leftovers.push_back(leftover);
-        }
+    /// Hears a client again a little later: whoever floods us fills its own buffers meanwhile.
+    fn hear_later(&mut self, index: u32) {
+        self.talkers.push(index);
+        self.listen_at.get_or_insert(self.now.after(LISTEN));
     }
 
     /// Lets everybody speak whose turn has come.
@@ -623,7 +669,7 @@ impl Worker {
         let mut sparse = matches!(input, Input::Due)
             && !matches!(post.profile.rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited));
         // Whoever's turn to speak is still to come speaks then, however much it talks meanwhile.
-        let waits = !matches!(input, Input::Due) && self.queued.contains(&Leftover::Speak(index));
+        let waits = !matches!(input, Input::Due) && self.speakers.holds(index);
         let mut left = if waits { 0 } else { SENDS };
         let mut speaks_later = false;
         // Whether the socket itself took less than it was given, and will tell when it takes more.
@@ -638,6 +684,7 @@ impl Worker {
                 seed: &self.seed,
                 start: self.wall_at_start,
                 entropy: &mut Kernel,
+                means: &mut self.means,
                 news: &mut ear,
             };
             match slot.session.handle(self.now, input, &mut world, &mut self.draft) {
@@ -689,11 +736,11 @@ impl Worker {
             Some(Err(errno)) => self.fail(index, &errno.into()),
             None => {
                 if speaks_later {
-                    self.leave_over(Leftover::Speak(index));
+                    self.speakers.push(index);
                 }
                 // Readiness is told once: what came while nobody listened is asked for now.
                 if !listened && self.slots.get(index).is_some_and(|slot| slot.session.listens()) {
-                    self.leave_over(Leftover::Hear(index));
+                    self.hear_later(index);
                 }
             }
         }
@@ -812,6 +859,17 @@ fn tell_budget(record: &Record, turn: Turn) {
         Turn::Recovered => {
             record.log().notice(format_args!("the egress budget allows sending again"));
         }
+    }
+}
+
+fn tell_pressure(record: &Record, change: Change) {
+    match change {
+        Change::Pressed => record.log().warning(format_args!(
+            "more of the processor is used than [limits] cpu allows: paces become slower, then no \
+             key exchange is begun, then nothing is sent, then newcomers are refused, until less is \
+             used"
+        )),
+        Change::Eased => record.log().notice(format_args!("the processor is used as it may be")),
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use tarpit_proto::{
+    fact::Fact,
     session::{Cause, Event, News, Session},
     time::Time,
 };
@@ -11,6 +12,7 @@ use tarpit_proto::{
 use crate::{
     admission::Refusal,
     clock::Clock,
+    config::Discretion,
     log::Log,
     totals::Totals,
     trace::{self, Happening, Subject},
@@ -24,17 +26,24 @@ pub(crate) struct Record {
     log: Log,
     totals: Arc<Totals>,
     trace: Writer,
+    discretion: Discretion,
     /// Lines since the last flush.
     lines: Vec<u8>,
 }
 
 /// Room for the longest line.
-const LINE: usize = 1_024;
+const LINE: usize = 2_048;
 
 impl Record {
     /// A record that has nothing to tell yet.
     pub(crate) fn new(clock: Clock, log: Log, totals: Arc<Totals>, trace: Writer) -> Self {
-        Self { clock, log, totals, trace, lines: Vec::new() }
+        let discretion = Discretion { log_secrets: false, log_users: false };
+        Self { clock, log, totals, trace, discretion, lines: Vec::new() }
+    }
+
+    /// Says what the trace keeps to itself from now on; at first, all it can.
+    pub(crate) fn set(&mut self, discretion: Discretion) {
+        self.discretion = discretion;
     }
 
     /// A client came.
@@ -137,6 +146,16 @@ pub(crate) struct Ear<'a> {
 impl News for Ear<'_> {
     fn tell(&mut self, event: Event<'_>) {
         match event {
+            Event::Learnt { fact, value, length } => {
+                let told = match fact {
+                    Fact::Secret => self.record.discretion.log_secrets,
+                    Fact::User => self.record.discretion.log_users,
+                    _ => true,
+                };
+                let value = told.then_some(value);
+                self.record
+                    .trace(self.about, Happening::Learn { fact: fact.name(), value, length });
+            }
             Event::Uttered(phrase) => {
                 let Subject { name, client, .. } = self.about;
                 self.record.log.info(format_args!("{name} said to {client}: {phrase}"));

@@ -37,11 +37,31 @@ pub(crate) struct Subject<'a> {
 /// What happened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Happening<'a> {
-    Close { held: Duration, sent: u64, received: u64, reason: &'static str },
-    ConnError { err: &'a str, msg: &'a str },
+    Close {
+        held: Duration,
+        sent: u64,
+        received: u64,
+        reason: &'static str,
+    },
+    ConnError {
+        err: &'a str,
+        msg: &'a str,
+    },
+    /// `value` is absent where it is kept secret.
+    Learn {
+        fact: &'static str,
+        value: Option<&'a [u8]>,
+        length: usize,
+    },
     Open,
-    Refuse { reason: &'static str },
-    Validate { expected: bool, data: &'a [u8], comment: &'a str },
+    Refuse {
+        reason: &'static str,
+    },
+    Validate {
+        expected: bool,
+        data: &'a [u8],
+        comment: &'a str,
+    },
 }
 
 /// Appends the line to `out`.
@@ -53,6 +73,9 @@ pub(crate) fn write(out: &mut Vec<u8>, wall: Duration, subject: Subject<'_>, wha
             ("close", Meta::Close { request: repr(b"") })
         }
         Happening::ConnError { err, msg } => ("conn_error", Meta::ConnError { err, msg }),
+        Happening::Learn { fact, value, length } => {
+            ("learn", Meta::Learn { fact, value: value.map(repr), length })
+        }
         Happening::Open => ("open", Meta::Nothing),
         Happening::Refuse { reason } => ("refuse", Meta::Refuse { reason }),
         Happening::Validate { expected, data, comment } => {
@@ -117,11 +140,28 @@ impl End4or6 {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Meta<'a> {
-    Close { request: String },
-    ConnError { err: &'a str, msg: &'a str },
+    Close {
+        request: String,
+    },
+    ConnError {
+        err: &'a str,
+        msg: &'a str,
+    },
+    Learn {
+        fact: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+        length: usize,
+    },
     Nothing,
-    Refuse { reason: &'static str },
-    Validate { expected: bool, data: String, comment: &'a str },
+    Refuse {
+        reason: &'static str,
+    },
+    Validate {
+        expected: bool,
+        data: String,
+        comment: &'a str,
+    },
 }
 
 /// Seconds with six decimals.
@@ -215,6 +255,17 @@ mod tests {
         );
         assert!(text.contains(r#""data":"b'\"}\\n\\x1b'""#), "{text}");
         assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn what_is_learnt_is_told_and_a_secret_by_its_length() {
+        let user = Happening::Learn { fact: "user", value: Some(b"ro\"ot\n"), length: 6 };
+        let text = line(user, "192.0.2.7:1");
+        let meta = r#""meta":{"fact":"user","value":"b'ro\"ot\\n'","length":6}"#;
+        assert!(text.contains(meta), "{text}");
+        let secret = Happening::Learn { fact: "secret", value: None, length: 8 };
+        let text = line(secret, "192.0.2.7:1");
+        assert!(text.contains(r#""meta":{"fact":"secret","length":8}"#), "{text}");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use core::time::Duration;
 
 use super::{Cause, Doing, Event, Input, Live, Session, Wake, World, number_of, pattern};
 use crate::{
+    fact::Learnt,
+    means::{Means, Strain},
     pacer::{Pacer, Rate, Unit},
     rng::{Entropy, Purpose, Rng},
     script::{
@@ -50,6 +52,9 @@ const MAX_STEPS: usize = 64;
 
 /// How long after the connection took too little the next attempt is made under a rate.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// How long after a parked client's turn came it is seen whether it may be spoken to again.
+const PARKED: Duration = Duration::from_secs(8);
 
 /// What comes out of a turn; the bytes of a transmission are in the draft.
 pub(super) enum Next {
@@ -104,6 +109,9 @@ impl Turn<'_, '_> {
                 Doing::Dripping | Doing::Prompting | Doing::Stating => {
                     if blocked {
                         return self.retry();
+                    }
+                    if self.world.means.strain() >= Strain::Parked {
+                        return Next::Wait(Wake::At(self.park()));
                     }
                     let allowance = self.allowance();
                     if allowance == 0 {
@@ -190,7 +198,7 @@ impl Turn<'_, '_> {
             self.live.run = mark.run;
             self.live.prick(mark.ears);
             self.live.offset = 0;
-            self.tell(mark.notes, &[]);
+            self.tell(&mark.notes, &[]);
             self.apply(mark.step);
         }
         let within = u16::try_from(count - start).unwrap_or(u16::MAX);
@@ -223,7 +231,7 @@ impl Turn<'_, '_> {
 
     /// Lets the next turn of the pattern's own pace come one interval from now.
     fn rest_one_interval(&mut self, sent: u64) {
-        let interval = self.pattern().pace(&self.live.run).interval;
+        let interval = self.world.means.stretch(self.pattern().pace(&self.live.run).interval);
         let jittered = self.rng(Purpose::Pace, sent).jitter(interval);
         self.session.pacer.hold_until(self.now, self.now.after(jittered));
     }
@@ -248,7 +256,7 @@ impl Turn<'_, '_> {
         self.live.run = run;
         self.live.prick(ears);
         self.steps += 1;
-        self.tell(notes, first);
+        self.tell(&notes, first);
         self.apply(step);
     }
 
@@ -356,6 +364,17 @@ impl Turn<'_, '_> {
         }
     }
 
+    /// Puts off what is to be sent; says until when.
+    fn park(&mut self) -> Time {
+        let moment = self.session.pacer.moment(self.now);
+        if moment > self.now {
+            return moment;
+        }
+        let later = self.now.after(self.rng(Purpose::Pace, self.sent()).jitter(PARKED));
+        self.session.pacer.hold_until(self.now, later);
+        later
+    }
+
     /// When the next bytes may go.
     fn turn_at(&self) -> Time {
         match self.world.profile.rate {
@@ -412,7 +431,7 @@ impl Turn<'_, '_> {
             let pattern = self.pattern();
             let mut cx = cx(self.world, self.now, rng, ears);
             let step = pattern.step(&mut run, Heard::Sent, &mut cx);
-            let (heard, notes) = (cx.ears, cx.notes);
+            let Cx { ears: heard, notes, .. } = cx;
             ears = heard;
             let Some(marked) = run.copy() else { return };
             let goes_on = matches!(step, Step::Send(Manner::Drip | Manner::Prompt, Chunk::Spoken))
@@ -437,6 +456,7 @@ impl Turn<'_, '_> {
         let rng = self.rng(Purpose::Chunk, start);
         // The system's randomness is not for chunks, which must come out the same again.
         let mut nothing = NoEntropy;
+        let mut none = Means::new(1, self.now);
         let opened = self.session.opened(self.now);
         let World { profile, conn, start, .. } = *self.world;
         let mut cx = Cx {
@@ -444,6 +464,7 @@ impl Turn<'_, '_> {
             wall: wall(start, opened),
             rng,
             entropy: &mut nothing,
+            means: &mut none,
             profile,
             conn,
             ears: self.live.ears,
@@ -454,7 +475,10 @@ impl Turn<'_, '_> {
         draft.chunk.truncate(MAX_CHUNK);
     }
 
-    fn tell(&mut self, notes: Notes, first: &[u8]) {
+    fn tell(&mut self, notes: &Notes, first: &[u8]) {
+        for Learnt { fact, value, length } in notes.facts.iter() {
+            self.world.news.tell(Event::Learnt { fact: *fact, value, length: *length });
+        }
         if let Some(phrase) = notes.uttered {
             self.world.news.tell(Event::Uttered(phrase));
         }
@@ -495,6 +519,7 @@ fn cx<'a>(world: &'a mut World<'_>, now: Time, rng: Rng, ears: Ears) -> Cx<'a> {
         wall: wall(world.start, now),
         rng,
         entropy: &mut *world.entropy,
+        means: &mut *world.means,
         profile: world.profile,
         conn: world.conn,
         ears,

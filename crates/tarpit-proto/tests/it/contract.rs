@@ -3,8 +3,10 @@
 use std::{fmt::Write as _, time::Duration};
 
 use tarpit_proto::{
+    fact::Fact,
     identify::Protocol,
-    pacer::{Pace, Unit},
+    means::Strain,
+    pacer::{Pace, Rate, Unit},
     script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Security, Step},
     session::Cause,
 };
@@ -72,6 +74,75 @@ fn count(run: &mut Run, heard: Heard<'_, '_>, _cx: &mut Cx<'_>) -> Step {
 }
 
 static COUNTER: Toy = Toy { protocol: None, step: count, speak: number };
+
+#[test]
+fn under_strain_a_pace_is_half_as_fast() {
+    let mut stage = Stage::with(&COUNTER).open();
+    stage.means.press(Strain::Slow);
+    stage.pass_secs(60);
+    // The first interval was begun before.
+    let gaps = stage.gaps();
+    assert!((28..=33).contains(&gaps.len()), "{gaps:?}");
+    assert!(gaps[1..].iter().all(|gap| (1_800..=2_200).contains(gap)), "{gaps:?}");
+}
+
+#[test]
+fn whoever_is_parked_is_told_nothing_and_asked_seldom_and_spoken_to_again() {
+    for rate in [None, Some(0), Some(50), Some(-2)] {
+        let mut stage = Stage::with(&COUNTER);
+        stage.profile.rate = rate.and_then(Rate::from_number);
+        stage.means.press(Strain::Parked);
+        let mut stage = stage.open();
+        stage.pass_secs(3_600);
+        assert_eq!(stage.text(), "", "{rate:?}");
+        assert!(stage.inputs < 600, "{rate:?}: {} times", stage.inputs);
+        stage.means.press(Strain::Ease);
+        for _ in 0..12 {
+            if stage.sent.is_empty() {
+                stage.pass_secs(1);
+            }
+        }
+        assert!(stage.bytes().starts_with(b"0"), "{rate:?}");
+    }
+}
+
+#[test]
+fn what_a_step_learns_is_told() {
+    static LEARNER: Toy = Toy {
+        protocol: None,
+        step: |_, heard, cx| {
+            if let Heard::Said(said) = heard {
+                cx.learn(Fact::User, said.take_all());
+            }
+            Step::REST
+        },
+        speak: number,
+    };
+    let mut stage = Stage::with(&LEARNER).open();
+    stage.says("root\n");
+    assert_eq!(stage.news, ["learnt user root\\n"]);
+}
+
+#[test]
+fn a_handshake_is_made_as_long_as_there_are_means() {
+    static SHAKER: Toy = Toy {
+        protocol: None,
+        step: |run, heard, cx| {
+            if let Heard::Said(said) = heard {
+                said.take_all();
+                run.position += u32::from(cx.means.handshake(1));
+                return Step::WHOLE;
+            }
+            Step::REST
+        },
+        speak: number,
+    };
+    let mut stage = Stage::with(&SHAKER).open();
+    stage.says("a").says("b");
+    stage.means.press(Strain::Plain);
+    stage.says("c");
+    assert_eq!(stage.text(), "1\\n2\\n2\\n");
+}
 
 /// Echoes each line back, whole.
 static ECHO: Toy = Toy {

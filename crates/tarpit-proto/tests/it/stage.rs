@@ -6,6 +6,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use tarpit_proto::{
+    means::Means,
     pacer::Rate,
     patterns,
     persona::Persona,
@@ -36,6 +37,10 @@ pub(crate) struct Stage {
     conn: Conn,
     entropy: Counter,
     draft: Draft,
+    /// What may be spent on the client.
+    pub(crate) means: Means,
+    /// How often the session was called.
+    pub(crate) inputs: usize,
     /// Transmissions since time last moved, so that a session that never waits is found.
     burst: usize,
 }
@@ -57,6 +62,9 @@ struct Notebook<'a>(&'a mut Vec<String>);
 impl News for Notebook<'_> {
     fn tell(&mut self, event: Event<'_>) {
         self.0.push(match event {
+            Event::Learnt { fact, value, .. } => {
+                format!("learnt {} {}", fact.name(), value.escape_ascii())
+            }
             Event::Uttered(phrase) => format!("uttered {phrase}"),
             Event::Validated { expected, data, .. } => {
                 format!("validated {expected} {}", data.escape_ascii())
@@ -89,7 +97,7 @@ impl Stage {
         Self {
             now: start,
             session: Session::open(start),
-            profile: Profile { pattern, rate: None, validate: true, persona },
+            profile: Profile::new(pattern, persona),
             closed: None,
             sent: Vec::new(),
             news: Vec::new(),
@@ -104,6 +112,8 @@ impl Stage {
             },
             entropy: Counter(1),
             draft: Draft::default(),
+            means: Means::new(0, start),
+            inputs: 0,
             burst: 0,
         }
     }
@@ -217,6 +227,7 @@ impl Stage {
         assert!(self.closed.is_none(), "the connection is closed");
         let mut input = input;
         loop {
+            self.inputs += 1;
             let mut notebook = Notebook(&mut self.news);
             let mut world = World {
                 profile: &self.profile,
@@ -225,6 +236,7 @@ impl Stage {
                 seed: &self.seed,
                 start: START,
                 entropy: &mut self.entropy,
+                means: &mut self.means,
                 news: &mut notebook,
             };
             match self.session.handle(self.now, input, &mut world, &mut self.draft) {

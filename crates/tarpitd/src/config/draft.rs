@@ -7,7 +7,7 @@ use tarpit_proto::{pacer::Rate, patterns, persona::Persona, script::Pattern};
 use crate::access::Access;
 
 use super::{
-    ClientLimit, Config, Evict, Level, Limits, Logging, Sink, Tarpit, User,
+    ClientLimit, Config, Discretion, Evict, Level, Limits, Logging, Sink, Tarpit, User,
     address::{Bind, Host, Ports},
     problem::{Notes, Place, Problem, nearest},
 };
@@ -129,10 +129,17 @@ impl Default for Draft {
                 per_prefix: NonZeroU32::new(1024),
                 egress: None,
                 egress_per_day: None,
+                handshakes_per_second: NonZeroU32::new(100),
+                cpu: NonZeroU32::new(80),
                 evict: Evict::NoisiestPrefix,
             },
             access: Access::default(),
-            logging: Logging { main: Sink::Stderr, level: Level::Info, client_trace: Sink::Stdout },
+            logging: Logging {
+                main: Sink::Stderr,
+                level: Level::Info,
+                client_trace: Sink::Stdout,
+                discretion: Discretion { log_secrets: false, log_users: true },
+            },
         }
     }
 }

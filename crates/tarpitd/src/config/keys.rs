@@ -259,6 +259,29 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         read: |item, limits, notes| notes.keep(&mut limits.egress_per_day, bytes(item)),
     },
     Key {
+        name: "handshakes_per_second",
+        form: "number of handshakes per second",
+        unset: Unset::Is("100"),
+        meaning: "The most key exchanges begun with all clients together, counted in those of the \
+                  cheapest kind; one with RSA counts as many. Whoever comes above it is held \
+                  without cryptography. 0 means no cap.",
+        outdated: None,
+        read: |item, limits, notes| {
+            notes.keep(&mut limits.handshakes_per_second, item.cap(1_000_000));
+        },
+    },
+    Key {
+        name: "cpu",
+        form: "percentage of a core, for each worker",
+        unset: Unset::Is("80"),
+        meaning: "How much of a processor may be used. While more is used, one thing after the \
+                  other is given up, a step every 10 seconds: patterns' own paces become half as \
+                  fast, no key exchange is begun, nothing is sent, newcomers are refused. Once less is used they \
+                  are won back one by one. 0 means no cap.",
+        outdated: None,
+        read: |item, limits, notes| notes.keep(&mut limits.cpu, item.cap(100)),
+    },
+    Key {
         name: "evict",
         form: "`\"noisiest-prefix\"`, `\"oldest\"` or `\"refuse\"`",
         unset: Unset::Is("\"noisiest-prefix\""),
@@ -318,6 +341,29 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         outdated: None,
         read: |item, logging, notes| {
             notes.keep(&mut logging.client_trace, item.parsed(Sink::parse));
+        },
+    },
+    Key {
+        name: "log_secrets",
+        form: "boolean",
+        unset: Unset::Is("false"),
+        meaning: "Whether the trace has passwords and other secrets that clients send. If not, it \
+                  has their length. Such a trace is worth guarding: many a password is typed on \
+                  the wrong machine.",
+        outdated: None,
+        read: |item, logging, notes| {
+            notes.keep(&mut logging.discretion.log_secrets, item.boolean());
+        },
+    },
+    Key {
+        name: "log_users",
+        form: "boolean",
+        unset: Unset::Is("true"),
+        meaning: "Whether the trace has the names of users that clients send. If not, it has their \
+                  length.",
+        outdated: None,
+        read: |item, logging, notes| {
+            notes.keep(&mut logging.discretion.log_users, item.boolean());
         },
     },
     Key {

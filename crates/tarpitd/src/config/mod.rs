@@ -188,6 +188,10 @@ pub(crate) struct Limits {
     pub(crate) egress: Option<NonZeroU64>,
     /// The most bytes a day to all clients; `None`: no cap.
     pub(crate) egress_per_day: Option<NonZeroU64>,
+    /// The most key exchanges a second; `None`: no cap.
+    pub(crate) handshakes_per_second: Option<NonZeroU32>,
+    /// The most of a core that each worker may use, in percent; `None`: no cap.
+    pub(crate) cpu: Option<NonZeroU32>,
     /// Who goes when there is no room for a newcomer.
     pub(crate) evict: Evict,
 }
@@ -235,6 +239,17 @@ pub(crate) struct Logging {
     pub(crate) level: Level,
     /// Where the clients' trace goes.
     pub(crate) client_trace: Sink,
+    /// Whether the trace has secrets in full, and users' names.
+    pub(crate) discretion: Discretion,
+}
+
+/// What the trace keeps to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Discretion {
+    /// Whether passwords and the like are written.
+    pub(crate) log_secrets: bool,
+    /// Whether users' names are written.
+    pub(crate) log_users: bool,
 }
 
 /// Where lines are written.

@@ -42,8 +42,10 @@ fn every_key_is_read() {
     let config = config(
         "workers = 3\nstate_dir = '/var/lib/tarpitd'\nuser = '65534:100'\npersona = 'debian-12'\n\
          [limits]\nclients = 1\nper_address = 2\nper_prefix = 0\negress = 4\negress_per_day = 5\n\
+         handshakes_per_second = 6\ncpu = 0\n\
          evict = 'oldest'\n[access]\nallow = ['192.0.2.7', '2001:db8::/32']\ndeny = ['198.51.100.0/24']\n\
          [logging]\nmain = '<stdout>'\nlevel = 'WARNING'\nclient_trace = './x'\n\
+         log_secrets = true\nlog_users = false\n\
          [tarpits.z]\npattern = 'Endless_Banner'\nrate_limit = -2\nmax_clients = 7\n\
          client_validation = false\nclient_trace = true\n\
          bind = [{ host = '127.0.0.1', port = '22' }, { host = 'localhost', port = 0 }]\n\
@@ -61,6 +63,8 @@ fn every_key_is_read() {
             per_prefix: None,
             egress: NonZeroU64::new(4),
             egress_per_day: NonZeroU64::new(5),
+            handshakes_per_second: NonZeroU32::new(6),
+            cpu: None,
             evict: Evict::Oldest,
         }
     );
@@ -77,6 +81,7 @@ fn every_key_is_read() {
             main: Sink::Stdout,
             level: Level::Warning,
             client_trace: Sink::File("./x".into()),
+            discretion: Discretion { log_secrets: true, log_users: false },
         }
     );
     let [z, a] = &config.tarpits[..] else { panic!("{:?}", config.tarpits) };

@@ -6,7 +6,7 @@
 //! and `@` stands for a table. All else is paragraphs, each on one line.
 
 use clap::Arg;
-use tarpit_proto::{patterns, persona::Persona, session::Cause};
+use tarpit_proto::{fact::Fact, patterns, persona::Persona, session::Cause};
 
 use crate::{
     cli,
@@ -98,6 +98,10 @@ fn table_called(name: &str) -> Vec<Block> {
         "personas" => vec![Block::Paragraph(sentence(
             &Persona::names().map(literal).collect::<Vec<_>>().join(", "),
         ))],
+        "facts" => Fact::ALL
+            .iter()
+            .map(|(fact, meaning)| Block::Term(literal(fact.name()), vec![sentence(meaning)]))
+            .collect(),
         "reasons" => Cause::ALL
             .iter()
             .map(|(cause, meaning)| Block::Term(literal(cause.name()), vec![sentence(meaning)]))

@@ -1,0 +1,172 @@
+//! What may be spent on clients at present: handshakes, and how hard the machine is pressed.
+
+use core::time::Duration;
+
+use crate::time::Time;
+
+/// How hard the machine is pressed by what its owner lets it spend; each step gives up more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strain {
+    /// All is well.
+    #[default]
+    Ease,
+    /// Patterns' own paces are twice as slow.
+    Slow,
+    /// No cryptography is begun, either: clients are held without it.
+    Plain,
+    /// Nothing is said to anybody, either. Who is held stays held.
+    Parked,
+    /// Newcomers are refused, either.
+    Closed,
+}
+
+impl Strain {
+    /// All of them, from none to the hardest.
+    pub const STEPS: [Self; 5] = [Self::Ease, Self::Slow, Self::Plain, Self::Parked, Self::Closed];
+
+    /// The next harder step.
+    #[must_use]
+    pub fn harder(self) -> Self {
+        Self::STEPS[(self as usize + 1).min(Self::STEPS.len() - 1)]
+    }
+
+    /// The next softer step.
+    #[must_use]
+    pub fn softer(self) -> Self {
+        Self::STEPS[(self as usize).saturating_sub(1)]
+    }
+}
+
+/// One worker's means, lent to its sessions.
+#[derive(Debug)]
+pub struct Means {
+    strain: Strain,
+    /// Handshakes a second, and in [`PARTS`] of one what is left for now.
+    per_second: u32,
+    purse: u64,
+    filled: Time,
+    /// Handshakes that could not be afforded, since that was last asked.
+    denied: u32,
+}
+
+/// Parts of a handshake in which the purse is counted, one for each millisecond.
+const PARTS: u64 = 1_000;
+
+/// A second's worth may be saved up, but never less than the dearest handshake.
+const LEAST_PURSE: u64 = Means::DEAREST as u64 * PARTS;
+
+impl Means {
+    /// The most that one handshake may cost.
+    pub const DEAREST: u32 = 50;
+
+    /// Means of `per_second` handshakes a second at `now`; 0: no cap.
+    pub fn new(per_second: u32, now: Time) -> Self {
+        let mut means = Self { strain: Strain::Ease, per_second, purse: 0, filled: now, denied: 0 };
+        means.purse = means.full();
+        means
+    }
+
+    /// Puts another number of handshakes a second in force.
+    pub fn set(&mut self, per_second: u32) {
+        self.per_second = per_second;
+        self.purse = self.purse.min(self.full());
+    }
+
+    /// Puts a strain in force.
+    pub fn press(&mut self, strain: Strain) {
+        self.strain = strain;
+    }
+
+    /// The strain in force.
+    pub fn strain(&self) -> Strain {
+        self.strain
+    }
+
+    /// Lets the purse fill up to `now`.
+    pub fn earn(&mut self, now: Time) {
+        let millis = u64::try_from(now.since(self.filled).as_millis()).unwrap_or(u64::MAX);
+        let earned = millis.saturating_mul(self.per_second.into());
+        self.purse = self.purse.saturating_add(earned).min(self.full());
+        self.filled = now;
+    }
+
+    /// Takes the price of a handshake, and says whether it may be made. 1 is what an X25519
+    /// agreement and an Ed25519 signature take together, a fifth of a millisecond; at most
+    /// [`Means::DEAREST`].
+    pub fn handshake(&mut self, cost: u32) -> bool {
+        debug_assert!((1..=Self::DEAREST).contains(&cost), "a price out of bounds");
+        let price = u64::from(cost) * PARTS;
+        if self.strain >= Strain::Plain || (self.per_second != 0 && self.purse < price) {
+            self.denied = self.denied.saturating_add(1);
+            return false;
+        }
+        self.purse = self.purse.saturating_sub(price);
+        true
+    }
+
+    /// How many handshakes could not be afforded since this was last asked.
+    pub fn denied(&mut self) -> u32 {
+        core::mem::take(&mut self.denied)
+    }
+
+    /// A pattern's own interval under the present strain.
+    pub(crate) fn stretch(&self, interval: Duration) -> Duration {
+        if self.strain >= Strain::Slow { interval * 2 } else { interval }
+    }
+
+    fn full(&self) -> u64 {
+        (u64::from(self.per_second) * PARTS).max(LEAST_PURSE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_brings_as_many_handshakes_as_it_may() {
+        let mut means = Means::new(100, Time::START);
+        let mut made = 0;
+        for millis in 0..10_000 {
+            means.earn(Time::from_millis(millis));
+            made += u32::from(means.handshake(1));
+        }
+        assert!((1_000..=1_100).contains(&made), "{made}");
+        assert!(means.denied() > 8_000);
+        assert_eq!(means.denied(), 0);
+    }
+
+    #[test]
+    fn even_the_dearest_is_made_in_the_end() {
+        let mut means = Means::new(1, Time::START);
+        assert!(means.handshake(Means::DEAREST));
+        assert!(!means.handshake(1));
+        means.earn(Time::from_millis(u64::from(Means::DEAREST) * 1_000));
+        assert!(means.handshake(Means::DEAREST));
+    }
+
+    #[test]
+    fn under_strain_no_handshake_is_begun_and_paces_are_slower() {
+        let mut means = Means::new(0, Time::START);
+        assert!(means.handshake(1));
+        means.press(Strain::Slow);
+        assert!(means.handshake(1));
+        assert_eq!(means.stretch(Duration::from_secs(8)), Duration::from_secs(16));
+        means.press(Strain::Plain);
+        assert!(!means.handshake(1));
+    }
+
+    #[test]
+    fn steps_go_up_and_down_one_by_one() {
+        let mut strain = Strain::Ease;
+        for wanted in Strain::STEPS {
+            assert_eq!(strain, wanted);
+            strain = strain.harder();
+        }
+        assert_eq!(strain, Strain::Closed);
+        for wanted in Strain::STEPS.into_iter().rev() {
+            assert_eq!(strain, wanted);
+            strain = strain.softer();
+        }
+    }
+}
