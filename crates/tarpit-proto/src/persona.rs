@@ -20,21 +20,34 @@ pub struct Persona {
 #[derive(Debug)]
 struct Kind {
     name: &'static str,
+    system: System,
     /// The SSH identification string, without the line's end (RFC 4253, section 4.2).
     ///
-    /// Both are releases before the strict key exchange, whose mark would forbid our packets.
+    /// All are releases before the strict key exchange, whose mark would forbid our packets.
     ssh: &'static str,
     /// The key exchange methods that this release offers as a server, in its order.
     ssh_key_exchanges: &'static str,
     http_server: &'static str,
-    /// What stands between the host's name and the date in the SMTP greeting.
+    /// SMTP's greeting: `{host}` stands for the host's name, `{date}` for the moment.
     smtp: &'static str,
     ftp: &'static str,
 }
 
-static KINDS: [Kind; 2] = [
+/// What a machine runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum System {
+    /// A small device with little else than busybox.
+    Camera,
+    /// A distribution's usual packages.
+    Linux,
+    /// A server of Microsoft's.
+    Windows,
+}
+
+static KINDS: [Kind; 4] = [
     Kind {
         name: "debian-12",
+        system: System::Linux,
         ssh: "SSH-2.0-OpenSSH_9.2p1 Debian-2",
         ssh_key_exchanges: "sntrup761x25519-sha512@openssh.com,curve25519-sha256,\
             curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,\
@@ -42,21 +55,47 @@ static KINDS: [Kind; 2] = [
             diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,\
             diffie-hellman-group14-sha256",
         http_server: "Apache/2.4.57 (Debian)",
-        smtp: "ESMTP Exim 4.96",
+        smtp: "220 {host} ESMTP Exim 4.96 {date}",
         ftp: "220 (vsFTPd 3.0.3)",
     },
     Kind {
+        name: "ip-camera",
+        system: System::Camera,
+        ssh: "SSH-2.0-dropbear_2017.75",
+        ssh_key_exchanges: "curve25519-sha256@libssh.org,ecdh-sha2-nistp521,ecdh-sha2-nistp384,\
+            ecdh-sha2-nistp256,diffie-hellman-group14-sha256,diffie-hellman-group14-sha1",
+        http_server: "Boa/0.94.14rc21",
+        smtp: "220 {host} ESMTP Sendmail 8.14.4/8.14.4; {date}",
+        ftp: "220 (vsFTPd 2.3.5)",
+    },
+    Kind {
         name: "ubuntu-22.04",
+        system: System::Linux,
         ssh: "SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.4",
         ssh_key_exchanges: "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,\
             ecdh-sha2-nistp384,ecdh-sha2-nistp521,sntrup761x25519-sha512@openssh.com,\
             diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,\
             diffie-hellman-group18-sha512,diffie-hellman-group14-sha256",
         http_server: "Apache/2.4.52 (Ubuntu)",
-        smtp: "ESMTP Exim 4.95 Ubuntu",
+        smtp: "220 {host} ESMTP Exim 4.95 Ubuntu {date}",
         ftp: "220 (vsFTPd 3.0.5)",
     },
+    Kind {
+        name: "windows-server-2019",
+        system: System::Windows,
+        ssh: "SSH-2.0-OpenSSH_for_Windows_7.7",
+        ssh_key_exchanges: "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,\
+            ecdh-sha2-nistp384,ecdh-sha2-nistp521,diffie-hellman-group-exchange-sha256,\
+            diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,\
+            diffie-hellman-group14-sha256,diffie-hellman-group14-sha1",
+        http_server: "Microsoft-IIS/10.0",
+        smtp: "220 {host} Microsoft ESMTP MAIL Service, Version: 10.0.17763.1 ready at  {date}",
+        ftp: "220 Microsoft FTP Service",
+    },
 ];
+
+/// What an installer makes names of.
+const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /// What hosts are called for: plain names of the trade, none of which points at this program.
 const ROLES: [&str; 8] = ["app", "db", "files", "gw", "mail", "node", "srv", "web"];
@@ -72,14 +111,26 @@ impl Persona {
 
     /// The persona called [`Persona::DEFAULT`].
     pub fn default_for(seed: &Seed) -> Self {
-        Self::played(&KINDS[1], seed)
+        Self::played(&KINDS[2], seed)
     }
 
     fn played(kind: &'static Kind, seed: &Seed) -> Self {
-        let role = ROLES[usize::from(seed.0[0]) % ROLES.len()];
-        let mut host = String::from(role);
+        let mut host = String::new();
         // Writing to a string cannot fail.
-        let _ = write!(host, "{:02}", seed.0[1] % 24 + 1);
+        let _ = match kind.system {
+            System::Linux => {
+                let role = ROLES[usize::from(seed.0[0]) % ROLES.len()];
+                write!(host, "{role}{:02}", seed.0[1] % 24 + 1)
+            }
+            System::Camera => write!(host, "IPC-{:02X}{:02X}", seed.0[0], seed.0[1]),
+            System::Windows => {
+                // As the installer names it when nobody does.
+                host.push_str("WIN-");
+                let letter = |byte: &u8| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]);
+                host.extend(seed.0[10..21].iter().map(letter));
+                Ok(())
+            }
+        };
         // Other bytes than the host's, so that neither tells of the other.
         let number = u64::from_le_bytes(core::array::from_fn(|index| seed.0[index + 2]));
         Self { kind, host, number }
@@ -93,6 +144,11 @@ impl Persona {
     /// The host's name, such as `web07`.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// What the machine runs on.
+    pub fn system(&self) -> System {
+        self.kind.system
     }
 
     /// A number for the small differences between one installation and the next. It is a part of
@@ -123,7 +179,39 @@ impl Persona {
 
     /// Appends SMTP's greeting with today's date, without the line's end.
     pub fn smtp(&self, wall: Wall, out: &mut impl Extend<u8>) {
-        let line = format!("220 {} {} {} +0000", self.host, self.kind.smtp, wall.date());
+        let date = format!("{} +0000", wall.date());
+        let line = self.kind.smtp.replace("{host}", &self.host).replace("{date}", &date);
         out.extend(line.into_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_has_one_name_that_fits_what_it_runs_on() {
+        let seed = Seed([7; 32]);
+        for (kind, wanted) in [
+            ("debian-12", "web08"),
+            ("ip-camera", "IPC-0707"),
+            ("ubuntu-22.04", "web08"),
+            ("windows-server-2019", "WIN-77777777777"),
+        ] {
+            let persona = Persona::named(kind, &seed).expect("a persona");
+            assert_eq!(persona.host(), wanted);
+            let mut greeting = alloc::vec::Vec::new();
+            persona.smtp(Wall(1_795_333_948), &mut greeting);
+            let greeting = String::from_utf8(greeting).expect("text");
+            assert!(greeting.starts_with(&format!("220 {wanted} ")), "{greeting}");
+            assert!(greeting.contains("Sun, 22 Nov 2026 07:52:28 +0000"), "{greeting}");
+        }
+    }
+
+    #[test]
+    fn personas_stand_in_alphabetical_order_and_the_default_is_one_of_them() {
+        assert!(Persona::names().is_sorted());
+        let seed = Seed([1; 32]);
+        assert_eq!(Persona::default_for(&seed).kind.name, Persona::DEFAULT);
     }
 }

@@ -364,13 +364,15 @@ pub struct Profile {
     pub validate: bool,
     /// The machine that is played.
     pub persona: Persona,
+    /// Whether clients may be told that they got in.
+    pub poison: bool,
 }
 
 impl Profile {
     /// The settings of a listener whose owner chose nothing but the pattern: its own pace, and
     /// clients must show what they speak.
     pub fn new(pattern: &'static dyn Pattern, persona: Persona) -> Self {
-        Self { pattern, rate: None, validate: true, persona }
+        Self { pattern, rate: None, validate: true, persona, poison: false }
     }
 }
 

@@ -230,7 +230,7 @@ impl Daemon {
         let port = Arc::new(Port::new(address));
         let key = self.next_key;
         self.next_key += 1;
-        let served = Arc::new(post(tarpit, &self.config, &self.seed, &port));
+        let served = Arc::new(post(tarpit, &self.seed, &port));
         self.log.notice(format_args!("{}: {} on {address}", tarpit.name, tarpit.pattern.name()));
         for (listener, doors) in opened.listeners.into_iter().zip(doors) {
             doors.push(Door { key, listener, post: Arc::clone(&served), knocked: false });
@@ -494,7 +494,7 @@ impl Daemon {
         }
         for (index, mut bound) in stay {
             let tarpit = &self.config.tarpits[index];
-            bound.post = Arc::new(post(tarpit, &self.config, &self.seed, &bound.post.port));
+            bound.post = Arc::new(post(tarpit, &self.seed, &bound.post.port));
             self.bound.push(bound);
         }
         self.open_doors(opened);
@@ -591,15 +591,16 @@ fn clamp(files: u64) -> u32 {
     u32::try_from(files.min(10_000_000)).unwrap_or(u32::MAX)
 }
 
-fn post(tarpit: &Tarpit, config: &Config, seed: &Seed, port: &Arc<Port>) -> Post {
+fn post(tarpit: &Tarpit, seed: &Seed, port: &Arc<Port>) -> Post {
     // The configuration holds no other names; the default stands in all the same.
     let persona =
-        Persona::named(config.persona, seed).unwrap_or_else(|| Persona::default_for(seed));
+        Persona::named(tarpit.persona, seed).unwrap_or_else(|| Persona::default_for(seed));
     Post {
         name: tarpit.name.clone(),
         profile: Profile {
             rate: tarpit.rate,
             validate: tarpit.client_validation,
+            poison: tarpit.poison,
             ..Profile::new(tarpit.pattern, persona)
         },
         max_clients: tarpit.max_clients.map_or(0, std::num::NonZeroU32::get),

@@ -42,6 +42,8 @@ pub(super) struct TarpitDraft {
     pub(super) max_clients: Option<NonZeroU32>,
     pub(super) client_validation: bool,
     pub(super) client_trace: bool,
+    pub(super) persona: Option<&'static str>,
+    pub(super) poison: bool,
 }
 
 /// A place to listen that may still lack its parts.
@@ -65,8 +67,7 @@ impl Draft {
             workers: self.workers,
             state_dir: self.state_dir,
             user: self.user,
-            persona: self.persona,
-            tarpits: self.tarpits.into_iter().filter_map(TarpitDraft::finish).collect(),
+            tarpits: self.tarpits.into_iter().filter_map(|it| it.finish(self.persona)).collect(),
             limits: self.limits,
             access: self.access,
             logging: self.logging,
@@ -154,6 +155,8 @@ impl TarpitDraft {
             max_clients: NonZeroU32::new(4096),
             client_validation: true,
             client_trace: false,
+            persona: None,
+            poison: false,
         }
     }
 
@@ -194,7 +197,7 @@ impl TarpitDraft {
     }
 
     /// The tarpit, unless it lacks what was noted as a problem already.
-    fn finish(self) -> Option<Tarpit> {
+    fn finish(self, persona: &'static str) -> Option<Tarpit> {
         Some(Tarpit {
             name: self.name,
             pattern: self.pattern?,
@@ -203,6 +206,8 @@ impl TarpitDraft {
             max_clients: self.max_clients,
             client_validation: self.client_validation,
             client_trace: self.client_trace,
+            persona: self.persona.unwrap_or(persona),
+            poison: self.poison,
         })
     }
 }

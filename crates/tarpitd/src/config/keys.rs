@@ -181,6 +181,24 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.client_trace, item.boolean()),
     },
+    Key {
+        name: "persona",
+        form: "name of a persona",
+        unset: Unset::Means("the persona at the top of the file"),
+        meaning: "Another machine than the one that the other tarpits pretend to be, as behind a \
+                  router.",
+        outdated: None,
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.persona, item.parsed(persona).map(Some)),
+    },
+    Key {
+        name: "poison",
+        form: "boolean",
+        unset: Unset::Is("false"),
+        meaning: "Whether clients may be told that they got in: a password that was right, an \
+                  anonymous login, a shell that runs nothing. It ends the guessing of some tools, and draws people.",
+        outdated: None,
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.poison, item.boolean()),
+    },
 ];
 
 pub(super) const BIND: &[Key<BindDraft>] = &[

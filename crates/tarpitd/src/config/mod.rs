@@ -93,10 +93,6 @@ pub(crate) struct Config {
     pub(crate) state_dir: Option<PathBuf>,
     /// Who the daemon becomes once it has opened its ports and files.
     pub(crate) user: Option<User>,
-    /// The machine that is played: one of [`Persona::names`].
-    ///
-    /// [`Persona::names`]: tarpit_proto::persona::Persona::names
-    pub(crate) persona: &'static str,
     /// What to serve, in the order in which it was written; never empty.
     pub(crate) tarpits: Vec<Tarpit>,
     pub(crate) limits: Limits,
@@ -174,6 +170,12 @@ pub(crate) struct Tarpit {
     /// Whether clients must show that they speak the pattern's protocol.
     pub(crate) client_validation: bool,
     pub(crate) client_trace: bool,
+    /// The machine that is played: one of [`Persona::names`].
+    ///
+    /// [`Persona::names`]: tarpit_proto::persona::Persona::names
+    pub(crate) persona: &'static str,
+    /// Whether clients may be told that they got in.
+    pub(crate) poison: bool,
 }
 
 /// What all tarpits together may cost.

@@ -47,14 +47,13 @@ fn every_key_is_read() {
          [logging]\nmain = '<stdout>'\nlevel = 'WARNING'\nclient_trace = './x'\n\
          log_secrets = true\nlog_users = false\n\
          [tarpits.z]\npattern = 'Endless_Banner'\nrate_limit = -2\nmax_clients = 7\n\
-         client_validation = false\nclient_trace = true\n\
+         client_validation = false\nclient_trace = true\npersona = 'ip-camera'\npoison = true\n\
          bind = [{ host = '127.0.0.1', port = '22' }, { host = 'localhost', port = 0 }]\n\
          [tarpits.a]\npattern = 'endless_banner'\nbind = [{ host = '*', port = '80-81' }]",
     );
     assert_eq!(config.workers.get(), 3);
     assert_eq!(config.state_dir.as_deref(), Some(Path::new("/var/lib/tarpitd")));
     assert_eq!(config.user, Some(User::Ids { uid: 65534, gid: Some(100) }));
-    assert_eq!(config.persona, "debian-12");
     assert_eq!(
         config.limits,
         Limits {
@@ -90,6 +89,8 @@ fn every_key_is_read() {
     assert_eq!(z.rate, Rate::from_number(-2));
     assert_eq!(z.max_clients, NonZeroU32::new(7));
     assert_eq!((z.client_validation, z.client_trace), (false, true));
+    assert_eq!((z.persona, z.poison), ("ip-camera", true));
+    assert_eq!((a.persona, a.poison), ("debian-12", false));
     let addresses =
         |tarpit: &Tarpit| -> Vec<_> { tarpit.bind.iter().map(SocketAddr::to_string).collect() };
     assert_eq!(addresses(z), ["127.0.0.1:22", "127.0.0.1:0", "[::1]:0"]);
@@ -191,7 +192,7 @@ fn unknown_names_are_told_with_the_nearest_one() {
     );
     check(
         &format!("persona = 'windows'\n[logging]\nlevel = 'inf'\n{SOUND}"),
-        "1:11: there is no persona `windows`: write one of debian-12, ubuntu-22.04
+        "1:11: there is no persona `windows`: write one of debian-12, ip-camera, ubuntu-22.04, windows-server-2019
          3:9: there is no level `inf`: did you mean `info`?",
     );
 }
