@@ -24,4 +24,5 @@ pub mod rng;
 pub mod script;
 pub mod session;
 pub mod time;
+mod timing;
 mod wire;

@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::EVERY_8_SECONDS;
+use super::EVERY_15_SECONDS;
 use crate::{
     identify::Protocol,
     pacer::Pace,
@@ -38,7 +38,7 @@ impl Pattern for Endlessh {
     }
 
     fn pace(&self, _run: &Run) -> Pace {
-        EVERY_8_SECONDS
+        EVERY_15_SECONDS
     }
 
     fn refuse(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) {

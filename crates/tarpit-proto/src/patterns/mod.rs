@@ -43,6 +43,10 @@ pub fn named(name: &str) -> Option<&'static dyn Pattern> {
     ALL.iter().copied().find(|pattern| pattern.name().eq_ignore_ascii_case(name))
 }
 
+/// What SSH clients bear between two lines or packets.
+pub(crate) const EVERY_15_SECONDS: Pace =
+    Pace { unit: Unit::Chunk, interval: Duration::from_secs(15) };
+
 /// A line or packet every 8 seconds: below every inactivity limit that was measured, and no more
 /// packets than that takes.
 pub(crate) const EVERY_8_SECONDS: Pace =

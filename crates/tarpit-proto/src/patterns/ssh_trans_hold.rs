@@ -20,6 +20,7 @@ use crate::{
     pacer::{Pace, Unit},
     phases,
     script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Step},
+    timing,
     wire::{ssh, text},
 };
 
@@ -32,19 +33,6 @@ phases! {
 
 /// How long the rest of the client's identification line is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Seconds between two packets: what all clients bear but those named below.
-const INTERVAL: u16 = 15;
-
-/// Clients with a shorter temper, by what their identification contains, and the seconds between
-/// two packets that keep them.
-const HASTY: &[(&[u8], u16)] = &[
-    // ssh-keyscan waits 5 seconds for each packet.
-    (b"keyscan", 4),
-    // ncrack calls itself so and waits 20 seconds; a write that is late must not lose it.
-    (b"OpenSSH_7.1\n", 8),
-    (b"ncrack", 8),
-];
 
 impl Pattern for SshTransHold {
     fn name(&self) -> &'static str {
@@ -60,7 +48,8 @@ impl Pattern for SshTransHold {
     }
 
     fn pace(&self, run: &Run) -> Pace {
-        Pace { unit: Unit::Chunk, interval: interval(run) }
+        // 0 while nothing is known of the client.
+        Pace { unit: Unit::Chunk, interval: timing::ssh_interval(run.count) }
     }
 
     fn greet(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> bool {
@@ -76,7 +65,7 @@ impl Pattern for SshTransHold {
             (Phase::Listening, Heard::Opened | Heard::Silence) => offer(run, cx),
             (Phase::Listening, Heard::Said(said)) => match ssh::identification(said) {
                 Some(line) => {
-                    choose_interval(run, line);
+                    run.count = timing::ssh_packets(line);
                     offer(run, cx)
                 }
                 None => Step::Keep,
@@ -103,16 +92,4 @@ fn offer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     let mut packet = Vec::new();
     ssh::kexinit(cookie, cx.profile.persona.ssh_key_exchanges(), &mut packet);
     Step::Send(Manner::Prompt, Chunk::Boxed(packet.into()))
-}
-
-/// Lets the client's identification line decide on the pace. [`Run::count`] is the seconds between
-/// two packets, or 0 while nothing is known of the client.
-fn choose_interval(run: &mut Run, identification: &[u8]) {
-    let says = |word: &[u8]| identification.windows(word.len()).any(|window| window == word);
-    run.count = HASTY.iter().find(|(word, _)| says(word)).map_or(0, |&(_, seconds)| seconds);
-}
-
-/// The time between two packets.
-fn interval(run: &Run) -> Duration {
-    Duration::from_secs(if run.count == 0 { INTERVAL } else { run.count }.into())
 }

@@ -59,9 +59,9 @@ pub(crate) fn kexinit(cookie: [u8; 16], key_exchanges: &str, out: &mut Vec<u8>) 
     packet(&payload, |_| {}, out);
 }
 
-/// Appends a packet that every client must ignore, of 24 or 32 bytes.
+/// Appends a packet that every client must ignore, of 16 or 24 bytes.
 pub(crate) fn ignore(rng: &mut Rng, out: &mut Vec<u8>) {
-    let mut data = [0; 16];
+    let mut data = [0; 8];
     let length = 1 + rng.below(data.len() as u32) as usize;
     rng.fill(&mut data[..length]);
     let mut payload = Vec::with_capacity(32);
