@@ -1,5 +1,8 @@
 //! What the programs of the benchmark share: time, connections, and where they come from.
 
+pub mod packet;
+pub mod tun;
+
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
