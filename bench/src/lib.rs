@@ -5,7 +5,7 @@ pub mod tun;
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::fd::OwnedFd,
     thread,
     time::{Duration, Instant},
@@ -43,11 +43,19 @@ pub fn pause(span: Duration) {
 }
 
 /// Where the client with this number comes from: each has an address of its own, so that no port
-/// is ever looked for in vain, and 200 share a /24. None over IPv6, which has one loopback address.
+/// is ever looked for in vain, and 200 share a /24, or a /56 of `fd74:6172::/32`. None over IPv6's one
+/// loopback address.
 pub fn source(to: SocketAddr, number: u32) -> Option<SocketAddr> {
     const IN_PREFIX: u32 = 200;
     const LAST: u32 = (127 << 24) | (191 << 16);
 
+    if is_of_tests(to.ip()) {
+        let (prefix, host) = (number / IN_PREFIX + 1, number % IN_PREFIX + 1);
+        // The third and fourth part hold the bits 32 to 55.
+        let (high, low) = ((prefix >> 8) as u16, ((prefix & 255) << 8) as u16);
+        let ip = Ipv6Addr::new(0xFD74, 0x6172, high, low, 0, 0, 0, host as u16);
+        return Some(SocketAddr::new(ip.into(), 0));
+    }
     if !to.is_ipv4() || !to.ip().is_loopback() {
         return None;
     }
@@ -55,6 +63,11 @@ pub fn source(to: SocketAddr, number: u32) -> Option<SocketAddr> {
     let prefix = ((127 << 24) | (64 << 16)) + ((number / IN_PREFIX) << 8);
     let ip = Ipv4Addr::from_bits(prefix.min(LAST) + number % IN_PREFIX + 1);
     Some(SocketAddr::new(IpAddr::V4(ip), 0))
+}
+
+/// Whether the address is of the network that is all local in a namespace of the benchmark's.
+pub fn is_of_tests(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.segments()[..2] == [0xFD74, 0x6172])
 }
 
 /// Begins to connect, and does not wait for the other side.
@@ -104,5 +117,9 @@ mod tests {
         assert_eq!(sources.len(), 200_000);
         assert!(sources.iter().all(|source| source.ip().is_loopback()));
         assert_eq!(source("[::1]:1".parse().unwrap(), 7), None);
+        let to = "[fd74:6172::1]:1".parse().unwrap();
+        let sources: BTreeSet<_> = (0..20_000).filter_map(|number| source(to, number)).collect();
+        assert_eq!(sources.len(), 20_000);
+        assert!(sources.iter().all(|source| is_of_tests(source.ip())));
     }
 }

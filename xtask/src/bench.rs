@@ -5,8 +5,12 @@
 
 pub(crate) mod crowd;
 mod figures;
+mod million;
+mod namespace;
 pub(crate) mod process;
 pub(crate) mod programs;
+
+pub(crate) use million::run as hold;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -21,8 +25,9 @@ use crate::clock;
 use crate::workspace::{Workspace, call};
 use crowd::Crowd;
 use figures::{Figures, What};
+use namespace::{Namespace, SERVER, SERVER_V6};
 use process::Process;
-use programs::{BY_DEFAULT, EVERY_SECOND, IDLE, MEMORY, Program, STORM};
+use programs::{BY_DEFAULT, EVERY_SECOND, IDLE, MEMORY, OURS, Program, STORM};
 
 /// What to measure.
 pub(crate) struct Plan {
@@ -38,6 +43,10 @@ pub(crate) struct Plan {
 
 /// The fewer clients, to see whether the price of one grows with their number.
 const FEW: usize = 1_000;
+
+/// How many clients are held by several processes, where one may not open so many files.
+const ALL: usize = 100_000;
+const PROCESSES: usize = 6;
 
 /// Files of a process that are not clients.
 const SPARE: u64 = 100;
@@ -77,6 +86,13 @@ pub(crate) fn run(workspace: &Workspace, plan: &Plan, write: Option<&Path>) -> R
         for program in EVERY_SECOND.iter().filter(|it| plan.picks(it.name)) {
             bench.attempt(program.name, bench.every_second(program, &mut figures));
         }
+        for program in EVERY_SECOND.iter().filter(|it| plan.picks(it.name) && it.most.is_none()) {
+            let name = format!("{}, sending half", program.name);
+            bench.attempt(&name, bench.sending(program, &mut figures));
+        }
+        if plan.picks("tarpitd") && plan.clients >= ALL / PROCESSES {
+            bench.attempt("several processes", bench.several(&mut figures));
+        }
         for program in MEMORY.iter().filter(|it| plan.picks(it.name)) {
             bench.attempt(program.name, bench.memory(program, &mut figures));
         }
@@ -94,7 +110,6 @@ pub(crate) fn run(workspace: &Workspace, plan: &Plan, write: Option<&Path>) -> R
         println!("\n{}", figures.tables(FEW, plan.clients));
     }
     let tables = figures.tables(FEW, plan.clients);
-    println!("not measured: the sending half alone (a TUN device with a stateless client)");
     if let Some(path) = write {
         let page = page(plan, &tables)?;
         fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
@@ -147,10 +162,76 @@ impl Bench<'_> {
         Ok(())
     }
 
+    /// What a send costs without the receiving half, with few clients and with many.
+    fn sending(&self, program: &Program, figures: &mut Figures) -> Result<()> {
+        let namespace = Namespace::with_tun()?;
+        let at = SocketAddr::new(SERVER.into(), PORT);
+        let server = programs::start_in(self.workspace, Some(&namespace), program, at, 1)?;
+        let mut crowd = Crowd::without_sockets(self.workspace, &namespace, PORT, program.hello)?;
+        for (count, what) in [(FEW, What::TunFew), (self.plan.clients, What::TunMany)] {
+            fill(&server, &mut crowd, count)?;
+            let cost = self.send_cost(&[&server], &mut crowd, count)?;
+            figures.add(what, program.name, cost);
+        }
+        Ok(())
+    }
+
+    /// What a client and a send cost when several processes hold more than one could.
+    fn several(&self, figures: &mut Figures) -> Result<()> {
+        let namespace = Namespace::with_tun()?;
+        let program = &EVERY_SECOND[OURS];
+        let mut crowd = Crowd::without_sockets(self.workspace, &namespace, PORT, program.hello)?;
+        let (mut servers, mut empty) = (Vec::new(), 0);
+        for port in (PORT..).take(PROCESSES) {
+            let at = SocketAddr::new(SERVER.into(), port);
+            let server = programs::start_in(self.workspace, Some(&namespace), program, at, 1)?;
+            empty += server.memory()?;
+            crowd.turn_to(port);
+            let share = (ALL - crowd.opened()) / (PROCESSES - servers.len());
+            let count = crowd.opened() + share;
+            fill(&server, &mut crowd, count)?;
+            servers.push(server);
+        }
+        let servers: Vec<_> = servers.iter().collect();
+        let cost = self.send_cost(&servers, &mut crowd, ALL)?;
+        figures.add(What::TunAll, program.name, cost);
+        let memory = servers.iter().map(|server| server.memory()).sum::<Result<u64>>()?;
+        let each = (float(memory) - float(empty)) / float(ALL as u64);
+        figures.add(What::MemoryAll, program.name, each);
+        Ok(())
+    }
+
+    /// Microseconds of the servers' time for each send to one of `count` clients, a second apart.
+    fn send_cost(&self, servers: &[&Process], crowd: &mut Crowd, count: usize) -> Result<f64> {
+        let used = || servers.iter().map(|server| server.cpu()).sum::<Result<Duration>>();
+        crowd.hear(SECOND * 2, SECOND)?;
+        let before = used()?;
+        let heard = crowd.hear(self.plan.span(), SECOND)?;
+        let cpu = used()?.saturating_sub(before);
+        if heard.gone > 0 {
+            bail!("{} of {count} clients were let go", heard.gone);
+        }
+        let wanted = count as u64 * self.plan.span().as_secs();
+        if heard.reads < wanted * 7 / 10 {
+            bail!("there were {} sends in {} s", heard.reads, self.plan.span().as_secs());
+        }
+        Ok(micros(cpu) / float(heard.reads))
+    }
+
     /// What we keep for a client that is held as the pattern holds it, over IPv4 and over IPv6.
     fn memory(&self, program: &Program, figures: &mut Figures) -> Result<()> {
         for v6 in [false, true] {
-            let (server, mut crowd) = self.start(program, free(v6)?)?;
+            let namespace = if v6 { Some(Namespace::with_v6()?) } else { None };
+            let (server, mut crowd) = match &namespace {
+                None => self.start(program, free(false)?)?,
+                Some(namespace) => {
+                    let at = SocketAddr::new(SERVER_V6.into(), PORT);
+                    let server =
+                        programs::start_in(self.workspace, Some(namespace), program, at, 1)?;
+                    let crowd = Crowd::start_in(self.workspace, namespace, at, program.hello)?;
+                    (server, crowd)
+                }
+            };
             let name = if v6 { over_v6(program.name) } else { program.name };
             let empty = server.memory()?;
             for (count, memory) in [(FEW, What::MemoryFew), (self.plan.clients, What::MemoryMany)] {
@@ -240,19 +321,23 @@ impl Bench<'_> {
     }
 }
 
+/// The port of servers in a namespace of their own; others follow it.
+const PORT: u16 = 2_222;
+
 /// Connects until `count` clients are held, at a pace that the server can follow: a connection that
 /// its queue has no room for would come seconds later.
 fn fill(server: &Process, crowd: &mut Crowd, count: usize) -> Result<()> {
     const BATCH: usize = 64;
 
-    // What the program has open beside its clients.
-    let own = server.files()?.saturating_sub(crowd.opened() as u64);
+    // What the program has open before.
+    let (own, opened) = (server.files()?, crowd.opened());
     let mut deadline = clock::now() + SECOND * 20;
     while crowd.opened() < count {
         crowd.open(BATCH.min(count - crowd.opened()))?;
-        while server.files()? < own + crowd.opened() as u64 {
+        let more = (crowd.opened() - opened) as u64;
+        while server.files()? < own + more {
             if clock::now() > deadline {
-                bail!("it holds only {} of {count} clients", server.files()?.saturating_sub(own));
+                bail!("of {more} clients it holds only {}", server.files()?.saturating_sub(own));
             }
             clock::pause(Duration::from_millis(1));
         }
@@ -337,8 +422,9 @@ fn page(plan: &Plan, tables: &str) -> Result<String> {
          turn, {} times each; the figures are medians. Ratios are medians of the ratios of each \
          run: they say more than the figures, since the machine does other things too. CPU is the \
          whole process's, from the kernel's accounts, on loopback, where it contains the receiving \
-         half of TCP. Memory is (RSS with n clients - RSS with none) / n. Our trace was on.\n\n{tables}\n\
-         Not measured here: the sending half alone, on a TUN device.\n\n\
+         half of TCP; where the table says \"sending half\", the clients are behind a TUN device and \
+         have no sockets, so that only sending is charged. Memory is (RSS with n clients - RSS with \
+         none) / n. Our trace was on. A line that is missing could not be measured.\n\n{tables}\n\
          ## What ran\n\n| program | command or setting |\n|---|---|\n{commands}",
         plan.clients,
         plan.runs,

@@ -52,6 +52,10 @@ enum Chore {
         /// Also write the tables to FILE, as Markdown
         #[arg(long, value_name = "FILE")]
         write: Option<PathBuf>,
+        /// Instead of all that, hold so many clients by several processes, or as many as the
+        /// machine can, such as a million
+        #[arg(long, value_name = "CLIENTS")]
+        hold: Option<usize>,
     },
     /// Run real clients side by side against the daemon and see how long each one stays
     Clients {
@@ -97,7 +101,8 @@ fn main() -> ExitCode {
 fn run(chore: Chore) -> Result<bool> {
     let workspace = Workspace::find()?;
     match chore {
-        Chore::Bench { clients, runs, quick, only, write } => {
+        Chore::Bench { hold: Some(goal), .. } => bench::hold(&workspace, goal),
+        Chore::Bench { clients, runs, quick, only, write, hold: None } => {
             let plan = bench::Plan { clients, runs, quick, only };
             bench::run(&workspace, &plan, write.as_deref())
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::namespace::{DEVICE, Namespace, SERVER};
 use super::process::guarded;
 use crate::clock;
 use crate::workspace::Workspace;
@@ -18,6 +19,8 @@ pub(crate) struct Crowd {
     commands: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     opened: usize,
+    /// For a crowd without sockets: the port that it calls, behind a space.
+    port: String,
 }
 
 /// What a crowd heard.
@@ -44,14 +47,49 @@ impl Crowd {
         let program = workspace.target.join("release/crowd").display().to_string();
         let words =
             [program, to.to_string(), format!("--hello={hello}"), format!("--first={first}")];
-        let mut child = guarded(&words)
+        Self::run(&words)
+    }
+
+    /// The same in a namespace in which the crowd may come from many IPv6 addresses.
+    pub(crate) fn start_in(
+        workspace: &Workspace,
+        namespace: &Namespace,
+        to: SocketAddr,
+        hello: &str,
+    ) -> Result<Self> {
+        let program = workspace.target.join("release/crowd").display().to_string();
+        let words = [program, to.to_string(), format!("--hello={hello}")];
+        Self::run(&[namespace.prefix(), words.into()].concat())
+    }
+
+    /// A crowd without sockets, behind the TUN device of `namespace`.
+    pub(crate) fn without_sockets(
+        workspace: &Workspace,
+        namespace: &Namespace,
+        port: u16,
+        hello: &str,
+    ) -> Result<Self> {
+        let program = workspace.target.join("release/stateless").display().to_string();
+        let words = [program, DEVICE.to_owned(), SERVER.to_string(), format!("--hello={hello}")];
+        let mut crowd = Self::run(&[namespace.prefix(), words.into()].concat())?;
+        crowd.turn_to(port);
+        Ok(crowd)
+    }
+
+    /// Lets a crowd without sockets call another port from now on.
+    pub(crate) fn turn_to(&mut self, port: u16) {
+        self.port = format!(" {port}");
+    }
+
+    fn run(words: &[String]) -> Result<Self> {
+        let mut child = guarded(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot run setpriv (util-linux)")?;
         let commands = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().context("the crowd has no output")?);
-        Ok(Self { child, commands, answers, opened: 0 })
+        Ok(Self { child, commands, answers, opened: 0, port: String::new() })
     }
 
     /// Connects `count` more clients as fast as it goes.
@@ -63,7 +101,7 @@ impl Crowd {
     /// Begins to connect `count` more clients; [`Self::have_opened`] waits for the end.
     pub(crate) fn begin_to_open(&mut self, count: usize) -> Result<()> {
         self.opened += count;
-        self.tell(&format!("open {count}"))
+        self.tell(&format!("open {count}{}", self.port))
     }
 
     /// Waits until all have called that were told to.

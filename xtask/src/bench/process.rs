@@ -48,7 +48,7 @@ impl Process {
             if let Some(status) = self.child.try_wait()? {
                 bail!("it ended at once ({status})");
             }
-            if is_listening(at)? {
+            if self.is_listening(at)? {
                 return Ok(());
             }
             clock::pause(TICK);
@@ -113,6 +113,21 @@ impl Process {
         Ok(watched)
     }
 
+    /// Whether somebody listens there, in its own network namespace.
+    fn is_listening(&self, at: SocketAddr) -> Result<bool> {
+        const LISTEN: &str = "0A";
+
+        let table = if at.is_ipv4() { "net/tcp" } else { "net/tcp6" };
+        let table = self.folder().join(table);
+        let text = fs::read_to_string(&table)
+            .with_context(|| format!("cannot read {}", table.display()))?;
+        let port = format!(":{:04X}", at.port());
+        Ok(text.lines().skip(1).any(|line| {
+            let words: Vec<_> = line.split_whitespace().take(4).collect();
+            matches!(words[..], [_, local, _, state] if local.ends_with(&port) && state == LISTEN)
+        }))
+    }
+
     fn tasks(&self) -> Result<Vec<PathBuf>> {
         let tasks = fs::read_dir(self.folder().join("task")).context("it has ended")?;
         Ok(tasks.flatten().map(|task| task.path()).collect())
@@ -149,24 +164,12 @@ pub(crate) fn guarded(words: &[String]) -> Command {
     command
 }
 
-fn is_listening(at: SocketAddr) -> Result<bool> {
-    const LISTEN: &str = "0A";
-
-    let table = if at.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
-    let table = fs::read_to_string(table).with_context(|| format!("cannot read {table}"))?;
-    let port = format!(":{:04X}", at.port());
-    Ok(table.lines().skip(1).any(|line| {
-        let words: Vec<_> = line.split_whitespace().take(4).collect();
-        matches!(words[..], [_, local, _, state] if local.ends_with(&port) && state == LISTEN)
-    }))
-}
-
 fn first_number(text: &str) -> Option<u64> {
     text.split_whitespace().next()?.parse().ok()
 }
 
 /// The number behind `name` in a file of lines.
-fn field(text: &str, name: &str) -> Option<u64> {
+pub(super) fn field(text: &str, name: &str) -> Option<u64> {
     first_number(text.lines().find_map(|line| line.strip_prefix(name))?)
 }
 

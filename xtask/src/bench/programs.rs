@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::namespace::Namespace;
 use super::process::Process;
 use crate::workspace::{Workspace, call};
 
@@ -54,6 +55,9 @@ const PYTHON_TARPITD: Maker = Maker::Python {
 /// no limit; a byte a second, which later versions have by default, is `-r -1`.
 const SERVED: Option<usize> = Some(32);
 const SSH_TARPIT: Maker = Maker::Python { distribution: "ssh-tarpit", script: "bin/ssh-tarpit" };
+
+/// Where our program stands in [`EVERY_SECOND`].
+pub(crate) const OURS: usize = 1;
 
 /// One send a second to each client.
 pub(crate) static EVERY_SECOND: [Program; 6] = [
@@ -212,6 +216,17 @@ pub(crate) fn start(
     at: SocketAddr,
     workers: u8,
 ) -> Result<Process> {
+    start_in(workspace, None, program, at, workers)
+}
+
+/// The same in a namespace.
+pub(crate) fn start_in(
+    workspace: &Workspace,
+    namespace: Option<&Namespace>,
+    program: &Program,
+    at: SocketAddr,
+    workers: u8,
+) -> Result<Process> {
     let words = match program.maker {
         Maker::Ours(settings) => ours(workspace, settings, at, workers)?,
         Maker::Floor => vec![workspace.target.join("release/floor"), at.to_string().into()]
@@ -235,7 +250,8 @@ pub(crate) fn start(
     if !Path::new(&words[0]).exists() {
         bail!("it is not installed");
     }
-    let log = own_folder(workspace)?.join("output.log");
+    let words = [namespace.map(Namespace::prefix).unwrap_or_default(), words].concat();
+    let log = own_folder(workspace)?.join(format!("output-{}.log", at.port()));
     let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut process = Process::start(&words, output)?;
     process.wait_for(at).with_context(|| {
@@ -254,20 +270,18 @@ pub(crate) fn own_folder(workspace: &Workspace) -> Result<PathBuf> {
 /// Everything that is on by default is on, and the trace as well; only the caps make room.
 fn ours(workspace: &Workspace, settings: &str, at: SocketAddr, workers: u8) -> Result<Vec<String>> {
     let folder = own_folder(workspace)?;
-    let trace = folder.join("trace.jsonl");
+    let trace = folder.join(format!("trace-{}.jsonl", at.port()));
     if trace.exists() {
         fs::remove_file(&trace).with_context(|| format!("cannot remove {}", trace.display()))?;
     }
-    // Over IPv6 all clients have the one loopback address.
-    let limits = if at.is_ipv6() { "[limits]\nper_address = 0\nper_prefix = 0\n" } else { "" };
     let text = format!(
-        "workers = {workers}\n{limits}[logging]\nclient_trace = {trace:?}\n[tarpits.bench]\n{settings}\n\
+        "workers = {workers}\n[logging]\nclient_trace = {trace:?}\n[tarpits.bench]\n{settings}\n\
          max_clients = 20000\nclient_trace = true\nbind = [{{ host = \"{}\", port = {} }}]\n",
         at.ip(),
         at.port(),
         trace = trace.display().to_string(),
     );
-    let configuration = folder.join("tarpitd.toml");
+    let configuration = folder.join(format!("tarpitd-{}.toml", at.port()));
     fs::write(&configuration, text)
         .with_context(|| format!("cannot write {}", configuration.display()))?;
     let binary = workspace.target.join("release/tarpitd");

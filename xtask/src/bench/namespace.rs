@@ -1,0 +1,76 @@
+//! A network namespace of the benchmark's own, where nothing else is counted and no address is
+//! anybody's (ip-netns(8)).
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// Where the server is in a namespace with a TUN device: in the network for benchmarks (RFC 2544).
+pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+
+/// The TUN device.
+pub(crate) const DEVICE: &str = "tun0";
+
+/// Where the server is in a namespace in which all of `fd74:6172::/32` is local.
+pub(crate) const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0xFD74, 0x6172, 0, 0, 0, 0, 0, 1);
+
+/// A namespace; dropped, it is gone.
+pub(crate) struct Namespace {
+    name: String,
+}
+
+impl Namespace {
+    /// One with a TUN device, behind which clients may be anywhere in 198.18.0.0/15.
+    pub(crate) fn with_tun() -> Result<Self> {
+        let namespace = Self::new()?;
+        namespace.ip(&["tuntap", "add", "dev", DEVICE, "mode", "tun"])?;
+        namespace.ip(&["address", "add", &format!("{SERVER}/15"), "dev", DEVICE])?;
+        // Room for a send to everybody at once: what the reader is late for is not lost.
+        namespace.ip(&["link", "set", DEVICE, "txqueuelen", "200000", "up"])?;
+        Ok(namespace)
+    }
+
+    /// One in which a crowd may come from everywhere in `fd74:6172::/32`.
+    pub(crate) fn with_v6() -> Result<Self> {
+        let namespace = Self::new()?;
+        namespace.ip(&["-6", "route", "add", "local", "fd74:6172::/32", "dev", "lo"])?;
+        Ok(namespace)
+    }
+
+    /// What stands in front of a command that is to run in it.
+    pub(crate) fn prefix(&self) -> Vec<String> {
+        ["ip", "netns", "exec", &self.name].map(str::to_owned).into()
+    }
+
+    fn new() -> Result<Self> {
+        let name = format!("tarpit-{}", std::process::id());
+        // One that a benchmark left behind whose number has come again.
+        let _ = Command::new("ip").args(["netns", "del", &name]).output();
+        quietly(&["netns", "add", &name])
+            .context("no network namespace can be made (ip of iproute2, as root)")?;
+        let namespace = Self { name };
+        namespace.ip(&["link", "set", "lo", "up"])?;
+        Ok(namespace)
+    }
+
+    fn ip(&self, words: &[&str]) -> Result<()> {
+        quietly(&[&["-n", &self.name], words].concat())
+    }
+}
+
+fn quietly(words: &[&str]) -> Result<()> {
+    let output = Command::new("ip").args(words).output().context("cannot run ip")?;
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        bail!("`ip {}`: {}", words.join(" "), why.trim());
+    }
+    Ok(())
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // If it is gone already nothing is left to do.
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).output();
+    }
+}
