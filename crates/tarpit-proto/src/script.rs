@@ -60,6 +60,12 @@ pub trait Pattern: Sync {
         None
     }
 
+    /// What holds a data connection that a client of this pattern has opened; see
+    /// [`Step::OpenData`].
+    fn data(&self) -> Option<&'static dyn Pattern> {
+        None
+    }
+
     /// The state of a client that has just been let through.
     fn open(&self, _cx: &mut Cx<'_>) -> Run {
         Run::default()
@@ -212,7 +218,11 @@ pub enum Heard<'a, 'b> {
 /// Whether a connection could be secured beneath the running script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
-    /// The listener has neither certificate nor key: go on in the clear.
+    /// The client did not go through with it: only silence is left to hold it by.
+    Failed,
+    /// What is said and heard from now on is encrypted, which the script does not notice.
+    Ready,
+    /// There is no certificate, or no handshake can be afforded: go on in the clear.
     Unavailable,
 }
 

@@ -44,8 +44,9 @@ const MAX_DRAFT: usize = 16 * 1024;
 const MAX_MARKS: usize = 1_024;
 
 /// The most bytes that wait to be heard before no more are read. What the caller has read by
-/// then still finds room.
-pub(super) const MAX_INBOX: usize = 1_024;
+/// then still finds room. A client's first message of TLS or SSH fits in, also with the large keys
+/// of today's methods.
+pub(super) const MAX_INBOX: usize = 4 * 1_024;
 
 /// The most steps in answer to one input; a script that goes on longer is put to rest.
 const MAX_STEPS: usize = 64;
