@@ -1,0 +1,271 @@
+//! Doors: opened, knocked at, reloaded; and who is let in.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr},
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    sync::Arc,
+    time::Duration,
+};
+
+use mio::{Interest, Token, unix::SourceFd};
+use rustix::{io::Errno, net::sockopt};
+use tarpit_proto::{
+    means::Strain,
+    pacer::Rate,
+    session::{Cause, Input, Session},
+};
+
+use super::{
+    DOORS, Door, Notice, SHORTAGE, Slot, Worker,
+    clients::{about, client},
+};
+use crate::{
+    access::Verdict,
+    admission::Refusal,
+    berths::Post,
+    config::Evict,
+    eviction::{self, Candidate},
+    listener::{Trouble, local_address},
+    wheel::Link,
+};
+
+/// The most connections one door takes in a turn, so that a storm delays no drip.
+const ACCEPTS: usize = 128;
+
+/// How long no connection is accepted after the system ran out of something.
+const SHED: Duration = Duration::from_secs(1);
+
+impl Worker {
+    pub(super) fn open_door(&mut self, door: Door) -> io::Result<()> {
+        let index = self.doors.insert(door);
+        let Some(door) = self.doors.get(index) else { return Ok(()) };
+        let fd = door.listener.fd().as_raw_fd();
+        let token = Token(DOORS + index as usize);
+        let key = door.key;
+        if let Err(error) = self.registry.register(&mut SourceFd(&fd), token, Interest::READABLE) {
+            self.doors.remove(index);
+            // If nobody listens the daemon has ended.
+            let _ = self.notify.send(Notice::DoorLost(key));
+            return Err(error);
+        }
+        self.knock(index);
+        Ok(())
+    }
+
+    pub(super) fn knock(&mut self, door: u32) {
+        if let Some(one) = self.doors.get_mut(door)
+            && !one.knocked
+        {
+            one.knocked = true;
+            self.knocked.push(door);
+        }
+    }
+
+    pub(super) fn reload(&mut self, stay: &[(u64, Arc<Post>)], new: Vec<Door>) {
+        let posts: HashMap<u64, &Arc<Post>> = stay.iter().map(|(key, post)| (*key, post)).collect();
+        for index in self.doors.indices() {
+            let Some(door) = self.doors.get_mut(index) else { continue };
+            match posts.get(&door.key) {
+                Some(&post) => {
+                    door.post = Arc::clone(post);
+                    door.listener.suit(post.profile.rate);
+                }
+                None => drop(self.doors.remove(index)),
+            }
+        }
+        for door in new {
+            let address = door.listener.address();
+            if let Err(error) = self.open_door(door) {
+                self.record.log().error(format_args!("cannot watch {address}: {error}"));
+            }
+        }
+    }
+
+    /// Lets in who waits at the doors, each up to its budget.
+    pub(super) fn accept_all(&mut self) {
+        match self.shed {
+            Some(until) if until > self.now => return,
+            _ => self.shed = None,
+        }
+        let knocked = std::mem::take(&mut self.knocked);
+        for door in knocked {
+            if let Some(one) = self.doors.get_mut(door) {
+                one.knocked = false;
+            }
+            if self.shed.is_some() || self.accept(door) {
+                self.knock(door);
+            }
+        }
+    }
+
+    /// Lets in who waits at one door; says whether there may be more.
+    pub(super) fn accept(&mut self, index: u32) -> bool {
+        for _ in 0..ACCEPTS {
+            let Some(door) = self.doors.get(index) else { return false };
+            match door.listener.accept() {
+                Ok((fd, client)) => {
+                    let server = if door.listener.is_wildcard() {
+                        local_address(fd.as_fd()).unwrap_or(door.listener.address())
+                    } else {
+                        door.listener.address()
+                    };
+                    let post = Arc::clone(&door.post);
+                    self.welcome(fd, client, server, &post);
+                }
+                Err(Trouble::Nobody) => return false,
+                Err(Trouble::Retry) => {}
+                Err(Trouble::Shed(errno)) => {
+                    self.shed = Some(self.now.after(SHED));
+                    self.tell_shortage(errno);
+                    return true;
+                }
+                Err(Trouble::Fatal(errno)) => {
+                    let address = door.listener.address();
+                    self.record.log().error(format_args!(
+                        "{address} cannot accept any more and is closed: {errno}; \
+                         send SIGHUP to open it anew"
+                    ));
+                    // If nobody listens the daemon has ended.
+                    let _ = self.notify.send(Notice::DoorLost(door.key));
+                    self.doors.remove(index);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    pub(super) fn tell_shortage(&mut self, errno: Errno) {
+        if self.shortage.is_some_and(|told| self.now.since(told) < SHORTAGE) {
+            return;
+        }
+        self.shortage = Some(self.now);
+        let cure = match errno {
+            Errno::MFILE => "raise LimitNOFILE= of the unit, or `ulimit -n`",
+            Errno::NFILE => "raise the sysctl fs.file-max",
+            _ => "give the system more memory, or lower [limits] clients",
+        };
+        self.record.log().warning(format_args!(
+            "no connection can be accepted for now: {errno}; {cure}. Those held stay held."
+        ));
+    }
+
+    /// Admits a newcomer, or refuses it.
+    pub(super) fn welcome(
+        &mut self,
+        fd: OwnedFd,
+        client: SocketAddr,
+        server: SocketAddr,
+        post: &Arc<Post>,
+    ) {
+        let entered = match self.access.verdict(client.ip()) {
+            Verdict::Allowed => {
+                // A goodbye, not a reset: whoever is allowed shall find nothing wrong. If this
+                // fails it has gone already.
+                let _ = sockopt::set_socket_linger(&fd, None);
+                Err(Refusal::Allowed)
+            }
+            Verdict::Denied => Err(Refusal::Denied),
+            Verdict::Held if self.means.strain() == Strain::Closed => Err(Refusal::Pressed),
+            Verdict::Held => self.enter(client.ip(), post),
+        };
+        // An IPv4 client on an IPv6 socket cannot be: those are bound to IPv6 only.
+        let session = Session::open(self.now);
+        let id = self.id(&session, client, server);
+        let berth = entered.and_then(|()| {
+            self.berths.enter(post, server).ok_or_else(|| {
+                self.admission.leave(&post.port, client.ip());
+                Refusal::Addresses
+            })
+        });
+        let berth = match berth {
+            Ok(berth) => berth,
+            Err(refusal) => {
+                let about = about(post, client, server, id);
+                self.record.refused(about, refusal);
+                return;
+            }
+        };
+        let peer = match client.ip() {
+            IpAddr::V4(ip) => ip.to_bits(),
+            IpAddr::V6(ip) => self.v6.insert(ip),
+        };
+        let raw = fd.as_raw_fd();
+        let session_opened = session.opened(self.now);
+        let index = self.slots.insert(Slot {
+            session,
+            peer,
+            port: client.port(),
+            berth,
+            fd,
+            link: Link::IDLE,
+        });
+        self.record.opened(about(post, client, server, id), session_opened);
+        let interest = if post.profile.rate == Some(Rate::Unlimited) {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        };
+        let token = Token(index as usize);
+        if let Err(error) = self.registry.register(&mut SourceFd(&raw), token, interest) {
+            self.fail(index, &error);
+            return;
+        }
+        self.drive(index, Input::Opened);
+    }
+
+    /// Counts a newcomer in; where there is no room, somebody may have to go for it.
+    pub(super) fn enter(&mut self, who: IpAddr, post: &Arc<Post>) -> Result<(), Refusal> {
+        let refusal = match self.admission.enter(&post.port, post.max_clients, who) {
+            Err(refusal @ (Refusal::Clients | Refusal::Port)) => refusal,
+            other => return other,
+        };
+        if self.evict == Evict::Refuse {
+            return Err(refusal);
+        }
+        // Where a reload has lowered a cap, one who goes makes no room for another.
+        if self.admission.is_exceeded(&post.port, post.max_clients) {
+            return Err(refusal);
+        }
+        let among = (refusal == Refusal::Port).then(|| Arc::as_ptr(&post.port).addr());
+        let mut eviction = self.evictions.remove(&among).unwrap_or_default();
+        if eviction.is_empty() && self.now.since(self.looked) >= eviction::PAUSE {
+            self.looked = self.now;
+            let mut clients = self
+                .slots
+                .indices()
+                .into_iter()
+                .filter(|&index| among.is_none() || self.port_of(index) == among)
+                .filter_map(|index| self.candidate(index));
+            eviction.look(self.now, self.evict, &mut clients);
+        }
+        let prefix = self.admission.prefix(who);
+        let victim = eviction.victim(self.evict, prefix, |index| {
+            self.candidate(index).filter(|_| among.is_none() || self.port_of(index) == among)
+        });
+        if !eviction.is_empty() {
+            self.evictions.insert(among, eviction);
+        }
+        let Some(victim) = victim else { return Err(refusal) };
+        self.close(victim, Cause::Evicted);
+        self.admission.enter(&post.port, post.max_clients, who)
+    }
+
+    /// A client as eviction sees it.
+    pub(super) fn candidate(&self, index: u32) -> Option<Candidate> {
+        let slot = self.slots.get(index)?;
+        let berth = self.berths.get(slot.berth)?;
+        let who = client(slot, berth.server, &self.v6).ip();
+        let opened = slot.session.opened(self.now);
+        Some(Candidate { index, opened, prefix: self.admission.prefix(who) })
+    }
+
+    /// What tells the port of a client from others.
+    pub(super) fn port_of(&self, index: u32) -> Option<usize> {
+        let slot = self.slots.get(index)?;
+        let berth = self.berths.get(slot.berth)?;
+        Some(Arc::as_ptr(&berth.post.port).addr())
+    }
+}
