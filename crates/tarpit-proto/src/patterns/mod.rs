@@ -17,6 +17,7 @@ mod tls_slow_hello;
 use core::time::Duration;
 
 use crate::{
+    identify::Protocol,
     pacer::{Pace, Unit},
     script::Pattern,
 };
@@ -41,6 +42,32 @@ pub const ALL: &[&dyn Pattern] = &[
 /// The pattern called `name`, in any case.
 pub fn named(name: &str) -> Option<&'static dyn Pattern> {
     ALL.iter().copied().find(|pattern| pattern.name().eq_ignore_ascii_case(name))
+}
+
+/// Where `pattern` stands in the registry.
+pub(crate) fn place(pattern: &dyn Pattern) -> Option<u16> {
+    let place = ALL.iter().position(|one| one.name() == pattern.name());
+    place.and_then(|place| u16::try_from(place).ok())
+}
+
+/// The pattern that stands at `place` in the registry.
+pub(crate) fn at(place: u16) -> Option<&'static dyn Pattern> {
+    ALL.get(usize::from(place)).copied()
+}
+
+/// What holds clients of each protocol best, by name; the first that there is.
+const BEST: [(Protocol, &[&str]); 5] = [
+    (Protocol::Ftp, &["ftp_hold", "ftp_endless_motd"]),
+    (Protocol::Http, &["http_hold", "http_endless_header"]),
+    (Protocol::Smtp, &["smtp_hold", "smtp_endless_ehlo"]),
+    (Protocol::Ssh, &["ssh_auth_hold", "ssh_kex_hold", "ssh_trans_hold"]),
+    (Protocol::Tls, &["tls", "tls_record_drip", "tls_slow_hello"]),
+];
+
+/// The pattern that serves a client of `protocol` where the owner has named none.
+pub fn best_for(protocol: Protocol) -> Option<&'static dyn Pattern> {
+    let (_, names) = BEST.iter().find(|(one, _)| *one == protocol)?;
+    names.iter().find_map(|name| named(name))
 }
 
 /// What SSH clients bear between two lines or packets.
