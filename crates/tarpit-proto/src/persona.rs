@@ -1,10 +1,12 @@
 //! Who we pretend to be: one coherent machine over all its ports.
 
+mod ssh;
+
 use core::fmt::Write as _;
 
 use alloc::{format, string::String};
 
-use crate::{rng::Seed, time::Wall};
+use crate::{rng::Seed, time::Wall, wire::ssh::Offer};
 
 /// The machine that all listeners pretend to be.
 #[derive(Clone, Debug)]
@@ -25,8 +27,8 @@ struct Kind {
     ///
     /// All are releases before the strict key exchange, whose mark would forbid our packets.
     ssh: &'static str,
-    /// The key exchange methods that this release offers as a server, in its order.
-    ssh_key_exchanges: &'static str,
+    /// What this release offers as a server.
+    ssh_offer: &'static Offer,
     http_server: &'static str,
     /// SMTP's greeting: `{host}` stands for the host's name, `{date}` for the moment.
     smtp: &'static str,
@@ -49,11 +51,7 @@ static KINDS: [Kind; 4] = [
         name: "debian-12",
         system: System::Linux,
         ssh: "SSH-2.0-OpenSSH_9.2p1 Debian-2",
-        ssh_key_exchanges: "sntrup761x25519-sha512@openssh.com,curve25519-sha256,\
-            curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,\
-            ecdh-sha2-nistp521,diffie-hellman-group-exchange-sha256,\
-            diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,\
-            diffie-hellman-group14-sha256",
+        ssh_offer: &ssh::OPENSSH_9_2,
         http_server: "Apache/2.4.57 (Debian)",
         smtp: "220 {host} ESMTP Exim 4.96 {date}",
         ftp: "220 (vsFTPd 3.0.3)",
@@ -62,8 +60,7 @@ static KINDS: [Kind; 4] = [
         name: "ip-camera",
         system: System::Camera,
         ssh: "SSH-2.0-dropbear_2017.75",
-        ssh_key_exchanges: "curve25519-sha256@libssh.org,ecdh-sha2-nistp521,ecdh-sha2-nistp384,\
-            ecdh-sha2-nistp256,diffie-hellman-group14-sha256,diffie-hellman-group14-sha1",
+        ssh_offer: &ssh::DROPBEAR_2017_75,
         http_server: "Boa/0.94.14rc21",
         smtp: "220 {host} ESMTP Sendmail 8.14.4/8.14.4; {date}",
         ftp: "220 (vsFTPd 2.3.5)",
@@ -72,10 +69,7 @@ static KINDS: [Kind; 4] = [
         name: "ubuntu-22.04",
         system: System::Linux,
         ssh: "SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.4",
-        ssh_key_exchanges: "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,\
-            ecdh-sha2-nistp384,ecdh-sha2-nistp521,sntrup761x25519-sha512@openssh.com,\
-            diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,\
-            diffie-hellman-group18-sha512,diffie-hellman-group14-sha256",
+        ssh_offer: &ssh::OPENSSH_8_9,
         http_server: "Apache/2.4.52 (Ubuntu)",
         smtp: "220 {host} ESMTP Exim 4.95 Ubuntu {date}",
         ftp: "220 (vsFTPd 3.0.5)",
@@ -84,10 +78,7 @@ static KINDS: [Kind; 4] = [
         name: "windows-server-2019",
         system: System::Windows,
         ssh: "SSH-2.0-OpenSSH_for_Windows_7.7",
-        ssh_key_exchanges: "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,\
-            ecdh-sha2-nistp384,ecdh-sha2-nistp521,diffie-hellman-group-exchange-sha256,\
-            diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,\
-            diffie-hellman-group14-sha256,diffie-hellman-group14-sha1",
+        ssh_offer: &ssh::OPENSSH_7_7_WINDOWS,
         http_server: "Microsoft-IIS/10.0",
         smtp: "220 {host} Microsoft ESMTP MAIL Service, Version: 10.0.17763.1 ready at  {date}",
         ftp: "220 Microsoft FTP Service",
@@ -164,7 +155,12 @@ impl Persona {
 
     /// The key exchange methods of its SSH server: a list of names, separated by commas.
     pub fn ssh_key_exchanges(&self) -> &'static str {
-        self.kind.ssh_key_exchanges
+        self.kind.ssh_offer.key_exchanges
+    }
+
+    /// All that its SSH server offers.
+    pub(crate) fn ssh_offer(&self) -> &'static Offer {
+        self.kind.ssh_offer
     }
 
     /// The value of HTTP's `Server:` header.

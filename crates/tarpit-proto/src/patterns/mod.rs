@@ -10,6 +10,7 @@ mod http_deflate_size_bomb;
 mod http_endless_header;
 mod http_fake_auth;
 mod smtp_endless_ehlo;
+mod ssh_kex_hold;
 mod ssh_trans_hold;
 mod tls_endless_hello_request;
 mod tls_slow_hello;
@@ -34,6 +35,7 @@ pub const ALL: &[&dyn Pattern] = &[
     &http_endless_header::HttpEndlessHeader,
     &http_fake_auth::HttpFakeAuth,
     &smtp_endless_ehlo::SmtpEndlessEhlo,
+    &ssh_kex_hold::SshKexHold,
     &ssh_trans_hold::SshTransHold,
     &tls_endless_hello_request::TlsEndlessHelloRequest,
     &tls_slow_hello::TlsSlowHello,

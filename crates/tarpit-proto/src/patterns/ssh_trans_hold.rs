@@ -90,6 +90,6 @@ fn offer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     let mut cookie = [0; 16];
     cx.entropy.fill(&mut cookie);
     let mut packet = Vec::new();
-    ssh::kexinit(cookie, cx.profile.persona.ssh_key_exchanges(), &mut packet);
+    ssh::kexinit(cookie, cx.profile.persona.ssh_offer(), &mut packet);
     Step::Send(Manner::Prompt, Chunk::Boxed(packet.into()))
 }

@@ -16,6 +16,8 @@ mod http_deflate_size_bomb;
 mod http_endless_header;
 mod http_fake_auth;
 mod smtp_endless_ehlo;
+mod ssh;
+mod ssh_kex_hold;
 mod ssh_trans_hold;
 mod stage;
 mod tls_endless_hello_request;

@@ -2,48 +2,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use crate::stage::Stage;
-
-const IDENTIFICATION: &[u8] = b"SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.4\r\n";
-const CLIENT: &str = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n";
-
-/// The payloads of the packets behind the identification line, each of which must be well formed.
-fn packets(sent: &[u8]) -> Vec<Vec<u8>> {
-    let mut rest = sent.strip_prefix(IDENTIFICATION).expect("the identification line");
-    let mut payloads = Vec::new();
-    while let Some((length, after)) = rest.split_first_chunk() {
-        let length = u32::from_be_bytes(*length) as usize;
-        assert_eq!((4 + length) % 8, 0, "a multiple of the block");
-        let Some((packet, after)) = after.split_at_checked(length) else {
-            break;
-        };
-        let padding = usize::from(packet[0]);
-        assert!((4..12).contains(&padding), "padding {padding}");
-        payloads.push(packet[1..length - padding].to_vec());
-        rest = after;
-    }
-    payloads
-}
-
-/// A string with its length in front, and what follows.
-fn string(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let (length, rest) = bytes.split_first_chunk().expect("a length");
-    rest.split_at(u32::from_be_bytes(*length) as usize)
-}
-
-/// The cookie and the lists of an offer.
-fn offer(payload: &[u8]) -> (&[u8], Vec<&str>) {
-    assert_eq!(payload[0], 20);
-    let (cookie, mut rest) = payload[1..].split_at(16);
-    let mut lists = Vec::new();
-    for _ in 0..10 {
-        let (names, after) = string(rest);
-        lists.push(core::str::from_utf8(names).expect("names"));
-        rest = after;
-    }
-    assert_eq!(rest, [0; 5]);
-    (cookie, lists)
-}
+use crate::{
+    ssh::{CLIENT, IDENTIFICATION, offer, packets, string},
+    stage::Stage,
+};
 
 /// The times between the packets to a client that calls itself so.
 fn gaps(identification: &str) -> Vec<u64> {

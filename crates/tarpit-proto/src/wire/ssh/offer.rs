@@ -1,0 +1,102 @@
+//! What each side offers when keys are to be exchanged (RFC 4253, section 7.1), and by what a
+//! client's offer is known again.
+
+use alloc::{string::String, vec::Vec};
+use core::fmt::Write as _;
+
+use md5::{Digest as _, Md5};
+
+use super::{MSG_KEXINIT, packet::packet, string, take_string};
+
+/// What a server's release offers, each a list of names in its order, separated by commas. Ciphers
+/// and what follows them are the same in both directions.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) key_exchanges: &'static str,
+    pub(crate) host_keys: &'static str,
+    pub(crate) ciphers: &'static str,
+    /// Codes of authentication.
+    pub(crate) codes: &'static str,
+    pub(crate) compressions: &'static str,
+}
+
+impl Offer {
+    /// The lists in the order of a packet: two for each direction, and no languages.
+    pub(super) fn lists(&self) -> [&'static str; LISTS] {
+        let Self { key_exchanges, host_keys, ciphers, codes, compressions } = *self;
+        let both = [ciphers, ciphers, codes, codes, compressions, compressions];
+        let [c1, c2, m1, m2, z1, z2] = both;
+        [key_exchanges, host_keys, c1, c2, m1, m2, z1, z2, "", ""]
+    }
+}
+
+/// How many lists an offer has.
+pub(super) const LISTS: usize = 10;
+
+/// Appends the packet by which a server makes `offer`.
+///
+/// The padding is zero, as OpenSSH's is before there are keys.
+pub(crate) fn kexinit(cookie: [u8; 16], offer: &Offer, out: &mut Vec<u8>) {
+    packet(&kexinit_payload(cookie, offer.lists()), |_| {}, out);
+}
+
+/// The payload of such a packet.
+pub(super) fn kexinit_payload<T: AsRef<str>>(cookie: [u8; 16], lists: [T; LISTS]) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(1_024);
+    payload.push(MSG_KEXINIT);
+    payload.extend_from_slice(&cookie);
+    for names in lists {
+        string(names.as_ref().as_bytes(), &mut payload);
+    }
+    // No guessed packet follows, and nothing is reserved.
+    payload.extend_from_slice(&[0; 5]);
+    payload
+}
+
+/// A client's offer.
+#[derive(Debug)]
+pub(crate) struct ClientOffer<'a> {
+    lists: [&'a [u8]; LISTS],
+}
+
+impl<'a> ClientOffer<'a> {
+    /// The offer in this payload, if it is one.
+    pub(crate) fn read(payload: &'a [u8]) -> Option<Self> {
+        let mut rest = payload.strip_prefix(&[MSG_KEXINIT])?.get(16..)?;
+        let mut lists: [&[u8]; LISTS] = [b""; LISTS];
+        for list in &mut lists {
+            (*list, rest) = take_string(rest)?;
+        }
+        Some(Self { lists })
+    }
+
+    /// The fingerprint known as HASSH: MD5, in hexadecimal, over the methods of key exchange,
+    /// ciphers, codes and compressions that the client offers for what it sends.
+    pub(crate) fn hassh(&self) -> String {
+        let [key_exchanges, _, ciphers, _, codes, _, compressions, ..] = self.lists;
+        let text = [key_exchanges, ciphers, codes, compressions].join(&b';');
+        let mut out = String::with_capacity(32);
+        for byte in Md5::digest(&text) {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{byte:02x}");
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clients_offer_has_a_fingerprint() {
+        let lists = ["k1,k2", "h", "c", "C", "m", "M", "z", "Z", "", ""];
+        let payload = kexinit_payload([7; 16], lists);
+        let offer = ClientOffer::read(&payload).expect("an offer");
+        // printf 'k1,k2;c;m;z' | md5sum
+        assert_eq!(offer.hassh(), "c12fc63b9f970d47dffba2af909ebd57");
+        for end in 0..payload.len() - 5 {
+            assert!(ClientOffer::read(&payload[..end]).is_none(), "{end}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! SSH as a client sees it: what stands behind the identification line.
+
+pub(crate) const IDENTIFICATION: &[u8] = b"SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.4\r\n";
+pub(crate) const CLIENT: &str = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n";
+
+/// The payloads of the packets behind the identification line, each of which must be well formed.
+pub(crate) fn packets(sent: &[u8]) -> Vec<Vec<u8>> {
+    let mut rest = sent.strip_prefix(IDENTIFICATION).expect("the identification line");
+    let mut payloads = Vec::new();
+    while let Some((length, after)) = rest.split_first_chunk() {
+        let length = u32::from_be_bytes(*length) as usize;
+        assert_eq!((4 + length) % 8, 0, "a multiple of the block");
+        let Some((packet, after)) = after.split_at_checked(length) else {
+            break;
+        };
+        let padding = usize::from(packet[0]);
+        assert!((4..12).contains(&padding), "padding {padding}");
+        payloads.push(packet[1..length - padding].to_vec());
+        rest = after;
+    }
+    payloads
+}
+
+/// A string with its length in front, and what follows.
+pub(crate) fn string(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let (length, rest) = bytes.split_first_chunk().expect("a length");
+    rest.split_at(u32::from_be_bytes(*length) as usize)
+}
+
+/// The cookie and the lists of an offer.
+pub(crate) fn offer(payload: &[u8]) -> (&[u8], Vec<&str>) {
+    assert_eq!(payload[0], 20);
+    let (cookie, mut rest) = payload[1..].split_at(16);
+    let mut lists = Vec::new();
+    for _ in 0..10 {
+        let (names, after) = string(rest);
+        lists.push(core::str::from_utf8(names).expect("names"));
+        rest = after;
+    }
+    assert_eq!(rest, [0; 5]);
+    (cookie, lists)
+}
+
+/// A packet while nothing is encrypted.
+pub(crate) fn packet(payload: &[u8]) -> Vec<u8> {
+    let padding = 4 + (8 - (payload.len() + 9) % 8) % 8;
+    let mut out = u32::try_from(1 + payload.len() + padding).expect("small").to_be_bytes().to_vec();
+    out.push(u8::try_from(padding).expect("small"));
+    out.extend_from_slice(payload);
+    out.resize(out.len() + padding, 0);
+    out
+}
+
+/// A string with its length in front.
+pub(crate) fn stringed(bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let bytes = bytes.as_ref();
+    let length = u32::try_from(bytes.len()).expect("small").to_be_bytes();
+    [&length[..], bytes].concat()
+}
+
+/// The payload of an offer of these lists.
+pub(crate) fn offer_of(lists: [&str; 10]) -> Vec<u8> {
+    let mut payload = vec![20; 17];
+    for list in lists {
+        payload.extend(stringed(list));
+    }
+    payload.extend([0; 5]);
+    payload
+}
+
+/// A client's packet by which it offers one of each.
+pub(crate) fn client_offer() -> Vec<u8> {
+    let (cipher, code) = ("aes128-ctr", "hmac-sha2-256");
+    let lists =
+        ["curve25519-sha256", "ssh-ed25519", cipher, cipher, code, code, "none", "none", "", ""];
+    packet(&offer_of(lists))
+}
