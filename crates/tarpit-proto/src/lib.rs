@@ -15,7 +15,6 @@ pub mod fact;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gate;
-#[expect(dead_code, reason = "the patterns that hand clients on come next")]
 mod handing;
 pub mod identify;
 pub mod means;
@@ -27,4 +26,5 @@ pub mod script;
 pub mod session;
 pub mod time;
 mod timing;
+pub mod transport;
 mod wire;

@@ -18,6 +18,7 @@ use crate::{
     rng::{Entropy, Rng},
     session::Cause,
     time::{Time, Wall},
+    transport::Tls,
 };
 
 /// A kind of tarpit: what it says to a client, and when.
@@ -218,8 +219,6 @@ pub enum Heard<'a, 'b> {
 /// Whether a connection could be secured beneath the running script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
-    /// The client did not go through with it: only silence is left to hold it by.
-    Failed,
     /// What is said and heard from now on is encrypted, which the script does not notice.
     Ready,
     /// There is no certificate, or no handshake can be afforded: go on in the clear.
@@ -376,13 +375,17 @@ pub struct Profile {
     pub persona: Persona,
     /// Whether clients may be told that they got in.
     pub poison: bool,
+    /// With what TLS is spoken; `None`: not at all.
+    pub tls: Option<Tls>,
+    /// The pattern inside a pattern of TLS.
+    pub inner: Option<&'static dyn Pattern>,
 }
 
 impl Profile {
     /// The settings of a listener whose owner chose nothing but the pattern: its own pace, and
     /// clients must show what they speak.
     pub fn new(pattern: &'static dyn Pattern, persona: Persona) -> Self {
-        Self { pattern, rate: None, validate: true, persona, poison: false }
+        Self { pattern, rate: None, validate: true, persona, poison: false, tls: None, inner: None }
     }
 }
 

@@ -30,6 +30,7 @@ use crate::{
     rng::{Entropy, Seed},
     script::{Conn, Ears, Pattern, Profile, Run},
     time::{Time, Wall},
+    transport::Transport,
 };
 
 /// What tells one session from all others; from it and the seed its generators are drawn.
@@ -215,17 +216,24 @@ enum Doing {
     Dripping,
     Prompting,
     Resting,
+    /// Awaits the handshake that the script has asked for.
+    Securing,
     Stating,
     Waiting,
 }
 
 impl Doing {
+    /// Whether something is to be sent.
+    fn speaks(self) -> bool {
+        matches!(self, Self::Dripping | Self::Prompting | Self::Stating)
+    }
+
     /// Whether a script that has sent `offset` bytes of its chunk can be told something.
     fn hears(self, offset: u16) -> bool {
         match self {
             Self::Dripping => offset == 0,
             Self::Resting | Self::Waiting => true,
-            Self::Closing | Self::Prompting | Self::Stating => false,
+            Self::Closing | Self::Prompting | Self::Securing | Self::Stating => false,
         }
     }
 }
@@ -244,6 +252,8 @@ struct Live {
     inbox: Vec<u8>,
     /// A chunk that cannot be made again.
     boxed: Option<Box<[u8]>>,
+    /// TLS, once the script has asked for it.
+    transport: Option<Box<Transport>>,
     /// Why it closes, once it does.
     cause: Option<Cause>,
     /// What no longer fits the session's counts.
@@ -367,6 +377,7 @@ impl Session {
                 run: Run { phase, count, position, mark, big: None },
                 inbox: Vec::new(),
                 boxed: None,
+                transport: None,
                 cause: None,
                 sent_before: 0,
                 heard_before: 0,
@@ -377,6 +388,7 @@ impl Session {
     fn pack(&mut self, live: Live) {
         let light = live.inbox.is_empty()
             && live.boxed.is_none()
+            && live.transport.is_none()
             && live.run.big.is_none()
             && live.cause.is_none()
             && live.sent_before == 0

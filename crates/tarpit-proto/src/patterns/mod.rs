@@ -12,7 +12,9 @@ mod http_fake_auth;
 mod smtp_endless_ehlo;
 mod ssh_kex_hold;
 mod ssh_trans_hold;
+mod tls;
 mod tls_endless_hello_request;
+mod tls_record_drip;
 mod tls_slow_hello;
 
 use core::time::Duration;
@@ -37,7 +39,9 @@ pub const ALL: &[&dyn Pattern] = &[
     &smtp_endless_ehlo::SmtpEndlessEhlo,
     &ssh_kex_hold::SshKexHold,
     &ssh_trans_hold::SshTransHold,
+    &tls::Tls,
     &tls_endless_hello_request::TlsEndlessHelloRequest,
+    &tls_record_drip::TlsRecordDrip,
     &tls_slow_hello::TlsSlowHello,
 ];
 

@@ -30,6 +30,9 @@ phases! {
 /// How long the rest of the client's message is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What the record holds.
+const RECORD: usize = 0x3E63;
+
 /// How much filler is made at a time.
 const FILLER: usize = 256;
 
@@ -88,12 +91,12 @@ fn begin(run: &mut Run, hello: &ClientHello, cx: &mut Cx<'_>) -> Step {
     cx.ears = Ears::Deaf;
     run.enter(Phase::Beginning);
     let mut start = Vec::new();
-    tls::long_hello(hello, cx.entropy, &mut start);
+    tls::long_hello(RECORD, hello, cx.entropy, &mut start);
     run.position = start.len() as u32;
     Step::Send(Manner::Prompt, Chunk::Boxed(start.into()))
 }
 
 /// The length of the next piece of filler; none where the record ends.
 fn filler(run: &Run) -> usize {
-    tls::LONG_HELLO.saturating_sub(run.position as usize).min(FILLER)
+    (tls::RECORD_HEADER + RECORD).saturating_sub(run.position as usize).min(FILLER)
 }

@@ -1,19 +1,21 @@
 //! A session written down, for a hand-over to a new binary.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use super::{Doing, Live, Session, hundredths, low, pattern};
 use crate::{
     pacer::Pacer,
     script::{Ears, Profile},
     time::Time,
+    transport::Transport,
 };
 
-const DOINGS: [Doing; 6] = [
+const DOINGS: [Doing; 7] = [
     Doing::Closing,
     Doing::Dripping,
     Doing::Prompting,
     Doing::Resting,
+    Doing::Securing,
     Doing::Stating,
     Doing::Waiting,
 ];
@@ -35,7 +37,13 @@ impl Session {
         out.push(live.doing as u8);
         out.push(live.ears as u8);
         out.extend_from_slice(&live.offset.to_be_bytes());
-        for part in [&live.inbox[..], live.boxed.as_deref().unwrap_or_default(), &live.run.save()] {
+        let mut transport = Vec::new();
+        if let Some(tls) = &live.transport {
+            transport.push(1);
+            tls.save(&mut transport);
+        }
+        let boxed = live.boxed.as_deref().unwrap_or_default();
+        for part in [&live.inbox[..], boxed, &transport, &live.run.save()] {
             let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
             out.extend_from_slice(&length.to_be_bytes());
             out.extend_from_slice(part);
@@ -58,6 +66,10 @@ impl Session {
         let ears = EARS.into_iter().find(|&one| one as u8 == ears)?;
         let inbox = saved.part()?.to_vec();
         let boxed = saved.part()?;
+        let transport = match saved.part()? {
+            [] => None,
+            [_, rest @ ..] => Some(Box::new(Transport::resume(rest)?)),
+        };
         let run = pattern(script, profile)?.resume(saved.part()?)?;
         let mut session = Self::open(now);
         session.opened = hundredths(now).wrapping_sub(low(held / 10));
@@ -72,6 +84,7 @@ impl Session {
             run,
             inbox,
             boxed: (!boxed.is_empty()).then(|| boxed.into()),
+            transport,
             cause: None,
             sent_before: sent & !0xFFFF_FFFF,
             heard_before: heard & !0xFFFF_FFFF,

@@ -1,11 +1,11 @@
 //! One input worked off: steps of the script, pacing, and the draft of what goes out.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
 use super::{Cause, Doing, Event, Input, Live, Session, Wake, World, number_of, pattern};
 use crate::{
-    fact::Learnt,
+    fact::{Fact, Learnt},
     means::{Means, Strain},
     pacer::{Pacer, Rate, Unit},
     rng::{Entropy, Purpose, Rng},
@@ -13,6 +13,7 @@ use crate::{
         Chunk, Cx, Ears, Heard, MAX_CHUNK, Manner, Notes, Pattern, Run, Said, Security, Step,
     },
     time::{Time, Wall},
+    transport::{Hearing, LONGEST_SAID, PATIENCE, Tls, Transport},
 };
 
 /// Bytes on their way out, lent by the caller; one serves all sessions of a worker.
@@ -25,6 +26,19 @@ pub struct Draft {
     marks: Vec<Mark>,
     /// Whether `bytes` end with a chunk whose successor has not been asked for.
     complete: bool,
+    form: Form,
+}
+
+/// What the bytes of a draft are.
+#[derive(Clone, Copy, Debug, Default)]
+enum Form {
+    /// What is said.
+    #[default]
+    Plain,
+    /// What the transport owes.
+    Owed,
+    /// A record in which so many bytes are said.
+    Sealed(usize),
 }
 
 /// The state of a script once the bytes up to `end` have gone out.
@@ -79,7 +93,11 @@ impl Turn<'_, '_> {
         match input {
             Input::Due => {}
             Input::HalfClosed => {
-                self.step(Heard::HalfClosed);
+                if self.live.doing == Doing::Securing {
+                    self.give_up_securing();
+                } else {
+                    self.step(Heard::HalfClosed);
+                }
                 self.live.ears = Ears::Over;
             }
             Input::Opened => self.step(Heard::Opened),
@@ -97,6 +115,21 @@ impl Turn<'_, '_> {
                 debug_assert!(false, "a script that never waits");
                 self.live.doing = Doing::Resting;
             }
+            if let Some(transport) = &self.live.transport {
+                if !transport.owed().is_empty() {
+                    if blocked {
+                        return self.retry();
+                    }
+                    draft.bytes.clear();
+                    draft.bytes.extend_from_slice(transport.owed());
+                    draft.form = Form::Owed;
+                    return Next::Transmit;
+                }
+                // Nothing is ever said in the clear where it was to be encrypted.
+                if self.live.doing.speaks() && !transport.speaks() {
+                    self.live.doing = Doing::Resting;
+                }
+            }
             match self.live.doing {
                 Doing::Closing => return Next::Close(self.live.cause.unwrap_or(Cause::Finished)),
                 Doing::Resting => return Next::Wait(Wake::Never),
@@ -106,6 +139,13 @@ impl Turn<'_, '_> {
                         return Next::Wait(Wake::At(moment));
                     }
                     self.step(Heard::Silence);
+                }
+                Doing::Securing => {
+                    let moment = self.session.pacer.moment(self.now);
+                    if moment > self.now {
+                        return Next::Wait(Wake::At(moment));
+                    }
+                    self.give_up_securing();
                 }
                 Doing::Dripping | Doing::Prompting | Doing::Stating => {
                     if blocked {
@@ -133,11 +173,48 @@ impl Turn<'_, '_> {
             self.live.heard_before += u64::from(self.session.heard) + u64::from(count);
             0
         });
-        match self.live.ears {
-            Ears::Open => self.live.inbox.extend_from_slice(bytes),
-            Ears::Deaf | Ears::Over | Ears::Shut => {}
+        if self.live.transport.is_some() {
+            self.decrypt(bytes);
+        } else if self.live.ears == Ears::Open {
+            self.live.inbox.extend_from_slice(bytes);
         }
         self.listen();
+    }
+
+    /// Lets the transport hear `bytes`, and does with what is said in them what is done with what
+    /// is said in the clear. A record adds 16 KiB to what waits at the most.
+    fn decrypt(&mut self, bytes: &[u8]) {
+        let Some(transport) = &mut self.live.transport else { return };
+        let mut plain = Vec::new();
+        let news = &mut *self.world.news;
+        let learn = |fact, value: &[u8]| {
+            let (length, shown) = (value.len(), value.len().min(Fact::SHOWN));
+            news.tell(Event::Learnt { fact, value: &value[..shown], length });
+        };
+        let tls = self.world.profile.tls.as_ref();
+        match transport.hear(bytes, tls, &mut plain, learn) {
+            Hearing::Plain => {}
+            Hearing::Ready => {
+                self.live.doing = Doing::Resting;
+                self.session.pacer = Pacer::starting(self.now);
+                self.step(Heard::Secured(Security::Ready));
+            }
+            Hearing::Failed => self.give_up_securing(),
+        }
+        if self.live.ears == Ears::Open {
+            self.live.inbox.append(&mut plain);
+        }
+    }
+
+    /// Holds a client in silence with which there is no speaking any more. The script is not told:
+    /// there is nothing that it could say.
+    fn give_up_securing(&mut self) {
+        if let Some(transport) = &mut self.live.transport {
+            transport.abandon();
+        }
+        self.live.doing = Doing::Resting;
+        self.live.inbox = Vec::new();
+        self.live.prick(Ears::Deaf);
     }
 
     /// Lets the script hear what waits, as far as it can and will.
@@ -145,6 +222,16 @@ impl Turn<'_, '_> {
     /// It is shown at most [`MAX_INBOX`] bytes at a time, so that it makes no difference in which
     /// portions they came.
     fn listen(&mut self) {
+        self.listen_once();
+        if self.live.doing == Doing::Securing && !self.live.inbox.is_empty() {
+            // What waits is the client's part of the handshake that was asked for.
+            let waiting = core::mem::take(&mut self.live.inbox);
+            self.decrypt(&waiting);
+            self.listen_once();
+        }
+    }
+
+    fn listen_once(&mut self) {
         // Steps never put anything into the inbox, so what is in it now is all there is.
         let inbox = core::mem::take(&mut self.live.inbox);
         let mut start = 0;
@@ -182,7 +269,20 @@ impl Turn<'_, '_> {
     /// `count` bytes of the draft have gone out.
     fn wrote(&mut self, count: usize, draft: &mut Draft) -> bool {
         let count = count.min(draft.bytes.len());
-        let blocked = count < draft.bytes.len();
+        let mut blocked = count < draft.bytes.len();
+        let count = match (draft.form, &mut self.live.transport) {
+            (Form::Owed, Some(transport)) => {
+                transport.pay(count);
+                return blocked;
+            }
+            // As soon as a byte of a record has gone out all of it has been said.
+            (Form::Sealed(said), Some(transport)) if count > 0 => {
+                transport.sealed(&draft.bytes[count..]);
+                blocked = false;
+                said
+            }
+            _ => count,
+        };
         let sent = u32::try_from(count).unwrap_or(u32::MAX);
         self.session.sent = self.session.sent.checked_add(sent).unwrap_or_else(|| {
             self.live.sent_before += u64::from(self.session.sent) + u64::from(sent);
@@ -281,9 +381,19 @@ impl Turn<'_, '_> {
                 self.live.doing = Doing::Closing;
             }
             Step::Keep => {}
-            // No listener has ports or a certificate for these: the script goes on without.
+            // No listener has ports for these: the script goes on without.
             Step::OpenData => self.step_bounded(Heard::DataPort(None)),
-            Step::Secure => self.step_bounded(Heard::Secured(Security::Unavailable)),
+            Step::Secure => {
+                if self.can_secure() {
+                    self.end_wait();
+                    self.live.transport = Some(Box::new(Transport::begin()));
+                    self.live.doing = Doing::Securing;
+                    self.live.prick(Ears::Open);
+                    self.session.pacer.hold_until(self.now, self.now.after(PATIENCE));
+                } else {
+                    self.step_bounded(Heard::Secured(Security::Unavailable));
+                }
+            }
             Step::Send(manner, chunk) => self.begin(manner, chunk),
             Step::Wait(until) => {
                 self.end_wait();
@@ -299,6 +409,13 @@ impl Turn<'_, '_> {
                 };
             }
         }
+    }
+
+    /// Whether there is what TLS takes, and a handshake can be afforded. There is no TLS in TLS.
+    fn can_secure(&mut self) -> bool {
+        self.live.transport.is_none()
+            && self.world.profile.tls.is_some()
+            && self.world.means.handshake(Tls::COST)
     }
 
     /// One step that answers a step, unless there have been too many.
@@ -400,7 +517,8 @@ impl Turn<'_, '_> {
     /// chunks that follow, and its state after each is marked, so that many short lines go out in
     /// one transmission. Nothing of that counts until [`Input::Wrote`] tells how far it went.
     fn draft(&mut self, allowance: usize, draft: &mut Draft) -> bool {
-        let limit = allowance.min(MAX_DRAFT);
+        let most = if self.live.transport.is_some() { LONGEST_SAID } else { MAX_DRAFT };
+        let limit = allowance.min(most);
         draft.bytes.clear();
         draft.marks.clear();
         let start = self.sent() - u64::from(self.live.offset);
@@ -414,6 +532,11 @@ impl Turn<'_, '_> {
         }
         if self.world.profile.rate.is_some() && self.live.doing != Doing::Stating {
             self.draft_ahead(limit, draft);
+        }
+        draft.form = Form::Plain;
+        if let Some(transport) = &self.live.transport {
+            draft.form = Form::Sealed(draft.bytes.len());
+            transport.seal(&mut draft.bytes);
         }
         true
     }

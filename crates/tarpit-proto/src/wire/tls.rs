@@ -1,7 +1,10 @@
 //! TLS records and the first messages of its handshake (RFC 5246, RFC 8446).
 
+mod fingerprint;
+
 use alloc::vec::Vec;
 
+pub(crate) use self::fingerprint::{Hello, LONGEST_HELLO};
 use crate::rng::Entropy;
 
 /// A record with a `HelloRequest` (RFC 5246, section 7.4.1.1).
@@ -15,7 +18,7 @@ const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 
 /// How long the header of a record is.
-const RECORD_HEADER: usize = 5;
+pub(crate) const RECORD_HEADER: usize = 5;
 
 /// TLS 1.2, which every version calls itself in a record and in a `ServerHello`.
 const VERSION: [u8; 2] = [3, 3];
@@ -49,6 +52,12 @@ impl ClientHello {
     /// clients offer.
     pub(crate) fn unknown() -> Self {
         Self { session: Vec::new(), suite: PREFERRED[0] }
+    }
+
+    /// Whether more bytes may make a whole message of what there is, one that [`Hello`] reads.
+    pub(crate) fn may_go_on(bytes: &[u8]) -> bool {
+        bytes.first().is_none_or(|&first| first == HANDSHAKE)
+            && Self::read(bytes) != Reading::Garbled
     }
 
     /// Reads a client's first bytes.
@@ -147,12 +156,15 @@ fn choose(offered: impl Iterator<Item = [u8; 3]> + Clone) -> u16 {
         .unwrap_or(PREFERRED[0])
 }
 
-/// Whether it is a suite and not a signal (RFC 5746, section 3.3, and RFC 7507) or grease (RFC
-/// 8701).
+/// Whether it is a suite and not a signal (RFC 5746, section 3.3, and RFC 7507) or grease.
 fn is_suite(number: u16) -> bool {
+    !is_grease(number) && !matches!(number, 0x00FF | 0x5600)
+}
+
+/// Whether the number stands for nothing, only to be passed over (RFC 8701).
+fn is_grease(number: u16) -> bool {
     let [high, low] = number.to_be_bytes();
-    let is_grease = high == low && low & 15 == 10;
-    !is_grease && !matches!(number, 0x00FF | 0x5600)
+    high == low && low & 15 == 10
 }
 
 /// Whether the suite is one of TLS 1.3.
@@ -160,30 +172,29 @@ fn is_version_13(suite: u16) -> bool {
     suite >> 8 == 0x13
 }
 
-/// The length of the record that [`long_hello`] opens, with its header.
-pub(crate) const LONG_HELLO: usize = RECORD_HEADER + LONG_RECORD;
-
-/// The length of what that record holds.
-const LONG_RECORD: usize = 0x3E63;
-
-/// Appends the beginning of a record that holds one `ServerHello`, to the middle of an extension
-/// that nobody knows and that reaches to the record's end. Any bytes may follow.
+/// Appends the beginning of a record that holds one `ServerHello` of `length` bytes, to the middle
+/// of an extension that nobody knows and that reaches to the record's end. Any bytes may follow.
 ///
 /// Clients skip an extension they do not know, so what comes out in the end is a message that they
 /// can go on from: in TLS 1.3 if that is all that the client speaks, in 1.2 otherwise.
-pub(crate) fn long_hello(hello: &ClientHello, entropy: &mut dyn Entropy, out: &mut Vec<u8>) {
+pub(crate) fn long_hello(
+    length: usize,
+    hello: &ClientHello,
+    entropy: &mut dyn Entropy,
+    out: &mut Vec<u8>,
+) {
     let mut random = [0; 32 + 32 + 2];
     entropy.fill(&mut random);
     let (random, rest) = random.split_at(32);
     let (share, number) = rest.split_at(32);
-    let end = out.len() + LONG_HELLO;
+    let end = out.len() + RECORD_HEADER + length;
     let short = |number: usize| (number as u16).to_be_bytes();
 
     out.push(HANDSHAKE);
     out.extend_from_slice(&VERSION);
-    out.extend_from_slice(&short(LONG_RECORD));
+    out.extend_from_slice(&short(length));
     out.extend_from_slice(&[SERVER_HELLO, 0]);
-    out.extend_from_slice(&short(LONG_RECORD - 4));
+    out.extend_from_slice(&short(length - 4));
     out.extend_from_slice(&VERSION);
     out.extend_from_slice(random);
     out.push(hello.session.len() as u8);
@@ -214,6 +225,7 @@ pub fn check_readings_are_final(bytes: &[u8]) {
             out.fill(0x5A);
         }
     }
+    fingerprint::check_bounds(bytes);
     let mut reading = Reading::Incomplete;
     for end in 0..=bytes.len().min(1_024) {
         let now = ClientHello::read(&bytes[..end]);
@@ -222,10 +234,10 @@ pub fn check_readings_are_final(bytes: &[u8]) {
     }
     if let Reading::Hello(hello) = reading {
         let mut out = Vec::new();
-        long_hello(&hello, &mut Still, &mut out);
+        long_hello(1_024, &hello, &mut Still, &mut out);
         assert!(out.len() < 160);
         let last = [out[out.len() - 2], out[out.len() - 1]];
-        assert_eq!(out.len() + usize::from(u16::from_be_bytes(last)), LONG_HELLO);
+        assert_eq!(out.len() + usize::from(u16::from_be_bytes(last)), RECORD_HEADER + 1_024);
     }
 }
 

@@ -20,5 +20,6 @@ mod ssh;
 mod ssh_kex_hold;
 mod ssh_trans_hold;
 mod stage;
+mod tls;
 mod tls_endless_hello_request;
 mod tls_slow_hello;

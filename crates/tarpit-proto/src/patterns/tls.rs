@@ -1,0 +1,67 @@
+//! `tls`: a real handshake, and another pattern inside (RFC 8446, RFC 5246).
+//!
+//! ```text
+//!          handshake done         sent
+//! Securing ──────────────► Greeting ──► the pattern inside
+//!     │ none can be afforded
+//!     └────────────────────► tls_record_drip
+//! ```
+//! Some clients give the handshake ten seconds in all, whatever comes meanwhile, and the rest as
+//! long as something comes: only those who are let in stay.
+
+use alloc::vec::Vec;
+
+use super::{BYTE_EVERY_8_SECONDS, tls_record_drip::TlsRecordDrip};
+use crate::{
+    handing,
+    identify::Protocol,
+    pacer::Pace,
+    phases,
+    script::{Cx, Heard, Pattern, Run, Security, Step},
+};
+
+/// See the module.
+pub(super) struct Tls;
+
+phases! {
+    enum Phase { Securing, Greeting }
+}
+
+impl Pattern for Tls {
+    fn name(&self) -> &'static str {
+        "tls"
+    }
+
+    fn summary(&self) -> &'static str {
+        "a whole TLS handshake, and inside it another pattern (`inner`)"
+    }
+
+    fn protocol(&self) -> Option<Protocol> {
+        Some(Protocol::Tls)
+    }
+
+    fn pace(&self, _run: &Run) -> Pace {
+        // Nothing of its own drips.
+        BYTE_EVERY_8_SECONDS
+    }
+
+    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (Phase::of(run), heard) {
+            (Phase::Securing, Heard::Opened) => Step::Secure,
+            (Phase::Securing, Heard::Secured(Security::Ready)) => {
+                match cx.profile.inner.or_else(|| super::best_for(Protocol::Http)) {
+                    Some(inner) => handing::hand_on(run, Phase::Greeting, inner, cx),
+                    None => Step::REST,
+                }
+            }
+            (Phase::Securing, Heard::Secured(Security::Unavailable)) => {
+                Step::Become(&TlsRecordDrip)
+            }
+            (Phase::Greeting, Heard::Sent) => handing::arrive(run),
+            _ => Step::Keep,
+        }
+    }
+
+    // Its one chunk, the greeting of the pattern inside, is boxed.
+    fn speak(&self, _run: &Run, _cx: &mut Cx<'_>, _out: &mut Vec<u8>) {}
+}

@@ -1,0 +1,137 @@
+//! The handshake, by the library, from the client's hello to the keys.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt;
+
+use rustls::{
+    server::UnbufferedServerConnection,
+    unbuffered::{ConnectionState, EncodeError, InsufficientSizeError, UnbufferedStatus},
+};
+
+use super::{LONGEST_RECORD, Tls, keys::Keys};
+use crate::{
+    fact::Fact,
+    wire::tls::{ClientHello, Hello, LONGEST_HELLO, Reading},
+};
+
+/// A handshake that is not done.
+#[derive(Default)]
+pub(super) struct Handshake {
+    /// What the client sent and the library has not taken; at most [`LONGEST_RECORD`] and what came
+    /// at one time.
+    incoming: Vec<u8>,
+    /// The library's connection, from the moment on at which the hello is whole.
+    connection: Option<Box<UnbufferedServerConnection>>,
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake").field("incoming", &self.incoming.len()).finish_non_exhaustive()
+    }
+}
+
+/// How far it has come.
+pub(super) enum Progress {
+    /// The keys, and what the client has said under them already.
+    Done(Box<Keys>, Vec<u8>),
+    Failed,
+    Pending,
+}
+
+/// What the library wants next.
+enum Want {
+    Done,
+    Failed,
+    More,
+    Turn,
+}
+
+impl Handshake {
+    /// Takes the client's bytes in, appends to `out` what is to be sent and to `plain` what was
+    /// said inside.
+    pub(super) fn advance(
+        &mut self,
+        bytes: &[u8],
+        tls: &Tls,
+        out: &mut Vec<u8>,
+        plain: &mut Vec<u8>,
+        learn: impl FnMut(Fact, &[u8]),
+    ) -> Progress {
+        if self.incoming.len() > LONGEST_RECORD {
+            return Progress::Failed;
+        }
+        self.incoming.extend_from_slice(bytes);
+        if self.connection.is_none() {
+            // One that is garbled, or longer than any, is none.
+            let Some(hello) = Hello::read(&self.incoming) else {
+                let garbled = ClientHello::read(&self.incoming) == Reading::Garbled;
+                let over = garbled || self.incoming.len() >= LONGEST_HELLO;
+                return if over { Progress::Failed } else { Progress::Pending };
+            };
+            hello.tell(learn);
+            let config = tls.config(|protocol| hello.offers(protocol));
+            self.connection = UnbufferedServerConnection::new(config).map(Box::new).ok();
+        }
+        // Each turn takes a message off, or is the last; no flight of a client's has as many.
+        for _ in 0..64 {
+            match self.turn(out, plain) {
+                Want::Turn => {}
+                Want::More => return Progress::Pending,
+                Want::Failed => return Progress::Failed,
+                Want::Done => return self.finish().unwrap_or(Progress::Failed),
+            }
+        }
+        Progress::Failed
+    }
+
+    fn turn(&mut self, out: &mut Vec<u8>, plain: &mut Vec<u8>) -> Want {
+        let Some(connection) = &mut self.connection else { return Want::Failed };
+        let UnbufferedStatus { discard, state, .. } =
+            connection.process_tls_records(&mut self.incoming);
+        let mut answers = false;
+        let want = match state {
+            Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                match data.encode(&mut []) {
+                    Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => {
+                        let start = out.len();
+                        out.resize(start + required_size, 0);
+                        match data.encode(&mut out[start..]) {
+                            Ok(_) => Want::Turn,
+                            Err(_) => Want::Failed,
+                        }
+                    }
+                    // It has nothing to say after all.
+                    _ => Want::Turn,
+                }
+            }
+            Ok(ConnectionState::TransmitTlsData(data)) => {
+                data.done();
+                Want::Turn
+            }
+            Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                while let Some(Ok(record)) = traffic.next_record() {
+                    plain.extend_from_slice(record.payload);
+                }
+                Want::Turn
+            }
+            Ok(ConnectionState::BlockedHandshake) => Want::More,
+            // It may speak; but so may the client only once it has finished, too.
+            Ok(ConnectionState::WriteTraffic(_)) => {
+                answers = true;
+                Want::More
+            }
+            Ok(_) | Err(_) => Want::Failed,
+        };
+        self.incoming.drain(..discard);
+        if answers && !connection.is_handshaking() { Want::Done } else { want }
+    }
+
+    /// Takes the keys out, and lets the library go.
+    fn finish(&mut self) -> Option<Progress> {
+        let connection = *self.connection.take()?;
+        let version = connection.protocol_version()?;
+        let (secrets, _) = connection.dangerous_into_kernel_connection().ok()?;
+        let keys = Keys::new(version, &secrets)?;
+        Some(Progress::Done(Box::new(keys), core::mem::take(&mut self.incoming)))
+    }
+}

@@ -1,0 +1,268 @@
+//! Keys of an open connection: records made and read (RFC 8446, section 5.2; RFC 5246, section
+//! 6.2.3; RFC 5288; RFC 7905).
+//!
+//! Keys are kept as they are and expanded for each record: that costs less than a microsecond, and
+//! what it saves is several times what is kept.
+
+use alloc::vec::Vec;
+
+use aes_gcm::{AeadInOut, Aes128Gcm, Aes256Gcm, KeyInit};
+use chacha20poly1305::ChaCha20Poly1305;
+use rustls::{ConnectionTrafficSecrets, ExtractedSecrets, ProtocolVersion};
+
+/// Types of records.
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const APPLICATION_DATA: u8 = 23;
+
+/// TLS 1.2, which every version calls itself in a record.
+const VERSION: [u8; 2] = [3, 3];
+
+/// What the ciphers append.
+const TAG: usize = 16;
+
+/// How much of a nonce a record of TLS 1.2 under AES-GCM carries.
+const EXPLICIT: usize = 8;
+
+/// Both directions of a connection.
+#[derive(Debug)]
+pub(super) struct Keys {
+    cipher: Cipher,
+    version: Version,
+    ours: Half,
+    theirs: Half,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cipher {
+    Aes128Gcm,
+    Aes256Gcm,
+    ChaCha20Poly1305,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    V12,
+    V13,
+}
+
+/// One direction.
+struct Half {
+    key: [u8; 32],
+    iv: [u8; 12],
+    /// The number of the next record.
+    number: u64,
+}
+
+impl core::fmt::Debug for Half {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // The key must not get into a log by accident.
+        f.debug_struct("Half").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl Keys {
+    /// The keys that a handshake has agreed on; `None` if they are of a kind that is not offered.
+    pub(super) fn new(version: ProtocolVersion, secrets: &ExtractedSecrets) -> Option<Self> {
+        let version = match version {
+            ProtocolVersion::TLSv1_2 => Version::V12,
+            ProtocolVersion::TLSv1_3 => Version::V13,
+            _ => return None,
+        };
+        let half = |(number, secrets): &(u64, ConnectionTrafficSecrets)| {
+            let (cipher, key, iv) = match secrets {
+                ConnectionTrafficSecrets::Aes128Gcm { key, iv } => (Cipher::Aes128Gcm, key, iv),
+                ConnectionTrafficSecrets::Aes256Gcm { key, iv } => (Cipher::Aes256Gcm, key, iv),
+                ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => {
+                    (Cipher::ChaCha20Poly1305, key, iv)
+                }
+                _ => return None,
+            };
+            let mut half = Half { key: [0; 32], iv: [0; 12], number: *number };
+            half.key.get_mut(..key.as_ref().len())?.copy_from_slice(key.as_ref());
+            half.iv.get_mut(..iv.as_ref().len())?.copy_from_slice(iv.as_ref());
+            Some((cipher, half))
+        };
+        let ((cipher, ours), (_, theirs)) = (half(&secrets.tx)?, half(&secrets.rx)?);
+        Some(Self { cipher, version, ours, theirs })
+    }
+
+    /// Makes the next record of `said`, in its place.
+    pub(super) fn seal(&self, said: &mut Vec<u8>) {
+        let Half { number, .. } = self.ours;
+        let nonce = self.ours.nonce();
+        let plain = said.len() as u16;
+        let explicit = self.explicit();
+        let inner = usize::from(self.version == Version::V13);
+        let length = (explicit + said.len() + inner + TAG) as u16;
+        let [high, low] = length.to_be_bytes();
+        let header = [APPLICATION_DATA, VERSION[0], VERSION[1], high, low];
+        let bound = match self.version {
+            Version::V12 => bound_12(number, APPLICATION_DATA, plain),
+            Version::V13 => Bound::V13(header),
+        };
+        let mut body = core::mem::take(said);
+        if self.version == Version::V13 {
+            body.push(APPLICATION_DATA);
+        }
+        if !self.cipher.seal(&self.ours.key, nonce, bound.bytes(), &mut body) {
+            debug_assert!(false, "a record beyond the cipher's bound");
+            return;
+        }
+        said.reserve_exact(header.len() + explicit + body.len());
+        said.extend_from_slice(&header);
+        said.extend_from_slice(&nonce[nonce.len() - explicit..]);
+        said.append(&mut body);
+    }
+
+    /// The record that [`Keys::seal`] made is on its way: the next one has another number.
+    pub(super) fn count(&mut self) {
+        self.ours.number += 1;
+    }
+
+    /// Reads the client's next record, and appends what is said in it to `plain`. False if it is
+    /// none that can be understood, or one behind which nothing can be: a change of keys.
+    pub(super) fn open(&mut self, header: [u8; 5], body: &[u8], plain: &mut Vec<u8>) -> bool {
+        if header[0] == CHANGE_CIPHER_SPEC && self.version == Version::V13 {
+            // Some send one to please old devices on the way (RFC 8446, appendix D.4).
+            return true;
+        }
+        let explicit = self.explicit();
+        let Some((sent, body)) = body.split_at_checked(explicit) else { return false };
+        let Some(length) = body.len().checked_sub(TAG) else { return false };
+        let mut nonce = self.theirs.nonce();
+        if !sent.is_empty() {
+            nonce[4..].copy_from_slice(sent);
+        }
+        let bound = match self.version {
+            Version::V12 => bound_12(self.theirs.number, header[0], length as u16),
+            Version::V13 => Bound::V13(header),
+        };
+        let mut body = body.to_vec();
+        if !self.cipher.open(&self.theirs.key, nonce, bound.bytes(), &mut body) {
+            return false;
+        }
+        self.theirs.number += 1;
+        let kind = match self.version {
+            Version::V12 => header[0],
+            Version::V13 => {
+                // Behind what is said stand its type and padding of zeros.
+                let end = body.iter().rposition(|&byte| byte != 0).unwrap_or(0);
+                let kind = body.get(end).copied().unwrap_or(0);
+                body.truncate(end);
+                kind
+            }
+        };
+        match kind {
+            APPLICATION_DATA => plain.append(&mut body),
+            // Alerts need no answer: whoever means to go goes.
+            21 => {}
+            _ => return false,
+        }
+        true
+    }
+
+    fn explicit(&self) -> usize {
+        let carries = self.version == Version::V12 && self.cipher != Cipher::ChaCha20Poly1305;
+        if carries { EXPLICIT } else { 0 }
+    }
+
+    /// Writes the keys down.
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        out.push(self.cipher as u8);
+        out.push(self.version as u8);
+        for half in [&self.ours, &self.theirs] {
+            out.extend_from_slice(&half.key);
+            out.extend_from_slice(&half.iv);
+            out.extend_from_slice(&half.number.to_be_bytes());
+        }
+    }
+
+    /// The keys that [`Keys::save`] wrote down, and what stands behind them.
+    pub(super) fn resume(saved: &[u8]) -> Option<(Self, &[u8])> {
+        const CIPHERS: [Cipher; 3] =
+            [Cipher::Aes128Gcm, Cipher::Aes256Gcm, Cipher::ChaCha20Poly1305];
+        let ([cipher, version], rest) = saved.split_first_chunk()?;
+        let (ours, rest) = Half::resume(rest)?;
+        let (theirs, rest) = Half::resume(rest)?;
+        let keys = Self {
+            cipher: CIPHERS.into_iter().find(|&one| one as u8 == *cipher)?,
+            version: [Version::V12, Version::V13].into_iter().find(|&it| it as u8 == *version)?,
+            ours,
+            theirs,
+        };
+        Some((keys, rest))
+    }
+}
+
+impl Half {
+    fn nonce(&self) -> [u8; 12] {
+        let mut nonce = self.iv;
+        for (byte, part) in nonce[4..].iter_mut().zip(self.number.to_be_bytes()) {
+            *byte ^= part;
+        }
+        nonce
+    }
+
+    fn resume(saved: &[u8]) -> Option<(Self, &[u8])> {
+        let (key, rest) = saved.split_first_chunk()?;
+        let (iv, rest) = rest.split_first_chunk()?;
+        let (number, rest) = rest.split_first_chunk()?;
+        Some((Self { key: *key, iv: *iv, number: u64::from_be_bytes(*number) }, rest))
+    }
+}
+
+/// What a record's tag vouches for beside what is encrypted.
+enum Bound {
+    V12([u8; 13]),
+    V13([u8; 5]),
+}
+
+impl Bound {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::V12(bytes) => bytes,
+            Self::V13(bytes) => bytes,
+        }
+    }
+}
+
+fn bound_12(number: u64, kind: u8, length: u16) -> Bound {
+    let mut bytes = [0; 13];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    bytes[8] = kind;
+    bytes[9..11].copy_from_slice(&VERSION);
+    bytes[11..].copy_from_slice(&length.to_be_bytes());
+    Bound::V12(bytes)
+}
+
+impl Cipher {
+    /// Encrypts `body` in its place and appends its tag; false if it is too long for that.
+    fn seal(self, key: &[u8; 32], nonce: [u8; 12], bound: &[u8], body: &mut Vec<u8>) -> bool {
+        let nonce = nonce.into();
+        match self {
+            Self::Aes128Gcm => Aes128Gcm::new_from_slice(&key[..16])
+                .is_ok_and(|cipher| cipher.encrypt_in_place(&nonce, bound, body).is_ok()),
+            Self::Aes256Gcm => {
+                Aes256Gcm::new(&(*key).into()).encrypt_in_place(&nonce, bound, body).is_ok()
+            }
+            Self::ChaCha20Poly1305 => {
+                ChaCha20Poly1305::new(&(*key).into()).encrypt_in_place(&nonce, bound, body).is_ok()
+            }
+        }
+    }
+
+    /// Decrypts `body` in its place and takes its tag off; false if it does not fit.
+    fn open(self, key: &[u8; 32], nonce: [u8; 12], bound: &[u8], body: &mut Vec<u8>) -> bool {
+        let nonce = nonce.into();
+        match self {
+            Self::Aes128Gcm => Aes128Gcm::new_from_slice(&key[..16])
+                .is_ok_and(|cipher| cipher.decrypt_in_place(&nonce, bound, body).is_ok()),
+            Self::Aes256Gcm => {
+                Aes256Gcm::new(&(*key).into()).decrypt_in_place(&nonce, bound, body).is_ok()
+            }
+            Self::ChaCha20Poly1305 => {
+                ChaCha20Poly1305::new(&(*key).into()).decrypt_in_place(&nonce, bound, body).is_ok()
+            }
+        }
+    }
+}

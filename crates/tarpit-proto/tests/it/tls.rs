@@ -1,0 +1,353 @@
+//! Transcripts of `tls`: a real client of the library's, in virtual time.
+//!
+//! Both ends draw randomness of their own, so lengths and what is said inside are compared, and not
+//! the bytes.
+
+use std::{
+    io::{Read as _, Write as _},
+    sync::Arc,
+    time::Duration,
+};
+
+use proptest::prelude::*;
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, ServerConfig, SignatureScheme,
+    SupportedCipherSuite,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
+    version::{TLS12, TLS13},
+};
+use tarpit_proto::{means::Means, patterns, transport::Tls};
+
+use crate::stage::Stage;
+
+const HELLO: &[u8] = include_bytes!("../corpus/client_hello.bin");
+
+/// With what the server's end speaks.
+pub(crate) fn tls() -> Tls {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["a.example".to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .expect("a configuration");
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Tls::new(config)
+}
+
+/// Takes any certificate.
+#[derive(Debug)]
+struct Trusting(CryptoProvider);
+
+impl ServerCertVerifier for Trusting {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, cert, dss, known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, dss, known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// A client in front of a stage.
+pub(crate) struct Client {
+    connection: ClientConnection,
+    pub(crate) stage: Stage,
+    /// How many transmissions of the stage's have been given to it.
+    given: usize,
+    /// What it has read.
+    pub(crate) read: Vec<u8>,
+}
+
+impl Client {
+    /// One that offers only `suite`, and these protocols inside.
+    fn new(stage: Stage, suite: SupportedCipherSuite, protocols: &[&[u8]]) -> Self {
+        let provider = CryptoProvider { cipher_suites: vec![suite], ..ring::default_provider() };
+        let version = if suite.tls13().is_some() { &TLS13 } else { &TLS12 };
+        let mut config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
+            .with_protocol_versions(&[version])
+            .expect("a version")
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Trusting(provider)))
+            .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        let name = ServerName::try_from("a.example").expect("a name");
+        let connection = ClientConnection::new(Arc::new(config), name).expect("a client");
+        Self { connection, stage, given: 0, read: Vec::new() }
+    }
+
+    /// One as most are.
+    pub(crate) fn usual(stage: Stage) -> Self {
+        Self::new(stage, ring::cipher_suite::TLS13_AES_256_GCM_SHA384, &[b"http/1.1"])
+    }
+
+    /// Lets both ends say what they have to say at this moment.
+    pub(crate) fn exchange(&mut self) -> &mut Self {
+        for _ in 0..20 {
+            let mut out = Vec::new();
+            while self.connection.wants_write() {
+                self.connection.write_tls(&mut out).expect("room");
+            }
+            if !out.is_empty() {
+                self.stage.says(out);
+            }
+            let new = self.stage.sent[self.given..].iter().flat_map(|(_, bytes)| bytes.clone());
+            let new: Vec<_> = new.collect();
+            self.given = self.stage.sent.len();
+            let mut rest = &new[..];
+            while !rest.is_empty() {
+                self.connection.read_tls(&mut rest).expect("bytes");
+                let state = self.connection.process_new_packets().expect("TLS in order");
+                let mut plain = vec![0; state.plaintext_bytes_to_read()];
+                self.connection.reader().read_exact(&mut plain).expect("what was said");
+                self.read.append(&mut plain);
+            }
+        }
+        self
+    }
+
+    pub(crate) fn says(&mut self, bytes: &[u8]) -> &mut Self {
+        self.connection.writer().write_all(bytes).expect("room");
+        self.exchange()
+    }
+
+    pub(crate) fn pass_secs(&mut self, seconds: u64) -> &mut Self {
+        self.stage.pass_secs(seconds);
+        self.exchange()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.read.escape_ascii().to_string()
+    }
+}
+
+fn stage() -> Stage {
+    let mut stage = Stage::new("tls");
+    stage.profile.tls = Some(tls());
+    stage.profile.inner = patterns::named("http_endless_header");
+    stage
+}
+
+fn suites() -> Vec<SupportedCipherSuite> {
+    ring::ALL_CIPHER_SUITES
+        .iter()
+        .copied()
+        .filter(|suite| !format!("{suite:?}").contains("_RSA_"))
+        .collect()
+}
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+
+#[test]
+fn the_pattern_inside_speaks_under_every_suite() {
+    assert_eq!(suites().len(), 6);
+    for suite in suites() {
+        let mut client = Client::new(stage().open(), suite, &[b"h2", b"http/1.1"]);
+        client.exchange().says(GET).pass_secs(3_600);
+        let text = client.text();
+        assert!(text.starts_with("HTTP/1.1 200 OK\\r\\nDate: "), "{suite:?}: {text}");
+        // A byte every 8 seconds or so, each in a record of its own.
+        let drips = client.stage.sent.iter().filter(|(_, bytes)| bytes.len() < 32).count();
+        assert!((400..500).contains(&drips), "{suite:?}: {drips}");
+        let news = client.stage.news.join("\n");
+        for fact in ["ja3 ", "ja4 t1", "tls_alpn h2,http/1.1", "tls_sni a.example"] {
+            assert!(news.contains(&format!("learnt {fact}")), "{suite:?}: {news}");
+        }
+        assert_eq!(client.stage.session.sent(), client.read.len() as u64, "what is said counts");
+    }
+}
+
+#[test]
+fn whoever_names_other_protocols_only_is_served_all_the_same() {
+    let suite = ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
+    let mut client = Client::new(stage().open(), suite, &[b"acme-tls/1"]);
+    client.exchange().says(GET);
+    assert!(client.text().starts_with("HTTP/1.1 200 OK"), "{}", client.text());
+    assert!(client.connection.alpn_protocol().is_none());
+}
+
+#[test]
+fn a_pattern_that_greets_does_so_inside() {
+    let mut stage = stage();
+    stage.profile.inner = patterns::named("smtp_endless_ehlo");
+    let mut client = Client::usual(stage.open());
+    client.exchange();
+    assert!(client.text().starts_with("220 "), "{}", client.text());
+    client.says(b"EHLO b.example\r\n").pass_secs(60);
+    assert!(client.text().contains("250-SIZE"), "{}", client.text());
+}
+
+#[test]
+fn what_cannot_be_afforded_is_held_without_cryptography() {
+    let mut stage = stage();
+    stage.means = Means::new(1, stage.now);
+    while stage.means.handshake(1) {}
+    let mut stage = stage.open();
+    stage.says(HELLO).pass_secs(60);
+    assert!(stage.bytes().starts_with(&[22, 3, 3, 0x40, 0, 2, 0, 0x3F, 0xFC, 3, 3]));
+}
+
+#[test]
+fn a_handshake_that_is_not_gone_through_with_ends_in_silence() {
+    // A hello that stops in the middle, one behind which comes nothing, and one that nobody reads.
+    let garbled = b"\x16\x03\x01\x00\x30\x01\x00\x00\x2C\x03\x03".repeat(8);
+    for said in [&HELLO[..60], HELLO, &garbled] {
+        let mut stage = stage().open();
+        stage.says(said).pass_secs(30 * 86_400);
+        assert_eq!(stage.closed, None);
+        let before = stage.bytes().len();
+        stage.says(b"GET / HTTP/1.1\r\n\r\n").pass_secs(3_600);
+        assert_eq!(stage.bytes().len(), before);
+        assert!(stage.listens(), "its leaving is noticed");
+        assert!(stage.session.save(stage.now).len() < 100, "nothing of it is kept");
+    }
+}
+
+#[test]
+fn garbage_behind_a_handshake_is_borne_and_the_drip_goes_on() {
+    let mut client = Client::usual(stage().open());
+    client.exchange().says(GET).pass_secs(60);
+    let before = client.stage.bytes().len();
+    client.stage.says(b"\x17\x03\x03\x00\x20 and nothing that fits the keys, and more ");
+    client.stage.pass_secs(60);
+    assert_eq!(client.stage.closed, None);
+    // With whoever cannot be understood there is no speaking.
+    assert_eq!(client.stage.bytes().len(), before);
+}
+
+#[test]
+fn half_closing_within_a_handshake_is_no_departure() {
+    let mut stage = stage().open();
+    stage.says(&HELLO[..60]).half_closes().pass_secs(86_400);
+    assert_eq!(stage.closed, None);
+    let mut client = Client::usual(self::stage().open());
+    client.exchange().says(GET);
+    client.stage.half_closes();
+    let before = client.read.len();
+    client.pass_secs(600);
+    assert!(client.read.len() > before + 60, "{}", client.text());
+}
+
+#[test]
+fn every_byte_is_paid_for_under_a_rate() {
+    for (rate, wanted, slack) in [(64_i64, 640, 32), (1_024, 10_240, 512), (-2, 5, 1)] {
+        let mut client = Client::usual(stage().rate(rate).open());
+        client.exchange().says(GET);
+        let before = client.read.len();
+        client.pass_secs(10);
+        let got = client.read.len() - before;
+        assert!(got.abs_diff(wanted) <= slack, "{rate}: {got}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_connection_that_takes_records_in_portions_gets_them_whole(
+        portions in prop::collection::vec(0_usize..50, 1..40),
+        suite in 0..6_usize,
+        rate in prop::option::of(prop_oneof![Just(-1_i64), Just(20), Just(5_000)]),
+        hand_over: bool,
+    ) {
+        let mut stage = stage();
+        if let Some(rate) = rate {
+            stage = stage.rate(rate);
+        }
+        let mut client = Client::new(stage.open(), suites()[suite], &[]);
+        client.exchange();
+        let mut turn = 0;
+        client.stage.room = Box::new(move |wanted| {
+            turn += 1;
+            portions.get(turn % (portions.len() + 1)).copied().unwrap_or(wanted)
+        });
+        client.says(GET);
+        for _ in 0..20 {
+            client.stage.pass(Duration::from_millis(7_300));
+            if hand_over {
+                client.stage.hand_over();
+            }
+            client.exchange();
+        }
+        prop_assert!(client.text().starts_with("HTTP/1.1 200 OK"), "{}", client.text());
+        prop_assert!(client.read.len() as u64 <= client.stage.session.sent());
+    }
+
+    #[test]
+    fn cutting_the_clients_records_anywhere_changes_nothing(
+        cuts in prop::collection::vec(1_usize..200, 0..20),
+        suite in 0..6_usize,
+    ) {
+        let mut client = Client::new(stage().open(), suites()[suite], &[b"http/1.1"]);
+        // By hand, since what is written is to be cut.
+        let mut cuts = cuts.into_iter().chain(std::iter::repeat(1_000));
+        client.connection.writer().write_all(GET).expect("room");
+        for _ in 0..10 {
+            let mut out = Vec::new();
+            while client.connection.wants_write() {
+                client.connection.write_tls(&mut out).expect("room");
+            }
+            let mut rest = &out[..];
+            while !rest.is_empty() {
+                let cut = cuts.next().unwrap_or(1).min(rest.len());
+                client.stage.says(&rest[..cut]);
+                rest = &rest[cut..];
+            }
+            client.exchange();
+        }
+        prop_assert!(client.text().starts_with("HTTP/1.1 200 OK"), "{}", client.text());
+    }
+}
+
+#[test]
+fn a_record_that_never_becomes_whole_echoes_the_session() {
+    let mut stage = Stage::new("tls_record_drip").open();
+    for byte in HELLO {
+        stage.says([*byte]).pass(Duration::from_secs(1));
+    }
+    stage.pass_secs(30 * 86_400);
+    let bytes = stage.bytes();
+    assert_eq!(bytes[..11], [22, 3, 3, 0x40, 0, 2, 0, 0x3F, 0xFC, 3, 3]);
+    assert_eq!(bytes[44..76], HELLO[44..76]);
+    assert_eq!(bytes.len(), 5 + 16_384 - 1, "all but the last byte");
+    assert!(stage.news.iter().any(|line| line.starts_with("learnt ja4 t1")), "{:?}", stage.news);
+    assert_eq!(stage.closed, None);
+}
+
+#[test]
+fn a_hello_that_stops_is_answered_in_the_end() {
+    let mut stage = Stage::new("tls_record_drip").open();
+    stage.says(&HELLO[..80]).pass_secs(3_600);
+    assert_eq!(stage.moments()[0], 10_000);
+}
