@@ -127,7 +127,7 @@ pub trait Big: fmt::Debug + Send {
 
 impl Run {
     /// How many bytes [`Run::save`] writes when nothing is big.
-    const SAVED: usize = 11;
+    pub(crate) const SAVED: usize = 11;
 
     /// Moves to `phase`.
     pub fn enter(&mut self, phase: impl Into<u8>) {
