@@ -61,6 +61,11 @@ pub trait Pattern: Sync {
         None
     }
 
+    /// Whether another pattern is inside it; see [`Profile::inner`].
+    fn carries(&self) -> bool {
+        false
+    }
+
     /// What holds a data connection that a client of this pattern has opened; see
     /// [`Step::OpenData`].
     fn data(&self) -> Option<&'static dyn Pattern> {
