@@ -1,5 +1,6 @@
 //! Holds real clients side by side and judges how long each one stayed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,9 +9,11 @@ use anyhow::{Result, bail};
 
 use crate::daemon::{Daemon, Tarpit};
 use crate::install::{NMAP, Tool};
+use crate::judge::{self, Evidence, Pace};
+use crate::listener::Listener;
 use crate::nmap::{self, CHECKS, Check, Record};
-use crate::rows::{ROWS, Row, Stays};
-use crate::runner::{self, Ending, Job, Stay};
+use crate::rows::{self, Row};
+use crate::runner::{self, Job, Stay};
 use crate::trace::{self, Seen};
 use crate::workspace::Workspace;
 
@@ -38,14 +41,6 @@ impl Span {
     /// For the ordinary tests.
     pub(crate) const SHORT: Self =
         Self { cap: Duration::from_secs(40), wanted: Duration::from_secs(40) };
-
-    /// How long a client has to stay that `stays` so.
-    fn wants(&self, stays: Stays) -> Duration {
-        match stays {
-            Stays::AsLongAsWatched => self.wanted,
-            Stays::OwnLimit { limit, .. } => limit.min(self.wanted),
-        }
-    }
 }
 
 impl Plan {
@@ -53,7 +48,7 @@ impl Plan {
     pub(crate) fn tools(&self) -> Vec<&'static Tool> {
         let mut tools: Vec<&'static Tool> = Vec::new();
         let nmap = (!self.checks().is_empty()).then_some(&NMAP);
-        for tool in self.rows().iter().map(|row| row.tool).chain(nmap) {
+        for tool in self.rows().iter().map(|(row, _)| row.tool).chain(nmap) {
             if !tools.contains(&tool) {
                 tools.push(tool);
             }
@@ -61,18 +56,28 @@ impl Plan {
         tools
     }
 
-    fn rows(&self) -> Vec<&'static Row> {
-        ROWS.iter().filter(|row| self.picks(row.client, row.pattern)).collect()
+    fn rows(&self) -> Vec<(&'static Row, &'static Listener)> {
+        rows::all()
+            .flat_map(|row| row.on.iter().map(move |&listener| (row, listener)))
+            .filter(|(row, listener)| self.picks(row.client, listener))
+            .collect()
     }
 
     fn checks(&self) -> Vec<&'static Check> {
-        CHECKS.iter().filter(|check| self.picks("nmap -sV", check.pattern)).collect()
+        CHECKS.iter().filter(|check| self.picks("nmap -sV", check.on)).collect()
     }
 
-    fn picks(&self, client: &str, pattern: &str) -> bool {
+    fn picks(&self, client: &str, listener: &Listener) -> bool {
         let only = self.only.to_lowercase();
-        client.to_lowercase().contains(&only) || pattern.contains(&only)
+        is_there(listener.pattern)
+            && (client.to_lowercase().contains(&only) || listener.name.contains(&only))
     }
+}
+
+/// Whether this tree has that pattern: rows of patterns that are being written wait for them.
+fn is_there(pattern: &str) -> bool {
+    let patterns = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/tarpit-proto/src/patterns");
+    pattern != "tls" && Path::new(patterns).join(pattern).with_extension("rs").exists()
 }
 
 /// How it went.
@@ -89,26 +94,52 @@ pub(crate) struct Results {
 pub(crate) struct RowResult {
     /// The row.
     pub(crate) row: &'static Row,
+    /// Whom its client met.
+    pub(crate) on: &'static Listener,
     /// The version of its client.
     pub(crate) version: String,
     /// How long it stayed.
     pub(crate) stay: Stay,
-    /// How long it had to.
-    pub(crate) wanted: Duration,
+    /// How long each of its guesses or words took, where it tells.
+    pub(crate) pace: Option<Duration>,
     /// What its tarpit saw.
     pub(crate) seen: Seen,
+    /// What was not as it should be.
+    pub(crate) broken: Vec<String>,
     /// What it printed.
     pub(crate) output: PathBuf,
 }
 
 impl RowResult {
-    /// Whether it stayed long enough. A client that never came was not held by us.
-    pub(crate) fn passed(&self) -> bool {
-        let long_enough = match self.stay.ending {
-            Ending::Capped => true,
-            Ending::Left(_) => self.stay.held >= self.wanted,
+    fn judged(
+        (row, on): (&'static Row, &'static Listener),
+        version: String,
+        span: Span,
+        stay: Stay,
+        seen: Seen,
+        output: PathBuf,
+    ) -> Self {
+        // Output that cannot be read tells of no guess, which is what the verdict then says.
+        let printed = fs::read(&output).unwrap_or_default();
+        let printed = String::from_utf8_lossy(&printed);
+        let dialect = row.tool.dialect;
+        let evidence = Evidence { span, stay: &stay, seen: &seen, dialect, output: &printed };
+        let mut broken: Vec<_> =
+            row.demands.iter().filter_map(|demand| demand.broken(&evidence)).collect();
+        // A client that never came was not held by us.
+        if seen.connections == 0 {
+            broken.push("never connected".to_owned());
+        }
+        let pace = match judge::pace(&evidence) {
+            Pace::Of(pace) => Some(pace),
+            Pace::NoneDone | Pace::Unknown => None,
         };
-        long_enough && self.seen.connections > 0
+        Self { row, on, version, stay, pace, seen, broken, output }
+    }
+
+    /// Whether it was all that its row demands.
+    pub(crate) fn passed(&self) -> bool {
+        self.broken.is_empty()
     }
 }
 
@@ -174,46 +205,49 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
     if rows.is_empty() && checks.is_empty() {
         bail!("no client and no pattern contains {:?}", plan.only);
     }
-    let tarpits: Vec<_> = rows
-        .iter()
-        .map(|row| (row.client, row.pattern, row.command, plan.span.cap))
-        .chain(checks.iter().map(|check| ("nmap", check.pattern, nmap::COMMAND, nmap::CAP)))
-        .collect();
-    let longest = tarpits.iter().map(|&(.., cap)| cap).max().unwrap_or_default();
+    let cap = plan.span.cap;
     println!(
-        "clients: {}, scans: {}; all side by side, for {} s at most",
+        "clients: {}, each for {} s at most, and scans: {}; side by side",
         rows.len(),
+        cap.as_secs(),
         checks.len(),
-        longest.as_secs()
     );
+    let visits = rows.iter().map(|&(row, on)| Visit {
+        tarpit: tarpit(row.client, on, ""),
+        command: row.command,
+        cap,
+        heavy: row.tool.heavy,
+    });
+    let scans = checks.iter().map(|check| Visit {
+        tarpit: tarpit(&format!("nmap-{}", check.persona), check.on, &check.key()),
+        command: nmap::COMMAND,
+        cap: nmap::CAP,
+        heavy: false,
+    });
+    let visits: Vec<_> = visits.chain(scans).collect();
 
-    let served: Vec<_> = tarpits
+    let tarpits: Vec<_> = visits.iter().map(|visit| &visit.tarpit).collect();
+    let daemon = Daemon::start(binary, &workspace.clients().join("daemon"), &tarpits, LIFE)?;
+    let jobs: Vec<_> = visits
         .iter()
-        .map(|&(client, pattern, ..)| Tarpit { name: name(client, pattern), pattern })
-        .collect();
-    let life = longest + Duration::from_secs(60);
-    let daemon = Daemon::start(binary, &workspace.clients().join("daemon"), &served, life)?;
-    let jobs: Vec<_> = tarpits
-        .iter()
-        .zip(served.iter().zip(&daemon.ports))
-        .map(|(&(.., command, cap), (tarpit, &port))| {
-            Job::new(workspace, &tarpit.name, command, port, cap)
+        .zip(&daemon.addresses)
+        .map(|(Visit { tarpit, command, cap, heavy }, &address)| {
+            Job::new(workspace, &tarpit.name, command, address, *cap).heavy(*heavy)
         })
         .collect();
     let stays = runner::side_by_side(&jobs)?;
     let mut seen = trace::read(&daemon.stop()?)?;
 
-    let mut stays = stays.into_iter().zip(&served).zip(&jobs);
+    let mut versions: BTreeMap<&str, String> = BTreeMap::new();
+    let mut stays = stays.into_iter().zip(&tarpits).zip(&jobs);
     let rows = rows
         .into_iter()
         .zip(&mut stays)
-        .map(|(row, ((stay, tarpit), job))| RowResult {
-            row,
-            version: row.tool.version(workspace),
-            wanted: plan.span.wants(row.stays),
-            seen: seen.remove(&tarpit.name).unwrap_or_default(),
-            output: job.output(),
-            stay,
+        .map(|((row, on), ((stay, tarpit), job))| {
+            let version = versions.entry(row.tool.name);
+            let version = version.or_insert_with(|| row.tool.version(workspace)).clone();
+            let seen = seen.remove(&tarpit.name).unwrap_or_default();
+            RowResult::judged((row, on), version, plan.span, stay, seen, job.output())
         })
         .collect();
     let checks = checks
@@ -229,13 +263,34 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
     Ok(Results { span: plan.span, rows, checks })
 }
 
+/// The longest that a daemon may live: far longer than all that runs against it.
+const LIFE: Duration = Duration::from_secs(900);
+
+/// A program that is to meet a tarpit of its own.
+struct Visit {
+    tarpit: Tarpit,
+    command: &'static str,
+    cap: Duration,
+    heavy: bool,
+}
+
+fn tarpit(client: &str, on: &Listener, more: &str) -> Tarpit {
+    Tarpit {
+        name: name(client, on.name),
+        pattern: on.pattern,
+        keys: format!("{}{more}", on.keys),
+        port: on.port,
+    }
+}
+
 /// A name for a tarpit's table and for a folder: letters, digits, `_` and `-`.
-fn name(client: &str, pattern: &str) -> String {
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }
+fn name(client: &str, listener: &str) -> String {
+    let plain = |c: char| match c {
+        '_' => '_',
+        c if c.is_ascii_alphanumeric() => c.to_ascii_lowercase(),
+        _ => '-',
     };
-    let client: String = client.chars().map(plain).collect();
-    format!("{client}-{pattern}")
+    format!("{client}-{listener}").chars().map(plain).collect()
 }
 
 #[cfg(test)]
@@ -250,26 +305,19 @@ mod tests {
 
     #[test]
     fn every_row_and_check_has_a_name_of_its_own() {
-        let rows = ROWS.iter().map(|row| name(row.client, row.pattern));
-        let checks = CHECKS.iter().map(|check| name("nmap", check.pattern));
-        let names: BTreeSet<_> = rows.chain(checks).collect();
-        assert_eq!(names.len(), ROWS.len() + CHECKS.len());
+        let plan = plan("");
+        let rows = plan.rows().into_iter().map(|(row, on)| name(row.client, on.name));
+        let checks = plan.checks();
+        let checks = checks.iter().map(|it| name(&format!("nmap-{}", it.persona), it.on.name));
+        let names: Vec<_> = rows.chain(checks).collect();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     }
 
     #[test]
-    fn a_part_of_a_client_or_of_a_pattern_picks_rows() {
-        assert_eq!(plan("").rows().len(), ROWS.len());
-        assert!(plan("openssh").rows().iter().all(|row| row.client.contains("OpenSSH")));
+    fn a_part_of_a_client_or_of_a_listener_picks_rows() {
+        assert!(plan("openssh").rows().iter().all(|(row, _)| row.client.contains("OpenSSH")));
         assert!(plan("openssh").checks().is_empty());
-        assert!(plan("smtp").checks().len() == 1);
+        assert!(plan("smtp_endless").checks().len() == 1);
         assert!(plan("no such client").rows().is_empty());
-    }
-
-    #[test]
-    fn a_client_with_a_limit_of_its_own_is_never_wanted_beyond_it() {
-        let limit = Duration::from_secs(24);
-        let own = Stays::OwnLimit { limit, why: "" };
-        assert_eq!(Span::FULL.wants(own), limit);
-        assert_eq!(Span::FULL.wants(Stays::AsLongAsWatched), Duration::from_secs(120));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,7 +11,6 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::clock;
-use crate::runner::HOST;
 
 /// Between our asking for free ports and the daemon's binding them, another program may take one.
 const TRIES: usize = 5;
@@ -22,6 +21,9 @@ const START: Duration = Duration::from_secs(10);
 /// How long the daemon may take to end, which it promises to do in two seconds.
 const STOP: Duration = Duration::from_secs(5);
 
+/// Where tarpits are that do not mind their port.
+pub(crate) const HOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
 const TICK: Duration = Duration::from_millis(20);
 
 /// A tarpit to serve.
@@ -30,13 +32,17 @@ pub(crate) struct Tarpit {
     pub(crate) name: String,
     /// Its pattern.
     pub(crate) pattern: &'static str,
+    /// Further lines of its configuration.
+    pub(crate) keys: String,
+    /// The port that it must have, if that matters to it.
+    pub(crate) port: Option<u16>,
 }
 
 /// A daemon that serves; dropped, it ends.
 pub(crate) struct Daemon {
     child: Child,
-    /// The ports of the tarpits, in their order.
-    pub(crate) ports: Vec<u16>,
+    /// The addresses of the tarpits, in their order.
+    pub(crate) addresses: Vec<SocketAddrV4>,
     folder: PathBuf,
 }
 
@@ -45,7 +51,7 @@ impl Daemon {
     pub(crate) fn start(
         binary: &Path,
         folder: &Path,
-        tarpits: &[Tarpit],
+        tarpits: &[&Tarpit],
         span: Duration,
     ) -> Result<Self> {
         for _ in 0..TRIES {
@@ -57,7 +63,7 @@ impl Daemon {
         bail!("{}", refusal(folder, "did not start"))
     }
 
-    fn launch(binary: &Path, folder: &Path, tarpits: &[Tarpit], span: Duration) -> Result<Self> {
+    fn launch(binary: &Path, folder: &Path, tarpits: &[&Tarpit], span: Duration) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let trace = folder.join(TRACE);
         if trace.exists() {
@@ -65,9 +71,9 @@ impl Daemon {
             fs::remove_file(&trace)
                 .with_context(|| format!("cannot remove {}", trace.display()))?;
         }
-        let ports = free_ports(tarpits.len())?;
+        let addresses = free_addresses(tarpits)?;
         let configuration = folder.join("tarpitd.toml");
-        fs::write(&configuration, toml(tarpits, &ports, &trace))
+        fs::write(&configuration, toml(tarpits, &addresses, &trace))
             .with_context(|| format!("cannot write {}", configuration.display()))?;
         let log = folder.join(LOG);
         let output =
@@ -83,7 +89,7 @@ impl Daemon {
             .stdout(output)
             .spawn()
             .context("cannot run timeout (coreutils)")?;
-        Ok(Self { child, ports, folder: folder.to_path_buf() })
+        Ok(Self { child, addresses, folder: folder.to_path_buf() })
     }
 
     /// Waits until every port listens; None when one of them was taken meanwhile.
@@ -100,8 +106,8 @@ impl Daemon {
                 }
                 None => {}
             }
-            let listening = listening_ports()?;
-            if self.ports.iter().all(|port| listening.contains(port)) {
+            let listening = listening_addresses()?;
+            if self.addresses.iter().all(|address| listening.contains(address)) {
                 return Ok(Some(self));
             }
             clock::pause(TICK);
@@ -157,31 +163,67 @@ pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
         .collect()
 }
 
-fn toml(tarpits: &[Tarpit], ports: &[u16], trace: &Path) -> String {
-    let mut text = format!("[logging]\nclient_trace = {:?}\n", trace.display().to_string());
-    for (Tarpit { name, pattern }, port) in tarpits.iter().zip(ports) {
+/// An address for each tarpit that nobody has at the moment, all different.
+fn free_addresses(tarpits: &[&Tarpit]) -> Result<Vec<SocketAddrV4>> {
+    let any = tarpits.iter().filter(|tarpit| tarpit.port.is_none()).count();
+    let mut any = free_ports(any)?.into_iter();
+    let mut taken = Vec::new();
+    for tarpit in tarpits {
+        let address = match tarpit.port {
+            None => any.next().map(|port| SocketAddrV4::new(HOST, port)),
+            Some(port) => hosts()
+                .map(|host| SocketAddrV4::new(host, port))
+                .find(|address| !taken.contains(address) && TcpListener::bind(address).is_ok()),
+        };
+        taken.push(address.context("no free address on loopback")?);
+    }
+    Ok(taken)
+}
+
+/// Loopback's other addresses, some thousands of them, in an order that differs between processes:
+/// whoever needs a certain port finds one where it is free.
+fn hosts() -> impl Iterator<Item = Ipv4Addr> {
+    let start = std::process::id();
+    (0..4_096).map(move |number| {
+        let [.., high, low] = start.wrapping_mul(61).wrapping_add(number).to_be_bytes();
+        Ipv4Addr::new(127, 77, high, low)
+    })
+}
+
+fn toml(tarpits: &[&Tarpit], addresses: &[SocketAddrV4], trace: &Path) -> String {
+    // All clients come from one address, which is not what the caps for addresses are for.
+    let mut text = format!(
+        "[limits]\nper_address = 0\nper_prefix = 0\n\n[logging]\nclient_trace = {:?}\n",
+        trace.display().to_string()
+    );
+    for (&Tarpit { name, pattern, keys, .. }, address) in tarpits.iter().zip(addresses) {
         // Writing to a string cannot fail.
         let _ = write!(
             text,
             "\n[tarpits.{name}]\npattern = \"{pattern}\"\nclient_trace = true\n\
-             bind = [{{ host = \"{HOST}\", port = {port} }}]\n"
+             bind = [{{ host = \"{}\", port = {} }}]\n{keys}",
+            address.ip(),
+            address.port()
         );
     }
     text
 }
 
-/// The ports of IPv4 that some process listens on, from the kernel's table (proc(5)).
-fn listening_ports() -> Result<Vec<u16>> {
+/// The addresses of IPv4 that some process listens on, from the kernel's table (proc(5)).
+fn listening_addresses() -> Result<Vec<SocketAddrV4>> {
     const LISTEN: &str = "0A";
 
     let table = fs::read_to_string("/proc/net/tcp").context("cannot read /proc/net/tcp")?;
-    let port = |line: &str| {
+    let address = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
-        let (_, port) = words.next()?.rsplit_once(':')?;
+        let (host, port) = words.next()?.rsplit_once(':')?;
         let state = words.nth(1)?;
-        if state == LISTEN { u16::from_str_radix(port, 16).ok() } else { None }
+        // The kernel shows the address as the number that this machine reads its bytes as.
+        let host = Ipv4Addr::from(u32::from_str_radix(host, 16).ok()?.to_ne_bytes());
+        let port = u16::from_str_radix(port, 16).ok()?;
+        (state == LISTEN).then_some(SocketAddrV4::new(host, port))
     };
-    Ok(table.lines().filter_map(port).collect())
+    Ok(table.lines().filter_map(address).collect())
 }
 
 /// What happened, with the end of the log, which says why.
@@ -196,23 +238,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_listens_in_the_kernels_table_as_long_as_its_listener_lives() {
+    fn an_address_listens_in_the_kernels_table_as_long_as_its_listener_lives() {
         let listener = TcpListener::bind((HOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        assert!(listening_ports().unwrap().contains(&port));
+        let address = SocketAddrV4::new(HOST, listener.local_addr().unwrap().port());
+        assert!(listening_addresses().unwrap().contains(&address));
         drop(listener);
-        assert!(!listening_ports().unwrap().contains(&port));
+        assert!(!listening_addresses().unwrap().contains(&address));
+    }
+
+    fn tarpit(port: Option<u16>) -> Tarpit {
+        let keys = "persona = \"debian-12\"\n".to_owned();
+        Tarpit { name: "curl".to_owned(), pattern: "http_bad_site", keys, port }
     }
 
     #[test]
-    fn a_configuration_names_every_tarpit_with_its_port() {
-        let tarpits = [Tarpit { name: "curl".to_owned(), pattern: "http_bad_site" }];
-        let text = toml(&tarpits, &[8080], Path::new("/tmp/a \"b\""));
+    fn a_configuration_names_every_tarpit_with_its_address() {
+        let address = SocketAddrV4::new(HOST, 8080);
+        let text = toml(&[&tarpit(None)], &[address], Path::new("/tmp/a \"b\""));
         assert_eq!(
             text,
-            "[logging]\nclient_trace = \"/tmp/a \\\"b\\\"\"\n\n[tarpits.curl]\n\
+            "[limits]\nper_address = 0\nper_prefix = 0\n\n\
+             [logging]\nclient_trace = \"/tmp/a \\\"b\\\"\"\n\n[tarpits.curl]\n\
              pattern = \"http_bad_site\"\nclient_trace = true\n\
-             bind = [{ host = \"127.0.0.1\", port = 8080 }]\n"
+             bind = [{ host = \"127.0.0.1\", port = 8080 }]\npersona = \"debian-12\"\n"
         );
+    }
+
+    #[test]
+    fn two_tarpits_get_the_same_port_on_different_addresses() {
+        let addresses = free_addresses(&[&tarpit(Some(2121)), &tarpit(Some(2121))]).unwrap();
+        assert_eq!((addresses[0].port(), addresses[1].port()), (2121, 2121));
+        assert_ne!(addresses[0], addresses[1]);
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::daemon::free_ports;
-use crate::runner::HOST;
+use crate::daemon::{HOST, free_ports};
+
 use crate::workspace::{Workspace, call};
 use crate::{clock, elf};
 

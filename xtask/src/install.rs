@@ -4,12 +4,14 @@
 //! Debian system's Python takes no foreign packages (PEP 668).
 
 use std::env;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::outputs::Dialect;
 use crate::workspace::{Workspace, call};
 
 /// A program or library that a row needs.
@@ -17,6 +19,10 @@ use crate::workspace::{Workspace, call};
 pub(crate) struct Tool {
     /// What people call it; named when it is missing.
     pub(crate) name: &'static str,
+    /// How it tells of guesses and finds.
+    pub(crate) dialect: Dialect,
+    /// Whether it is a browser: many processes, and seconds of work before its first byte.
+    pub(crate) heavy: bool,
     provider: Provider,
 }
 
@@ -25,6 +31,11 @@ enum Provider {
     Debian {
         package: &'static str,
         program: &'static str,
+    },
+    /// A client of ours around a Go library that `package` provides, as `library` in [`GOPATH`].
+    Go {
+        package: &'static str,
+        library: &'static str,
     },
     /// A distribution from Python's package index, of one version so that a row means the same everywhere.
     Python {
@@ -37,17 +48,29 @@ enum Provider {
 
 impl Tool {
     const fn debian(name: &'static str, package: &'static str, program: &'static str) -> Self {
-        Self { name, provider: Provider::Debian { package, program } }
+        Self::plain(name, Provider::Debian { package, program })
     }
 
     const fn python(distribution: &'static str, version: &'static str) -> Self {
-        Self { name: distribution, provider: Provider::Python { distribution, version } }
+        Self::plain(distribution, Provider::Python { distribution, version })
+    }
+
+    const fn plain(name: &'static str, provider: Provider) -> Self {
+        Self { name, dialect: Dialect::Plain, heavy: false, provider }
+    }
+
+    const fn that_speaks(self, dialect: Dialect) -> Self {
+        Self { dialect, ..self }
+    }
+
+    const fn heavy(self) -> Self {
+        Self { heavy: true, ..self }
     }
 
     /// The version that is installed, or "unknown".
     pub(crate) fn version(&self, workspace: &Workspace) -> String {
         let mut command = match self.provider {
-            Provider::Debian { package, .. } => {
+            Provider::Debian { package, .. } | Provider::Go { package, .. } => {
                 let mut command = Command::new("dpkg-query");
                 command.args(["--show", "--showformat=${source:Upstream-Version}", package]);
                 command
@@ -70,31 +93,57 @@ impl Tool {
     fn is_here(&self, workspace: &Workspace) -> bool {
         match self.provider {
             Provider::Debian { program, .. } => find(program).is_some(),
+            Provider::Go { library, .. } => {
+                has_library(library) && is_newer(&go_client(workspace), &go_source(workspace))
+            }
             Provider::Python { version, .. } => self.version(workspace) == version,
             Provider::PythonItself => python(workspace).exists(),
         }
     }
 }
 
-pub(crate) static CHROMIUM: Tool = Tool::debian("Chromium", "chromium", "chromium");
+pub(crate) static AIOHTTP: Tool = Tool::python("aiohttp", "3.14.5");
+pub(crate) static CHROMIUM: Tool = Tool::debian("Chromium", "chromium", "chromium").heavy();
 pub(crate) static CURL: Tool = Tool::debian("curl", "curl", "curl");
+pub(crate) static DBCLIENT: Tool = Tool::debian("dbclient", "dropbear-bin", "dbclient");
+pub(crate) static DIRB: Tool = Tool::debian("dirb", "dirb", "dirb").that_speaks(Dialect::Dirb);
+pub(crate) static FFUF: Tool = Tool::debian("ffuf", "ffuf", "ffuf").that_speaks(Dialect::Ffuf);
+pub(crate) static FIREFOX: Tool = Tool::debian("Firefox", "firefox-esr", "firefox-esr").heavy();
 pub(crate) static GNUTLS: Tool = Tool::debian("gnutls-cli", "gnutls-bin", "gnutls-cli");
-pub(crate) static HYDRA: Tool = Tool::debian("hydra", "hydra", "hydra");
-pub(crate) static MEDUSA: Tool = Tool::debian("medusa", "medusa", "medusa");
-pub(crate) static NCRACK: Tool = Tool::debian("ncrack", "ncrack", "ncrack");
+pub(crate) static GO: Tool = Tool::plain("Go", Provider::Go { package: "golang-go", library: "" });
+pub(crate) static GOBUSTER: Tool =
+    Tool::debian("gobuster", "gobuster", "gobuster").that_speaks(Dialect::Gobuster);
+pub(crate) static GO_CRYPTO: Tool = Tool::plain(
+    "Go x/crypto",
+    Provider::Go { package: "golang-golang-x-crypto-dev", library: "golang.org/x/crypto/ssh" },
+);
+pub(crate) static HTTPX: Tool = Tool::python("httpx", "0.28.1");
+pub(crate) static HYDRA: Tool = Tool::debian("hydra", "hydra", "hydra").that_speaks(Dialect::Hydra);
+pub(crate) static LFTP: Tool = Tool::debian("lftp", "lftp", "lftp");
+pub(crate) static MEDUSA: Tool =
+    Tool::debian("medusa", "medusa", "medusa").that_speaks(Dialect::Medusa);
+pub(crate) static MSMTP: Tool = Tool::debian("msmtp", "msmtp", "msmtp");
+pub(crate) static NCRACK: Tool =
+    Tool::debian("ncrack", "ncrack", "ncrack").that_speaks(Dialect::Ncrack);
 pub(crate) static NETCAT: Tool = Tool::debian("netcat", "netcat-openbsd", "nc.openbsd");
 pub(crate) static NMAP: Tool = Tool::debian("nmap", "nmap", "nmap");
+pub(crate) static NODE: Tool = Tool::debian("Node", "nodejs", "node");
 pub(crate) static OPENSSH: Tool = Tool::debian("OpenSSH", "openssh-client", "ssh");
 pub(crate) static OPENSSL: Tool = Tool::debian("openssl", "openssl", "openssl");
 pub(crate) static PARAMIKO: Tool = Tool::python("paramiko", "5.1.0");
-pub(crate) static PYTHON: Tool = Tool { name: "Python", provider: Provider::PythonItself };
+pub(crate) static PLINK: Tool = Tool::debian("plink", "putty-tools", "plink");
+pub(crate) static PYTHON: Tool = Tool::plain("Python", Provider::PythonItself);
 pub(crate) static REQUESTS: Tool = Tool::python("requests", "2.34.2");
+pub(crate) static SCRAPY: Tool = Tool::python("Scrapy", "2.19.0");
+pub(crate) static SSHPASS: Tool = Tool::debian("sshpass", "sshpass", "sshpass");
 pub(crate) static SWAKS: Tool = Tool::debian("swaks", "swaks", "swaks");
+pub(crate) static TELNET: Tool = Tool::debian("telnet", "inetutils-telnet", "telnet");
 pub(crate) static WGET: Tool = Tool::debian("wget", "wget", "wget");
 
-static ALL: [&Tool; 15] = [
-    &CHROMIUM, &CURL, &GNUTLS, &HYDRA, &MEDUSA, &NCRACK, &NETCAT, &NMAP, &OPENSSH, &OPENSSL,
-    &PARAMIKO, &PYTHON, &REQUESTS, &SWAKS, &WGET,
+static ALL: [&Tool; 31] = [
+    &AIOHTTP, &CHROMIUM, &CURL, &DBCLIENT, &DIRB, &FFUF, &FIREFOX, &GNUTLS, &GO, &GOBUSTER,
+    &GO_CRYPTO, &HTTPX, &HYDRA, &LFTP, &MEDUSA, &MSMTP, &NCRACK, &NETCAT, &NMAP, &NODE, &OPENSSH,
+    &OPENSSL, &PARAMIKO, &PLINK, &PYTHON, &REQUESTS, &SCRAPY, &SSHPASS, &SWAKS, &TELNET, &WGET,
 ];
 
 /// Where clients are looked for and what they get as PATH: the system's programs, and neither those
@@ -104,10 +153,18 @@ pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 /// Debian's Python, and not one found on PATH: a version manager's may not outlive the venv.
 const SYSTEM_PYTHON: &str = "/usr/bin/python3";
 
+/// Where Debian's packages put the sources of Go libraries.
+const GOPATH: &str = "/usr/share/gocode";
+
 /// Installs what is missing, and fails naming everything that is missing even then.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
     // What cannot be installed shows in the names of the missing, which is what people look for.
-    for result in [install_packages(&missing_packages(workspace)), fill_venv(workspace)] {
+    let steps = [
+        install_packages(&missing_packages(workspace)),
+        fill_venv(workspace),
+        build_go_client(workspace),
+    ];
+    for result in steps {
         if let Err(error) = result {
             eprintln!("xtask: {error:#}");
         }
@@ -141,10 +198,12 @@ fn is_program(file: &Path) -> bool {
 fn missing_packages(workspace: &Workspace) -> Vec<&'static str> {
     let mut packages = Vec::new();
     for tool in ALL {
-        if let Provider::Debian { package, .. } = tool.provider
-            && !tool.is_here(workspace)
-        {
-            packages.push(package);
+        match tool.provider {
+            Provider::Debian { package, .. } if !tool.is_here(workspace) => packages.push(package),
+            Provider::Go { package, library } if find("go").is_none() || !has_library(library) => {
+                packages.push(package);
+            }
+            _ => {}
         }
     }
     // Debian's Python can have the module venv and yet not be able to make one.
@@ -228,6 +287,37 @@ fn fill_venv(workspace: &Workspace) -> Result<()> {
     let mut pip = Command::new(python(workspace));
     pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
     call(pip.args(wanted))
+}
+
+fn has_library(library: &str) -> bool {
+    Path::new(GOPATH).join("src").join(library).is_dir()
+}
+
+/// Builds our clients around Go's libraries from what is on this machine.
+fn build_go_client(workspace: &Workspace) -> Result<()> {
+    if is_newer(&go_client(workspace), &go_source(workspace)) {
+        return Ok(());
+    }
+    let mut go = Command::new("go");
+    go.env("GO111MODULE", "off").env("GOPATH", GOPATH).env("GOFLAGS", "");
+    go.env("GOCACHE", workspace.clients().join("go-cache"));
+    go.args(["build", "-o"]).arg(go_client(workspace)).arg(go_source(workspace));
+    call(&mut go).context("no Go clients")
+}
+
+/// The program with our clients around Go's libraries.
+pub(crate) fn go_client(workspace: &Workspace) -> PathBuf {
+    workspace.clients().join("go-client")
+}
+
+fn go_source(workspace: &Workspace) -> PathBuf {
+    workspace.scripts().join("go/main.go")
+}
+
+/// Whether `made` is there, and made since `source` was last changed.
+fn is_newer(made: &Path, source: &Path) -> bool {
+    let changed = |file: &Path| fs::metadata(file).and_then(|it| it.modified());
+    matches!((changed(made), changed(source)), (Ok(made), Ok(source)) if made >= source)
 }
 
 fn python_version(workspace: &Workspace, distribution: &str) -> Command {

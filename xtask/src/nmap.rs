@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use crate::listener::{
+    AUTO, AUTO_FTP, AUTO_SMTP, AUTO_TELNET, ENDLESSH, FTP_ENDLESS_MOTD, FTP_HOLD, HTTP_BAD_SITE,
+    HTTP_ENDLESS_HEADER, HTTP_FAKE_AUTH, HTTP_HOLD, Listener, SMTP_ENDLESS_EHLO, SMTP_HOLD,
+    SSH_AUTH_HOLD, SSH_KEX_HOLD, SSH_TRANS_HOLD, TELNET_LOGIN, TLS_HTTP, TLS_RECORD_DRIP,
+};
 use crate::runner::Ending;
 
 /// The longest a scan may take; one that matches takes a few seconds, or some 15 where nmap first
@@ -11,41 +16,127 @@ pub(crate) const CAP: Duration = Duration::from_secs(100);
 /// The scan of one port. A plain connect scan, so that it is the same for root and for others.
 pub(crate) const COMMAND: &str = "nmap -n -Pn -sT -sV -p {port} -oX - {host}";
 
-/// A pattern, and the products it may be taken for; each of them must come with a version.
+/// A listener, the persona that it plays, and what it must be taken for.
 pub(crate) struct Check {
-    /// The pattern that is scanned.
-    pub(crate) pattern: &'static str,
-    products: &'static [&'static str],
+    /// Who is scanned.
+    pub(crate) on: &'static Listener,
+    /// Who it plays; [`DEFAULT`] where nobody is named.
+    pub(crate) persona: &'static str,
+    wanted: Wanted,
+}
+
+/// What nmap must record.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// One of these products, where nmap's match has no version.
+    Product(&'static [&'static str]),
+    /// The product, inside TLS.
+    Secure(&'static str),
+    /// Anything but a service that closes at once: nothing more can be told before a handshake.
+    Service,
+    /// One of these products, with its version.
+    Version(&'static [&'static str]),
 }
 
 impl Check {
-    /// The products, as the table names them.
+    const fn of(on: &'static Listener, wanted: Wanted) -> Self {
+        Self { on, persona: DEFAULT, wanted }
+    }
+
+    /// What must be recorded, as the table says it.
     pub(crate) fn wanted(&self) -> String {
-        format!("{}, version", self.products.join(" or "))
+        match self.wanted {
+            Wanted::Product(products) => products.join(" or "),
+            Wanted::Secure(product) => format!("{product}, version, inside TLS"),
+            Wanted::Service => "not tcpwrapped".to_owned(),
+            Wanted::Version(products) => format!("{}, version", products.join(" or ")),
+        }
+    }
+
+    /// The line of the configuration that sets its persona.
+    pub(crate) fn key(&self) -> String {
+        if self.persona == DEFAULT {
+            return String::new();
+        }
+        format!("persona = {:?}\n", self.persona)
     }
 }
 
-/// Every check.
+/// The persona in force where the user names none.
+const DEFAULT: &str = "ubuntu-22.04";
+
+/// Every check: the patterns and the ports for all of them with the default persona, then the
+/// other personas on the patterns that play one through.
 pub(crate) static CHECKS: &[Check] = &[
-    Check { pattern: "endlessh", products: SSH },
-    Check { pattern: "ftp_endless_motd", products: &["vsftpd"] },
-    Check { pattern: "http_bad_site", products: HTTP },
-    Check { pattern: "http_endless_header", products: HTTP },
-    Check { pattern: "http_fake_auth", products: HTTP },
-    Check { pattern: "smtp_endless_ehlo", products: &["Exim smtpd"] },
-    Check { pattern: "ssh_trans_hold", products: SSH },
+    Check::of(&ENDLESSH, OPENSSH),
+    Check::of(&SSH_AUTH_HOLD, OPENSSH),
+    Check::of(&SSH_KEX_HOLD, OPENSSH),
+    Check::of(&SSH_TRANS_HOLD, OPENSSH),
+    Check::of(&AUTO, OPENSSH),
+    Check::of(&HTTP_BAD_SITE, APACHE),
+    Check::of(&HTTP_ENDLESS_HEADER, APACHE),
+    Check::of(&HTTP_FAKE_AUTH, APACHE),
+    Check::of(&HTTP_HOLD, APACHE),
+    Check::of(&TLS_HTTP, Wanted::Secure("Apache httpd")),
+    Check::of(&TLS_RECORD_DRIP, Wanted::Service),
+    Check::of(&SMTP_ENDLESS_EHLO, EXIM),
+    Check::of(&SMTP_HOLD, EXIM),
+    Check::of(&AUTO_SMTP, EXIM),
+    Check::of(&FTP_ENDLESS_MOTD, VSFTPD),
+    Check::of(&FTP_HOLD, VSFTPD),
+    Check::of(&AUTO_FTP, VSFTPD),
+    Check::of(&TELNET_LOGIN, LINUX_TELNETD),
+    Check::of(&AUTO_TELNET, LINUX_TELNETD),
+    Check { on: &SSH_AUTH_HOLD, persona: "debian-12", wanted: OPENSSH },
+    Check { on: &HTTP_HOLD, persona: "debian-12", wanted: APACHE },
+    Check { on: &TLS_HTTP, persona: "debian-12", wanted: Wanted::Secure("Apache httpd") },
+    Check { on: &SMTP_HOLD, persona: "debian-12", wanted: EXIM },
+    Check { on: &FTP_HOLD, persona: "debian-12", wanted: VSFTPD },
+    Check { on: &TELNET_LOGIN, persona: "debian-12", wanted: LINUX_TELNETD },
+    Check { on: &SSH_AUTH_HOLD, persona: WINDOWS, wanted: OPENSSH },
+    Check { on: &HTTP_HOLD, persona: WINDOWS, wanted: Wanted::Version(&["Microsoft IIS httpd"]) },
+    Check { on: &TLS_HTTP, persona: WINDOWS, wanted: Wanted::Secure("Microsoft IIS httpd") },
+    Check {
+        on: &SMTP_HOLD,
+        persona: WINDOWS,
+        wanted: Wanted::Version(&["Microsoft ESMTP", "Microsoft Exchange smtpd"]),
+    },
+    Check { on: &FTP_HOLD, persona: WINDOWS, wanted: Wanted::Product(&["Microsoft ftpd"]) },
+    Check {
+        on: &TELNET_LOGIN,
+        persona: WINDOWS,
+        wanted: Wanted::Product(&["Microsoft Windows XP telnetd", "Microsoft telnetd"]),
+    },
+    Check { on: &SSH_AUTH_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Dropbear sshd"]) },
+    Check { on: &HTTP_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Boa HTTPd"]) },
+    Check { on: &TLS_HTTP, persona: CAMERA, wanted: Wanted::Secure("Boa HTTPd") },
+    Check { on: &SMTP_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Sendmail"]) },
+    Check { on: &FTP_HOLD, persona: CAMERA, wanted: VSFTPD },
+    Check {
+        on: &TELNET_LOGIN,
+        persona: CAMERA,
+        wanted: Wanted::Product(&["BusyBox telnetd", "security DVR telnetd"]),
+    },
 ];
 
-const HTTP: &[&str] = &["Apache httpd", "nginx"];
-const SSH: &[&str] = &["OpenSSH"];
+const CAMERA: &str = "ip-camera";
+const WINDOWS: &str = "windows-server-2019";
+
+const APACHE: Wanted = Wanted::Version(&["Apache httpd"]);
+const EXIM: Wanted = Wanted::Version(&["Exim smtpd"]);
+const LINUX_TELNETD: Wanted = Wanted::Product(&["Linux telnetd"]);
+const OPENSSH: Wanted = Wanted::Version(&["OpenSSH"]);
+const VSFTPD: Wanted = Wanted::Version(&["vsftpd"]);
 
 /// What nmap recorded about the one port.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Record {
-    /// Not a product, or not before the cap; the text says what instead.
+    /// Nothing, or not before the cap; the text says what instead.
     Nothing(String),
-    /// A product, with its version where its match carries one.
-    Product { product: String, version: Option<String> },
+    /// A product, with its version where its match carries one, and whether TLS was around it.
+    Product { product: String, version: Option<String>, secure: bool },
+    /// A service's name and nothing more.
+    Service(String),
 }
 
 impl Record {
@@ -57,19 +148,27 @@ impl Record {
         let Some(service) = element(xml, "service") else {
             return Self::Nothing("no service".to_owned());
         };
-        if let Some(product) = attribute(service, "product") {
-            return Self::Product { product, version: attribute(service, "version") };
+        let version = attribute(service, "version");
+        let secure = attribute(service, "tunnel").is_some_and(|tunnel| tunnel == "ssl");
+        match attribute(service, "product") {
+            Some(product) => Self::Product { product, version, secure },
+            None => Self::Service(attribute(service, "name").unwrap_or_default()),
         }
-        let name = attribute(service, "name").unwrap_or_default();
-        Self::Nothing(format!("service {name:?} without a product"))
     }
 
     /// Whether it is what `check` wants.
     pub(crate) fn satisfies(&self, check: &Check) -> bool {
-        match self {
-            Self::Nothing(_) => false,
-            Self::Product { product, version } => {
-                check.products.contains(&product.as_str()) && version.is_some()
+        let Self::Product { product, version, secure } = self else {
+            let tcpwrapped = matches!(self, Self::Service(name) if name == "tcpwrapped");
+            return matches!(check.wanted, Wanted::Service) && !tcpwrapped;
+        };
+        let product = product.as_str();
+        match check.wanted {
+            Wanted::Product(products) => products.contains(&product) && !secure,
+            Wanted::Secure(wanted) => product == wanted && version.is_some() && *secure,
+            Wanted::Service => true,
+            Wanted::Version(products) => {
+                products.contains(&product) && version.is_some() && !secure
             }
         }
     }
@@ -79,8 +178,15 @@ impl std::fmt::Display for Record {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Nothing(instead) => write!(f, "{instead}"),
-            Self::Product { product, version: Some(version) } => write!(f, "{product} {version}"),
-            Self::Product { product, version: None } => write!(f, "{product}, no version"),
+            Self::Product { product, version, secure } => {
+                write!(f, "{product}")?;
+                match version {
+                    Some(version) => write!(f, " {version}")?,
+                    None => write!(f, ", no version")?,
+                }
+                if *secure { write!(f, ", inside TLS") } else { Ok(()) }
+            }
+            Self::Service(name) => write!(f, "service {name:?} without a product"),
         }
     }
 }
@@ -101,36 +207,58 @@ fn attribute(element: &str, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::ExitStatus;
+
     use super::*;
 
-    fn left() -> Ending {
-        Ending::Left("exit status: 0".to_owned())
+    fn record(xml: &str) -> Record {
+        Record::read(&Ending::Left(ExitStatus::default()), xml)
+    }
+
+    fn check(wanted: Wanted) -> Check {
+        Check::of(&HTTP_HOLD, wanted)
     }
 
     #[test]
     fn a_product_with_a_version_satisfies() {
-        let xml = "<port protocol=\"tcp\" portid=\"2222\"><state state=\"open\"/>\
-                   <service name=\"ssh\" extrainfo=\"protocol 2.0\" product=\"OpenSSH\" \
-                   version=\"9.2p1 Debian 2+deb12u2\" method=\"probed\" conf=\"10\"><cpe>a</cpe>";
-        let record = Record::read(&left(), xml);
-        let check = Check { pattern: "endlessh", products: SSH };
+        let record = record(
+            "<port protocol=\"tcp\" portid=\"2222\"><state state=\"open\"/>\
+             <service name=\"ssh\" extrainfo=\"protocol 2.0\" product=\"OpenSSH\" \
+             version=\"9.2p1 Debian 2+deb12u2\" method=\"probed\" conf=\"10\"><cpe>a</cpe>",
+        );
         assert_eq!(record.to_string(), "OpenSSH 9.2p1 Debian 2+deb12u2");
-        assert!(record.satisfies(&check));
+        assert!(record.satisfies(&check(OPENSSH)));
+        assert!(record.satisfies(&check(Wanted::Service)));
+        assert!(!record.satisfies(&check(APACHE)));
     }
 
     #[test]
     fn a_guess_from_the_port_number_does_not_satisfy() {
-        let xml = "<service name=\"http-alt\" method=\"table\" conf=\"3\"/>";
-        let record = Record::read(&left(), xml);
+        let record = record("<service name=\"http-alt\" method=\"table\" conf=\"3\"/>");
         assert_eq!(record.to_string(), "service \"http-alt\" without a product");
-        assert!(!record.satisfies(&Check { pattern: "http_bad_site", products: HTTP }));
+        assert!(!record.satisfies(&check(APACHE)));
     }
 
     #[test]
-    fn a_product_without_a_version_does_not_satisfy() {
-        let xml = "<service name=\"http\" product=\"nginx\" method=\"probed\"/>";
-        let record = Record::read(&left(), xml);
-        assert!(!record.satisfies(&Check { pattern: "http_bad_site", products: HTTP }));
+    fn tcpwrapped_satisfies_nothing() {
+        let record = record("<service name=\"tcpwrapped\" method=\"probed\" conf=\"8\"/>");
+        assert!(!record.satisfies(&check(Wanted::Service)));
+    }
+
+    #[test]
+    fn a_product_without_a_version_satisfies_only_where_none_is_to_be_had() {
+        let record = record("<service name=\"http\" product=\"nginx\" method=\"probed\"/>");
+        assert!(!record.satisfies(&check(Wanted::Version(&["nginx"]))));
+        assert!(record.satisfies(&check(Wanted::Product(&["nginx"]))));
+    }
+
+    #[test]
+    fn a_product_inside_tls_is_another_than_outside() {
+        let record =
+            record("<service name=\"http\" product=\"nginx\" version=\"1.18.0\" tunnel=\"ssl\"/>");
+        assert_eq!(record.to_string(), "nginx 1.18.0, inside TLS");
+        assert!(record.satisfies(&check(Wanted::Secure("nginx"))));
+        assert!(!record.satisfies(&check(Wanted::Version(&["nginx"]))));
     }
 
     #[test]

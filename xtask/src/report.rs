@@ -1,5 +1,6 @@
 //! Shows what the clients did: a table for the terminal, and the same as Markdown for the book.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::clients::{Results, RowResult, Span};
-use crate::rows::Stays;
+use crate::judge::Demand;
 use crate::runner::Ending;
 use crate::seconds;
 
@@ -18,15 +19,12 @@ pub(crate) fn text(results: &Results) -> String {
         let _ = writeln!(text, "\n{}", table.aligned());
     }
     for row in results.rows.iter().filter(|row| !row.passed()) {
-        let end = match &row.stay.ending {
-            Ending::Capped => "was there to the end but never connected".to_owned(),
-            Ending::Left(status) => format!("left with {status}"),
-        };
-        let name = format!("{} on {}", row.row.client, row.row.pattern);
-        let _ = writeln!(text, "{name} {end}:\n{}", tail(&row.output, 5));
+        let name = format!("{} on {}", row.row.client, row.on.name);
+        let broken = printable(&row.broken.join("; "));
+        let _ = writeln!(text, "{name}: {broken}; it printed last:\n{}", tail(&row.output, 5));
     }
     for check in results.checks.iter().filter(|check| !check.passed()) {
-        let _ = writeln!(text, "nmap on {}: see {}", check.check.pattern, check.output.display());
+        let _ = writeln!(text, "nmap on {}: see {}", check.check.on.name, check.output.display());
     }
     text
 }
@@ -51,10 +49,11 @@ pub(crate) fn tail(path: &Path, count: usize) -> String {
         return "    (nothing printed)".to_owned();
     }
     // What a client prints may be what a server told it: no control character reaches a terminal.
-    last.iter()
-        .map(|line| format!("    {}", line.replace(char::is_control, "?")))
-        .collect::<Vec<_>>()
-        .join("\n")
+    last.iter().map(|line| format!("    {}", printable(line))).collect::<Vec<_>>().join("\n")
+}
+
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, "?")
 }
 
 fn page(results: &Results) -> String {
@@ -69,27 +68,28 @@ fn page(results: &Results) -> String {
          Made by `{command}`; do not edit.\n\n\
          Each client runs with its defaults against a tarpit with its defaults, on loopback, all \
          side by side. A client that is still there after {} seconds is ended by us. One that \
-         leaves before {} seconds has a limit of its own, which is named below, or was not held \
-         as it should be, and is marked LEFT. The connections and bytes are those that its \
-         tarpit counted in all.\n",
+         leaves before {} seconds had no more to try, or has a limit of its own, which is named \
+         below, or was not held as it should be, which the verdict tells. The connections and \
+         bytes are those that its tarpit counted in all.\n",
         cap.as_secs(),
         wanted.as_secs(),
     );
     for table in tables(results) {
         let _ = write!(page, "\n{}", table.markdown());
     }
-    let limits: Vec<_> = results.rows.iter().filter_map(own_limit).collect();
+    let limits: BTreeSet<_> = results.rows.iter().flat_map(own_limits).collect();
     if !limits.is_empty() {
+        let limits: Vec<_> = limits.into_iter().collect();
         let _ = write!(page, "\nLimits of their own:\n\n{}\n", limits.join("\n"));
     }
     page
 }
 
-fn own_limit(result: &RowResult) -> Option<String> {
-    match result.row.stays {
-        Stays::AsLongAsWatched => None,
-        Stays::OwnLimit { why, .. } => Some(format!("- {}: {why}.", result.row.client)),
-    }
+fn own_limits(result: &RowResult) -> impl Iterator<Item = String> {
+    result.row.demands.iter().filter_map(|demand| match demand {
+        Demand::StaysUntil { why, .. } => Some(format!("- {}: {why}.", result.row.client)),
+        _ => None,
+    })
 }
 
 fn tables(results: &Results) -> Vec<Table> {
@@ -98,7 +98,8 @@ fn tables(results: &Results) -> Vec<Table> {
         "version",
         "pattern",
         "held, s",
-        "wanted, s",
+        "each, s",
+        "wanted",
         "connections",
         "bytes",
         "verdict",
@@ -108,29 +109,35 @@ fn tables(results: &Results) -> Vec<Table> {
             Ending::Capped => format!(">={}", results.span.cap.as_secs()),
             Ending::Left(_) => seconds(result.stay.held),
         };
-        let own = match result.row.stays {
-            Stays::OwnLimit { limit, .. } if limit == result.wanted => " (its own limit)",
-            _ => "",
+        let wanted: Vec<_> =
+            result.row.demands.iter().map(|demand| demand.wanted(results.span)).collect();
+        let verdict = if result.passed() {
+            "held".to_owned()
+        } else {
+            format!("FAILED: {}", printable(&result.broken.join("; ")).replace('|', "/"))
         };
         clients.row([
             result.row.client.to_owned(),
             result.version.clone(),
-            result.row.pattern.to_owned(),
+            result.on.name.to_owned(),
             held,
-            format!(">={}{own}", result.wanted.as_secs()),
+            result.pace.map(seconds).unwrap_or_default(),
+            wanted.join(", "),
             result.seen.connections.to_string(),
             result.seen.sent.to_string(),
-            if result.passed() { "held" } else { "LEFT" }.to_owned(),
+            verdict,
         ]);
     }
-    let mut scans = Table::new(&["scan", "pattern", "took, s", "wanted", "recorded", "verdict"]);
+    let mut scans =
+        Table::new(&["scan", "pattern", "persona", "took, s", "wanted", "recorded", "verdict"]);
     for result in &results.checks {
         scans.row([
             "nmap -sV".to_owned(),
-            result.check.pattern.to_owned(),
+            result.check.on.name.to_owned(),
+            result.check.persona.to_owned(),
             seconds(result.held),
             result.check.wanted(),
-            result.record.to_string(),
+            printable(&result.record.to_string()),
             if result.passed() { "named" } else { "MISSED" }.to_owned(),
         ]);
     }

@@ -5,8 +5,9 @@
 //! these chores themselves be killed, `timeout` ends the program a little after its cap.
 
 use std::fs::{self, File};
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -15,13 +16,14 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use crate::workspace::Workspace;
 use crate::{clock, install};
 
-/// The only address that clients are sent to.
-pub(crate) const HOST: &str = "127.0.0.1";
+/// How many light programs run at once. All of them mostly sleep: it bounds memory, not work.
+const AT_ONCE: usize = 160;
 
-/// How many programs run at once. All of them mostly sleep: it bounds memory, not work.
-const AT_ONCE: usize = 64;
+/// How many heavy ones run at once.
+const HEAVY_AT_ONCE: usize = 5;
 
-/// How often we look whether a program has left: the resolution of the times in the table.
+/// How often we look whether a program has left: the resolution of the times in the table. One
+/// program is started each time, so that their first moments do not all fall on the same one.
 const TICK: Duration = Duration::from_millis(50);
 
 /// A program to run.
@@ -29,34 +31,44 @@ pub(crate) struct Job {
     words: Vec<String>,
     folder: PathBuf,
     cap: Duration,
+    heavy: bool,
 }
 
 impl Job {
     /// A program that gets a folder of its own, named `name`, and at most `cap`.
     ///
     /// In `command`, `{host}` and `{port}` are the tarpit's, `{folder}` the program's own folder,
-    /// `{python}` the interpreter with our libraries, `{scripts}` the folder of scripts and lists.
+    /// `{python}` the interpreter with our libraries, `{go}` our clients around Go's libraries,
+    /// `{scripts}` the folder of scripts and lists.
     pub(crate) fn new(
         workspace: &Workspace,
         name: &str,
         command: &str,
-        port: u16,
+        address: SocketAddrV4,
         cap: Duration,
     ) -> Self {
         let folder = workspace.clients().join("run").join(name);
-        let port = port.to_string();
+        let (host, port) = (address.ip().to_string(), address.port().to_string());
         let python = install::python(workspace).display().to_string();
+        let go = install::go_client(workspace).display().to_string();
         let scripts = workspace.scripts().display().to_string();
         let own = folder.display().to_string();
         // Divided first, so that a path with a space stays one word.
         let fill = |word: &str| {
-            word.replace("{host}", HOST)
+            word.replace("{host}", &host)
                 .replace("{port}", &port)
                 .replace("{python}", &python)
+                .replace("{go}", &go)
                 .replace("{scripts}", &scripts)
                 .replace("{folder}", &own)
         };
-        Self { words: command.split_whitespace().map(fill).collect(), folder, cap }
+        let words = command.split_whitespace().map(fill).collect();
+        Self { words, folder, cap, heavy: false }
+    }
+
+    /// The same, of whose kind only a few run at once.
+    pub(crate) fn heavy(self, heavy: bool) -> Self {
+        Self { heavy, ..self }
     }
 
     /// Where all that it prints goes.
@@ -74,21 +86,20 @@ impl Job {
             .with_context(|| format!("cannot make {}", self.folder.display()))?;
         let output = File::create(self.output())
             .with_context(|| format!("cannot write {}", self.output().display()))?;
-        let child = self.command(output)?.spawn().context("cannot run timeout (coreutils)")?;
+        let child = self.command(output)?.spawn().context("cannot run setsid (util-linux)")?;
         Ok(Running { child, started: clock::now() })
     }
 
     fn command(&self, output: File) -> Result<Command> {
-        use std::os::unix::process::CommandExt;
-
         let last_resort = self.cap + Duration::from_secs(5);
-        let mut command = Command::new("timeout");
+        // A session of its own is a process group of its own, and has no terminal to ask at.
+        let mut command = Command::new("setsid");
         command
+            .arg("timeout")
             .arg("--signal=KILL")
             .arg(last_resort.as_secs().to_string())
             .args(&self.words)
             .current_dir(&self.folder)
-            .process_group(0)
             // No proxy, no locale, no settings of whoever runs this.
             .env_clear()
             .env("PATH", install::PATH)
@@ -109,24 +120,38 @@ pub(crate) struct Stay {
     pub(crate) ending: Ending,
 }
 
+impl Stay {
+    /// Whether we ended it.
+    pub(crate) fn is_capped(&self) -> bool {
+        matches!(self.ending, Ending::Capped)
+    }
+}
+
 /// How a program's stay ended.
 pub(crate) enum Ending {
     /// It was still there at its cap, where we ended it.
     Capped,
-    /// It left of itself; the text tells its exit status.
-    Left(String),
+    /// It left of itself.
+    Left(ExitStatus),
 }
 
 /// Runs `jobs` side by side, each up to its cap, and returns their stays in the same order.
 pub(crate) fn side_by_side(jobs: &[Job]) -> Result<Vec<Stay>> {
-    let mut waiting = jobs.iter().enumerate();
+    let of_kind = |heavy| jobs.iter().enumerate().filter(move |(_, job)| job.heavy == heavy);
+    let mut queues =
+        [(of_kind(true).peekable(), HEAVY_AT_ONCE), (of_kind(false).peekable(), AT_ONCE)];
     let mut running: Vec<(usize, Running)> = Vec::new();
     let mut stays: Vec<Option<Stay>> = jobs.iter().map(|_| None).collect();
     loop {
-        while running.len() < AT_ONCE
-            && let Some((index, job)) = waiting.next()
-        {
-            running.push((index, job.start()?));
+        for (queue, at_once) in &mut queues {
+            let heavy = queue.peek().is_some_and(|(_, job)| job.heavy);
+            let alike = running.iter().filter(|&&(index, _)| jobs[index].heavy == heavy).count();
+            if alike < *at_once
+                && let Some((index, job)) = queue.next()
+            {
+                running.push((index, job.start()?));
+                break;
+            }
         }
         if running.is_empty() {
             return Ok(stays.into_iter().flatten().collect());
@@ -158,7 +183,7 @@ impl Running {
             return Ok(None);
         }
         let status = self.end().context("cannot wait for a client")?;
-        let ending = if left { Ending::Left(status.to_string()) } else { Ending::Capped };
+        let ending = if left { Ending::Left(status) } else { Ending::Capped };
         Ok(Some(Stay { held, ending }))
     }
 
@@ -170,7 +195,7 @@ impl Running {
         Ok(status.is_some())
     }
 
-    fn end(&mut self) -> std::io::Result<std::process::ExitStatus> {
+    fn end(&mut self) -> std::io::Result<ExitStatus> {
         // The group may be empty but for its leader, which has ended: then there is nobody to end.
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         self.child.wait()

@@ -33,8 +33,6 @@ pub enum Fact {
     SshIdent,
     /// An SSH public key that was offered, as its SHA-256 fingerprint.
     SshKey,
-    /// The terminal that a telnet client has.
-    TelnetTerminal,
     /// The protocols that a TLS client would speak inside, separated by commas.
     TlsAlpn,
     /// The name that a TLS client asks for.
@@ -48,7 +46,7 @@ impl Fact {
     pub const SHOWN: usize = 256;
 
     /// All of them, with what each means, for the manual.
-    pub const ALL: [(Self, &'static str); 18] = [
+    pub const ALL: [(Self, &'static str); 17] = [
         (Self::Command, "a command of a text protocol"),
         (Self::HttpHost, "the Host of an HTTP request"),
         (Self::HttpRequest, "the line of an HTTP request"),
@@ -63,7 +61,6 @@ impl Fact {
         (Self::SshHassh, "the HASSH fingerprint of an SSH client"),
         (Self::SshIdent, "the identification line of an SSH client"),
         (Self::SshKey, "the SHA-256 fingerprint of an SSH public key"),
-        (Self::TelnetTerminal, "the terminal that a telnet client has"),
         (Self::TlsAlpn, "the application protocols that a TLS client names"),
         (Self::TlsSni, "the server's name that a TLS client asks for"),
         (Self::User, "a user's name"),
@@ -86,7 +83,6 @@ impl Fact {
             Self::SshHassh => "ssh_hassh",
             Self::SshIdent => "ssh_ident",
             Self::SshKey => "ssh_key",
-            Self::TelnetTerminal => "telnet_terminal",
             Self::TlsAlpn => "tls_alpn",
             Self::TlsSni => "tls_sni",
             Self::User => "user",

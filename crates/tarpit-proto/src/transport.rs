@@ -144,8 +144,10 @@ impl Transport {
             }
             start += header.len() + length;
         }
-        // Not drained: whoever holds no part of a record keeps no room for one.
-        *partial = partial[start..].to_vec();
+        if start > 0 {
+            // Not drained: whoever holds no part of a record keeps no room for one.
+            *partial = partial[start..].to_vec();
+        }
         true
     }
 

@@ -12,5 +12,4 @@ mod ports;
 mod rates;
 mod start;
 mod tidy;
-mod tls;
 mod workers;

@@ -1,0 +1,3 @@
+#!/bin/sh
+# What a guesser gives ssh instead of a terminal: always the same password.
+echo admin

@@ -1,0 +1,136 @@
+//! Clients of SSH.
+
+use super::{Row, STAYS, STAYS_UNSERVED, until};
+use crate::install::{
+    CURL, DBCLIENT, GO_CRYPTO, HYDRA, MEDUSA, NCRACK, OPENSSH, PARAMIKO, PLINK, SSHPASS,
+};
+use crate::judge::Demand;
+use crate::listener::{AUTO, ENDLESSH, Listener, SSH_AUTH_HOLD, SSH_KEX_HOLD, SSH_TRANS_HOLD};
+
+/// The patterns that hold SSH, and the port for everything.
+const HOLDS: &[&Listener] = &[&SSH_AUTH_HOLD, &SSH_KEX_HOLD, &AUTO];
+
+/// Those that go through a whole key exchange.
+const WITH_EXCHANGE: &[&Listener] = &[&SSH_AUTH_HOLD, &AUTO];
+
+/// What a guesser must not get from us: success, or many cheap connections.
+const GUESSER: &[Demand] = &[Demand::Stays, Demand::ConnectionsAtMost(10), Demand::NoSuccess];
+
+const OPENSSH_COMMAND: &str = "env SSH_ASKPASS={scripts}/askpass.sh SSH_ASKPASS_REQUIRE=force ssh -F none \
+     -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -p {port} root@{host}";
+const PARAMIKO_COMMAND: &str = "{python} {scripts}/paramiko_login.py {host} {port}";
+const HYDRA_COMMAND: &str = "hydra -I -V -l root -P {scripts}/seven.txt -s {port} {host} ssh";
+
+pub(super) static ROWS: &[Row] = &[
+    Row {
+        client: "OpenSSH",
+        on: &[&ENDLESSH, &SSH_TRANS_HOLD, &SSH_AUTH_HOLD, &SSH_KEX_HOLD, &AUTO],
+        demands: STAYS_UNSERVED,
+        tool: &OPENSSH,
+        command: OPENSSH_COMMAND,
+    },
+    Row {
+        // It bounds the connection and the identification line, not the key exchange.
+        client: "OpenSSH, ConnectTimeout=10",
+        on: &[&SSH_TRANS_HOLD, &SSH_AUTH_HOLD, &SSH_KEX_HOLD, &AUTO],
+        demands: STAYS_UNSERVED,
+        tool: &OPENSSH,
+        command: "env SSH_ASKPASS={scripts}/askpass.sh SSH_ASKPASS_REQUIRE=force ssh -F none \
+                  -o ConnectTimeout=10 -o StrictHostKeyChecking=no \
+                  -o UserKnownHostsFile=/dev/null -p {port} root@{host}",
+    },
+    Row {
+        client: "sshpass",
+        on: HOLDS,
+        demands: STAYS_UNSERVED,
+        tool: &SSHPASS,
+        command: "sshpass -p admin ssh -F none -o StrictHostKeyChecking=no \
+                  -o UserKnownHostsFile=/dev/null -p {port} root@{host}",
+    },
+    Row {
+        // Its limit is 5 seconds without a byte.
+        client: "ssh-keyscan",
+        on: &[&SSH_TRANS_HOLD, &SSH_AUTH_HOLD, &SSH_KEX_HOLD, &AUTO],
+        demands: STAYS,
+        tool: &OPENSSH,
+        command: "ssh-keyscan -p {port} {host}",
+    },
+    Row {
+        // Somebody accepts the host's key.
+        client: "plink",
+        on: HOLDS,
+        demands: STAYS_UNSERVED,
+        tool: &PLINK,
+        command: "{scripts}/type.sh y y -- plink -ssh -P {port} -pw admin root@{host}",
+    },
+    Row {
+        client: "dbclient",
+        on: HOLDS,
+        demands: STAYS_UNSERVED,
+        tool: &DBCLIENT,
+        command: "env DROPBEAR_PASSWORD=admin dbclient -y -y -p {port} root@{host}",
+    },
+    Row {
+        client: "Go x/crypto",
+        on: HOLDS,
+        demands: STAYS_UNSERVED,
+        tool: &GO_CRYPTO,
+        command: "{go} ssh {host}:{port}",
+    },
+    Row {
+        client: "curl sftp",
+        on: HOLDS,
+        demands: STAYS_UNSERVED,
+        tool: &CURL,
+        command: "curl --silent --show-error --insecure --user root:admin sftp://{host}:{port}/",
+    },
+    Row {
+        // Its 15 seconds for the handshake are over with our KEXINIT, and nothing bounds the rest.
+        client: "paramiko",
+        on: &[&SSH_TRANS_HOLD, &SSH_KEX_HOLD],
+        demands: STAYS_UNSERVED,
+        tool: &PARAMIKO,
+        command: PARAMIKO_COMMAND,
+    },
+    Row {
+        client: "paramiko",
+        on: WITH_EXCHANGE,
+        demands: &[
+            until(60, "it gives every login 30 s after the key exchange, whatever it hears"),
+            Demand::NoSuccess,
+        ],
+        tool: &PARAMIKO,
+        command: PARAMIKO_COMMAND,
+    },
+    Row {
+        client: "hydra ssh",
+        on: &[&SSH_TRANS_HOLD, &SSH_KEX_HOLD],
+        demands: &[
+            until(24, "its SSH library gives everything before the password 26 to 33 s in all"),
+            Demand::NoSuccess,
+        ],
+        tool: &HYDRA,
+        command: HYDRA_COMMAND,
+    },
+    Row {
+        client: "hydra ssh",
+        on: WITH_EXCHANGE,
+        demands: GUESSER,
+        tool: &HYDRA,
+        command: HYDRA_COMMAND,
+    },
+    Row {
+        client: "medusa ssh",
+        on: &[&SSH_TRANS_HOLD, &SSH_AUTH_HOLD, &SSH_KEX_HOLD, &AUTO],
+        demands: GUESSER,
+        tool: &MEDUSA,
+        command: "medusa -M ssh -u root -P {scripts}/seven.txt -h {host} -n {port}",
+    },
+    Row {
+        client: "ncrack ssh",
+        on: &[&SSH_TRANS_HOLD, &SSH_AUTH_HOLD, &SSH_KEX_HOLD, &AUTO],
+        demands: GUESSER,
+        tool: &NCRACK,
+        command: "ncrack --user root -P {scripts}/seven.txt ssh://{host}:{port}",
+    },
+];
