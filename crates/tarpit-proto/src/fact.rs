@@ -33,6 +33,8 @@ pub enum Fact {
     SshIdent,
     /// An SSH public key that was offered, as its SHA-256 fingerprint.
     SshKey,
+    /// The terminal that a telnet client has.
+    TelnetTerminal,
     /// The protocols that a TLS client would speak inside, separated by commas.
     TlsAlpn,
     /// The name that a TLS client asks for.
@@ -46,7 +48,7 @@ impl Fact {
     pub const SHOWN: usize = 256;
 
     /// All of them, with what each means, for the manual.
-    pub const ALL: [(Self, &'static str); 17] = [
+    pub const ALL: [(Self, &'static str); 18] = [
         (Self::Command, "a command of a text protocol"),
         (Self::HttpHost, "the Host of an HTTP request"),
         (Self::HttpRequest, "the line of an HTTP request"),
@@ -61,6 +63,7 @@ impl Fact {
         (Self::SshHassh, "the HASSH fingerprint of an SSH client"),
         (Self::SshIdent, "the identification line of an SSH client"),
         (Self::SshKey, "the SHA-256 fingerprint of an SSH public key"),
+        (Self::TelnetTerminal, "the terminal that a telnet client has"),
         (Self::TlsAlpn, "the application protocols that a TLS client names"),
         (Self::TlsSni, "the server's name that a TLS client asks for"),
         (Self::User, "a user's name"),
@@ -83,6 +86,7 @@ impl Fact {
             Self::SshHassh => "ssh_hassh",
             Self::SshIdent => "ssh_ident",
             Self::SshKey => "ssh_key",
+            Self::TelnetTerminal => "telnet_terminal",
             Self::TlsAlpn => "tls_alpn",
             Self::TlsSni => "tls_sni",
             Self::User => "user",

@@ -6,8 +6,9 @@ pub use crate::{
     identify::check_verdicts_are_final,
     wire::{
         command::check_commands_have_one_reading,
-        http::check_requests_are_read_the_same_however_cut, ssh::check_identification_has_one_end,
-        tls::check_readings_are_final,
+        http::check_requests_are_read_the_same_however_cut,
+        shell::check_answers_of_the_shell_are_bounded, ssh::check_identification_has_one_end,
+        telnet::check_telnet_is_read_the_same_wherever_it_is_cut, tls::check_readings_are_final,
     },
 };
 use crate::{

@@ -13,13 +13,16 @@ pub enum Protocol {
     Smtp,
     /// RFC 4253.
     Ssh,
+    /// RFC 854.
+    Telnet,
     /// RFC 5246 and RFC 8446.
     Tls,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Ftp, Self::Http, Self::Smtp, Self::Ssh, Self::Tls];
+    pub const ALL: [Self; 6] =
+        [Self::Ftp, Self::Http, Self::Smtp, Self::Ssh, Self::Telnet, Self::Tls];
 
     /// The protocol's name in lower case.
     pub fn name(self) -> &'static str {
@@ -28,6 +31,7 @@ impl Protocol {
             Self::Http => "http",
             Self::Smtp => "smtp",
             Self::Ssh => "ssh",
+            Self::Telnet => "telnet",
             Self::Tls => "tls",
         }
     }
@@ -53,6 +57,7 @@ pub fn sight(protocol: Protocol, bytes: &[u8]) -> Sighting {
         Protocol::Http => request_line(bytes),
         Protocol::Smtp => verb(bytes, SMTP_VERBS),
         Protocol::Ssh => prefix(bytes, b"SSH-"),
+        Protocol::Telnet => login(bytes),
         Protocol::Tls => client_hello(bytes),
     }
 }
@@ -193,6 +198,24 @@ fn request_line(bytes: &[u8]) -> Sighting {
     }
 }
 
+/// A negotiation, or else a name: words that are not of another protocol. Nobody's name begins with
+/// a control character.
+fn login(bytes: &[u8]) -> Sighting {
+    match bytes {
+        [0xFF, 0xFA..=0xFE, ..] => return Sighting::Matches,
+        [] | [0xFF | b'\r' | b'\n' | b'\t' | b' '..=b'~', ..] => {}
+        _ => return Sighting::Differs,
+    }
+    let others = Protocol::ALL.into_iter().filter(|&other| other != Protocol::Telnet);
+    let verdicts = others.map(|other| sight(other, bytes));
+    // What is of none of them is a name; what is of one is none.
+    verdicts.fold(Sighting::Matches, |verdict, other| match (verdict, other) {
+        (Sighting::Differs, _) | (_, Sighting::Matches) => Sighting::Differs,
+        (_, Sighting::Incomplete) => Sighting::Incomplete,
+        (verdict, Sighting::Differs) => verdict,
+    })
+}
+
 /// A handshake record that opens with a ClientHello (RFC 8446, section 5.1), or the old form of
 /// one (RFC 5246, appendix E.2).
 fn client_hello(bytes: &[u8]) -> Sighting {
@@ -236,7 +259,7 @@ mod tests {
 
     #[test]
     fn every_protocol_knows_its_own_and_no_other() {
-        let openings: [(Protocol, &[&[u8]]); 5] = [
+        let openings: [(Protocol, &[&[u8]]); 6] = [
             (
                 Protocol::Ftp,
                 &[
@@ -261,6 +284,17 @@ mod tests {
             ),
             (Protocol::Smtp, &[b"EHLO x\r\n", b"helo y\r\n", b"STARTTLS\r\n"]),
             (Protocol::Ssh, &[b"SSH-2.0-Go\r\n", b"SSH-1.5-x\r\n"]),
+            (
+                Protocol::Telnet,
+                &[
+                    b"\xFF\xFB\x22\xFF\xFC\x18",
+                    b"\xFF\xFE\x01root\r\0",
+                    b"\xFF\xFA\x18\0xterm\xFF\xF0",
+                    b"root\r\n",
+                    b"admin\r\0",
+                    b"\r\nmother\n",
+                ],
+            ),
             (
                 Protocol::Tls,
                 &[b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC", b"\x80\x2E\x01\x03\x01\x00"],
@@ -287,6 +321,9 @@ mod tests {
             (Protocol::Ftp, b"\xFF\xF4"),
             (Protocol::Ftp, b"\xFF\xF4\xFF\xF2AB"),
             (Protocol::Smtp, b"EHL"),
+            (Protocol::Telnet, b"us"),
+            (Protocol::Telnet, b"\xFF"),
+            (Protocol::Telnet, b"GET"),
             (Protocol::Tls, b"\x16\x03"),
         ] {
             assert_eq!(sight(protocol, bytes), Sighting::Incomplete, "{bytes:?}");

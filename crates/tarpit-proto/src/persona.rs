@@ -33,6 +33,25 @@ struct Kind {
     /// SMTP's greeting: `{host}` stands for the host's name, `{date}` for the moment.
     smtp: &'static str,
     ftp: &'static str,
+    telnet: Telnet,
+}
+
+/// What a machine's telnet service says (RFC 854).
+#[derive(Debug)]
+pub(crate) struct Telnet {
+    /// The options that it negotiates at once, by which scanners name it.
+    pub(crate) offers: &'static [u8],
+    /// Those that follow when the client has answered.
+    pub(crate) more: &'static [u8],
+    /// What it asks for a name with: `{host}` stands for the host's name.
+    ///
+    /// What marks a shell's prompt (`#`, `$`, `>`, `%`) or a path must not stand in it: guessers
+    /// take that for a success.
+    login: &'static str,
+    /// What it asks for a password with, on a new line.
+    pub(crate) password: &'static str,
+    /// The prompt of its shell.
+    pub(crate) prompt: &'static str,
 }
 
 /// What a machine runs on.
@@ -46,6 +65,16 @@ pub enum System {
     Windows,
 }
 
+/// The telnetd of Linux distributions: terminal type, speed, display and environment. It talks of
+/// echo only with those who have answered.
+const LINUX_TELNET: Telnet = Telnet {
+    offers: b"\xFF\xFD\x18\xFF\xFD\x20\xFF\xFD\x23\xFF\xFD\x27",
+    more: b"\xFF\xFB\x03\xFF\xFB\x01\xFF\xFD\x1F",
+    login: "\r\n{host} login: ",
+    password: "Password: ",
+    prompt: "$ ",
+};
+
 static KINDS: [Kind; 4] = [
     Kind {
         name: "debian-12",
@@ -55,6 +84,7 @@ static KINDS: [Kind; 4] = [
         http_server: "Apache/2.4.57 (Debian)",
         smtp: "220 {host} ESMTP Exim 4.96 {date}",
         ftp: "220 (vsFTPd 3.0.3)",
+        telnet: LINUX_TELNET,
     },
     Kind {
         name: "ip-camera",
@@ -64,6 +94,14 @@ static KINDS: [Kind; 4] = [
         http_server: "Boa/0.94.14rc21",
         smtp: "220 {host} ESMTP Sendmail 8.14.4/8.14.4; {date}",
         ftp: "220 (vsFTPd 2.3.5)",
+        telnet: Telnet {
+            // BusyBox from 1.14: echo, window size, and a server that echoes and never waits.
+            offers: b"\xFF\xFD\x01\xFF\xFD\x1F\xFF\xFB\x01\xFF\xFB\x03",
+            more: b"",
+            login: "\r\n{host} login: ",
+            password: "Password: ",
+            prompt: "# ",
+        },
     },
     Kind {
         name: "ubuntu-22.04",
@@ -73,6 +111,7 @@ static KINDS: [Kind; 4] = [
         http_server: "Apache/2.4.52 (Ubuntu)",
         smtp: "220 {host} ESMTP Exim 4.95 Ubuntu {date}",
         ftp: "220 (vsFTPd 3.0.5)",
+        telnet: LINUX_TELNET,
     },
     Kind {
         name: "windows-server-2019",
@@ -82,6 +121,15 @@ static KINDS: [Kind; 4] = [
         http_server: "Microsoft-IIS/10.0",
         smtp: "220 {host} Microsoft ESMTP MAIL Service, Version: 10.0.17763.1 ready at  {date}",
         ftp: "220 Microsoft FTP Service",
+        telnet: Telnet {
+            // Microsoft's service: authentication first, and binary both ways.
+            offers: b"\xFF\xFD\x25\xFF\xFB\x01\xFF\xFB\x03\xFF\xFD\x27\xFF\xFD\x1F\xFF\xFD\x00\
+                \xFF\xFB\x00",
+            more: b"",
+            login: "Welcome to Microsoft Telnet Service \r\n\n\rlogin: ",
+            password: "password: ",
+            prompt: "C:\\>",
+        },
     },
 ];
 
@@ -171,6 +219,16 @@ impl Persona {
     /// FTP's greeting, without the line's end.
     pub fn ftp(&self) -> &'static str {
         self.kind.ftp
+    }
+
+    /// What its telnet service says.
+    pub(crate) fn telnet(&self) -> &'static Telnet {
+        &self.kind.telnet
+    }
+
+    /// Appends what its telnet service asks for a name with.
+    pub(crate) fn telnet_login(&self, out: &mut impl Extend<u8>) {
+        out.extend(self.kind.telnet.login.replace("{host}", &self.host).into_bytes());
     }
 
     /// Appends SMTP's greeting with today's date, without the line's end.

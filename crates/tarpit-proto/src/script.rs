@@ -61,6 +61,11 @@ pub trait Pattern: Sync {
         None
     }
 
+    /// Whether another pattern is inside it; see [`Profile::inner`].
+    fn carries(&self) -> bool {
+        false
+    }
+
     /// What holds a data connection that a client of this pattern has opened; see
     /// [`Step::OpenData`].
     fn data(&self) -> Option<&'static dyn Pattern> {
@@ -127,7 +132,7 @@ pub trait Big: fmt::Debug + Send {
 
 impl Run {
     /// How many bytes [`Run::save`] writes when nothing is big.
-    const SAVED: usize = 11;
+    pub(crate) const SAVED: usize = 11;
 
     /// Moves to `phase`.
     pub fn enter(&mut self, phase: impl Into<u8>) {

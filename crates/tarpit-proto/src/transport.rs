@@ -144,10 +144,8 @@ impl Transport {
             }
             start += header.len() + length;
         }
-        if start > 0 {
-            // Not drained: whoever holds no part of a record keeps no room for one.
-            *partial = partial[start..].to_vec();
-        }
+        // Not drained: whoever holds no part of a record keeps no room for one.
+        *partial = partial[start..].to_vec();
         true
     }
 

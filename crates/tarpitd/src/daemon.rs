@@ -4,11 +4,9 @@
 //! ports are opened, then rights are dropped. After that only signals come.
 
 use std::{
-    fmt, fs,
-    io::{self, Read as _, Write as _},
+    fmt,
+    io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
     process::ExitCode,
     sync::{
         Arc,
@@ -24,7 +22,7 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
     iterator::Signals,
 };
-use tarpit_proto::{persona::Persona, rng::Seed, script::Profile};
+use tarpit_proto::script::Profile;
 
 use crate::{
     admission::{Admission, Caps, Port},
@@ -32,6 +30,7 @@ use crate::{
     clock::Clock,
     config::{ClientLimit, Config, Limits, Tarpit},
     engine::{self, COMMAND, Command, Door, Notice, Rules, Setup},
+    identity::Identity,
     listener::{self, Listener},
     live,
     log::Log,
@@ -85,7 +84,9 @@ fn complain(problem: &impl fmt::Display) {
 struct Daemon {
     config: Config,
     clock: Clock,
-    seed: Seed,
+    identity: Identity,
+    /// What newcomers at each tarpit are held under, in the order of the configuration.
+    profiles: Vec<Profile>,
     log: Log,
     trace: Writer,
     file_limit: u64,
@@ -128,7 +129,15 @@ impl Daemon {
         let mut problems = Vec::new();
         let mut keep =
             |result: Result<_, String>| result.map_err(|problem| problems.push(problem)).ok();
-        let seed = keep(installation_seed(config.state_dir.as_deref()));
+        let identity = keep(Identity::open(config.state_dir.as_deref(), clock));
+        let profiles = match identity.as_ref().map(|identity| profiles(identity, &config)) {
+            Some(Ok(profiles)) => Some(profiles),
+            Some(Err(lines)) => {
+                problems.extend(lines);
+                None
+            }
+            None => None,
+        };
         let (main, trace) = match open_both(&config) {
             Ok((main, trace)) => (Some(main), Some(trace)),
             Err(lines) => {
@@ -136,19 +145,8 @@ impl Daemon {
                 (None, None)
             }
         };
-        let (mut opened, mut lacking) = (Vec::new(), Vec::new());
-        for (index, tarpit) in config.tarpits.iter().enumerate() {
-            for &asked in &tarpit.bind {
-                match bind_all(asked, tarpit, config.workers.get()) {
-                    Ok(listeners) => opened.push(Opened { index, asked, listeners }),
-                    Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {
-                        lacking.push(problem.to_string());
-                    }
-                    Err(problem) => problems.push(problem.to_string()),
-                }
-            }
-        }
-        let bind_problems_only = seed.is_some() && main.is_some() && !opened.is_empty();
+        let (opened, lacking) = open_all(&config, &mut problems);
+        let bind_problems_only = profiles.is_some() && main.is_some() && !opened.is_empty();
         let may_go_on = config.keep_going && bind_problems_only;
         if !problems.is_empty() && !may_go_on {
             if bind_problems_only {
@@ -156,7 +154,9 @@ impl Daemon {
             }
             return Err(problems);
         }
-        let (Some(seed), Some(main), Some(trace)) = (seed, main, trace) else {
+        let (Some(identity), Some(profiles), Some(main), Some(trace)) =
+            (identity, profiles, main, trace)
+        else {
             return Err(problems);
         };
         if let Some(user) = &config.user {
@@ -199,7 +199,8 @@ impl Daemon {
         let caps = caps(&config.limits, file_limit);
         let mut daemon = Self {
             clock,
-            seed,
+            identity,
+            profiles,
             log,
             trace,
             file_limit,
@@ -230,7 +231,7 @@ impl Daemon {
         let port = Arc::new(Port::new(address));
         let key = self.next_key;
         self.next_key += 1;
-        let served = Arc::new(post(tarpit, &self.seed, &port));
+        let served = Arc::new(post(tarpit, &self.profiles[opened.index], &port));
         self.log.notice(format_args!("{}: {} on {address}", tarpit.name, tarpit.pattern.name()));
         for (listener, doors) in opened.listeners.into_iter().zip(doors) {
             doors.push(Door { key, listener, post: Arc::clone(&served), knocked: false });
@@ -251,7 +252,7 @@ impl Daemon {
             let setup = Setup {
                 poll,
                 clock: self.clock,
-                seed: self.seed.clone(),
+                seed: self.identity.seed.clone(),
                 doors,
                 admission: Arc::clone(&self.admission),
                 rules: rules.clone(),
@@ -414,6 +415,7 @@ impl Daemon {
 
     /// Puts another configuration in force, or says what is in the way.
     fn apply(&mut self, mut config: Config) -> Result<(), Vec<String>> {
+        let profiles = profiles(&self.identity, &config)?;
         let mut problems = Vec::new();
         let mut old = std::mem::take(&mut self.bound);
         let (mut stay, mut opened, mut later) = (Vec::new(), Vec::new(), Vec::new());
@@ -484,6 +486,7 @@ impl Daemon {
         }
         config.workers = self.config.workers;
         self.config = config;
+        self.profiles = profiles;
         self.log.set_level(self.config.logging.level);
         self.admission.set(caps(&self.config.limits, self.file_limit));
         for gone in gone {
@@ -494,7 +497,7 @@ impl Daemon {
         }
         for (index, mut bound) in stay {
             let tarpit = &self.config.tarpits[index];
-            bound.post = Arc::new(post(tarpit, &self.seed, &bound.post.port));
+            bound.post = Arc::new(post(tarpit, &self.profiles[index], &bound.post.port));
             self.bound.push(bound);
         }
         self.open_doors(opened);
@@ -591,18 +594,22 @@ fn clamp(files: u64) -> u32 {
     u32::try_from(files.min(10_000_000)).unwrap_or(u32::MAX)
 }
 
-fn post(tarpit: &Tarpit, seed: &Seed, port: &Arc<Port>) -> Post {
-    // The configuration holds no other names; the default stands in all the same.
-    let persona =
-        Persona::named(tarpit.persona, seed).unwrap_or_else(|| Persona::default_for(seed));
+/// What newcomers at each tarpit are held under, or all that is in the way.
+fn profiles(identity: &Identity, config: &Config) -> Result<Vec<Profile>, Vec<String>> {
+    let (mut profiles, mut problems) = (Vec::new(), Vec::new());
+    for tarpit in &config.tarpits {
+        match identity.profile(tarpit) {
+            Ok(profile) => profiles.push(profile),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(profiles) } else { Err(problems) }
+}
+
+fn post(tarpit: &Tarpit, profile: &Profile, port: &Arc<Port>) -> Post {
     Post {
         name: tarpit.name.clone(),
-        profile: Profile {
-            rate: tarpit.rate,
-            validate: tarpit.client_validation,
-            poison: tarpit.poison,
-            ..Profile::new(tarpit.pattern, persona)
-        },
+        profile: profile.clone(),
         max_clients: tarpit.max_clients.map_or(0, std::num::NonZeroU32::get),
         traced: tarpit.client_trace,
         port: Arc::clone(port),
@@ -653,6 +660,24 @@ impl fmt::Display for Unbound {
     }
 }
 
+/// Opens all addresses; what is in the way goes to `problems`. Second comes what is lacking on this
+/// machine and is made up for by the rest.
+fn open_all(config: &Config, problems: &mut Vec<String>) -> (Vec<Opened>, Vec<String>) {
+    let (mut opened, mut lacking) = (Vec::new(), Vec::new());
+    for (index, tarpit) in config.tarpits.iter().enumerate() {
+        for &asked in &tarpit.bind {
+            match bind_all(asked, tarpit, config.workers.get()) {
+                Ok(listeners) => opened.push(Opened { index, asked, listeners }),
+                Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {
+                    lacking.push(problem.to_string());
+                }
+                Err(problem) => problems.push(problem.to_string()),
+            }
+        }
+    }
+    (opened, lacking)
+}
+
 /// One listener for each worker, or what is in the way.
 fn bind_all(asked: SocketAddr, tarpit: &Tarpit, workers: usize) -> Result<Vec<Listener>, Unbound> {
     let bind = || -> io::Result<Vec<Listener>> {
@@ -701,42 +726,6 @@ fn report(log: &Log, name: &str, health: Health<'_>) {
             ));
         }
     }
-}
-
-/// The secret of this installation: kept in the state directory if there is one, else new.
-fn installation_seed(state_dir: Option<&Path>) -> Result<Seed, String> {
-    let fresh = || -> io::Result<[u8; 32]> {
-        let mut seed = [0; 32];
-        fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
-        Ok(seed)
-    };
-    let Some(directory) = state_dir else {
-        return fresh().map(Seed).map_err(|error| format!("/dev/urandom: {error}"));
-    };
-    let path = directory.join("seed");
-    let kept = || -> io::Result<[u8; 32]> {
-        match fs::read(&path) {
-            Ok(bytes) => bytes.try_into().map_err(|_| io::Error::other("it is not 32 bytes long")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(directory)?;
-                let seed = fresh()?;
-                fs::OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .mode(0o600)
-                    .open(&path)?
-                    .write_all(&seed)?;
-                Ok(seed)
-            }
-            Err(error) => Err(error),
-        }
-    };
-    kept().map(Seed).map_err(|error| {
-        format!(
-            "state_dir: {}: {error}; make it readable, or remove it to get a new one",
-            path.display()
-        )
-    })
 }
 
 /// Lets signals come as notices. A second INT or TERM ends the process at once.

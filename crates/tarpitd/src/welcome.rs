@@ -22,6 +22,7 @@ pub(crate) fn text(config: &Config, program: &str) -> String {
                 Some(Protocol::Http) => format!("curl http://{address}/"),
                 Some(Protocol::Smtp) => format!("curl smtp://{address}/"),
                 Some(Protocol::Ssh) => format!("ssh -p {port} root@{ip}"),
+                Some(Protocol::Telnet) => format!("telnet {ip} {port}"),
                 Some(Protocol::Tls) => format!("curl -k https://{address}/"),
                 None => format!("nc {ip} {port}"),
             };

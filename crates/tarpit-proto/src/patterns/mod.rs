@@ -12,6 +12,7 @@ mod http_fake_auth;
 mod smtp_endless_ehlo;
 mod ssh_kex_hold;
 mod ssh_trans_hold;
+mod telnet_login;
 mod tls;
 mod tls_endless_hello_request;
 mod tls_record_drip;
@@ -39,6 +40,7 @@ pub const ALL: &[&dyn Pattern] = &[
     &smtp_endless_ehlo::SmtpEndlessEhlo,
     &ssh_kex_hold::SshKexHold,
     &ssh_trans_hold::SshTransHold,
+    &telnet_login::TelnetLogin,
     &tls::Tls,
     &tls_endless_hello_request::TlsEndlessHelloRequest,
     &tls_record_drip::TlsRecordDrip,

@@ -40,6 +40,10 @@ impl Pattern for Tls {
         Some(Protocol::Tls)
     }
 
+    fn carries(&self) -> bool {
+        true
+    }
+
     fn pace(&self, _run: &Run) -> Pace {
         // Nothing of its own drips.
         BYTE_EVERY_8_SECONDS

@@ -3,6 +3,8 @@
 pub(crate) mod command;
 pub(crate) mod deflate;
 pub(crate) mod http;
+pub(crate) mod shell;
 pub(crate) mod ssh;
+pub(crate) mod telnet;
 pub(crate) mod text;
 pub(crate) mod tls;

@@ -20,6 +20,7 @@ mod ssh;
 mod ssh_kex_hold;
 mod ssh_trans_hold;
 mod stage;
+mod telnet_login;
 mod tls;
 mod tls_endless_hello_request;
 mod tls_slow_hello;

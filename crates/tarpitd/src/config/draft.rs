@@ -2,12 +2,13 @@
 
 use std::{num::NonZeroU32, num::NonZeroUsize, path::PathBuf};
 
-use tarpit_proto::{pacer::Rate, patterns, persona::Persona, script::Pattern};
+use tarpit_proto::{identify::Protocol, pacer::Rate, patterns, persona::Persona, script::Pattern};
 
 use crate::access::Access;
 
 use super::{
-    ClientLimit, Config, Discretion, Evict, Level, Limits, Logging, Sink, Tarpit, User,
+    Certificate, ClientLimit, Config, Discretion, Evict, Level, Limits, Logging, Sink, Tarpit,
+    User,
     address::{Bind, Host, Ports},
     problem::{Notes, Place, Problem, nearest},
 };
@@ -44,6 +45,9 @@ pub(super) struct TarpitDraft {
     pub(super) client_trace: bool,
     pub(super) persona: Option<&'static str>,
     pub(super) poison: bool,
+    pub(super) cert: Option<(Place, PathBuf)>,
+    pub(super) key: Option<(Place, PathBuf)>,
+    pub(super) inner: Option<(Place, &'static dyn Pattern)>,
 }
 
 /// A place to listen that may still lack its parts.
@@ -58,6 +62,9 @@ impl Draft {
     pub(super) fn finish(self, mut notes: Notes) -> Result<Config, Vec<Problem>> {
         self.find_address_problems(&mut notes);
         self.find_cautions(&mut notes);
+        for tarpit in &self.tarpits {
+            tarpit.find_tls_problems(&mut notes);
+        }
         if !notes.problems.is_empty() {
             notes.problems.sort_by(|one, other| one.place.cmp(&other.place));
             return Err(notes.problems);
@@ -157,6 +164,9 @@ impl TarpitDraft {
             client_trace: false,
             persona: None,
             poison: false,
+            cert: None,
+            key: None,
+            inner: None,
         }
     }
 
@@ -196,6 +206,31 @@ impl TarpitDraft {
         tarpit
     }
 
+    fn find_tls_problems(&self, notes: &mut Notes) {
+        let mut problem = |place: &Place, what: String| notes.problems.push(place.problem(what));
+        match (&self.cert, &self.key) {
+            (Some((place, _)), None) => {
+                problem(place, "`cert` needs the certificate's `key` beside it".into());
+            }
+            (None, Some((place, _))) => {
+                problem(place, "`key` needs the key's `cert` beside it".into());
+            }
+            _ => {}
+        }
+        let Some((place, inner)) = &self.inner else { return };
+        if let Some(pattern) = self.pattern.filter(|pattern| !pattern.carries()) {
+            let what = format!(
+                "`{}` has nothing inside: `inner` is for patterns such as `tls`",
+                pattern.name()
+            );
+            problem(place, what);
+        }
+        if inner.carries() || inner.protocol() == Some(Protocol::Tls) {
+            let what = format!("`{}` cannot be inside TLS: name another pattern", inner.name());
+            problem(place, what);
+        }
+    }
+
     /// The tarpit, unless it lacks what was noted as a problem already.
     fn finish(self, persona: &'static str) -> Option<Tarpit> {
         Some(Tarpit {
@@ -208,6 +243,11 @@ impl TarpitDraft {
             client_trace: self.client_trace,
             persona: self.persona.unwrap_or(persona),
             poison: self.poison,
+            certificate: self
+                .cert
+                .zip(self.key)
+                .map(|((_, cert), (_, key))| Certificate { cert, key }),
+            inner: self.inner.map(|(_, inner)| inner),
         })
     }
 }

@@ -8,7 +8,7 @@ use super::{
     address::{Bind, Host, Ports},
     document::Item,
     draft::{BindDraft, Draft, MAX_RATE, MIN_RATE, TarpitDraft, pattern, persona, rate},
-    problem::Notes,
+    problem::{Notes, Place},
 };
 use crate::access::{Access, Network};
 
@@ -198,6 +198,32 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
                   anonymous login, a shell that runs nothing. It ends the guessing of some tools, and draws people.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.poison, item.boolean()),
+    },
+    Key {
+        name: "cert",
+        form: "path of a file in PEM",
+        unset: Unset::Means("a certificate of our own for each name that is asked for"),
+        meaning: "A certificate for TLS, followed by those that vouch for it. It goes with `key`. \
+                  Read at the start and at each reload.",
+        outdated: None,
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.cert, placed(item, path)),
+    },
+    Key {
+        name: "key",
+        form: "path of a file in PEM",
+        unset: Unset::Means("a key of our own"),
+        meaning: "The private key of `cert`.",
+        outdated: None,
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.key, placed(item, path)),
+    },
+    Key {
+        name: "inner",
+        form: "name of a pattern, in any case",
+        unset: Unset::Means("what holds HTTP clients best"),
+        meaning: "What clients are held by once TLS is spoken, for patterns that have something \
+                  inside.",
+        outdated: None,
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.inner, placed(item, pattern)),
     },
 ];
 
@@ -498,6 +524,14 @@ fn workers(item: &Item<'_>) -> Result<NonZeroUsize, super::Problem> {
 
 fn bytes(item: &Item<'_>) -> Result<Option<NonZeroU64>, super::Problem> {
     item.number(0, i64::MAX as u64).map(NonZeroU64::new)
+}
+
+/// A value, and where it stands.
+fn placed<T>(
+    item: &Item<'_>,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<(Place, T)>, super::Problem> {
+    item.parsed(parse).map(|value| Some((item.place(), value)))
 }
 
 fn path(text: &str) -> Result<std::path::PathBuf, String> {

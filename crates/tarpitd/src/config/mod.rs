@@ -176,6 +176,17 @@ pub(crate) struct Tarpit {
     pub(crate) persona: &'static str,
     /// Whether clients may be told that they got in.
     pub(crate) poison: bool,
+    /// The owner's certificate for TLS; `None`: some of our own making.
+    pub(crate) certificate: Option<Certificate>,
+    /// What is inside TLS; `None`: HTTP.
+    pub(crate) inner: Option<&'static dyn Pattern>,
+}
+
+/// Files with a certificate and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Certificate {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// What all tarpits together may cost.

@@ -99,6 +99,33 @@ fn every_key_is_read() {
 }
 
 #[test]
+fn what_is_inside_tls_and_its_certificate_are_read() {
+    let config = config(
+        "[tarpits.a]\npattern = 'tls'\ninner = 'SMTP_endless_ehlo'\ncert = 'c.pem'\nkey = 'k.pem'\n\
+         bind = [{ host = '::1', port = 1 }]",
+    );
+    let [tarpit] = &config.tarpits[..] else { panic!("{:?}", config.tarpits) };
+    assert_eq!(tarpit.inner.map(|inner| inner.name()), Some("smtp_endless_ehlo"));
+    let files = Certificate { cert: "c.pem".into(), key: "k.pem".into() };
+    assert_eq!(tarpit.certificate, Some(files));
+    for (lines, wanted) in [
+        ("cert = 'c.pem'", "`cert` needs the certificate's `key` beside it"),
+        ("key = 'c.pem'", "`key` needs the key's `cert` beside it"),
+        ("inner = 'endlessh'", "`endless_banner` has nothing inside"),
+        ("pattern = 'tls'\ninner = 'tls'", "`tls` cannot be inside TLS"),
+        ("pattern = 'tls'\ninner = 'tls_slow_hello'", "`tls_slow_hello` cannot be inside TLS"),
+    ] {
+        let pattern =
+            if lines.starts_with("pattern") { "" } else { "pattern = 'endless_banner'\n" };
+        let text = format!("[tarpits.a]\n{pattern}{lines}\nbind = [{{ host = '::1', port = 1 }}]");
+        let problems = Config::parse("f", &text).unwrap_err();
+        let problems: Vec<_> = problems.iter().map(Problem::to_string).collect();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains(wanted), "{problems:?}");
+    }
+}
+
+#[test]
 fn what_is_written_as_its_default_changes_nothing() {
     let unwritten = format!("{:?}", config(SOUND));
     let mut written = 0;

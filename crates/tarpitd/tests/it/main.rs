@@ -12,4 +12,5 @@ mod ports;
 mod rates;
 mod start;
 mod tidy;
+mod tls;
 mod workers;

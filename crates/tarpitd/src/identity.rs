@@ -1,0 +1,127 @@
+//! Who this installation is: its secrets, kept in the state directory, and what they make of a
+//! tarpit's settings.
+
+use std::{
+    fs,
+    io::{self, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    sync::Arc,
+};
+
+use tarpit_proto::{persona::Persona, rng::Seed, script::Profile};
+
+use crate::{certificates::Certificates, clock::Clock, config::Tarpit};
+
+/// The secrets of an installation. The same after every start if there is a state directory.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// Of all generators.
+    pub(crate) seed: Seed,
+    certificates: Arc<Certificates>,
+}
+
+impl Identity {
+    /// Reads the secrets, or makes those that are missing; says what is in the way.
+    pub(crate) fn open(state_dir: Option<&Path>, clock: Clock) -> Result<Self, String> {
+        let seed = kept(
+            state_dir,
+            "seed",
+            || random().map(|seed| seed.to_vec()),
+            |bytes| bytes.try_into().map(Seed).map_err(|_| "it is not 32 bytes long".to_owned()),
+        )?;
+        let certificates = kept(
+            state_dir,
+            "tls_key",
+            || Certificates::fresh(clock, random()?).map_err(io::Error::other),
+            |kept| Certificates::read(&kept),
+        )?;
+        Ok(Self { seed, certificates: Arc::new(certificates) })
+    }
+
+    /// What clients of `tarpit` are held under; says what is in the way.
+    pub(crate) fn profile(&self, tarpit: &Tarpit) -> Result<Profile, String> {
+        let seed = &self.seed;
+        // The configuration holds no other names; the default stands in all the same.
+        let persona =
+            Persona::named(tarpit.persona, seed).unwrap_or_else(|| Persona::default_for(seed));
+        let tls = self.certificates.tls(tarpit, persona.host())?;
+        Ok(Profile {
+            rate: tarpit.rate,
+            validate: tarpit.client_validation,
+            poison: tarpit.poison,
+            inner: tarpit.inner,
+            tls: Some(tls),
+            ..Profile::new(tarpit.pattern, persona)
+        })
+    }
+}
+
+/// Bytes that nobody can guess.
+fn random() -> io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What `read` makes of the file `name` in the state directory. If there is none yet `make` makes
+/// it; without a directory it is new at each start.
+pub(crate) fn kept<T>(
+    state_dir: Option<&Path>,
+    name: &str,
+    make: impl Fn() -> io::Result<Vec<u8>>,
+    read: impl Fn(Vec<u8>) -> Result<T, String>,
+) -> Result<T, String> {
+    let Some(directory) = state_dir else {
+        return make().map_err(|error| format!("{name}: {error}")).and_then(read);
+    };
+    let path = directory.join(name);
+    let bytes = match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make().and_then(|bytes| keep(directory, name, &bytes).map(|()| bytes))
+        }
+        other => other,
+    };
+    bytes.map_err(|error| error.to_string()).and_then(read).map_err(|problem| {
+        format!(
+            "state_dir: {}: {problem}; make it readable, or remove it to get a new one",
+            path.display()
+        )
+    })
+}
+
+/// Writes a file whole or not at all, for its owner's eyes only.
+pub(crate) fn keep(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let draft = directory.join(format!("{name}.new"));
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, directory.join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_the_same_at_the_next_start_and_nobody_else_s() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let directory = std::env::temp_dir().join(format!("tarpit-{}", std::process::id()));
+        let seed = || {
+            let identity = Identity::open(Some(&directory), Clock::start()).unwrap();
+            (identity.seed.0, identity.certificates.key().to_vec())
+        };
+        assert!(seed() == seed());
+        for name in ["seed", "tls_key"] {
+            let mode = fs::metadata(directory.join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+        fs::write(directory.join("tls_key"), "nonsense").unwrap();
+        let problem = Identity::open(Some(&directory), Clock::start()).unwrap_err();
+        assert!(problem.contains("tls_key") && problem.contains("remove it"), "{problem}");
+        fs::remove_dir_all(directory).unwrap();
+    }
+}

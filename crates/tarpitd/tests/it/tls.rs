@@ -1,0 +1,156 @@
+//! TLS: handshakes with the real binary, and what a client costs that is held behind one.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+};
+
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::ring,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+
+use crate::daemon::{Daemon, Directory, tarpitd};
+
+/// Takes any certificate for right; signatures have their meaning.
+#[derive(Debug)]
+struct Trusting;
+
+impl ServerCertVerifier for Trusting {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = ring::default_provider().signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = ring::default_provider().signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ring::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn settings() -> Arc<ClientConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Trusting))
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+/// A client that has asked for a page and read the start of the answer.
+fn held(
+    settings: &Arc<ClientConfig>,
+    address: SocketAddr,
+    name: &str,
+) -> (StreamOwned<ClientConnection, TcpStream>, String) {
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let connection = ClientConnection::new(Arc::clone(settings), name).unwrap();
+    let socket = TcpStream::connect(address).unwrap();
+    // Or each handshake waits for the kernel to put two small writes together.
+    socket.set_nodelay(true).unwrap();
+    let mut stream = StreamOwned::new(connection, socket);
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+    let mut start = [0; 15];
+    stream.read_exact(&mut start).unwrap();
+    (stream, String::from_utf8_lossy(&start).into_owned())
+}
+
+fn configuration(directory: &Directory, more: &str) -> String {
+    directory.file(
+        "c.toml",
+        &format!(
+            "[tarpits.a]\npattern = \"tls\"\ninner = \"http_endless_header\"\n\
+             client_trace = true\nbind = [{{ host = \"127.0.0.1\", port = 0 }}]\n{more}\n\
+             [limits]\nhandshakes_per_second = 0\nper_address = 0\nper_prefix = 0\n"
+        ),
+    )
+}
+
+#[test]
+fn a_certificate_is_made_for_the_name_that_is_asked_for() {
+    let directory = Directory::new("tls_names");
+    let mut daemon = Daemon::start(&["-c", &configuration(&directory, "")], 1);
+    let (client, start) = held(&settings(), daemon.addresses[0], "shop.example");
+    assert_eq!(start, "HTTP/1.1 200 OK");
+    let certificate = client.conn.peer_certificates().unwrap()[0].to_vec();
+    assert!(certificate.windows(12).any(|window| window == b"shop.example"));
+    daemon.trace_has("validate");
+    let mut learnt = Vec::new();
+    for _ in 0..3 {
+        learnt.push(daemon.trace_has("learn")["meta"].to_string());
+    }
+    let learnt = learnt.join("\n");
+    for wanted in ["\"ja3\"", "\"value\":\"b't13d", "\"value\":\"b'shop.example'\""] {
+        assert!(learnt.contains(wanted), "{learnt}");
+    }
+}
+
+#[test]
+fn the_owners_certificate_is_shown_and_a_wrong_one_is_told_at_the_start() {
+    let directory = Directory::new("tls_own");
+    let made = rcgen::generate_simple_self_signed(["own.example".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(["b.example".to_owned()]).unwrap();
+    let cert = directory.file("cert.pem", &made.cert.pem());
+    let key = directory.file("key.pem", &made.signing_key.serialize_pem());
+    let wrong = directory.file("wrong.pem", &other.signing_key.serialize_pem());
+    let own = |key: &str| configuration(&directory, &format!("cert = \"{cert}\"\nkey = \"{key}\""));
+
+    let daemon = Daemon::start(&["-c", &own(&key)], 1);
+    let (client, _) = held(&settings(), daemon.addresses[0], "shop.example");
+    assert_eq!(client.conn.peer_certificates().unwrap()[0], *made.cert.der());
+    drop(daemon);
+
+    for (key, wanted) in [(wrong.as_str(), "wrong.pem"), ("/nowhere.pem", "/nowhere.pem")] {
+        let output = tarpitd().args(["-c", &own(key)]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("a: key:") && told.contains(wanted), "{told}");
+    }
+}
+
+#[test]
+fn a_client_held_behind_a_handshake_costs_six_hundred_bytes() {
+    crate::daemon::open_many_files();
+    const CROWD: u64 = 1_000;
+    let directory = Directory::new("tls_cost");
+    let daemon = Daemon::start(&["-c", &configuration(&directory, "")], 1);
+    let settings = settings();
+    let hold = |_| held(&settings, daemon.addresses[0], "a.example").0;
+    // Warm, so that what the first clients cost once is not counted for all.
+    let warm: Vec<_> = (0..100).map(hold).collect();
+    let before = daemon.resident();
+    let crowd: Vec<_> = (0..CROWD).map(hold).collect();
+    let each = (daemon.resident() - before) * 1_024 / CROWD;
+    assert!(each <= 600, "{each} bytes each");
+    drop((warm, crowd));
+}
