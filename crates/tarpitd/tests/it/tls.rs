@@ -60,7 +60,7 @@ fn settings() -> Arc<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .unwrap()
+        .expect("TLS on loopback")
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Trusting))
         .with_no_client_auth();
@@ -73,15 +73,15 @@ fn held(
     address: SocketAddr,
     name: &str,
 ) -> (StreamOwned<ClientConnection, TcpStream>, String) {
-    let name = ServerName::try_from(name.to_owned()).unwrap();
-    let connection = ClientConnection::new(Arc::clone(settings), name).unwrap();
-    let socket = TcpStream::connect(address).unwrap();
+    let name = ServerName::try_from(name.to_owned()).expect("TLS on loopback");
+    let connection = ClientConnection::new(Arc::clone(settings), name).expect("TLS on loopback");
+    let socket = TcpStream::connect(address).expect("TLS on loopback");
     // Or each handshake waits for the kernel to put two small writes together.
-    socket.set_nodelay(true).unwrap();
+    socket.set_nodelay(true).expect("TLS on loopback");
     let mut stream = StreamOwned::new(connection, socket);
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").expect("TLS on loopback");
     let mut start = [0; 15];
-    stream.read_exact(&mut start).unwrap();
+    stream.read_exact(&mut start).expect("TLS on loopback");
     (stream, String::from_utf8_lossy(&start).into_owned())
 }
 
@@ -102,7 +102,7 @@ fn a_certificate_is_made_for_the_name_that_is_asked_for() {
     let mut daemon = Daemon::start(&["-c", &configuration(&directory, "")], 1);
     let (client, start) = held(&settings(), daemon.addresses[0], "shop.example");
     assert_eq!(start, "HTTP/1.1 200 OK");
-    let certificate = client.conn.peer_certificates().unwrap()[0].to_vec();
+    let certificate = client.conn.peer_certificates().expect("TLS on loopback")[0].to_vec();
     assert!(certificate.windows(12).any(|window| window == b"shop.example"));
     daemon.trace_has("validate");
     let mut learnt = Vec::new();
@@ -118,8 +118,10 @@ fn a_certificate_is_made_for_the_name_that_is_asked_for() {
 #[test]
 fn the_owners_certificate_is_shown_and_a_wrong_one_is_told_at_the_start() {
     let directory = Directory::new("tls_own");
-    let made = rcgen::generate_simple_self_signed(["own.example".to_owned()]).unwrap();
-    let other = rcgen::generate_simple_self_signed(["b.example".to_owned()]).unwrap();
+    let made =
+        rcgen::generate_simple_self_signed(["own.example".to_owned()]).expect("TLS on loopback");
+    let other =
+        rcgen::generate_simple_self_signed(["b.example".to_owned()]).expect("TLS on loopback");
     let cert = directory.file("cert.pem", &made.cert.pem());
     let key = directory.file("key.pem", &made.signing_key.serialize_pem());
     let wrong = directory.file("wrong.pem", &other.signing_key.serialize_pem());
@@ -127,11 +129,11 @@ fn the_owners_certificate_is_shown_and_a_wrong_one_is_told_at_the_start() {
 
     let daemon = Daemon::start(&["-c", &own(&key)], 1);
     let (client, _) = held(&settings(), daemon.addresses[0], "shop.example");
-    assert_eq!(client.conn.peer_certificates().unwrap()[0], *made.cert.der());
+    assert_eq!(client.conn.peer_certificates().expect("TLS on loopback")[0], *made.cert.der());
     drop(daemon);
 
     for (key, wanted) in [(wrong.as_str(), "wrong.pem"), ("/nowhere.pem", "/nowhere.pem")] {
-        let output = tarpitd().args(["-c", &own(key)]).output().unwrap();
+        let output = tarpitd().args(["-c", &own(key)]).output().expect("TLS on loopback");
         assert_eq!(output.status.code(), Some(1));
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(told.contains("a: key:") && told.contains(wanted), "{told}");
