@@ -66,6 +66,12 @@ pub trait Pattern: Sync {
         false
     }
 
+    /// What it speaks, by the names under which clients choose it within TLS (RFC 7301), the best
+    /// first.
+    fn names_in_tls(&self) -> &'static [&'static str] {
+        if self.protocol() == Some(Protocol::Http) { &["http/1.1"] } else { &[] }
+    }
+
     /// What holds a data connection that a client of this pattern has opened; see
     /// [`Step::OpenData`].
     fn data(&self) -> Option<&'static dyn Pattern> {

@@ -17,7 +17,7 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::{CertifiedKey, SigningKey},
 };
-use tarpit_proto::{identify::Protocol, script::Pattern, time::Wall, transport::Tls};
+use tarpit_proto::{identify::Protocol, patterns, time::Wall, transport::Tls};
 
 use crate::{
     clock::Clock,
@@ -83,9 +83,10 @@ impl Certificates {
             .map_err(|error| format!("TLS cannot be spoken: {error}"))?
             .with_no_client_auth()
             .with_cert_resolver(resolver);
-        let inner = tarpit.inner.map_or(Some(Protocol::Http), Pattern::protocol);
-        if inner == Some(Protocol::Http) && tarpit.pattern.carries() {
-            config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let inner = tarpit.inner.or_else(|| patterns::best_for(Protocol::Http));
+        if let Some(inner) = inner.filter(|_| tarpit.pattern.carries()) {
+            let names = inner.names_in_tls().iter();
+            config.alpn_protocols = names.map(|name| name.as_bytes().to_vec()).collect();
         }
         Ok(Tls::new(config))
     }

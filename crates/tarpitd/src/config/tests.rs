@@ -105,7 +105,7 @@ fn what_is_inside_tls_and_its_certificate_are_read() {
          bind = [{ host = '::1', port = 1 }]",
     );
     let [tarpit] = &config.tarpits[..] else { panic!("{:?}", config.tarpits) };
-    assert_eq!(tarpit.inner.map(|inner| inner.name()), Some("smtp_endless_ehlo"));
+    assert_eq!(tarpit.inner.map(Pattern::name), Some("smtp_endless_ehlo"));
     let files = Certificate { cert: "c.pem".into(), key: "k.pem".into() };
     assert_eq!(tarpit.certificate, Some(files));
     for (lines, wanted) in [

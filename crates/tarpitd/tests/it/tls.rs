@@ -142,8 +142,8 @@ fn the_owners_certificate_is_shown_and_a_wrong_one_is_told_at_the_start() {
 
 #[test]
 fn a_client_held_behind_a_handshake_costs_six_hundred_bytes() {
-    crate::daemon::open_many_files();
     const CROWD: u64 = 1_000;
+    crate::daemon::open_many_files();
     let directory = Directory::new("tls_cost");
     let daemon = Daemon::start(&["-c", &configuration(&directory, "")], 1);
     let settings = settings();
