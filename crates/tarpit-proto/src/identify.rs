@@ -198,6 +198,9 @@ fn request_line(bytes: &[u8]) -> Sighting {
     }
 }
 
+/// Verbs of FTP and SMTP that say nothing without an argument, and are names of users.
+const VERBS_AND_NAMES: [&[u8]; 5] = [b"data", b"host", b"mail", b"site", b"user"];
+
 /// A negotiation, or else a name: words that are not of another protocol. Nobody's name begins with
 /// a control character.
 fn login(bytes: &[u8]) -> Sighting {
@@ -205,6 +208,11 @@ fn login(bytes: &[u8]) -> Sighting {
         [0xFF, 0xFA..=0xFE, ..] => return Sighting::Matches,
         [] | [0xFF | b'\r' | b'\n' | b'\t' | b' '..=b'~', ..] => {}
         _ => return Sighting::Differs,
+    }
+    if let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'))
+        && VERBS_AND_NAMES.iter().any(|name| name.eq_ignore_ascii_case(&bytes[..end]))
+    {
+        return Sighting::Matches;
     }
     let others = Protocol::ALL.into_iter().filter(|&other| other != Protocol::Telnet);
     let verdicts = others.map(|other| sight(other, bytes));
@@ -327,6 +335,19 @@ mod tests {
             (Protocol::Tls, b"\x16\x03"),
         ] {
             assert_eq!(sight(protocol, bytes), Sighting::Incomplete, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_verb_alone_may_be_a_name() {
+        for (bytes, wanted) in [
+            (&b"user"[..], Sighting::Incomplete),
+            (b"user\r\n", Sighting::Matches),
+            (b"Mail\n", Sighting::Matches),
+            (b"user root\r\n", Sighting::Differs),
+            (b"quit\r\n", Sighting::Differs),
+        ] {
+            assert_eq!(sight(Protocol::Telnet, bytes), wanted, "{bytes:?}");
         }
     }
 

@@ -41,7 +41,7 @@ struct Kind {
 pub(crate) struct Telnet {
     /// The options that it negotiates at once, by which scanners name it.
     pub(crate) offers: &'static [u8],
-    /// Those that follow when the client has answered.
+    /// Those that follow when the client has a terminal.
     pub(crate) more: &'static [u8],
     /// What it asks for a name with: `{host}` stands for the host's name.
     ///
@@ -66,7 +66,7 @@ pub enum System {
 }
 
 /// The telnetd of Linux distributions: terminal type, speed, display and environment. It talks of
-/// echo only with those who have answered.
+/// echo only with terminals.
 const LINUX_TELNET: Telnet = Telnet {
     offers: b"\xFF\xFD\x18\xFF\xFD\x20\xFF\xFD\x23\xFF\xFD\x27",
     more: b"\xFF\xFB\x03\xFF\xFB\x01\xFF\xFD\x1F",

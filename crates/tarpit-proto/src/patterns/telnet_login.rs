@@ -312,7 +312,9 @@ fn negotiate(run: &mut Run, verb: Verb, option: u8, cx: &mut Cx<'_>, out: &mut V
             }
         }
     }
-    if run.mark & OFFERED_MORE == 0 {
+    // Guessers refuse all that is offered and then wait for words, which we do not have: only a
+    // terminal is offered more.
+    if (verb, option) == (Verb::Will, TERMINAL_TYPE) && run.mark & OFFERED_MORE == 0 {
         run.mark |= OFFERED_MORE;
         let more = cx.profile.persona.telnet().more;
         note_offers(run, more);

@@ -34,9 +34,16 @@ const MOUNTS: &str = "rootfs / rootfs rw 0 0\r\n/dev/root / squashfs ro,relatime
     tmpfs /dev tmpfs rw,relatime 0 0\r\ntmpfs /tmp tmpfs rw,relatime 0 0\r\n\
     /dev/mtdblock3 /mnt/mtd jffs2 rw,relatime 0 0\r\n";
 
-const PROCESSES: &str = "  PID USER       VSZ STAT COMMAND\r\n    1 root      1996 S    init\r\n\
-    2 root         0 SW   [kthreadd]\r\n  412 root      1992 S    telnetd\r\n\
-    438 root     20312 S    {main}\r\n  671 root      1996 S    -sh\r\n  702 root      1992 R    ps\r\n";
+/// The processes that a device has.
+const PROCESSES: &str = concat!(
+    "  PID USER       VSZ STAT COMMAND\r\n",
+    "    1 root      1996 S    init\r\n",
+    "    2 root         0 SW   [kthreadd]\r\n",
+    "  412 root      1992 S    telnetd\r\n",
+    "  438 root     20312 S    /usr/bin/main\r\n",
+    "  671 root      1996 S    -sh\r\n",
+    "  702 root      1992 R    ps\r\n",
+);
 
 /// What a whole line is answered, appended to `out`, and whether another may follow.
 pub(crate) fn answer(shell: Shell, line: &[u8], out: &mut Vec<u8>) -> Course {
@@ -215,6 +222,7 @@ mod tests {
         ] {
             assert_eq!(answered(line), (wanted.into(), Course::Ends), "{line}");
         }
+        assert_eq!(answered("ps").0.matches(r"\r\n").count(), 7);
         assert!(answered("cat /proc/mounts").0.contains("tmpfs /tmp"));
         assert!(
             answered("/bin/busybox ps; /bin/busybox X").0.ends_with(r"X: applet not found\r\n")
