@@ -101,6 +101,7 @@ impl Play {
                     self.sent += count as u64;
                     input = Input::Wrote(count);
                 }
+                Output::OpenData => input = Input::DataPort(Some(20_000)),
                 Output::Wait(Wake::At(moment)) => {
                     assert!(moment > self.now, "a wait lies ahead");
                     return;

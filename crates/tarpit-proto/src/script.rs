@@ -7,7 +7,12 @@
 //! [`Pattern::speak`] makes the bytes that the run stands for, as often as it takes to send them.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{any::Any, fmt, net::SocketAddr, time::Duration};
+use core::{
+    any::Any,
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use crate::{
     fact::{Fact, Facts},
@@ -390,13 +395,25 @@ pub struct Profile {
     pub tls: Option<Tls>,
     /// The pattern inside a pattern of TLS.
     pub inner: Option<&'static dyn Pattern>,
+    /// The address that clients are told to open data connections to; `None`: the one that they
+    /// connected to.
+    pub passive_address: Option<Ipv4Addr>,
 }
 
 impl Profile {
     /// The settings of a listener whose owner chose nothing but the pattern: its own pace, and
     /// clients must show what they speak.
     pub fn new(pattern: &'static dyn Pattern, persona: Persona) -> Self {
-        Self { pattern, rate: None, validate: true, persona, poison: false, tls: None, inner: None }
+        Self {
+            pattern,
+            rate: None,
+            validate: true,
+            persona,
+            poison: false,
+            tls: None,
+            inner: None,
+            passive_address: None,
+        }
     }
 }
 

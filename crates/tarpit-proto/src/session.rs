@@ -141,6 +141,11 @@ impl Cause {
 /// What happens to a session.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
+    /// The client has opened the data connection for which [`Output::OpenData`] asked.
+    DataOpened,
+    /// The answer to [`Output::OpenData`]: the port on which the client is awaited, if there is
+    /// one.
+    DataPort(Option<u16>),
     /// The moment it waited for has come; harmless when early.
     Due,
     /// The client will send nothing more.
@@ -162,6 +167,8 @@ pub enum Input<'a> {
 pub enum Output<'d> {
     /// Close the connection.
     Close(Cause),
+    /// Await a second connection of the same client's, and answer with [`Input::DataPort`].
+    OpenData,
     /// Send these bytes as far as possible without waiting.
     Transmit(&'d [u8]),
     /// Come back when something is said, and at the wake if there is one.
@@ -212,6 +219,8 @@ enum Body {
 /// What a session is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doing {
+    /// Awaits the port of a data connection.
+    Asking,
     Closing,
     Dripping,
     Prompting,
@@ -233,7 +242,9 @@ impl Doing {
         match self {
             Self::Dripping => offset == 0,
             Self::Resting | Self::Waiting => true,
-            Self::Closing | Self::Prompting | Self::Securing | Self::Stating => false,
+            Self::Asking | Self::Closing | Self::Prompting | Self::Securing | Self::Stating => {
+                false
+            }
         }
     }
 }
@@ -303,6 +314,7 @@ impl Session {
         self.pack(live);
         match output {
             Next::Close(cause) => Output::Close(cause),
+            Next::OpenData => Output::OpenData,
             Next::Transmit => Output::Transmit(&draft.bytes),
             Next::Wait(wake) => Output::Wait(wake),
         }

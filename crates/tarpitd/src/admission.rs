@@ -42,6 +42,8 @@ pub(crate) enum Refusal {
     Prefix,
     /// The processor is used as far as it may be.
     Pressed,
+    /// It came for data, and nobody of its address had been asked to.
+    Unawaited,
 }
 
 impl Refusal {
@@ -56,6 +58,7 @@ impl Refusal {
             Self::Port => "max_clients",
             Self::Prefix => "per_prefix",
             Self::Pressed => "cpu",
+            Self::Unawaited => "unawaited",
         }
     }
 }

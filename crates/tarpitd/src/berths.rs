@@ -17,6 +17,8 @@ pub(crate) struct Post {
     /// The most clients on the port; 0: no cap.
     pub(crate) max_clients: u32,
     pub(crate) traced: bool,
+    /// Whether it is for data connections: only those come in who have been asked to.
+    pub(crate) data: bool,
     pub(crate) port: Arc<Port>,
 }
 
@@ -88,7 +90,14 @@ mod tests {
         let persona = Persona::default_for(&Seed([0; 32]));
         let profile = Profile::new(patterns::ALL[0], persona);
         let port = Arc::new(Port::new("127.0.0.1:22".parse().unwrap()));
-        Arc::new(Post { name: "a".into(), profile, max_clients: 0, traced: false, port })
+        Arc::new(Post {
+            name: "a".into(),
+            profile,
+            max_clients: 0,
+            traced: false,
+            data: false,
+            port,
+        })
     }
 
     fn server(number: u32) -> SocketAddr {

@@ -3,10 +3,12 @@
 //! Everything that needs rights or can fail is done before the first thread starts: files and
 //! ports are opened, then rights are dropped. After that only signals come.
 
+mod ports;
+
 use std::{
     fmt,
     io::{self, Write as _},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
     process::ExitCode,
     sync::{
         Arc,
@@ -17,21 +19,21 @@ use std::{
 };
 
 use mio::{Poll, Waker};
-use rustix::io::Errno;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
     iterator::Signals,
 };
 use tarpit_proto::script::Profile;
 
+use self::ports::{Opened, Unbound, open_all};
 use crate::{
     admission::{Admission, Caps, Port},
     berths::Post,
     clock::Clock,
-    config::{ClientLimit, Config, Limits, Tarpit},
+    config::{ClientLimit, Config, Limits, Purpose, Wanted},
     engine::{self, COMMAND, Command, Door, Notice, Rules, Setup},
     identity::Identity,
-    listener::{self, Listener},
+    listener::Listener,
     live,
     log::Log,
     privileges,
@@ -109,17 +111,9 @@ struct Worker {
 /// A port as it was asked for and as it was got.
 struct Bound {
     key: u64,
-    asked: SocketAddr,
+    wanted: Wanted,
     /// What new clients are held under.
     post: Arc<Post>,
-}
-
-/// The listeners of one address, one for each worker.
-struct Opened {
-    /// The tarpit's place in the configuration.
-    index: usize,
-    asked: SocketAddr,
-    listeners: Vec<Listener>,
 }
 
 impl Daemon {
@@ -224,19 +218,50 @@ impl Daemon {
         (0..self.config.workers.get()).map(|_| Vec::with_capacity(count)).collect()
     }
 
-    /// Gives each worker a door of the port that was opened.
+    /// Gives the workers their doors of the port that was opened.
     fn add(&mut self, opened: Opened, doors: &mut [Vec<Door>]) {
-        let tarpit = &self.config.tarpits[opened.index];
-        let Some(address) = opened.listeners.first().map(Listener::address) else { return };
+        let Opened { wanted, listeners } = opened;
+        let tarpit = &self.config.tarpits[wanted.index];
+        let Some(address) = listeners.first().map(Listener::address) else { return };
         let port = Arc::new(Port::new(address));
         let key = self.next_key;
         self.next_key += 1;
-        let served = Arc::new(post(tarpit, &self.profiles[opened.index], &port));
-        self.log.notice(format_args!("{}: {} on {address}", tarpit.name, tarpit.pattern.name()));
-        for (listener, doors) in opened.listeners.into_iter().zip(doors) {
+        let served = self.post(wanted, &port);
+        let first = match wanted.purpose {
+            Purpose::Clients => {
+                let pattern = tarpit.pattern.name();
+                self.log.notice(format_args!("{}: {pattern} on {address}", tarpit.name));
+                0
+            }
+            Purpose::Data(worker) => {
+                self.log.debug(format_args!("{}: data on {address}", tarpit.name));
+                worker
+            }
+        };
+        for (listener, doors) in listeners.into_iter().zip(doors.iter_mut().skip(first)) {
             doors.push(Door { key, listener, post: Arc::clone(&served), knocked: false });
         }
-        self.bound.push(Bound { key, asked: opened.asked, post: served });
+        self.bound.push(Bound { key, wanted, post: served });
+    }
+
+    /// What newcomers to a port are held under.
+    fn post(&self, wanted: Wanted, port: &Arc<Port>) -> Arc<Post> {
+        let tarpit = &self.config.tarpits[wanted.index];
+        let mut profile = self.profiles[wanted.index].clone();
+        let data = wanted.purpose != Purpose::Clients;
+        if data {
+            profile.pattern = profile.pattern.data().unwrap_or(profile.pattern);
+            // Whoever comes has been asked to, and need show nothing.
+            profile.validate = false;
+        }
+        Arc::new(Post {
+            name: tarpit.name.clone(),
+            profile,
+            max_clients: tarpit.max_clients.map_or(0, std::num::NonZeroU32::get),
+            traced: tarpit.client_trace,
+            data,
+            port: Arc::clone(port),
+        })
     }
 
     fn spawn(&mut self, doors: Vec<Vec<Door>>) -> io::Result<()> {
@@ -419,31 +444,30 @@ impl Daemon {
         let mut problems = Vec::new();
         let mut old = std::mem::take(&mut self.bound);
         let (mut stay, mut opened, mut later) = (Vec::new(), Vec::new(), Vec::new());
-        let wanted = || {
-            let tarpits = config.tarpits.iter().enumerate();
-            tarpits.flat_map(|(index, tarpit)| tarpit.bind.iter().map(move |&one| (index, one)))
-        };
         // Whoever keeps name and address keeps the listener; what is left goes by address alone.
         let mut unmatched = Vec::new();
-        for (index, asked) in wanted() {
-            let name = &config.tarpits[index].name;
-            let same = |bound: &Bound| bound.asked == asked && bound.post.name == *name;
+        let serves = |bound: &Bound, wanted: Wanted| {
+            bound.wanted.at == wanted.at && bound.wanted.purpose == wanted.purpose
+        };
+        for wanted in config.wanted(self.workers.len()) {
+            let name = &config.tarpits[wanted.index].name;
+            let same = |bound: &Bound| serves(bound, wanted) && bound.post.name == *name;
             match old.iter().position(same) {
-                Some(at) => stay.push((index, old.remove(at))),
-                None => unmatched.push((index, asked)),
+                Some(at) => stay.push((wanted, old.remove(at))),
+                None => unmatched.push(wanted),
             }
         }
-        for (index, asked) in unmatched {
-            if let Some(at) = old.iter().position(|bound| bound.asked == asked) {
-                stay.push((index, old.remove(at)));
+        for wanted in unmatched {
+            if let Some(at) = old.iter().position(|bound| serves(bound, wanted)) {
+                stay.push((wanted, old.remove(at)));
                 continue;
             }
-            let tarpit = &config.tarpits[index];
-            match bind_all(asked, tarpit, self.workers.len()) {
-                Ok(listeners) => opened.push(Opened { index, asked, listeners }),
+            let tarpit = &config.tarpits[wanted.index];
+            match Opened::open(wanted, tarpit, self.workers.len()) {
+                Ok(one) => opened.push(one),
                 Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {}
                 // What is in the way may be our own listener, which goes with this reload.
-                Err(problem) if problem.is_busy() => later.push((index, asked, problem)),
+                Err(problem) if problem.is_busy() => later.push((wanted, problem)),
                 Err(problem) => problems.push(problem.to_string()),
             }
         }
@@ -455,8 +479,8 @@ impl Daemon {
         };
         let (later, busy): (Vec<_>, Vec<_>) = later
             .into_iter()
-            .partition(|&(_, asked, _)| gone.iter().any(|bound| in_the_way(bound, asked)));
-        problems.extend(busy.into_iter().map(|(_, _, problem)| problem.to_string()));
+            .partition(|(wanted, _)| gone.iter().any(|bound| in_the_way(bound, wanted.at)));
+        problems.extend(busy.into_iter().map(|(_, problem)| problem.to_string()));
         if !problems.is_empty() && !config.keep_going {
             self.bound = gone.into_iter().chain(stay.into_iter().map(|(_, bound)| bound)).collect();
             self.bound.sort_by_key(|bound| bound.key);
@@ -495,10 +519,9 @@ impl Daemon {
                 gone.post.port.address
             ));
         }
-        for (index, mut bound) in stay {
-            let tarpit = &self.config.tarpits[index];
-            bound.post = Arc::new(post(tarpit, &self.profiles[index], &bound.post.port));
-            self.bound.push(bound);
+        for (wanted, bound) in stay {
+            let post = self.post(wanted, &bound.post.port);
+            self.bound.push(Bound { key: bound.key, wanted, post });
         }
         self.open_doors(opened);
         if !later.is_empty() {
@@ -522,14 +545,15 @@ impl Daemon {
     }
 
     /// Opens what had to wait until the workers have closed a listener of ours.
-    fn open_later(&mut self, mut later: Vec<(usize, SocketAddr, Unbound)>) {
+    fn open_later(&mut self, mut later: Vec<(Wanted, Unbound)>) {
         let begun = self.clock.now();
         let mut opened = Vec::new();
         loop {
-            later.retain_mut(|(index, asked, problem)| {
-                match bind_all(*asked, &self.config.tarpits[*index], self.workers.len()) {
-                    Ok(listeners) => {
-                        opened.push(Opened { index: *index, asked: *asked, listeners });
+            later.retain_mut(|(wanted, problem)| {
+                let tarpit = &self.config.tarpits[wanted.index];
+                match Opened::open(*wanted, tarpit, self.workers.len()) {
+                    Ok(one) => {
+                        opened.push(one);
                         false
                     }
                     Err(error) => {
@@ -543,7 +567,7 @@ impl Daemon {
             }
             thread::park_timeout(Duration::from_millis(5));
         }
-        for (_, _, problem) in later {
+        for (_, problem) in later {
             self.log.error(format_args!("{problem}; it is not served"));
         }
         self.open_doors(opened);
@@ -604,96 +628,6 @@ fn profiles(identity: &Identity, config: &Config) -> Result<Vec<Profile>, Vec<St
         }
     }
     if problems.is_empty() { Ok(profiles) } else { Err(problems) }
-}
-
-fn post(tarpit: &Tarpit, profile: &Profile, port: &Arc<Port>) -> Post {
-    Post {
-        name: tarpit.name.clone(),
-        profile: profile.clone(),
-        max_clients: tarpit.max_clients.map_or(0, std::num::NonZeroU32::get),
-        traced: tarpit.client_trace,
-        port: Arc::clone(port),
-    }
-}
-
-/// An address that cannot be had.
-struct Unbound {
-    name: String,
-    asked: SocketAddr,
-    error: io::Error,
-}
-
-impl Unbound {
-    /// Whether somebody has the address already.
-    fn is_busy(&self) -> bool {
-        self.error.kind() == io::ErrorKind::AddrInUse
-    }
-
-    /// Whether the machine only lacks IPv6 and the same was asked for over IPv4, as `*` and
-    /// `localhost` do.
-    fn is_for_lack_of_ipv6(&self, tarpit: &Tarpit) -> bool {
-        let ip = match self.asked.ip() {
-            IpAddr::V6(Ipv6Addr::LOCALHOST) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            _ => return false,
-        };
-        let lacks = matches!(
-            Errno::from_io_error(&self.error),
-            Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT)
-        );
-        lacks && tarpit.bind.contains(&SocketAddr::new(ip, self.asked.port()))
-    }
-}
-
-impl fmt::Display for Unbound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, asked, error } = self;
-        let cure = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                "another program has it; stop that one or take another port"
-            }
-            io::ErrorKind::AddrNotAvailable => "this machine has no such address; see `ip address`",
-            io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
-            _ => "choose another address",
-        };
-        write!(f, "{name}: cannot listen on {asked}: {error}; {cure}")
-    }
-}
-
-/// Opens all addresses; what is in the way goes to `problems`. Second comes what is lacking on this
-/// machine and is made up for by the rest.
-fn open_all(config: &Config, problems: &mut Vec<String>) -> (Vec<Opened>, Vec<String>) {
-    let (mut opened, mut lacking) = (Vec::new(), Vec::new());
-    for (index, tarpit) in config.tarpits.iter().enumerate() {
-        for &asked in &tarpit.bind {
-            match bind_all(asked, tarpit, config.workers.get()) {
-                Ok(listeners) => opened.push(Opened { index, asked, listeners }),
-                Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {
-                    lacking.push(problem.to_string());
-                }
-                Err(problem) => problems.push(problem.to_string()),
-            }
-        }
-    }
-    (opened, lacking)
-}
-
-/// One listener for each worker, or what is in the way.
-fn bind_all(asked: SocketAddr, tarpit: &Tarpit, workers: usize) -> Result<Vec<Listener>, Unbound> {
-    let bind = || -> io::Result<Vec<Listener>> {
-        let shared = workers > 1;
-        if shared {
-            listener::probe(asked)?;
-        }
-        let first = Listener::bind(asked, tarpit.rate, shared)?;
-        let address = first.address();
-        let mut all = vec![first];
-        for _ in 1..workers {
-            all.push(Listener::bind(address, tarpit.rate, shared)?);
-        }
-        Ok(all)
-    };
-    bind().map_err(|error| Unbound { name: tarpit.name.clone(), asked, error })
 }
 
 /// Opens the log and the trace, or says all that is in the way.

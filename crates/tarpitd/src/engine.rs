@@ -4,6 +4,7 @@
 //! until a socket has news or the wheel has somebody due, and does nothing while nobody is there.
 
 mod clients;
+mod data;
 mod doors;
 
 use std::{
@@ -27,6 +28,7 @@ use tarpit_proto::{
     time::{Time, Wall},
 };
 
+use self::data::Awaited;
 use crate::{
     access::Access,
     admission::Admission,
@@ -155,6 +157,7 @@ struct Worker {
     v6: Slab<Ipv6Addr>,
     wheel: Wheel,
     berths: Berths,
+    awaited: Awaited,
     notify: Sender<Notice>,
     /// When the calendar was last looked at.
     calendar: Time,
@@ -204,6 +207,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         v6: Slab::new(),
         wheel: Wheel::new(),
         berths: Berths::default(),
+        awaited: Awaited::default(),
         notify: setup.notify,
         calendar: now,
         admission: setup.admission,

@@ -51,6 +51,7 @@ impl Identity {
             validate: tarpit.client_validation,
             poison: tarpit.poison,
             inner: tarpit.inner,
+            passive_address: tarpit.passive_address,
             tls: Some(tls),
             ..Profile::new(tarpit.pattern, persona)
         })

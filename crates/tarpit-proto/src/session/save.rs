@@ -10,7 +10,8 @@ use crate::{
     transport::Transport,
 };
 
-const DOINGS: [Doing; 7] = [
+const DOINGS: [Doing; 8] = [
+    Doing::Asking,
     Doing::Closing,
     Doing::Dripping,
     Doing::Prompting,

@@ -74,6 +74,7 @@ const PARKED: Duration = Duration::from_secs(8);
 /// What comes out of a turn; the bytes of a transmission are in the draft.
 pub(super) enum Next {
     Close(Cause),
+    OpenData,
     Transmit,
     Wait(Wake),
 }
@@ -91,7 +92,16 @@ impl Turn<'_, '_> {
     /// Takes the input in; says whether the connection takes no more bytes for now.
     pub(super) fn take(&mut self, input: Input<'_>, draft: &mut Draft) -> bool {
         match input {
-            Input::Due => {}
+            Input::DataOpened => {
+                self.step(Heard::DataOpened);
+                self.listen();
+            }
+            Input::DataPort(port) if self.live.doing == Doing::Asking => {
+                self.live.doing = Doing::Resting;
+                self.step(Heard::DataPort(port));
+                self.listen();
+            }
+            Input::DataPort(_) | Input::Due => {}
             Input::HalfClosed => {
                 if self.live.doing == Doing::Securing {
                     self.give_up_securing();
@@ -131,6 +141,7 @@ impl Turn<'_, '_> {
                 }
             }
             match self.live.doing {
+                Doing::Asking => return Next::OpenData,
                 Doing::Closing => return Next::Close(self.live.cause.unwrap_or(Cause::Finished)),
                 Doing::Resting => return Next::Wait(Wake::Never),
                 Doing::Waiting => {
@@ -381,8 +392,10 @@ impl Turn<'_, '_> {
                 self.live.doing = Doing::Closing;
             }
             Step::Keep => {}
-            // No listener has ports for these: the script goes on without.
-            Step::OpenData => self.step_bounded(Heard::DataPort(None)),
+            Step::OpenData => {
+                self.end_wait();
+                self.live.doing = Doing::Asking;
+            }
             Step::Secure => {
                 if self.can_secure() {
                     self.end_wait();

@@ -414,3 +414,31 @@ fn without_validation_the_pattern_begins_at_once() {
     let stage = Stage::with(&GUARDED).unvalidated().open();
     assert_eq!((stage.text().as_str(), stage.news.len()), ("0\\n", 0));
 }
+
+#[test]
+fn a_script_asks_for_a_data_connection_and_hears_when_it_comes() {
+    static ASKER: Toy = Toy {
+        protocol: None,
+        step: |run, heard, _| match heard {
+            Heard::Opened => Step::OpenData,
+            Heard::DataPort(port) => {
+                run.mark = port.map_or(0, u32::from);
+                Step::PROMPT
+            }
+            Heard::DataOpened => {
+                run.mark = 1;
+                Step::PROMPT
+            }
+            _ => Step::REST,
+        },
+        speak: |run, out| out.extend_from_slice(format!("{}.", run.mark).as_bytes()),
+    };
+    let mut stage = Stage::with(&ASKER);
+    stage.data_port = Some(40_001);
+    let mut stage = stage.open();
+    assert_eq!(stage.text(), "40001.");
+    stage.pass_secs(10).opens_data();
+    assert_eq!(stage.text(), "40001.1.");
+    // Where there is no port the script is told so.
+    assert_eq!(Stage::with(&ASKER).open().text(), "0.");
+}

@@ -39,6 +39,8 @@ pub(crate) struct Stage {
     draft: Draft,
     /// What may be spent on the client.
     pub(crate) means: Means,
+    /// Where data connections are awaited.
+    pub(crate) data_port: Option<u16>,
     /// How often the session was called.
     pub(crate) inputs: usize,
     /// Transmissions since time last moved, so that a session that never waits is found.
@@ -113,6 +115,7 @@ impl Stage {
             entropy: Counter(1),
             draft: Draft::default(),
             means: Means::new(0, start),
+            data_port: None,
             inputs: 0,
             burst: 0,
         }
@@ -146,6 +149,12 @@ impl Stage {
     /// The client sends `bytes`, in one portion.
     pub(crate) fn says(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.input(Input::Said(bytes.as_ref()));
+        self
+    }
+
+    /// The client opens the data connection that is awaited.
+    pub(crate) fn opens_data(&mut self) -> &mut Self {
+        self.input(Input::DataOpened);
         self
     }
 
@@ -258,6 +267,7 @@ impl Stage {
                     assert!(self.burst < 1_000, "the session never waits");
                     input = Input::Wrote(taken);
                 }
+                Output::OpenData => input = Input::DataPort(self.data_port),
                 Output::Wait(wake) => {
                     self.wake = wake;
                     return;

@@ -80,6 +80,11 @@ impl Ports {
         Ok(Self(range))
     }
 
+    /// Each of them.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u16> {
+        self.0.clone()
+    }
+
     pub(super) fn single(port: u16) -> Self {
         Self(port..=port)
     }

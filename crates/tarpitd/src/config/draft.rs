@@ -1,6 +1,10 @@
 //! A configuration while it is being put together.
 
-use std::{num::NonZeroU32, num::NonZeroUsize, path::PathBuf};
+use std::{
+    net::Ipv4Addr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+};
 
 use tarpit_proto::{identify::Protocol, pacer::Rate, patterns, persona::Persona, script::Pattern};
 
@@ -48,6 +52,8 @@ pub(super) struct TarpitDraft {
     pub(super) cert: Option<(Place, PathBuf)>,
     pub(super) key: Option<(Place, PathBuf)>,
     pub(super) inner: Option<(Place, &'static dyn Pattern)>,
+    pub(super) passive_ports: Option<(Place, Ports)>,
+    pub(super) passive_address: Option<(Place, Ipv4Addr)>,
 }
 
 /// A place to listen that may still lack its parts.
@@ -64,6 +70,7 @@ impl Draft {
         self.find_cautions(&mut notes);
         for tarpit in &self.tarpits {
             tarpit.find_tls_problems(&mut notes);
+            tarpit.find_data_problems(self.workers, &mut notes);
         }
         if !notes.problems.is_empty() {
             notes.problems.sort_by(|one, other| one.place.cmp(&other.place));
@@ -167,6 +174,8 @@ impl TarpitDraft {
             cert: None,
             key: None,
             inner: None,
+            passive_ports: None,
+            passive_address: None,
         }
     }
 
@@ -231,6 +240,23 @@ impl TarpitDraft {
         }
     }
 
+    fn find_data_problems(&self, workers: NonZeroUsize, notes: &mut Notes) {
+        let mut problem = |place: &Place, what: String| notes.problems.push(place.problem(what));
+        if let Some((place, ports)) = &self.passive_ports {
+            if let Some(pattern) = self.pattern.filter(|pattern| pattern.data().is_none()) {
+                let what = format!("`{}` has no data connections: remove this", pattern.name());
+                problem(place, what);
+            }
+            if ports.numbers().count() < workers.get() {
+                let what = format!("each of {workers} workers needs a port: give as many or more");
+                problem(place, what);
+            }
+        }
+        if let (Some((place, _)), None) = (&self.passive_address, &self.passive_ports) {
+            problem(place, "`passive_address` needs `passive_ports` beside it".into());
+        }
+    }
+
     /// The tarpit, unless it lacks what was noted as a problem already.
     fn finish(self, persona: &'static str) -> Option<Tarpit> {
         Some(Tarpit {
@@ -248,6 +274,11 @@ impl TarpitDraft {
                 .zip(self.key)
                 .map(|((_, cert), (_, key))| Certificate { cert, key }),
             inner: self.inner.map(|(_, inner)| inner),
+            passive_ports: self
+                .passive_ports
+                .map(|(_, ports)| ports.numbers().collect())
+                .unwrap_or_default(),
+            passive_address: self.passive_address.map(|(_, address)| address),
         })
     }
 }

@@ -225,6 +225,35 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.inner, placed(item, pattern)),
     },
+    Key {
+        name: "passive_ports",
+        form: "number, or a string with a number or a range such as `\"40000-40099\"`",
+        unset: Unset::Means("no data connection can be opened"),
+        meaning: "Where data connections of FTP are awaited, on the hosts of `bind`. From one address \
+                  a port serves one client at a time. There must be a port for each worker. Whoever \
+                  comes there unasked is reset.",
+        outdated: None,
+        read: |item, tarpit, notes| {
+            let read = ports(item).map(|ports| Some((item.place(), ports)));
+            notes.keep(&mut tarpit.passive_ports, read);
+        },
+    },
+    Key {
+        name: "passive_address",
+        form: "IPv4 address",
+        unset: Unset::Means("the address that the client connected to"),
+        meaning: "The address that clients are told to open data connections to, where they come \
+                  through a device that translates addresses.",
+        outdated: None,
+        read: |item, tarpit, notes| {
+            let read = placed(item, |text| {
+                text.parse().map_err(|_| {
+                    format!("`{}` is no IPv4 address, such as 192.0.2.7", text.escape_debug())
+                })
+            });
+            notes.keep(&mut tarpit.passive_address, read);
+        },
+    },
 ];
 
 pub(super) const BIND: &[Key<BindDraft>] = &[
@@ -243,14 +272,7 @@ pub(super) const BIND: &[Key<BindDraft>] = &[
         unset: Unset::Wrong,
         meaning: "Port 0 lets the kernel choose one, which the log names.",
         outdated: None,
-        read: |item, bind, notes| {
-            let ports = if item.is_integer() {
-                item.number(0, u16::MAX).map(Ports::single)
-            } else {
-                item.parsed(Ports::parse)
-            };
-            notes.keep(&mut bind.ports, ports.map(Some));
-        },
+        read: |item, bind, notes| notes.keep(&mut bind.ports, ports(item).map(Some)),
     },
 ];
 
@@ -524,6 +546,14 @@ fn workers(item: &Item<'_>) -> Result<NonZeroUsize, super::Problem> {
 
 fn bytes(item: &Item<'_>) -> Result<Option<NonZeroU64>, super::Problem> {
     item.number(0, i64::MAX as u64).map(NonZeroU64::new)
+}
+
+fn ports(item: &Item<'_>) -> Result<Ports, super::Problem> {
+    if item.is_integer() {
+        item.number(0, u16::MAX).map(Ports::single)
+    } else {
+        item.parsed(Ports::parse)
+    }
 }
 
 /// A value, and where it stands.

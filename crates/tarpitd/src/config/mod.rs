@@ -9,10 +9,11 @@ mod problem;
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     fs::File,
     io::{self, Read as _},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     path::{Path, PathBuf},
 };
@@ -129,6 +130,24 @@ impl Config {
         draft.finish(notes)
     }
 
+    /// All addresses on which so many workers are to listen.
+    pub(crate) fn wanted(&self, workers: usize) -> Vec<Wanted> {
+        let mut all = Vec::new();
+        for (index, tarpit) in self.tarpits.iter().enumerate() {
+            let clients = tarpit.bind.iter();
+            all.extend(clients.map(|&at| Wanted { index, at, purpose: Purpose::Clients }));
+            let hosts: BTreeSet<_> = tarpit.bind.iter().map(SocketAddr::ip).collect();
+            for host in hosts {
+                let ports = tarpit.passive_ports.iter().enumerate();
+                all.extend(ports.map(|(place, &port)| {
+                    let purpose = Purpose::Data(place % workers.max(1));
+                    Wanted { index, at: SocketAddr::new(host, port), purpose }
+                }));
+            }
+        }
+        all
+    }
+
     /// What it serves, in one line.
     pub(crate) fn summary(&self) -> String {
         /// Of each tarpit so many addresses are named.
@@ -180,6 +199,28 @@ pub(crate) struct Tarpit {
     pub(crate) certificate: Option<Certificate>,
     /// What is inside TLS; `None`: HTTP.
     pub(crate) inner: Option<&'static dyn Pattern>,
+    /// Where data connections are awaited, in turn by one worker and the next.
+    pub(crate) passive_ports: Vec<u16>,
+    /// Where clients are told to open them; `None`: to the address that they connected to.
+    pub(crate) passive_address: Option<Ipv4Addr>,
+}
+
+/// An address on which to listen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// The tarpit's place in the configuration.
+    pub(crate) index: usize,
+    pub(crate) at: SocketAddr,
+    pub(crate) purpose: Purpose,
+}
+
+/// Who is to come to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Everybody, to any worker.
+    Clients,
+    /// Data connections of the clients of the worker with this number.
+    Data(usize),
 }
 
 /// Files with a certificate and its key.

@@ -112,6 +112,9 @@ fn what_is_inside_tls_and_its_certificate_are_read() {
         ("cert = 'c.pem'", "`cert` needs the certificate's `key` beside it"),
         ("key = 'c.pem'", "`key` needs the key's `cert` beside it"),
         ("inner = 'endlessh'", "`endless_banner` has nothing inside"),
+        ("passive_ports = 40000", "`endless_banner` has no data connections"),
+        ("passive_address = '192.0.2.7'", "`passive_address` needs `passive_ports` beside it"),
+        ("passive_address = 'x'", "`x` is no IPv4 address"),
         ("pattern = 'tls'\ninner = 'tls'", "`tls` cannot be inside TLS"),
         ("pattern = 'tls'\ninner = 'tls_slow_hello'", "`tls_slow_hello` cannot be inside TLS"),
     ] {

@@ -170,6 +170,11 @@ impl Worker {
             };
             match slot.session.handle(self.now, input, &mut world, &mut self.draft) {
                 Output::Close(cause) => break Some(Ok(cause)),
+                Output::OpenData => {
+                    let ends = (client.ip(), server.ip());
+                    let awaited = self.awaited.ask(&self.doors, post, ends, (index, id));
+                    input = Input::DataPort(awaited);
+                }
                 Output::Transmit(_) if left == 0 => {
                     speaks_later = true;
                     break None;
@@ -252,6 +257,7 @@ impl Worker {
     /// Lets a client go.
     pub(super) fn close(&mut self, index: u32, cause: Cause) {
         self.wheel.disarm(&mut self.slots, index);
+        self.awaited.forget(index);
         let Some(slot) = self.slots.remove(index) else { return };
         let Some(berth) = self.berths.get(slot.berth) else { return };
         let server = berth.server;

@@ -112,7 +112,15 @@ impl Worker {
                         door.listener.address()
                     };
                     let post = Arc::clone(&door.post);
-                    self.welcome(fd, client, server, &post);
+                    if post.data {
+                        let asker = self.is_awaited(index, client.ip());
+                        self.welcome(fd, client, server, &post, asker.is_some());
+                        if let Some(asker) = asker {
+                            self.tell_of_data(asker);
+                        }
+                    } else {
+                        self.welcome(fd, client, server, &post, true);
+                    }
                 }
                 Err(Trouble::Nobody) => return false,
                 Err(Trouble::Retry) => {}
@@ -152,13 +160,14 @@ impl Worker {
         ));
     }
 
-    /// Admits a newcomer, or refuses it.
+    /// Admits a newcomer, or refuses it, as it must be if it is not `expected`.
     pub(super) fn welcome(
         &mut self,
         fd: OwnedFd,
         client: SocketAddr,
         server: SocketAddr,
         post: &Arc<Post>,
+        expected: bool,
     ) {
         let entered = match self.access.verdict(client.ip()) {
             Verdict::Allowed => {
@@ -168,6 +177,7 @@ impl Worker {
                 Err(Refusal::Allowed)
             }
             Verdict::Denied => Err(Refusal::Denied),
+            Verdict::Held if !expected => Err(Refusal::Unawaited),
             Verdict::Held if self.means.strain() == Strain::Closed => Err(Refusal::Pressed),
             Verdict::Held => self.enter(client.ip(), post),
         };

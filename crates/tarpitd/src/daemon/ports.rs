@@ -1,0 +1,109 @@
+//! Ports: opened for those who are to come to them, or what is in the way.
+
+use std::{
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
+
+use rustix::io::Errno;
+
+use crate::{
+    config::{Config, Purpose, Tarpit, Wanted},
+    listener::{self, Listener},
+};
+
+/// The listeners of one address: one for each worker, or for the one whose data connections come
+/// there.
+pub(super) struct Opened {
+    pub(super) wanted: Wanted,
+    pub(super) listeners: Vec<Listener>,
+}
+
+impl Opened {
+    /// Listens on an address, or says what is in the way.
+    pub(super) fn open(wanted: Wanted, tarpit: &Tarpit, workers: usize) -> Result<Self, Unbound> {
+        let count = match wanted.purpose {
+            Purpose::Clients => workers,
+            Purpose::Data(_) => 1,
+        };
+        let bind = || -> io::Result<Vec<Listener>> {
+            let shared = count > 1;
+            if shared {
+                listener::probe(wanted.at)?;
+            }
+            let first = Listener::bind(wanted.at, tarpit.rate, shared)?;
+            let address = first.address();
+            let mut all = vec![first];
+            for _ in 1..count {
+                all.push(Listener::bind(address, tarpit.rate, shared)?);
+            }
+            Ok(all)
+        };
+        match bind() {
+            Ok(listeners) => Ok(Self { wanted, listeners }),
+            Err(error) => Err(Unbound { name: tarpit.name.clone(), asked: wanted.at, error }),
+        }
+    }
+}
+
+/// Opens all addresses; what is in the way goes to `problems`. Second comes what is lacking on this
+/// machine and is made up for by the rest.
+pub(super) fn open_all(config: &Config, problems: &mut Vec<String>) -> (Vec<Opened>, Vec<String>) {
+    let (mut opened, mut lacking) = (Vec::new(), Vec::new());
+    let workers = config.workers.get();
+    for wanted in config.wanted(workers) {
+        let tarpit = &config.tarpits[wanted.index];
+        match Opened::open(wanted, tarpit, workers) {
+            Ok(one) => opened.push(one),
+            Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {
+                lacking.push(problem.to_string());
+            }
+            Err(problem) => problems.push(problem.to_string()),
+        }
+    }
+    (opened, lacking)
+}
+
+/// An address that cannot be had.
+pub(super) struct Unbound {
+    name: String,
+    asked: SocketAddr,
+    error: io::Error,
+}
+
+impl Unbound {
+    /// Whether somebody has the address already.
+    pub(super) fn is_busy(&self) -> bool {
+        self.error.kind() == io::ErrorKind::AddrInUse
+    }
+
+    /// Whether the machine only lacks IPv6 and the same was asked for over IPv4, as `*` and
+    /// `localhost` do.
+    pub(super) fn is_for_lack_of_ipv6(&self, tarpit: &Tarpit) -> bool {
+        let ip = match self.asked.ip() {
+            IpAddr::V6(Ipv6Addr::LOCALHOST) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            _ => return false,
+        };
+        let lacks = matches!(
+            Errno::from_io_error(&self.error),
+            Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT)
+        );
+        lacks && tarpit.bind.iter().any(|other| other.ip() == ip)
+    }
+}
+
+impl fmt::Display for Unbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, asked, error } = self;
+        let cure = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another program has it; stop that one or take another port"
+            }
+            io::ErrorKind::AddrNotAvailable => "this machine has no such address; see `ip address`",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+            _ => "choose another address",
+        };
+        write!(f, "{name}: cannot listen on {asked}: {error}; {cure}")
+    }
+}
