@@ -7,7 +7,8 @@ pub use crate::{
     wire::{
         command::check_commands_have_one_reading,
         http::check_requests_are_read_the_same_however_cut,
-        shell::check_answers_of_the_shell_are_bounded, ssh::check_identification_has_one_end,
+        shell::check_answers_of_the_shell_are_bounded, smtp::check_mail_has_one_end,
+        ssh::check_identification_has_one_end,
         telnet::check_telnet_is_read_the_same_wherever_it_is_cut, tls::check_readings_are_final,
     },
 };

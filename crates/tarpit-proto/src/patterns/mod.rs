@@ -10,6 +10,7 @@ mod http_deflate_size_bomb;
 mod http_endless_header;
 mod http_fake_auth;
 mod smtp_endless_ehlo;
+mod smtp_hold;
 mod ssh_kex_hold;
 mod ssh_trans_hold;
 mod telnet_login;
@@ -38,6 +39,7 @@ pub const ALL: &[&dyn Pattern] = &[
     &http_endless_header::HttpEndlessHeader,
     &http_fake_auth::HttpFakeAuth,
     &smtp_endless_ehlo::SmtpEndlessEhlo,
+    &smtp_hold::SmtpHold,
     &ssh_kex_hold::SshKexHold,
     &ssh_trans_hold::SshTransHold,
     &telnet_login::TelnetLogin,

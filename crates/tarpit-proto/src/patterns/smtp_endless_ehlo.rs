@@ -20,9 +20,8 @@ use crate::{
     identify::Protocol,
     pacer::Pace,
     phases,
-    rng::Rng,
     script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Said, Step},
-    wire::{command, text},
+    wire::{command, smtp, text},
 };
 
 /// See the module.
@@ -128,7 +127,7 @@ impl Pattern for SmtpEndlessEhlo {
                 out.extend_from_slice(b"250-");
                 match EXTENSIONS.get(run.position as usize) {
                     Some(extension) => text::line(extension, out),
-                    None => invented(&mut cx.rng, out),
+                    None => smtp::invented(&mut cx.rng, out),
                 }
             }
         }
@@ -165,22 +164,4 @@ fn salutation(name: &[u8], cx: &Cx<'_>) -> String {
     let name: String = graphic.take(LONGEST_NAME).collect();
     let gap = if name.is_empty() { "" } else { " " };
     format!("250-{host} Hello {name}{gap}[{address}]\r\n")
-}
-
-/// Appends the rest of a line with an extension that nobody has heard of: a keyword as private
-/// ones must be, and perhaps a number.
-fn invented(rng: &mut Rng, out: &mut Vec<u8>) {
-    const STARTS: [&str; 16] =
-        ["B", "BR", "D", "F", "G", "K", "L", "M", "N", "P", "QU", "R", "S", "ST", "T", "V"];
-    const VOWELS: [&str; 6] = ["A", "E", "I", "O", "U", "AU"];
-    out.push(b'X');
-    for _ in 0..2 + rng.below(3) {
-        out.extend_from_slice(rng.pick(&STARTS).as_bytes());
-        out.extend_from_slice(rng.pick(&VOWELS).as_bytes());
-    }
-    let number = match rng.below(3) {
-        0 => format!(" {}", 1 + rng.below(65_535)),
-        _ => String::new(),
-    };
-    text::line(&number, out);
 }

@@ -150,6 +150,8 @@ impl Turn<'_, '_> {
                         return Next::Wait(Wake::At(moment));
                     }
                     self.step(Heard::Silence);
+                    // Whoever opens its ears now hears what waited meanwhile.
+                    self.listen();
                 }
                 Doing::Securing => {
                     let moment = self.session.pacer.moment(self.now);

@@ -17,6 +17,11 @@ impl Command<'_> {
     pub(crate) fn is(&self, verb: &str) -> bool {
         self.verb.eq_ignore_ascii_case(verb.as_bytes())
     }
+
+    /// Its verb, as it was written.
+    pub(crate) fn verb(&self) -> &[u8] {
+        self.verb
+    }
 }
 
 /// How many commands are answered at once. Nobody who means to log in or to send mail needs as
@@ -55,6 +60,19 @@ pub(crate) fn next<'a>(said: &mut Said<'a>, run: &mut Run) -> Option<Command<'a>
             let (verb, argument) = words.split_at(end);
             return Some(Command { verb, argument: argument.trim_ascii() });
         }
+    }
+}
+
+/// Takes the next line, which is an answer and no command: it may be empty. `None`: it is not whole
+/// yet. Of a line that is longer than what may wait, its end is the answer.
+pub(crate) fn answer_line<'a>(said: &mut Said<'a>, run: &mut Run) -> Option<&'a [u8]> {
+    loop {
+        let line = said.line()?;
+        if line.last() == Some(&b'\n') {
+            run.mark &= !AMID_LINE;
+            return Some(line.trim_ascii());
+        }
+        run.mark |= AMID_LINE;
     }
 }
 

@@ -38,6 +38,11 @@ fn is_kept(pattern: &dyn Pattern, bytes: &[u8]) -> bool {
             let whole = 5 + usize::from(u16::from_be_bytes([bytes[3], bytes[4]]));
             (whole - 1..=whole).contains(&bytes.len())
         }
+        // The last line of a reply (RFC 5321, section 4.2.1), behind which the client has the word.
+        Some(Protocol::Smtp) => {
+            let line = bytes.split_inclusive(|&byte| byte == b'\n').next_back().unwrap_or(b"");
+            line.get(3) == Some(&b' ') && line.ends_with(b"\r\n")
+        }
         _ => false,
     }
 }

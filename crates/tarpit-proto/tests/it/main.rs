@@ -16,6 +16,7 @@ mod http_deflate_size_bomb;
 mod http_endless_header;
 mod http_fake_auth;
 mod smtp_endless_ehlo;
+mod smtp_hold;
 mod ssh;
 mod ssh_kex_hold;
 mod ssh_trans_hold;

@@ -76,7 +76,7 @@ impl News for Notebook<'_> {
 }
 
 /// The seed of this test run.
-fn seed() -> Seed {
+pub(crate) fn seed() -> Seed {
     let number: u64 = std::env::var("TARPIT_SEED")
         .map_or(1, |text| text.parse().expect("TARPIT_SEED must be a number"));
     let mut seed = [0; 32];

@@ -1,0 +1,246 @@
+//! Transcripts of `smtp_hold`.
+
+use tarpit_proto::persona::Persona;
+
+use crate::stage::{Stage, seed};
+
+/// A client that has been greeted.
+fn greeted() -> Stage {
+    let mut stage = Stage::new("smtp_hold").open();
+    let greeting = stage.heard();
+    assert!(greeting.starts_with("220 ") && greeting.contains(" ESMTP Exim 4.95 Ubuntu "));
+    stage
+}
+
+/// A client that has greeted, too, and waited for the reply.
+fn saluted(salutation: &str) -> Stage {
+    let mut stage = greeted();
+    stage.says([salutation, "\r\n"].concat()).pass_secs(200);
+    stage.heard();
+    stage
+}
+
+/// What answers `said`, and after how many milliseconds the first and the last of it.
+fn answer(stage: &mut Stage, said: &str, seconds: u64) -> (String, u64, u64) {
+    let before = stage.now;
+    stage.says([said, "\r\n"].concat()).pass_secs(seconds);
+    let moment = |at: &tarpit_proto::time::Time| at.since(before).as_millis() as u64;
+    let (first, last) = (stage.sent.first(), stage.sent.last());
+    let (first, last) = (first.expect("an answer"), last.expect("an answer"));
+    let (first, last) = (moment(&first.0), moment(&last.0));
+    (stage.heard(), first, last)
+}
+
+/// The first three digits of each line, and the sign behind them.
+fn codes(text: &str) -> Vec<&str> {
+    text.split_terminator(r"\r\n").map(|line| &line[..4]).collect()
+}
+
+#[test]
+fn hydra_reads_extensions_for_thirty_days() {
+    for salutation in ["EHLO hydra\r\n", "HELO hydra\r\n"] {
+        let mut stage = greeted();
+        stage.says(salutation).pass_secs(30 * 86_400);
+        assert!(stage.gaps().iter().all(|gap| (7_200..=8_800).contains(gap)));
+        assert!(stage.sent.len() > 300_000);
+        assert!(stage.sent.iter().all(|(_, line)| line.starts_with(b"250-")));
+    }
+}
+
+#[test]
+fn a_guesser_that_wants_whole_replies_gets_each_after_a_silence() {
+    for name in ["gerg", "ylmf-pc"] {
+        let mut stage = greeted();
+        for (said, wanted) in [
+            (&format!("EHLO {name}")[..], "250-"),
+            ("AUTH LOGIN", r"334 VXNlcm5hbWU6\r\n"),
+            ("cm9vdA==", r"334 UGFzc3dvcmQ6\r\n"),
+            ("YTE=", "535"),
+        ] {
+            let (text, first, _) = answer(&mut stage, said, 19);
+            assert!(text.starts_with(wanted) && text.ends_with(r"\r\n"), "{said}: {text}");
+            assert!((14_850..=18_150).contains(&first), "{said}: {first}");
+        }
+        stage.pass_secs(3_600);
+        if name == "gerg" {
+            assert_eq!(stage.heard(), "", "its refusal was whole");
+        } else {
+            let text = stage.heard();
+            assert!(codes(&text).iter().all(|&code| code == "535-"), "{text}");
+        }
+        let learnt = ["learnt user root", "learnt secret a1"].map(str::to_owned);
+        assert!(learnt.iter().all(|fact| stage.news.contains(fact)), "{:?}", stage.news);
+    }
+}
+
+#[test]
+fn whoever_speaks_amid_a_refusal_gets_its_end_with_the_next_reply() {
+    let mut stage = saluted("EHLO [127.0.0.1]");
+    let (text, ..) = answer(&mut stage, "AUTH PLAIN AHUAcA==", 30);
+    assert_eq!(codes(&text), ["535-"; 4]);
+    let (text, first, last) = answer(&mut stage, "AUTH PLAIN AHUAcQ==", 300);
+    assert_eq!(codes(&text), ["535 ", "535 "], "whole from now on");
+    assert!(first == last && first > 14_850, "{first} {last}");
+    assert_eq!(stage.news.iter().filter(|fact| fact.contains("secret")).count(), 2);
+}
+
+#[test]
+fn a_mail_agent_is_carried_on_slowly_and_told_to_come_back() {
+    let mut stage = greeted();
+    let (text, first, last) = answer(&mut stage, "EHLO mx.client.example", 200);
+    assert!(text.contains("Hello mx.client.example [192.0.2.7]"), "{text}");
+    assert!(first == 0 && (30_000..60_000).contains(&last), "{first} {last}");
+    assert_eq!(codes(&text).iter().filter(|&&code| code == "250 ").count(), 1);
+    for said in ["MAIL FROM:<a@client.example> SIZE=99", "RCPT TO:<b@d.example>"] {
+        let (text, first, last) = answer(&mut stage, said, 200);
+        assert_eq!((codes(&text).len(), codes(&text)[12]), (13, "250 "), "{said}: {text}");
+        // Below the two minutes in which curl wants a whole reply.
+        assert!(first == 0 && (86_000..106_000).contains(&last), "{said}: {last}");
+    }
+    assert!(answer(&mut stage, "DATA", 1).0.starts_with("354 "));
+    let (text, first, last) = answer(&mut stage, "Subject: x\r\n\r\nbody\r\n.\r\nQUIT", 560);
+    let codes = codes(&text);
+    let end = codes.iter().position(|&code| code == "451 ").expect("the end of the refusal");
+    assert!(codes[..end].iter().all(|&code| code == "451-"));
+    // Within the ten minutes that a client must wait behind the final dot.
+    assert!(first == 0 && end == 60 && last < 600_000, "{first} {end} {last}");
+    assert!(codes[end + 1..].iter().all(|&code| code == "221-"));
+    assert!(stage.news.contains(&"learnt smtp_mail_from a@client.example".to_owned()));
+    assert!(stage.news.contains(&"learnt smtp_rcpt_to b@d.example".to_owned()));
+}
+
+#[test]
+fn no_mail_is_taken_whoever_sends_it_and_also_with_poison() {
+    let mail = "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n";
+    for salutation in
+        ["HELO x", "EHLO x", "EHLO x.example", "EHLO gerg", "ehlo x", "EHLO localhost"]
+    {
+        for body in
+            ["DATA\r\nbody\r\n.\r\n", "BDAT 4 LAST\r\nbody", "BDAT 4\r\nbodyBDAT 0 LAST\r\n"]
+        {
+            for poison in [false, true] {
+                let mut stage = Stage::new("smtp_hold");
+                stage.profile.poison = poison;
+                let mut stage = stage.open();
+                stage.says([salutation, "\r\n"].concat()).pass_secs(200);
+                stage.says(mail).pass_secs(400);
+                stage.heard();
+                stage.says(body).pass_secs(3_600).says("QUIT\r\n").pass_secs(3_600);
+                let text = stage.heard();
+                let codes = codes(&text);
+                let end = codes.iter().position(|&code| code == "451 ").expect("a refusal");
+                // In front of it stand only replies to the parts, behind it the goodbye.
+                assert!(codes[..end].iter().filter(|&&code| code == "250 ").count() <= 1, "{text}");
+                assert!(codes[end + 1..].iter().all(|code| code.starts_with("221")), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_long_mail_is_read_in_gulps_and_its_sender_stalls() {
+    let mut stage = saluted("EHLO mx.example.com");
+    answer(&mut stage, "MAIL FROM:<>", 200);
+    answer(&mut stage, "RCPT TO:<b@d.example>", 200);
+    answer(&mut stage, "DATA", 1);
+    let mut taken = 0;
+    for _ in 0..60 {
+        while stage.listens() {
+            stage.says([b'x'; 1_000]);
+            taken += 1_000;
+        }
+        stage.pass_secs(10);
+    }
+    // Ten minutes: a gulp every 30 seconds.
+    assert!((70_000..120_000).contains(&taken), "{taken}");
+    assert_eq!(stage.heard(), "");
+    stage.pass_secs(31).says("\r\n.\r\n").pass_secs(31);
+    assert!(stage.heard().starts_with("451-"));
+}
+
+#[test]
+fn what_came_ahead_is_heard_when_its_sender_has_stalled() {
+    let mut stage = saluted("EHLO mx.example.com");
+    stage.says("MAIL FROM:<a@b.example>\r\n").pass_secs(200);
+    stage.says("RCPT TO:<b@d.example>\r\n").pass_secs(200);
+    stage.says("DATA\r\n").pass_secs(1).heard();
+    stage.says([&[b'x'; 9_000][..], b"\r\n.\r\n"].concat()).pass_secs(75);
+    assert!(stage.heard().starts_with("451-"));
+}
+
+#[test]
+fn only_poison_lets_anybody_in() {
+    for (name, user) in [("hydra", 16), ("gerg", 16), ("localhost", 0)] {
+        let mut stage = Stage::new("smtp_hold");
+        stage.profile.poison = true;
+        let mut stage = stage.open();
+        stage.heard();
+        stage.says(format!("EHLO {name}\r\n")).pass_secs(200).heard();
+        let (text, ..) = answer(&mut stage, "AUTH PLAIN AHUAcA==", 200);
+        assert!(text.contains("235"), "{name} {user}: {text}");
+    }
+    for name in ["gerg", "x", "localhost", "x.example"] {
+        let mut stage = saluted(&format!("EHLO {name}"));
+        for said in ["AUTH LOGIN dQ==", "cA==", "AUTH PLAIN", "*", "AUTH CRAM-MD5", "AUTH NTLM x"] {
+            let (text, ..) = answer(&mut stage, said, 200);
+            assert!(!text.contains("235"), "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn commands_are_answered_in_the_words_of_the_personas_server() {
+    for (persona, mechanism, wanted) in [
+        ("debian-12", "504 Unsupported", "AUTH PLAIN LOGIN"),
+        ("ip-camera", "504 5.3.3 ", "AUTH LOGIN PLAIN"),
+        ("ubuntu-22.04", "504 Unsupported", "AUTH PLAIN LOGIN"),
+        ("windows-server-2019", "504 5.7.4 ", "AUTH LOGIN PLAIN"),
+    ] {
+        let mut stage = Stage::new("smtp_hold");
+        stage.profile.persona = Persona::named(persona, &seed()).expect("a persona");
+        let mut stage = stage.open();
+        stage.heard();
+        let (text, ..) = answer(&mut stage, "EHLO gerg", 20);
+        assert!(text.contains(wanted) && !text.contains("STARTTLS"), "{text}");
+        assert!(answer(&mut stage, "AUTH CRAM-MD5", 20).0.starts_with(mechanism));
+        for (said, code) in [
+            ("NOOP", "250 "),
+            ("rset", "250 "),
+            ("RCPT TO:<a@b>", "503 "),
+            ("DATA", "503 "),
+            ("HELP", "214"),
+            ("STARTTLS", "50"),
+            ("FROB", "500 "),
+            ("VRFY root", "252 "),
+            ("QUIT", "221 "),
+        ] {
+            let (text, ..) = answer(&mut stage, said, 20);
+            assert!(text.starts_with(code) && text.ends_with(r"\r\n"), "{said}: {text}");
+        }
+        assert!(stage.news.contains(&"learnt command VRFY root".to_owned()));
+        stage.pass_secs(30 * 86_400);
+        assert_eq!((stage.heard().as_str(), stage.closed), ("", None));
+    }
+}
+
+#[test]
+fn whoever_says_all_at_once_is_answered_all_the_same() {
+    let mut stage = greeted();
+    stage.says("EHLO x.example\r\nAUTH PLAIN AHUAcA==\r\nQUIT\r\n").pass_secs(300);
+    let text = stage.heard();
+    assert_eq!(codes(&text), ["250-", "250 ", "535 ", "221 "], "{text}");
+}
+
+#[test]
+fn a_held_client_costs_less_than_ten_bytes_a_second() {
+    for name in ["hydra", "gerg", "x.example", "localhost", "x"] {
+        let mut stage = greeted();
+        stage.says(format!("EHLO {name}\r\n")).pass_secs(100);
+        stage.heard();
+        let before = stage.session.sent();
+        stage.says("MAIL FROM:<a@b.example>\r\nRCPT TO:<a@b.example>\r\nAUTH PLAIN AHUAcA==\r\n");
+        stage.pass_secs(600);
+        let sent = stage.session.sent() - before;
+        assert!(sent < 6_000, "{name}: {sent}");
+    }
+}
