@@ -96,12 +96,18 @@ impl Means {
     pub fn handshake(&mut self, cost: u32) -> bool {
         debug_assert!((1..=Self::DEAREST).contains(&cost), "a price out of bounds");
         let price = u64::from(cost) * PARTS;
-        if self.strain >= Strain::Plain || (self.per_second != 0 && self.purse < price) {
+        if !self.affords(cost) {
             self.denied = self.denied.saturating_add(1);
             return false;
         }
         self.purse = self.purse.saturating_sub(price);
         true
+    }
+
+    /// Whether a handshake of that price could be made now, which is not begun yet.
+    pub fn affords(&self, cost: u32) -> bool {
+        let price = u64::from(cost) * PARTS;
+        self.strain < Strain::Plain && (self.per_second == 0 || self.purse >= price)
     }
 
     /// How many handshakes could not be afforded since this was last asked.

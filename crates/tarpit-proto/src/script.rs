@@ -436,6 +436,8 @@ pub struct Cx<'a> {
     pub conn: &'a Conn,
     /// What becomes of the client's bytes from now on.
     pub ears: Ears,
+    /// Whether TLS is beneath the script, so that there can be no more of it.
+    pub(crate) secured: bool,
     /// Things learnt in this step, to be told to the outside.
     pub(crate) notes: Notes,
 }
@@ -449,6 +451,12 @@ pub(crate) struct Notes {
 }
 
 impl Cx<'_> {
+    /// Whether a protocol that may be secured midway should say so: there is a certificate, and no
+    /// TLS yet.
+    pub(crate) fn offers_tls(&self) -> bool {
+        self.profile.tls.is_some() && !self.secured
+    }
+
     /// Lets the log have a phrase that was sent.
     pub fn utter(&mut self, phrase: &'static str) {
         self.notes.uttered = Some(phrase);

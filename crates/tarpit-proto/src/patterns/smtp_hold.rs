@@ -36,6 +36,7 @@ use crate::{
     phases,
     script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Said, Security, Step},
     timing::{self, MailHold},
+    transport::Tls,
     wire::{
         base64,
         command::{self, Command},
@@ -129,7 +130,6 @@ impl Pattern for SmtpHold {
             (Phase::Securing, Heard::Secured(Security::Ready)) => {
                 // What was said before does not count any more (RFC 3207, section 4.2).
                 *run = Run::default();
-                Field::Secured.set(run, 1);
                 Step::REST
             }
             (Phase::Securing, Heard::Secured(_)) => {
@@ -144,7 +144,7 @@ impl Pattern for SmtpHold {
     fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         let profile = cx.profile;
         let persona = &profile.persona;
-        let tls = offers_tls(cx) && Field::Secured.of(run) == 0;
+        let tls = cx.offers_tls();
         match (Phase::of(run), reply(run)) {
             (Phase::Drawing, Reply::Hello) => {
                 out.extend_from_slice(b"250-");
@@ -190,8 +190,6 @@ enum Field {
     /// Whether it has named a sender, and a recipient.
     Sender,
     Recipient,
-    /// Whether TLS is beneath us.
-    Secured,
     /// Whether a part of a mail is its last.
     Last,
     /// Whether a mail comes by its length, in [`Run::position`].
@@ -213,13 +211,12 @@ impl Field {
             Self::Extended => (2, 1),
             Self::Sender => (3, 1),
             Self::Recipient => (4, 1),
-            Self::Secured => (5, 1),
-            Self::Last => (6, 1),
-            Self::Counted => (7, 1),
-            Self::Hold => (8, 2),
-            Self::Reply => (10, 5),
-            Self::Owed => (15, 5),
-            Self::Dot => (20, 2),
+            Self::Last => (5, 1),
+            Self::Counted => (6, 1),
+            Self::Hold => (7, 2),
+            Self::Reply => (9, 5),
+            Self::Owed => (14, 5),
+            Self::Dot => (19, 2),
         }
     }
 
@@ -245,11 +242,6 @@ fn hold(run: &Run) -> MailHold {
     ALL[Field::Hold.of(run) as usize]
 }
 
-/// Whether STARTTLS is offered.
-fn offers_tls(_cx: &Cx<'_>) -> bool {
-    false
-}
-
 /// Whether a client that speaks amid this reply has decided by what it has got of it. Amid others
 /// it may speak ahead (RFC 2920).
 fn is_told_enough(run: &Run) -> bool {
@@ -262,8 +254,7 @@ fn lines(run: &Run, cx: &Cx<'_>) -> u16 {
         Reply::AuthRefused | Reply::Bye => ENDLESS,
         Reply::Hello if hold(run) == MailHold::Endless => ENDLESS,
         Reply::Hello => {
-            let tls = offers_tls(cx) && Field::Secured.of(run) == 0;
-            let persona = &cx.profile.persona;
+            let (persona, tls) = (&cx.profile.persona, cx.offers_tls());
             // The first one names the client.
             (1..LINES)
                 .find(|&line| smtp::extension(persona, tls, usize::from(line) - 1).is_none())
@@ -361,8 +352,9 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         Field::Counted.set(run, 0);
         Field::Dot.set(run, 0);
         Reply::Begin
-    } else if command.is("STARTTLS") && saluted && offers_tls(cx) && !has(Field::Secured) {
-        Reply::Tls
+    } else if command.is("STARTTLS") && saluted && cx.offers_tls() {
+        // Behind the reply it would be too late to say so.
+        if cx.means.affords(Tls::COST) { Reply::Tls } else { Reply::NoTls }
     } else if command.is("RSET") {
         Field::Sender.set(run, 0);
         Field::Recipient.set(run, 0);

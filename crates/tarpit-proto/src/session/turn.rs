@@ -364,7 +364,8 @@ impl Turn<'_, '_> {
         let mut run = core::mem::take(&mut self.live.run);
         let pattern = self.pattern();
         let rng = self.rng(Purpose::Step, point);
-        let mut cx = cx(self.world, self.now, rng, self.live.ears);
+        let secured = self.live.transport.is_some();
+        let mut cx = cx(self.world, self.now, rng, self.live.ears, secured);
         let step = pattern.step(&mut run, heard, &mut cx);
         let Cx { ears, notes, .. } = cx;
         self.live.run = run;
@@ -383,7 +384,8 @@ impl Turn<'_, '_> {
                 self.live.doing = Doing::Resting;
                 self.session.pacer = Pacer::starting(self.now);
                 let rng = self.rng(Purpose::Step, self.now.as_millis());
-                let mut cx = cx(self.world, self.now, rng, self.live.ears);
+                let secured = self.live.transport.is_some();
+                let mut cx = cx(self.world, self.now, rng, self.live.ears, secured);
                 self.live.run = pattern.open(&mut cx);
                 let ears = cx.ears;
                 self.live.prick(ears);
@@ -568,7 +570,8 @@ impl Turn<'_, '_> {
             let sent = self.sent() + draft.bytes.len() as u64;
             let rng = self.rng(Purpose::Step, sent);
             let pattern = self.pattern();
-            let mut cx = cx(self.world, self.now, rng, ears);
+            let secured = self.live.transport.is_some();
+            let mut cx = cx(self.world, self.now, rng, ears, secured);
             let step = pattern.step(&mut run, Heard::Sent, &mut cx);
             let Cx { ears: heard, notes, .. } = cx;
             ears = heard;
@@ -607,6 +610,7 @@ impl Turn<'_, '_> {
             profile,
             conn,
             ears: self.live.ears,
+            secured: self.live.transport.is_some(),
             notes: Notes::default(),
         };
         self.pattern().speak(run, &mut cx, &mut draft.chunk);
@@ -652,7 +656,7 @@ fn wall(start: Wall, now: Time) -> Wall {
     Wall(start.0 + now.as_millis() / 1_000)
 }
 
-fn cx<'a>(world: &'a mut World<'_>, now: Time, rng: Rng, ears: Ears) -> Cx<'a> {
+fn cx<'a>(world: &'a mut World<'_>, now: Time, rng: Rng, ears: Ears, secured: bool) -> Cx<'a> {
     Cx {
         now,
         wall: wall(world.start, now),
@@ -662,6 +666,7 @@ fn cx<'a>(world: &'a mut World<'_>, now: Time, rng: Rng, ears: Ears) -> Cx<'a> {
         profile: world.profile,
         conn: world.conn,
         ears,
+        secured,
         notes: Notes::default(),
     }
 }

@@ -14,7 +14,7 @@ crate::phases! {
     /// A reply.
     pub(crate) enum Reply {
         Unknown, Administrative, AuthCancelled, AuthMechanism, AuthRefused, AuthWelcome, Begin, Bye,
-        Chunk, Hello, Help, Later, NeedsHello, NeedsRecipient, NeedsSender, Nothing, NotOffered, Password,
+        Chunk, Hello, Help, Later, NeedsHello, NeedsRecipient, NeedsSender, NoTls, Nothing, NotOffered, Password,
         Plain, Recipient, Reset, Sender, Tls, User, Verify,
     }
 }
@@ -92,6 +92,11 @@ impl Reply {
                 "503 sender not yet given",
                 "503 5.0.0 Need MAIL before RCPT",
                 "503 5.5.2 Need Mail From: first",
+            ],
+            Self::NoTls => [
+                "454 TLS currently unavailable",
+                "454 4.3.3 TLS not available after start",
+                "454 4.7.0 TLS not available due to temporary reason",
             ],
             Self::Nothing => ["250 OK", "250 2.0.0 OK", "250 2.0.0 OK"],
             Self::NotOffered => [

@@ -1,8 +1,11 @@
 //! Transcripts of `smtp_hold`.
 
-use tarpit_proto::persona::Persona;
+use tarpit_proto::{means::Strain, persona::Persona};
 
-use crate::stage::{Stage, seed};
+use crate::{
+    stage::{Stage, seed},
+    tls::tls,
+};
 
 /// A client that has been greeted.
 fn greeted() -> Stage {
@@ -243,4 +246,37 @@ fn a_held_client_costs_less_than_ten_bytes_a_second() {
         let sent = stage.session.sent() - before;
         assert!(sent < 6_000, "{name}: {sent}");
     }
+}
+
+#[test]
+fn tls_is_offered_where_there_is_a_certificate_and_begins_behind_its_reply() {
+    let mut stage = Stage::new("smtp_hold");
+    stage.profile.tls = Some(tls());
+    let mut stage = stage.open();
+    stage.heard();
+    let (text, ..) = answer(&mut stage, "EHLO gerg", 20);
+    assert!(text.contains(r"250-STARTTLS\r\n"), "{text}");
+    let (text, first, _) = answer(&mut stage, "STARTTLS", 20);
+    assert_eq!((text.as_str(), first), (r"220 TLS go ahead\r\n", 0));
+    stage.says(include_bytes!("../corpus/client_hello.bin"));
+    assert_eq!(stage.bytes().get(..2), Some(&[0x16, 3][..]), "a hello of ours");
+    // Whoever speaks no TLS behind it is held in silence.
+    let mut stage = Stage::new("smtp_hold");
+    stage.profile.tls = Some(tls());
+    let mut stage = stage.open();
+    stage.says("EHLO gerg\r\n").pass_secs(20).says("STARTTLS\r\n").heard();
+    stage.says("AUTH LOGIN\r\n").pass_secs(86_400);
+    assert!(!stage.heard().contains("334"));
+    assert_eq!(stage.closed, None);
+}
+
+#[test]
+fn no_tls_is_begun_that_cannot_be_afforded() {
+    let mut stage = Stage::new("smtp_hold");
+    stage.profile.tls = Some(tls());
+    stage.means.press(Strain::Plain);
+    let mut stage = stage.open();
+    stage.says("EHLO gerg\r\n").pass_secs(20).heard();
+    assert!(answer(&mut stage, "STARTTLS", 20).0.starts_with("454 "));
+    assert!(answer(&mut stage, "AUTH LOGIN", 20).0.starts_with("334 "));
 }
