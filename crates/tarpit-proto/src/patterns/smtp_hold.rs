@@ -114,6 +114,11 @@ impl Pattern for SmtpHold {
             },
             (Phase::Drawing | Phase::Ending, Heard::Said(said)) if is_told_enough(run) => {
                 let Some(command) = command::next(said, run) else { return Step::Keep };
+                if command.is("QUIT") && reply(run) == Reply::AuthRefused {
+                    // It waits for its goodbye, and a line now and then does no harm.
+                    cx.ears = Ears::Deaf;
+                    return Step::Keep;
+                }
                 Field::Owed.set(run, u8::from(reply(run)).into());
                 Field::Hold.set(run, MailHold::Whole as u32);
                 obey(run, command, cx)

@@ -119,10 +119,11 @@ impl Reply {
                 "500 5.3.3 Unrecognized command",
             ],
             Self::User => ["334 VXNlcm5hbWU6"; 3],
+            // Not 252, as many servers say: guessers of names take that for a yes.
             Self::Verify => [
-                "252 Administrative prohibition",
-                "252 2.5.2 Cannot VRFY user; try RCPT to attempt delivery",
-                "252 2.1.5 Cannot VRFY user, but will take message for this user",
+                "550 Administrative prohibition",
+                "550 5.7.1 VRFY is not permitted",
+                "550 5.7.1 VRFY is not permitted",
             ],
         }
     }

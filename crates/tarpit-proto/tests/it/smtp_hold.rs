@@ -85,6 +85,11 @@ fn whoever_speaks_amid_a_refusal_gets_its_end_with_the_next_reply() {
     assert_eq!(codes(&text), ["535 ", "535 "], "whole from now on");
     assert!(first == last && first > 14_850, "{first} {last}");
     assert_eq!(stage.news.iter().filter(|fact| fact.contains("secret")).count(), 2);
+    // A goodbye is not said to whoever has stopped to wait.
+    let mut stage = saluted("EHLO [127.0.0.1]");
+    answer(&mut stage, "AUTH PLAIN AHUAcA==", 30);
+    let (text, ..) = answer(&mut stage, "QUIT", 100);
+    assert!(codes(&text).iter().all(|&code| code == "535-"), "{text}");
 }
 
 #[test]
@@ -214,7 +219,7 @@ fn commands_are_answered_in_the_words_of_the_personas_server() {
             ("HELP", "214"),
             ("STARTTLS", "50"),
             ("FROB", "500 "),
-            ("VRFY root", "252 "),
+            ("VRFY root", "550 "),
             ("QUIT", "221 "),
         ] {
             let (text, ..) = answer(&mut stage, said, 20);
