@@ -20,7 +20,8 @@ fn opening(pattern: &dyn Pattern) -> &'static [u8] {
         }
         Some(Protocol::Smtp) => b"EHLO a.example\r\nMAIL FROM:<a@a.example>\r\n",
         Some(Protocol::Ssh) => b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n",
-        Some(Protocol::Telnet) => b"\xFF\xFB\x22\xFF\xFC\x18root\r\0secret\r\n",
+        // Whoever begins with an option is recognised by less than is told of first bytes.
+        Some(Protocol::Telnet) => b"root\xFF\xFB\x22\xFF\xFC\x18\r\0secret\r\n",
         Some(Protocol::Tls) => include_bytes!("../corpus/client_hello.bin"),
     }
 }

