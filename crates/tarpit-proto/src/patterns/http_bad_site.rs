@@ -69,9 +69,13 @@ impl Pattern for HttpBadSite {
     fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match (Phase::of(run), run.position) {
             (Phase::Heading | Phase::Ending, _) => http::head(run, cx, out),
-            (Phase::Telling, 0) => http::chunk(run, out, |out| out.extend_from_slice(OPENING)),
-            (Phase::Telling, 1..=BLOCKS) => http::chunk(run, out, |out| block(&mut cx.rng, out)),
-            (Phase::Telling, _) => http::chunk(run, out, |out| out.push(b'\n')),
+            (Phase::Telling, 0) => {
+                http::chunk(run, cx, out, |_, out| out.extend_from_slice(OPENING));
+            }
+            (Phase::Telling, 1..=BLOCKS) => {
+                http::chunk(run, cx, out, |cx, out| block(&mut cx.rng, out));
+            }
+            (Phase::Telling, _) => http::chunk(run, cx, out, |_, out| out.push(b'\n')),
             _ => http::reply(run, cx, out),
         }
     }

@@ -53,7 +53,7 @@ impl Pattern for HttpEndlessHeader {
         match (Phase::of(run), run.position) {
             (Phase::Heading, _) => http::opening(run, cx, out),
             (Phase::Ending, _) | (Phase::Telling, 0..COOKIES) => http::cookie(cx, out),
-            (Phase::Telling, COOKIES) => http::ending(run, out),
+            (Phase::Telling, COOKIES) => http::ending(run, cx, out),
             (Phase::Telling, part) => http::page(part - COOKIES - 1, run, cx, out),
             _ => http::reply(run, cx, out),
         }

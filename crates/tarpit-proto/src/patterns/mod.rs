@@ -9,6 +9,7 @@ mod http_deflate_html_bomb;
 mod http_deflate_size_bomb;
 mod http_endless_header;
 mod http_fake_auth;
+mod http_hold;
 mod smtp_endless_ehlo;
 mod smtp_hold;
 mod ssh_kex_hold;
@@ -38,6 +39,7 @@ pub const ALL: &[&dyn Pattern] = &[
     &http_deflate_size_bomb::HttpDeflateSizeBomb,
     &http_endless_header::HttpEndlessHeader,
     &http_fake_auth::HttpFakeAuth,
+    &http_hold::HoldHttp,
     &smtp_endless_ehlo::SmtpEndlessEhlo,
     &smtp_hold::SmtpHold,
     &ssh_kex_hold::SshKexHold,

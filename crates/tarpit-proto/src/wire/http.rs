@@ -21,6 +21,7 @@
 //! every guess is answered with silence and then one whole `401`, on every pattern, and the
 //! connection stays open for the next.
 
+mod base64;
 mod bomb;
 mod cookie;
 mod page;
@@ -35,12 +36,15 @@ pub(crate) use self::{
     bomb::Bomb,
     cookie::cookie,
     page::{link, page},
-    request::{Coding, Request},
-    response::{chunk, coded_head, ending, head, opening, refusal_head, refusal_page, reply},
+    request::{Coding, Request, Signs, is_upload},
+    response::{
+        Answer, chunk, coded_head, ending, head, opening, refusal_head, refusal_page, reply, whole,
+    },
 };
 use crate::{
     phases,
-    script::{Cx, Ears, Heard, Run, Step},
+    script::{Cx, Ears, Heard, Run, Said, Step},
+    timing,
     wire::deflate::Repetition,
 };
 
@@ -51,7 +55,7 @@ phases! {
     /// `mark`: bytes of the request's body that are still to come.
     /// `position`: while a head is sent, the calendar's seconds for its date, so that it comes out
     /// the same again; while a body is sent, where in the body; while padding is, whether that
-    /// has begun.
+    /// has begun; before all that, what else was seen of the request; see [`Signs`].
     pub(crate) enum Phase {
         Asking, Pausing, Refusing, Declining, Padding, Heading, Ending, Telling, Holding,
     }
@@ -80,14 +84,10 @@ pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> 
             begin(run, cx)
         }
         (Phase::Asking, Heard::Said(said)) => {
-            if !request::read(run, said) {
-                Step::Keep
-            } else if Request::of(run).is_guess() {
-                run.enter(Phase::Pausing);
-                let patience = patience(cx);
-                Step::Wait(cx.later(patience))
+            if hear(run, said, cx) {
+                answer(run, cx)
             } else {
-                begin(run, cx)
+                Step::Keep
             }
         }
         (_, Heard::Said(said)) => {
@@ -105,15 +105,11 @@ pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> 
             Step::WHOLE
         }
         (Phase::Refusing, Heard::Sent) => next_request(run, cx),
-        (Phase::Declining, Heard::Sent) => {
-            run.enter(Phase::Padding);
-            run.position = 0;
-            Step::DRIP
-        }
+        (Phase::Declining, Heard::Sent) => pad(run),
         // Clients bound a head's length: a fast rate would only let them go.
         (Phase::Padding, Heard::Sent) => {
             run.position = 1;
-            let wait = cx.rng.jitter(BLANK_EVERY);
+            let wait = cx.rng.jitter(timing::http_interval(Request::of(run).hold()));
             Step::Wait(cx.later(wait))
         }
         (Phase::Padding, Heard::Silence) => Step::DRIP,
@@ -170,8 +166,32 @@ pub(crate) fn hold(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     Step::REST
 }
 
-/// How often a blank is added to a head that never ends.
-const BLANK_EVERY: Duration = Duration::from_secs(8);
+/// Goes on, and on, with a head that is all there is to come.
+pub(crate) fn pad(run: &mut Run) -> Step {
+    run.enter(Phase::Padding);
+    run.position = 0;
+    Step::DRIP
+}
+
+/// Reads on in a request, and tells what is learnt of it; says whether its head is complete.
+pub(crate) fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> bool {
+    request::read(run, said, &mut |fact, value| cx.learn(fact, value))
+}
+
+/// Begins to answer a request.
+pub(crate) fn answer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+    if !Request::of(run).is_guess() {
+        return begin(run, cx);
+    }
+    let patience = patience(cx);
+    pause(run, patience, cx)
+}
+
+/// Waits before the whole of an answer follows.
+pub(crate) fn pause(run: &mut Run, patience: Duration, cx: &Cx<'_>) -> Step {
+    run.enter(Phase::Pausing);
+    Step::Wait(cx.later(patience))
+}
 
 fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     run.enter(match Request::of(run).ask() {
@@ -185,8 +205,8 @@ fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     Step::PROMPT
 }
 
-/// How long a guess waits for its refusal: 9 seconds, a tenth less or a little more. The strictest
-/// guesser that was measured (ncrack) gives up after 10, on its clock.
-fn patience(cx: &mut Cx<'_>) -> Duration {
-    Duration::from_millis(8_100 + u64::from(cx.rng.below(1_500)))
+/// How long a guess waits for its refusal: 9 seconds and a little more. The strictest guesser that
+/// was measured (ncrack) gives up after 10, on its clock.
+pub(crate) fn patience(cx: &mut Cx<'_>) -> Duration {
+    Duration::from_millis(9_020 + u64::from(cx.rng.below(400)))
 }

@@ -176,7 +176,7 @@ mod all {
                     assert_eq!(stage.sent.len(), before + 1, "{name} {rate:?}: one write");
                     let (at, bytes) = &stage.sent[before];
                     let silence = at.since(start).as_millis();
-                    assert!((8_100..=9_900).contains(&silence), "{name}: {silence}");
+                    assert!((9_000..=9_900).contains(&silence), "{name}: {silence}");
                     let (head, body) = answer(bytes);
                     assert_eq!(head[0], "HTTP/1.1 401 Unauthorized");
                     assert_eq!(field(&head, "WWW-Authenticate"), Some("Basic realm=\"Server\""));

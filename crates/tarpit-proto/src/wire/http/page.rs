@@ -10,7 +10,7 @@ use crate::{
 
 /// Appends that part of a plain page, counted from 0, framed for the client.
 pub(crate) fn page(part: u32, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-    chunk(run, out, |out| {
+    chunk(run, cx, out, |cx, out| {
         if part == 0 {
             out.extend_from_slice(
                 b"<!DOCTYPE html>\n<html><head><title>Archive</title></head><body>\n\

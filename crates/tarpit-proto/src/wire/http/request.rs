@@ -4,7 +4,12 @@
 
 use alloc::vec::Vec;
 
-use crate::script::{Run, Said};
+use super::base64;
+use crate::{
+    fact::Fact,
+    script::{Run, Said},
+    timing::{self, HttpHold},
+};
 
 /// What was read of a request, kept as flags in [`Run::count`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,6 +64,8 @@ impl Request {
     const NO_GZIP: u16 = 1 << 12;
     /// Where the next request begins is not known.
     const LAST: u16 = 1 << 13;
+    /// What holds its sender: an [`HttpHold`], by its place in the list of all.
+    const HOLD_SHIFT: u32 = 14;
 
     pub(crate) fn of(run: &Run) -> Self {
         Self(run.count)
@@ -76,11 +83,21 @@ impl Request {
 
     /// Makes room for the next request.
     pub(super) fn forget(run: &mut Run) {
-        run.count = 0;
+        (run.count, run.position) = (0, 0);
+    }
+
+    /// Notes what holds the sender of a request whose head is complete.
+    pub(crate) fn set_hold(run: &mut Run, hold: HttpHold) {
+        run.count |= (hold as u16) << Self::HOLD_SHIFT;
+    }
+
+    /// What holds its sender.
+    pub(crate) fn hold(self) -> HttpHold {
+        HttpHold::ALL[usize::from(self.0 >> Self::HOLD_SHIFT)]
     }
 
     /// Whether it carries credentials, right or wrong, or comes from one of [`GUESSERS`].
-    pub(super) fn is_guess(self) -> bool {
+    pub(crate) fn is_guess(self) -> bool {
         self.has(Self::GUESS)
     }
 
@@ -95,7 +112,7 @@ impl Request {
     }
 
     /// Whether it asks for the head of an answer alone; its sender may leave once that is whole.
-    pub(super) fn is_head(self) -> bool {
+    pub(crate) fn is_head(self) -> bool {
         self.ask() == Ask::Head
     }
 
@@ -119,6 +136,71 @@ impl Request {
     }
 }
 
+/// What was seen of a request beside what it asks for: flags in [`Run::position`], which nothing
+/// else needs while a request is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Signs(u32);
+
+impl Signs {
+    // What has been told of this request is not told again.
+    const HOST: u32 = 1;
+    const AGENT: u32 = 1 << 1;
+    const SECRET: u32 = 1 << 2;
+    /// It calls itself a browser.
+    const BROWSER: u32 = 1 << 3;
+    /// It says what it accepts, as every browser does.
+    const ACCEPTS: u32 = 1 << 4;
+    /// A body without a length comes behind it, or one beyond all counting.
+    const ENDLESS: u32 = 1 << 5;
+    /// What it asks for is there, but not for everybody.
+    const CLOSED: u32 = 1 << 6;
+    /// What holds its sender, by the table: an [`HttpHold`], by its place and one.
+    const HOLD_SHIFT: u32 = 8;
+
+    pub(crate) fn of(run: &Run) -> Self {
+        Self(run.position)
+    }
+
+    /// Whether it carries credentials.
+    pub(crate) fn shows_secret(self) -> bool {
+        self.has(Self::SECRET)
+    }
+
+    /// Whether what it asks for is there, but not for everybody.
+    pub(crate) fn asks_for_closed(self) -> bool {
+        self.has(Self::CLOSED)
+    }
+
+    /// What holds its sender.
+    pub(crate) fn hold(self) -> HttpHold {
+        let row = (self.0 >> Self::HOLD_SHIFT & 0b111) as usize;
+        let named = row.checked_sub(1).map(|row| HttpHold::ALL[row]);
+        timing::http_hold(named, self.has(Self::BROWSER) && !self.has(Self::ACCEPTS))
+    }
+
+    fn has(self, sign: u32) -> bool {
+        self.0 & sign != 0
+    }
+
+    /// Notes it; says whether it is new.
+    fn note(run: &mut Run, sign: u32) -> bool {
+        let new = run.position & sign == 0;
+        run.position |= sign;
+        new
+    }
+}
+
+/// A body of so many bytes is an upload, which is left in its sender's own buffers.
+const UPLOAD: u32 = 64 * 1_024;
+
+/// Whether more comes behind the head than is worth reading.
+pub(crate) fn is_upload(run: &Run) -> bool {
+    run.mark >= UPLOAD || Signs::of(run).has(Signs::ENDLESS)
+}
+
+/// Who wants to know what is learnt of a client.
+pub(super) type Learn<'a> = &'a mut dyn FnMut(Fact, &[u8]);
+
 impl Ask {
     /// All of them; a page comes first, as what is asked for where nothing else is said.
     const ALL: [Self; 8] = [
@@ -140,7 +222,7 @@ impl Ask {
 }
 
 /// Reads on in a request, behind the body of the one before; says whether its head is complete.
-pub(super) fn read(run: &mut Run, said: &mut Said<'_>) -> bool {
+pub(super) fn read(run: &mut Run, said: &mut Said<'_>, learn: Learn<'_>) -> bool {
     if run.count == 0 {
         skip_body(run, said);
     }
@@ -148,7 +230,7 @@ pub(super) fn read(run: &mut Run, said: &mut Said<'_>) -> bool {
         return false;
     }
     while let Some(line) = said.line() {
-        if read_line(run, line) {
+        if read_line(run, line, learn) {
             return true;
         }
     }
@@ -164,7 +246,7 @@ pub(super) fn skip_body(run: &mut Run, said: &mut Said<'_>) -> bool {
 }
 
 /// Notes what matters in a line or a part of one; says whether it ends the head.
-fn read_line(run: &mut Run, line: &[u8]) -> bool {
+fn read_line(run: &mut Run, line: &[u8], learn: Learn<'_>) -> bool {
     let goes_on = run.count & Request::TORN != 0;
     let text = line.trim_ascii();
     // Empty lines may stand in front of a request (RFC 9112, section 2.2).
@@ -179,7 +261,10 @@ fn read_line(run: &mut Run, line: &[u8]) -> bool {
     }
     let torn = run.count & Request::TORN != 0;
     match (in_fields, goes_on) {
-        (false, false) => request_line(run, text, torn),
+        (false, false) => {
+            learn(Fact::HttpRequest, text);
+            request_line(run, text, torn)
+        }
         // Behind a target of a kilobyte a version is taken for granted.
         (false, true) => {
             run.count |= if !torn && text.ends_with(b"1.0") { Request::OLD } else { 0 };
@@ -187,7 +272,7 @@ fn read_line(run: &mut Run, line: &[u8]) -> bool {
         }
         (true, false) if text.is_empty() => !torn,
         (true, false) => {
-            field(run, line);
+            field(run, line, learn);
             false
         }
         (true, true) => false,
@@ -215,10 +300,21 @@ fn request_line(run: &mut Run, line: &[u8], torn: bool) -> bool {
         _ => Ask::Garbled,
     };
     run.count |= ask.flags();
+    if names_closed(target) {
+        Signs::note(run, Signs::CLOSED);
+    }
     if in_a_line || is_old(line.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default()) {
         run.count |= Request::OLD;
     }
     in_a_line && !torn
+}
+
+/// Whether the target names what servers have and keep to themselves: the site's start without a
+/// page, the server's own files, and its state.
+fn names_closed(target: &[u8]) -> bool {
+    let path = target.split(|&byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    path == b"/" || name.starts_with(b".ht") || path == b"/server-status"
 }
 
 /// What a method asks for. The known ones are those that Apache knows without further modules.
@@ -261,7 +357,7 @@ const GUESSERS: [&[u8]; 2] = [
 ];
 
 /// Notes what matters in a field's line, or in the first part of one.
-fn field(run: &mut Run, line: &[u8]) {
+fn field(run: &mut Run, line: &[u8], learn: Learn<'_>) {
     // A line that begins with a space goes on with the field before it.
     let Some(colon) = line.iter().position(|&byte| byte == b':').filter(|_| !folds(line)) else {
         return;
@@ -270,17 +366,62 @@ fn field(run: &mut Run, line: &[u8]) {
     let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
     if is(b"authorization") || is(b"proxy-authorization") {
         run.count |= Request::GUESS;
+        if Signs::note(run, Signs::SECRET) {
+            let mut user = [0; MAX_USER];
+            if let Some(user) = user_of(value, &mut user) {
+                learn(Fact::User, user);
+            }
+            learn(Fact::Secret, value);
+        }
     } else if is(b"user-agent") {
         run.count |= if GUESSERS.contains(&value) { Request::GUESS } else { 0 };
+        if Signs::note(run, Signs::AGENT) {
+            learn(Fact::HttpUserAgent, value);
+            let row = timing::http_client(value).map_or(0, |hold| hold as u32 + 1);
+            run.position |= row << Signs::HOLD_SHIFT;
+            if value.starts_with(b"Mozilla/") {
+                Signs::note(run, Signs::BROWSER);
+            }
+        }
+    } else if is(b"host") {
+        if Signs::note(run, Signs::HOST) {
+            learn(Fact::HttpHost, value);
+        }
+    } else if is(b"accept") {
+        Signs::note(run, Signs::ACCEPTS);
     } else if is(b"accept-encoding") {
         run.count |= Request::CODINGS | codings(value);
     } else if is(b"content-length") {
-        match length(value) {
-            Some(length) => run.mark = run.mark.max(length),
-            None => run.count |= Request::LAST,
+        if let Some(length) = length(value) {
+            run.mark = run.mark.max(length);
+        } else {
+            run.count |= Request::LAST;
+            Signs::note(run, Signs::ENDLESS);
         }
     } else if is(b"transfer-encoding") {
         run.count |= Request::LAST;
+        Signs::note(run, Signs::ENDLESS);
+    }
+}
+
+/// The most of a user's name that is told, in bytes.
+const MAX_USER: usize = 192;
+
+/// The user in credentials of the schemes that name one (RFC 7617, section 2; RFC 7616, section
+/// 3.4), written into `room` where they are coded.
+fn user_of<'a>(credentials: &'a [u8], room: &'a mut [u8; MAX_USER]) -> Option<&'a [u8]> {
+    let end = credentials.iter().position(u8::is_ascii_whitespace)?;
+    let (scheme, rest) = (&credentials[..end], credentials[end..].trim_ascii());
+    if scheme.eq_ignore_ascii_case(b"basic") {
+        let decoded = base64::decode(rest, room);
+        let end = decoded.iter().position(|&byte| byte == b':').unwrap_or(decoded.len());
+        Some(&decoded[..end])
+    } else if scheme.eq_ignore_ascii_case(b"digest") {
+        const NAME: &[u8] = b"username=\"";
+        let start = rest.windows(NAME.len()).position(|window| window == NAME)? + NAME.len();
+        rest[start..].split(|&byte| byte == b'"').next()
+    } else {
+        None
     }
 }
 
@@ -323,23 +464,28 @@ fn weighs_nothing(parameter: &[u8]) -> bool {
 /// For the fuzzer and its replayed corpus: however the bytes are cut, the same is read.
 #[doc(hidden)]
 pub fn check_requests_are_read_the_same_however_cut(bytes: &[u8]) {
-    let whole = requests(bytes, bytes.len());
+    let whole = requests_and_facts(bytes, bytes.len());
     for cut in [1, 3, 64, 1_000, 1_025] {
-        assert!(requests(bytes, cut) == whole, "cut into portions of {cut}");
+        assert!(requests_and_facts(bytes, cut) == whole, "cut into portions of {cut}");
     }
 }
 
-/// What is read of requests that arrive in portions of `cut` bytes, and what waits at the end.
-/// Bytes wait as they do in a session.
-fn requests(bytes: &[u8], cut: usize) -> (Vec<(u16, u32)>, u16, u32, usize) {
+/// What is read of requests that arrive in portions, what waits at the end, and what is learnt.
+type Reading = (Vec<(u16, u32)>, u16, u32, usize, Vec<(Fact, Vec<u8>)>);
+
+/// What is read of requests that arrive in portions of `cut` bytes, which wait as they do in a
+/// session.
+fn requests_and_facts(bytes: &[u8], cut: usize) -> Reading {
     const WINDOW: usize = 1_024;
+    let mut facts = Vec::new();
     let (mut run, mut inbox, mut read_so_far) = (Run::default(), Vec::new(), Vec::new());
     for portion in bytes.chunks(cut.max(1)) {
         inbox.extend_from_slice(portion);
         loop {
             let window = &inbox[..inbox.len().min(WINDOW)];
             let mut said = Said::new(window, window.len() == WINDOW);
-            if read(&mut run, &mut said) {
+            let mut learn = |fact, value: &[u8]| facts.push((fact, value.to_vec()));
+            if read(&mut run, &mut said, &mut learn) {
                 read_so_far.push((run.count, run.mark));
                 Request::forget(&mut run);
             }
@@ -351,7 +497,7 @@ fn requests(bytes: &[u8], cut: usize) -> (Vec<(u16, u32)>, u16, u32, usize) {
             }
         }
     }
-    (read_so_far, run.count, run.mark, inbox.len())
+    (read_so_far, run.count, run.mark, inbox.len(), facts)
 }
 
 #[cfg(test)]
@@ -363,6 +509,11 @@ mod tests {
     use super::*;
 
     extern crate std;
+
+    fn requests(bytes: &[u8], cut: usize) -> (Vec<(u16, u32)>, u16, u32, usize) {
+        let (read, count, mark, waiting, _) = requests_and_facts(bytes, cut);
+        (read, count, mark, waiting)
+    }
 
     /// The only request in `bytes`, and the length of its body.
     fn request(bytes: &str) -> (Request, u32) {
@@ -438,6 +589,32 @@ mod tests {
             );
             assert!(request(&text).0.is_guess(), "{padding}");
         }
+    }
+
+    #[test]
+    fn what_is_learnt_is_told_once_for_each_request() {
+        let text = "GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\nUser-Agent: x\r\n\
+                    Authorization: Basic cm9vdDp0b29y\r\nAuthorization: Basic eDp5\r\n\r\n\
+                    CONNECT b.example:25 HTTP/1.1\r\n\
+                    Proxy-Authorization: Digest realm=\"x\", username=\"y\"\r\n\r\n";
+        let (.., facts) = requests_and_facts(text.as_bytes(), usize::MAX);
+        let facts: Vec<_> = facts
+            .iter()
+            .map(|(fact, value)| std::format!("{} {}", fact.name(), value.escape_ascii()))
+            .collect();
+        assert_eq!(
+            facts,
+            [
+                "http_request GET /a HTTP/1.1",
+                "http_host a",
+                "http_user_agent x",
+                "user root",
+                "secret Basic cm9vdDp0b29y",
+                "http_request CONNECT b.example:25 HTTP/1.1",
+                "user y",
+                "secret Digest realm=\\\"x\\\", username=\\\"y\\\"",
+            ]
+        );
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Writing answers (RFC 9112, sections 4 to 7): heads in the order in which Apache httpd has them,
-//! the refusal, and chunks.
+//! Writing answers (RFC 9112, sections 4 to 7): heads in the order in which the persona's server
+//! has them, the refusal, and chunks.
 
 use alloc::{format, string::String, vec::Vec};
 
 use super::{Ask, Phase, Request};
 use crate::{
+    persona::System,
     script::{Cx, Run},
     time::Wall,
 };
@@ -16,7 +17,7 @@ pub(super) fn stamp(cx: &Cx<'_>) -> u32 {
 
 /// Appends the head of an answer whose body has no end, or what is due of it.
 pub(crate) fn head(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    due(run, out, |out| opening(run, cx, out), |out| ending(run, out));
+    due(run, out, |out| opening(run, cx, out), |out| ending(run, cx, out));
 }
 
 /// Appends the first lines of such a head: what scanners record.
@@ -25,18 +26,28 @@ pub(crate) fn opening(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends the last lines of such a head.
-pub(crate) fn ending(run: &Run, out: &mut Vec<u8>) {
+pub(crate) fn ending(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
     // Before HTTP/1.1 the end of a body is the end of the connection.
-    let old = Request::of(run).is_old();
-    let framing = if old { "Connection: close" } else { "Transfer-Encoding: chunked" };
-    text(out, &format!("{framing}\r\nContent-Type: text/html; charset=UTF-8\r\n\r\n"));
+    let framing =
+        if has_chunks(run, cx) { "Transfer-Encoding: chunked" } else { "Connection: close" };
+    text(out, &format!("{framing}\r\n{}\r\n", kind_of_page(cx)));
+}
+
+/// What follows to say that a page is one, where the server has not said so at the start.
+fn kind_of_page(cx: &Cx<'_>) -> &'static str {
+    match cx.profile.persona.system() {
+        System::Camera => "Content-Type: text/html\r\n",
+        System::Linux => "Content-Type: text/html; charset=UTF-8\r\n",
+        System::Windows => "",
+    }
 }
 
 /// Appends the head of an answer whose body is `length` bytes in `coding`, or what is due of it.
 pub(crate) fn coded_head(coding: &str, length: u32, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let ending = format!(
         "Vary: Accept-Encoding\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\
-         Content-Type: text/html; charset=UTF-8\r\n\r\n"
+         {}\r\n",
+        kind_of_page(cx)
     );
     due(run, out, |out| opening(run, cx, out), |out| text(out, &ending));
 }
@@ -70,7 +81,8 @@ fn decline(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// The methods that Apache allows on a file: in an order that each of its starts turns round.
+/// The methods that the server allows on a file; Apache's in an order that each of its starts turns
+/// round.
 fn methods(cx: &Cx<'_>) -> &'static str {
     const TURNED: [&str; 4] = [
         "GET,POST,OPTIONS,HEAD",
@@ -78,7 +90,12 @@ fn methods(cx: &Cx<'_>) -> &'static str {
         "OPTIONS,HEAD,GET,POST",
         "POST,OPTIONS,HEAD,GET",
     ];
-    TURNED[(cx.profile.persona.number() % 4) as usize]
+    let persona = &cx.profile.persona;
+    match persona.system() {
+        System::Camera => "GET, HEAD, POST",
+        System::Linux => TURNED[(persona.number() % 4) as usize],
+        System::Windows => "GET, HEAD, OPTIONS, TRACE",
+    }
 }
 
 /// Appends a whole refusal: what a guess is answered with.
@@ -91,14 +108,60 @@ fn refusal(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
 
 /// Appends the head of a refusal, or what is due of it.
 pub(crate) fn refusal_head(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    let length = sorry(cx).len();
+    let answer = Answer::Refused;
+    due(run, out, |out| status(answer.status(), run, cx, out), |out| rest(answer, run, cx, out));
+}
+
+/// What whoever asks for no page that has no end is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It is there, but not for this client.
+    Forbidden,
+    /// It is not there.
+    Missing,
+    /// No password, or a wrong one.
+    Refused,
+    /// The right password. Only for those who are to believe it.
+    Welcome,
+}
+
+impl Answer {
+    fn status(self) -> &'static str {
+        match self {
+            Self::Forbidden => "403 Forbidden",
+            Self::Missing => "404 Not Found",
+            Self::Refused => "401 Unauthorized",
+            Self::Welcome => "200 OK",
+        }
+    }
+}
+
+/// Appends a whole answer of the present moment.
+pub(crate) fn whole(answer: Answer, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+    let dated = Run { position: stamp(cx), count: run.count, ..Run::default() };
+    status(answer.status(), &dated, cx, out);
+    rest(answer, run, cx, out);
+    if !Request::of(run).is_head() {
+        text(out, &sorry(answer, cx));
+    }
+}
+
+/// Appends the head of a whole answer from its third line on.
+fn rest(answer: Answer, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+    let length = sorry(answer, cx).len();
     // What HTTP/1.1 takes for granted an older client must be told.
     let lasting = if Request::of(run).is_old() { "Connection: Keep-Alive\r\n" } else { "" };
-    let ending = format!(
-        "WWW-Authenticate: Basic realm=\"Server\"\r\nContent-Length: {length}\r\n{lasting}\
-         Content-Type: text/html; charset=iso-8859-1\r\n\r\n"
-    );
-    due(run, out, |out| status("401 Unauthorized", run, cx, out), |out| text(out, &ending));
+    let wanted = match (answer, cx.profile.persona.system()) {
+        (Answer::Refused, System::Windows) => "WWW-Authenticate: Basic realm=\"localhost\"\r\n",
+        (Answer::Refused, System::Camera) => "WWW-Authenticate: Basic realm=\"IP Camera\"\r\n",
+        (Answer::Refused, System::Linux) => "WWW-Authenticate: Basic realm=\"Server\"\r\n",
+        _ => "",
+    };
+    let kind = match cx.profile.persona.system() {
+        System::Camera | System::Linux => "Content-Type: text/html; charset=iso-8859-1\r\n",
+        System::Windows => "",
+    };
+    text(out, &format!("{wanted}Content-Length: {length}\r\n{lasting}{kind}\r\n"));
 }
 
 /// Appends what is due of a head: all of it, unless it is all that the client wants.
@@ -121,17 +184,27 @@ fn due(
 
 /// Appends the page of a refusal.
 pub(crate) fn refusal_page(cx: &Cx<'_>, out: &mut Vec<u8>) {
-    text(out, &sorry(cx));
+    text(out, &sorry(Answer::Refused, cx));
 }
 
-/// Appends what `write` writes as one chunk (RFC 9112, section 7.1), or as it is for a client that
-/// knows no chunks.
-pub(crate) fn chunk(run: &Run, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    if Request::of(run).is_old() {
-        return write(out);
+/// Whether a body without an end comes in chunks (RFC 9112, section 7.1).
+fn has_chunks(run: &Run, cx: &Cx<'_>) -> bool {
+    // A camera's server is too small to know them.
+    !Request::of(run).is_old() && cx.profile.persona.system() != System::Camera
+}
+
+/// Appends what `write` writes as one chunk, or as it is where there are none.
+pub(crate) fn chunk(
+    run: &Run,
+    cx: &mut Cx<'_>,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Cx<'_>, &mut Vec<u8>),
+) {
+    if !has_chunks(run, cx) {
+        return write(cx, out);
     }
     let mut data = Vec::new();
-    write(&mut data);
+    write(cx, &mut data);
     // A chunk of nothing would be the last one.
     debug_assert!(!data.is_empty(), "a chunk that ends the body");
     text(out, &format!("{:x}\r\n", data.len()));
@@ -139,32 +212,72 @@ pub(crate) fn chunk(run: &Run, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8
     out.extend_from_slice(b"\r\n");
 }
 
+/// Appends the lines by which scanners know a server, in its order.
 fn status(status: &str, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    let date = Wall(run.position.into()).date();
-    text(
-        out,
-        &format!(
-            "HTTP/1.1 {status}\r\nDate: {date} GMT\r\nServer: {}\r\n",
-            cx.profile.persona.http_server(),
+    let persona = &cx.profile.persona;
+    let (date, server) = (Wall(run.position.into()).date(), persona.http_server());
+    let fields = match persona.system() {
+        System::Camera | System::Linux => format!("Date: {date} GMT\r\nServer: {server}\r\n"),
+        System::Windows => format!(
+            "Content-Type: text/html\r\nServer: {server}\r\nX-Powered-By: ASP.NET\r\n\
+             Date: {date} GMT\r\n"
         ),
-    );
+    };
+    text(out, &format!("HTTP/1.1 {status}\r\n{fields}"));
 }
 
-/// The page that tells a client that it may not come in, word for word as the versions of Apache
-/// that we name have it: a page of our own would tell who we are.
-fn sorry(cx: &Cx<'_>) -> String {
-    let server = cx.profile.persona.http_server();
-    // The host that the client has named, which is nearly always the address that it connected to.
-    let (host, port) = (cx.conn.server.ip().to_canonical(), cx.conn.server.port());
-    let host = if host.is_ipv6() { format!("[{host}]") } else { format!("{host}") };
-    format!(
-        "<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n\
-         <title>401 Unauthorized</title>\n</head><body>\n<h1>Unauthorized</h1>\n\
-         <p>This server could not verify that you\nare authorized to access the document\n\
-         requested.  Either you supplied the wrong\ncredentials (e.g., bad password), or your\n\
-         browser doesn't understand how to supply\nthe credentials required.</p>\n<hr>\n\
-         <address>{server} Server at {host} Port {port}</address>\n</body></html>\n"
-    )
+/// The page of a whole answer. Apache's are word for word as its versions that we name have them:
+/// pages of our own would tell who we are.
+fn sorry(answer: Answer, cx: &Cx<'_>) -> String {
+    let persona = &cx.profile.persona;
+    let status = answer.status();
+    let reason = &status[4..];
+    match persona.system() {
+        System::Camera => {
+            let words = match answer {
+                Answer::Forbidden => "Your client may not see that.",
+                Answer::Missing => "There is no such page on this device.",
+                Answer::Refused => "A user name and a password are required.",
+                Answer::Welcome => "Loading ...",
+            };
+            format!(
+                "<HTML><HEAD><TITLE>{status}</TITLE></HEAD>\n<BODY><H1>{status}</H1>\n{words}\n\
+                 </BODY></HTML>\n"
+            )
+        }
+        System::Windows => String::from(match answer {
+            Answer::Forbidden | Answer::Refused => {
+                "You do not have permission to view this directory or page."
+            }
+            Answer::Missing => {
+                "The resource you are looking for has been removed, had its name changed, or is \
+                 temporarily unavailable."
+            }
+            Answer::Welcome => "<html><head><title>Home</title></head><body></body></html>",
+        }),
+        System::Linux => {
+            let server = persona.http_server();
+            // The host that the client has named, which is nearly always the address that it
+            // connected to.
+            let (host, port) = (cx.conn.server.ip().to_canonical(), cx.conn.server.port());
+            let host = if host.is_ipv6() { format!("[{host}]") } else { format!("{host}") };
+            let words = match answer {
+                Answer::Forbidden => "You don't have permission to access this resource.",
+                Answer::Missing => "The requested URL was not found on this server.",
+                Answer::Refused => {
+                    "This server could not verify that you\nare authorized to access the document\n\
+                     requested.  Either you supplied the wrong\ncredentials (e.g., bad password), \
+                     or your\nbrowser doesn't understand how to supply\nthe credentials required."
+                }
+                Answer::Welcome => return String::from("<html><body></body></html>\n"),
+            };
+            format!(
+                "<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n\
+                 <title>{status}</title>\n</head><body>\n<h1>{reason}</h1>\n<p>{words}</p>\n<hr>\n\
+                 <address>{server} Server at {host} Port {port}</address>\n</body></html>\n"
+            )
+        }
+    }
 }
 
 fn text(out: &mut Vec<u8>, text: &str) {

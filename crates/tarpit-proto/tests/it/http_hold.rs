@@ -1,0 +1,197 @@
+//! Transcripts of `http_hold`.
+
+use tarpit_proto::{persona::Persona, rng::Seed};
+
+use crate::{
+    http::{GET, GUESS, answer, asking, field, unchunked},
+    stage::Stage,
+};
+
+/// A request for `path` of a client that calls itself `agent`.
+fn of(agent: &str, path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: a.example\r\nUser-Agent: {agent}\r\nAccept: */*\r\n\r\n")
+}
+
+#[test]
+fn an_unknown_client_gets_a_head_that_goes_on_byte_by_byte() {
+    let mut stage = asking("http_hold", None, GET);
+    assert!(stage.heard().ends_with("Server: Apache/2.4.52 (Ubuntu)\\r\\n"));
+    stage.pass_secs(800);
+    assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1));
+    let gaps = stage.gaps();
+    assert!(gaps.len() > 90 && gaps.iter().all(|gap| (7_200..=8_800).contains(gap)), "{gaps:?}");
+    assert!(stage.text().starts_with("Set-Cookie: "));
+    stage.pass_secs(30 * 86_400);
+    let bytes = asking("http_hold", None, GET).pass_secs(30 * 86_400).bytes();
+    let (head, body) = answer(&bytes);
+    assert!((80..=90).contains(&head.len()) && bytes.len() - body.len() < 16_000);
+    let page = String::from_utf8(unchunked(&body)).expect("text");
+    assert!(page.matches("<li><a href=\"/").count() > 1_000);
+}
+
+#[test]
+fn whoever_waits_for_a_head_in_all_gets_it_at_once_and_a_body_byte_by_byte() {
+    for agent in ["node", "undici"] {
+        let mut stage = asking("http_hold", None, &of(agent, "/"));
+        let (head, body) = answer(&stage.bytes());
+        assert_eq!((&head[0][..], body.len()), ("HTTP/1.1 200 OK", 0));
+        assert_eq!(field(&head, "Transfer-Encoding"), Some("chunked"));
+        stage.sent.clear();
+        stage.pass_secs(8_000);
+        assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1));
+        let page = String::from_utf8(unchunked(&stage.bytes())).expect("text");
+        assert!(page.starts_with("<!DOCTYPE html>"));
+    }
+}
+
+#[test]
+fn an_impatient_client_hears_something_every_three_seconds() {
+    let mut stage = asking("http_hold", None, &of("python-httpx/0.28.1", "/"));
+    stage.pass_secs(600);
+    assert!(stage.gaps().iter().all(|gap| *gap < 3_400), "{:?}", stage.gaps());
+    assert!(stage.session.sent() < 10 * 600);
+}
+
+#[test]
+fn searchers_for_paths_get_whole_answers_and_keep_the_connection() {
+    for agent in [
+        "gobuster/3.5",
+        "Fuzz Faster U Fool v2.0.0-dev",
+        "Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)",
+        "feroxbuster/2.10.0",
+    ] {
+        let mut stage = Stage::new("http_hold").open();
+        for (path, status) in [
+            ("/", "HTTP/1.1 403 Forbidden"),
+            ("/b3f1a2c4-0000-4111-8222-333344445555", "HTTP/1.1 404 Not Found"),
+            ("/.htpasswd", "HTTP/1.1 403 Forbidden"),
+            ("/a/.hta?x", "HTTP/1.1 403 Forbidden"),
+            ("/admin", "HTTP/1.1 404 Not Found"),
+            ("/server-status", "HTTP/1.1 403 Forbidden"),
+        ] {
+            let start = stage.now;
+            let before = stage.sent.len();
+            stage.says(of(agent, path)).pass_secs(20);
+            assert_eq!(stage.sent.len(), before + 1, "{agent} {path}: one write");
+            let (at, bytes) = &stage.sent[before];
+            assert!((7_200..=8_800).contains(&at.since(start).as_millis()));
+            let (head, body) = answer(bytes);
+            assert_eq!(head[0], status, "{agent} {path}");
+            assert_eq!(field(&head, "Content-Length"), Some(&body.len().to_string()[..]));
+        }
+        // Heads have no page.
+        stage.heard();
+        stage.says(of(agent, "/x").replace("GET", "HEAD")).pass_secs(20);
+        let (head, body) = answer(&stage.bytes());
+        assert_eq!((&head[0][..], body.len()), ("HTTP/1.1 404 Not Found", 0));
+    }
+}
+
+#[test]
+fn a_browser_that_accepts_nothing_is_a_searcher_in_disguise() {
+    let browser = "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0 (X11)\r\n";
+    let mut stage = asking("http_hold", None, &format!("{browser}Accept-Encoding: gzip\r\n\r\n"));
+    stage.pass_secs(7);
+    assert_eq!(stage.text(), "");
+    stage.pass_secs(2);
+    assert!(stage.text().starts_with("HTTP/1.1 403 Forbidden"));
+    let stage = asking("http_hold", None, &format!("{browser}Accept: text/html\r\n\r\n"));
+    assert!(stage.text().starts_with("HTTP/1.1 200 OK"));
+}
+
+#[test]
+fn what_is_learnt_of_a_request_is_told() {
+    let stage = asking(
+        "http_hold",
+        None,
+        "CONNECT b.example:25 HTTP/1.1\r\nHost: b.example:25\r\nUser-Agent: x\r\n\
+         Proxy-Authorization: Basic cm9vdDp0b29y\r\n\r\n",
+    );
+    assert_eq!(
+        stage.news[1..],
+        [
+            "learnt http_request CONNECT b.example:25 HTTP/1.1",
+            "learnt http_host b.example:25",
+            "learnt http_user_agent x",
+            "learnt user root",
+            "learnt secret Basic cm9vdDp0b29y",
+        ]
+    );
+}
+
+#[test]
+fn an_upload_is_not_read_and_the_answer_goes_on() {
+    for line in
+        ["Content-Length: 65536", "Content-Length: 99999999999", "Transfer-Encoding: chunked"]
+    {
+        for method in ["POST", "PUT"] {
+            let request = format!("{method} / HTTP/1.1\r\n{line}\r\n\r\n");
+            let mut stage = asking("http_hold", None, &request);
+            stage.pass_secs(600);
+            assert!(!stage.listens(), "{method} {line}");
+            assert!(stage.session.sent() < 600, "{method} {line}");
+            assert!(stage.sent.len() > 60, "{method} {line}: something goes out");
+        }
+    }
+    let mut stage = asking("http_hold", None, "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n");
+    stage.pass_secs(600);
+    assert!(stage.listens());
+}
+
+#[test]
+fn a_guesser_is_let_in_only_where_the_owner_wants_it() {
+    for (poison, status) in [(false, "HTTP/1.1 401 "), (true, "HTTP/1.1 200 ")] {
+        let mut stage = Stage::new("http_hold");
+        stage.profile.poison = poison;
+        let mut stage = stage.open();
+        stage.says(GUESS).pass_secs(10);
+        assert!(stage.text().starts_with(status), "{poison}");
+        assert_eq!(stage.sent.len(), 1);
+    }
+    // Without a password nobody is let in.
+    let mut stage = Stage::new("http_hold");
+    stage.profile.poison = true;
+    let mut stage = stage.open();
+    stage.says(of("Mozilla/4.0 (Hydra)", "/")).pass_secs(10);
+    assert!(stage.text().starts_with("HTTP/1.1 401 "));
+}
+
+#[test]
+fn who_asks_for_the_head_alone_never_sees_its_end() {
+    let mut stage = asking("http_hold", Some(65_536), "HEAD / HTTP/1.1\r\n\r\n");
+    stage.pass_secs(86_400);
+    assert!(stage.session.sent() < 26_000, "{}", stage.session.sent());
+    assert!(!stage.text().contains("\\r\\n\\r\\n"));
+    assert!(stage.text().ends_with("   "));
+}
+
+#[test]
+fn every_persona_has_its_own_lines_and_their_order() {
+    const DATE: &str = "Date: Sun, 22 Nov 2026 07:52:33 GMT\\r\\n";
+    for (persona, lines) in [
+        ("debian-12", format!("{DATE}Server: Apache/2.4.57 (Debian)\\r\\n")),
+        ("ip-camera", format!("{DATE}Server: Boa/0.94.14rc21\\r\\n")),
+        (
+            "windows-server-2019",
+            format!(
+                "Content-Type: text/html\\r\\nServer: Microsoft-IIS/10.0\\r\\n\
+                 X-Powered-By: ASP.NET\\r\\n{DATE}"
+            ),
+        ),
+    ] {
+        for name in ["http_hold", "http_endless_header"] {
+            let mut stage = Stage::new(name);
+            stage.profile.persona = Persona::named(persona, &Seed([3; 32])).expect("a persona");
+            let mut stage = stage.open();
+            stage.says(GET);
+            assert_eq!(stage.text(), format!("HTTP/1.1 200 OK\\r\\n{lines}"), "{persona}");
+            stage.pass_secs(86_400);
+            // A server without chunks ends its bodies with the connection.
+            let (head, body) = answer(&stage.pass_secs(86_400).bytes());
+            let chunks = field(&head, "Transfer-Encoding").is_some();
+            assert_eq!(chunks, persona != "ip-camera");
+            assert_eq!(head.iter().filter(|line| line.starts_with("Content-Type: ")).count(), 1);
+            assert_eq!(body.starts_with(b"<!DOCTYPE"), !chunks, "{persona}");
+        }
+    }
+}
