@@ -1,5 +1,6 @@
 //! What fuzz targets and replayed corpora check. Not part of the interface.
 
+use alloc::vec::Vec;
 use core::{net::SocketAddr, time::Duration};
 
 pub use crate::{
@@ -68,6 +69,62 @@ const RATES: [Option<i64>; 5] = [None, Some(-2), Some(20), Some(5_000), Some(0)]
 
 /// How much a new connection takes.
 const GREETING: usize = 1_024;
+
+/// What an HTTP/2 client sends behind its opening is answered alike, and tells the same, in whatever
+/// portions it comes.
+pub fn check_frames_have_one_reading(bytes: &[u8]) {
+    // Less than may wait, which the caller may cut where it likes.
+    let bytes = &bytes[..bytes.len().min(3_000)];
+    let whole = frames_read(bytes, usize::MAX);
+    for cut in [1, 8, 100] {
+        assert_eq!(frames_read(bytes, cut), whole, "cut into portions of {cut}");
+    }
+}
+
+/// What an HTTP/2 client that sends these is answered at once, and what is learnt of it.
+fn frames_read(bytes: &[u8], cut: usize) -> (Vec<u8>, Vec<(&'static str, Vec<u8>)>) {
+    let Some(pattern) = patterns::named("http_hold") else { return Default::default() };
+    let seed = Seed([1; 32]);
+    let profile = Profile::new(pattern, Persona::default_for(&seed));
+    let address = SocketAddr::from(([192, 0, 2, 7], 40_000));
+    let conn = Conn { client: address, server: address, via: None };
+    let now = Time::START;
+    let (mut session, mut draft) = (Session::open(now), Draft::default());
+    let (mut sent, mut learnt, mut means) = (Vec::new(), Learnt(Vec::new()), Means::new(0, now));
+    let opening = &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..];
+    let portions = bytes.chunks(cut.clamp(1, 3_000)).map(Input::Said);
+    for mut input in [Input::Opened, Input::Said(opening)].into_iter().chain(portions) {
+        loop {
+            let mut world = World {
+                profile: &profile,
+                conn: &conn,
+                id: SessionId(1),
+                seed: &seed,
+                start: Wall(1_795_333_948),
+                entropy: &mut Nothing,
+                means: &mut means,
+                news: &mut learnt,
+            };
+            let Output::Transmit(out) = session.handle(now, input, &mut world, &mut draft) else {
+                break;
+            };
+            sent.extend_from_slice(out);
+            input = Input::Wrote(out.len());
+        }
+    }
+    (sent, learnt.0)
+}
+
+/// What was learnt.
+struct Learnt(Vec<(&'static str, Vec<u8>)>);
+
+impl News for Learnt {
+    fn tell(&mut self, event: Event<'_>) {
+        if let Event::Learnt { fact, value, .. } = event {
+            self.0.push((fact.name(), value.to_vec()));
+        }
+    }
+}
 
 struct Play {
     profile: Profile,

@@ -5,14 +5,13 @@
 //! the time of each request, get whole refusals, slowly, and keep asking. Uploads are not read.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::{
     identify::Protocol,
     pacer::{Pace, Unit},
     script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Step},
     timing::{self, HttpHold},
-    wire::http::{self, Answer, Cue, Phase, Request, Signs},
+    wire::http::{self, Answer, Cue, Phase, Request, Signs, http2},
 };
 
 /// See the module.
@@ -21,10 +20,6 @@ pub(super) struct HoldHttp;
 /// How many lines a head goes on for. Libraries count them and their bytes: the strictest that
 /// were measured give up at 100 lines (Python) and at 16 kB (Node.js).
 const COOKIES: u32 = 80;
-
-/// How long a searcher for paths waits for each answer. The strictest that were measured give a
-/// request 10 seconds in all.
-const SEARCH: Duration = Duration::from_secs(8);
 
 impl Pattern for HoldHttp {
     fn name(&self) -> &'static str {
@@ -39,19 +34,23 @@ impl Pattern for HoldHttp {
         Some(Protocol::Http)
     }
 
+    fn names_in_tls(&self) -> &'static [&'static str] {
+        &["h2", "http/1.1"]
+    }
+
     fn pace(&self, run: &Run) -> Pace {
-        Pace { unit: Unit::Byte, interval: timing::http_interval(Request::of(run).hold()) }
+        let unit = if Phase::of(run) == Phase::Framing { Unit::Chunk } else { Unit::Byte };
+        Pace { unit, interval: timing::http_interval(Request::of(run).hold()) }
     }
 
     fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
-            (Phase::Asking, Heard::Said(said)) => {
-                if http::hear(run, said, cx) {
-                    begin(run, cx)
-                } else {
-                    Step::Keep
-                }
-            }
+            (Phase::Framing, heard) => http2::converse(run, heard, cx),
+            (Phase::Asking, Heard::Said(said)) => match http2::opens(run, said) {
+                Some(true) => http2::open(run, said),
+                Some(false) if http::hear(run, said, cx) => begin(run, cx),
+                None | Some(false) => Step::Keep,
+            },
             (Phase::Pausing, Heard::Silence) => {
                 run.enter(Phase::Refusing);
                 let mut words = Vec::new();
@@ -74,6 +73,7 @@ impl Pattern for HoldHttp {
 
     fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match (Phase::of(run), run.position) {
+            (Phase::Framing, _) => http2::speak(run, cx, out),
             (Phase::Heading, _) if has_whole_head(run) => http::head(run, cx, out),
             (Phase::Heading, _) => http::opening(run, cx, out),
             (Phase::Telling, 0..COOKIES) => http::cookie(cx, out),
@@ -92,7 +92,7 @@ fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
         return http::answer(run, cx);
     }
     if hold == HttpHold::Answers {
-        let patience = cx.rng.jitter(SEARCH);
+        let patience = http::pause_of(answer(run, cx), cx);
         return http::pause(run, patience, cx);
     }
     let upload = http::is_upload(run);

@@ -24,6 +24,10 @@
 mod base64;
 mod bomb;
 mod cookie;
+mod frame;
+mod hpack;
+pub(crate) mod http2;
+mod huffman;
 mod page;
 mod request;
 mod response;
@@ -56,8 +60,11 @@ phases! {
     /// `position`: while a head is sent, the calendar's seconds for its date, so that it comes out
     /// the same again; while a body is sent, where in the body; while padding is, whether that
     /// has begun; before all that, what else was seen of the request; see [`Signs`].
+    ///
+    /// While frames are exchanged they mean something else; see [`http2`].
     pub(crate) enum Phase {
         Asking, Pausing, Refusing, Declining, Padding, Heading, Ending, Telling, Holding,
+        Framing,
     }
 }
 
@@ -205,8 +212,20 @@ fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     Step::PROMPT
 }
 
+/// How long it takes until the whole of an answer follows.
+pub(crate) fn pause_of(answer: Answer, cx: &mut Cx<'_>) -> Duration {
+    match answer {
+        Answer::Forbidden | Answer::Missing => cx.rng.jitter(SEARCH),
+        Answer::Refused | Answer::Welcome => patience(cx),
+    }
+}
+
+/// How long a searcher for paths waits for each answer. The strictest that were measured give a
+/// request 10 seconds in all.
+const SEARCH: Duration = Duration::from_secs(8);
+
 /// How long a guess waits for its refusal: 9 seconds and a little more. The strictest guesser that
 /// was measured (ncrack) gives up after 10, on its clock.
-pub(crate) fn patience(cx: &mut Cx<'_>) -> Duration {
+fn patience(cx: &mut Cx<'_>) -> Duration {
     Duration::from_millis(9_020 + u64::from(cx.rng.below(400)))
 }

@@ -62,6 +62,11 @@ mod all {
         patterns::ALL.iter().filter(speaks).map(|pattern| pattern.name())
     }
 
+    /// Whether HTTP/2 is answered in kind.
+    fn speaks_frames(name: &str, line: &str) -> bool {
+        name == "http_hold" && line == "PRI * HTTP/2.0"
+    }
+
     #[test]
     fn the_lines_that_scanners_record_come_at_once() {
         for name in names() {
@@ -103,6 +108,9 @@ mod all {
                 "HEAD / HTTP/1.1",
                 "GET / HTTP/1.0",
             ] {
+                if speaks_frames(name, line) {
+                    continue;
+                }
                 let mut stage = asking(name, None, &format!("{line}\r\n\r\n"));
                 assert!(stage.text().starts_with("HTTP/1.1 "), "{name} {line}");
                 assert_eq!(stage.pass_secs(86_400).closed, None);
@@ -128,6 +136,9 @@ mod all {
                 ("OPTIONS / HTTP/1.1", "200 OK", ALLOW),
                 ("OPTIONS * HTTP/1.1", "200 OK", ""),
             ] {
+                if speaks_frames(name, line) {
+                    continue;
+                }
                 let mut stage = asking(name, None, &format!("{line}\r\nHost: a.example\r\n\r\n"));
                 let head = format!(
                     "HTTP/1.1 {status}\\r\\nDate: Sun, 22 Nov 2026 07:52:33 GMT\\r\\n\

@@ -10,6 +10,7 @@ mod endless_banner;
 mod endlessh;
 mod ftp_endless_motd;
 mod http;
+mod http2;
 mod http_bad_site;
 mod http_deflate_html_bomb;
 mod http_deflate_size_bomb;

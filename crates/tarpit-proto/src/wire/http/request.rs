@@ -65,7 +65,7 @@ impl Request {
     /// Where the next request begins is not known.
     const LAST: u16 = 1 << 13;
     /// What holds its sender: an [`HttpHold`], by its place in the list of all.
-    const HOLD_SHIFT: u32 = 14;
+    pub(super) const HOLD_SHIFT: u32 = 14;
 
     pub(crate) fn of(run: &Run) -> Self {
         Self(run.count)
@@ -114,6 +114,11 @@ impl Request {
     /// Whether it asks for the head of an answer alone; its sender may leave once that is whole.
     pub(crate) fn is_head(self) -> bool {
         self.ask() == Ask::Head
+    }
+
+    /// Whether it asks for a page and all of it.
+    pub(super) fn asks_for_page(self) -> bool {
+        self.ask() == Ask::Page
     }
 
     /// Whether it is of a version that knows neither chunks nor lasting connections.
@@ -309,6 +314,22 @@ fn request_line(run: &mut Run, line: &[u8], torn: bool) -> bool {
     in_a_line && !torn
 }
 
+/// Notes what the fields of an HTTP/2 request say that take the place of its line; `line` is what
+/// that would be.
+pub(super) fn frame_line(
+    run: &mut Run,
+    method: &[u8],
+    target: &[u8],
+    line: &[u8],
+    learn: Learn<'_>,
+) {
+    learn(Fact::HttpRequest, line);
+    run.count |= asked_by(method, target).flags() | Request::LINE;
+    if names_closed(target) {
+        Signs::note(run, Signs::CLOSED);
+    }
+}
+
 /// Whether the target names what servers have and keep to themselves: the site's start without a
 /// page, the server's own files, and its state.
 fn names_closed(target: &[u8]) -> bool {
@@ -362,7 +383,11 @@ fn field(run: &mut Run, line: &[u8], learn: Learn<'_>) {
     let Some(colon) = line.iter().position(|&byte| byte == b':').filter(|_| !folds(line)) else {
         return;
     };
-    let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
+    named_field(run, line[..colon].trim_ascii(), line[colon + 1..].trim_ascii(), learn);
+}
+
+/// Notes what matters in a field.
+pub(super) fn named_field(run: &mut Run, name: &[u8], value: &[u8], learn: Learn<'_>) {
     let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
     if is(b"authorization") || is(b"proxy-authorization") {
         run.count |= Request::GUESS;

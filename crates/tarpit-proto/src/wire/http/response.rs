@@ -3,7 +3,10 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use super::{Ask, Phase, Request};
+use super::{
+    Ask, Phase, Request,
+    hpack::{self, Name},
+};
 use crate::{
     persona::System,
     script::{Cx, Run},
@@ -126,7 +129,11 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    fn status(self) -> &'static str {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 4] =
+        [Self::Forbidden, Self::Missing, Self::Refused, Self::Welcome];
+
+    pub(super) fn status(self) -> &'static str {
         match self {
             Self::Forbidden => "403 Forbidden",
             Self::Missing => "404 Not Found",
@@ -151,17 +158,46 @@ fn rest(answer: Answer, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let length = sorry(answer, cx).len();
     // What HTTP/1.1 takes for granted an older client must be told.
     let lasting = if Request::of(run).is_old() { "Connection: Keep-Alive\r\n" } else { "" };
-    let wanted = match (answer, cx.profile.persona.system()) {
-        (Answer::Refused, System::Windows) => "WWW-Authenticate: Basic realm=\"localhost\"\r\n",
-        (Answer::Refused, System::Camera) => "WWW-Authenticate: Basic realm=\"IP Camera\"\r\n",
-        (Answer::Refused, System::Linux) => "WWW-Authenticate: Basic realm=\"Server\"\r\n",
-        _ => "",
+    let wanted = match realm(answer, cx) {
+        Some(realm) => format!("WWW-Authenticate: {realm}\r\n"),
+        None => String::new(),
     };
     let kind = match cx.profile.persona.system() {
         System::Camera | System::Linux => "Content-Type: text/html; charset=iso-8859-1\r\n",
         System::Windows => "",
     };
     text(out, &format!("{wanted}Content-Length: {length}\r\n{lasting}{kind}\r\n"));
+}
+
+/// How a password is asked for, if it is.
+pub(super) fn realm(answer: Answer, cx: &Cx<'_>) -> Option<&'static str> {
+    (answer == Answer::Refused).then_some(match cx.profile.persona.system() {
+        System::Camera => "Basic realm=\"IP Camera\"",
+        System::Linux => "Basic realm=\"Server\"",
+        System::Windows => "Basic realm=\"localhost\"",
+    })
+}
+
+/// The fields of an answer of the present moment in HTTP/2.
+pub(super) fn fields(
+    code: &str,
+    realm: Option<&str>,
+    length: Option<usize>,
+    cx: &Cx<'_>,
+) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut write = |name, value: &str| hpack::write(name, value, &mut out);
+    write(Name::Status, code);
+    write(Name::Date, &format!("{} GMT", cx.wall.date()));
+    write(Name::Server, cx.profile.persona.http_server());
+    if let Some(realm) = realm {
+        write(Name::WwwAuthenticate, realm);
+    }
+    if let Some(length) = length {
+        write(Name::ContentLength, &format!("{length}"));
+    }
+    write(Name::ContentType, "text/html");
+    out
 }
 
 /// Appends what is due of a head: all of it, unless it is all that the client wants.
@@ -228,7 +264,7 @@ fn status(status: &str, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
 
 /// The page of a whole answer. Apache's are word for word as its versions that we name have them:
 /// pages of our own would tell who we are.
-fn sorry(answer: Answer, cx: &Cx<'_>) -> String {
+pub(super) fn sorry(answer: Answer, cx: &Cx<'_>) -> String {
     let persona = &cx.profile.persona;
     let status = answer.status();
     let reason = &status[4..];

@@ -1,0 +1,153 @@
+//! Fields of HTTP/2 requests (HPACK, RFC 7541), read without any memory of those before.
+//!
+//! We announce a table of no size, so a client that has heard us refers to nothing but the static
+//! table; one that has not yet may refer to a field of its own that came before, which is then not
+//! known to us. Of the static table the fields are kept that matter here.
+
+use alloc::{borrow::Cow, vec::Vec};
+
+use super::huffman;
+
+/// Tells the names and values in `block` one by one, up to its end or to what cannot be read. What
+/// is not known is told as empty.
+pub(super) fn fields(block: &[u8], tell: &mut dyn FnMut(&[u8], &[u8])) {
+    let mut rest = block;
+    while field(&mut rest, tell).is_some() {}
+}
+
+/// Appends a field whose name stands in the static table and whose value is shorter than 127 bytes.
+pub(super) fn write(name: Name, value: &str, out: &mut Vec<u8>) {
+    debug_assert!(value.len() < 127, "a value beyond its bound");
+    match name as u8 {
+        index @ 0..15 => out.push(index),
+        index => out.extend_from_slice(&[15, index - 15]),
+    }
+    out.push(value.len() as u8);
+    out.extend_from_slice(value.as_bytes());
+}
+
+/// The names of the fields that we send, by their places in the static table.
+#[derive(Clone, Copy)]
+pub(super) enum Name {
+    Status = 8,
+    ContentLength = 28,
+    ContentType = 31,
+    Date = 33,
+    Server = 54,
+    WwwAuthenticate = 61,
+}
+
+/// Reads one field's representation (RFC 7541, section 6).
+fn field(rest: &mut &[u8], tell: &mut dyn FnMut(&[u8], &[u8])) -> Option<()> {
+    let first = *rest.first()?;
+    let bits = match first {
+        0x80.. => {
+            let (name, value) = indexed(number(rest, 7)?);
+            tell(name, value);
+            return Some(());
+        }
+        // A new size of a table that we do not have.
+        0x20..=0x3F => return number(rest, 5).map(|_| ()),
+        0x40..=0x7F => 6,
+        _ => 4,
+    };
+    let index = number(rest, bits)?;
+    let name = if index == 0 { text(rest)? } else { Cow::Borrowed(indexed(index).0) };
+    let value = text(rest)?;
+    tell(&name, &value);
+    Some(())
+}
+
+/// The entries of the static table (RFC 7541, appendix A) that say what we want to know.
+fn indexed(index: usize) -> (&'static [u8], &'static [u8]) {
+    match index {
+        1 => (b":authority", b""),
+        2 => (b":method", b"GET"),
+        3 => (b":method", b"POST"),
+        4 => (b":path", b"/"),
+        5 => (b":path", b"/index.html"),
+        16 => (b"accept-encoding", b"gzip, deflate"),
+        19 => (b"accept", b""),
+        23 => (b"authorization", b""),
+        38 => (b"host", b""),
+        49 => (b"proxy-authorization", b""),
+        58 => (b"user-agent", b""),
+        _ => (b"", b""),
+    }
+}
+
+/// A number whose first `bits` bits stand in the first byte (RFC 7541, section 5.1); of four more
+/// bytes at most, which is beyond any block.
+fn number(rest: &mut &[u8], bits: u32) -> Option<usize> {
+    let (&first, mut after) = rest.split_first()?;
+    let most = (1_usize << bits) - 1;
+    let mut value = usize::from(first) & most;
+    if value == most {
+        for shift in [0, 7, 14, 21] {
+            let (&byte, left) = after.split_first()?;
+            after = left;
+            value += usize::from(byte & 0x7F) << shift;
+            if byte & 0x80 == 0 {
+                *rest = after;
+                return Some(value);
+            }
+        }
+        return None;
+    }
+    *rest = after;
+    Some(value)
+}
+
+/// A string (RFC 7541, section 5.2).
+fn text<'a>(rest: &mut &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    let is_coded = *rest.first()? & 0x80 != 0;
+    let length = number(rest, 7)?;
+    let (bytes, after) = rest.split_at_checked(length)?;
+    *rest = after;
+    if !is_coded {
+        return Some(Cow::Borrowed(bytes));
+    }
+    let mut decoded = Vec::new();
+    huffman::decode(bytes, &mut decoded);
+    Some(Cow::Owned(decoded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    extern crate std;
+    use std::{string::String, vec};
+
+    fn read(block: &[u8]) -> Vec<String> {
+        let mut all = Vec::new();
+        fields(block, &mut |name, value| {
+            all.push(std::format!("{}={}", name.escape_ascii(), value.escape_ascii()));
+        });
+        all
+    }
+
+    #[test]
+    fn the_examples_of_the_standard_are_understood() {
+        // Appendices C.3.1 and C.4.1: the same request, plain and coded.
+        let wanted = vec![":method=GET", "=", ":path=/", ":authority=www.example.com"];
+        assert_eq!(read(b"\x82\x86\x84\x41\x0fwww.example.com"), wanted);
+        assert_eq!(
+            read(b"\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"),
+            wanted
+        );
+        // Appendix C.2: literals of all three kinds.
+        assert_eq!(read(b"\x40\x0acustom-key\x0dcustom-header"), ["custom-key=custom-header"]);
+        assert_eq!(read(b"\x04\x0c/sample/path"), [":path=/sample/path"]);
+        assert_eq!(read(b"\x10\x08password\x06secret"), ["password=secret"]);
+        // A table's size, a field of the client's own table, and a value behind a large index.
+        assert_eq!(read(b"\x20\x3f\xe1\x1f\xbe\x0f\x2b\x01x"), ["=", "user-agent=x"]);
+    }
+
+    #[test]
+    fn what_is_cut_or_has_no_bound_ends_the_reading() {
+        for block in [&b"\x82\x40\x0acust"[..], b"\x82\x7f\xff\xff\xff\xff\xff\x01", b"\x82\x41"] {
+            assert_eq!(read(block), [":method=GET"], "{}", block.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Transcripts of HTTP/2 with `http_hold`, frame by frame.
+
+use proptest::prelude::*;
+use tarpit_proto::fuzzing;
+
+use crate::{http::asking, stage::Stage};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// A literal field with a new name.
+fn field(name: &str, value: &str) -> Vec<u8> {
+    let length = |text: &str| u8::try_from(text.len()).expect("short");
+    let (name_length, value_length) = (length(name), length(value));
+    [&[0, name_length], name.as_bytes(), &[value_length], value.as_bytes()].concat()
+}
+
+/// A request: `GET /` to a host, and these fields.
+fn request(stream: u32, fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = b"\x82\x86\x84\x41\x09a.example".to_vec();
+    for (name, value) in fields {
+        block.extend(field(name, value));
+    }
+    frame(1, 0b101, stream, &block)
+}
+
+/// What a client says first, with its own settings.
+fn opening() -> Vec<u8> {
+    [PREFACE, &frame(4, 0, 0, &[0, 3, 0, 0, 0, 100]), &frame(8, 0, 0, &[0, 1, 0, 0])].concat()
+}
+
+/// A frame as its kind, flags, stream and payload.
+type Frame = (u8, u8, u32, Vec<u8>);
+
+/// The frames in `bytes`, which must be whole.
+fn frames(mut bytes: &[u8]) -> Vec<Frame> {
+    let mut all = Vec::new();
+    while let &[high, middle, low, kind, flags, a, b, c, d, ref rest @ ..] = bytes {
+        let length = u32::from_be_bytes([0, high, middle, low]) as usize;
+        all.push((kind, flags, u32::from_be_bytes([a, b, c, d]), rest[..length].to_vec()));
+        bytes = &rest[length..];
+    }
+    assert!(bytes.is_empty(), "half a frame");
+    all
+}
+
+fn connected(requests: &[Vec<u8>]) -> Stage {
+    let mut stage = Stage::new("http_hold").open();
+    stage.says([opening(), requests.concat()].concat());
+    stage
+}
+
+/// What was sent since this was last asked.
+fn answers(stage: &mut Stage) -> Vec<Frame> {
+    let frames = frames(&stage.bytes());
+    stage.sent.clear();
+    frames
+}
+
+#[test]
+fn our_settings_come_first_and_the_clients_are_acknowledged() {
+    let mut stage = connected(&[]);
+    let got = answers(&mut stage);
+    assert_eq!(got.len(), 2);
+    assert_eq!((got[0].0, got[0].1, &got[0].3[..6]), (4, 0, &[0, 1, 0, 0, 0, 0][..]));
+    assert_eq!((got[1].0, got[1].1, got[1].3.len()), (4, 1, 0));
+    // A ping is echoed, and what is acknowledged is not.
+    stage.says(
+        [frame(4, 1, 0, &[]), frame(6, 0, 0, b"12345678"), frame(6, 1, 0, b"12345678")].concat(),
+    );
+    assert_eq!(answers(&mut stage), [(6, 1, 0, b"12345678".to_vec())]);
+    stage.pass_secs(86_400);
+    assert!(answers(&mut stage).is_empty());
+}
+
+#[test]
+fn a_page_begins_at_once_and_goes_on_a_byte_every_eight_seconds() {
+    let mut stage = connected(&[request(1, &[("user-agent", "curl/7.88.1")])]);
+    let got = answers(&mut stage);
+    let (kind, flags, stream, fields) = got.last().expect("an answer");
+    assert_eq!((*kind, *flags, *stream), (1, 4, 1));
+    let text = fields.escape_ascii().to_string();
+    assert!(text.contains("200") && text.contains("Apache/2.4.52 (Ubuntu)"), "{text}");
+    stage.pass_secs(600);
+    assert!(stage.gaps().iter().all(|gap| (7_200..=8_800).contains(gap)), "{:?}", stage.gaps());
+    let got = answers(&mut stage);
+    assert!(got.len() > 65 && got.iter().all(|one| *one == (0, 0, 1, b" ".to_vec())));
+    assert_eq!(
+        stage.news[1..],
+        [
+            "learnt http_request GET / HTTP/2.0",
+            "learnt http_host a.example",
+            "learnt http_user_agent curl/7.88.1"
+        ]
+    );
+    // No rate makes it faster than the client's window bears.
+    let mut stage = Stage::new("http_hold").rate(0).open();
+    stage.says([opening(), request(1, &[])].concat()).pass_secs(600);
+    assert!(answers(&mut stage).len() < 100);
+}
+
+#[test]
+fn a_guess_is_refused_whole_after_nine_seconds_and_so_is_each_that_waits() {
+    let guess = |stream| request(stream, &[("authorization", "Basic cm9vdDp0b29y")]);
+    let mut stage = connected(&[guess(1), guess(3), guess(5)]);
+    assert_eq!(answers(&mut stage).len(), 2);
+    assert!(stage.news.contains(&"learnt user root".to_owned()), "{:?}", stage.news);
+    let start = stage.now;
+    stage.pass_secs(30);
+    let mut before = start;
+    for (stream, (at, bytes)) in [1, 3, 5].into_iter().zip(&stage.sent) {
+        let silence = at.since(before).as_millis();
+        assert!((9_000..=9_500).contains(&silence), "{stream}: {silence}");
+        before = *at;
+        let got = frames(bytes);
+        assert_eq!((got[0].0, got[0].1, got[0].2), (1, 4, stream));
+        assert!(got[0].3.starts_with(b"\x08\x03401"));
+        assert_eq!((got[1].0, got[1].1, got[1].2), (0, 1, stream));
+        assert!(got[1].3.starts_with(b"<!DOCTYPE HTML"));
+    }
+    assert_eq!(stage.sent.len(), 3);
+    answers(&mut stage);
+    stage.says(guess(7)).pass_secs(20);
+    assert_eq!(answers(&mut stage).len(), 2, "the connection stays");
+}
+
+#[test]
+fn a_searcher_gets_a_whole_answer_to_each_request() {
+    let mut stage = connected(&[request(1, &[("user-agent", "Fuzz Faster U Fool v2.0.0")])]);
+    stage.pass_secs(9);
+    let got = answers(&mut stage);
+    assert!(got[2].3.starts_with(b"\x08\x03403"), "the start of a site is not for all");
+    // What the client is owed meanwhile waits until the answer is out.
+    let path = field(":path", "/x");
+    let block = [&b"\x82\x86"[..], &path, &field("user-agent", "gobuster/3.5")].concat();
+    stage.says(frame(1, 0b101, 3, &block)).says(frame(6, 0, 0, b"12345678")).pass_secs(9);
+    let got = answers(&mut stage);
+    assert!(got[0].3.starts_with(b"\x08\x03404"));
+    assert_eq!((got[2].0, got[2].1), (6, 1));
+}
+
+#[test]
+fn whoever_asks_for_no_page_is_pinged_and_never_told_of_a_success() {
+    let head = [&field(":method", "HEAD")[..], b"\x84\x86"].concat();
+    let put = [&field(":method", "CONNECT")[..], &field(":authority", "b.example:25")].concat();
+    // A request whose fields go on in frames that are not read may be a guess.
+    let torn = frame(1, 1, 1, b"\x82\x86\x84");
+    for asked in [frame(1, 5, 1, &head), frame(1, 4, 1, &put), torn] {
+        let mut stage = connected(&[asked]);
+        answers(&mut stage);
+        stage.pass_secs(600);
+        let got = answers(&mut stage);
+        assert!(got.len() > 65 && got.iter().all(|one| (one.0, one.1) == (6, 0)));
+        assert_ne!(got[0].3, got[1].3);
+    }
+    let stage = connected(&[frame(1, 4, 1, &put)]);
+    assert!(stage.news.contains(&"learnt http_request CONNECT b.example:25 HTTP/2.0".to_owned()));
+}
+
+#[test]
+fn a_stream_that_is_reset_makes_room_for_the_next() {
+    let mut stage = connected(&[request(1, &[]), request(3, &[])]);
+    stage.pass_secs(30);
+    answers(&mut stage);
+    stage.says(frame(3, 0, 1, &[0, 0, 0, 8])).pass_secs(60);
+    assert!(answers(&mut stage).iter().all(|one| one.0 == 6));
+    stage.says(frame(3, 0, 3, &[0, 0, 0, 8])).says(request(5, &[]));
+    assert_eq!(answers(&mut stage).last().map(|one| (one.0, one.2)), Some((1, 5)));
+}
+
+#[test]
+fn long_payloads_are_skipped_and_cost_no_memory() {
+    let mut stage = connected(&[request(1, &[])]);
+    answers(&mut stage);
+    for _ in 0..4 {
+        stage.says(frame(0, 0, 1, &[b'x'; 16_384]));
+    }
+    // A block beyond what may wait is read as far as that.
+    let long = [&b"\x82\x86\x84"[..], &b"\x00\x01x\x7f\x80\x7e"[..], &[b'x'; 16_255]].concat();
+    stage.says(frame(1, 5, 3, &long)).says(frame(6, 0, 0, b"12345678"));
+    assert_eq!(answers(&mut stage), [(6, 1, 0, b"12345678".to_vec())]);
+    assert!(stage.session.save(stage.now).len() < 200);
+}
+
+#[test]
+fn thirty_days_and_a_hand_over_go_unnoticed() {
+    let mut stage = connected(&[request(1, &[])]);
+    answers(&mut stage);
+    for _ in 0..30 {
+        stage.hand_over();
+        stage.pass_secs(86_400);
+    }
+    assert_eq!(stage.closed, None);
+    let got = answers(&mut stage);
+    assert!(got.len() > 300_000 && got.iter().all(|one| one.2 == 1));
+}
+
+#[test]
+fn other_openings_are_of_http_1() {
+    let stage = asking("http_hold", None, "PRI * HTTP/1.1\r\n\r\n");
+    assert!(stage.text().starts_with("HTTP/1.1 501 "), "{}", stage.text());
+}
+
+proptest! {
+    #[test]
+    fn frames_have_one_reading(parts in prop::collection::vec(
+        (0_u8..10, 0_u8..64, 0_u32..9, prop::collection::vec(any::<u8>(), 0..40)),
+        0..12,
+    )) {
+        let said: Vec<_> = parts
+            .iter()
+            .flat_map(|(kind, flags, stream, payload)| frame(*kind, *flags, *stream, payload))
+            .collect();
+        fuzzing::check_frames_have_one_reading(&said);
+    }
+
+    #[test]
+    fn any_bytes_have_one_reading(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        fuzzing::check_frames_have_one_reading(&bytes);
+    }
+}
