@@ -95,8 +95,12 @@ fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
         let patience = http::pause_of(answer(run, cx), cx);
         return http::pause(run, patience, cx);
     }
-    let upload = http::is_upload(run);
-    let step = http::answer(run, cx);
+    let (upload, tunnel) = (http::is_upload(run), Signs::of(run).asks_for_tunnel());
+    let mut step = http::answer(run, cx);
+    if tunnel {
+        // Libraries leave a proxy at a status that tells of no tunnel.
+        step = Step::DRIP;
+    }
     if upload {
         // What is sent to us fills the sender's own buffers, and it waits.
         run.mark = u32::MAX;

@@ -120,6 +120,17 @@ fn what_is_learnt_of_a_request_is_told() {
 }
 
 #[test]
+fn whoever_wants_a_tunnel_gets_an_answer_byte_by_byte_from_its_first_one_on() {
+    let mut stage = asking("http_hold", None, "CONNECT b.example:25 HTTP/1.1\r\n\r\n");
+    stage.pass_secs(240);
+    assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1));
+    assert!("HTTP/1.1 405 Method Not Allowed".starts_with(&stage.text()), "{}", stage.text());
+    stage.pass_secs(86_400);
+    assert!(stage.text().contains("405 Method Not Allowed\\r\\nDate: "));
+    assert!(!stage.text().contains("\\r\\n\\r\\n"));
+}
+
+#[test]
 fn an_upload_is_not_read_and_the_answer_goes_on() {
     for line in
         ["Content-Length: 65536", "Content-Length: 99999999999", "Transfer-Encoding: chunked"]

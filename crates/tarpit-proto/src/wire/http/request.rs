@@ -159,6 +159,8 @@ impl Signs {
     const ENDLESS: u32 = 1 << 5;
     /// What it asks for is there, but not for everybody.
     const CLOSED: u32 = 1 << 6;
+    /// It asks for a tunnel to somewhere else.
+    const TUNNEL: u32 = 1 << 7;
     /// What holds its sender, by the table: an [`HttpHold`], by its place and one.
     const HOLD_SHIFT: u32 = 8;
 
@@ -174,6 +176,11 @@ impl Signs {
     /// Whether what it asks for is there, but not for everybody.
     pub(crate) fn asks_for_closed(self) -> bool {
         self.has(Self::CLOSED)
+    }
+
+    /// Whether it asks for a tunnel to somewhere else.
+    pub(crate) fn asks_for_tunnel(self) -> bool {
+        self.has(Self::TUNNEL)
     }
 
     /// What holds its sender.
@@ -305,6 +312,9 @@ fn request_line(run: &mut Run, line: &[u8], torn: bool) -> bool {
         _ => Ask::Garbled,
     };
     run.count |= ask.flags();
+    if method == b"CONNECT" {
+        Signs::note(run, Signs::TUNNEL);
+    }
     if names_closed(target) {
         Signs::note(run, Signs::CLOSED);
     }
