@@ -172,4 +172,20 @@ mod tests {
             assert_eq!(ssh_packets(line), wanted, "{}", line.escape_ascii());
         }
     }
+
+    #[test]
+    fn an_http_client_is_known_by_its_name_or_by_a_name_that_does_not_fit() {
+        for (agent, disguised, wanted) in [
+            (&b"gobuster/3.5"[..], false, HttpHold::Answers),
+            (b"Fuzz Faster U Fool v2.1.0-dev", false, HttpHold::Answers),
+            (b"python-httpx/0.28.1", false, HttpHold::Hurried),
+            (b"node", true, HttpHold::Body),
+            (b"Mozilla/5.0 (X11)", false, HttpHold::Head),
+            (b"Mozilla/5.0 (X11)", true, HttpHold::Answers),
+            (b"", false, HttpHold::Head),
+        ] {
+            let got = http_hold(http_client(agent), disguised);
+            assert_eq!(got, wanted, "{}", agent.escape_ascii());
+        }
+    }
 }
