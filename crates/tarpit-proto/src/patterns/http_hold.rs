@@ -48,7 +48,14 @@ impl Pattern for HoldHttp {
             (Phase::Framing, heard) => http2::converse(run, heard, cx),
             (Phase::Asking, Heard::Said(said)) => match http2::opens(run, said) {
                 Some(true) => http2::open(run, said),
-                Some(false) if http::hear(run, said, cx) => begin(run, cx),
+                Some(false) if http::hear(run, said, cx) => {
+                    let step = begin(run, cx);
+                    if cx.ears == Ears::Shut {
+                        // The start of an upload, which would wait here as long as it is held.
+                        said.take_all();
+                    }
+                    step
+                }
                 None | Some(false) => Step::Keep,
             },
             (Phase::Pausing, Heard::Silence) => {
