@@ -138,6 +138,16 @@ pub(crate) fn http_interval(hold: HttpHold) -> Duration {
     Duration::from_secs(if hold == HttpHold::Hurried { 3 } else { 8 })
 }
 
+/// What only those ask an FTP server before they log in who read a reply to its last line: lftp and
+/// the transfer programs of desktops.
+pub(crate) const FTP_PATIENT: &[&str] = &["CLNT", "FEAT", "HOST", "OPTS"];
+
+/// Whether an FTP user has no name. Guessers guess names; libraries, curl and wget come so, and wait
+/// for a reply's last line without any limit, or curl for two minutes.
+pub(crate) fn is_anonymous(user: &[u8]) -> bool {
+    user.eq_ignore_ascii_case(b"anonymous") || user.eq_ignore_ascii_case(b"ftp")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

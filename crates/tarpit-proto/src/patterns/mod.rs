@@ -4,6 +4,8 @@ mod egsh_aminoas;
 mod endless_banner;
 mod endlessh;
 mod ftp_endless_motd;
+mod ftp_hold;
+mod ftp_listing;
 mod http_bad_site;
 mod http_deflate_html_bomb;
 mod http_deflate_size_bomb;
@@ -34,6 +36,7 @@ pub const ALL: &[&dyn Pattern] = &[
     &endless_banner::EndlessBanner,
     &endlessh::Endlessh,
     &ftp_endless_motd::FtpEndlessMotd,
+    &ftp_hold::FtpHold,
     &http_bad_site::HttpBadSite,
     &http_deflate_html_bomb::HttpDeflateHtmlBomb,
     &http_deflate_size_bomb::HttpDeflateSizeBomb,

@@ -3,6 +3,7 @@
 pub(crate) mod base64;
 pub(crate) mod command;
 pub(crate) mod deflate;
+pub(crate) mod ftp;
 pub(crate) mod http;
 pub(crate) mod shell;
 pub(crate) mod smtp;

@@ -9,6 +9,7 @@ mod egsh_aminoas;
 mod endless_banner;
 mod endlessh;
 mod ftp_endless_motd;
+mod ftp_hold;
 mod http;
 mod http2;
 mod http_bad_site;
