@@ -72,9 +72,10 @@ pub(crate) fn mail(verb: &[u8], name: &[u8]) -> MailHold {
     // Who names a domain or an address is a mail agent or a library; Python's writes small letters.
     let is_proper = name.contains(&b'.') && !name.ends_with(b".") || name.starts_with(b"[");
     match known {
-        Some(&(_, hold)) if hold == MailHold::Endless || verb.eq_ignore_ascii_case(b"EHLO") => hold,
+        Some(&(_, hold)) if verb.eq_ignore_ascii_case(b"EHLO") => hold,
         _ if verb == b"ehlo" || verb.eq_ignore_ascii_case(b"EHLO") && is_proper => MailHold::Lines,
-        // What greets by `HELO` need not understand a reply of many lines.
+        // What greets by `HELO` need not understand a reply of many lines; hydra's search for names
+        // does so, and takes any line for an answer to what it asks next.
         _ => MailHold::Unknown,
     }
 }
@@ -156,7 +157,7 @@ mod tests {
     fn mail_clients_are_told_apart_by_how_they_greet() {
         for (verb, name, wanted) in [
             ("EHLO", "hydra", MailHold::Endless),
-            ("HELO", "hydra", MailHold::Endless),
+            ("HELO", "hydra", MailHold::Unknown),
             ("EHLO", "gerg", MailHold::Whole),
             ("ehlo", "[127.0.0.1]", MailHold::Lines),
             ("EHLO", "mx.example.com", MailHold::Lines),

@@ -134,7 +134,7 @@ impl Pattern for FtpHold {
                 }
             }
             (Phase::Drawing, _) => reply.go_on(persona, &mut cx.rng, out),
-            _ => reply.say(persona, cx.offers_tls(), out),
+            _ => reply.say(persona, cx.secured, out),
         }
     }
 }
@@ -186,7 +186,9 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         run.enter(Phase::Drawing);
         return Step::PROMPT;
     }
-    if command.is("AUTH") && cx.offers_tls() {
+    // Who asks for features first is lftp, which would leave at a certificate that nobody vouches
+    // for, and goes on in the clear where there is none.
+    if command.is("AUTH") && cx.offers_tls() && run.mark & PATIENT == 0 {
         // Behind the reply it would be too late to say so.
         let afforded = cx.means.affords(Tls::COST);
         return state(run, if afforded { Reply::Tls } else { Reply::NoTls });

@@ -20,7 +20,8 @@
 //! `timing.rs` says whom lines without end hold, who is answered whole after a silence, and who is
 //! carried on slowly. Libraries and mail agents read on until the last line of a reply, so each line
 //! buys time; guessers decide on what arrives first. Whoever speaks amid a reply is one of these:
-//! from then on each of its replies is whole, and what it was owed stands in front of the next.
+//! from then on each of its replies is whole, and if it begins a mail, what it was owed stands in
+//! front of the next.
 //!
 //! A mail is never taken: its end is answered `451`, at which senders keep it and come back.
 //! Nobody gets in, unless the user wants them to be told so.
@@ -119,7 +120,11 @@ impl Pattern for SmtpHold {
                     cx.ears = Ears::Deaf;
                     return Step::Keep;
                 }
-                Field::Owed.set(run, u8::from(reply(run)).into());
+                // So that no reply to a mail is taken for the one behind it. A guesser would take
+                // the end of a greeting for its welcome.
+                if command.is("MAIL") {
+                    Field::Owed.set(run, u8::from(reply(run)).into());
+                }
                 Field::Hold.set(run, MailHold::Whole as u32);
                 obey(run, command, cx)
             }
