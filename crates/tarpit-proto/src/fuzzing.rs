@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::{net::SocketAddr, time::Duration};
 
 pub use crate::{
+    detect::check_detections_are_final,
     identify::check_verdicts_are_final,
     wire::{
         command::check_commands_have_one_reading,
@@ -14,6 +15,7 @@ pub use crate::{
     },
 };
 use crate::{
+    locks::Locks,
     means::Means,
     pacer::Rate,
     patterns,
@@ -44,7 +46,17 @@ pub fn check_sessions_bear_anything(bytes: &[u8]) {
     let conn = Conn { client: address, server: address, via: None };
     let (now, draft) = (Time::START, Draft::default());
     let means = Means::new(0, now);
-    let mut play = Play { profile, conn, seed, now, draft, means, room: GREETING, sent: 0 };
+    let mut play = Play {
+        profile,
+        conn,
+        seed,
+        now,
+        draft,
+        means,
+        locks: Locks::default(),
+        room: GREETING,
+        sent: 0,
+    };
     let mut session = Session::open(play.now);
     play.input(&mut session, Input::Opened);
     while let Some((&length, after)) = rest.split_first() {
@@ -103,6 +115,7 @@ fn frames_read(bytes: &[u8], cut: usize) -> (Vec<u8>, Vec<(&'static str, Vec<u8>
                 start: Wall(1_795_333_948),
                 entropy: &mut Nothing,
                 means: &mut means,
+                locks: &mut Locks::default(),
                 news: &mut learnt,
             };
             let Output::Transmit(out) = session.handle(now, input, &mut world, &mut draft) else {
@@ -133,6 +146,7 @@ struct Play {
     now: Time,
     draft: Draft,
     means: Means,
+    locks: Locks,
     /// How much more the connection takes for now.
     room: usize,
     /// How much it took.
@@ -150,6 +164,7 @@ impl Play {
                 start: Wall(1_795_333_948),
                 entropy: &mut Nothing,
                 means: &mut self.means,
+                locks: &mut self.locks,
                 news: &mut Nothing,
             };
             match session.handle(self.now, input, &mut world, &mut self.draft) {

@@ -123,7 +123,8 @@ const LONGEST_REQUEST_LINE: usize = 512;
 /// The longest word that may still turn out to be a method (RFC 9110, section 9.1 sets no bound).
 const LONGEST_METHOD: usize = 32;
 
-fn prefix(bytes: &[u8], wanted: &[u8]) -> Sighting {
+/// These bytes, to the last one.
+pub(crate) fn prefix(bytes: &[u8], wanted: &[u8]) -> Sighting {
     let seen = bytes.len().min(wanted.len());
     if bytes[..seen] != wanted[..seen] {
         Sighting::Differs
@@ -146,7 +147,7 @@ fn ftp_command(bytes: &[u8]) -> Sighting {
 const MOST_SIGNALS: usize = 16;
 
 /// A command line that starts with one of `verbs`, in any case.
-fn verb(bytes: &[u8], verbs: &[&[u8]]) -> Sighting {
+pub(crate) fn verb(bytes: &[u8], verbs: &[&[u8]]) -> Sighting {
     let end = bytes.iter().position(|byte| !byte.is_ascii_alphabetic());
     let word = &bytes[..end.unwrap_or(bytes.len())];
     let is_start =

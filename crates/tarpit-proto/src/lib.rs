@@ -11,12 +11,14 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod detect;
 pub mod fact;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gate;
 mod handing;
 pub mod identify;
+pub mod locks;
 pub mod means;
 pub mod pacer;
 pub mod patterns;

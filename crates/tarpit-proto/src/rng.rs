@@ -36,6 +36,13 @@ pub struct Rng {
     stream: ChaCha8,
 }
 
+/// A number that stays the same for a place and a day, and that nobody foresees who lacks `secret`.
+pub(crate) fn lasting(secret: u64, place: u64, day: u64) -> u32 {
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&secret.to_le_bytes());
+    Rng::new(&Seed(seed), SessionId(place), Purpose::Lasting, day).number()
+}
+
 /// What a generator is drawn for, so that two uses at one point never see the same bytes.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
@@ -45,6 +52,8 @@ pub(crate) enum Purpose {
     Chunk = 1,
     /// Jitter of the pacer; the point is the number of bytes sent.
     Pace = 2,
+    /// What is the same for many clients; the point is their place and day.
+    Lasting = 3,
 }
 
 impl Rng {

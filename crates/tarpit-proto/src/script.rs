@@ -17,6 +17,7 @@ use core::{
 use crate::{
     fact::{Fact, Facts},
     identify::Protocol,
+    locks::Locks,
     means::Means,
     pacer::{Pace, Rate},
     persona::Persona,
@@ -391,6 +392,8 @@ pub struct Profile {
     pub persona: Persona,
     /// Whether clients may be told that they got in.
     pub poison: bool,
+    /// Whether a port for all speaks one protocol only to each network, the first that was decided.
+    pub strict_lock: bool,
     /// With what TLS is spoken; `None`: not at all.
     pub tls: Option<Tls>,
     /// The pattern inside a pattern of TLS.
@@ -410,6 +413,7 @@ impl Profile {
             validate: true,
             persona,
             poison: false,
+            strict_lock: false,
             tls: None,
             inner: None,
             passive_address: None,
@@ -430,6 +434,8 @@ pub struct Cx<'a> {
     /// What may be spent at present. Not for [`Pattern::speak`], nor in answer to
     /// [`Heard::Sent`], which may be heard ahead.
     pub means: &'a mut Means,
+    /// Which protocols are locked to ports.
+    pub(crate) locks: &'a mut Locks,
     /// The listener's settings.
     pub profile: &'a Profile,
     /// The connection's addresses.

@@ -24,6 +24,7 @@ use self::turn::{MAX_INBOX, Next, Turn};
 use crate::{
     fact::Fact,
     gate::Gate,
+    locks::Locks,
     means::Means,
     pacer::Pacer,
     patterns,
@@ -53,6 +54,8 @@ pub struct World<'a> {
     pub entropy: &'a mut dyn Entropy,
     /// What may be spent on clients at present.
     pub means: &'a mut Means,
+    /// Which protocols are locked to ports.
+    pub locks: &'a mut Locks,
     /// Where events go.
     pub news: &'a mut dyn News,
 }

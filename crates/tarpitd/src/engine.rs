@@ -22,6 +22,7 @@ use std::{
 
 use mio::{Events, Poll, Registry, Token};
 use tarpit_proto::{
+    locks::Locks,
     means::{Means, Strain},
     rng::Seed,
     session::{Cause, Draft, Session},
@@ -171,6 +172,7 @@ struct Worker {
     budget: Budget,
     pressure: Pressure,
     means: Means,
+    locks: Locks,
     /// When handshakes were told to be short.
     handshakes_short: Option<Time>,
     record: Record,
@@ -218,6 +220,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         budget: Budget::new(setup.rules.egress, setup.rules.egress_per_day, now),
         pressure: Pressure::new(setup.rules.cpu, now, clock.used()),
         means: Means::new(setup.rules.handshakes, now),
+        locks: Locks::default(),
         handshakes_short: None,
         record: setup.record,
         draft: Draft::default(),

@@ -50,6 +50,7 @@ impl Identity {
             rate: tarpit.rate,
             validate: tarpit.client_validation,
             poison: tarpit.poison,
+            strict_lock: tarpit.strict_lock,
             inner: tarpit.inner,
             passive_address: tarpit.passive_address,
             tls: Some(tls),

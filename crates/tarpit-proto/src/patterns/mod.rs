@@ -1,5 +1,6 @@
 //! The registry: every pattern by its name, one line each, in alphabetical order.
 
+mod auto;
 mod egsh_aminoas;
 mod endless_banner;
 mod endlessh;
@@ -32,6 +33,7 @@ use crate::{
 
 /// All patterns.
 pub const ALL: &[&dyn Pattern] = &[
+    &auto::Auto,
     &egsh_aminoas::EgshAminoas,
     &endless_banner::EndlessBanner,
     &endlessh::Endlessh,
@@ -71,11 +73,12 @@ pub(crate) fn at(place: u16) -> Option<&'static dyn Pattern> {
 }
 
 /// What holds clients of each protocol best, by name; the first that there is.
-const BEST: [(Protocol, &[&str]); 5] = [
+const BEST: [(Protocol, &[&str]); 6] = [
     (Protocol::Ftp, &["ftp_hold", "ftp_endless_motd"]),
     (Protocol::Http, &["http_hold", "http_endless_header"]),
     (Protocol::Smtp, &["smtp_hold", "smtp_endless_ehlo"]),
     (Protocol::Ssh, &["ssh_auth_hold", "ssh_kex_hold", "ssh_trans_hold"]),
+    (Protocol::Telnet, &["telnet_login"]),
     (Protocol::Tls, &["tls", "tls_record_drip", "tls_slow_hello"]),
 ];
 

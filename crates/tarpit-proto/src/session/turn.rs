@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::{Cause, Doing, Event, Input, Live, Session, Wake, World, number_of, pattern};
 use crate::{
     fact::{Fact, Learnt},
+    locks::Locks,
     means::{Means, Strain},
     pacer::{Pacer, Rate, Unit},
     rng::{Entropy, Purpose, Rng},
@@ -371,7 +372,13 @@ impl Turn<'_, '_> {
         self.live.run = run;
         self.live.prick(ears);
         self.steps += 1;
-        self.tell(&notes, first);
+        if first.is_empty() && notes.validated.is_some() {
+            // Decided for want of more: what waits is what was looked at.
+            let waiting = self.live.inbox.get(..Event::SHOWN).unwrap_or(&self.live.inbox).to_vec();
+            self.tell(&notes, &waiting);
+        } else {
+            self.tell(&notes, first);
+        }
         self.apply(step);
     }
 
@@ -599,6 +606,7 @@ impl Turn<'_, '_> {
         // The system's randomness is not for chunks, which must come out the same again.
         let mut nothing = NoEntropy;
         let mut none = Means::new(1, self.now);
+        let mut no_locks = Locks::default();
         let opened = self.session.opened(self.now);
         let World { profile, conn, start, .. } = *self.world;
         let mut cx = Cx {
@@ -607,6 +615,7 @@ impl Turn<'_, '_> {
             rng,
             entropy: &mut nothing,
             means: &mut none,
+            locks: &mut no_locks,
             profile,
             conn,
             ears: self.live.ears,
@@ -663,6 +672,7 @@ fn cx<'a>(world: &'a mut World<'_>, now: Time, rng: Rng, ears: Ears, secured: bo
         rng,
         entropy: &mut *world.entropy,
         means: &mut *world.means,
+        locks: &mut *world.locks,
         profile: world.profile,
         conn: world.conn,
         ears,

@@ -11,9 +11,10 @@ use tarpit_proto::fuzzing;
 type Check = fn(&[u8]);
 
 /// Every fuzz target with what it checks, in alphabetical order.
-const TARGETS: [(&str, Check); 10] = [
+const TARGETS: [(&str, Check); 11] = [
     ("client_hello", fuzzing::check_readings_are_final),
     ("commands", fuzzing::check_commands_have_one_reading),
+    ("detect", fuzzing::check_detections_are_final),
     ("http2", fuzzing::check_frames_have_one_reading),
     ("identify", fuzzing::check_verdicts_are_final),
     ("mails", fuzzing::check_mail_has_one_end),

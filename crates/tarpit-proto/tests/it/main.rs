@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test that finds nothing has failed")]
 
 mod all_patterns;
+mod auto;
 mod contract;
 mod corpus;
 mod egsh_aminoas;

@@ -6,6 +6,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use tarpit_proto::{
+    locks::Locks,
     means::Means,
     pacer::Rate,
     patterns,
@@ -34,11 +35,13 @@ pub(crate) struct Stage {
     wake: Wake,
     seed: Seed,
     id: SessionId,
-    conn: Conn,
+    pub(crate) conn: Conn,
     entropy: Counter,
     draft: Draft,
     /// What may be spent on the client.
     pub(crate) means: Means,
+    /// Which protocols are locked to ports.
+    pub(crate) locks: Locks,
     /// Where data connections are awaited.
     pub(crate) data_port: Option<u16>,
     /// How often the session was called.
@@ -115,6 +118,7 @@ impl Stage {
             entropy: Counter(1),
             draft: Draft::default(),
             means: Means::new(0, start),
+            locks: Locks::default(),
             data_port: None,
             inputs: 0,
             burst: 0,
@@ -246,6 +250,7 @@ impl Stage {
                 start: START,
                 entropy: &mut self.entropy,
                 means: &mut self.means,
+                locks: &mut self.locks,
                 news: &mut notebook,
             };
             match self.session.handle(self.now, input, &mut world, &mut self.draft) {

@@ -39,6 +39,7 @@ pub(super) struct Draft {
 
 /// A tarpit that may still lack what it must have.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
 pub(super) struct TarpitDraft {
     pub(super) name: String,
     pub(super) pattern: Option<&'static dyn Pattern>,
@@ -49,6 +50,7 @@ pub(super) struct TarpitDraft {
     pub(super) client_trace: bool,
     pub(super) persona: Option<&'static str>,
     pub(super) poison: bool,
+    pub(super) strict_lock: bool,
     pub(super) cert: Option<(Place, PathBuf)>,
     pub(super) key: Option<(Place, PathBuf)>,
     pub(super) inner: Option<(Place, &'static dyn Pattern)>,
@@ -171,6 +173,7 @@ impl TarpitDraft {
             client_trace: false,
             persona: None,
             poison: false,
+            strict_lock: false,
             cert: None,
             key: None,
             inner: None,
@@ -269,6 +272,7 @@ impl TarpitDraft {
             client_trace: self.client_trace,
             persona: self.persona.unwrap_or(persona),
             poison: self.poison,
+            strict_lock: self.strict_lock,
             certificate: self
                 .cert
                 .zip(self.key)

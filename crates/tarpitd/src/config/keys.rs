@@ -200,6 +200,18 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         read: |item, tarpit, notes| notes.keep(&mut tarpit.poison, item.boolean()),
     },
     Key {
+        name: "strict_lock",
+        form: "boolean",
+        unset: Unset::Is("false"),
+        meaning: "Whether `auto` speaks one protocol only on a port to a network (/24 or /56): the \
+                  first that was decided, until it is forgotten after 24 hours, or earlier when more \
+                  than 4096 others came since. Whoever speaks another one is told what a stranger is \
+                  told. Each worker remembers for itself, so that with several a network may see as \
+                  many protocols.",
+        outdated: None,
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.strict_lock, item.boolean()),
+    },
+    Key {
         name: "cert",
         form: "path of a file in PEM",
         unset: Unset::Means("a certificate of our own for each name that is asked for"),

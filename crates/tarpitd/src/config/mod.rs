@@ -177,6 +177,7 @@ impl Config {
 
 /// A pattern on its addresses.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
 pub(crate) struct Tarpit {
     pub(crate) name: String,
     pub(crate) pattern: &'static dyn Pattern,
@@ -195,6 +196,7 @@ pub(crate) struct Tarpit {
     pub(crate) persona: &'static str,
     /// Whether clients may be told that they got in.
     pub(crate) poison: bool,
+    pub(crate) strict_lock: bool,
     /// The owner's certificate for TLS; `None`: some of our own making.
     pub(crate) certificate: Option<Certificate>,
     /// What is inside TLS; `None`: HTTP.

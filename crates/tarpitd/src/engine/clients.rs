@@ -166,6 +166,7 @@ impl Worker {
                 start: self.wall_at_start,
                 entropy: &mut Kernel,
                 means: &mut self.means,
+                locks: &mut self.locks,
                 news: &mut ear,
             };
             match slot.session.handle(self.now, input, &mut world, &mut self.draft) {

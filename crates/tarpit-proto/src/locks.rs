@@ -1,0 +1,129 @@
+//! Which protocol a port speaks to a network, where the first one that was decided is to be the
+//! only one.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use crate::{script::Conn, time::Time};
+
+/// One worker's locks, lent to its sessions. Empty, and without memory of its own, while no
+/// listener asks for any.
+#[derive(Debug, Default)]
+pub struct Locks {
+    held: BTreeMap<Place, Lock>,
+    /// The keys of `held`, in the order in which they came.
+    order: VecDeque<Place>,
+}
+
+/// A port of ours, and the network of a client: an IPv4 /24 or an IPv6 /56.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) port: u16,
+    /// The network's bits; those of IPv6 have one more in front.
+    pub(crate) network: u64,
+}
+
+#[derive(Debug)]
+struct Lock {
+    /// Which protocol; the number is the script's own.
+    protocol: u8,
+    since: Time,
+}
+
+impl Locks {
+    /// The most that are held. Beyond it the oldest is forgotten.
+    pub const MOST: usize = 4_096;
+
+    /// How long one is held.
+    pub const TERM: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// What is spoken there, from now on: `protocol`, unless another one was decided before.
+    pub(crate) fn claim(&mut self, place: Place, protocol: u8, now: Time) -> u8 {
+        if let Some(decided) = self.decided(place, now) {
+            return decided;
+        }
+        if self.order.len() >= Self::MOST
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.held.remove(&oldest);
+        }
+        self.held.insert(place, Lock { protocol, since: now });
+        self.order.push_back(place);
+        protocol
+    }
+
+    /// What is spoken there, if that was decided.
+    pub(crate) fn decided(&mut self, place: Place, now: Time) -> Option<u8> {
+        while let Some(oldest) = self.order.front()
+            && self.held.get(oldest).is_none_or(|lock| now.since(lock.since) >= Self::TERM)
+        {
+            self.held.remove(oldest);
+            self.order.pop_front();
+        }
+        self.held.get(&place).map(|lock| lock.protocol)
+    }
+}
+
+impl Place {
+    /// Where this client has come from, and to.
+    pub(crate) fn of(conn: &Conn) -> Self {
+        Self { port: conn.server.port(), network: network(conn.client) }
+    }
+}
+
+fn network(client: SocketAddr) -> u64 {
+    match client.ip().to_canonical() {
+        IpAddr::V4(address) => u64::from(address.to_bits() >> 8),
+        IpAddr::V6(address) => 1 << 56 | (address.to_bits() >> 72) as u64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(client: &str) -> Place {
+        let client = client.parse().expect("an address");
+        let server = SocketAddr::from(([198, 51, 100, 1], 22));
+        Place::of(&Conn { client, server, via: None })
+    }
+
+    #[test]
+    fn neighbours_share_a_place_and_strangers_do_not() {
+        assert_eq!(place("192.0.2.1:1"), place("192.0.2.250:9"));
+        assert_eq!(place("192.0.2.1:1"), place("[::ffff:192.0.2.3]:1"));
+        assert_ne!(place("192.0.2.1:1"), place("192.0.3.1:1"));
+        assert_eq!(place("[2001:db8:1:100::1]:1"), place("[2001:db8:1:1ff::2]:1"));
+        assert_ne!(place("[2001:db8:1:100::1]:1"), place("[2001:db8:1:200::1]:1"));
+        assert_ne!(place("[::1]:1"), place("0.0.0.1:1"));
+    }
+
+    #[test]
+    fn the_first_decision_holds_for_a_day() {
+        let mut locks = Locks::default();
+        let here = place("192.0.2.1:1");
+        assert_eq!(locks.decided(here, Time::START), None);
+        assert_eq!(locks.claim(here, 3, Time::START), 3);
+        let almost = Time::from_millis(86_400_000 - 1);
+        assert_eq!(locks.claim(here, 4, almost), 3);
+        let after = Time::from_millis(86_400_000);
+        assert_eq!(locks.decided(here, after), None);
+        assert_eq!(locks.claim(here, 4, after), 4);
+    }
+
+    #[test]
+    fn beyond_the_bound_the_oldest_is_forgotten() {
+        let mut locks = Locks::default();
+        let there = |number: usize| Place { port: 22, network: number as u64 };
+        for number in 0..3 * Locks::MOST {
+            locks.claim(there(number), 1, Time::from_millis(number as u64));
+            assert!(locks.held.len() <= Locks::MOST && locks.order.len() == locks.held.len());
+        }
+        let now = Time::from_millis(20_000);
+        assert_eq!(locks.decided(there(2 * Locks::MOST - 1), now), None);
+        assert_eq!(locks.decided(there(2 * Locks::MOST), now), Some(1));
+    }
+}
