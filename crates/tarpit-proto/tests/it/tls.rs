@@ -305,6 +305,37 @@ proptest! {
     }
 
     #[test]
+    fn any_bytes_are_borne_in_a_handshake_and_behind_it(
+        said in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3_000), 0..6),
+        flips in prop::collection::vec((0_usize..600, any::<u8>()), 0..4),
+        shakes: bool,
+    ) {
+        let mut stage = if shakes {
+            let mut client = Client::usual(stage().open());
+            client.exchange().says(GET);
+            client.stage
+        } else {
+            let mut stage = stage().open();
+            let mut hello = HELLO.to_vec();
+            for (place, byte) in flips {
+                if let Some(changed) = hello.get_mut(place) {
+                    *changed = byte;
+                }
+            }
+            stage.says(hello);
+            stage
+        };
+        for bytes in said {
+            if stage.listens() {
+                stage.says(&bytes).pass_secs(30);
+            }
+        }
+        stage.half_closes().pass_secs(100);
+        prop_assert_eq!(stage.closed, None);
+        prop_assert!(stage.session.save(stage.now).len() < 40_000);
+    }
+
+    #[test]
     fn cutting_the_clients_records_anywhere_changes_nothing(
         cuts in prop::collection::vec(1_usize..200, 0..20),
         suite in 0..6_usize,
