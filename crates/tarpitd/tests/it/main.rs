@@ -5,6 +5,7 @@
 mod command_line;
 mod crowd;
 mod daemon;
+mod data;
 mod files;
 mod life;
 mod limits;
