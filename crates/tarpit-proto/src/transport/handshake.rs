@@ -43,6 +43,9 @@ enum Want {
     Done,
     Failed,
     More,
+    /// To tell the client why there will be no handshake: servers send an alert to whoever has
+    /// nothing in common with them, and scanners know TLS by it.
+    Refusal,
     Turn,
 }
 
@@ -76,6 +79,11 @@ impl Handshake {
         for _ in 0..64 {
             match self.turn(out, plain) {
                 Want::Turn => {}
+                Want::Refusal => {
+                    // The next thing that the library says, whatever waits, is why.
+                    self.turn(out, plain);
+                    return Progress::Failed;
+                }
                 Want::More => return Progress::Pending,
                 Want::Failed => return Progress::Failed,
                 Want::Done => return self.finish().unwrap_or(Progress::Failed),
@@ -120,7 +128,8 @@ impl Handshake {
                 answers = true;
                 Want::More
             }
-            Ok(_) | Err(_) => Want::Failed,
+            Err(_) => Want::Refusal,
+            Ok(_) => Want::Failed,
         };
         self.incoming.drain(..discard);
         if answers && !connection.is_handshaking() { Want::Done } else { want }

@@ -235,6 +235,19 @@ fn a_handshake_that_is_not_gone_through_with_ends_in_silence() {
 }
 
 #[test]
+fn whoever_offers_no_cipher_of_ours_is_told_so_and_held() {
+    // As nmap asks: the suites are those of RSA's own key exchange.
+    let body = [&[3, 3][..], &[7; 32], &[0, 0, 4, 0, 0x2F, 0, 0x0A, 1, 0]].concat();
+    let length = body.len() as u8;
+    let hello = [&[22, 3, 0, 0, length + 4, 1, 0, 0, length][..], &body].concat();
+    let mut stage = stage().open();
+    stage.says(hello).pass_secs(30 * 86_400);
+    // A fatal alert, handshake_failure.
+    assert_eq!(stage.bytes(), [21, 3, 3, 0, 2, 2, 40]);
+    assert_eq!(stage.closed, None);
+}
+
+#[test]
 fn garbage_behind_a_handshake_is_borne_and_the_drip_goes_on() {
     let mut client = Client::usual(stage().open());
     client.exchange().says(GET).pass_secs(60);
