@@ -39,5 +39,5 @@ def ask(number, command, parameters):
 
 hear()
 capabilities = {"acceptInsecureCerts": True, "timeouts": {"pageLoad": 3_600_000}}
-ask(1, "WebDriver:NewSession", {"capabilities": {"alwaysMatch": capabilities}})
+ask(1, "WebDriver:NewSession", capabilities)
 ask(2, "WebDriver:Navigate", {"url": url})

@@ -53,7 +53,8 @@ pub(crate) static TLS_HTTP: Listener = Listener {
     name: "tls, inner http_hold",
     pattern: "tls",
     keys: "inner = \"http_hold\"\n",
-    port: None,
+    // Scanners look for TLS behind this port first, and behind others after half a minute.
+    port: Some(8443),
 };
 pub(crate) static TLS_RECORD_DRIP: Listener = Listener::of("tls_record_drip");
 pub(crate) static TLS_SLOW_HELLO: Listener = Listener::of("tls_slow_hello");

@@ -72,7 +72,8 @@ pub(crate) static CHECKS: &[Check] = &[
     Check::of(&SSH_AUTH_HOLD, OPENSSH),
     Check::of(&SSH_KEX_HOLD, OPENSSH),
     Check::of(&SSH_TRANS_HOLD, OPENSSH),
-    Check::of(&AUTO, OPENSSH),
+    // What speaks first on a port without a usual protocol is drawn for each.
+    Check::of(&AUTO, Wanted::Version(&["OpenSSH", "vsftpd", "Exim smtpd"])),
     Check::of(&HTTP_BAD_SITE, APACHE),
     Check::of(&HTTP_ENDLESS_HEADER, APACHE),
     Check::of(&HTTP_FAKE_AUTH, APACHE),
@@ -108,8 +109,8 @@ pub(crate) static CHECKS: &[Check] = &[
         wanted: Wanted::Product(&["Microsoft Windows XP telnetd", "Microsoft telnetd"]),
     },
     Check { on: &SSH_AUTH_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Dropbear sshd"]) },
-    Check { on: &HTTP_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Boa HTTPd"]) },
-    Check { on: &TLS_HTTP, persona: CAMERA, wanted: Wanted::Secure("Boa HTTPd") },
+    Check { on: &HTTP_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Boa"]) },
+    Check { on: &TLS_HTTP, persona: CAMERA, wanted: Wanted::Secure("Boa") },
     Check { on: &SMTP_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Sendmail"]) },
     Check { on: &FTP_HOLD, persona: CAMERA, wanted: VSFTPD },
     Check {

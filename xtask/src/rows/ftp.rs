@@ -41,7 +41,14 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         client: "hydra ftp",
         on: HOLDS,
-        demands: STAYS_UNSERVED,
+        demands: &[
+            until(
+                32,
+                "it tries its seven passwords side by side, and gives up each after a refusal or \
+                 32 s of silence",
+            ),
+            Demand::NoSuccess,
+        ],
         tool: &HYDRA,
         command: "hydra -I -V -l admin -P {scripts}/seven.txt -s {port} {host} ftp",
     },
