@@ -9,8 +9,10 @@ mod million;
 mod namespace;
 pub(crate) mod process;
 pub(crate) mod programs;
+mod steps;
 
 pub(crate) use million::run as hold;
+pub(crate) use steps::table as steps;
 
 use std::fmt::Write as _;
 use std::fs;

@@ -59,6 +59,9 @@ enum Chore {
         /// machine can, such as a million
         #[arg(long, value_name = "CLIENTS")]
         hold: Option<usize>,
+        /// Instead of all that, count the instructions of a turn and of identification
+        #[arg(long)]
+        steps: bool,
     },
     /// Run real clients side by side against the daemon and see how long each one stays
     Clients {
@@ -105,7 +108,11 @@ fn run(chore: Chore) -> Result<bool> {
     let workspace = Workspace::find()?;
     match chore {
         Chore::Bench { hold: Some(goal), .. } => bench::hold(&workspace, goal),
-        Chore::Bench { clients, runs, quick, only, write, hold: None } => {
+        Chore::Bench { steps: true, .. } => {
+            println!("{}", bench::steps(&workspace)?);
+            Ok(true)
+        }
+        Chore::Bench { clients, runs, quick, only, write, hold: None, steps: false } => {
             let plan = bench::Plan { clients, runs, quick, only };
             bench::run(&workspace, &plan, write.as_deref())
         }

@@ -1,0 +1,175 @@
+//! A session's turns, or looks at first bytes, so many times and nothing else: to be run twice under
+//! an instrument that counts instructions, so that the difference is what the turns cost.
+
+use std::{
+    hint::black_box,
+    io::{self, Write as _},
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Parser, Subcommand};
+use tarpit_proto::{
+    identify::{Protocol, sight},
+    locks::Locks,
+    means::Means,
+    pacer::Rate,
+    patterns,
+    persona::Persona,
+    rng::{Entropy, Seed},
+    script::{Conn, Profile},
+    session::{Draft, Event, Input, News, Output, Session, SessionId, Wake, World},
+    time::{Time, Wall},
+};
+
+/// Works off turns of one session, or looks at first bytes
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+    /// How often
+    #[arg(long, default_value_t = 1_000)]
+    times: u32,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Look at the first bytes of a client of each protocol
+    Identify,
+    /// Let a client of this pattern have its turns
+    Turn {
+        /// The pattern
+        pattern: String,
+        /// The rate, as tarpitd's configuration counts it
+        #[arg(long, allow_negative_numbers = true)]
+        rate: Option<i64>,
+    },
+}
+
+fn main() -> ExitCode {
+    let Arguments { what, times } = Arguments::parse();
+    let done = match &what {
+        What::Identify => {
+            identify(times);
+            true
+        }
+        What::Turn { pattern, rate } => turns(pattern, *rate, times),
+    };
+    if done {
+        return ExitCode::SUCCESS;
+    }
+    // There is nobody else to tell.
+    let _ = writeln!(io::stderr(), "steps: no such pattern, or it has nothing more to say");
+    ExitCode::FAILURE
+}
+
+/// What clients say first.
+const OPENINGS: [&[u8]; 5] = [
+    b"USER root\r\n",
+    b"GET /admin HTTP/1.1\r\nHost: a.example\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n",
+    b"EHLO a.example\r\n",
+    b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n",
+    b"\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x03\
+      0123456789abcdef0123456789abcdef\x00\x00\x02\x00\x2f\x01\x00",
+];
+
+/// Each time, one opening is compared with all protocols.
+fn identify(times: u32) {
+    for opening in OPENINGS.iter().cycle().take(times as usize) {
+        for protocol in Protocol::ALL {
+            black_box(sight(protocol, black_box(opening)));
+        }
+    }
+}
+
+fn turns(pattern: &str, rate: Option<i64>, times: u32) -> bool {
+    let seed = Seed([7; 32]);
+    let start = Time::from_millis(5_000);
+    let Some(pattern) = patterns::named(pattern) else { return false };
+    let Some(persona) = Persona::named(Persona::DEFAULT, &seed) else { return false };
+    let mut profile = Profile::new(pattern, persona);
+    profile.rate = rate.and_then(Rate::from_number);
+    let opening = match pattern.protocol() {
+        Some(Protocol::Ftp) => OPENINGS[0],
+        Some(Protocol::Http) => OPENINGS[1],
+        Some(Protocol::Smtp) => OPENINGS[2],
+        Some(Protocol::Ssh) => OPENINGS[3],
+        Some(Protocol::Tls) => OPENINGS[4],
+        _ => b"root\r\n",
+    };
+    let mut client = Client {
+        now: start,
+        session: Session::open(start),
+        profile,
+        seed,
+        means: Means::new(0, start),
+        locks: Locks::default(),
+        draft: Draft::default(),
+    };
+    client.input(Input::Opened);
+    let mut wake = client.input(Input::Said(opening));
+    for _ in 0..times {
+        client.now = match wake {
+            Wake::At(moment) => moment,
+            Wake::Writable => client.now.after(Duration::from_millis(1)),
+            Wake::Never => return false,
+        };
+        wake = client.input(Input::Due);
+    }
+    true
+}
+
+struct Client {
+    now: Time,
+    session: Session,
+    profile: Profile,
+    seed: Seed,
+    means: Means,
+    locks: Locks,
+    draft: Draft,
+}
+
+impl Client {
+    /// One input with all that follows from it.
+    fn input(&mut self, input: Input<'_>) -> Wake {
+        let from = |host: u8| ([192, 0, 2, host], 40_000).into();
+        let conn = Conn { client: from(7), server: from(1), via: None };
+        let mut input = input;
+        loop {
+            let mut world = World {
+                profile: &self.profile,
+                conn: &conn,
+                id: SessionId(7),
+                seed: &self.seed,
+                start: Wall(1_795_333_948),
+                entropy: &mut Sevens,
+                means: &mut self.means,
+                news: &mut Deaf,
+                locks: &mut self.locks,
+            };
+            match self.session.handle(self.now, input, &mut world, &mut self.draft) {
+                Output::Close(_) => return Wake::Never,
+                Output::OpenData => input = Input::DataPort(None),
+                Output::Transmit(bytes) => input = Input::Wrote(black_box(bytes).len()),
+                Output::Wait(wake) => return wake,
+            }
+        }
+    }
+}
+
+/// The same every time, so that counts are.
+struct Sevens;
+
+impl Entropy for Sevens {
+    fn fill(&mut self, out: &mut [u8]) {
+        out.fill(7);
+    }
+}
+
+struct Deaf;
+
+impl News for Deaf {
+    fn tell(&mut self, event: Event<'_>) {
+        black_box(event);
+    }
+}
