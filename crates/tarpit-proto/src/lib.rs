@@ -18,6 +18,7 @@ pub mod fuzzing;
 mod gate;
 mod handing;
 pub mod identify;
+pub mod keys;
 pub mod locks;
 pub mod means;
 pub mod pacer;

@@ -17,6 +17,7 @@ use core::{
 use crate::{
     fact::{Fact, Facts},
     identify::Protocol,
+    keys::HostKeys,
     locks::Locks,
     means::Means,
     pacer::{Pace, Rate},
@@ -76,6 +77,11 @@ pub trait Pattern: Sync {
     /// first.
     fn names_in_tls(&self) -> &'static [&'static str] {
         if self.protocol() == Some(Protocol::Http) { &["http/1.1"] } else { &[] }
+    }
+
+    /// Whether its clients are shown the machine's host keys, one of which takes a while to make.
+    fn shows_host_keys(&self) -> bool {
+        false
     }
 
     /// What holds a data connection that a client of this pattern has opened; see
@@ -401,6 +407,8 @@ pub struct Profile {
     /// The address that clients are told to open data connections to; `None`: the one that they
     /// connected to.
     pub passive_address: Option<Ipv4Addr>,
+    /// The keys by which its SSH server is known; without them no keys are exchanged.
+    pub host_keys: Option<HostKeys>,
 }
 
 impl Profile {
@@ -417,6 +425,7 @@ impl Profile {
             tls: None,
             inner: None,
             passive_address: None,
+            host_keys: None,
         }
     }
 }

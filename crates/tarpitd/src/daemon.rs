@@ -23,7 +23,7 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
     iterator::Signals,
 };
-use tarpit_proto::script::Profile;
+use tarpit_proto::{keys::RsaKey, script::Profile};
 
 use self::ports::{Opened, Unbound, open_all};
 use crate::{
@@ -211,6 +211,7 @@ impl Daemon {
             daemon.add(one, &mut doors);
         }
         daemon.spawn(doors).map_err(|error| vec![format!("cannot start a worker: {error}")])?;
+        daemon.complete_keys();
         Ok(daemon)
     }
 
@@ -325,6 +326,7 @@ impl Daemon {
                     // Other workers may still have their part of the port.
                     self.open_doors(Vec::new());
                 }
+                Ok(Notice::RsaKey(key)) => self.show_key(key),
                 Ok(Notice::Signal(SIGHUP)) => self.reload(reread),
                 Ok(Notice::Signal(SIGUSR1)) => self.tell_totals(),
                 Ok(Notice::Signal(SIGUSR2)) => self.reopen(),
@@ -338,6 +340,26 @@ impl Daemon {
                     return ExitCode::from(REFUSED);
                 }
             }
+        }
+    }
+
+    /// Lets newcomers be shown the host key that has been made.
+    fn show_key(&mut self, key: Arc<RsaKey>) {
+        self.identity.keyring.add(key);
+        for profile in &mut self.profiles {
+            profile.host_keys = Some(self.identity.keyring.keys().clone());
+        }
+        for mut bound in std::mem::take(&mut self.bound) {
+            bound.post = self.post(bound.wanted, &bound.post.port);
+            self.bound.push(bound);
+        }
+        self.open_doors(Vec::new());
+    }
+
+    /// Lets the host keys be completed if a listener shows them.
+    fn complete_keys(&mut self) {
+        if self.config.tarpits.iter().any(|tarpit| tarpit.pattern.shows_host_keys()) {
+            self.identity.keyring.complete(&self.log, &self.notify);
         }
     }
 
@@ -524,6 +546,7 @@ impl Daemon {
             self.bound.push(Bound { key: bound.key, wanted, post });
         }
         self.open_doors(opened);
+        self.complete_keys();
         if !later.is_empty() {
             self.open_later(later);
         }

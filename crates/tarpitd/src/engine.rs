@@ -22,6 +22,7 @@ use std::{
 
 use mio::{Events, Poll, Registry, Token};
 use tarpit_proto::{
+    keys::RsaKey,
     locks::Locks,
     means::{Means, Strain},
     rng::Seed,
@@ -58,10 +59,12 @@ pub(crate) struct Door {
 }
 
 /// What the daemon's own thread waits for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Notice {
     /// The door with this key could not be kept open.
     DoorLost(u64),
+    /// The host key that takes a while has been made.
+    RsaKey(Arc<RsaKey>),
     Signal(i32),
     WorkerEnded,
 }

@@ -11,7 +11,7 @@ use std::{
 
 use tarpit_proto::{persona::Persona, rng::Seed, script::Profile};
 
-use crate::{certificates::Certificates, clock::Clock, config::Tarpit};
+use crate::{certificates::Certificates, clock::Clock, config::Tarpit, host_keys::Keyring};
 
 /// The secrets of an installation. The same after every start if there is a state directory.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Identity {
     /// Of all generators.
     pub(crate) seed: Seed,
     certificates: Arc<Certificates>,
+    /// Of SSH.
+    pub(crate) keyring: Keyring,
 }
 
 impl Identity {
@@ -36,7 +38,8 @@ impl Identity {
             || Certificates::fresh(clock, random()?).map_err(io::Error::other),
             |kept| Certificates::read(&kept),
         )?;
-        Ok(Self { seed, certificates: Arc::new(certificates) })
+        let keyring = Keyring::open(state_dir)?;
+        Ok(Self { seed, certificates: Arc::new(certificates), keyring })
     }
 
     /// What clients of `tarpit` are held under; says what is in the way.
@@ -54,6 +57,7 @@ impl Identity {
             inner: tarpit.inner,
             passive_address: tarpit.passive_address,
             tls: Some(tls),
+            host_keys: Some(self.keyring.keys().clone()),
             ..Profile::new(tarpit.pattern, persona)
         })
     }

@@ -110,6 +110,10 @@ impl Pattern for Auto {
         "every protocol on one port, as the client's first bytes show it"
     }
 
+    fn shows_host_keys(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         None
     }

@@ -15,6 +15,7 @@ mod http_fake_auth;
 mod http_hold;
 mod smtp_endless_ehlo;
 mod smtp_hold;
+mod ssh_auth_hold;
 mod ssh_kex_hold;
 mod ssh_trans_hold;
 mod telnet_login;
@@ -47,6 +48,7 @@ pub const ALL: &[&dyn Pattern] = &[
     &http_hold::HoldHttp,
     &smtp_endless_ehlo::SmtpEndlessEhlo,
     &smtp_hold::SmtpHold,
+    &ssh_auth_hold::SshAuthHold,
     &ssh_kex_hold::SshKexHold,
     &ssh_trans_hold::SshTransHold,
     &telnet_login::TelnetLogin,

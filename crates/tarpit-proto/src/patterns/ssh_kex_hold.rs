@@ -98,7 +98,7 @@ fn introduce(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> bool {
     if run.count == 0 {
         let Some(line) = ssh::identification(said) else { return false };
         cx.learn(Fact::SshIdent, ssh::bare(line));
-        run.count = timing::ssh_packets(line);
+        run.count = timing::ssh_row(line);
     }
     true
 }

@@ -65,7 +65,7 @@ impl Pattern for SshTransHold {
             (Phase::Listening, Heard::Opened | Heard::Silence) => offer(run, cx),
             (Phase::Listening, Heard::Said(said)) => match ssh::identification(said) {
                 Some(line) => {
-                    run.count = timing::ssh_packets(line);
+                    run.count = timing::ssh_row(line);
                     offer(run, cx)
                 }
                 None => Step::Keep,

@@ -1,14 +1,19 @@
 //! SSH on the wire: the identification line (RFC 4253, section 4.2), and what packets are made of
 //! (RFC 4251, section 5).
 
+mod exchange;
+pub(crate) mod login;
 mod offer;
 mod packet;
+mod secure;
 
 use alloc::vec::Vec;
 
 pub(crate) use self::{
+    exchange::{Agreement, Lanes, Openings, kept_offer},
     offer::{ClientOffer, Offer, kexinit},
     packet::{Plain, ignore, plain},
+    secure::{Lane, Opened},
 };
 use crate::script::Said;
 
@@ -17,7 +22,10 @@ const LONGEST_IDENTIFICATION: usize = 255;
 
 /// The numbers of messages.
 const MSG_IGNORE: u8 = 2;
-const MSG_KEXINIT: u8 = 20;
+pub(crate) const MSG_KEXINIT: u8 = 20;
+pub(crate) const MSG_NEWKEYS: u8 = 21;
+pub(crate) const MSG_KEXDH_INIT: u8 = 30;
+const MSG_KEXDH_REPLY: u8 = 31;
 
 /// Takes the client's identification line, or as much of it as may be one. `None`: it is not whole
 /// yet.

@@ -57,6 +57,8 @@ pub(super) fn kexinit_payload<T: AsRef<str>>(cookie: [u8; 16], lists: [T; LISTS]
 #[derive(Debug)]
 pub(crate) struct ClientOffer<'a> {
     lists: [&'a [u8]; LISTS],
+    /// Whether a packet follows that was made on a guess of what will be agreed on.
+    pub(super) guesses: bool,
 }
 
 impl<'a> ClientOffer<'a> {
@@ -67,7 +69,12 @@ impl<'a> ClientOffer<'a> {
         for list in &mut lists {
             (*list, rest) = take_string(rest)?;
         }
-        Some(Self { lists })
+        Some(Self { lists, guesses: *rest.first()? != 0 })
+    }
+
+    /// The names of one list, in the client's order.
+    pub(super) fn names(&self, list: usize) -> impl Iterator<Item = &'a [u8]> {
+        self.lists[list].split(|&byte| byte == b',')
     }
 
     /// The fingerprint known as HASSH: MD5, in hexadecimal, over the methods of key exchange,
@@ -95,7 +102,9 @@ mod tests {
         let offer = ClientOffer::read(&payload).expect("an offer");
         // printf 'k1,k2;c;m;z' | md5sum
         assert_eq!(offer.hassh(), "c12fc63b9f970d47dffba2af909ebd57");
-        for end in 0..payload.len() - 5 {
+        assert!(!offer.guesses);
+        assert_eq!(offer.names(0).collect::<Vec<_>>(), [b"k1", b"k2"]);
+        for end in 0..payload.len() - 4 {
             assert!(ClientOffer::read(&payload[..end]).is_none(), "{end}");
         }
     }

@@ -1,0 +1,220 @@
+//! Messages under keys: services, authentication and channels (RFC 4252, 4254 and 4256).
+
+use alloc::{string::String, vec::Vec};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{MSG_IGNORE, MSG_KEXINIT, string, take_string};
+
+/// What a client says under keys. What has no answer here needs none.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Request<'a> {
+    /// The answers to what was asked last.
+    Answers(Vec<&'a [u8]>),
+    /// It would be known as a user.
+    Authenticate { user: &'a [u8], method: Method<'a> },
+    /// It opens a channel, which is its `number`th.
+    Channel { number: u32 },
+    /// It asks something of a channel.
+    OfChannel { command: Option<&'a [u8]>, awaits: bool },
+    /// It asks something of the connection, and waits for an answer.
+    Global,
+    /// It leaves, or would exchange keys again.
+    Goodbye,
+    /// It says something that needs no answer.
+    Nothing,
+    /// It asks for the service of authentication.
+    Service,
+}
+
+/// By what a client would be known as a user.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Method<'a> {
+    Interactive,
+    None,
+    Other,
+    Password(&'a [u8]),
+    PublicKey(&'a [u8]),
+}
+
+const MSG_DISCONNECT: u8 = 1;
+const MSG_SERVICE_REQUEST: u8 = 5;
+const MSG_SERVICE_ACCEPT: u8 = 6;
+const MSG_USERAUTH_REQUEST: u8 = 50;
+const MSG_USERAUTH_FAILURE: u8 = 51;
+const MSG_USERAUTH_SUCCESS: u8 = 52;
+const MSG_USERAUTH_INFO_REQUEST: u8 = 60;
+const MSG_USERAUTH_INFO_RESPONSE: u8 = 61;
+const MSG_GLOBAL_REQUEST: u8 = 80;
+const MSG_REQUEST_FAILURE: u8 = 82;
+const MSG_CHANNEL_OPEN: u8 = 90;
+const MSG_CHANNEL_OPEN_CONFIRMATION: u8 = 91;
+const MSG_CHANNEL_REQUEST: u8 = 98;
+const MSG_CHANNEL_SUCCESS: u8 = 99;
+
+/// The most answers that are looked at; no question of ours has more than one.
+const MOST_ANSWERS: usize = 4;
+
+impl<'a> Request<'a> {
+    /// What this payload says.
+    pub(crate) fn read(payload: &'a [u8]) -> Self {
+        let Some((&number, rest)) = payload.split_first() else { return Self::Nothing };
+        let read = match number {
+            MSG_DISCONNECT | MSG_KEXINIT => Some(Self::Goodbye),
+            MSG_SERVICE_REQUEST => take_string(rest)
+                .map(|(name, _)| if name == SERVICE { Self::Service } else { Self::Nothing }),
+            MSG_USERAUTH_REQUEST => Self::authentication(rest),
+            MSG_USERAUTH_INFO_RESPONSE => Self::answers(rest),
+            MSG_GLOBAL_REQUEST => take_string(rest).map(|(_, rest)| match rest.first() {
+                Some(0) | None => Self::Nothing,
+                Some(_) => Self::Global,
+            }),
+            MSG_CHANNEL_OPEN => take_string(rest)
+                .and_then(|(_, rest)| rest.first_chunk())
+                .map(|number| Self::Channel { number: u32::from_be_bytes(*number) }),
+            MSG_CHANNEL_REQUEST => Self::channel_request(rest),
+            _ => None,
+        };
+        read.unwrap_or(Self::Nothing)
+    }
+
+    fn authentication(rest: &'a [u8]) -> Option<Self> {
+        let (user, rest) = take_string(rest)?;
+        let (_service, rest) = take_string(rest)?;
+        let (name, rest) = take_string(rest)?;
+        let method = match name {
+            b"keyboard-interactive" => Method::Interactive,
+            b"none" => Method::None,
+            b"password" => Method::Password(take_string(rest.get(1..)?)?.0),
+            b"publickey" => {
+                let (_algorithm, rest) = take_string(rest.get(1..)?)?;
+                Method::PublicKey(take_string(rest)?.0)
+            }
+            _ => Method::Other,
+        };
+        Some(Self::Authenticate { user, method })
+    }
+
+    fn answers(rest: &'a [u8]) -> Option<Self> {
+        let (count, mut rest) = rest.split_first_chunk()?;
+        let count = u32::from_be_bytes(*count) as usize;
+        let mut answers = Vec::new();
+        for _ in 0..count.min(MOST_ANSWERS) {
+            let (answer, after) = take_string(rest)?;
+            answers.push(answer);
+            rest = after;
+        }
+        Some(Self::Answers(answers))
+    }
+
+    fn channel_request(rest: &'a [u8]) -> Option<Self> {
+        let (kind, rest) = take_string(rest.get(4..)?)?;
+        let (&awaits, rest) = rest.split_first()?;
+        let command = if kind == b"exec" { Some(take_string(rest)?.0) } else { None };
+        Some(Self::OfChannel { command, awaits: awaits != 0 })
+    }
+}
+
+const SERVICE: &[u8] = b"ssh-userauth";
+
+/// What a server says under keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// The channel is open, and takes nothing.
+    ChannelOpen,
+    /// What was asked of the channel is done.
+    ChannelSuccess,
+    /// It was not the right key or word; these methods are left.
+    Failure,
+    /// The same, but passwords are not left.
+    FailureAsking,
+    /// Something to be ignored.
+    Ignore,
+    /// A password is asked for.
+    InfoRequest,
+    /// What was asked of the connection is not done.
+    RequestFailure,
+    /// Authentication may begin.
+    ServiceAccept,
+    /// The client is known as the user.
+    Success,
+}
+
+impl Word {
+    /// All of them, in the order of their numbers when written down.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::ChannelOpen,
+        Self::ChannelSuccess,
+        Self::Failure,
+        Self::FailureAsking,
+        Self::Ignore,
+        Self::InfoRequest,
+        Self::RequestFailure,
+        Self::ServiceAccept,
+        Self::Success,
+    ];
+
+    /// The payload: to the client's `channel`, as the `number`th packet.
+    pub(crate) fn payload(self, channel: u32, number: u32) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64);
+        match self {
+            Self::ChannelOpen => {
+                out.push(MSG_CHANNEL_OPEN_CONFIRMATION);
+                // Its number and ours, no bytes that may be sent to us, and the largest packet.
+                for number in [channel, 0, 0, 32_768] {
+                    out.extend_from_slice(&number.to_be_bytes());
+                }
+            }
+            Self::ChannelSuccess => {
+                out.push(MSG_CHANNEL_SUCCESS);
+                out.extend_from_slice(&channel.to_be_bytes());
+            }
+            Self::Failure | Self::FailureAsking => {
+                out.push(MSG_USERAUTH_FAILURE);
+                let asking = self == Self::FailureAsking;
+                let all = &b"publickey,password,keyboard-interactive"[..];
+                string(if asking { b"publickey,keyboard-interactive" } else { all }, &mut out);
+                out.push(0);
+            }
+            Self::Ignore => {
+                out.push(MSG_IGNORE);
+                // Of a length that can be told again, and is not always the same.
+                let length = 1 + (number.wrapping_mul(0x9E37_79B9) >> 28) as usize;
+                string(&[0; 16][..length], &mut out);
+            }
+            Self::InfoRequest => {
+                out.push(MSG_USERAUTH_INFO_REQUEST);
+                for text in [&b""[..], b"", b""] {
+                    string(text, &mut out);
+                }
+                out.extend_from_slice(&1_u32.to_be_bytes());
+                string(b"Password: ", &mut out);
+                // It is not shown while it is typed.
+                out.push(0);
+            }
+            Self::RequestFailure => out.push(MSG_REQUEST_FAILURE),
+            Self::ServiceAccept => {
+                out.push(MSG_SERVICE_ACCEPT);
+                string(SERVICE, &mut out);
+            }
+            Self::Success => out.push(MSG_USERAUTH_SUCCESS),
+        }
+        out
+    }
+}
+
+/// A key's fingerprint as OpenSSH shows it: SHA-256 in base64 without padding.
+pub(crate) fn fingerprint(blob: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::from("SHA256:");
+    for three in Sha256::digest(blob).chunks(3) {
+        let mut number = [0; 4];
+        number[1..=three.len()].copy_from_slice(three);
+        let number = u32::from_be_bytes(number);
+        for place in 0..=three.len() {
+            let letter = number >> (18 - 6 * place) & 63;
+            out.push(char::from(LETTERS[letter as usize]));
+        }
+    }
+    out
+}

@@ -1,0 +1,345 @@
+//! Packets under keys: ciphers and codes of authentication (RFC 4253, section 6; RFC 4344; RFC
+//! 6668; OpenSSH's `PROTOCOL` and `PROTOCOL.chacha20poly1305`).
+//!
+//! Keys are kept raw, a direction in 96 bytes, and expanded for each packet: a held client speaks
+//! once in two minutes. A packet that was sealed can be sealed again, to the same bytes, as long as
+//! the lane has not been moved on.
+
+use alloc::vec::Vec;
+
+use aes::{Aes128, Aes256};
+use chacha20::{
+    ChaCha20Legacy,
+    cipher::{KeyIvInit as _, StreamCipher as _, StreamCipherSeek as _},
+};
+use ctr::Ctr128BE;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use poly1305::Poly1305;
+use sha1::Sha1;
+use sha2::Sha256;
+
+use super::packet::{LONGEST, padding, payload};
+use crate::script::Said;
+
+/// A cipher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cipher {
+    Aes128,
+    Aes256,
+    ChaCha20,
+}
+
+/// A code of authentication; `behind` says that it is made of what was encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    Sha1 { behind: bool },
+    Sha256 { behind: bool },
+}
+
+impl Code {
+    fn length(self) -> usize {
+        match self {
+            Self::Sha1 { .. } => 20,
+            Self::Sha256 { .. } => 32,
+        }
+    }
+
+    fn is_behind(self) -> bool {
+        let (Self::Sha1 { behind } | Self::Sha256 { behind }) = self;
+        behind
+    }
+}
+
+/// One direction of a connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Lane {
+    /// The key; or for AES the key, the first counter and the code's key, each at its place.
+    secret: [u8; Self::SECRET],
+    /// Packets since the connection began, modulo 2^32.
+    number: u32,
+    /// Blocks under AES so far.
+    blocks: u64,
+    cipher: Cipher,
+    code: Code,
+}
+
+const _: () = assert!(size_of::<Lane>() <= 96, "a direction is at most 96 bytes");
+
+/// The keys of one direction, as they come out of an exchange.
+pub(super) struct Material {
+    pub(super) counter: Vec<u8>,
+    pub(super) key: Vec<u8>,
+    pub(super) code: Vec<u8>,
+}
+
+/// What the client's next bytes are.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    /// Nonsense, or no packet of the client that has the keys.
+    Broken,
+    Incomplete,
+    Payload(Vec<u8>),
+    /// A packet that is longer than can be waited for: so many bytes of it are to be dropped.
+    TooLong(usize),
+}
+
+/// What a script is shown at once; a packet beyond it is dropped unread.
+const ROOM: usize = 4_096;
+
+const BLOCK: usize = 16;
+const COUNTER: usize = 32;
+const CODE: usize = 48;
+
+impl Lane {
+    /// The bytes of a direction's keys.
+    pub(super) const SECRET: usize = 80;
+
+    /// How many bytes of each kind of key are needed at most.
+    pub(super) const LONGEST_KEY: usize = 64;
+
+    /// The direction whose next packet is the `number`th.
+    pub(super) fn new(cipher: Cipher, code: Code, material: &Material, number: u32) -> Self {
+        let mut secret = [0; Self::SECRET];
+        let Material { counter, key, code: code_key } = material;
+        match cipher {
+            Cipher::ChaCha20 => secret[..64].copy_from_slice(&key[..64]),
+            Cipher::Aes128 | Cipher::Aes256 => {
+                let length = if cipher == Cipher::Aes128 { 16 } else { 32 };
+                secret[..length].copy_from_slice(&key[..length]);
+                secret[COUNTER..CODE].copy_from_slice(&counter[..BLOCK]);
+                let length = code.length();
+                secret[CODE..CODE + length].copy_from_slice(&code_key[..length]);
+            }
+        }
+        Self { secret, number, blocks: 0, cipher, code }
+    }
+
+    /// Appends the packet that holds `content`, padded by what `fill` draws.
+    pub(crate) fn seal(&self, content: &[u8], fill: impl FnOnce(&mut [u8]), out: &mut Vec<u8>) {
+        let start = out.len();
+        let padding = self.padding(content.len());
+        let length = 1 + content.len() + padding;
+        out.extend_from_slice(&(length as u32).to_be_bytes());
+        out.push(padding as u8);
+        out.extend_from_slice(content);
+        out.resize(start + 4 + length, 0);
+        fill(&mut out[start + 4 + length - padding..]);
+        match self.cipher {
+            Cipher::ChaCha20 => {
+                self.chacha_length(&mut out[start..start + 4]);
+                self.chacha().apply(&mut out[start + 4..]);
+                let tag = self.chacha().tag(&out[start..]);
+                out.extend_from_slice(&tag);
+            }
+            Cipher::Aes128 | Cipher::Aes256 if self.code.is_behind() => {
+                self.aes(0, &mut out[start + 4..]);
+                let code = self.authentication(&out[start..]);
+                out.extend_from_slice(&code);
+            }
+            Cipher::Aes128 | Cipher::Aes256 => {
+                let code = self.authentication(&out[start..]);
+                self.aes(0, &mut out[start..]);
+                out.extend_from_slice(&code);
+            }
+        }
+    }
+
+    /// Moves on behind a packet that was sealed and sent, whose content was so long.
+    pub(crate) fn sent(&mut self, content: usize) {
+        self.advance(1 + content + self.padding(content));
+    }
+
+    /// Moves on behind a packet that came before there were keys.
+    pub(crate) fn pass(&mut self) {
+        self.number = self.number.wrapping_add(1);
+    }
+
+    /// How many packets went before, modulo 2^32.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Takes the client's next packet.
+    pub(crate) fn open(&mut self, said: &mut Said<'_>) -> Opened {
+        let rest = said.rest();
+        let least = if self.clear_length() == 0 { BLOCK } else { 4 };
+        if rest.len() < least {
+            return Opened::Incomplete;
+        }
+        let mut first = [0; BLOCK];
+        first[..least].copy_from_slice(&rest[..least]);
+        match self.cipher {
+            Cipher::ChaCha20 => self.chacha_length(&mut first[..4]),
+            Cipher::Aes128 | Cipher::Aes256 if self.code.is_behind() => {}
+            Cipher::Aes128 | Cipher::Aes256 => self.aes(0, &mut first),
+        }
+        let [a, b, c, d, ..] = first;
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        let covered = length + 4 - self.clear_length();
+        let block = if self.cipher == Cipher::ChaCha20 { 8 } else { BLOCK };
+        if !(2..=LONGEST).contains(&length) || !covered.is_multiple_of(block) {
+            return Opened::Broken;
+        }
+        let total = 4 + length + self.code_length();
+        if total > ROOM || (rest.len() < total && said.is_full()) {
+            self.advance(length);
+            return Opened::TooLong(total);
+        }
+        if rest.len() < total {
+            return Opened::Incomplete;
+        }
+        let mut packet = said.take(total).to_vec();
+        let code = packet.split_off(4 + length);
+        let genuine = match self.cipher {
+            Cipher::ChaCha20 => {
+                let genuine = self.chacha().tag(&packet) == code[..];
+                self.chacha().apply(&mut packet[4..]);
+                genuine
+            }
+            Cipher::Aes128 | Cipher::Aes256 if self.code.is_behind() => {
+                let genuine = self.authentication(&packet) == code;
+                self.aes(0, &mut packet[4..]);
+                genuine
+            }
+            Cipher::Aes128 | Cipher::Aes256 => {
+                self.aes(0, &mut packet);
+                self.authentication(&packet) == code
+            }
+        };
+        if !genuine {
+            return Opened::Broken;
+        }
+        self.advance(length);
+        payload(&packet[4..]).map_or(Opened::Broken, |payload| Opened::Payload(payload.to_vec()))
+    }
+
+    /// Writes the direction down.
+    pub(crate) fn save(&self, out: &mut Vec<u8>) {
+        let cipher = CIPHERS.iter().position(|&one| one == self.cipher).unwrap_or(0);
+        let code = CODES.iter().position(|&one| one == self.code).unwrap_or(0);
+        out.extend_from_slice(&[cipher as u8, code as u8]);
+        out.extend_from_slice(&self.number.to_be_bytes());
+        out.extend_from_slice(&self.blocks.to_be_bytes());
+        out.extend_from_slice(&self.secret);
+    }
+
+    /// The direction that was written down, and what follows it.
+    pub(crate) fn load(saved: &[u8]) -> Option<(Self, &[u8])> {
+        let (&[cipher, code], rest) = saved.split_first_chunk()?;
+        let (number, rest) = rest.split_first_chunk()?;
+        let (blocks, rest) = rest.split_first_chunk()?;
+        let (secret, rest) = rest.split_first_chunk()?;
+        let lane = Self {
+            secret: *secret,
+            number: u32::from_be_bytes(*number),
+            blocks: u64::from_be_bytes(*blocks),
+            cipher: *CIPHERS.get(usize::from(cipher))?,
+            code: *CODES.get(usize::from(code))?,
+        };
+        Some((lane, rest))
+    }
+
+    fn padding(&self, content: usize) -> usize {
+        let block = if self.cipher == Cipher::ChaCha20 { 8 } else { BLOCK };
+        padding(4 - self.clear_length() + 1 + content, block)
+    }
+
+    /// Moves on behind a packet whose length says `length`.
+    fn advance(&mut self, length: usize) {
+        self.number = self.number.wrapping_add(1);
+        if self.cipher != Cipher::ChaCha20 {
+            let covered = length + 4 - self.clear_length();
+            self.blocks = self.blocks.wrapping_add((covered / BLOCK) as u64);
+        }
+    }
+
+    /// How many bytes of a packet's length are apart from the blocks behind it.
+    fn clear_length(&self) -> usize {
+        if self.cipher == Cipher::ChaCha20 || self.code.is_behind() { 4 } else { 0 }
+    }
+
+    fn code_length(&self) -> usize {
+        if self.cipher == Cipher::ChaCha20 { 16 } else { self.code.length() }
+    }
+
+    fn authentication(&self, packet: &[u8]) -> Vec<u8> {
+        let key = &self.secret[CODE..CODE + self.code.length()];
+        let number = self.number.to_be_bytes();
+        match self.code {
+            Code::Sha1 { .. } => Hmac::<Sha1>::new_from_slice(key)
+                .map(|code| code.chain_update(number).chain_update(packet))
+                .map(|code| code.finalize().into_bytes().to_vec()),
+            Code::Sha256 { .. } => Hmac::<Sha256>::new_from_slice(key)
+                .map(|code| code.chain_update(number).chain_update(packet))
+                .map(|code| code.finalize().into_bytes().to_vec()),
+        }
+        // A key of any length will do.
+        .unwrap_or_default()
+    }
+
+    /// Encrypts or decrypts `bytes`, which begin `blocks` behind the packet's first.
+    fn aes(&self, blocks: u64, bytes: &mut [u8]) {
+        let mut counter = [0; BLOCK];
+        counter.copy_from_slice(&self.secret[COUNTER..CODE]);
+        let moved = u128::from(self.blocks.wrapping_add(blocks));
+        let counter = u128::from_be_bytes(counter).wrapping_add(moved).to_be_bytes();
+        let mut key = [0; 32];
+        key.copy_from_slice(&self.secret[..32]);
+        match self.cipher {
+            Cipher::Aes128 => {
+                let mut half = [0; 16];
+                half.copy_from_slice(&key[..16]);
+                Ctr128BE::<Aes128>::new(&half.into(), &counter.into()).apply_keystream(bytes);
+            }
+            _ => Ctr128BE::<Aes256>::new(&key.into(), &counter.into()).apply_keystream(bytes),
+        }
+    }
+
+    /// The stream over the packet behind its length.
+    fn chacha(&self) -> ChaCha {
+        ChaCha(self.stream(0))
+    }
+
+    /// Encrypts or decrypts a packet's length.
+    fn chacha_length(&self, length: &mut [u8]) {
+        self.stream(32).apply_keystream(length);
+    }
+
+    fn stream(&self, from: usize) -> ChaCha20Legacy {
+        let mut key = [0; 32];
+        key.copy_from_slice(&self.secret[from..from + 32]);
+        ChaCha20Legacy::new(&key.into(), &u64::from(self.number).to_be_bytes().into())
+    }
+}
+
+impl core::fmt::Debug for Lane {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // The keys must not get into a log by accident.
+        write!(f, "Lane({:?}, {})", self.cipher, self.number)
+    }
+}
+
+const CIPHERS: [Cipher; 3] = [Cipher::Aes128, Cipher::Aes256, Cipher::ChaCha20];
+
+const CODES: [Code; 4] = [
+    Code::Sha1 { behind: false },
+    Code::Sha1 { behind: true },
+    Code::Sha256 { behind: false },
+    Code::Sha256 { behind: true },
+];
+
+/// The main stream of a packet: its first block is the key of the tag, its second begins the text.
+struct ChaCha(ChaCha20Legacy);
+
+impl ChaCha {
+    fn apply(mut self, bytes: &mut [u8]) {
+        self.0.seek(64_u64);
+        self.0.apply_keystream(bytes);
+    }
+
+    fn tag(mut self, bytes: &[u8]) -> [u8; 16] {
+        let mut key = [0; 32];
+        self.0.apply_keystream(&mut key);
+        Poly1305::new(&key.into()).compute_unpadded(bytes).into()
+    }
+}
