@@ -4,6 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use rustls::{
+    Error, PeerIncompatible,
     server::UnbufferedServerConnection,
     unbuffered::{ConnectionState, EncodeError, InsufficientSizeError, UnbufferedStatus},
 };
@@ -43,8 +44,9 @@ enum Want {
     Done,
     Failed,
     More,
-    /// To tell the client why there will be no handshake: servers send an alert to whoever has
-    /// nothing in common with them, and scanners know TLS by it.
+    /// To tell the client why there will be no handshake: servers send an alert to whoever has no
+    /// cipher in common with them, and scanners know TLS by it. Clients of older versions are held
+    /// better by silence: medusa, which knows TLS 1.0, waits for ever.
     Refusal,
     Turn,
 }
@@ -128,8 +130,10 @@ impl Handshake {
                 answers = true;
                 Want::More
             }
-            Err(_) => Want::Refusal,
-            Ok(_) => Want::Failed,
+            Err(Error::PeerIncompatible(
+                PeerIncompatible::NoCipherSuitesInCommon | PeerIncompatible::NoKxGroupsInCommon,
+            )) => Want::Refusal,
+            Ok(_) | Err(_) => Want::Failed,
         };
         self.incoming.drain(..discard);
         if answers && !connection.is_handshaking() { Want::Done } else { want }

@@ -235,16 +235,20 @@ fn a_handshake_that_is_not_gone_through_with_ends_in_silence() {
 }
 
 #[test]
-fn whoever_offers_no_cipher_of_ours_is_told_so_and_held() {
-    // As nmap asks: the suites are those of RSA's own key exchange.
-    let body = [&[3, 3][..], &[7; 32], &[0, 0, 4, 0, 0x2F, 0, 0x0A, 1, 0]].concat();
-    let length = body.len() as u8;
-    let hello = [&[22, 3, 0, 0, length + 4, 1, 0, 0, length][..], &body].concat();
-    let mut stage = stage().open();
-    stage.says(hello).pass_secs(30 * 86_400);
-    // A fatal alert, handshake_failure.
-    assert_eq!(stage.bytes(), [21, 3, 3, 0, 2, 2, 40]);
-    assert_eq!(stage.closed, None);
+fn whoever_offers_no_cipher_of_ours_is_told_so_and_held_and_old_versions_in_silence() {
+    // As nmap asks: the suites are those of RSA's own key exchange; and as medusa does, in TLS 1.0.
+    for (version, told) in [([3, 3], &[21, 3, 3, 0, 2, 2, 40][..]), ([3, 1], &[])] {
+        let signatures = [0, 8, 0, 13, 0, 4, 0, 2, 4, 1];
+        let suites = [0, 0, 4, 0, 0x2F, 0, 0x0A, 1, 0];
+        let body = [&version[..], &[7; 32], &suites, &signatures].concat();
+        let length = body.len() as u8;
+        let hello = [&[22, 3, 0, 0, length + 4, 1, 0, 0, length][..], &body].concat();
+        let mut stage = stage().open();
+        stage.says(hello).pass_secs(30 * 86_400);
+        // A fatal alert, handshake_failure, or nothing.
+        assert_eq!(stage.bytes(), told);
+        assert_eq!(stage.closed, None);
+    }
 }
 
 #[test]
