@@ -87,7 +87,8 @@ pub(crate) static CHECKS: &[Check] = &[
     Check::of(&FTP_HOLD, VSFTPD),
     Check::of(&AUTO_FTP, VSFTPD),
     Check::of(&TELNET_LOGIN, LINUX_TELNETD),
-    Check::of(&AUTO_TELNET, LINUX_TELNETD),
+    // That greeting leaves nmap in doubt, and what it asks for next is served there as well.
+    Check::of(&AUTO_TELNET, Wanted::Product(&["Linux telnetd", "Apache httpd"])),
     Check { on: &SSH_AUTH_HOLD, persona: "debian-12", wanted: OPENSSH },
     Check { on: &HTTP_HOLD, persona: "debian-12", wanted: APACHE },
     Check { on: &TLS_HTTP, persona: "debian-12", wanted: Wanted::Secure("Apache httpd") },
