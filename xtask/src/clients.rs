@@ -59,12 +59,7 @@ impl Plan {
     fn rows(&self) -> Vec<(&'static Row, &'static Listener)> {
         rows::all()
             .flat_map(|row| row.on.iter().map(move |&listener| (row, listener)))
-            .filter(|(row, listener)| {
-                // On the port for everything a client meets the same as on the pattern's own.
-                let met = listener.pattern == "auto";
-                self.picks(row.client, listener)
-                    && (!met || row.on.iter().all(|listener| is_there(listener)))
-            })
+            .filter(|(row, listener)| self.picks(row.client, listener))
             .collect()
     }
 
@@ -74,16 +69,8 @@ impl Plan {
 
     fn picks(&self, client: &str, listener: &Listener) -> bool {
         let only = self.only.to_lowercase();
-        is_there(listener)
-            && (client.to_lowercase().contains(&only) || listener.name.contains(&only))
+        client.to_lowercase().contains(&only) || listener.name.contains(&only)
     }
-}
-
-/// Whether this tree has what it serves: rows of patterns that are being written wait for them.
-fn is_there(listener: &Listener) -> bool {
-    let patterns = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/tarpit-proto/src/patterns");
-    let has = |pattern: &str| Path::new(patterns).join(pattern).with_extension("rs").exists();
-    has(listener.pattern) && listener.keys.split('"').nth(1).is_none_or(has)
 }
 
 /// How it went.

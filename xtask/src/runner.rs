@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 use crate::{clock, install};
 
 /// How many light programs run at once. All of them mostly sleep: it bounds memory, not work.
-const AT_ONCE: usize = 160;
+const AT_ONCE: usize = 256;
 
 /// How many heavy ones run at once.
 const HEAVY_AT_ONCE: usize = 5;
