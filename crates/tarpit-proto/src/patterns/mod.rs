@@ -74,20 +74,19 @@ pub(crate) fn at(place: u16) -> Option<&'static dyn Pattern> {
     ALL.get(usize::from(place)).copied()
 }
 
-/// What holds clients of each protocol best, by name; the first that there is.
-const BEST: [(Protocol, &[&str]); 6] = [
-    (Protocol::Ftp, &["ftp_hold", "ftp_endless_motd"]),
-    (Protocol::Http, &["http_hold", "http_endless_header"]),
-    (Protocol::Smtp, &["smtp_hold", "smtp_endless_ehlo"]),
-    (Protocol::Ssh, &["ssh_auth_hold", "ssh_kex_hold", "ssh_trans_hold"]),
-    (Protocol::Telnet, &["telnet_login"]),
-    (Protocol::Tls, &["tls", "tls_record_drip", "tls_slow_hello"]),
+/// What holds clients of each protocol best.
+const BEST: [(Protocol, &dyn Pattern); 6] = [
+    (Protocol::Ftp, &ftp_hold::FtpHold),
+    (Protocol::Http, &http_hold::HttpHold),
+    (Protocol::Smtp, &smtp_hold::SmtpHold),
+    (Protocol::Ssh, &ssh_auth_hold::SshAuthHold),
+    (Protocol::Telnet, &telnet_login::TelnetLogin),
+    (Protocol::Tls, &tls::Tls),
 ];
 
 /// The pattern that serves a client of `protocol` where the owner has named none.
 pub fn best_for(protocol: Protocol) -> Option<&'static dyn Pattern> {
-    let (_, names) = BEST.iter().find(|(one, _)| *one == protocol)?;
-    names.iter().find_map(|name| named(name))
+    BEST.iter().find(|(one, _)| *one == protocol).map(|&(_, pattern)| pattern)
 }
 
 /// What SSH clients bear between two lines or packets.
