@@ -79,8 +79,9 @@ enum State {
     Handshake(Handshake),
     Open {
         keys: Keys,
-        /// The beginning of a record that is not whole yet.
-        partial: Vec<u8>,
+        /// The beginning of a record that is not whole yet: at most [`LONGEST_RECORD`] and what
+        /// comes at one time. `None`: nobody listens any more, and what comes is dropped.
+        partial: Option<Vec<u8>>,
     },
 }
 
@@ -117,13 +118,13 @@ impl Transport {
             let Some(tls) = tls else { return self.fail() };
             match handshake.advance(bytes, tls, &mut self.owed, plain, learn) {
                 Progress::Done(keys, rest) => {
-                    self.state = State::Open { keys: *keys, partial: rest };
+                    self.state = State::Open { keys: *keys, partial: Some(rest) };
                     hearing = Hearing::Ready;
                 }
                 Progress::Failed => return self.fail(),
                 Progress::Pending => return Hearing::Plain,
             }
-        } else if let State::Open { partial, .. } = &mut self.state {
+        } else if let State::Open { partial: Some(partial), .. } = &mut self.state {
             partial.extend_from_slice(bytes);
         }
         if self.read_records(plain) { hearing } else { self.fail() }
@@ -131,7 +132,7 @@ impl Transport {
 
     /// Reads the records that are whole; false if something cannot be understood.
     fn read_records(&mut self, plain: &mut Vec<u8>) -> bool {
-        let State::Open { keys, partial } = &mut self.state else { return true };
+        let State::Open { keys, partial: Some(partial) } = &mut self.state else { return true };
         let mut start = 0;
         while let Some((header, body)) = partial[start..].split_first_chunk::<5>() {
             let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
@@ -147,6 +148,13 @@ impl Transport {
         // Not drained: whoever holds no part of a record keeps no room for one.
         *partial = partial[start..].to_vec();
         true
+    }
+
+    /// The script will hear nothing more, so that nothing more is kept or understood.
+    pub(crate) fn stop_listening(&mut self) {
+        if let State::Open { partial, .. } = &mut self.state {
+            *partial = None;
+        }
     }
 
     fn fail(&mut self) -> Hearing {
@@ -197,7 +205,10 @@ impl Transport {
             keys.save(out);
             out.extend_from_slice(&(self.owed.len() as u32).to_be_bytes());
             out.extend_from_slice(&self.owed);
-            out.extend_from_slice(partial);
+            if let Some(partial) = partial {
+                out.push(1);
+                out.extend_from_slice(partial);
+            }
         }
     }
 
@@ -210,6 +221,7 @@ impl Transport {
         let (length, rest) = rest.split_first_chunk()?;
         let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
         let (owed, partial) = rest.split_at_checked(length)?;
-        Some(Self { state: State::Open { keys, partial: partial.to_vec() }, owed: owed.to_vec() })
+        let partial = partial.split_first().map(|(_, partial)| partial.to_vec());
+        Some(Self { state: State::Open { keys, partial }, owed: owed.to_vec() })
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn at(place: u16) -> Option<&'static dyn Pattern> {
 /// What holds clients of each protocol best.
 const BEST: [(Protocol, &dyn Pattern); 6] = [
     (Protocol::Ftp, &ftp_hold::FtpHold),
-    (Protocol::Http, &http_hold::HttpHold),
+    (Protocol::Http, &http_hold::HoldHttp),
     (Protocol::Smtp, &smtp_hold::SmtpHold),
     (Protocol::Ssh, &ssh_auth_hold::SshAuthHold),
     (Protocol::Telnet, &telnet_login::TelnetLogin),

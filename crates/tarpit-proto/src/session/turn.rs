@@ -93,6 +93,8 @@ impl Turn<'_, '_> {
     /// Takes the input in; says whether the connection takes no more bytes for now.
     pub(super) fn take(&mut self, input: Input<'_>, draft: &mut Draft) -> bool {
         match input {
+            // Amid a chunk a changed run would make other bytes of its rest.
+            Input::DataOpened if !self.live.hears() => {}
             Input::DataOpened => {
                 self.step(Heard::DataOpened);
                 self.listen();
@@ -150,6 +152,8 @@ impl Turn<'_, '_> {
                     if moment > self.now {
                         return Next::Wait(Wake::At(moment));
                     }
+                    // A wait that is over is in force no longer, whatever the script answers.
+                    self.live.doing = Doing::Resting;
                     self.step(Heard::Silence);
                     // Whoever opens its ears now hears what waited meanwhile.
                     self.listen();
@@ -206,6 +210,9 @@ impl Turn<'_, '_> {
             news.tell(Event::Learnt { fact, value: &value[..shown], length });
         };
         let tls = self.world.profile.tls.as_ref();
+        if matches!(self.live.ears, Ears::Deaf | Ears::Over) {
+            transport.stop_listening();
+        }
         match transport.hear(bytes, tls, &mut plain, learn) {
             Hearing::Plain => {}
             Hearing::Ready => {
@@ -228,6 +235,7 @@ impl Turn<'_, '_> {
         }
         self.live.doing = Doing::Resting;
         self.live.inbox = Vec::new();
+        self.live.boxed = None;
         self.live.prick(Ears::Deaf);
     }
 
@@ -248,7 +256,7 @@ impl Turn<'_, '_> {
     fn listen_once(&mut self) {
         // Steps never put anything into the inbox, so what is in it now is all there is.
         let inbox = core::mem::take(&mut self.live.inbox);
-        let mut start = 0;
+        let (mut start, steps) = (0, self.steps);
         while matches!(self.live.ears, Ears::Open | Ears::Over)
             && self.live.hears()
             && start < inbox.len()
@@ -267,6 +275,7 @@ impl Turn<'_, '_> {
                 break;
             }
         }
+        self.steps = self.steps.max(steps);
         if start == 0 {
             self.live.inbox = inbox;
         } else {
@@ -528,6 +537,10 @@ impl Turn<'_, '_> {
     /// When to try again after the connection took too little.
     fn retry(&self) -> Next {
         let unlimited = self.world.profile.rate == Some(Rate::Unlimited);
+        // What is owed belongs to what went before: no wait of the script's is for it.
+        if self.live.transport.as_ref().is_some_and(|transport| !transport.owed().is_empty()) {
+            return Next::Wait(Wake::At(self.now.after(RETRY)));
+        }
         Next::Wait(if unlimited && self.live.doing != Doing::Stating {
             Wake::Writable
         } else {

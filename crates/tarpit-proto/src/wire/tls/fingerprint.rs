@@ -100,7 +100,8 @@ impl Hello {
             ALPN => {
                 let mut protocols = Reader(data.list()?);
                 while let Some(protocol) = protocols.short_list() {
-                    if self.protocols.len() < MOST {
+                    // None is named by nothing (RFC 7301, section 3.1).
+                    if !protocol.is_empty() && self.protocols.len() < MOST {
                         self.protocols.push(protocol.to_vec());
                     }
                 }
