@@ -3,7 +3,8 @@
 use std::{
     cell::RefCell,
     collections::{HashMap, VecDeque},
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -72,9 +73,15 @@ impl Certificates {
     }
 
     /// With what clients of `tarpit` on a machine called `host` speak TLS.
-    pub(crate) fn tls(self: &Arc<Self>, tarpit: &Tarpit, host: &str) -> Result<Tls, String> {
-        let resolver: Arc<dyn ResolvesServerCert> = match &tarpit.certificate {
-            Some(own) => Arc::new(Own(load(&tarpit.name, own)?)),
+    /// `own` is the owner's certificate, if there is one.
+    pub(crate) fn tls(
+        self: &Arc<Self>,
+        tarpit: &Tarpit,
+        own: Option<Arc<CertifiedKey>>,
+        host: &str,
+    ) -> Result<Tls, String> {
+        let resolver: Arc<dyn ResolvesServerCert> = match own {
+            Some(own) => Arc::new(Own(own)),
             None => Arc::new(Made { by: Arc::clone(self), host: host.to_lowercase() }),
         };
         let provider = Arc::new(ring::default_provider());
@@ -169,26 +176,44 @@ impl Cache {
     }
 }
 
+/// Why a certificate cannot be used.
+#[derive(Debug)]
+pub(crate) struct Unusable {
+    /// Of the file that cannot be read, or [`io::ErrorKind::InvalidData`].
+    pub(crate) kind: io::ErrorKind,
+    /// Which file, why, and what to do.
+    pub(crate) what: String,
+}
+
 /// The owner's certificate and key; says what is wrong with them.
-fn load(tarpit: &str, own: &Certificate) -> Result<Arc<CertifiedKey>, String> {
-    let problem = |key: &str, path: &Path, error: &dyn std::fmt::Display, advice: &str| {
-        format!("{tarpit}: {key}: {}: {error}; {advice}", path.display())
+pub(crate) fn load(own: &Certificate) -> Result<Arc<CertifiedKey>, Unusable> {
+    let unusable = |key: &str, path: &Path, error: &dyn std::fmt::Display, advice: &str| {
+        let what = format!("{key}: {}: {error}; {advice}", path.display());
+        Unusable { kind: io::ErrorKind::InvalidData, what }
     };
     let read = |key: &str, path: &Path| {
-        let unreadable = |error: io::Error| problem(key, path, &error, "give a file in PEM");
-        fs::read(path).map_err(unreadable)
+        read_bounded(path).map_err(|error| {
+            let advice = match error.kind() {
+                io::ErrorKind::NotFound => "see whether its name is right",
+                io::ErrorKind::PermissionDenied => {
+                    "let the user read it who starts tarpitd, and who it becomes"
+                }
+                _ => "give a file in PEM",
+            };
+            Unusable { kind: error.kind(), ..unusable(key, path, &error, advice) }
+        })
     };
     let (cert, key) = (&own.cert, &own.key);
     let pem = read("cert", cert)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let chain = chain.map_err(|error| {
-        problem("cert", cert, &error, "give a certificate in PEM, and those that vouch for it")
+        unusable("cert", cert, &error, "give a certificate in PEM, and those that vouch for it")
     })?;
     if chain.is_empty() {
-        return Err(problem("cert", cert, &"there is no certificate in it", "give one in PEM"));
+        return Err(unusable("cert", cert, &"there is no certificate in it", "give one in PEM"));
     }
     let wrong_key = |error: &dyn std::fmt::Display| {
-        problem("key", key, error, "give the certificate's private key in PEM")
+        unusable("key", key, error, "give the certificate's private key in PEM")
     };
     let der = PrivateKeyDer::from_pem_slice(&read("key", key)?).map_err(|it| wrong_key(&it))?;
     let signer = ring::sign::any_supported_type(&der).map_err(|error| wrong_key(&error))?;
@@ -199,6 +224,14 @@ fn load(tarpit: &str, own: &Certificate) -> Result<Arc<CertifiedKey>, String> {
         }
         Err(error) => Err(wrong_key(&error)),
     }
+}
+
+/// A file's bytes, of which there may be a mebibyte: a device has more.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    const MOST: u64 = 1 << 20;
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MOST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

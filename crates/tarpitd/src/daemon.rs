@@ -32,7 +32,7 @@ use crate::{
     clock::Clock,
     config::{ClientLimit, Config, Limits, Purpose, Wanted},
     engine::{self, COMMAND, Command, Door, Notice, Rules, Setup},
-    identity::Identity,
+    identity::{self, Identity},
     listener::Listener,
     live,
     log::Log,
@@ -158,6 +158,9 @@ impl Daemon {
                 let numbers = privileges::numbers(user)?;
                 main.give_to(numbers)?;
                 trace.give_to(numbers)?;
+                if let Some(state_dir) = &config.state_dir {
+                    identity::give_to(state_dir, numbers)?;
+                }
                 privileges::become_user(numbers)
             };
             change().map_err(|error| {

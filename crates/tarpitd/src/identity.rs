@@ -2,6 +2,8 @@
 //! tarpit's settings.
 
 use std::{
+    cell::RefCell,
+    collections::HashMap,
     fs,
     io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -9,9 +11,16 @@ use std::{
     sync::Arc,
 };
 
+use rustix::process::{Gid, Uid};
+use rustls::sign::CertifiedKey;
 use tarpit_proto::{persona::Persona, rng::Seed, script::Profile};
 
-use crate::{certificates::Certificates, clock::Clock, config::Tarpit, host_keys::Keyring};
+use crate::{
+    certificates::{self, Certificates, Unusable},
+    clock::Clock,
+    config::{Certificate, Tarpit},
+    host_keys::Keyring,
+};
 
 /// The secrets of an installation. The same after every start if there is a state directory.
 #[derive(Debug)]
@@ -19,6 +28,9 @@ pub(crate) struct Identity {
     /// Of all generators.
     pub(crate) seed: Seed,
     certificates: Arc<Certificates>,
+    /// The owner's certificates, as they were read last: rights to read them may have been given
+    /// up since.
+    own: RefCell<HashMap<Certificate, Arc<CertifiedKey>>>,
     /// Of SSH.
     pub(crate) keyring: Keyring,
 }
@@ -39,7 +51,8 @@ impl Identity {
             |kept| Certificates::read(&kept),
         )?;
         let keyring = Keyring::open(state_dir)?;
-        Ok(Self { seed, certificates: Arc::new(certificates), keyring })
+        let certificates = Arc::new(certificates);
+        Ok(Self { seed, certificates, own: RefCell::default(), keyring })
     }
 
     /// What clients of `tarpit` are held under; says what is in the way.
@@ -48,7 +61,8 @@ impl Identity {
         // The configuration holds no other names; the default stands in all the same.
         let persona =
             Persona::named(tarpit.persona, seed).unwrap_or_else(|| Persona::default_for(seed));
-        let tls = self.certificates.tls(tarpit, persona.host())?;
+        let own = tarpit.certificate.as_ref().map(|files| self.own(&tarpit.name, files));
+        let tls = self.certificates.tls(tarpit, own.transpose()?, persona.host())?;
         Ok(Profile {
             rate: tarpit.rate,
             validate: tarpit.client_validation,
@@ -61,6 +75,34 @@ impl Identity {
             ..Profile::new(tarpit.pattern, persona)
         })
     }
+
+    /// The owner's certificate as it is now, or as it was when it could be read.
+    fn own(&self, tarpit: &str, files: &Certificate) -> Result<Arc<CertifiedKey>, String> {
+        let mut known = self.own.borrow_mut();
+        match certificates::load(files) {
+            Ok(read) => Ok(Arc::clone(known.entry(files.clone()).insert_entry(read).get())),
+            Err(Unusable { kind: io::ErrorKind::PermissionDenied, .. })
+                if known.contains_key(files) =>
+            {
+                Ok(Arc::clone(&known[files]))
+            }
+            Err(Unusable { what, .. }) => Err(format!("{tarpit}: {what}")),
+        }
+    }
+}
+
+/// The names of all files in the state directory.
+const KEPT: [&str; 5] =
+    ["seed", "ssh_host_ecdsa_key", "ssh_host_ed25519_key", "ssh_host_rsa_key", "tls_key"];
+
+/// Lets the user whom the daemon becomes have what is kept, so that it can also be started by that
+/// user.
+pub(crate) fn give_to(state_dir: &Path, (uid, gid): (Uid, Gid)) -> io::Result<()> {
+    let files = KEPT.iter().map(|name| state_dir.join(name)).filter(|path| path.exists());
+    for path in files.chain([state_dir.to_owned()]) {
+        rustix::fs::chown(&path, Some(uid), Some(gid))?;
+    }
+    Ok(())
 }
 
 /// Bytes that nobody can guess.

@@ -7,7 +7,7 @@ pub(crate) fn table() -> String {
     let width = patterns::ALL.iter().map(|pattern| pattern.name().len()).max().unwrap_or(0);
     let line = |pattern: &&dyn tarpit_proto::script::Pattern| {
         let protocol = pattern.protocol().map_or("any", Protocol::name);
-        format!("{:width$}  {protocol:<4}  {}\n", pattern.name(), pattern.summary())
+        format!("{:width$}  {protocol:<6}  {}\n", pattern.name(), pattern.summary())
     };
     patterns::ALL.iter().map(line).collect()
 }

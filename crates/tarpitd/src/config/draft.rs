@@ -95,8 +95,9 @@ impl Draft {
     fn find_address_problems(&self, notes: &mut Notes) {
         let mut earlier: Vec<(&Place, &TarpitDraft, &Bind)> = Vec::new();
         let mut count = 0;
-        for tarpit in &self.tarpits {
-            for (place, bind) in &tarpit.binds {
+        let passive: Vec<_> = self.tarpits.iter().map(TarpitDraft::passive_binds).collect();
+        for (tarpit, passive) in self.tarpits.iter().zip(&passive) {
+            for (place, bind) in tarpit.binds.iter().chain(passive) {
                 let overlap = earlier.iter().find_map(|&(place, tarpit, other)| {
                     Some((bind.overlap(other)?, place, &tarpit.name))
                 });
@@ -241,6 +242,15 @@ impl TarpitDraft {
             let what = format!("`{}` cannot be inside TLS: name another pattern", inner.name());
             problem(place, what);
         }
+    }
+
+    /// Where data connections are awaited: the ports on each host of `bind`.
+    fn passive_binds(&self) -> Vec<(Place, Bind)> {
+        let Some((place, ports)) = &self.passive_ports else { return Vec::new() };
+        let mut hosts: Vec<_> = self.binds.iter().map(|(_, bind)| bind.host).collect();
+        hosts.dedup();
+        let bind = |host| (place.clone(), Bind { host, ports: ports.clone() });
+        hosts.into_iter().map(bind).collect()
     }
 
     fn find_data_problems(&self, workers: NonZeroUsize, notes: &mut Notes) {

@@ -216,7 +216,8 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         form: "path of a file in PEM",
         unset: Unset::Means("a certificate of our own for each name that is asked for"),
         meaning: "A certificate for TLS, followed by those that vouch for it. It goes with `key`. \
-                  Read at the start and at each reload.",
+                  Read at the start and at each reload; where `user` may not read it, a reload keeps \
+                  what was read at the start.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.cert, placed(item, path)),
     },

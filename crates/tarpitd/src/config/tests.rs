@@ -129,6 +129,21 @@ fn what_is_inside_tls_and_its_certificate_are_read() {
 }
 
 #[test]
+fn ports_for_data_are_addresses_like_all_others() {
+    check(
+        "[tarpits.a]\npattern = 'ftp_hold'\npassive_ports = '2120-2130'\n\
+         bind = [{ host = '::1', port = 2121 }]",
+        "3:17: [::1]:2121 is taken already, by tarpit `a` at x:4:9: give one of them another port",
+    );
+    check(
+        "[tarpits.a]\npattern = 'ftp_hold'\npassive_ports = '20000-60000'\n\
+         bind = [{ host = '::1', port = 2121 }]",
+        "3:17: these are more than 16384 addresses: listen on few and redirect the other ports to \
+         them",
+    );
+}
+
+#[test]
 fn what_is_written_as_its_default_changes_nothing() {
     let unwritten = format!("{:?}", config(SOUND));
     let mut written = 0;

@@ -20,7 +20,7 @@ pub(super) struct Awaited(HashMap<(IpAddr, u16), Asker>);
 
 /// The client that is to open a data connection.
 #[derive(Clone, Copy, Debug)]
-struct Asker {
+pub(super) struct Asker {
     slot: u32,
     /// Tells whether the slot is still the same client's.
     id: SessionId,
@@ -62,19 +62,24 @@ impl Awaited {
 }
 
 impl Worker {
-    /// The slot of the client that was to come to this door from `who`, if any was.
-    pub(super) fn is_awaited(&mut self, door: u32, who: IpAddr) -> Option<u32> {
+    /// The client that was to come to this door from `who`, if any was and is still there.
+    pub(super) fn take_awaited(&mut self, door: u32, who: IpAddr) -> Option<Asker> {
         let port = self.doors.get(door)?.listener.address().port();
-        let Asker { slot, id } = self.awaited.take(who, port)?;
-        let asker = self.slots.get(slot)?;
-        let server = self.berths.get(asker.berth)?.server;
-        let client = client(asker, server, &self.v6);
-        let same = session_id(&self.ids, &asker.session, client, server, self.now) == id;
-        same.then_some(slot)
+        self.awaited.take(who, port).filter(|&asker| self.is_here(asker))
     }
 
     /// Tells a client that its data connection has come.
-    pub(super) fn tell_of_data(&mut self, slot: u32) {
-        self.drive(slot, Input::DataOpened);
+    pub(super) fn tell_of_data(&mut self, asker: Asker) {
+        if self.is_here(asker) {
+            self.drive(asker.slot, Input::DataOpened);
+        }
+    }
+
+    /// Whether the slot is still the client's.
+    fn is_here(&self, Asker { slot, id }: Asker) -> bool {
+        let Some(held) = self.slots.get(slot) else { return false };
+        let Some(berth) = self.berths.get(held.berth) else { return false };
+        let client = client(held, berth.server, &self.v6);
+        session_id(&self.ids, &held.session, client, berth.server, self.now) == id
     }
 }

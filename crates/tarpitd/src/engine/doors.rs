@@ -113,9 +113,10 @@ impl Worker {
                     };
                     let post = Arc::clone(&door.post);
                     if post.data {
-                        let asker = self.is_awaited(index, client.ip());
-                        self.welcome(fd, client, server, &post, asker.is_some());
-                        if let Some(asker) = asker {
+                        let asker = self.take_awaited(index, client.ip());
+                        let held = self.welcome(fd, client, server, &post, asker.is_some());
+                        // To make room the asker itself may have had to go.
+                        if let Some(asker) = asker.filter(|_| held) {
                             self.tell_of_data(asker);
                         }
                     } else {
@@ -160,7 +161,7 @@ impl Worker {
         ));
     }
 
-    /// Admits a newcomer, or refuses it, as it must be if it is not `expected`.
+    /// Admits a newcomer, or refuses it, as it must be if it is not `expected`; says which.
     pub(super) fn welcome(
         &mut self,
         fd: OwnedFd,
@@ -168,7 +169,7 @@ impl Worker {
         server: SocketAddr,
         post: &Arc<Post>,
         expected: bool,
-    ) {
+    ) -> bool {
         let entered = match self.access.verdict(client.ip()) {
             Verdict::Allowed => {
                 // A goodbye, not a reset: whoever is allowed shall find nothing wrong. If this
@@ -195,7 +196,7 @@ impl Worker {
             Err(refusal) => {
                 let about = about(post, client, server, id);
                 self.record.refused(about, refusal);
-                return;
+                return false;
             }
         };
         let peer = match client.ip() {
@@ -221,9 +222,10 @@ impl Worker {
         let token = Token(index as usize);
         if let Err(error) = self.registry.register(&mut SourceFd(&raw), token, interest) {
             self.fail(index, &error);
-            return;
+            return false;
         }
         self.drive(index, Input::Opened);
+        true
     }
 
     /// Counts a newcomer in; where there is no room, somebody may have to go for it.
