@@ -152,6 +152,15 @@ impl Trouble {
     }
 }
 
+/// Which limit was met when the system ran out of something, and how to raise it.
+pub(crate) fn cure(errno: Errno) -> &'static str {
+    match errno {
+        Errno::MFILE => "raise LimitNOFILE= of the unit, or `ulimit -n`",
+        Errno::NFILE => "raise the sysctl fs.file-max",
+        _ => "give the system more memory, or lower [limits] clients",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,7 +176,15 @@ mod tests {
 
     #[test]
     fn exhaustion_is_not_taken_for_the_end() {
-        assert_eq!(Trouble::of(Errno::MFILE), Trouble::Shed(Errno::MFILE));
+        for (errno, limit) in [
+            (Errno::MFILE, "ulimit -n"),
+            (Errno::NFILE, "fs.file-max"),
+            (Errno::NOBUFS, "memory"),
+            (Errno::NOMEM, "memory"),
+        ] {
+            assert_eq!(Trouble::of(errno), Trouble::Shed(errno));
+            assert!(cure(errno).contains(limit));
+        }
         assert_eq!(Trouble::of(Errno::CONNABORTED), Trouble::Retry);
         assert_eq!(Trouble::of(Errno::HOSTUNREACH), Trouble::Retry);
         assert_eq!(Trouble::of(Errno::BADF), Trouble::Fatal(Errno::BADF));

@@ -27,7 +27,7 @@ use crate::{
     berths::Post,
     config::Evict,
     eviction::{self, Candidate},
-    listener::{Trouble, local_address},
+    listener::{self, Trouble, local_address},
     wheel::Link,
 };
 
@@ -151,11 +151,7 @@ impl Worker {
             return;
         }
         self.shortage = Some(self.now);
-        let cure = match errno {
-            Errno::MFILE => "raise LimitNOFILE= of the unit, or `ulimit -n`",
-            Errno::NFILE => "raise the sysctl fs.file-max",
-            _ => "give the system more memory, or lower [limits] clients",
-        };
+        let cure = listener::cure(errno);
         self.record.log().warning(format_args!(
             "no connection can be accepted for now: {errno}; {cure}. Those held stay held."
         ));

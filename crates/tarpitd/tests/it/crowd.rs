@@ -70,3 +70,67 @@ fn holds_a_crowd(name: &str, source: impl Fn(usize) -> Ipv4Addr) {
     assert!(each <= 100, "{each} bytes for each of {size}");
     drop(crowd);
 }
+
+#[test]
+fn an_address_with_five_thousand_connections_keeps_nobody_out_for_a_second() {
+    const PLACES: usize = 5_000;
+    const NEWCOMERS: u8 = 20;
+
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if open_many_files() < PLACES + 1_000 {
+        eprintln!("a process may not open so many files here");
+        return;
+    }
+    let directory = Directory::new("hog");
+    let trace = directory.path("trace.jsonl");
+    let path = directory.file(
+        "c.toml",
+        &format!(
+            "[tarpits.a]\npattern = \"endless_banner\"\nclient_trace = true\nmax_clients = 0\n\
+             bind = [{{ host = \"127.0.0.1\", port = 0 }}]\n\
+             [limits]\nclients = {PLACES}\nper_address = 0\nper_prefix = 0\n\
+             [logging]\nclient_trace = \"{trace}\"\n"
+        ),
+    );
+    let daemon = Daemon::start(&["-c", &path], 1);
+    let mut hog = Vec::with_capacity(PLACES);
+    while hog.len() < PLACES {
+        hog.extend((0..500).map(|_| Client::from_to([127, 7, 7, 7].into(), daemon.addresses[0])));
+        crate::daemon::file_gets(&trace, |text| text.lines().count() >= hog.len());
+    }
+    // It is not content with what it has, while others come.
+    let (address, done) = (daemon.addresses[0], std::sync::atomic::AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                // It is refused, perhaps before the call returns.
+                if let Ok(stream) = std::net::TcpStream::connect(address) {
+                    let _ = std::io::Read::read(&mut &stream, &mut [0; 64]);
+                }
+            }
+        });
+        for number in 1..=NEWCOMERS {
+            #[expect(clippy::disallowed_methods, reason = "the promise is a second")]
+            let start = Instant::now();
+            let mut newcomer = Client::from_to([127, 8, number, 1].into(), address);
+            let first = newcomer.0.set_read_timeout(Some(Duration::from_secs(2)));
+            first.expect("a bound");
+            let came = std::io::Read::read(&mut newcomer.0, &mut [0; 64]);
+            let took = start.elapsed();
+            assert!(came.is_ok_and(|count| count > 0) && took < Duration::from_secs(1), "{took:?}");
+            hog.push(newcomer);
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let (_, log, status) = daemon.stop();
+    assert_eq!(status.code(), Some(0), "{log:?}");
+    let text = std::fs::read_to_string(&trace).expect("the trace");
+    let with = |words: [&str; 2]| {
+        text.lines().filter(|line| words.iter().all(|word| line.contains(word))).count()
+    };
+    // Each eviction and each refusal is a line that says why.
+    assert!(with(["\"reason\":\"evicted\"", "\"127.7.7.7\""]) >= usize::from(NEWCOMERS));
+    assert_eq!(with(["\"reason\":\"evicted\"", "\"127.8."]), 0);
+    let refused = with(["\"event\":\"refuse\"", "\"127.0.0.1\""]);
+    assert_eq!(refused, with(["\"event\":\"refuse\"", "\"reason\":\"clients\""]));
+}

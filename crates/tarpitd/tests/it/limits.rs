@@ -212,3 +212,33 @@ fn room_is_made_again_and_again_as_the_noisiest_change() {
     daemon.signal(rustix::process::Signal::USR1);
     assert!(daemon.log_has("totals").contains("held=10 "));
 }
+
+#[test]
+fn who_uses_more_of_the_processor_than_allowed_slows_down_and_recovers_by_itself() {
+    let directory = Directory::new("cpu");
+    let tarpit = |name: &str, rate: u8| {
+        format!(
+            "[tarpits.{name}]\npattern = \"endless_banner\"\nrate_limit = {rate}\n\
+             bind = [{{ host = \"127.0.0.1\", port = 0 }}]\n"
+        )
+    };
+    let text = tarpit("a", 0) + &tarpit("b", 1) + "[limits]\ncpu = 2\n";
+    let mut daemon = Daemon::start(&["-c", &directory.file("c.toml", &text)], 2);
+    let mut held = Client::of(daemon.addresses[1]);
+    held.hear();
+    // It takes as much as there is, until it is said that this is too much.
+    let greedy = daemon.connect();
+    let mut ours = greedy.0.try_clone().expect("it is a socket");
+    let reader = std::thread::spawn(move || {
+        let mut buffer = vec![0; 1 << 16];
+        while std::io::Read::read(&mut ours, &mut buffer).is_ok_and(|count| count > 0) {}
+    });
+    daemon.log_has("more of the processor is used");
+    greedy.0.shutdown(std::net::Shutdown::Both).expect("it is connected");
+    reader.join().expect("it ends");
+    drop(greedy);
+    daemon.log_has("the processor is used as it may be");
+    held.hear();
+    let (_, log, _) = daemon.stop();
+    assert!(!log.iter().any(|line| line.contains("processor")), "said once: {log:?}");
+}

@@ -9,6 +9,7 @@ mod data;
 mod files;
 mod life;
 mod limits;
+mod peers;
 mod ports;
 mod rates;
 mod start;
