@@ -67,7 +67,7 @@ impl Plan {
 
     /// For how long programs are watched at their defaults: some turns of 15 s.
     fn long_span(&self) -> Duration {
-        SECOND * if self.quick { 20 } else { 60 }
+        SECOND * if self.quick { 30 } else { 60 }
     }
 }
 
@@ -109,12 +109,12 @@ pub(crate) fn run(workspace: &Workspace, plan: &Plan, write: Option<&Path>) -> R
             bench.attempt(program.name, bench.by_default(program, &mut figures));
         }
         // After each run, so that one that is broken off leaves something.
-        println!("\n{}", figures.tables(FEW, plan.clients));
-    }
-    let tables = figures.tables(FEW, plan.clients);
-    if let Some(path) = write {
-        let page = page(plan, &tables)?;
-        fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        let tables = figures.tables(FEW, plan.clients);
+        println!("\n{tables}");
+        if let Some(path) = write {
+            let page = page(plan, run, &tables)?;
+            fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        }
     }
     Ok(true)
 }
@@ -250,9 +250,15 @@ impl Bench<'_> {
         let (server, mut crowd) = self.start(program, free(false)?)?;
         let count = program.most.map_or(self.plan.clients, |most| self.plan.clients.min(most));
         fill(&server, &mut crowd, count)?;
-        crowd.hear(SECOND * 5, SECOND)?;
+        // Where sends are far apart, half an interval is let pass and one is watched: then each
+        // client is sent one.
+        let (rest, span) = match program.interval {
+            Some(seconds) => (SECOND * seconds / 2, SECOND * seconds),
+            None => (SECOND * 5, self.plan.long_span()),
+        };
+        crowd.hear(rest, SECOND)?;
         let (before, began) = (server.cpu()?, clock::now());
-        let heard = crowd.hear(self.plan.long_span(), SECOND)?;
+        let heard = crowd.hear(span, SECOND)?;
         let cpu = server.cpu()?.saturating_sub(before);
         let hours = (clock::now() - began).as_secs_f64() / 3_600.0 * float(count as u64);
         if heard.gone > 0 {
@@ -406,7 +412,7 @@ fn load() -> String {
 }
 
 /// The tables with what a reader needs to judge them and to make them again.
-fn page(plan: &Plan, tables: &str) -> Result<String> {
+fn page(plan: &Plan, runs: usize, tables: &str) -> Result<String> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("no kernel's release")?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let date = std::process::Command::new("date").args(["-u", "+%Y-%m-%d"]).output()?;
@@ -429,9 +435,9 @@ fn page(plan: &Plan, tables: &str) -> Result<String> {
          none) / n. Our trace was on. A line that is missing could not be measured.\n\n{tables}\n\
          ## What ran\n\n| program | command or setting |\n|---|---|\n{commands}",
         plan.clients,
-        plan.runs,
+        runs,
         kernel.trim(),
         load(),
-        plan.runs,
+        runs,
     ))
 }

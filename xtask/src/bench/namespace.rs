@@ -35,6 +35,9 @@ impl Namespace {
     pub(crate) fn with_v6() -> Result<Self> {
         let namespace = Self::new()?;
         namespace.ip(&["-6", "route", "add", "local", "fd74:6172::/32", "dev", "lo"])?;
+        // A local route alone lets nobody bind there.
+        let setting = "echo 1 > /proc/sys/net/ipv6/ip_nonlocal_bind";
+        quietly(&["netns", "exec", &namespace.name, "sh", "-c", setting])?;
         Ok(namespace)
     }
 

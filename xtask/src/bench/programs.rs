@@ -24,6 +24,9 @@ pub(crate) struct Program {
     pub(crate) words: &'static str,
     /// The most clients that it serves at once, where that is less than we ask for.
     pub(crate) most: Option<usize>,
+    /// Seconds between two sends to a client, where they are so far apart that a short look would
+    /// miss them.
+    pub(crate) interval: Option<u32>,
 }
 
 /// Where a program comes from.
@@ -61,13 +64,21 @@ pub(crate) const OURS: usize = 1;
 
 /// One send a second to each client.
 pub(crate) static EVERY_SECOND: [Program; 6] = [
-    Program { name: "floor", hello: "", maker: Maker::Floor, words: "floor {at}", most: None },
+    Program {
+        name: "floor",
+        hello: "",
+        maker: Maker::Floor,
+        words: "floor {at}",
+        most: None,
+        interval: None,
+    },
     Program {
         name: "tarpitd",
         hello: "",
         maker: Maker::Ours("pattern = \"endless_banner\"\nrate_limit = 1"),
         words: "endless_banner, rate_limit = 1",
         most: None,
+        interval: None,
     },
     Program {
         name: "endlessh",
@@ -75,6 +86,7 @@ pub(crate) static EVERY_SECOND: [Program; 6] = [
         maker: Maker::Debian("endlessh"),
         words: "usr/bin/endlessh -4 -d 1000 -m 20000 -p {port}",
         most: None,
+        interval: None,
     },
     Program {
         name: "tarssh",
@@ -82,6 +94,7 @@ pub(crate) static EVERY_SECOND: [Program; 6] = [
         maker: Maker::Rust("tarssh"),
         words: "bin/tarssh -d 1 -c 20000 -l {at}",
         most: None,
+        interval: None,
     },
     Program {
         name: "ssh-tarpit",
@@ -89,6 +102,7 @@ pub(crate) static EVERY_SECOND: [Program; 6] = [
         maker: SSH_TARPIT,
         words: "-i 1 -v error -a {host} -p {port}",
         most: None,
+        interval: None,
     },
     Program {
         name: "tarpitd.py (32 clients)",
@@ -96,6 +110,7 @@ pub(crate) static EVERY_SECOND: [Program; 6] = [
         maker: PYTHON_TARPITD,
         words: "-r -1 -s misc_endlessh:{host}:{port}",
         most: SERVED,
+        interval: None,
     },
 ];
 
@@ -107,6 +122,7 @@ pub(crate) static BY_DEFAULT: [Program; 7] = [
         maker: Maker::Ours("pattern = \"ssh_trans_hold\""),
         words: "ssh_trans_hold",
         most: None,
+        interval: Some(120),
     },
     Program {
         name: "tarpitd endlessh",
@@ -114,6 +130,7 @@ pub(crate) static BY_DEFAULT: [Program; 7] = [
         maker: Maker::Ours("pattern = \"endlessh\""),
         words: "endlessh",
         most: None,
+        interval: None,
     },
     Program {
         name: "tarpitd http_endless_header",
@@ -121,6 +138,7 @@ pub(crate) static BY_DEFAULT: [Program; 7] = [
         maker: Maker::Ours("pattern = \"http_endless_header\""),
         words: "http_endless_header",
         most: None,
+        interval: None,
     },
     Program {
         name: "endlessh (default)",
@@ -128,6 +146,7 @@ pub(crate) static BY_DEFAULT: [Program; 7] = [
         maker: Maker::Debian("endlessh"),
         words: "usr/bin/endlessh -4 -m 20000 -p {port}",
         most: None,
+        interval: None,
     },
     Program {
         name: "tarssh (default)",
@@ -135,6 +154,7 @@ pub(crate) static BY_DEFAULT: [Program; 7] = [
         maker: Maker::Rust("tarssh"),
         words: "bin/tarssh -c 20000 -l {at}",
         most: None,
+        interval: None,
     },
     Program {
         name: "tarpitd.py ssh",
@@ -142,6 +162,7 @@ pub(crate) static BY_DEFAULT: [Program; 7] = [
         maker: PYTHON_TARPITD,
         words: "-r -1 -s misc_endlessh:{host}:{port}",
         most: SERVED,
+        interval: None,
     },
     Program {
         name: "tarpitd.py http",
@@ -149,6 +170,7 @@ pub(crate) static BY_DEFAULT: [Program; 7] = [
         maker: PYTHON_TARPITD,
         words: "-r -1 -s http_endless_cookie:{host}:{port}",
         most: SERVED,
+        interval: None,
     },
 ];
 
@@ -160,6 +182,7 @@ pub(crate) static MEMORY: [Program; 3] = [
         maker: Maker::Ours("pattern = \"endless_banner\""),
         words: "endless_banner",
         most: None,
+        interval: None,
     },
     Program {
         name: "ssh_trans_hold",
@@ -167,6 +190,7 @@ pub(crate) static MEMORY: [Program; 3] = [
         maker: Maker::Ours("pattern = \"ssh_trans_hold\""),
         words: "ssh_trans_hold",
         most: None,
+        interval: None,
     },
     Program {
         name: "http_endless_header",
@@ -174,6 +198,7 @@ pub(crate) static MEMORY: [Program; 3] = [
         maker: Maker::Ours("pattern = \"http_endless_header\""),
         words: "http_endless_header",
         most: None,
+        interval: None,
     },
 ];
 
@@ -184,6 +209,7 @@ pub(crate) const STORM: Program = Program {
     maker: Maker::Ours("pattern = \"endlessh\"\nrate_limit = 1"),
     words: "endlessh, rate_limit = 1",
     most: None,
+    interval: None,
 };
 
 /// Silent to the silent.
@@ -193,6 +219,7 @@ pub(crate) const IDLE: Program = Program {
     maker: Maker::Ours("pattern = \"http_endless_header\""),
     words: "http_endless_header",
     most: None,
+    interval: None,
 };
 
 /// Installs what is missing, by package clients only; says what cannot be had, and goes on.
