@@ -146,7 +146,7 @@ impl Pattern for SshAuthHold {
                 match heard {
                     Heard::Said(said) => talk.hear(said, row, cx),
                     Heard::Sent => talk.sent(row, cx),
-                    Heard::Silence => talk.wait_is_over(row, cx),
+                    Heard::Silence => talk.wait_is_over(cx),
                     _ => Step::Keep,
                 }
             }
@@ -206,7 +206,17 @@ fn plain_sent(run: &mut Run, cx: &mut Cx<'_>) -> Step {
             let due = *due;
             until(due, run.count, cx)
         }
-        _ => Step::DRIP,
+        _ => idle(run.count, cx),
+    }
+}
+
+/// Leaves the client alone until it is time for a packet to be ignored.
+///
+/// Not as a drip, whose next turn would hold up what has to be said before it.
+fn idle(row: u16, cx: &mut Cx<'_>) -> Step {
+    match cx.profile.rate {
+        None => until(Time::from_millis(u64::MAX), row, cx),
+        Some(_) => Step::DRIP,
     }
 }
 
@@ -280,7 +290,7 @@ fn agree(cookie: [u8; 16], line: &[u8], payload: &[u8], cx: &mut Cx<'_>) -> Opti
 /// Answers the client's part of the exchange if it is time, or else sends a packet to be ignored.
 fn reply_if_due(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     let numbers = (run.mark.wrapping_add(1), run.position.wrapping_add(2));
-    let Some(State::Asked { agreement, request, due }) = state(run) else { return Step::DRIP };
+    let Some(State::Asked { agreement, request, due }) = state(run) else { return Step::PROMPT };
     if *due > cx.now {
         return Step::PROMPT;
     }
@@ -491,18 +501,17 @@ impl Talk {
     }
 
     /// The moment has come for what is pending, or for a packet to be ignored.
-    fn wait_is_over(&mut self, row: u16, cx: &mut Cx<'_>) -> Step {
+    fn wait_is_over(&mut self, cx: &Cx<'_>) -> Step {
         match self.pending {
             Some((word, due)) if due <= cx.now => {
                 self.pending = None;
                 self.word = word;
                 Step::PROMPT
             }
-            Some(_) => {
+            _ => {
                 self.word = Word::Ignore;
                 Step::PROMPT
             }
-            None => self.go_on(row, cx),
         }
     }
 
@@ -511,7 +520,7 @@ impl Talk {
         self.word = Word::Ignore;
         match self.pending {
             Some((_, due)) => until(due, row, cx),
-            None => Step::DRIP,
+            None => idle(row, cx),
         }
     }
 

@@ -22,6 +22,8 @@ mod http_hold;
 mod smtp_endless_ehlo;
 mod smtp_hold;
 mod ssh;
+mod ssh_auth_hold;
+mod ssh_client;
 mod ssh_kex_hold;
 mod ssh_trans_hold;
 mod stage;

@@ -202,17 +202,21 @@ impl Agreement {
         Some(Self { hash, method, host_key, ciphers, codes, skips })
     }
 
-    /// What answering costs, in handshakes of the cheapest kind: as measured.
+    /// What answering costs, in handshakes of the cheapest kind.
+    ///
+    /// As measured in a release build on two busy cores, each with the cheapest of the other sort:
+    /// 0.26 ms with Curve25519 and Ed25519, 0.44 with ECDSA, 0.95 with P-256, 1.8 with group 14, 3.7
+    /// with RSA.
     pub(crate) fn cost(&self) -> u32 {
         let method = match self.method {
             Method::Curve25519 => 0,
             Method::NistP256 => 4,
-            Method::Group14Sha1 | Method::Group14Sha256 => 20,
+            Method::Group14Sha1 | Method::Group14Sha256 => 8,
         };
         let host_key = match self.host_key {
             Kind::Ed25519 => 1,
             Kind::EcdsaP256 => 2,
-            Kind::RsaSha1 | Kind::RsaSha256 | Kind::RsaSha512 => 20,
+            Kind::RsaSha1 | Kind::RsaSha256 | Kind::RsaSha512 => 17,
         };
         method + host_key
     }
