@@ -196,7 +196,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     let known = ALWAYS.iter().find(|(verb, _)| command.is(verb));
     if let Some(&(_, reply)) = known.filter(|(verb, _)| cx.secured || !OF_TLS.contains(verb)) {
         let is_clear = reply == Reply::Private && !command.argument.eq_ignore_ascii_case(b"P");
-        return state(run, if is_clear { Reply::Same } else { reply });
+        return state(run, if is_clear { Reply::Clear } else { reply });
     }
     if run.mark & IN == 0 {
         return state(run, Reply::LoginFirst);

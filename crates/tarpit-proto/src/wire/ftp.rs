@@ -14,9 +14,9 @@ use crate::{
 crate::phases! {
     /// A reply.
     pub(crate) enum Reply {
-        Unknown, Account, Ascii, Binary, Bye, Changed, Denied, Features, Help, Illegal, Listing,
-        LoginFirst, NameFirst, NoPort, NoTls, Noop, Options, Password, Place, Private, Refused,
-        Same, Store, System, Tls, Unopened, Welcome, Zero,
+        Unknown, Account, Ascii, Binary, Bye, Changed, Clear, Denied, Features, Help, Illegal,
+        Listing, LoginFirst, NameFirst, NoPort, NoTls, Noop, Options, Password, Place, Private,
+        Refused, Store, System, Tls, Unopened, Welcome, Zero,
     }
 }
 
@@ -34,6 +34,7 @@ impl Reply {
             Self::Binary => ["200 Switching to Binary mode.", "200 Type set to I."],
             Self::Bye => ["221 Goodbye.", "221 Goodbye."],
             Self::Changed => ["250 Directory successfully changed.", "250 CWD command successful."],
+            Self::Clear => ["200 PROT now Clear.", "200 PROT command successful."],
             Self::Denied => ["550 Permission denied.", "550 Access is denied."],
             Self::Features => ["211 End", "211 END"],
             Self::Help => ["214 Help OK.", "214 HELP command successful."],
@@ -62,7 +63,6 @@ impl Reply {
             }
             Self::Private => ["200 PROT now Private.", "200 PROT command successful."],
             Self::Refused => ["530 Login incorrect.", "530 User cannot log in."],
-            Self::Same => ["200 PROT now Clear.", "200 PROT command successful."],
             Self::Store => {
                 ["150 Ok to send data.", "125 Data connection already open; Transfer starting."]
             }
