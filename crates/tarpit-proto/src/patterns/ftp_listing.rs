@@ -4,7 +4,7 @@
 //!            2 s                a line every 8 s
 //! Waiting ─────────► Listing ─────────────────────► for ever
 //!    │  a hello of TLS           done
-//!    ├────────────────► Securing ─────► Listing
+//!    ├────────────────► Securing ─────► Listing, or Stalled if it cannot be afforded
 //!    │  anything else
 //!    └────────────────► Stalled: an upload that is not read
 //! ```
@@ -70,6 +70,12 @@ impl Pattern for FtpListing {
                 cx.ears = Ears::Deaf;
                 run.enter(Phase::Listing);
                 Step::PROMPT
+            }
+            // No handshake can be afforded, and what is said in one is no file.
+            (Phase::Securing, Heard::Secured(_)) => {
+                cx.ears = Ears::Deaf;
+                run.enter(Phase::Stalled);
+                Step::REST
             }
             (Phase::Listing, Heard::Sent) => Step::DRIP,
             _ => Step::Keep,

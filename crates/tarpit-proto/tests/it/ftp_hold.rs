@@ -225,6 +225,18 @@ fn tls_is_offered_where_there_is_a_certificate_and_begins_behind_its_reply() {
 }
 
 #[test]
+fn a_data_connection_whose_handshake_cannot_be_afforded_is_held_in_silence() {
+    let data = patterns::named("ftp_hold").and_then(tarpit_proto::script::Pattern::data);
+    let mut stage = Stage::with(data.expect("a pattern for data connections"));
+    stage.profile.tls = Some(tls());
+    stage.means.press(Strain::Plain);
+    let mut stage = stage.open();
+    stage.says(include_bytes!("../corpus/client_hello.bin")).pass_secs(86_400);
+    assert_eq!((stage.heard().as_str(), stage.closed), ("", None));
+    assert!(stage.listens(), "its leaving is noticed");
+}
+
+#[test]
 fn a_goodbye_is_answered_without_end() {
     let mut stage = greeted();
     let (text, _) = answer(&mut stage, "QUIT", 600);
