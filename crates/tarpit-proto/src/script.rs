@@ -259,7 +259,7 @@ pub struct Said<'a> {
 
 impl<'a> Said<'a> {
     /// All of `bytes`. `full` says that there is no room to wait for more: what is not taken now
-    /// is dropped.
+    /// is dropped, unless the ears are shut.
     pub(crate) fn new(bytes: &'a [u8], full: bool) -> Self {
         Self { bytes, taken: 0, full }
     }
@@ -269,7 +269,8 @@ impl<'a> Said<'a> {
         &self.bytes[self.taken..]
     }
 
-    /// Whether it is lost if nothing is taken now, since as much waits as may wait.
+    /// Whether it is lost if nothing is taken now, since as much waits as may wait. Whoever shuts
+    /// the ears instead hears it when they are open again.
     pub fn is_full(&self) -> bool {
         self.full && self.taken == 0
     }

@@ -24,6 +24,13 @@
 //! front of the next.
 //!
 //! A mail is never taken: its end is answered `451`, at which senders keep it and come back.
+//! What is said amid a reply that it does not change waits, for a mail may come in one piece with
+//! its commands, and of a mail's text nothing may be read as commands.
+//!
+//! `RCPT` is accepted whatever the address, since senders show their mail only then. No address is
+//! ever refused or confirmed: all get the same answer, so that to whoever looks for names by `RCPT`
+//! all seem to be there, and by `VRFY` none.
+//!
 //! Nobody gets in, unless the user wants them to be told so.
 
 use alloc::vec::Vec;
@@ -128,6 +135,10 @@ impl Pattern for SmtpHold {
                 Field::Hold.set(run, MailHold::Whole as u32);
                 obey(run, command, cx)
             }
+            (
+                Phase::Drawing | Phase::Ending | Phase::Pausing | Phase::Stalling | Phase::Stating,
+                Heard::Said(said),
+            ) if said.is_full() => keep_waiting(run, cx),
             (Phase::Drawing, Heard::Sent) => draw(run, cx),
             (Phase::Pausing, Heard::Silence) => end_pause(run),
             (Phase::Ending | Phase::Stating, Heard::Sent) => follow(run, cx),
@@ -142,11 +153,7 @@ impl Pattern for SmtpHold {
                 *run = Run::default();
                 Step::REST
             }
-            (Phase::Securing, Heard::Secured(_)) => {
-                cx.ears = Ears::Deaf;
-                run.enter(Phase::Gone);
-                Step::REST
-            }
+            (Phase::Securing, Heard::Secured(_)) => go_deaf(run, cx),
             _ => Step::Keep,
         }
     }
@@ -314,18 +321,33 @@ fn draw(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     Step::DRIP
 }
 
+/// As much was said as may wait, and it is not its turn yet: the client's own sending stalls.
+fn keep_waiting(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+    if cx.ears == Ears::Over {
+        // It will be dropped, and what is behind it must not be taken for commands.
+        return go_deaf(run, cx);
+    }
+    cx.ears = Ears::Shut;
+    Step::Keep
+}
+
+/// Says and hears nothing from now on.
+fn go_deaf(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+    cx.ears = Ears::Deaf;
+    run.enter(Phase::Gone);
+    Step::REST
+}
+
 /// A reply has gone out to its end.
 fn follow(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     Field::Owed.set(run, 0);
+    cx.ears = Ears::Open;
     match reply(run) {
         Reply::Begin => {
             run.count = 0;
             run.enter(Phase::Receiving);
         }
-        Reply::Bye => {
-            cx.ears = Ears::Deaf;
-            run.enter(Phase::Gone);
-        }
+        Reply::Bye => return go_deaf(run, cx),
         Reply::Password | Reply::Plain | Reply::User => run.enter(Phase::Asked),
         Reply::Tls => {
             run.enter(Phase::Securing);
@@ -498,7 +520,8 @@ fn learn_word(fact: Fact, word: &[u8], cx: &mut Cx<'_>) {
 fn begin_part(run: &mut Run, argument: &[u8], cx: &mut Cx<'_>) -> Step {
     let mut words = argument.split(u8::is_ascii_whitespace);
     let length = words.next().and_then(|word| core::str::from_utf8(word).ok()?.parse().ok());
-    let Some(length) = length else { return answer(run, Reply::Unknown, cx) };
+    // Where the part ends is not known, and nothing in it may be taken for a command.
+    let Some(length) = length else { return go_deaf(run, cx) };
     Field::Last.set(run, words.any(|word| word.eq_ignore_ascii_case(b"LAST")).into());
     Field::Counted.set(run, 1);
     (run.position, run.count) = (length, 0);

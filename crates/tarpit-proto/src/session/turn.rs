@@ -269,9 +269,11 @@ impl Turn<'_, '_> {
             self.steps = 0;
             self.step_showing(Heard::Said(&mut said), window);
             let stuck = said.taken() == 0 && self.live.script == before;
-            // Of as much as may wait nothing was understood: it is dropped.
-            start += if stuck && said.is_full() { window.len() } else { said.taken() };
-            if stuck && !said.is_full() {
+            // Of as much as may wait nothing was understood: it is dropped, unless the script has
+            // shut its ears until it is its turn.
+            let is_lost = stuck && said.is_full() && self.live.ears != Ears::Shut;
+            start += if is_lost { window.len() } else { said.taken() };
+            if stuck && !is_lost {
                 break;
             }
         }

@@ -152,6 +152,68 @@ fn no_mail_is_taken_whoever_sends_it_and_also_with_poison() {
 }
 
 #[test]
+fn of_a_mail_that_comes_in_one_piece_with_its_commands_no_byte_is_lost() {
+    let body = "NOOP\r\n".repeat(1_700);
+    let mail = format!(
+        "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nBDAT {} LAST\r\n{body}QUIT\r\n",
+        body.len()
+    );
+    for salutation in ["HELO x", "EHLO x", "EHLO x.example", "EHLO gerg", "EHLO localhost"] {
+        for at_once in [false, true] {
+            let mut stage = greeted();
+            let salutation = [salutation, "\r\n"].concat();
+            if at_once {
+                stage.says([&salutation, &mail[..]].concat());
+            } else {
+                stage.says(salutation).pass_secs(200).heard();
+                stage.says(&mail);
+            }
+            assert!(!stage.listens(), "its sending stalls");
+            stage.pass_secs(2_000);
+            let text = stage.heard();
+            let codes = codes(&text);
+            let end = codes.iter().position(|&code| code == "451 ").expect("a refusal");
+            // The greeting, the sender and the recipient, and nothing for the mail.
+            let accepted = codes.iter().filter(|&&code| code == "250 ").count();
+            assert!(accepted <= 3 && (at_once || accepted == 2), "{text}");
+            assert!(codes[end + 1..].iter().all(|code| code.starts_with("221")), "{text}");
+            assert!(!codes[end + 1..].is_empty(), "what stands behind the mail is heard");
+            assert!(stage.news.contains(&"learnt smtp_rcpt_to c@d.example".to_owned()));
+        }
+    }
+}
+
+#[test]
+fn whoever_says_more_than_may_wait_and_then_no_more_is_held_in_silence() {
+    for salutation in ["EHLO x.example", "EHLO gerg"] {
+        let mut stage = saluted(salutation);
+        stage.says("MAIL FROM:<a@b.example>\r\n").half_closes();
+        let mut other = saluted(salutation);
+        let body = "NOOP\r\n".repeat(1_700);
+        other.says(format!("MAIL FROM:<>\r\nRCPT TO:<a@b>\r\nBDAT 10200 LAST\r\n{body}"));
+        other.half_closes().pass_secs(86_400);
+        stage.pass_secs(400);
+        assert!(stage.heard().contains("250 "));
+        let text = other.heard();
+        assert!(codes(&text).iter().filter(|&&code| code == "250 ").count() <= 2, "{text}");
+        assert_eq!(other.closed, None);
+    }
+}
+
+#[test]
+fn a_part_of_a_mail_whose_length_is_not_understood_is_not_read_as_commands() {
+    for length in ["4294967296", "-1", "x", ""] {
+        for salutation in ["EHLO gerg", "EHLO x.example"] {
+            let mut stage = saluted(salutation);
+            stage.says("MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\n").pass_secs(400).heard();
+            stage.says(format!("BDAT {length} LAST\r\n"));
+            stage.says("NOOP\r\n".repeat(1_700)).pass_secs(86_400);
+            assert_eq!((stage.heard().as_str(), stage.closed), ("", None), "{length}");
+        }
+    }
+}
+
+#[test]
 fn a_long_mail_is_read_in_gulps_and_its_sender_stalls() {
     let mut stage = saluted("EHLO mx.example.com");
     answer(&mut stage, "MAIL FROM:<>", 200);
