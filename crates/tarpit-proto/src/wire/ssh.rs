@@ -71,6 +71,39 @@ pub fn check_identification_has_one_end(bytes: &[u8]) {
     assert!(bytes.len() < LONGEST_IDENTIFICATION || found.is_some(), "it never ends");
 }
 
+/// For the fuzzer and its replayed corpus: packets are read the same however they are cut, whatever
+/// they say; and what is sealed is opened again.
+#[doc(hidden)]
+pub fn check_packets_have_one_reading(bytes: &[u8]) {
+    let (mut said, mut start) = (Said::new(bytes, false), 0);
+    while let Plain::Payload(payload) = plain(&mut said) {
+        let end = bytes.len() - said.rest().len();
+        for cut in start..end {
+            let part = plain(&mut Said::new(&bytes[start..cut], false));
+            assert_eq!(part, Plain::Incomplete, "at {cut}");
+        }
+        if let Some(offer) = ClientOffer::read(payload) {
+            assert_eq!(offer.hassh().len(), 32);
+        }
+        login::Request::read(payload);
+        start = end;
+    }
+    login::Request::read(bytes);
+    for (cipher, code) in secure::SUITES {
+        let lane = secure::Lane::for_checks(cipher, code);
+        let mut out = Vec::new();
+        let content = &bytes[..bytes.len().min(3_000)];
+        if !content.is_empty() {
+            lane.seal(content, |_| {}, &mut out);
+            match lane.clone().open(&mut Said::new(&out, false)) {
+                Opened::Payload(opened) => assert_eq!(opened, content),
+                other => panic!("{other:?}"),
+            }
+        }
+        lane.clone().open(&mut Said::new(bytes, true));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -11,7 +11,7 @@ use tarpit_proto::fuzzing;
 type Check = fn(&[u8]);
 
 /// Every fuzz target with what it checks, in alphabetical order.
-const TARGETS: [(&str, Check); 11] = [
+const TARGETS: [(&str, Check); 12] = [
     ("client_hello", fuzzing::check_readings_are_final),
     ("commands", fuzzing::check_commands_have_one_reading),
     ("detect", fuzzing::check_detections_are_final),
@@ -22,6 +22,7 @@ const TARGETS: [(&str, Check); 11] = [
     ("sessions", fuzzing::check_sessions_bear_anything),
     ("shell", fuzzing::check_answers_of_the_shell_are_bounded),
     ("ssh_identification", fuzzing::check_identification_has_one_end),
+    ("ssh_packets", fuzzing::check_packets_have_one_reading),
     ("telnet", fuzzing::check_telnet_is_read_the_same_wherever_it_is_cut),
 ];
 

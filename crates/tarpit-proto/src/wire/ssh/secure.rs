@@ -114,6 +114,13 @@ impl Lane {
         Self { secret, number, blocks: 0, cipher, code }
     }
 
+    /// A direction with keys that a fuzzer is not told.
+    pub(super) fn for_checks(cipher: Cipher, code: Code) -> Self {
+        let bytes: Vec<u8> = (0..64).map(|byte: u8| byte.wrapping_mul(29) ^ 0x5C).collect();
+        let material = Material { counter: bytes.clone(), key: bytes.clone(), code: bytes };
+        Self::new(cipher, code, &material, 3)
+    }
+
     /// Appends the packet that holds `content`, padded by what `fill` draws.
     pub(crate) fn seal(&self, content: &[u8], fill: impl FnOnce(&mut [u8]), out: &mut Vec<u8>) {
         let start = out.len();
@@ -318,6 +325,14 @@ impl core::fmt::Debug for Lane {
         write!(f, "Lane({:?}, {})", self.cipher, self.number)
     }
 }
+
+/// One of each way in which packets are made.
+pub(super) const SUITES: [(Cipher, Code); 4] = [
+    (Cipher::Aes128, Code::Sha256 { behind: false }),
+    (Cipher::Aes256, Code::Sha256 { behind: true }),
+    (Cipher::Aes128, Code::Sha1 { behind: true }),
+    (Cipher::ChaCha20, Code::Sha1 { behind: false }),
+];
 
 const CIPHERS: [Cipher; 3] = [Cipher::Aes128, Cipher::Aes256, Cipher::ChaCha20];
 
