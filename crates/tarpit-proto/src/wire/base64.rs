@@ -1,6 +1,6 @@
 //! Base64 as clients send their names and passwords in it (RFC 4648, section 4).
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 /// The most that is read of a word, in its encoded form: no name or password is longer.
 pub(crate) const LONGEST: usize = 1_024;
@@ -10,31 +10,44 @@ pub(crate) fn decode(word: &[u8]) -> Option<Vec<u8>> {
     let word = &word[..word.len().min(LONGEST)];
     let end = word.iter().position(|&byte| byte == b'=').unwrap_or(word.len());
     let (digits, padding) = word.split_at(end);
-    if padding.len() > 2 || padding.iter().any(|&byte| byte != b'=') || digits.len() % 4 == 1 {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    if padding.len() > 2
+        || padding.iter().any(|&byte| byte != b'=')
+        || digits.len() % 4 == 1
+        || !digits.iter().all(is_digit)
+    {
         return None;
     }
-    let mut out = Vec::with_capacity(digits.len() / 4 * 3 + 2);
-    let (mut bits, mut count) = (0_u32, 0);
-    for &digit in digits {
-        bits = bits << 6 | u32::from(value(digit)?);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count & 0xFF) as u8);
-        }
-    }
+    let mut out = vec![0; digits.len() * 3 / 4];
+    decode_into(digits, &mut out);
     Some(out)
 }
 
-fn value(digit: u8) -> Option<u8> {
-    match digit {
-        b'A'..=b'Z' => Some(digit - b'A'),
-        b'a'..=b'z' => Some(digit - b'a' + 26),
-        b'0'..=b'9' => Some(digit - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
+/// Decodes `text` into `room`, up to its end, its padding, a letter of no meaning, or as much as
+/// there is room for. The letters of section 5 mean what they mean there.
+pub(crate) fn decode_into<'a>(text: &[u8], room: &'a mut [u8]) -> &'a [u8] {
+    let (mut bits, mut held, mut length) = (0_u32, 0, 0);
+    for value in text.iter().map_while(|&letter| value(letter)) {
+        (bits, held) = (bits << 6 & 0xFFFF | u32::from(value), held + 6);
+        if held >= 8 {
+            held -= 8;
+            let Some(place) = room.get_mut(length) else { break };
+            *place = (bits >> held & 0xFF) as u8;
+            length += 1;
+        }
     }
+    &room[..length]
+}
+
+fn value(letter: u8) -> Option<u8> {
+    Some(match letter {
+        b'A'..=b'Z' => letter - b'A',
+        b'a'..=b'z' => letter - b'a' + 26,
+        b'0'..=b'9' => letter - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -56,9 +69,28 @@ mod tests {
             ("cm9vdA===", None),
             ("=cm9", None),
             ("*", None),
+            ("-_-_", None),
         ] {
             assert_eq!(decode(word.as_bytes()).as_deref(), wanted, "{word}");
         }
+    }
+
+    #[test]
+    fn what_is_coded_is_read_as_far_as_it_goes() {
+        for (text, wanted) in [
+            (&b"cm9vdDp0b29y"[..], &b"root:toor"[..]),
+            (b"eDp5", b"x:y"),
+            (b"eA==", b"x"),
+            (b"eA", b"x"),
+            (b"eDp5 eDp5", b"x:y"),
+            (b"//79", b"\xFF\xFE\xFD"),
+            (b"__79", b"\xFF\xFE\xFD"),
+            (b"", b""),
+            (b"\xFF", b""),
+        ] {
+            assert_eq!(decode_into(text, &mut [0; 16]), wanted, "{}", text.escape_ascii());
+        }
+        assert_eq!(decode_into(&[b'A'; 1_000], &mut [1; 5]), [0; 5]);
     }
 
     proptest! {

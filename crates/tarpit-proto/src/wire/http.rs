@@ -21,7 +21,6 @@
 //! every guess is answered with silence and then one whole `401`, on every pattern, and the
 //! connection stays open for the next.
 
-mod base64;
 mod bomb;
 mod cookie;
 mod frame;

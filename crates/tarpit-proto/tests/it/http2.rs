@@ -161,6 +161,82 @@ fn whoever_asks_for_no_page_is_pinged_and_never_told_of_a_success() {
     assert!(stage.news.contains(&"learnt http_request CONNECT b.example:25 HTTP/2.0".to_owned()));
 }
 
+/// What is left of an answer when its fields are not compared: kind, flags, stream.
+fn outline(frames: &[Frame]) -> Vec<(u8, u8, u32)> {
+    frames.iter().map(|one| (one.0, one.1, one.2)).collect()
+}
+
+#[test]
+fn whoever_pings_without_end_is_answered_at_the_pace() {
+    let ping = frame(6, 0, 0, b"12345678");
+    let settings = frame(4, 0, 0, &[]);
+    let mut idle = connected(&[]);
+    answers(&mut idle);
+    idle.says([ping.repeat(8), settings.repeat(100)].concat());
+    let at_once = answers(&mut idle).len();
+    assert!((14..=16).contains(&at_once), "{at_once}");
+    idle.pass_secs(80);
+    let slowly = answers(&mut idle);
+    assert!((9..=11).contains(&slowly.len()), "{}", slowly.len());
+    assert!(slowly.iter().all(|one| (one.0, one.1) == (4, 1)));
+    // Whoever waits for a page is sent it meanwhile.
+    let mut stage = connected(&[request(1, &[])]);
+    answers(&mut stage);
+    stage.says(ping.repeat(200));
+    answers(&mut stage);
+    stage.pass_secs(80);
+    let got = answers(&mut stage);
+    let pages = got.iter().filter(|one| one.0 == 0).count();
+    let echoes = got.iter().filter(|one| one.0 == 6).count();
+    assert!((9..=11).contains(&echoes) && pages >= echoes, "{echoes} {pages}");
+    assert!(pages <= 2 * echoes + 1, "{echoes} {pages}");
+}
+
+#[test]
+fn whoever_pings_more_often_than_a_byte_is_due_gets_the_page_and_its_echoes() {
+    let mut stage = connected(&[request(1, &[])]);
+    answers(&mut stage);
+    for round in 0..100 {
+        stage.says(frame(6, 0, 0, b"12345678")).pass_secs(7);
+        assert!(answers(&mut stage).iter().any(|one| one.0 == 0) || round > 14, "{round}");
+        if round % 2 == 1 {
+            stage.pass_secs(7);
+            assert!(!answers(&mut stage).is_empty(), "{round}");
+        }
+    }
+    for _ in 0..30 {
+        stage.says(frame(6, 0, 0, b"12345678")).pass_secs(9);
+        let got = answers(&mut stage);
+        assert!(got.iter().any(|one| one.0 == 0) && got.iter().any(|one| one.0 == 6));
+    }
+}
+
+#[test]
+fn an_answer_to_a_stream_that_waited_is_whole_whether_or_not_it_asked_for_a_head() {
+    let fields = |method: &str| {
+        let guess = field("authorization", "Basic cm9vdDp0b29y");
+        [&field(":method", method)[..], b"\x84\x86", &guess].concat()
+    };
+    for methods in [["HEAD", "GET"], ["GET", "HEAD"], ["HEAD", "HEAD"]] {
+        let asked = [frame(1, 5, 1, &fields(methods[0])), frame(1, 5, 3, &fields(methods[1]))];
+        let mut stage = connected(&asked);
+        answers(&mut stage);
+        stage.pass_secs(20);
+        let got = answers(&mut stage);
+        assert_eq!(outline(&got), [(1, 5, 1), (1, 5, 3)], "{methods:?}");
+        for (_, _, _, block) in &got {
+            assert!(block.starts_with(b"\x08\x03401"));
+            // A literal with a name of the static table: `content-length` is its 28th.
+            assert!(!block.windows(2).any(|two| two == [0x0F, 28 - 15]), "{methods:?}");
+        }
+        // Those that come when nobody waits are answered as they ask again.
+        stage.says(frame(1, 5, 5, &fields("GET"))).pass_secs(10);
+        let got = answers(&mut stage);
+        assert_eq!(outline(&got), [(1, 4, 5), (0, 1, 5)]);
+        assert!(got[0].3.windows(2).any(|two| two == [0x0F, 28 - 15]));
+    }
+}
+
 #[test]
 fn a_stream_that_is_reset_makes_room_for_the_next() {
     let mut stage = connected(&[request(1, &[]), request(3, &[])]);
@@ -182,7 +258,8 @@ fn long_payloads_are_skipped_and_cost_no_memory() {
     // A block beyond what may wait is read as far as that.
     let long = [&b"\x82\x86\x84"[..], &b"\x00\x01x\x7f\x80\x7e"[..], &[b'x'; 16_255]].concat();
     stage.says(frame(1, 5, 3, &long)).says(frame(6, 0, 0, b"12345678"));
-    assert_eq!(answers(&mut stage), [(6, 1, 0, b"12345678".to_vec())]);
+    // The next byte of the page goes with it.
+    assert_eq!(answers(&mut stage), [(6, 1, 0, b"12345678".to_vec()), (0, 0, 1, b" ".to_vec())]);
     assert!(stage.session.save(stage.now).len() < 200);
 }
 

@@ -14,6 +14,9 @@
 //! counted: a client numbers its streams by twos. Most clients wait for any frame, so a frame
 //! every 8 seconds holds them; only what is told to be a page gets a success.
 //!
+//! What clients are owed is sent at once, but for those who ask for it without end: beyond fifteen
+//! answers, one goes out in each turn.
+//!
 //! Payloads are skipped by counting, and of fields as much is read as may wait; uploads end by
 //! themselves, since the client's window is never opened again.
 
@@ -48,10 +51,15 @@ const COURSE: u16 = 0b111;
 const AFTER_SHIFT: u32 = 3;
 /// Somebody guesses passwords on this connection.
 const GUESS: u16 = 1 << 6;
+/// A head is all that somebody wants of the request that is dealt with and those that wait. Which
+/// of these it is nobody knows, so none is answered by more.
 const HEAD: u16 = 1 << 7;
 /// The answer that follows the pause, by two bits.
 const ANSWER_SHIFT: u32 = 8;
-/// All of these are of one request, but for the guess.
+/// How many frames of the client's were answered at once, less the turns since.
+const OWED: u16 = 0b1111 << 10;
+const ONE_OWED: u16 = 1 << 10;
+/// These are of one request.
 const OF_REQUEST: u16 = HEAD | 0b11 << ANSWER_SHIFT | 0b11 << Request::HOLD_SHIFT;
 const SKIP: u32 = 0xFF_FFFF;
 const ONE_WAITS: u32 = 1 << 24;
@@ -111,14 +119,20 @@ pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> 
     match (Course::of(run), heard) {
         (_, Heard::Said(said)) => hear(run, said, cx),
         (Course::Opening, Heard::Sent) => idle(run),
-        (Course::Answering, Heard::Sent) => next(run, cx),
+        (Course::Answering, Heard::Sent) => {
+            relent(run);
+            next(run, cx)
+        }
         (Course::Owing, Heard::Sent) => {
             let after = COURSES[usize::from(run.count >> AFTER_SHIFT & COURSE).min(6)];
             after.enter(run);
             if after == Course::Idle { Step::REST } else { rest(run, cx) }
         }
         (Course::Telling | Course::Calling, Heard::Sent) => rest(run, cx),
-        (Course::Telling | Course::Calling, Heard::Silence) => Step::PROMPT,
+        (Course::Telling | Course::Calling, Heard::Silence) => {
+            relent(run);
+            Step::PROMPT
+        }
         (Course::Pausing, Heard::Silence) => {
             Course::Answering.enter(run);
             let mut out = Vec::new();
@@ -149,7 +163,11 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
             return Step::Keep;
         };
         let asks = !head.flags & frame::ACK != 0 && head.stream == 0;
-        let waits_for_answer = Course::of(run) == Course::Pausing;
+        let must_wait = match Course::of(run) {
+            Course::Pausing => true,
+            Course::Telling | Course::Calling => run.count & OWED == OWED,
+            _ => false,
+        };
         match head.kind {
             frame::HEADERS => {
                 let Some(payload) = payload(said, head.length) else { return Step::Keep };
@@ -158,21 +176,22 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
                     return step;
                 }
             }
-            // What is owed amid a pause is left until that is over, if there is room for it.
-            frame::PING | frame::SETTINGS if asks && waits_for_answer && !said.is_full() => {
+            // What is owed amid a pause, or too often, is left until that is over, or until the
+            // next turn, if there is room for it.
+            frame::PING | frame::SETTINGS if asks && must_wait && !said.is_full() => {
                 return Step::Keep;
             }
             frame::PING if asks && head.length == 8 => {
                 let Some(payload) = payload(said, 8) else { return Step::Keep };
-                if !waits_for_answer && let Ok(echo) = <[u8; 8]>::try_from(payload) {
-                    return owe(run, frame::PING, &echo);
+                if !must_wait && let Ok(echo) = <[u8; 8]>::try_from(payload) {
+                    return owe(run, frame::PING, &echo, cx);
                 }
             }
             kind => {
                 said.take(Head::LENGTH);
                 run.mark |= head.length;
-                if kind == frame::SETTINGS && asks && !waits_for_answer {
-                    return owe(run, frame::SETTINGS, &[]);
+                if kind == frame::SETTINGS && asks && !must_wait {
+                    return owe(run, frame::SETTINGS, &[], cx);
                 }
                 let holds = matches!(Course::of(run), Course::Telling | Course::Calling);
                 if kind == frame::RESET && head.stream == run.position && holds {
@@ -202,13 +221,15 @@ fn asked(run: &mut Run, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Option<S
         return None;
     }
     let asked = read(head.block(payload), &mut |fact, value| cx.learn(fact, value));
-    if Request::of(&asked).is_guess() {
+    let request = Request::of(&asked);
+    if request.is_guess() {
         run.count |= GUESS;
     }
     if Course::of(run) != Course::Idle {
         // Beyond 255 nobody counts, and what nobody counts is never answered.
         if head.stream == last.saturating_add(2) && waiting < 255 {
             run.mark += ONE_WAITS;
+            run.count |= if request.is_head() { HEAD } else { 0 };
         }
         return None;
     }
@@ -302,24 +323,47 @@ fn rest(run: &Run, cx: &mut Cx<'_>) -> Step {
 }
 
 /// Sends what a frame of the client's is owed, and then goes on.
-fn owe(run: &mut Run, kind: u8, payload: &[u8]) -> Step {
+///
+/// The next frame of a client that waits for one goes with it: that wait begins anew, and must not
+/// do so for ever without it.
+fn owe(run: &mut Run, kind: u8, payload: &[u8], cx: &mut Cx<'_>) -> Step {
+    let mut out = Vec::new();
+    frame::write(kind, frame::ACK, 0, payload, &mut out);
+    if matches!(Course::of(run), Course::Telling | Course::Calling) {
+        speak(run, cx, &mut out);
+    }
+    let manner = if run.count & OWED == OWED {
+        Manner::Drip
+    } else {
+        run.count += ONE_OWED;
+        Manner::Prompt
+    };
     run.count = run.count & !(COURSE << AFTER_SHIFT) | (run.count & COURSE) << AFTER_SHIFT;
     Course::Owing.enter(run);
-    send(|out| frame::write(kind, frame::ACK, 0, payload, out))
+    Step::Send(manner, Chunk::Boxed(out.into()))
+}
+
+/// Lets one more answer that is owed go out at once, since a turn has passed.
+fn relent(run: &mut Run) {
+    if run.count & OWED != 0 {
+        run.count -= ONE_OWED;
+    }
 }
 
 /// Appends a whole answer.
 fn answer(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let answer = Answer::ALL[usize::from(run.count >> ANSWER_SHIFT & 0b11)];
     let (code, _) = answer.status().split_at(3);
-    let page = response::sorry(answer, cx);
-    let fields = response::fields(code, response::realm(answer, cx), Some(page.len()), cx);
-    let is_head = run.count & HEAD != 0;
-    let end = if is_head { frame::END_STREAM } else { 0 };
-    frame::write(frame::HEADERS, frame::END_HEADERS | end, run.position, &fields, out);
-    if !is_head {
-        frame::write(frame::DATA, frame::END_STREAM, run.position, page.as_bytes(), out);
+    let realm = response::realm(answer, cx);
+    if run.count & HEAD != 0 {
+        let fields = response::fields(code, realm, None, cx);
+        let flags = frame::END_HEADERS | frame::END_STREAM;
+        return frame::write(frame::HEADERS, flags, run.position, &fields, out);
     }
+    let page = response::sorry(answer, cx);
+    let fields = response::fields(code, realm, Some(page.len()), cx);
+    frame::write(frame::HEADERS, frame::END_HEADERS, run.position, &fields, out);
+    frame::write(frame::DATA, frame::END_STREAM, run.position, page.as_bytes(), out);
 }
 
 fn send(write: impl FnOnce(&mut Vec<u8>)) -> Step {

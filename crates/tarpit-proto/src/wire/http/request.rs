@@ -4,11 +4,11 @@
 
 use alloc::vec::Vec;
 
-use super::base64;
 use crate::{
     fact::Fact,
     script::{Run, Said},
     timing::{self, HttpHold},
+    wire::base64,
 };
 
 /// What was read of a request, kept as flags in [`Run::count`].
@@ -448,7 +448,7 @@ fn user_of<'a>(credentials: &'a [u8], room: &'a mut [u8; MAX_USER]) -> Option<&'
     let end = credentials.iter().position(u8::is_ascii_whitespace)?;
     let (scheme, rest) = (&credentials[..end], credentials[end..].trim_ascii());
     if scheme.eq_ignore_ascii_case(b"basic") {
-        let decoded = base64::decode(rest, room);
+        let decoded = base64::decode_into(rest, room);
         let end = decoded.iter().position(|&byte| byte == b':').unwrap_or(decoded.len());
         Some(&decoded[..end])
     } else if scheme.eq_ignore_ascii_case(b"digest") {
