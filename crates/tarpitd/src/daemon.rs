@@ -51,8 +51,9 @@ const SPARE_FILES: u64 = 64;
 /// From the signal to the end, whatever hangs.
 const FAREWELL: Duration = Duration::from_millis(1_900);
 
-/// How long a reload waits for the workers to close what is in the way of what is new.
-const HANDOVER: Duration = Duration::from_secs(1);
+/// How long a reload waits for the workers to close what is in the way of what is new; much longer
+/// than it takes unless the machine is very busy.
+const HANDOVER: Duration = Duration::from_secs(5);
 
 /// What of that is kept for the log's last lines, should the trace hang.
 const LAST_WORDS: Duration = Duration::from_millis(200);
