@@ -222,7 +222,8 @@ fn who_uses_more_of_the_processor_than_allowed_slows_down_and_recovers_by_itself
              bind = [{{ host = \"127.0.0.1\", port = 0 }}]\n"
         )
     };
-    let text = tarpit("a", 0) + &tarpit("b", 1) + "[limits]\ncpu = 2\n";
+    // So much that what is used up to the greedy one's end does not count in the next span.
+    let text = tarpit("a", 0) + &tarpit("b", 1) + "[limits]\ncpu = 20\n";
     let mut daemon = Daemon::start(&["-c", &directory.file("c.toml", &text)], 2);
     let mut held = Client::of(daemon.addresses[1]);
     held.hear();
