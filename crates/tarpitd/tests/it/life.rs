@@ -186,10 +186,13 @@ fn a_tarpit_is_opened_to_the_world_by_a_reload() {
              bind = [{{ host = \"{host}\", port = {port} }}]\n"
         )
     };
-    // A port that was free a moment ago, on an address that nothing else uses.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = free.local_addr().expect("it is bound").port();
-    drop(free);
+    // A port that was free a moment ago, on every address, and below those that the kernel gives to
+    // the crowds of other tests.
+    let first = std::process::id() % 20_000;
+    let port = (0..20_000)
+        .map(|number| 10_000 + ((first + number) % 20_000) as u16)
+        .find(|&port| std::net::TcpListener::bind(("0.0.0.0", port)).is_ok())
+        .expect("a port");
     let path = directory.file("c.toml", &tarpit("127.0.0.1", port));
     let mut daemon = Daemon::start(&["-c", &path], 1);
     let mut held = daemon.connect();
