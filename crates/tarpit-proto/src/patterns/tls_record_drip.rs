@@ -17,26 +17,18 @@ use super::BYTE_EVERY_8_SECONDS;
 use crate::{
     identify::Protocol,
     pacer::Pace,
-    phases,
-    script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Said, Step},
-    wire::tls::{self, ClientHello, Hello, Reading},
+    script::{Cx, Heard, Pattern, Run, Said, Step},
+    wire::tls::{ClientHello, Drip, Hello, Phase, Reading},
 };
 
 /// See the module.
 pub(super) struct TlsRecordDrip;
 
-phases! {
-    enum Phase { Listening, Beginning, Filling, Done }
-}
-
 /// How long the rest of the client's message is waited for once it has stopped coming.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the record holds: as much as one may.
-const RECORD: usize = 16 * 1_024;
-
-/// How much filler is made at a time.
-const FILLER: usize = 256;
+/// The record: as long as one may be. Its last byte is never sent.
+const DRIP: Drip = Drip { record: 16 * 1_024, withheld: 1 };
 
 impl Pattern for TlsRecordDrip {
     fn name(&self) -> &'static str {
@@ -59,27 +51,14 @@ impl Pattern for TlsRecordDrip {
         match (Phase::of(run), heard) {
             (Phase::Listening, Heard::Opened) => Step::Wait(cx.later(PATIENCE)),
             (Phase::Listening, Heard::Said(said)) => listen(run, said, cx),
-            (Phase::Listening, Heard::Silence) => begin(run, &ClientHello::unknown(), cx),
-            (Phase::Beginning, Heard::Sent) => {
-                run.enter(Phase::Filling);
-                Step::DRIP
-            }
-            (Phase::Filling, Heard::Sent) => {
-                run.position += filler(run) as u32;
-                if filler(run) > 0 {
-                    return Step::DRIP;
-                }
-                run.enter(Phase::Done);
-                Step::REST
-            }
+            (Phase::Listening, Heard::Silence) => DRIP.begin(&ClientHello::unknown(), run, cx),
+            (Phase::Beginning | Phase::Filling, Heard::Sent) => DRIP.go_on(run),
             _ => Step::Keep,
         }
     }
 
     fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        let mut bytes = [0; FILLER];
-        cx.rng.fill(&mut bytes);
-        out.extend_from_slice(&bytes[..filler(run)]);
+        DRIP.speak(run, cx, out);
     }
 }
 
@@ -92,23 +71,7 @@ fn listen(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         return Step::Wait(cx.later(PATIENCE));
     }
     match ClientHello::read(bytes) {
-        Reading::Hello(hello) => begin(run, &hello, cx),
-        Reading::Garbled | Reading::Incomplete => begin(run, &ClientHello::unknown(), cx),
+        Reading::Hello(hello) => DRIP.begin(&hello, run, cx),
+        Reading::Garbled | Reading::Incomplete => DRIP.begin(&ClientHello::unknown(), run, cx),
     }
-}
-
-/// Sends the part of the record that says something. [`Run::position`] is how much of it has been
-/// sent since.
-fn begin(run: &mut Run, hello: &ClientHello, cx: &mut Cx<'_>) -> Step {
-    cx.ears = Ears::Deaf;
-    run.enter(Phase::Beginning);
-    let mut start = Vec::new();
-    tls::long_hello(RECORD, hello, cx.entropy, &mut start);
-    run.position = start.len() as u32;
-    Step::Send(Manner::Prompt, Chunk::Boxed(start.into()))
-}
-
-/// The length of the next piece of filler; none in front of the record's last byte.
-fn filler(run: &Run) -> usize {
-    (tls::RECORD_HEADER + RECORD - 1).saturating_sub(run.position as usize).min(FILLER)
 }

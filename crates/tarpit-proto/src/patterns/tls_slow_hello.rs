@@ -15,26 +15,18 @@ use super::BYTE_EVERY_8_SECONDS;
 use crate::{
     identify::Protocol,
     pacer::Pace,
-    phases,
-    script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Step},
-    wire::tls::{self, ClientHello, Reading},
+    script::{Cx, Heard, Pattern, Run, Step},
+    wire::tls::{ClientHello, Drip, Phase, Reading},
 };
 
 /// See the module.
 pub(super) struct TlsSlowHello;
 
-phases! {
-    enum Phase { Listening, Beginning, Filling, Done }
-}
-
 /// How long the rest of the client's message is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What the record holds.
-const RECORD: usize = 0x3E63;
-
-/// How much filler is made at a time.
-const FILLER: usize = 256;
+/// The record: of the length that the reference's has.
+const DRIP: Drip = Drip { record: 0x3E63, withheld: 0 };
 
 impl Pattern for TlsSlowHello {
     fn name(&self) -> &'static str {
@@ -57,46 +49,19 @@ impl Pattern for TlsSlowHello {
         match (Phase::of(run), heard) {
             (Phase::Listening, Heard::Opened) => Step::Wait(cx.later(PATIENCE)),
             (Phase::Listening, Heard::Said(said)) => match ClientHello::read(said.rest()) {
-                Reading::Hello(hello) => begin(run, &hello, cx),
+                Reading::Hello(hello) => DRIP.begin(&hello, run, cx),
                 Reading::Incomplete if !said.is_full() => Step::Keep,
-                Reading::Garbled | Reading::Incomplete => begin(run, &ClientHello::unknown(), cx),
-            },
-            (Phase::Listening, Heard::Silence) => begin(run, &ClientHello::unknown(), cx),
-            (Phase::Beginning, Heard::Sent) => {
-                run.enter(Phase::Filling);
-                Step::DRIP
-            }
-            (Phase::Filling, Heard::Sent) => {
-                run.position += filler(run) as u32;
-                if filler(run) > 0 {
-                    return Step::DRIP;
+                Reading::Garbled | Reading::Incomplete => {
+                    DRIP.begin(&ClientHello::unknown(), run, cx)
                 }
-                run.enter(Phase::Done);
-                Step::REST
-            }
+            },
+            (Phase::Listening, Heard::Silence) => DRIP.begin(&ClientHello::unknown(), run, cx),
+            (Phase::Beginning | Phase::Filling, Heard::Sent) => DRIP.go_on(run),
             _ => Step::Keep,
         }
     }
 
     fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        let mut bytes = [0; FILLER];
-        cx.rng.fill(&mut bytes);
-        out.extend_from_slice(&bytes[..filler(run)]);
+        DRIP.speak(run, cx, out);
     }
-}
-
-/// Sends the part of the message that says something. [`Run::position`] is how much of the record
-/// has been sent since.
-fn begin(run: &mut Run, hello: &ClientHello, cx: &mut Cx<'_>) -> Step {
-    cx.ears = Ears::Deaf;
-    run.enter(Phase::Beginning);
-    let mut start = Vec::new();
-    tls::long_hello(RECORD, hello, cx.entropy, &mut start);
-    run.position = start.len() as u32;
-    Step::Send(Manner::Prompt, Chunk::Boxed(start.into()))
-}
-
-/// The length of the next piece of filler; none where the record ends.
-fn filler(run: &Run) -> usize {
-    (tls::RECORD_HEADER + RECORD).saturating_sub(run.position as usize).min(FILLER)
 }

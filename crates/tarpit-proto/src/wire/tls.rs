@@ -1,10 +1,14 @@
 //! TLS records and the first messages of its handshake (RFC 5246, RFC 8446).
 
+mod drip;
 mod fingerprint;
 
 use alloc::vec::Vec;
 
-pub(crate) use self::fingerprint::{Hello, LONGEST_HELLO};
+pub(crate) use self::{
+    drip::{Drip, Phase},
+    fingerprint::{Hello, LONGEST_HELLO},
+};
 use crate::rng::Entropy;
 
 /// A record with a `HelloRequest` (RFC 5246, section 7.4.1.1).
@@ -18,7 +22,7 @@ const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 
 /// How long the header of a record is.
-pub(crate) const RECORD_HEADER: usize = 5;
+const RECORD_HEADER: usize = 5;
 
 /// TLS 1.2, which every version calls itself in a record and in a `ServerHello`.
 const VERSION: [u8; 2] = [3, 3];
@@ -177,12 +181,7 @@ fn is_version_13(suite: u16) -> bool {
 ///
 /// Clients skip an extension they do not know, so what comes out in the end is a message that they
 /// can go on from: in TLS 1.3 if that is all that the client speaks, in 1.2 otherwise.
-pub(crate) fn long_hello(
-    length: usize,
-    hello: &ClientHello,
-    entropy: &mut dyn Entropy,
-    out: &mut Vec<u8>,
-) {
+fn long_hello(length: usize, hello: &ClientHello, entropy: &mut dyn Entropy, out: &mut Vec<u8>) {
     let mut random = [0; 32 + 32 + 2];
     entropy.fill(&mut random);
     let (random, rest) = random.split_at(32);
