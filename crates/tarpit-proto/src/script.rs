@@ -79,6 +79,11 @@ pub trait Pattern: Sync {
         if self.protocol() == Some(Protocol::Http) { &["http/1.1"] } else { &[] }
     }
 
+    /// Whether it may ask for TLS beneath itself; see [`Step::Secure`].
+    fn secures(&self) -> bool {
+        false
+    }
+
     /// Whether its clients are shown the machine's host keys, one of which takes a while to make.
     fn shows_host_keys(&self) -> bool {
         false

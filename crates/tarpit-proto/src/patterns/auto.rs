@@ -114,6 +114,10 @@ impl Pattern for Auto {
         true
     }
 
+    fn secures(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         None
     }

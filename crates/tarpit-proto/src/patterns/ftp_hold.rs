@@ -73,6 +73,10 @@ impl Pattern for FtpHold {
         "an FTP login that takes its time and is refused without end"
     }
 
+    fn secures(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Ftp)
     }

@@ -44,6 +44,10 @@ impl Pattern for FtpListing {
         "a directory without end, on a data connection"
     }
 
+    fn secures(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         None
     }

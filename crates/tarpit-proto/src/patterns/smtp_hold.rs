@@ -91,6 +91,10 @@ impl Pattern for SmtpHold {
         "a mail server that goes through the whole dialogue slowly, and takes no mail"
     }
 
+    fn secures(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Smtp)
     }

@@ -36,6 +36,10 @@ impl Pattern for Tls {
         "a whole TLS handshake, and inside it another pattern (`inner`)"
     }
 
+    fn secures(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Tls)
     }

@@ -315,8 +315,8 @@ impl Turn<'_, '_> {
         });
         self.pay(count, blocked);
         let mut start = 0;
-        let marks = core::mem::take(&mut draft.marks);
-        for mark in marks {
+        let mut marks = core::mem::take(&mut draft.marks);
+        for mark in marks.drain(..) {
             if mark.end > count {
                 break;
             }
@@ -327,6 +327,7 @@ impl Turn<'_, '_> {
             self.tell(&mark.notes, &[]);
             self.apply(mark.step);
         }
+        draft.marks = marks;
         let within = u16::try_from(count - start).unwrap_or(u16::MAX);
         self.live.offset = self.live.offset.saturating_add(within);
         if !blocked && draft.complete {
@@ -419,6 +420,7 @@ impl Turn<'_, '_> {
                 self.live.doing = Doing::Asking;
             }
             Step::Secure => {
+                debug_assert!(self.pattern().secures(), "{} hides it", self.pattern().name());
                 if self.can_secure() {
                     self.end_wait();
                     self.live.transport = Some(Box::new(Transport::begin()));

@@ -31,6 +31,10 @@ impl Pattern for Toy {
         "made for a test"
     }
 
+    fn secures(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         self.protocol
     }

@@ -1,6 +1,6 @@
 //! Cookies that no site means (RFC 6265, section 4.1), in the manner of one installation.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::vec::Vec;
 
 use crate::{rng::Rng, script::Cx};
 
@@ -10,11 +10,12 @@ use crate::{rng::Rng, script::Cx};
 /// names, forms of values and attributes; which of them comes next is the client's own chance.
 pub(crate) fn cookie(cx: &mut Cx<'_>, out: &mut Vec<u8>) {
     let manner = Manner::of(cx.profile.persona.number());
-    let name = manner.name(&mut cx.rng);
-    let value = manner.value(&mut cx.rng);
-    out.extend_from_slice(
-        format!("Set-Cookie: {name}={value}{}\r\n", manner.attributes).as_bytes(),
-    );
+    out.extend_from_slice(b"Set-Cookie: ");
+    manner.name(&mut cx.rng, out);
+    out.push(b'=');
+    manner.value(&mut cx.rng, out);
+    out.extend_from_slice(manner.attributes.as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 /// What an installation's cookies have in common.
@@ -82,19 +83,16 @@ impl Manner {
         }
     }
 
-    fn name(&self, rng: &mut Rng) -> String {
+    fn name(&self, rng: &mut Rng, out: &mut Vec<u8>) {
         let place = self.first + self.apart * rng.below(self.names) as usize;
-        let mut name = String::from(NAMES[place % NAMES.len()]);
-        name.push_str(self.joint);
-        letters(self.suffix, 2 + rng.below(4), rng, &mut name);
-        name
+        out.extend_from_slice(NAMES[place % NAMES.len()].as_bytes());
+        out.extend_from_slice(self.joint.as_bytes());
+        letters(self.suffix, 2 + rng.below(4), rng, out);
     }
 
-    fn value(&self, rng: &mut Rng) -> String {
-        let mut value = String::new();
+    fn value(&self, rng: &mut Rng, out: &mut Vec<u8>) {
         let length = self.length + rng.below(16);
-        letters(rng.pick(&self.alphabets), length, rng, &mut value);
-        value
+        letters(rng.pick(&self.alphabets), length, rng, out);
     }
 }
 
@@ -103,15 +101,14 @@ const MOST_LETTERS: usize = 96;
 
 /// Appends so many letters of the alphabet.
 ///
-/// They are drawn at once: a line is made again for each of its bytes that is sent, and a call of
-/// the generator for each letter was half of what that cost.
-fn letters(alphabet: &str, count: u32, rng: &mut Rng, out: &mut String) {
+/// They are drawn and written at once: a line is made again for each of its bytes that is sent, and
+/// to do so letter by letter was most of what that cost.
+fn letters(alphabet: &str, count: u32, rng: &mut Rng, out: &mut Vec<u8>) {
     let mut random = [[0; 2]; MOST_LETTERS];
     let count = (count as usize).min(MOST_LETTERS);
     rng.fill(random[..count].as_flattened_mut());
-    out.reserve(count);
-    for two in &random[..count] {
+    out.extend(random[..count].iter().map(|two| {
         let place = (usize::from(u16::from_le_bytes(*two)) * alphabet.len()) >> 16;
-        out.push(char::from(alphabet.as_bytes()[place]));
-    }
+        alphabet.as_bytes()[place]
+    }));
 }
