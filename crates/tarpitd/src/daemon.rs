@@ -38,8 +38,9 @@ use crate::{
     log::Log,
     privileges,
     record::Record,
+    sys,
     totals::{Sum, Totals},
-    writer::{Health, Report, Target, Writer},
+    writer::{self, Health, Report, Target, Writer},
 };
 
 /// Exit code for what the system refused.
@@ -176,8 +177,7 @@ impl Daemon {
             let log = Log::open(&config.logging.main, main, config.logging.level, clock)?;
             let reporter = log.clone();
             let report = Report::to(move |name, health| report(&reporter, name, health));
-            let trace = Writer::spawn("trace", trace, clock, report)?;
-            trace.provide();
+            let trace = Writer::spawn("trace", trace, clock, report, writer::ROOM)?;
             watch_signals(notify.clone())?;
             Ok((log, trace))
         };
@@ -216,6 +216,7 @@ impl Daemon {
         }
         daemon.spawn(doors).map_err(|error| vec![format!("cannot start a worker: {error}")])?;
         daemon.complete_keys();
+        sys::release_code();
         Ok(daemon)
     }
 
@@ -349,9 +350,9 @@ impl Daemon {
 
     /// Lets newcomers be shown the host key that has been made.
     fn show_key(&mut self, key: Arc<RsaKey>) {
-        self.identity.keyring.add(key);
-        for profile in &mut self.profiles {
-            profile.host_keys = Some(self.identity.keyring.keys().clone());
+        self.identity.add(key);
+        for profile in self.profiles.iter_mut().filter(|profile| profile.host_keys.is_some()) {
+            profile.host_keys = self.identity.host_keys();
         }
         for mut bound in std::mem::take(&mut self.bound) {
             bound.post = self.post(bound.wanted, &bound.post.port);
@@ -362,9 +363,7 @@ impl Daemon {
 
     /// Lets the host keys be completed if a listener shows them.
     fn complete_keys(&mut self) {
-        if self.config.tarpits.iter().any(|tarpit| tarpit.pattern.shows_host_keys()) {
-            self.identity.keyring.complete(&self.log, &self.notify);
-        }
+        self.identity.complete_keys(&self.log, &self.notify);
     }
 
     /// Lets everybody go.

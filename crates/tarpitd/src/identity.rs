@@ -2,41 +2,53 @@
 //! tarpit's settings.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     collections::HashMap,
     fs,
     io::{self, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-    sync::Arc,
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc::Sender},
 };
 
 use rustix::process::{Gid, Uid};
 use rustls::sign::CertifiedKey;
-use tarpit_proto::{persona::Persona, rng::Seed, script::Profile};
+use tarpit_proto::{
+    keys::{HostKeys, RsaKey},
+    persona::Persona,
+    rng::Seed,
+    script::Profile,
+};
 
 use crate::{
     certificates::{self, Certificates, Unusable},
     clock::Clock,
     config::{Certificate, Tarpit},
+    engine::Notice,
     host_keys::Keyring,
+    log::Log,
 };
 
 /// The secrets of an installation. The same after every start if there is a state directory.
+///
+/// Those that only some patterns show are read or made when the first tarpit needs them: they are
+/// a fifth of an idle daemon's memory, with the code that makes them.
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// Of all generators.
     pub(crate) seed: Seed,
-    certificates: Arc<Certificates>,
+    state_dir: Option<PathBuf>,
+    clock: Clock,
+    certificates: OnceCell<Arc<Certificates>>,
     /// The owner's certificates, as they were read last: rights to read them may have been given
     /// up since.
     own: RefCell<HashMap<Certificate, Arc<CertifiedKey>>>,
     /// Of SSH.
-    pub(crate) keyring: Keyring,
+    keyring: OnceCell<Keyring>,
 }
 
 impl Identity {
-    /// Reads the secrets, or makes those that are missing; says what is in the way.
+    /// Reads the secret that all need, or makes it; says what is in the way.
     pub(crate) fn open(state_dir: Option<&Path>, clock: Clock) -> Result<Self, String> {
         let seed = kept(
             state_dir,
@@ -44,15 +56,14 @@ impl Identity {
             || random().map(|seed| seed.to_vec()),
             |bytes| bytes.try_into().map(Seed).map_err(|_| "it is not 32 bytes long".to_owned()),
         )?;
-        let certificates = kept(
-            state_dir,
-            "tls_key",
-            || Certificates::fresh(clock, random()?).map_err(io::Error::other),
-            |kept| Certificates::read(&kept),
-        )?;
-        let keyring = Keyring::open(state_dir)?;
-        let certificates = Arc::new(certificates);
-        Ok(Self { seed, certificates, own: RefCell::default(), keyring })
+        Ok(Self {
+            seed,
+            state_dir: state_dir.map(Path::to_owned),
+            clock,
+            certificates: OnceCell::new(),
+            own: RefCell::default(),
+            keyring: OnceCell::new(),
+        })
     }
 
     /// What clients of `tarpit` are held under; says what is in the way.
@@ -61,8 +72,19 @@ impl Identity {
         // The configuration holds no other names; the default stands in all the same.
         let persona =
             Persona::named(tarpit.persona, seed).unwrap_or_else(|| Persona::default_for(seed));
+        // Whatever the owner has named is looked at, also where it is of no use.
         let own = tarpit.certificate.as_ref().map(|files| self.own(&tarpit.name, files));
-        let tls = self.certificates.tls(tarpit, own.transpose()?, persona.host())?;
+        let own = own.transpose()?;
+        let tls = if tarpit.pattern.secures() {
+            Some(self.certificates()?.tls(tarpit, own, persona.host())?)
+        } else {
+            None
+        };
+        let host_keys = if tarpit.pattern.shows_host_keys() {
+            Some(self.keyring()?.keys().clone())
+        } else {
+            None
+        };
         Ok(Profile {
             rate: tarpit.rate,
             validate: tarpit.client_validation,
@@ -70,10 +92,50 @@ impl Identity {
             strict_lock: tarpit.strict_lock,
             inner: tarpit.inner,
             passive_address: tarpit.passive_address,
-            tls: Some(tls),
-            host_keys: Some(self.keyring.keys().clone()),
+            tls,
+            host_keys,
             ..Profile::new(tarpit.pattern, persona)
         })
+    }
+
+    fn certificates(&self) -> Result<&Arc<Certificates>, String> {
+        if let Some(known) = self.certificates.get() {
+            return Ok(known);
+        }
+        let new = kept(
+            self.state_dir.as_deref(),
+            "tls_key",
+            || Certificates::fresh(self.clock, random()?).map_err(io::Error::other),
+            |kept| Certificates::read(&kept),
+        )?;
+        Ok(self.certificates.get_or_init(|| Arc::new(new)))
+    }
+
+    fn keyring(&self) -> Result<&Keyring, String> {
+        if let Some(known) = self.keyring.get() {
+            return Ok(known);
+        }
+        let new = Keyring::open(self.state_dir.as_deref())?;
+        Ok(self.keyring.get_or_init(|| new))
+    }
+
+    /// The host keys that there are, if a tarpit has shown any.
+    pub(crate) fn host_keys(&self) -> Option<HostKeys> {
+        self.keyring.get().map(|keyring| keyring.keys().clone())
+    }
+
+    /// Takes in the host key that takes a while to make.
+    pub(crate) fn add(&mut self, rsa: Arc<RsaKey>) {
+        if let Some(keyring) = self.keyring.get_mut() {
+            keyring.add(rsa);
+        }
+    }
+
+    /// Lets that host key be made if a tarpit shows host keys and it is lacking.
+    pub(crate) fn complete_keys(&mut self, log: &Log, notify: &Sender<Notice>) {
+        if let Some(keyring) = self.keyring.get_mut() {
+            keyring.complete(log, notify);
+        }
     }
 
     /// The owner's certificate as it is now, or as it was when it could be read.
@@ -160,7 +222,7 @@ mod tests {
         let directory = std::env::temp_dir().join(format!("tarpit-{}", std::process::id()));
         let seed = || {
             let identity = Identity::open(Some(&directory), Clock::start()).unwrap();
-            (identity.seed.0, identity.certificates.key().to_vec())
+            (identity.seed.0, identity.certificates().unwrap().key().to_vec())
         };
         assert!(seed() == seed());
         for name in ["seed", "tls_key"] {
@@ -168,7 +230,8 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
         fs::write(directory.join("tls_key"), "nonsense").unwrap();
-        let problem = Identity::open(Some(&directory), Clock::start()).unwrap_err();
+        let identity = Identity::open(Some(&directory), Clock::start()).unwrap();
+        let problem = identity.certificates().unwrap_err();
         assert!(problem.contains("tls_key") && problem.contains("remove it"), "{problem}");
         fs::remove_dir_all(directory).unwrap();
     }

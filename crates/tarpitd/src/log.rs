@@ -46,7 +46,7 @@ impl Log {
         let place = match journal {
             Some(socket) => Place::Journal(socket),
             // A log that cannot be written has nobody to tell.
-            None => Place::Lines(Writer::spawn("log", target, clock, Report::to(|_, _| {}))?),
+            None => Place::Lines(Writer::spawn("log", target, clock, Report::to(|_, _| {}), 0)?),
         };
         Ok(Self { place: Arc::new(place), clock, level: Arc::new(AtomicU8::new(level as u8)) })
     }
@@ -124,7 +124,7 @@ impl Log {
                 let _ = socket.send(datagram.as_bytes());
             }
             Place::Lines(writer) => {
-                writer.write(format!("{} {word}: {message}\n", self.timestamp()).into_bytes());
+                writer.write(format!("{} {word}: {message}\n", self.timestamp()).as_bytes());
             }
         }
     }

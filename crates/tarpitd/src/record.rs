@@ -16,7 +16,7 @@ use crate::{
     log::Log,
     totals::Totals,
     trace::{self, Happening, Subject},
-    writer::{PIECE, Writer},
+    writer::Writer,
 };
 
 /// A worker's record.
@@ -34,11 +34,14 @@ pub(crate) struct Record {
 /// Room for the longest line.
 const LINE: usize = 2_048;
 
+/// Room for the lines of one turn; more are handed over amid it.
+const PIECE: usize = 16 * 1024;
+
 impl Record {
     /// A record that has nothing to tell yet.
     pub(crate) fn new(clock: Clock, log: Log, totals: Arc<Totals>, trace: Writer) -> Self {
         let discretion = Discretion { log_secrets: false, log_users: false };
-        Self { clock, log, totals, trace, discretion, lines: Vec::new() }
+        Self { clock, log, totals, trace, discretion, lines: Vec::with_capacity(PIECE) }
     }
 
     /// Says what the trace keeps to itself from now on; at first, all it can.
@@ -106,14 +109,16 @@ impl Record {
     /// Hands the lines over; to be called at the end of each turn.
     pub(crate) fn flush(&mut self) {
         if !self.lines.is_empty() {
-            self.trace.write(std::mem::take(&mut self.lines));
+            self.trace.write(&self.lines);
+            self.lines.clear();
         }
     }
 
     /// Hands the lines over at the daemon's end, when there is time to wait for room.
     pub(crate) fn flush_patiently(&mut self, patience: impl Fn() -> Duration) {
         if self.lines.len() + 2 * LINE > PIECE {
-            self.trace.write_patiently(std::mem::take(&mut self.lines), patience());
+            self.trace.write_patiently(&self.lines, patience());
+            self.lines.clear();
         }
     }
 
@@ -128,9 +133,6 @@ impl Record {
         }
         if self.lines.len() + LINE > PIECE {
             self.flush();
-        }
-        if self.lines.capacity() == 0 {
-            self.lines = self.trace.piece();
         }
         trace::write(&mut self.lines, self.clock.wall(), about, what);
     }

@@ -8,22 +8,20 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
-        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        mpsc::{self, Sender},
     },
     thread,
     time::Duration,
 };
 
+use crate::{clock::Clock, config::Sink};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
     process::{Gid, Uid},
 };
-use tarpit_proto::time::Time;
-
-use crate::{clock::Clock, config::Sink};
 
 /// The most bytes that wait in memory; lines beyond that are lost, and counted.
 const MOST_WAITING: usize = 4 * 1024 * 1024;
@@ -34,9 +32,10 @@ const GATHER: Duration = Duration::from_millis(200);
 /// Enough bytes to be worth a system call, and few enough that memory is not kept for them.
 const BATCH: usize = 64 * 1024;
 
-/// Room in one piece, and how many pieces are kept.
-pub(crate) const PIECE: usize = 16 * 1024;
-const SPARES: usize = 24;
+/// Room that is kept for lines on either side of the thread. A storm of clients needs no more as
+/// long as the target takes what is written; and so much is a mapping of its own to the allocator,
+/// which grows and shrinks without leaving holes among the clients.
+pub(crate) const ROOM: usize = 2 * BATCH;
 
 /// Where lines go, once opened.
 #[derive(Debug)]
@@ -150,11 +149,10 @@ pub(crate) enum Health<'a> {
     Recovered(u64),
 }
 
-/// The engine's end: takes lines, never waits.
+/// The engine's end: takes lines, and waits for nothing but another's copying of some.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
-    sender: Sender<Message>,
-    shared: Arc<Shared>,
+    life: Arc<Life>,
     report: Report,
 }
 
@@ -178,133 +176,151 @@ impl fmt::Debug for Report {
     }
 }
 
+/// The thread goes on until the last writer is gone.
+#[derive(Debug)]
+struct Life(Arc<Shared>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.desk().over = true;
+        self.0.news.notify_one();
+    }
+}
+
+/// What both ends of a writer have in common.
 #[derive(Debug, Default)]
 struct Shared {
-    /// The target's name.
-    name: Mutex<String>,
-    waiting: AtomicUsize,
-    waiting_lines: AtomicU64,
+    desk: Mutex<Desk>,
+    /// Told when there is something for the thread to do.
+    news: Condvar,
+    /// Told when less waits than before.
+    room: Condvar,
     lost: AtomicU64,
     /// Lines lost since all was well, and whether it has been told that all is not.
     unreported: AtomicU64,
     failing: AtomicBool,
-    /// Told when `waiting` has sunk.
-    room: Condvar,
-    gate: Mutex<()>,
-    /// Pieces that have been written, to be filled again.
-    spare: Mutex<Vec<Vec<u8>>>,
 }
 
-enum Message {
-    Lines(Vec<u8>),
-    Reopen(Target),
-    Flush(Sender<()>),
+/// What waits for the thread.
+#[derive(Debug, Default)]
+struct Desk {
+    lines: Vec<u8>,
+    /// Bytes that the thread has taken and not written yet.
+    taken: usize,
+    /// How many lines wait, and are taken.
+    count: u64,
+    /// The target's name.
+    name: String,
+    /// A new target for all lines but so many bytes of them.
+    reopened: Option<(usize, Target)>,
+    /// Who waits until all before it has been tried.
+    asking: Vec<Sender<()>>,
+    over: bool,
+}
+
+impl Desk {
+    fn waiting(&self) -> usize {
+        self.lines.len() + self.taken
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.over || self.reopened.is_some() || !self.asking.is_empty() || self.lines.len() >= BATCH
+    }
 }
 
 impl Writer {
-    /// A thread that writes to `target` and reports on itself, with its target's name.
+    /// A thread that writes to `target` and reports on itself, with its target's name. So many
+    /// bytes of `room` are there on either side of it from the start.
     pub(crate) fn spawn(
         name: &str,
         target: Target,
         clock: Clock,
         report: Report,
+        room: usize,
     ) -> io::Result<Self> {
-        let (sender, receiver) = mpsc::channel();
-        let shared =
-            Arc::new(Shared { name: Mutex::new(target.name.clone()), ..Shared::default() });
-        let scribe = Scribe {
-            target,
-            clock,
-            receiver,
-            shared: Arc::clone(&shared),
-            batch: vec![0; 2 * BATCH],
-            report: report.clone(),
+        let room = || {
+            // Written once, so that the memory is really there.
+            let mut room = vec![1; room];
+            room.clear();
+            room
         };
+        let desk = Desk { lines: room(), name: target.name.clone(), ..Desk::default() };
+        let shared = Arc::new(Shared { desk: Mutex::new(desk), ..Shared::default() });
+        let life = Arc::new(Life(Arc::clone(&shared)));
+        let scribe = Scribe { target, clock, shared, batch: room(), report: report.clone() };
         thread::Builder::new()
             .name(name.to_owned())
             .stack_size(128 * 1024)
             .spawn(move || scribe.run())?;
-        Ok(Self { sender, shared, report })
-    }
-
-    /// An empty piece to be filled with lines.
-    ///
-    /// As many as a storm of clients needs were made at the start, so that storms leave no trace
-    /// in the process's memory.
-    pub(crate) fn piece(&self) -> Vec<u8> {
-        // Whoever finds the spare ones in use at this moment does not wait for them.
-        let spare = self.shared.spare.try_lock().ok().and_then(|mut spare| spare.pop());
-        spare.unwrap_or_else(|| Vec::with_capacity(PIECE))
+        Ok(Self { life, report })
     }
 
     /// Takes whole lines. What does not fit into memory any more is lost, and counted.
-    pub(crate) fn write(&self, lines: Vec<u8>) {
-        let (length, count) = (lines.len(), count_lines(&lines) as u64);
-        if self.shared.waiting.load(Relaxed) + length > MOST_WAITING {
-            self.shared.lose(count);
-            let name = self.shared.name.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            self.shared.fail(&name, "its reader is stuck and 4 MiB wait", &self.report);
+    pub(crate) fn write(&self, lines: &[u8]) {
+        self.take(lines, self.shared().desk());
+    }
+
+    fn take(&self, lines: &[u8], mut desk: MutexGuard<'_, Desk>) {
+        let (shared, count) = (self.shared(), count_lines(lines) as u64);
+        if desk.waiting() + lines.len() > MOST_WAITING {
+            let name = desk.name.clone();
+            drop(desk);
+            shared.lose(count);
+            shared.fail(&name, "its reader is stuck and 4 MiB wait", &self.report);
             return;
         }
-        self.shared.waiting.fetch_add(length, Relaxed);
-        self.shared.waiting_lines.fetch_add(count, Relaxed);
-        if self.sender.send(Message::Lines(lines)).is_err() {
-            self.shared.waiting.fetch_sub(length, Relaxed);
-            self.shared.waiting_lines.fetch_sub(count, Relaxed);
-            self.shared.lose(count);
+        let before = desk.lines.len();
+        desk.lines.extend_from_slice(lines);
+        desk.count += count;
+        // The thread waits for the first lines, and then for a batch; it is not woken in between.
+        let awaited = before == 0 || (before < BATCH && desk.lines.len() >= BATCH);
+        drop(desk);
+        if awaited {
+            shared.news.notify_one();
         }
     }
 
     /// Takes whole lines, and waits for room at most `patience`; for the daemon's end, when
     /// nothing else is left to do.
-    pub(crate) fn write_patiently(&self, lines: Vec<u8>, patience: Duration) {
-        // In short waits, since a notice may come just before we listen for it.
-        const WAIT: Duration = Duration::from_millis(10);
-        let mut left = patience;
-        let mut gate = self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        while self.shared.waiting.load(Relaxed) + lines.len() > MOST_WAITING && !left.is_zero() {
-            let waited = self.shared.room.wait_timeout(gate, WAIT);
-            gate = waited.unwrap_or_else(PoisonError::into_inner).0;
-            left = left.saturating_sub(WAIT);
-        }
-        drop(gate);
-        self.write(lines);
-    }
-
-    /// Makes the pieces that a storm needs.
-    pub(crate) fn provide(&self) {
-        let mut spare = self.shared.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..SPARES {
-            // Written once, so that the memory is really there.
-            let mut piece = vec![0; PIECE];
-            piece.clear();
-            spare.push(piece);
-        }
+    pub(crate) fn write_patiently(&self, lines: &[u8], patience: Duration) {
+        let shared = self.shared();
+        let is_full = |desk: &mut Desk| desk.waiting() + lines.len() > MOST_WAITING;
+        let waited = shared.room.wait_timeout_while(shared.desk(), patience, is_full);
+        self.take(lines, waited.unwrap_or_else(PoisonError::into_inner).0);
     }
 
     /// Goes on with another target, for instance the same file anew.
     pub(crate) fn reopen(&self, target: Target) {
-        // A thread that is gone has been reported.
-        let _ = self.sender.send(Message::Reopen(target));
+        let mut desk = self.shared().desk();
+        desk.name.clone_from(&target.name);
+        // Where another one is still awaited, what was meant for it goes to this one.
+        let before = desk.reopened.take().map_or(desk.lines.len(), |(before, _)| before);
+        desk.reopened = Some((before, target));
+        drop(desk);
+        self.shared().news.notify_one();
     }
 
     /// Waits until all that was taken has been tried, at most `patience`.
     pub(crate) fn flush(&self, patience: Duration) {
         let (done, wait) = mpsc::channel();
-        if self.sender.send(Message::Flush(done)).is_ok() {
-            // At the bound the daemon's end comes first.
-            let _ = wait.recv_timeout(patience);
-        }
+        self.shared().desk().asking.push(done);
+        self.shared().news.notify_one();
+        // At the bound the daemon's end comes first.
+        let _ = wait.recv_timeout(patience);
     }
 
     /// How many lines have been lost so far.
     pub(crate) fn lost(&self) -> u64 {
-        self.shared.lost.load(Relaxed)
+        self.shared().lost.load(Relaxed)
     }
 
     /// How many lines wait to be written.
     pub(crate) fn waiting(&self) -> u64 {
-        self.shared.waiting_lines.load(Relaxed)
+        self.shared().desk().count
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.life.0
     }
 }
 
@@ -312,14 +328,23 @@ impl Writer {
 struct Scribe {
     target: Target,
     clock: Clock,
-    receiver: Receiver<Message>,
     shared: Arc<Shared>,
-    /// Lines on their way out. Its memory is used again for each batch, and is there from the start.
+    /// Lines on their way out.
     batch: Vec<u8>,
     report: Report,
 }
 
+/// What the thread found on the desk beside lines.
+struct Errand {
+    reopened: Option<(usize, Target)>,
+    asking: Vec<Sender<()>>,
+}
+
 impl Shared {
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lose(&self, lines: u64) {
         self.lost.fetch_add(lines, Relaxed);
         self.unreported.fetch_add(lines, Relaxed);
@@ -335,68 +360,69 @@ impl Shared {
 
 impl Scribe {
     fn run(mut self) {
-        while let Ok(message) = self.receiver.recv() {
-            let mut next = Some(message);
-            while let Some(message) = next.take() {
-                next = match message {
-                    Message::Lines(lines) => self.gather(lines),
-                    Message::Reopen(target) => {
-                        let mut name =
-                            self.shared.name.lock().unwrap_or_else(PoisonError::into_inner);
-                        name.clone_from(&target.name);
-                        drop(name);
-                        self.target = target;
-                        None
-                    }
-                    Message::Flush(done) => {
-                        // Whoever asked may have stopped waiting.
-                        let _ = done.send(());
-                        None
-                    }
-                };
+        while let Some(Errand { reopened, asking }) = self.gather() {
+            let lines = std::mem::take(&mut self.batch);
+            let before = reopened.as_ref().map_or(lines.len(), |(before, _)| *before);
+            self.write(&lines[..before]);
+            if let Some((_, target)) = reopened {
+                self.target = target;
+                self.write(&lines[before..]);
+            }
+            self.batch = lines;
+            self.batch.clear();
+            self.batch.shrink_to(ROOM);
+            for done in asking {
+                // Whoever asked may have stopped waiting.
+                let _ = done.send(());
             }
         }
     }
 
-    /// Gathers a batch and writes it; hands back a message that came in between.
-    fn gather(&mut self, lines: Vec<u8>) -> Option<Message> {
-        self.batch.clear();
-        self.add(lines);
-        let end = self.clock.now().after(GATHER);
-        let mut next = None;
-        while self.batch.len() < BATCH {
-            match self.receiver.recv_timeout(self.left(end)) {
-                Ok(Message::Lines(lines)) => self.add(lines),
-                Ok(other) => {
-                    next = Some(other);
+    /// Waits for lines, gathers a batch, and takes what is on the desk; `None` at the end of all.
+    fn gather(&mut self) -> Option<Errand> {
+        let mut desk = self.shared.desk();
+        let mut end = None;
+        while !desk.is_urgent() {
+            desk = if desk.lines.is_empty() {
+                self.shared.news.wait(desk).unwrap_or_else(PoisonError::into_inner)
+            } else {
+                let now = self.clock.now();
+                let left = end.get_or_insert_with(|| now.after(GATHER)).since(now);
+                if left.is_zero() {
                     break;
                 }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-            }
+                let waited = self.shared.news.wait_timeout(desk, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            };
         }
-        let (lost, error) = self.target.write(&self.batch);
+        if desk.over && desk.lines.is_empty() && desk.asking.is_empty() {
+            return None;
+        }
+        std::mem::swap(&mut desk.lines, &mut self.batch);
+        desk.taken = self.batch.len();
+        let (reopened, asking) = (desk.reopened.take(), std::mem::take(&mut desk.asking));
+        Some(Errand { reopened, asking })
+    }
+
+    /// Writes whole lines that were taken from the desk.
+    fn write(&mut self, lines: &[u8]) {
+        if lines.is_empty() {
+            return;
+        }
+        let (lost, error) = self.target.write(lines);
         self.shared.lose(lost as u64);
-        self.shared.waiting.fetch_sub(self.batch.len(), Relaxed);
-        self.shared.waiting_lines.fetch_sub(count_lines(&self.batch) as u64, Relaxed);
-        self.batch.shrink_to(2 * BATCH);
-        self.shared.room.notify_all();
-        self.tell_health(error);
-        next
-    }
-
-    fn add(&mut self, mut lines: Vec<u8>) {
-        self.batch.extend_from_slice(&lines);
-        lines.clear();
-        let mut spare = self.shared.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.capacity() == PIECE && spare.len() < SPARES {
-            spare.push(lines);
-        }
-    }
-
-    fn tell_health(&self, error: Option<io::Error>) {
-        let name = &self.target.name;
+        let mut desk = self.shared.desk();
+        desk.taken -= lines.len();
+        desk.count -= count_lines(lines) as u64;
         // With little left to write the reader is not stuck any more.
-        let stuck = self.shared.waiting.load(Relaxed) > MOST_WAITING / 2;
+        let stuck = desk.waiting() > MOST_WAITING / 2;
+        drop(desk);
+        self.shared.room.notify_all();
+        self.tell_health(error, stuck);
+    }
+
+    fn tell_health(&self, error: Option<io::Error>, stuck: bool) {
+        let name = &self.target.name;
         match error {
             Some(error) => self.shared.fail(name, &error.to_string(), &self.report),
             None if !stuck && self.shared.failing.swap(false, Relaxed) => {
@@ -405,10 +431,6 @@ impl Scribe {
             }
             None => {}
         }
-    }
-
-    fn left(&self, end: Time) -> Duration {
-        end.since(self.clock.now())
     }
 }
 
@@ -434,9 +456,9 @@ mod tests {
         let path = directory.join("trace");
         fs::write(&path, "before\n").unwrap();
         let writer =
-            Writer::spawn("test", target(&path), Clock::start(), Report::to(|_, _| {})).unwrap();
+            Writer::spawn("test", target(&path), Clock::start(), Report::to(|_, _| {}), 0).unwrap();
         for number in 0..1_000 {
-            writer.write(format!("line {number}\n").into_bytes());
+            writer.write(format!("line {number}\n").as_bytes());
         }
         writer.flush(Duration::from_secs(10));
         let text = fs::read_to_string(&path).unwrap();
@@ -455,15 +477,15 @@ mod tests {
             sender.send(format!("{} {health:?}", name.ends_with("trace"))).unwrap();
         };
         let writer =
-            Writer::spawn("test", target(&path), Clock::start(), Report::to(report)).unwrap();
-        writer.write(b"one\ntwo\n".to_vec());
+            Writer::spawn("test", target(&path), Clock::start(), Report::to(report), 0).unwrap();
+        writer.write(b"one\ntwo\n");
         writer.flush(Duration::from_secs(10));
         assert_eq!(writer.lost(), 2);
-        writer.write(b"three\n".to_vec());
+        writer.write(b"three\n");
         writer.flush(Duration::from_secs(10));
         let good = directory.join("good");
         writer.reopen(target(&good));
-        writer.write(b"four\n".to_vec());
+        writer.write(b"four\n");
         writer.flush(Duration::from_secs(10));
         assert_eq!(fs::read_to_string(&good).unwrap(), "four\n");
         assert_eq!(writer.lost(), 3);
@@ -471,6 +493,56 @@ mod tests {
         assert!(first.starts_with("true Failing"), "{first}");
         assert_eq!(reports.recv().unwrap(), "false Recovered(3)");
         assert!(reports.try_recv().is_err(), "each said once");
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn lines_go_where_they_were_meant_to_when_they_were_taken() {
+        let directory = directory("reopen");
+        let paths = ["first", "second"].map(|name| directory.join(name));
+        let writer =
+            Writer::spawn("test", target(&paths[0]), Clock::start(), Report::to(|_, _| {}), 0)
+                .unwrap();
+        for number in 0..200 {
+            writer.write(b"to the first\n");
+            if number == 100 {
+                writer.flush(Duration::from_secs(10));
+            }
+        }
+        writer.reopen(target(&paths[1]));
+        for _ in 0..200 {
+            writer.write(b"to the second\n");
+        }
+        writer.flush(Duration::from_secs(10));
+        let [first, second] = paths.map(|path| fs::read_to_string(path).unwrap());
+        assert_eq!(first, "to the first\n".repeat(200));
+        assert_eq!(second, "to the second\n".repeat(200));
+        assert_eq!(writer.waiting(), 0);
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_storm_leaves_no_more_room_behind_than_was_provided() {
+        let directory = directory("storm");
+        let writer = Writer::spawn(
+            "test",
+            target(&directory.join("trace")),
+            Clock::start(),
+            Report::to(|_, _| {}),
+            ROOM,
+        )
+        .unwrap();
+        let lines = b"a line of a storm\n".repeat(50);
+        for _ in 0..2_000 {
+            writer.write(&lines);
+        }
+        // Both sides of the desk come by twice.
+        for _ in 0..4 {
+            writer.write(&lines);
+            writer.flush(Duration::from_secs(10));
+        }
+        assert!(writer.shared().desk().lines.capacity() <= ROOM);
+        assert_eq!(writer.lost(), 0);
         fs::remove_dir_all(directory).unwrap();
     }
 
@@ -484,12 +556,13 @@ mod tests {
             terminal: false,
             torn: false,
         };
-        let writer = Writer::spawn("test", target, Clock::start(), Report::to(|_, _| {})).unwrap();
+        let writer =
+            Writer::spawn("test", target, Clock::start(), Report::to(|_, _| {}), 0).unwrap();
         let line = vec![b'\n'; 1_000];
         for _ in 0..10_000 {
-            writer.write(line.clone());
+            writer.write(&line);
         }
-        assert!(writer.shared.waiting.load(Relaxed) <= MOST_WAITING);
+        assert!(writer.shared().desk().waiting() <= MOST_WAITING);
         assert!(writer.lost() > 5_000_000);
         drop(reader);
     }
