@@ -62,18 +62,31 @@ const SECOND: Duration = Duration::from_secs(1);
 impl Plan {
     /// For how long sends of one second are counted.
     fn span(&self) -> Duration {
-        SECOND * if self.quick { 4 } else { 10 }
+        SECOND * if self.quick { 3 } else { 6 }
     }
 
     fn picks(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
     }
 
-    /// For how long programs are watched at their defaults: some turns of 15 s.
-    fn long_span(&self) -> Duration {
-        SECOND * if self.quick { 30 } else { 60 }
+    /// The command that measures this.
+    fn command(&self) -> String {
+        let mut command =
+            format!("cargo xtask bench --clients {} --runs {}", self.clients, self.runs);
+        if self.quick {
+            command += " --quick";
+        }
+        for part in &self.only {
+            command += " --only ";
+            command += part;
+        }
+        command
     }
 }
+
+/// For how long programs are watched at their defaults: a whole number of the intervals of 8 and of
+/// 10 seconds that most of them have, so that none is caught with a send more or less.
+const LONG_SPAN: Duration = Duration::from_secs(40);
 
 /// Measures it all, prints the tables, and writes them to `write` as well.
 pub(crate) fn run(workspace: &Workspace, plan: &Plan, write: Option<&Path>) -> Result<bool> {
@@ -116,7 +129,7 @@ pub(crate) fn run(workspace: &Workspace, plan: &Plan, write: Option<&Path>) -> R
         let tables = figures.tables(FEW, plan.clients);
         println!("\n{tables}");
         if let Some(path) = write {
-            let page = page(plan, run, &tables)?;
+            let page = page(workspace, plan, run, &tables)?;
             fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
         }
     }
@@ -261,7 +274,7 @@ impl Bench<'_> {
         // client is sent one.
         let (rest, span) = match program.interval {
             Some(seconds) => (SECOND * seconds / 2, SECOND * seconds),
-            None => (SECOND * 5, self.plan.long_span()),
+            None => (SECOND * 5, LONG_SPAN),
         };
         crowd.hear(rest, SECOND)?;
         let (before, began) = (server.cpu()?, clock::now());
@@ -426,32 +439,61 @@ fn load() -> String {
 }
 
 /// The tables with what a reader needs to judge them and to make them again.
-fn page(plan: &Plan, runs: usize, tables: &str) -> Result<String> {
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("no kernel's release")?;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+fn page(workspace: &Workspace, plan: &Plan, runs: usize, tables: &str) -> Result<String> {
     let date = std::process::Command::new("date").args(["-u", "+%Y-%m-%d"]).output()?;
     let date = String::from_utf8_lossy(&date.stdout).trim().to_owned();
-    let quick = if plan.quick { " --quick" } else { "" };
+    let done = if runs == plan.runs {
+        String::new()
+    } else {
+        format!(" It is not at its end: {runs} of {} runs are done.", plan.runs)
+    };
     let mut commands = String::new();
     for program in EVERY_SECOND.iter().chain(&BY_DEFAULT).chain([&STORM, &IDLE]) {
         // Writing to a string cannot fail.
         let _ = writeln!(commands, "| {} | `{}` |", program.name, program.words);
     }
+    let steps = steps(workspace).unwrap_or_else(|why| format!("Not measured: {why:#}.\n"));
     Ok(format!(
         "# Performance\n\n\
-         Made on {date} by\n\n    cargo xtask bench --clients {} --runs {}{quick} --write docs/performance.md\n\n\
-         on a machine with {cores} cores and Linux {}, load {} at the end. All programs ran in \
-         turn, {} times each; the figures are medians. Ratios are medians of the ratios of each \
-         run: they say more than the figures, since the machine does other things too. CPU is the \
-         whole process's, from the kernel's accounts, on loopback, where it contains the receiving \
-         half of TCP; where the table says \"sending half\", the clients are behind a TUN device and \
-         have no sockets, so that only sending is charged. Memory is (RSS with n clients - RSS with \
-         the first 64) / (n - 64), since those bring in what all share. Our trace was on. A line that is missing could not be measured.\n\n{tables}\n\
-         ## What ran\n\n| program | command or setting |\n|---|---|\n{commands}",
-        plan.clients,
-        runs,
+         Made on {date} by\n\n    {} --write docs/performance.md\n\n\
+         on {}.{done} All programs ran in turn, {} each; the figures are medians. Ratios are \
+         medians of the ratios of each run: they say more than the figures, since the machine does \
+         other things too. CPU is the whole process's, from the kernel's accounts, on loopback, \
+         where it contains the receiving half of TCP; where the table says \"sending half\", the \
+         clients are behind a TUN device and have no sockets, so that only sending is charged. \
+         Memory is (RSS with n clients - RSS with the first {WARM}) / (n - {WARM}), since those \
+         bring in what all share. Our trace was on. A line that is missing could not be \
+         measured.\n\n{tables}\n\
+         ## What ran\n\n| program | command or setting |\n|---|---|\n{commands}\n\
+         ## Instructions\n\n    cargo xtask bench --steps\n\n\
+         counts what the core itself does, under valgrind's callgrind: the same at each run of one \
+         build.\n\n{steps}\n\
+         ## A million\n\n    cargo xtask bench --hold 1000000\n\n\
+         holds a million clients by several processes, or as many as the machine can, and says what \
+         ended it.\n",
+        plan.command(),
+        machine()?,
+        if runs == 1 { "once".to_owned() } else { format!("{runs} times") },
+    ))
+}
+
+/// What this machine is.
+fn machine() -> Result<String> {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("no kernel's release")?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let processors = fs::read_to_string("/proc/cpuinfo").context("no word of the processor")?;
+    let model = processors
+        .lines()
+        .find(|line| line.starts_with("model name"))
+        .and_then(|line| line.split_once(": "))
+        .map_or("of a kind that it does not tell", |(_, model)| model);
+    let memory = fs::read_to_string("/proc/meminfo").context("no word of the memory")?;
+    let memory = process::field(&memory, "MemTotal:").context("no size of the memory")?;
+    Ok(format!(
+        "a machine with {cores} cores ({model}), {} GiB of memory and Linux {}, its load {} at the \
+         end",
+        memory.div_ceil(1 << 20),
         kernel.trim(),
-        load(),
-        runs,
+        load()
     ))
 }
