@@ -136,14 +136,17 @@ pub(crate) static PYTHON: Tool = Tool::plain("Python", Provider::PythonItself);
 pub(crate) static REQUESTS: Tool = Tool::python("requests", "2.34.2");
 pub(crate) static SCRAPY: Tool = Tool::python("Scrapy", "2.19.0");
 pub(crate) static SSHPASS: Tool = Tool::debian("sshpass", "sshpass", "sshpass");
+/// No client, but what plays shortages to the daemon in its tests.
+static STRACE: Tool = Tool::debian("strace", "strace", "strace");
 pub(crate) static SWAKS: Tool = Tool::debian("swaks", "swaks", "swaks");
 pub(crate) static TELNET: Tool = Tool::debian("telnet", "inetutils-telnet", "telnet");
 pub(crate) static WGET: Tool = Tool::debian("wget", "wget", "wget");
 
-static ALL: [&Tool; 31] = [
+static ALL: [&Tool; 32] = [
     &AIOHTTP, &CHROMIUM, &CURL, &DBCLIENT, &DIRB, &FFUF, &FIREFOX, &GNUTLS, &GO, &GOBUSTER,
     &GO_CRYPTO, &HTTPX, &HYDRA, &LFTP, &MEDUSA, &MSMTP, &NCRACK, &NETCAT, &NMAP, &NODE, &OPENSSH,
-    &OPENSSL, &PARAMIKO, &PLINK, &PYTHON, &REQUESTS, &SCRAPY, &SSHPASS, &SWAKS, &TELNET, &WGET,
+    &OPENSSL, &PARAMIKO, &PLINK, &PYTHON, &REQUESTS, &SCRAPY, &SSHPASS, &STRACE, &SWAKS, &TELNET,
+    &WGET,
 ];
 
 /// Where clients are looked for and what they get as PATH: the system's programs, and neither those

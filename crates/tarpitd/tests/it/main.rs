@@ -12,6 +12,7 @@ mod limits;
 mod peers;
 mod ports;
 mod rates;
+mod shortages;
 mod start;
 mod tidy;
 mod tls;

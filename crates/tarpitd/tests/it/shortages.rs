@@ -1,0 +1,122 @@
+//! Shortages of the system, played by strace: nobody is lost, nothing spins, and all goes on.
+
+use std::{
+    fs,
+    io::{ErrorKind, Read as _},
+    process::{Command, Stdio},
+};
+
+use crate::daemon::{Client, Daemon, Directory, tarpitd};
+
+/// A daemon of which some system calls fail, and the file in which they stand; `None` where
+/// strace is missing or may not look on.
+fn under_strace(directory: &Directory, fault: &str) -> Option<(Daemon, String)> {
+    let output = directory.path("strace");
+    let strace = |call: &str| {
+        let mut command = Command::new("strace");
+        // The program itself is the child, so that it is what signals reach.
+        command.args(["-D", "-f", "-qq", "-o", &output, "-e", &format!("trace={call}")]);
+        command
+    };
+    let mut probe = strace("none");
+    if !probe.arg("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        eprintln!("no strace can be run here (`cargo xtask install` installs it)");
+        return None;
+    }
+    let (call, _) = fault.split_once(':').expect("a call and its fault");
+    let config = directory.file(
+        "c.toml",
+        "[tarpits.a]\npattern = \"endless_banner\"\nrate_limit = 64\n\
+         bind = [{ host = \"127.0.0.1\", port = 0 }]\n",
+    );
+    let mut command = strace(call);
+    command.args(["-e", &format!("inject={fault}")]);
+    command.arg(tarpitd().get_program()).args(["-c", &config]).stdin(Stdio::null());
+    Some((Daemon::spawn(command, 1), output))
+}
+
+/// How many of the calls failed by our doing.
+fn injected(output: &str) -> usize {
+    let text = fs::read_to_string(output).expect("strace's output");
+    text.lines().filter(|line| line.ends_with("(INJECTED)")).count()
+}
+
+/// How many bytes have come and not been read.
+fn waiting(client: &mut Client) -> usize {
+    client.0.set_nonblocking(true).expect("a socket");
+    let (mut count, mut buffer) = (0, [0; 4_096]);
+    loop {
+        match client.0.read(&mut buffer) {
+            Ok(0) => panic!("it closed the connection"),
+            Ok(read) => count += read,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                client.0.set_nonblocking(false).expect("a socket");
+                return count;
+            }
+        }
+    }
+}
+
+/// The system is out of something for some newcomers, and not any more later.
+fn accept_fails(name: &str, errno: &str, cure: &str) {
+    let directory = Directory::new(name);
+    // The first call finds nobody, or the second at the latest finds the first client.
+    let fault = format!("accept4:error={errno}:when=3..6");
+    let Some((mut daemon, output)) = under_strace(&directory, &fault) else { return };
+    let mut first = daemon.connect();
+    first.hear();
+    let mut second = daemon.connect();
+    let line = daemon.log_has("no connection can be accepted");
+    assert!(line.contains(cure), "{line}");
+    waiting(&mut first);
+    second.hear();
+    // Four calls that failed took their second each: the first client, which is sent 64 bytes in
+    // one, was served all the while.
+    let served = waiting(&mut first);
+    assert!(served >= 100, "only {served} bytes came meanwhile");
+    let (_, log, status) = daemon.stop();
+    assert_eq!(injected(&output), 4);
+    assert_eq!(status.code(), Some(0));
+    assert!(!log.iter().any(|line| line.contains("no connection")), "said once: {log:?}");
+}
+
+#[test]
+fn a_system_out_of_files_is_waited_for() {
+    accept_fails("nfile", "ENFILE", "fs.file-max");
+}
+
+#[test]
+fn a_system_out_of_memory_is_waited_for() {
+    accept_fails("nomem", "ENOMEM", "more memory");
+}
+
+#[test]
+fn a_system_out_of_buffers_is_waited_for() {
+    accept_fails("nobufs", "ENOBUFS", "more memory");
+}
+
+/// What cannot be sent for want of memory is sent later.
+fn send_fails(name: &str, errno: &str) {
+    let directory = Directory::new(name);
+    let fault = format!("sendto:error={errno}:when=3..6");
+    let Some((daemon, output)) = under_strace(&directory, &fault) else { return };
+    let mut client = daemon.connect();
+    let mut heard = 0;
+    while heard < 256 || injected(&output) < 4 {
+        heard += client.hear().len();
+    }
+    let (_, log, status) = daemon.stop();
+    assert_eq!((injected(&output), status.code()), (4, Some(0)));
+    assert!(!log.iter().any(|line| line.contains("error")), "{log:?}");
+}
+
+#[test]
+fn a_send_without_memory_is_tried_again() {
+    send_fails("send_nomem", "ENOMEM");
+}
+
+#[test]
+fn a_send_without_buffers_is_tried_again() {
+    send_fails("send_nobufs", "ENOBUFS");
+}
