@@ -84,6 +84,16 @@ pub trait Pattern: Sync {
         false
     }
 
+    /// Whether [`Profile::poison`] makes a difference to it, or to what may be inside it.
+    fn poisons(&self) -> bool {
+        false
+    }
+
+    /// Whether [`Profile::strict_lock`] makes a difference to it.
+    fn locks(&self) -> bool {
+        false
+    }
+
     /// Whether its clients are shown the machine's host keys, one of which takes a while to make.
     fn shows_host_keys(&self) -> bool {
         false

@@ -84,10 +84,27 @@ fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
         Ok(config) => {
             config.warnings.iter().for_each(|warning| complain(warning));
+            if has_unusable_files(&config) {
+                return ExitCode::from(daemon::REFUSED);
+            }
             print(format!("{}: {}\n", file.display(), config.summary()).as_bytes())
         }
         Err(problems) => give_up(&problems),
     }
+}
+
+/// Says what is wrong with the files that the configuration names, and whether it could not be
+/// served with them. What this user may not read, the one may who starts the daemon.
+fn has_unusable_files(config: &Config) -> bool {
+    let mut unusable = false;
+    for tarpit in &config.tarpits {
+        let read = tarpit.certificate.as_ref().map(certificates::load);
+        if let Some(Err(error)) = read {
+            complain(&format!("{}: {}", tarpit.name, error.what));
+            unusable |= error.kind != io::ErrorKind::PermissionDenied;
+        }
+    }
+    unusable
 }
 
 fn give_up(problems: &[Problem]) -> ExitCode {

@@ -118,6 +118,14 @@ impl Pattern for Auto {
         true
     }
 
+    fn poisons(&self) -> bool {
+        true
+    }
+
+    fn locks(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         None
     }

@@ -77,6 +77,10 @@ impl Pattern for FtpHold {
         true
     }
 
+    fn poisons(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Ftp)
     }

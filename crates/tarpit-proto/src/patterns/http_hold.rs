@@ -30,6 +30,10 @@ impl Pattern for HoldHttp {
         "holds each client by what it bears best: a head, a body, or slow refusals"
     }
 
+    fn poisons(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Http)
     }

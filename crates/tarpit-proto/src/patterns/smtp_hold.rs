@@ -95,6 +95,10 @@ impl Pattern for SmtpHold {
         true
     }
 
+    fn poisons(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Smtp)
     }

@@ -96,6 +96,10 @@ impl Pattern for SshAuthHold {
         "an SSH server whose key exchange is real and whose authentication never ends"
     }
 
+    fn poisons(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Ssh)
     }

@@ -112,6 +112,10 @@ impl Pattern for TelnetLogin {
         "a telnet login that takes a password and never says whether it is right"
     }
 
+    fn poisons(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Telnet)
     }

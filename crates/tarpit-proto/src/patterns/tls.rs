@@ -40,6 +40,10 @@ impl Pattern for Tls {
         true
     }
 
+    fn poisons(&self) -> bool {
+        true
+    }
+
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Tls)
     }

@@ -79,6 +79,22 @@ fn thirty_days_pass_without_a_goodbye_and_at_little_cost() {
 }
 
 #[test]
+fn poison_changes_nothing_where_it_is_said_to_be_of_no_use() {
+    for pattern in patterns::ALL.iter().filter(|pattern| !pattern.poisons()) {
+        let told = |poison| {
+            let mut stage = Stage::new(pattern.name());
+            stage.profile.poison = poison;
+            let mut stage = stage.open();
+            stage.says(opening(*pattern));
+            // A second guess, where the first was answered.
+            stage.pass_secs(60).says(opening(*pattern)).pass_secs(600);
+            stage.bytes()
+        };
+        assert_eq!(told(false), told(true), "{}", pattern.name());
+    }
+}
+
+#[test]
 fn nothing_is_ever_faster_than_the_rate_that_the_user_set() {
     for pattern in patterns::ALL {
         for rate in [-60_i64, -2, -1, 1, 64, 1_024, 65_536] {

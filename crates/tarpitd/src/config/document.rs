@@ -156,6 +156,11 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// Where this is switched on, if it is.
+    pub(super) fn switch(&self) -> Result<Option<Place>, Problem> {
+        Ok(self.boolean()?.then(|| self.place()))
+    }
+
     /// What `parse` makes of a string.
     pub(super) fn parsed<T>(
         &self,

@@ -39,7 +39,6 @@ pub(super) struct Draft {
 
 /// A tarpit that may still lack what it must have.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
 pub(super) struct TarpitDraft {
     pub(super) name: String,
     pub(super) pattern: Option<&'static dyn Pattern>,
@@ -49,8 +48,10 @@ pub(super) struct TarpitDraft {
     pub(super) client_validation: bool,
     pub(super) client_trace: bool,
     pub(super) persona: Option<&'static str>,
-    pub(super) poison: bool,
-    pub(super) strict_lock: bool,
+    /// Where it is switched on.
+    pub(super) poison: Option<Place>,
+    /// Where it is switched on.
+    pub(super) strict_lock: Option<Place>,
     pub(super) cert: Option<(Place, PathBuf)>,
     pub(super) key: Option<(Place, PathBuf)>,
     pub(super) inner: Option<(Place, &'static dyn Pattern)>,
@@ -124,6 +125,7 @@ impl Draft {
         for tarpit in &self.tarpits {
             let caution =
                 tarpit.pattern.and_then(|pattern| Some((pattern.name(), pattern.caution()?)));
+            tarpit.find_useless_settings(notes);
             let public = tarpit.binds.iter().find(|(_, bind)| bind.is_public());
             if let (Some((pattern, caution)), Some((place, _))) = (caution, public) {
                 let what = format!("`{pattern}` is open to the world here: {caution}");
@@ -173,8 +175,8 @@ impl TarpitDraft {
             client_validation: true,
             client_trace: false,
             persona: None,
-            poison: false,
-            strict_lock: false,
+            poison: None,
+            strict_lock: None,
             cert: None,
             key: None,
             inner: None,
@@ -217,6 +219,22 @@ impl TarpitDraft {
             tarpit.binds.push((place, Bind { host, ports }));
         }
         tarpit
+    }
+
+    /// Settings that make no difference to the pattern.
+    fn find_useless_settings(&self, notes: &mut Notes) {
+        let Some(pattern) = self.pattern else { return };
+        let cert = self.cert.as_ref().map(|(place, _)| place);
+        for (name, place, is_of_use) in [
+            ("cert", cert, pattern.secures()),
+            ("poison", self.poison.as_ref(), pattern.poisons()),
+            ("strict_lock", self.strict_lock.as_ref(), pattern.locks()),
+        ] {
+            if let (Some(place), false) = (place, is_of_use) {
+                let what = format!("`{}` has no use for `{name}`: remove it", pattern.name());
+                notes.warnings.push(place.problem(what));
+            }
+        }
     }
 
     fn find_tls_problems(&self, notes: &mut Notes) {
@@ -281,8 +299,8 @@ impl TarpitDraft {
             client_validation: self.client_validation,
             client_trace: self.client_trace,
             persona: self.persona.unwrap_or(persona),
-            poison: self.poison,
-            strict_lock: self.strict_lock,
+            poison: self.poison.is_some(),
+            strict_lock: self.strict_lock.is_some(),
             certificate: self
                 .cert
                 .zip(self.key)

@@ -197,7 +197,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         meaning: "Whether clients may be told that they got in: a password that was right, an \
                   anonymous login, a shell that runs nothing. It ends the guessing of some tools, and draws people.",
         outdated: None,
-        read: |item, tarpit, notes| notes.keep(&mut tarpit.poison, item.boolean()),
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.poison, item.switch()),
     },
     Key {
         name: "strict_lock",
@@ -209,7 +209,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
                   told. Each worker remembers for itself, so that with several a network may see as \
                   many protocols.",
         outdated: None,
-        read: |item, tarpit, notes| notes.keep(&mut tarpit.strict_lock, item.boolean()),
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.strict_lock, item.switch()),
     },
     Key {
         name: "cert",

@@ -46,7 +46,7 @@ fn every_key_is_read() {
          evict = 'oldest'\n[access]\nallow = ['192.0.2.7', '2001:db8::/32']\ndeny = ['198.51.100.0/24']\n\
          [logging]\nmain = '<stdout>'\nlevel = 'WARNING'\nclient_trace = './x'\n\
          log_secrets = true\nlog_users = false\n\
-         [tarpits.z]\npattern = 'Endless_Banner'\nrate_limit = -2\nmax_clients = 7\n\
+         [tarpits.z]\npattern = 'Telnet_Login'\nrate_limit = -2\nmax_clients = 7\n\
          client_validation = false\nclient_trace = true\npersona = 'ip-camera'\npoison = true\n\
          bind = [{ host = '127.0.0.1', port = '22' }, { host = 'localhost', port = 0 }]\n\
          [tarpits.a]\npattern = 'endless_banner'\nbind = [{ host = '*', port = '80-81' }]",
@@ -85,7 +85,7 @@ fn every_key_is_read() {
     );
     let [z, a] = &config.tarpits[..] else { panic!("{:?}", config.tarpits) };
     assert_eq!((z.name.as_str(), a.name.as_str()), ("z", "a"));
-    assert_eq!(z.pattern.name(), "endless_banner");
+    assert_eq!(z.pattern.name(), "telnet_login");
     assert_eq!(z.rate, Rate::from_number(-2));
     assert_eq!(z.max_clients, NonZeroU32::new(7));
     assert_eq!((z.client_validation, z.client_trace), (false, true));
@@ -501,4 +501,22 @@ fn networks_and_policies_that_make_no_sense_are_named() {
         &format!("{SOUND}[limits]\nevict = 'youngest'\n"),
         "5:9: there is no policy `youngest`: write `noisiest-prefix`, `oldest` or `refuse`",
     );
+}
+
+#[test]
+fn settings_that_a_pattern_has_no_use_for_are_told() {
+    let text = "[tarpits.a]\npattern = 'endless_banner'\npoison = true\nstrict_lock = true\n\
+                cert = 'c.pem'\nkey = 'k.pem'\nbind = [{ host = '::1', port = 1 }]\n";
+    let told = config(text).warnings;
+    let wanted = [("3:10", "poison"), ("4:15", "strict_lock"), ("5:8", "cert")];
+    assert_eq!(told.len(), wanted.len(), "{told:?}");
+    for (line, (place, key)) in told.iter().zip(wanted) {
+        assert_eq!(*line, format!("x:{place}: `endless_banner` has no use for `{key}`: remove it"));
+    }
+    for pattern in ["auto", "ftp_hold"] {
+        let told = config(&text.replace("endless_banner", pattern)).warnings;
+        assert_eq!(told.len(), usize::from(pattern != "auto"), "{told:?}");
+    }
+    let off = text.replace("true", "false").replace("endless_banner", "ftp_hold");
+    assert!(config(&off).warnings.is_empty());
 }

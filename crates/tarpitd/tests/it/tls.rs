@@ -86,12 +86,16 @@ fn held(
 }
 
 fn configuration(directory: &Directory, more: &str) -> String {
+    budgeted(directory, more, 0)
+}
+
+fn budgeted(directory: &Directory, more: &str, handshakes: u32) -> String {
     directory.file(
         "c.toml",
         &format!(
             "[tarpits.a]\npattern = \"tls\"\ninner = \"http_endless_header\"\n\
              client_trace = true\nbind = [{{ host = \"127.0.0.1\", port = 0 }}]\n{more}\n\
-             [limits]\nhandshakes_per_second = 0\nper_address = 0\nper_prefix = 0\n"
+             [limits]\nhandshakes_per_second = {handshakes}\nper_address = 0\nper_prefix = 0\n"
         ),
     )
 }
@@ -137,7 +141,37 @@ fn the_owners_certificate_is_shown_and_a_wrong_one_is_told_at_the_start() {
         assert_eq!(output.status.code(), Some(1));
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(told.contains("a: key:") && told.contains(wanted), "{told}");
+        let checked = tarpitd().args(["check", &own(key)]).output().expect("TLS on loopback");
+        assert_eq!(checked.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&checked.stderr).contains(wanted));
     }
+}
+
+#[test]
+fn who_comes_above_the_handshakes_of_a_second_is_held_without_and_that_is_said_once() {
+    let directory = Directory::new("tls_budget");
+    let mut daemon = Daemon::start(&["-c", &budgeted(&directory, "", 1)], 1);
+    let settings = settings();
+    let greet = || {
+        let name = ServerName::try_from("a.example").expect("TLS on loopback");
+        let mut client =
+            ClientConnection::new(Arc::clone(&settings), name).expect("TLS on loopback");
+        let mut socket = TcpStream::connect(daemon.addresses[0]).expect("TLS on loopback");
+        client.write_tls(&mut socket).expect("TLS on loopback");
+        socket
+    };
+    // The dearest handshake is always saved up for: that are some of these.
+    let crowd: Vec<_> = (0..80).map(|_| greet()).collect();
+    daemon.log_has("more clients ask for a key exchange than may have one");
+    for mut client in crowd {
+        client.set_nonblocking(true).expect("TLS on loopback");
+        match client.read(&mut [0; 1]) {
+            Ok(count) => assert_eq!(count, 1, "it closed the connection"),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+        }
+    }
+    let (_, log, _) = daemon.stop();
+    assert!(!log.iter().any(|line| line.contains("key exchange")), "said once: {log:?}");
 }
 
 #[test]
