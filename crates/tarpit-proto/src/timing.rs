@@ -123,6 +123,10 @@ pub(crate) enum MailHold {
     Endless,
 }
 
+/// The silence in front of a whole reply to whoever may be guessing, before jitter: with it below
+/// the 20 seconds after which the first guessers of mail and file servers give up.
+pub(crate) const SILENCE: Duration = Duration::from_millis(16_500);
+
 /// What holds a mail client, by the name that it calls itself in `EHLO`.
 const MAIL: &[(&[u8], MailHold)] = &[
     // medusa: 20 seconds for each reply, which must come in one piece.

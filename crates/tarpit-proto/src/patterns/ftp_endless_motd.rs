@@ -17,7 +17,6 @@
 //! Whoever says goodbye is told goodbye by lines without end.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use super::EVERY_8_SECONDS;
 use crate::{
@@ -26,6 +25,7 @@ use crate::{
     phases,
     rng::Rng,
     script::{Cx, Ears, Heard, Pattern, Run, Said, Step},
+    timing,
     wire::{command, text},
 };
 
@@ -54,10 +54,6 @@ const REFUSAL: &str = "530 Please login with USER and PASS.";
 
 /// The flag in [`Run::mark`] of a client that has named a user.
 const NAMED: u32 = 2;
-
-/// The silence in front of the message, before jitter: with it below the 20 seconds after which
-/// the first tools give up.
-const SILENCE: Duration = Duration::from_millis(16_500);
 
 impl Pattern for FtpEndlessMotd {
     fn name(&self) -> &'static str {
@@ -134,7 +130,7 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         }
         cx.ears = Ears::Deaf;
         run.enter(Phase::Pausing);
-        let silence = cx.rng.jitter(SILENCE);
+        let silence = cx.rng.jitter(timing::SILENCE);
         return Step::Wait(cx.later(silence));
     }
     if command.is("USER") {

@@ -20,7 +20,7 @@
 //! connection. We never connect to where a client tells us to.
 
 use alloc::{format, vec::Vec};
-use core::{net::IpAddr, time::Duration};
+use core::net::IpAddr;
 
 use super::{EVERY_8_SECONDS, ftp_listing::FtpListing};
 use crate::{
@@ -44,10 +44,6 @@ pub(super) struct FtpHold;
 phases! {
     enum Phase { Listening, Drawing, Opening, Pausing, Securing, Silent, Stating, Transferring }
 }
-
-/// The silence in front of what is said of a name or a password, before jitter: with it below the
-/// 20 seconds after which the first guessers give up.
-const SILENCE: Duration = Duration::from_millis(16_500);
 
 /// The most commands of one client that are told of, besides names and passwords.
 const MOST_TOLD: u32 = 20;
@@ -274,7 +270,7 @@ fn ponder(run: &mut Run, reply: Reply, cx: &mut Cx<'_>) -> Step {
         return end_pause(run);
     }
     run.enter(Phase::Pausing);
-    let silence = cx.rng.jitter(SILENCE);
+    let silence = cx.rng.jitter(timing::SILENCE);
     Step::Wait(cx.later(silence))
 }
 

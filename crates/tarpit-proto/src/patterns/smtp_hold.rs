@@ -62,10 +62,6 @@ phases! {
     }
 }
 
-/// The silence in front of a whole reply, before jitter: with it below the 20 seconds after which
-/// the first guessers give up.
-const SILENCE: Duration = Duration::from_millis(16_500);
-
 /// Lines in front of a reply's last: with it below the two minutes that curl waits for a reply and
 /// that others must wait at least (RFC 5321, section 4.5.3.2).
 const LINES: u16 = 12;
@@ -307,7 +303,7 @@ fn answer(run: &mut Run, reply: Reply, cx: &mut Cx<'_>) -> Step {
         return Step::PROMPT;
     }
     run.enter(Phase::Pausing);
-    let silence = cx.rng.jitter(SILENCE);
+    let silence = cx.rng.jitter(timing::SILENCE);
     Step::Wait(cx.later(silence))
 }
 

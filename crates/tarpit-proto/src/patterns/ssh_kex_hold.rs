@@ -23,7 +23,7 @@ use crate::{
     identify::Protocol,
     pacer::{Pace, Unit},
     phases,
-    script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Said, Step},
+    script::{Cx, Ears, Heard, Pattern, Run, Said, Step},
     timing,
     wire::{ssh, text},
 };
@@ -103,14 +103,10 @@ fn introduce(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> bool {
     true
 }
 
-/// Sends our offer, whose cookie must be new.
+/// Sends our offer.
 fn offer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     run.enter(Phase::Offering);
-    let mut cookie = [0; 16];
-    cx.entropy.fill(&mut cookie);
-    let mut packet = Vec::new();
-    ssh::kexinit(cookie, cx.profile.persona.ssh_offer(), &mut packet);
-    Step::Send(Manner::Prompt, Chunk::Boxed(packet.into()))
+    ssh::offer(cx)
 }
 
 /// Hears the client's offer, and nothing after it. A packet to be ignored may stand before it.

@@ -19,7 +19,7 @@ use crate::{
     identify::Protocol,
     pacer::{Pace, Unit},
     phases,
-    script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Step},
+    script::{Cx, Ears, Heard, Pattern, Run, Step},
     timing,
     wire::{ssh, text},
 };
@@ -83,13 +83,9 @@ impl Pattern for SshTransHold {
     }
 }
 
-/// Sends the offer, whose cookie must be new.
+/// Sends the offer, and hears no more.
 fn offer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     cx.ears = Ears::Deaf;
     run.enter(Phase::Offering);
-    let mut cookie = [0; 16];
-    cx.entropy.fill(&mut cookie);
-    let mut packet = Vec::new();
-    ssh::kexinit(cookie, cx.profile.persona.ssh_offer(), &mut packet);
-    Step::Send(Manner::Prompt, Chunk::Boxed(packet.into()))
+    ssh::offer(cx)
 }

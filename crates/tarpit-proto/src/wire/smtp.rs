@@ -14,8 +14,8 @@ crate::phases! {
     /// A reply.
     pub(crate) enum Reply {
         Unknown, Administrative, AuthCancelled, AuthMechanism, AuthRefused, AuthWelcome, Begin, Bye,
-        Chunk, Hello, Help, Later, NeedsHello, NeedsRecipient, NeedsSender, NoTls, Nothing, NotOffered, Password,
-        Plain, Recipient, Reset, Sender, Tls, User, Verify,
+        Chunk, Hello, Help, Later, NeedsHello, NeedsRecipient, NeedsSender, NoTls, Nothing,
+        NotOffered, Password, Plain, Recipient, Reset, Sender, Tls, User, Verify,
     }
 }
 

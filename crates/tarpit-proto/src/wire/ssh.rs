@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 pub(crate) use self::{
     exchange::{Agreement, Lanes, Openings, kept_offer},
-    offer::{ClientOffer, Offer, kexinit},
+    offer::{ClientOffer, Offer, offer},
     packet::{Plain, ignore, plain},
     secure::{Lane, Opened},
 };

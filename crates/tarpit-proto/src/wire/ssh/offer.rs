@@ -2,11 +2,14 @@
 //! client's offer is known again.
 
 use alloc::{string::String, vec::Vec};
-use core::fmt::Write as _;
 
 use md5::{Digest as _, Md5};
 
 use super::{MSG_KEXINIT, packet::packet, string, take_string};
+use crate::{
+    script::{Chunk, Cx, Manner, Step},
+    wire::text,
+};
 
 /// What a server's release offers, each a list of names in its order, separated by commas. Ciphers
 /// and what follows them are the same in both directions.
@@ -33,11 +36,15 @@ impl Offer {
 /// How many lists an offer has.
 pub(super) const LISTS: usize = 10;
 
-/// Appends the packet by which a server makes `offer`.
+/// Makes the persona's offer, whole and at once; nothing will come of it.
 ///
-/// The padding is zero, as OpenSSH's is before there are keys.
-pub(crate) fn kexinit(cookie: [u8; 16], offer: &Offer, out: &mut Vec<u8>) {
-    packet(&kexinit_payload(cookie, offer.lists()), |_| {}, out);
+/// Its cookie is new. The padding is zero, as OpenSSH's is before there are keys.
+pub(crate) fn offer(cx: &mut Cx<'_>) -> Step {
+    let mut cookie = [0; 16];
+    cx.entropy.fill(&mut cookie);
+    let mut out = Vec::new();
+    packet(&kexinit_payload(cookie, cx.profile.persona.ssh_offer().lists()), |_| {}, &mut out);
+    Step::Send(Manner::Prompt, Chunk::Boxed(out.into()))
 }
 
 /// The payload of such a packet.
@@ -82,12 +89,7 @@ impl<'a> ClientOffer<'a> {
     pub(crate) fn hassh(&self) -> String {
         let [key_exchanges, _, ciphers, _, codes, _, compressions, ..] = self.lists;
         let text = [key_exchanges, ciphers, codes, compressions].join(&b';');
-        let mut out = String::with_capacity(32);
-        for byte in Md5::digest(&text) {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "{byte:02x}");
-        }
-        out
+        text::hexadecimal(&Md5::digest(&text))
     }
 }
 

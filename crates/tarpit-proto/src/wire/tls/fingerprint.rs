@@ -8,7 +8,7 @@ use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
 use super::{CLIENT_HELLO, HANDSHAKE, RECORD_HEADER};
-use crate::fact::Fact;
+use crate::{fact::Fact, wire::text};
 
 /// The longest `ClientHello` that is looked at, in bytes with its records' headers. The longest of
 /// real clients have two kilobytes.
@@ -138,7 +138,7 @@ impl Hello {
             decimal(&self.groups),
             decimal(&self.point_formats)
         );
-        hex(&Md5::digest(text), 32)
+        text::hexadecimal(&Md5::digest(text))
     }
 
     /// Numbers sorted, so that a client which shuffles them stays recognisable.
@@ -161,7 +161,7 @@ impl Hello {
             first = if ends.iter().all(u8::is_ascii_alphanumeric) {
                 ends.map(char::from).iter().collect()
             } else {
-                let both = hex(&ends, 4);
+                let both = text::hexadecimal(&ends);
                 [&both[..1], &both[3..]].concat()
             };
         }
@@ -177,7 +177,7 @@ impl Hello {
         let mut sorted: Vec<_> = plain(&self.suites).collect();
         sorted.sort_unstable();
         let part = |text: &str, empty: bool| {
-            if empty { "0".repeat(12) } else { hex(&Sha256::digest(text), 12) }
+            if empty { "0".repeat(12) } else { text::hexadecimal(&Sha256::digest(text)[..6]) }
         };
         format!(
             "t{version}{named}{suites:02}{extensions:02}{first}_{}_{}",
@@ -209,17 +209,6 @@ fn hexadecimal(numbers: &[u16]) -> String {
         // Writing to a string cannot fail.
         let _ = write!(text, "{comma}{number:04x}");
     }
-    text
-}
-
-/// The first `digits` hexadecimal digits of `bytes`.
-fn hex(bytes: &[u8], digits: usize) -> String {
-    let mut text = String::new();
-    for byte in bytes.iter().take(digits.div_ceil(2)) {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.truncate(digits);
     text
 }
 
