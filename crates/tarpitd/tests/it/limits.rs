@@ -243,3 +243,50 @@ fn who_uses_more_of_the_processor_than_allowed_slows_down_and_recovers_by_itself
     let (_, log, _) = daemon.stop();
     assert!(!log.iter().any(|line| line.contains("processor")), "said once: {log:?}");
 }
+
+#[test]
+fn newcomers_are_refused_while_those_held_alone_use_more_of_the_processor_than_allowed() {
+    use std::io::Write as _;
+
+    let (mut daemon, _directory) =
+        limited("pressed", "", "cpu = 1\nper_address = 0\nper_prefix = 0");
+    // Whatever is no longer said to them, they go on talking.
+    let talkers: Vec<_> = (0..120).map(|_| daemon.connect().0).collect();
+    let threads: Vec<_> = talkers
+        .iter()
+        .map(|talker| {
+            let mut talker = talker.try_clone().expect("it is a socket");
+            std::thread::spawn(move || while talker.write_all(&[b'x'; 1 << 14]).is_ok() {})
+        })
+        .collect();
+    daemon.log_has("more of the processor is used");
+    for _ in &talkers {
+        daemon.trace_has("open");
+    }
+    // What becomes of one newcomer after the other, until one is treated so.
+    let mut treats = |wanted: &str| {
+        loop {
+            let newcomer = std::net::TcpStream::connect(daemon.addresses[0]);
+            let line = loop {
+                let line = daemon.trace_line();
+                if line["event"] == "open" || line["event"] == "refuse" {
+                    break line;
+                }
+            };
+            if line["event"] == wanted {
+                return line;
+            }
+            drop(newcomer);
+            std::thread::park_timeout(std::time::Duration::from_millis(500));
+        }
+    };
+    assert_eq!(treats("refuse")["meta"]["reason"], "cpu");
+    for talker in talkers {
+        // One that was reset meanwhile is gone all the same.
+        let _ = talker.shutdown(std::net::Shutdown::Both);
+    }
+    for thread in threads {
+        thread.join().expect("it ends");
+    }
+    treats("open");
+}
