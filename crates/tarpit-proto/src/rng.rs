@@ -68,8 +68,7 @@ impl Rng {
 
     /// Fills `out` with random bytes.
     pub fn fill(&mut self, out: &mut [u8]) {
-        out.fill(0);
-        self.stream.apply_keystream(out);
+        self.stream.write_keystream(out);
     }
 
     /// A random number.

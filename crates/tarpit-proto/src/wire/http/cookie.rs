@@ -10,10 +10,11 @@ use crate::{rng::Rng, script::Cx};
 /// names, forms of values and attributes; which of them comes next is the client's own chance.
 pub(crate) fn cookie(cx: &mut Cx<'_>, out: &mut Vec<u8>) {
     let manner = Manner::of(cx.profile.persona.number());
+    let mut dice = Dice::new(&mut cx.rng);
     out.extend_from_slice(b"Set-Cookie: ");
-    manner.name(&mut cx.rng, out);
+    manner.name(&mut dice, out);
     out.push(b'=');
-    manner.value(&mut cx.rng, out);
+    manner.value(&mut dice, out);
     out.extend_from_slice(manner.attributes.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
@@ -23,13 +24,13 @@ struct Manner {
     /// Where in [`NAMES`] its own begin, how far they lie apart, and how many they are.
     first: usize,
     apart: usize,
-    names: u32,
+    names: usize,
     joint: &'static str,
     /// How a name that occurs more than once is told apart.
     suffix: &'static str,
     /// The alphabets of its values, and their least length.
     alphabets: [&'static str; 2],
-    length: u32,
+    length: usize,
     attributes: &'static str,
 }
 
@@ -71,44 +72,68 @@ impl Manner {
         Self {
             first: below(NAMES.len()),
             apart: 1 + below(NAMES.len() - 1),
-            names: 5 + below(9) as u32,
+            names: 5 + below(9),
             joint: JOINTS[below(JOINTS.len())],
             suffix: [DIGITS, LOWER_HEX, UPPER_HEX, LOWER][below(4)],
             alphabets: [
                 [LOWER_HEX, UPPER_HEX, BASE_64, LOWER][below(4)],
                 [DIGITS, LOWER_HEX, BASE_64][below(3)],
             ],
-            length: 40 + below(33) as u32,
+            length: 40 + below(33),
             attributes: ATTRIBUTES[below(ATTRIBUTES.len())],
         }
     }
 
-    fn name(&self, rng: &mut Rng, out: &mut Vec<u8>) {
-        let place = self.first + self.apart * rng.below(self.names) as usize;
+    fn name(&self, dice: &mut Dice, out: &mut Vec<u8>) {
+        let place = self.first + self.apart * dice.below(self.names);
         out.extend_from_slice(NAMES[place % NAMES.len()].as_bytes());
         out.extend_from_slice(self.joint.as_bytes());
-        letters(self.suffix, 2 + rng.below(4), rng, out);
+        let count = 2 + dice.below(4);
+        dice.letters(self.suffix, count, out);
     }
 
-    fn value(&self, rng: &mut Rng, out: &mut Vec<u8>) {
-        let length = self.length + rng.below(16);
-        letters(rng.pick(&self.alphabets), length, rng, out);
+    fn value(&self, dice: &mut Dice, out: &mut Vec<u8>) {
+        let count = self.length + dice.below(16);
+        let alphabet = self.alphabets[dice.below(self.alphabets.len())];
+        dice.letters(alphabet, count, out);
     }
 }
 
-/// The most letters that are needed at a time.
-const MOST_LETTERS: usize = 96;
+/// Choices that were drawn at once: a line is made again for each of its bytes that is sent, and to
+/// draw it letter by letter was most of what that cost.
+struct Dice {
+    random: [[u8; 2]; MOST],
+    used: usize,
+}
 
-/// Appends so many letters of the alphabet.
-///
-/// They are drawn and written at once: a line is made again for each of its bytes that is sent, and
-/// to do so letter by letter was most of what that cost.
-fn letters(alphabet: &str, count: u32, rng: &mut Rng, out: &mut Vec<u8>) {
-    let mut random = [[0; 2]; MOST_LETTERS];
-    let count = (count as usize).min(MOST_LETTERS);
-    rng.fill(random[..count].as_flattened_mut());
-    out.extend(random[..count].iter().map(|two| {
-        let place = (usize::from(u16::from_le_bytes(*two)) * alphabet.len()) >> 16;
-        alphabet.as_bytes()[place]
-    }));
+/// The most choices that one line takes: one for the name, two for lengths, one for the alphabet,
+/// and the letters of both.
+const MOST: usize = 4 + 5 + (72 + 15);
+
+impl Dice {
+    fn new(rng: &mut Rng) -> Self {
+        let mut random = [[0; 2]; MOST];
+        rng.fill(random.as_flattened_mut());
+        Self { random, used: 0 }
+    }
+
+    /// A number below `bound`.
+    fn below(&mut self, bound: usize) -> usize {
+        let two = self.random.get(self.used).copied().unwrap_or_default();
+        self.used += 1;
+        place(two, bound)
+    }
+
+    /// Appends so many letters of the alphabet.
+    fn letters(&mut self, alphabet: &str, count: usize, out: &mut Vec<u8>) {
+        let left = self.random.get(self.used..).unwrap_or_default();
+        self.used += count;
+        let alphabet = alphabet.as_bytes();
+        out.extend(left.iter().take(count).map(|two| alphabet[place(*two, alphabet.len())]));
+    }
+}
+
+/// Where among `count` places two random bytes point.
+fn place(two: [u8; 2], count: usize) -> usize {
+    (usize::from(u16::from_le_bytes(two)) * count) >> 16
 }
