@@ -57,7 +57,9 @@ const PYTHON_TARPITD: Maker = Maker::Python {
 /// The published version lets the rest wait behind a semaphore, unserved. Its positive rates are
 /// no limit; a byte a second, which later versions have by default, is `-r -1`.
 const SERVED: Option<usize> = Some(32);
-const SSH_TARPIT: Maker = Maker::Python { distribution: "ssh-tarpit", script: "bin/ssh-tarpit" };
+/// On loopback it takes twice what the others do, so that its sending half tells nothing more.
+pub(super) const SSH_TARPIT: Maker =
+    Maker::Python { distribution: "ssh-tarpit", script: "bin/ssh-tarpit" };
 
 /// Where our program stands in [`EVERY_SECOND`].
 pub(crate) const OURS: usize = 1;
