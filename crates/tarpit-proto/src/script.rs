@@ -21,6 +21,7 @@ use crate::{
     locks::Locks,
     means::Means,
     pacer::{Pace, Rate},
+    patterns,
     persona::Persona,
     rng::{Entropy, Rng},
     session::Cause,
@@ -79,12 +80,14 @@ pub trait Pattern: Sync {
         if self.protocol() == Some(Protocol::Http) { &["http/1.1"] } else { &[] }
     }
 
-    /// Whether it may ask for TLS beneath itself; see [`Step::Secure`].
+    /// Whether it may ask for TLS beneath itself, or hands clients on to what may; see
+    /// [`Step::Secure`].
     fn secures(&self) -> bool {
         false
     }
 
-    /// Whether [`Profile::poison`] makes a difference to it, or to what may be inside it.
+    /// Whether [`Profile::poison`] makes a difference to it, or to what it hands clients on to
+    /// unless that is [inside it](patterns::inside).
     fn poisons(&self) -> bool {
         false
     }
@@ -94,7 +97,7 @@ pub trait Pattern: Sync {
         false
     }
 
-    /// Whether its clients are shown the machine's host keys, one of which takes a while to make.
+    /// Whether its clients, or those that it hands on, are shown the machine's host keys, one of which takes a while to make.
     fn shows_host_keys(&self) -> bool {
         false
     }
@@ -444,6 +447,11 @@ impl Profile {
             host_keys: None,
         }
     }
+
+    /// Whether what is asked is true of the pattern or of what is inside it.
+    pub fn any(&self, asks: impl Fn(&dyn Pattern) -> bool) -> bool {
+        asks(self.pattern) || patterns::inside(self.pattern, self.inner).is_some_and(asks)
+    }
 }
 
 /// What a script may know and use while it steps or speaks.
@@ -486,6 +494,18 @@ impl Cx<'_> {
     /// TLS yet.
     pub(crate) fn offers_tls(&self) -> bool {
         self.profile.tls.is_some() && !self.secured
+    }
+
+    /// Whether the client may be told that it got in.
+    pub(crate) fn poisons(&self) -> bool {
+        debug_assert!(self.profile.any(|pattern| pattern.poisons()), "a pattern hides this");
+        self.profile.poison
+    }
+
+    /// Whether the port speaks one protocol only to the client's network.
+    pub(crate) fn locks_strictly(&self) -> bool {
+        debug_assert!(self.profile.any(|pattern| pattern.locks()), "a pattern hides this");
+        self.profile.strict_lock
     }
 
     /// Lets the log have a phrase that was sent.

@@ -18,7 +18,7 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::{CertifiedKey, SigningKey},
 };
-use tarpit_proto::{identify::Protocol, patterns, time::Wall, transport::Tls};
+use tarpit_proto::{patterns, time::Wall, transport::Tls};
 
 use crate::{
     clock::Clock,
@@ -90,8 +90,7 @@ impl Certificates {
             .map_err(|error| format!("TLS cannot be spoken: {error}"))?
             .with_no_client_auth()
             .with_cert_resolver(resolver);
-        let inner = tarpit.inner.or_else(|| patterns::best_for(Protocol::Http));
-        if let Some(inner) = inner.filter(|_| tarpit.pattern.carries()) {
+        if let Some(inner) = patterns::inside(tarpit.pattern, tarpit.inner) {
             let names = inner.names_in_tls().iter();
             config.alpn_protocols = names.map(|name| name.as_bytes().to_vec()).collect();
         }

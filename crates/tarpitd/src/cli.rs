@@ -97,7 +97,8 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
 enum Side {
-    /// Say what a configuration would serve, or all that is wrong with it; open nothing.
+    /// Say what a configuration would serve, or all that is wrong with it and with the
+    /// certificates that it names; open no port.
     Check {
         /// The configuration.
         file: PathBuf,

@@ -155,23 +155,7 @@ impl Daemon {
         else {
             return Err(problems);
         };
-        if let Some(user) = &config.user {
-            let change = || -> io::Result<()> {
-                let numbers = privileges::numbers(user)?;
-                main.give_to(numbers)?;
-                trace.give_to(numbers)?;
-                if let Some(state_dir) = &config.state_dir {
-                    identity::give_to(state_dir, numbers)?;
-                }
-                privileges::become_user(numbers)
-            };
-            change().map_err(|error| {
-                vec![format!(
-                    "cannot become the user of `user = {user}`: {error}; name one that exists, and \
-                     start as root"
-                )]
-            })?;
-        }
+        become_user(&config, &identity, (&main, &trace)).map_err(|problem| vec![problem])?;
         let (notify, notices) = mpsc::channel();
         let start = || -> io::Result<(Log, Writer)> {
             let log = Log::open(&config.logging.main, main, config.logging.level, clock)?;
@@ -359,11 +343,14 @@ impl Daemon {
             self.bound.push(bound);
         }
         self.open_doors(Vec::new());
+        sys::release_code();
     }
 
     /// Lets the host keys be completed if a listener shows them.
     fn complete_keys(&mut self) {
-        self.identity.complete_keys(&self.log, &self.notify);
+        if self.profiles.iter().any(|profile| profile.host_keys.is_some()) {
+            self.identity.complete_keys(&self.log, &self.notify);
+        }
     }
 
     /// Lets everybody go.
@@ -553,6 +540,7 @@ impl Daemon {
         if !later.is_empty() {
             self.open_later(later);
         }
+        sys::release_code();
         Ok(())
     }
 
@@ -644,12 +632,42 @@ fn clamp(files: u64) -> u32 {
     u32::try_from(files.min(10_000_000)).unwrap_or(u32::MAX)
 }
 
+/// Gives up rights, if the configuration names a user, once that user can reach all that it will
+/// need; or says what is in the way.
+fn become_user(
+    config: &Config,
+    identity: &Identity,
+    (main, trace): (&Target, &Target),
+) -> Result<(), String> {
+    let Some(user) = &config.user else { return Ok(()) };
+    if config.state_dir.is_some() {
+        identity.complete()?;
+    }
+    let change = || -> io::Result<()> {
+        let numbers = privileges::numbers(user)?;
+        main.give_to(numbers)?;
+        trace.give_to(numbers)?;
+        if let Some(state_dir) = &config.state_dir {
+            identity::give_to(state_dir, numbers)?;
+        }
+        privileges::become_user(numbers)
+    };
+    change().map_err(|error| {
+        format!(
+            "cannot become the user of `user = {user}`: {error}; name one that exists, and start \
+             as root"
+        )
+    })
+}
+
 /// What newcomers at each tarpit are held under, or all that is in the way.
 fn profiles(identity: &Identity, config: &Config) -> Result<Vec<Profile>, Vec<String>> {
     let (mut profiles, mut problems) = (Vec::new(), Vec::new());
     for tarpit in &config.tarpits {
         match identity.profile(tarpit) {
             Ok(profile) => profiles.push(profile),
+            // What several tarpits need is in the way once.
+            Err(problem) if problems.contains(&problem) => {}
             Err(problem) => problems.push(problem),
         }
     }

@@ -31,8 +31,8 @@ use crate::{
 
 /// The secrets of an installation. The same after every start if there is a state directory.
 ///
-/// Those that only some patterns show are read or made when the first tarpit needs them: they are
-/// a fifth of an idle daemon's memory, with the code that makes them.
+/// Those that only some patterns show are read or made when the first tarpit needs them, or by
+/// [`Identity::complete`].
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// Of all generators.
@@ -75,27 +75,28 @@ impl Identity {
         // Whatever the owner has named is looked at, also where it is of no use.
         let own = tarpit.certificate.as_ref().map(|files| self.own(&tarpit.name, files));
         let own = own.transpose()?;
-        let tls = if tarpit.pattern.secures() {
-            Some(self.certificates()?.tls(tarpit, own, persona.host())?)
-        } else {
-            None
-        };
-        let host_keys = if tarpit.pattern.shows_host_keys() {
-            Some(self.keyring()?.keys().clone())
-        } else {
-            None
-        };
-        Ok(Profile {
+        let mut profile = Profile {
             rate: tarpit.rate,
             validate: tarpit.client_validation,
             poison: tarpit.poison,
             strict_lock: tarpit.strict_lock,
             inner: tarpit.inner,
             passive_address: tarpit.passive_address,
-            tls,
-            host_keys,
             ..Profile::new(tarpit.pattern, persona)
-        })
+        };
+        if profile.any(|pattern| pattern.secures()) {
+            profile.tls = Some(self.certificates()?.tls(tarpit, own, profile.persona.host())?);
+        }
+        if profile.any(|pattern| pattern.shows_host_keys()) {
+            profile.host_keys = Some(self.keyring()?.keys().clone());
+        }
+        Ok(profile)
+    }
+
+    /// Reads or makes all that a tarpit may need some day, while there is the right to do so.
+    pub(crate) fn complete(&self) -> Result<(), String> {
+        self.certificates()?;
+        self.keyring().map(drop)
     }
 
     fn certificates(&self) -> Result<&Arc<Certificates>, String> {
@@ -131,7 +132,7 @@ impl Identity {
         }
     }
 
-    /// Lets that host key be made if a tarpit shows host keys and it is lacking.
+    /// Lets that host key be made if it is lacking.
     pub(crate) fn complete_keys(&mut self, log: &Log, notify: &Sender<Notice>) {
         if let Some(keyring) = self.keyring.get_mut() {
             keyring.complete(log, notify);
@@ -214,6 +215,7 @@ pub(crate) fn keep(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn what_is_kept_is_the_same_at_the_next_start_and_nobody_else_s() {
@@ -234,5 +236,33 @@ mod tests {
         let problem = identity.certificates().unwrap_err();
         assert!(problem.contains("tls_key") && problem.contains("remove it"), "{problem}");
         fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn secrets_are_there_for_whatever_shows_them_and_for_nothing_else() {
+        let kept = std::env::temp_dir().join(format!("tarpit-lazy-{}", std::process::id()));
+        fs::create_dir_all(&kept).unwrap();
+        let identity = Identity::open(Some(&kept), Clock::start()).unwrap();
+        let profile = |lines: &str| {
+            let text = format!("[tarpits.a]\n{lines}\nbind = [{{ host = '::1', port = 1 }}]\n");
+            let config = Config::parse("x", &text).unwrap();
+            let Profile { tls, host_keys, .. } = identity.profile(&config.tarpits[0]).unwrap();
+            (tls.is_some(), host_keys.is_some())
+        };
+        assert_eq!(profile("pattern = 'http_hold'"), (false, false));
+        let names = || fs::read_dir(&kept).unwrap().count();
+        assert_eq!(names(), 1, "the seed alone");
+        for (lines, wanted) in [
+            ("pattern = 'smtp_hold'", (true, false)),
+            ("pattern = 'ssh_auth_hold'", (false, true)),
+            ("pattern = 'auto'", (true, true)),
+            ("pattern = 'tls'", (true, false)),
+            ("pattern = 'tls'\ninner = 'ssh_auth_hold'", (true, true)),
+            ("pattern = 'endlessh'", (false, false)),
+        ] {
+            assert_eq!(profile(lines), wanted, "{lines}");
+        }
+        assert_eq!(names(), KEPT.len());
+        fs::remove_dir_all(kept).unwrap();
     }
 }

@@ -17,6 +17,7 @@ mod listener;
 mod live;
 mod log;
 mod manual;
+mod mappings;
 mod patterns;
 mod pressure;
 mod privileges;
@@ -84,7 +85,7 @@ fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
         Ok(config) => {
             config.warnings.iter().for_each(|warning| complain(warning));
-            if has_unusable_files(&config) {
+            if complain_of_files(&config) {
                 return ExitCode::from(daemon::REFUSED);
             }
             print(format!("{}: {}\n", file.display(), config.summary()).as_bytes())
@@ -95,7 +96,7 @@ fn check(file: &Path) -> ExitCode {
 
 /// Says what is wrong with the files that the configuration names, and whether it could not be
 /// served with them. What this user may not read, the one may who starts the daemon.
-fn has_unusable_files(config: &Config) -> bool {
+fn complain_of_files(config: &Config) -> bool {
     let mut unusable = false;
     for tarpit in &config.tarpits {
         let read = tarpit.certificate.as_ref().map(certificates::load);

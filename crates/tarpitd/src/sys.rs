@@ -1,12 +1,14 @@
 //! The system calls for which no safe function exists. Nothing else is in this file.
 #![expect(unsafe_code, reason = "this is the place")]
 
-use std::{fs, io, ops::Range, os::fd::BorrowedFd, ptr};
+use std::{io, os::fd::BorrowedFd, ptr};
 
 use rustix::{
     ioctl::{Getter, ioctl},
     mm::{Advice, madvise},
 };
+
+use crate::mappings;
 
 /// How many bytes on a connection the peer has not acknowledged, including unsent ones.
 pub(crate) fn unacknowledged(connection: BorrowedFd<'_>) -> io::Result<usize> {
@@ -17,45 +19,35 @@ pub(crate) fn unacknowledged(connection: BorrowedFd<'_>) -> io::Result<usize> {
     Ok(usize::try_from(bytes).unwrap_or(0))
 }
 
-/// Gives back the memory of code that only the start has needed: most of an idle daemon's. What is
-/// needed after all comes from the program's file again.
+/// Lets go of the code that only the start has needed: it is counted as ours no longer, and what is
+/// needed after all is mapped again from the program's file.
 pub(crate) fn release_code() {
-    let Ok(maps) = fs::read_to_string("/proc/self/maps") else { return };
     let here = (release_code as fn() as *const ()).addr();
-    if let Some(code) = maps.lines().filter_map(code).find(|code| code.contains(&here)) {
-        let start = ptr::with_exposed_provenance_mut(code.start);
-        // SAFETY: the mapping is this program's own, and nobody can have written to it, so that the
-        // kernel brings back from the file the very bytes that it lets go. If it refuses they stay.
-        let _ = unsafe { madvise(start, code.len(), Advice::LinuxDontNeed) };
-    }
-}
-
-/// The addresses of a mapping that can be executed and not written, by its line (proc(5)).
-fn code(line: &str) -> Option<Range<usize>> {
-    let mut words = line.split(' ');
-    let (start, end) = words.next()?.split_once('-')?;
-    let number = |digits| usize::from_str_radix(digits, 16).ok();
-    (words.next()? == "r-xp").then_some(number(start)?..number(end)?)
+    let Some(code) = mappings::own_code(here) else { return };
+    // SAFETY: these are pages of this program's file that were mapped to be read and executed, and
+    // none has been written to since (the kernel counts no copy of our own), so that the kernel
+    // brings back the very bytes that it lets go. If it refuses they stay.
+    let _ = unsafe {
+        madvise(ptr::with_exposed_provenance_mut(code.start), code.len(), Advice::LinuxDontNeed)
+    };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn code_is_found_among_the_mappings() {
-        let line = "5581a000-5581c000 r-xp 00002000 fe:00 5431298   /usr/bin/tarpitd";
-        assert_eq!(code(line), Some(0x5581_a000..0x5581_c000));
-        for other in ["rw-p", "r--p", "rwxp"] {
-            assert_eq!(code(&line.replace("r-xp", other)), None);
-        }
-        assert_eq!(code("nonsense"), None);
+    /// Code that nobody calls, far from what runs all the time.
+    #[inline(never)]
+    fn resident() -> u64 {
+        mappings::resident_code((release_code as fn() as *const ()).addr()).expect("it runs")
     }
 
     #[test]
-    fn a_program_goes_on_without_the_code_it_gave_back() {
+    fn what_is_let_go_is_counted_no_longer_and_comes_back() {
+        let before = resident();
         release_code();
-        assert_eq!(code("1-2 r-xp"), Some(1..2));
+        let after = resident();
+        assert!(after < before, "{after} of {before} kB");
         release_code();
     }
 }

@@ -136,6 +136,18 @@ fn append(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// How many of the bytes at the front are at most `most`, and end with a line; a longer line counts
+/// whole.
+fn whole_lines(bytes: &[u8], most: usize) -> usize {
+    let ends = |&byte: &u8| byte == b'\n';
+    if bytes.len() <= most {
+        return bytes.len();
+    }
+    let within = bytes[..most].iter().rposition(ends);
+    let end = within.or_else(|| bytes.iter().position(ends));
+    end.map_or(bytes.len(), |end| end + 1)
+}
+
 fn count_lines(bytes: &[u8]) -> usize {
     bytes.split(|&byte| byte == b'\n').count().saturating_sub(1)
 }
@@ -223,6 +235,10 @@ impl Desk {
         self.lines.len() + self.taken
     }
 
+    fn has_room_for(&self, lines: &[u8]) -> bool {
+        self.waiting() + lines.len() <= MOST_WAITING
+    }
+
     fn is_urgent(&self) -> bool {
         self.over || self.reopened.is_some() || !self.asking.is_empty() || self.lines.len() >= BATCH
     }
@@ -257,21 +273,25 @@ impl Writer {
 
     /// Takes whole lines. What does not fit into memory any more is lost, and counted.
     pub(crate) fn write(&self, lines: &[u8]) {
-        self.take(lines, self.shared().desk());
+        let count = count_lines(lines);
+        self.take(lines, count, self.shared().desk());
     }
 
-    fn take(&self, lines: &[u8], mut desk: MutexGuard<'_, Desk>) {
-        let (shared, count) = (self.shared(), count_lines(lines) as u64);
-        if desk.waiting() + lines.len() > MOST_WAITING {
-            let name = desk.name.clone();
+    fn take(&self, lines: &[u8], count: usize, mut desk: MutexGuard<'_, Desk>) {
+        let shared = self.shared();
+        if !desk.has_room_for(lines) {
+            // The name is for the first report only.
+            let name = (!shared.failing.load(Relaxed)).then(|| desk.name.clone());
             drop(desk);
             shared.lose(count);
-            shared.fail(&name, "its reader is stuck and 4 MiB wait", &self.report);
+            if let Some(name) = name {
+                shared.fail(&name, "its reader is stuck and 4 MiB wait", &self.report);
+            }
             return;
         }
         let before = desk.lines.len();
         desk.lines.extend_from_slice(lines);
-        desk.count += count;
+        desk.count += count as u64;
         // The thread waits for the first lines, and then for a batch; it is not woken in between.
         let awaited = before == 0 || (before < BATCH && desk.lines.len() >= BATCH);
         drop(desk);
@@ -283,16 +303,15 @@ impl Writer {
     /// Takes whole lines, and waits for room at most `patience`; for the daemon's end, when
     /// nothing else is left to do.
     pub(crate) fn write_patiently(&self, lines: &[u8], patience: Duration) {
-        let shared = self.shared();
-        let is_full = |desk: &mut Desk| desk.waiting() + lines.len() > MOST_WAITING;
+        let (shared, count) = (self.shared(), count_lines(lines));
+        let is_full = |desk: &mut Desk| !desk.has_room_for(lines);
         let waited = shared.room.wait_timeout_while(shared.desk(), patience, is_full);
-        self.take(lines, waited.unwrap_or_else(PoisonError::into_inner).0);
+        self.take(lines, count, waited.unwrap_or_else(PoisonError::into_inner).0);
     }
 
     /// Goes on with another target, for instance the same file anew.
     pub(crate) fn reopen(&self, target: Target) {
         let mut desk = self.shared().desk();
-        desk.name.clone_from(&target.name);
         // Where another one is still awaited, what was meant for it goes to this one.
         let before = desk.reopened.take().map_or(desk.lines.len(), |(before, _)| before);
         desk.reopened = Some((before, target));
@@ -345,9 +364,9 @@ impl Shared {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lose(&self, lines: u64) {
-        self.lost.fetch_add(lines, Relaxed);
-        self.unreported.fetch_add(lines, Relaxed);
+    fn lose(&self, lines: usize) {
+        self.lost.fetch_add(lines as u64, Relaxed);
+        self.unreported.fetch_add(lines as u64, Relaxed);
     }
 
     /// Tells that lines are lost, once.
@@ -401,24 +420,31 @@ impl Scribe {
         std::mem::swap(&mut desk.lines, &mut self.batch);
         desk.taken = self.batch.len();
         let (reopened, asking) = (desk.reopened.take(), std::mem::take(&mut desk.asking));
+        if let Some((_, target)) = &reopened {
+            desk.name.clone_from(&target.name);
+        }
         Some(Errand { reopened, asking })
     }
 
-    /// Writes whole lines that were taken from the desk.
+    /// Writes whole lines that were taken from the desk, a batch at a time, so that there is room
+    /// again for others as soon as some are written.
     fn write(&mut self, lines: &[u8]) {
-        if lines.is_empty() {
-            return;
+        let mut rest = lines;
+        while !rest.is_empty() {
+            let (batch, others) = rest.split_at(whole_lines(rest, BATCH));
+            rest = others;
+            let (lost, error) = self.target.write(batch);
+            self.shared.lose(lost);
+            let count = count_lines(batch) as u64;
+            let mut desk = self.shared.desk();
+            desk.taken -= batch.len();
+            desk.count -= count;
+            // With little left to write the reader is not stuck any more.
+            let stuck = desk.waiting() > MOST_WAITING / 2;
+            drop(desk);
+            self.shared.room.notify_all();
+            self.tell_health(error, stuck);
         }
-        let (lost, error) = self.target.write(lines);
-        self.shared.lose(lost as u64);
-        let mut desk = self.shared.desk();
-        desk.taken -= lines.len();
-        desk.count -= count_lines(lines) as u64;
-        // With little left to write the reader is not stuck any more.
-        let stuck = desk.waiting() > MOST_WAITING / 2;
-        drop(desk);
-        self.shared.room.notify_all();
-        self.tell_health(error, stuck);
     }
 
     fn tell_health(&self, error: Option<io::Error>, stuck: bool) {
@@ -442,6 +468,16 @@ mod tests {
 
     fn target(path: &Path) -> Target {
         Target::open(&Sink::File(path.to_owned())).unwrap()
+    }
+
+    fn pipe(end: io::PipeWriter) -> Target {
+        Target {
+            file: File::from(std::os::fd::OwnedFd::from(end)),
+            name: "pipe".into(),
+            regular: false,
+            terminal: false,
+            torn: false,
+        }
     }
 
     fn directory(name: &str) -> std::path::PathBuf {
@@ -522,42 +558,78 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_leaves_no_more_room_behind_than_was_provided() {
-        let directory = directory("storm");
-        let writer = Writer::spawn(
-            "test",
-            target(&directory.join("trace")),
-            Clock::start(),
-            Report::to(|_, _| {}),
-            ROOM,
-        )
-        .unwrap();
+    fn what_a_storm_needed_is_given_back_when_it_is_written() {
+        let (mut reader, writing) = io::pipe().unwrap();
+        let writer =
+            Writer::spawn("test", pipe(writing), Clock::start(), Report::to(|_, _| {}), ROOM)
+                .unwrap();
         let lines = b"a line of a storm\n".repeat(50);
+        // Nobody reads: all but a little waits.
         for _ in 0..2_000 {
             writer.write(&lines);
         }
-        // Both sides of the desk come by twice.
+        assert!(writer.shared().desk().lines.capacity() > ROOM);
+        let read = thread::spawn(move || {
+            let mut text = Vec::new();
+            io::Read::read_to_end(&mut reader, &mut text).unwrap();
+            text.len()
+        });
+        // Both sides of the desk come by.
         for _ in 0..4 {
-            writer.write(&lines);
             writer.flush(Duration::from_secs(10));
+            assert!(writer.shared().desk().lines.capacity() <= ROOM);
         }
-        assert!(writer.shared().desk().lines.capacity() <= ROOM);
-        assert_eq!(writer.lost(), 0);
-        fs::remove_dir_all(directory).unwrap();
+        assert_eq!((writer.lost(), writer.waiting()), (0, 0));
+        drop(writer);
+        assert_eq!(read.join().unwrap(), 2_000 * lines.len());
+    }
+
+    #[test]
+    fn a_slow_reader_is_told_of_once() {
+        let (mut reader, writing) = io::pipe().unwrap();
+        let (sender, reports) = mpsc::channel();
+        let report = move |_: &str, health: Health<'_>| {
+            sender.send(matches!(health, Health::Failing(_))).unwrap();
+        };
+        let writer =
+            Writer::spawn("test", pipe(writing), Clock::start(), Report::to(report), 0).unwrap();
+        let lines = b"a line of a storm\n".repeat(50);
+        let mut some = vec![0; 16 * 1_024];
+        // A tenth of what comes is read: there is always too much.
+        for round in 0..60_000 {
+            writer.write(&lines);
+            if round % 180 == 179 {
+                io::Read::read_exact(&mut reader, &mut some).unwrap();
+            }
+        }
+        assert!(writer.lost() > 0);
+        assert_eq!(reports.try_iter().collect::<Vec<_>>(), [true]);
+        // What waits is written in batches, so that soon there is room for more.
+        let read = thread::spawn(move || io::copy(&mut reader, &mut io::sink()).unwrap());
+        writer.flush(Duration::from_secs(10));
+        assert_eq!(reports.recv(), Ok(false));
+        drop(writer);
+        read.join().unwrap();
+    }
+
+    #[test]
+    fn batches_end_with_a_line() {
+        for (bytes, most, wanted) in [
+            ("ab\ncd\n", 9, 6),
+            ("ab\ncd\n", 5, 3),
+            ("ab\ncd\n", 3, 3),
+            ("ab\ncd\n", 2, 3),
+            ("abc", 2, 3),
+        ] {
+            assert_eq!(whole_lines(bytes.as_bytes(), most), wanted, "{bytes:?} {most}");
+        }
     }
 
     #[test]
     fn what_waits_in_memory_is_bounded() {
         let (reader, writing) = io::pipe().unwrap();
-        let target = Target {
-            file: File::from(std::os::fd::OwnedFd::from(writing)),
-            name: "pipe".into(),
-            regular: false,
-            terminal: false,
-            torn: false,
-        };
         let writer =
-            Writer::spawn("test", target, Clock::start(), Report::to(|_, _| {}), 0).unwrap();
+            Writer::spawn("test", pipe(writing), Clock::start(), Report::to(|_, _| {}), 0).unwrap();
         let line = vec![b'\n'; 1_000];
         for _ in 0..10_000 {
             writer.write(&line);

@@ -173,12 +173,12 @@ impl Pattern for Auto {
 fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     let place = Place::of(cx.conn);
     let owner = PORTS.iter().find(|(_, ports)| ports.contains(&place.port));
-    let locked = cx.profile.strict_lock.then(|| cx.locks.decided(place, cx.now)).flatten();
+    let locked = cx.locks_strictly().then(|| cx.locks.decided(place, cx.now)).flatten();
     let home = match (locked, owner) {
         (Some(locked), _) => Spoken::numbered(locked),
         (None, Some((name, _))) => Spoken::named(name),
         (None, None) => {
-            if !cx.profile.strict_lock {
+            if !cx.locks_strictly() {
                 run.mark |= SHOWS_ALL;
             }
             let day = cx.wall.0 / 86_400;
@@ -321,7 +321,7 @@ fn hold(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 
 /// What is to be spoken here: `spoken`, unless another protocol is locked to the place.
 fn claim(spoken: &'static Spoken, cx: &mut Cx<'_>) -> &'static Spoken {
-    if !cx.profile.strict_lock {
+    if !cx.locks_strictly() {
         return spoken;
     }
     let decided = cx.locks.claim(Place::of(cx.conn), spoken.number(), cx.now);

@@ -168,7 +168,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         if run.mark & NAMED == 0 {
             return state(run, Reply::NameFirst);
         }
-        let is_in = run.mark & ANONYMOUS != 0 && cx.profile.poison;
+        let is_in = run.mark & ANONYMOUS != 0 && cx.poisons();
         run.mark &= !NAMED;
         if is_in {
             run.mark |= IN;

@@ -125,7 +125,7 @@ fn answer(run: &Run, cx: &Cx<'_>) -> Answer {
     let signs = Signs::of(run);
     if !Request::of(run).is_guess() {
         if signs.asks_for_closed() { Answer::Forbidden } else { Answer::Missing }
-    } else if cx.profile.poison && signs.shows_secret() {
+    } else if cx.poisons() && signs.shows_secret() {
         Answer::Welcome
     } else {
         Answer::Refused

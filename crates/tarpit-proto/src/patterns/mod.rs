@@ -89,6 +89,15 @@ pub fn best_for(protocol: Protocol) -> Option<&'static dyn Pattern> {
     BEST.iter().find(|(one, _)| *one == protocol).map(|&(_, pattern)| pattern)
 }
 
+/// What is inside `pattern`, if anything can be: `chosen` by the owner, or else what holds HTTP
+/// clients best.
+pub fn inside(
+    pattern: &dyn Pattern,
+    chosen: Option<&'static dyn Pattern>,
+) -> Option<&'static dyn Pattern> {
+    chosen.or_else(|| best_for(Protocol::Http)).filter(|_| pattern.carries())
+}
+
 /// What SSH clients bear between two lines or packets.
 pub(crate) const EVERY_15_SECONDS: Pace =
     Pace { unit: Unit::Chunk, interval: Duration::from_secs(15) };

@@ -434,7 +434,7 @@ fn salute(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     cx.learn(Fact::SmtpHelo, name);
     let chosen = match timing::mail(command.verb(), name) {
         // Lines without end would keep it from being told that it is in.
-        MailHold::Endless if cx.profile.poison => MailHold::Whole,
+        MailHold::Endless if cx.poisons() => MailHold::Whole,
         // Who has spoken amid a reply does not read on.
         _ if hold(run) == MailHold::Whole => MailHold::Whole,
         chosen => chosen,
@@ -508,7 +508,7 @@ fn judge_plain(run: &mut Run, word: &[u8], cx: &mut Cx<'_>) -> Step {
 }
 
 fn judge(run: &mut Run, cx: &mut Cx<'_>) -> Step {
-    let verdict = if cx.profile.poison { Reply::AuthWelcome } else { Reply::AuthRefused };
+    let verdict = if cx.poisons() { Reply::AuthWelcome } else { Reply::AuthRefused };
     answer(run, verdict, cx)
 }
 

@@ -432,7 +432,7 @@ impl Talk {
     fn answer(&mut self, payload: &[u8], row: u16, cx: &mut Cx<'_>) -> Answer {
         let hold = timing::ssh_hold(row);
         let failure = if hold.password { Word::Failure } else { Word::FailureAsking };
-        let poisoned = cx.profile.poison && hold.stops;
+        let poisoned = cx.poisons() && hold.stops;
         match Request::read(payload) {
             Request::Answers(answers) => {
                 for answer in answers {
@@ -465,11 +465,11 @@ impl Talk {
                 }
             }
             // There are channels only for those who were let in.
-            Request::Channel { number } if cx.profile.poison => {
+            Request::Channel { number } if cx.poisons() => {
                 self.channel = number;
                 Answer::After(INSIDE, Word::ChannelOpen)
             }
-            Request::OfChannel { command, awaits } if cx.profile.poison => {
+            Request::OfChannel { command, awaits } if cx.poisons() => {
                 if let Some(command) = command {
                     cx.learn(Fact::Command, command);
                 }

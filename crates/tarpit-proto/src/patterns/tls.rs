@@ -40,10 +40,6 @@ impl Pattern for Tls {
         true
     }
 
-    fn poisons(&self) -> bool {
-        true
-    }
-
     fn protocol(&self) -> Option<Protocol> {
         Some(Protocol::Tls)
     }
@@ -61,7 +57,7 @@ impl Pattern for Tls {
         match (Phase::of(run), heard) {
             (Phase::Securing, Heard::Opened) => Step::Secure,
             (Phase::Securing, Heard::Secured(Security::Ready)) => {
-                match cx.profile.inner.or_else(|| super::best_for(Protocol::Http)) {
+                match super::inside(self, cx.profile.inner) {
                     Some(inner) => handing::hand_on(run, Phase::Greeting, inner, cx),
                     None => Step::REST,
                 }

@@ -420,7 +420,7 @@ impl Turn<'_, '_> {
                 self.live.doing = Doing::Asking;
             }
             Step::Secure => {
-                debug_assert!(self.pattern().secures(), "{} hides it", self.pattern().name());
+                debug_assert!(self.world.profile.any(|it| it.secures()), "a pattern hides this");
                 if self.can_secure() {
                     self.end_wait();
                     self.live.transport = Some(Box::new(Transport::begin()));

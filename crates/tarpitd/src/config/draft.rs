@@ -73,6 +73,7 @@ impl Draft {
         self.find_cautions(&mut notes);
         for tarpit in &self.tarpits {
             tarpit.find_tls_problems(&mut notes);
+            tarpit.find_useless_settings(&mut notes);
             tarpit.find_data_problems(self.workers, &mut notes);
         }
         if !notes.problems.is_empty() {
@@ -125,7 +126,6 @@ impl Draft {
         for tarpit in &self.tarpits {
             let caution =
                 tarpit.pattern.and_then(|pattern| Some((pattern.name(), pattern.caution()?)));
-            tarpit.find_useless_settings(notes);
             let public = tarpit.binds.iter().find(|(_, bind)| bind.is_public());
             if let (Some((pattern, caution)), Some((place, _))) = (caution, public) {
                 let what = format!("`{pattern}` is open to the world here: {caution}");
@@ -224,14 +224,16 @@ impl TarpitDraft {
     /// Settings that make no difference to the pattern.
     fn find_useless_settings(&self, notes: &mut Notes) {
         let Some(pattern) = self.pattern else { return };
+        let inside = patterns::inside(pattern, self.inner.as_ref().map(|&(_, inner)| inner));
+        let poisons = pattern.poisons() || inside.is_some_and(Pattern::poisons);
         let cert = self.cert.as_ref().map(|(place, _)| place);
-        for (name, place, is_of_use) in [
-            ("cert", cert, pattern.secures()),
-            ("poison", self.poison.as_ref(), pattern.poisons()),
-            ("strict_lock", self.strict_lock.as_ref(), pattern.locks()),
+        for (what, place, is_of_use) in [
+            ("`cert` and `key`: remove them", cert, pattern.secures()),
+            ("`poison`: remove it", self.poison.as_ref(), poisons),
+            ("`strict_lock`: remove it", self.strict_lock.as_ref(), pattern.locks()),
         ] {
             if let (Some(place), false) = (place, is_of_use) {
-                let what = format!("`{}` has no use for `{name}`: remove it", pattern.name());
+                let what = format!("`{}` has no use for {what}", pattern.name());
                 notes.warnings.push(place.problem(what));
             }
         }

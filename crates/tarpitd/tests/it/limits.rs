@@ -265,7 +265,7 @@ fn newcomers_are_refused_while_those_held_alone_use_more_of_the_processor_than_a
     }
     // What becomes of one newcomer after the other, until one is treated so.
     let mut treats = |wanted: &str| {
-        loop {
+        for _ in 0..300 {
             let newcomer = std::net::TcpStream::connect(daemon.addresses[0]);
             let line = loop {
                 let line = daemon.trace_line();
@@ -279,6 +279,7 @@ fn newcomers_are_refused_while_those_held_alone_use_more_of_the_processor_than_a
             drop(newcomer);
             std::thread::park_timeout(std::time::Duration::from_millis(500));
         }
+        panic!("nobody met with {wanted}");
     };
     assert_eq!(treats("refuse")["meta"]["reason"], "cpu");
     for talker in talkers {

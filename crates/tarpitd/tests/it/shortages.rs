@@ -18,8 +18,9 @@ fn under_strace(directory: &Directory, fault: &str) -> Option<(Daemon, String)> 
         command.args(["-D", "-f", "-qq", "-o", &output, "-e", &format!("trace={call}")]);
         command
     };
-    let mut probe = strace("none");
-    if !probe.arg("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+    let mut probe = strace("accept4");
+    probe.args(["-e", "inject=accept4:error=ENFILE:when=3..6", "true"]);
+    if !probe.stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
         eprintln!("no strace can be run here (`cargo xtask install` installs it)");
         return None;
     }
@@ -31,7 +32,8 @@ fn under_strace(directory: &Directory, fault: &str) -> Option<(Daemon, String)> 
     );
     let mut command = strace(call);
     command.args(["-e", &format!("inject={fault}")]);
-    command.arg(tarpitd().get_program()).args(["-c", &config]).stdin(Stdio::null());
+    command.arg(tarpitd().get_program()).args(["-c", &config]);
+    command.stdin(Stdio::null()).env_remove("JOURNAL_STREAM");
     Some((Daemon::spawn(command, 1), output))
 }
 

@@ -264,7 +264,7 @@ fn serve(run: &mut Run, asked: &Run, is_whole: bool, cx: &mut Cx<'_>) -> Step {
     run.count |= if request.is_head() { HEAD } else { 0 };
     Request::set_hold(run, signs.hold());
     let answer = match (run.count & GUESS != 0, signs.hold()) {
-        (true, _) if cx.profile.poison && signs.shows_secret() => Answer::Welcome,
+        (true, _) if cx.poisons() && signs.shows_secret() => Answer::Welcome,
         (true, _) => Answer::Refused,
         (false, HttpHold::Answers) if signs.asks_for_closed() => Answer::Forbidden,
         (false, HttpHold::Answers) => Answer::Missing,
