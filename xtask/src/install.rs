@@ -1,4 +1,5 @@
-//! The real clients: what provides each one, whether it is here, how it is installed.
+//! What the tests run beside ours, real clients above all: what provides each one, whether it is
+//! here, how it is installed.
 //!
 //! Debian's packages where Debian has them; Python's libraries in a venv of their own, since a
 //! Debian system's Python takes no foreign packages (PEP 668).
@@ -182,7 +183,7 @@ pub(crate) fn require(workspace: &Workspace, tools: &[&'static Tool]) -> Result<
     if missing.is_empty() {
         return Ok(());
     }
-    bail!("real clients are missing: {}; `cargo xtask install` installs them", missing.join(", "))
+    bail!("the tests lack programs: {}; `cargo xtask install` installs them", missing.join(", "))
 }
 
 /// The interpreter that Python clients run in.
