@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::crowd::Crowd;
 use super::namespace::{Namespace, SERVER};
 use super::programs::{self, EVERY_SECOND, OURS};
-use super::{PORT, SPARE, fill, float, micros, raise_file_limit};
+use super::{PORT, SPARE, WARM, fill, float, micros, raise_file_limit, warm};
 use crate::clock;
 use crate::workspace::{Workspace, call};
 
@@ -45,11 +45,11 @@ pub(crate) fn run(workspace: &Workspace, goal: usize) -> Result<bool> {
                 break;
             }
         };
-        empty += server.memory()?;
         crowd.turn_to(port);
+        let own = server.files()?;
         let share = each.min(goal - held);
         let count = crowd.opened() + share;
-        let own = server.files()?;
+        empty += warm(&server, &mut crowd)?;
         let filled = fill(&server, &mut crowd, count);
         held += usize::try_from(server.files()?.saturating_sub(own)).unwrap_or(usize::MAX);
         servers.push(server);
@@ -71,7 +71,8 @@ pub(crate) fn run(workspace: &Workspace, goal: usize) -> Result<bool> {
     println!("  processes                 {}", servers.len());
     println!("  seconds to connect them   {:.0}", took.as_secs_f64());
     println!("  let go within {} s        {}", SPAN.as_secs(), heard.gone);
-    println!("  user memory a client      {:.0} B", (float(memory) - float(empty)) / clients);
+    let counted = float((held.saturating_sub(WARM * servers.len())) as u64);
+    println!("  user memory a client      {:.0} B", (float(memory) - float(empty)) / counted);
     let kernel = float(kernel_memory()?.saturating_sub(kernel_before));
     println!("  kernel's slab a client    {:.0} B", kernel / clients);
     println!("  CPU a held client-hour    {:.2} ms", micros(cpu) / 1_000.0 / hours);
