@@ -449,8 +449,8 @@ impl Profile {
     }
 
     /// Whether what is asked is true of the pattern or of what is inside it.
-    pub fn any(&self, asks: impl Fn(&dyn Pattern) -> bool) -> bool {
-        asks(self.pattern) || patterns::inside(self.pattern, self.inner).is_some_and(asks)
+    pub fn any_pattern(&self, asks: impl Fn(&dyn Pattern) -> bool) -> bool {
+        patterns::any(self.pattern, self.inner, asks)
     }
 }
 
@@ -498,13 +498,13 @@ impl Cx<'_> {
 
     /// Whether the client may be told that it got in.
     pub(crate) fn poisons(&self) -> bool {
-        debug_assert!(self.profile.any(|pattern| pattern.poisons()), "a pattern hides this");
+        debug_assert!(self.profile.any_pattern(|it| it.poisons()), "a pattern hides this");
         self.profile.poison
     }
 
     /// Whether the port speaks one protocol only to the client's network.
     pub(crate) fn locks_strictly(&self) -> bool {
-        debug_assert!(self.profile.any(|pattern| pattern.locks()), "a pattern hides this");
+        debug_assert!(self.profile.any_pattern(|it| it.locks()), "a pattern hides this");
         self.profile.strict_lock
     }
 

@@ -641,7 +641,7 @@ fn become_user(
 ) -> Result<(), String> {
     let Some(user) = &config.user else { return Ok(()) };
     if config.state_dir.is_some() {
-        identity.complete()?;
+        identity.open_all()?;
     }
     let change = || -> io::Result<()> {
         let numbers = privileges::numbers(user)?;

@@ -32,7 +32,7 @@ use crate::{
 /// The secrets of an installation. The same after every start if there is a state directory.
 ///
 /// Those that only some patterns show are read or made when the first tarpit needs them, or by
-/// [`Identity::complete`].
+/// [`Identity::open_all`].
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// Of all generators.
@@ -84,43 +84,38 @@ impl Identity {
             passive_address: tarpit.passive_address,
             ..Profile::new(tarpit.pattern, persona)
         };
-        if profile.any(|pattern| pattern.secures()) {
+        if profile.any_pattern(|it| it.secures()) {
             profile.tls = Some(self.certificates()?.tls(tarpit, own, profile.persona.host())?);
         }
-        if profile.any(|pattern| pattern.shows_host_keys()) {
+        if profile.any_pattern(|it| it.shows_host_keys()) {
             profile.host_keys = Some(self.keyring()?.keys().clone());
         }
         Ok(profile)
     }
 
     /// Reads or makes all that a tarpit may need some day, while there is the right to do so.
-    pub(crate) fn complete(&self) -> Result<(), String> {
+    pub(crate) fn open_all(&self) -> Result<(), String> {
         self.certificates()?;
         self.keyring().map(drop)
     }
 
     fn certificates(&self) -> Result<&Arc<Certificates>, String> {
-        if let Some(known) = self.certificates.get() {
-            return Ok(known);
-        }
-        let new = kept(
-            self.state_dir.as_deref(),
-            "tls_key",
-            || Certificates::fresh(self.clock, random()?).map_err(io::Error::other),
-            |kept| Certificates::read(&kept),
-        )?;
-        Ok(self.certificates.get_or_init(|| Arc::new(new)))
+        once(&self.certificates, || {
+            let made = kept(
+                self.state_dir.as_deref(),
+                "tls_key",
+                || Certificates::fresh(self.clock, random()?).map_err(io::Error::other),
+                |kept| Certificates::read(&kept),
+            );
+            made.map(Arc::new)
+        })
     }
 
     fn keyring(&self) -> Result<&Keyring, String> {
-        if let Some(known) = self.keyring.get() {
-            return Ok(known);
-        }
-        let new = Keyring::open(self.state_dir.as_deref())?;
-        Ok(self.keyring.get_or_init(|| new))
+        once(&self.keyring, || Keyring::open(self.state_dir.as_deref()))
     }
 
-    /// The host keys that there are, if a tarpit has shown any.
+    /// The host keys that there are, if they were needed.
     pub(crate) fn host_keys(&self) -> Option<HostKeys> {
         self.keyring.get().map(|keyring| keyring.keys().clone())
     }
@@ -152,6 +147,15 @@ impl Identity {
             Err(Unusable { what, .. }) => Err(format!("{tarpit}: {what}")),
         }
     }
+}
+
+/// What is in the cell, or what is made for it when it is first asked for.
+fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, String>) -> Result<&T, String> {
+    if let Some(known) = cell.get() {
+        return Ok(known);
+    }
+    let new = make()?;
+    Ok(cell.get_or_init(|| new))
 }
 
 /// The names of all files in the state directory.

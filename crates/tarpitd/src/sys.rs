@@ -36,8 +36,7 @@ pub(crate) fn release_code() {
 mod tests {
     use super::*;
 
-    /// Code that nobody calls, far from what runs all the time.
-    #[inline(never)]
+    /// How much of our code is in memory.
     fn resident() -> u64 {
         mappings::resident_code((release_code as fn() as *const ()).addr()).expect("it runs")
     }

@@ -98,6 +98,15 @@ pub fn inside(
     chosen.or_else(|| best_for(Protocol::Http)).filter(|_| pattern.carries())
 }
 
+/// Whether what is asked is true of `pattern` or of what is [`inside`] it.
+pub fn any(
+    pattern: &dyn Pattern,
+    chosen: Option<&'static dyn Pattern>,
+    asks: impl Fn(&dyn Pattern) -> bool,
+) -> bool {
+    asks(pattern) || inside(pattern, chosen).is_some_and(asks)
+}
+
 /// What SSH clients bear between two lines or packets.
 pub(crate) const EVERY_15_SECONDS: Pace =
     Pace { unit: Unit::Chunk, interval: Duration::from_secs(15) };

@@ -420,7 +420,10 @@ impl Turn<'_, '_> {
                 self.live.doing = Doing::Asking;
             }
             Step::Secure => {
-                debug_assert!(self.world.profile.any(|it| it.secures()), "a pattern hides this");
+                debug_assert!(
+                    self.world.profile.any_pattern(|it| it.secures()),
+                    "a pattern hides this"
+                );
                 if self.can_secure() {
                     self.end_wait();
                     self.live.transport = Some(Box::new(Transport::begin()));

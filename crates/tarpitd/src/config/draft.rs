@@ -224,13 +224,13 @@ impl TarpitDraft {
     /// Settings that make no difference to the pattern.
     fn find_useless_settings(&self, notes: &mut Notes) {
         let Some(pattern) = self.pattern else { return };
-        let inside = patterns::inside(pattern, self.inner.as_ref().map(|&(_, inner)| inner));
-        let poisons = pattern.poisons() || inside.is_some_and(Pattern::poisons);
+        let inner = self.inner.as_ref().map(|&(_, inner)| inner);
+        let any = |asks: fn(&dyn Pattern) -> bool| patterns::any(pattern, inner, asks);
         let cert = self.cert.as_ref().map(|(place, _)| place);
         for (what, place, is_of_use) in [
-            ("`cert` and `key`: remove them", cert, pattern.secures()),
-            ("`poison`: remove it", self.poison.as_ref(), poisons),
-            ("`strict_lock`: remove it", self.strict_lock.as_ref(), pattern.locks()),
+            ("`cert` and `key`: remove them", cert, any(|it| it.secures())),
+            ("`poison`: remove it", self.poison.as_ref(), any(|it| it.poisons())),
+            ("`strict_lock`: remove it", self.strict_lock.as_ref(), any(|it| it.locks())),
         ] {
             if let (Some(place), false) = (place, is_of_use) {
                 let what = format!("`{}` has no use for {what}", pattern.name());

@@ -127,8 +127,6 @@ impl Worker {
     pub(super) fn speak_all(&mut self) {
         let mut due = std::mem::take(&mut self.due);
         self.wheel.expire(&mut self.slots, self.now, &mut due);
-        // Clients that came together lie together in the kernel's memory as well as in ours.
-        due.sort_unstable();
         for index in due.drain(..) {
             self.drive(index, Input::Due);
         }
@@ -147,7 +145,7 @@ impl Worker {
         let listened = slot.session.listens();
         // What is due while earlier bytes are still unacknowledged would only cost the kernel
         // another page; unless so much is to go that this is the usual state. To ask costs a third
-        // of what a send costs, and a few pages are few: so one turn in eight.
+        // of what a send costs, and a few pages are few: so one turn in four.
         let mut sparse = matches!(input, Input::Due)
             && !matches!(post.profile.rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited))
             && is_asked(index, self.now);
@@ -310,9 +308,9 @@ fn transmit(fd: &OwnedFd, bytes: &[u8]) -> Result<Sent, Errno> {
 }
 
 /// Whether the client in this slot is asked about its acknowledgements at this turn. Turns are some
-/// seconds apart, so it is in about an eighth of them.
+/// seconds apart, so it is in about a quarter of them.
 fn is_asked(index: u32, now: Time) -> bool {
-    (u64::from(index) + now.as_millis() / 8_000).is_multiple_of(8)
+    (u64::from(index) + now.as_millis() / 8_000).is_multiple_of(4)
 }
 
 pub(super) fn client(slot: &Slot, server: SocketAddr, v6: &Slab<Ipv6Addr>) -> SocketAddr {

@@ -126,6 +126,7 @@ impl Dice {
 
     /// Appends so many letters of the alphabet.
     fn letters(&mut self, alphabet: &str, count: usize, out: &mut Vec<u8>) {
+        debug_assert!(self.used + count <= MOST, "a line longer than its choices");
         let left = self.random.get(self.used..).unwrap_or_default();
         self.used += count;
         let alphabet = alphabet.as_bytes();
