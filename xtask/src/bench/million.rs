@@ -31,7 +31,7 @@ pub(crate) fn run(workspace: &Workspace, goal: usize) -> Result<bool> {
     let mut crowd = Crowd::without_sockets(workspace, &namespace, PORT, program.hello)?;
     let kernel_before = kernel_memory()?;
     let (mut servers, mut empty, mut held) = (Vec::new(), 0, 0);
-    let began = clock::now();
+    let mut took = Duration::ZERO;
     let mut end = "all are held".to_owned();
     for port in PORT.. {
         if held >= goal {
@@ -49,8 +49,13 @@ pub(crate) fn run(workspace: &Workspace, goal: usize) -> Result<bool> {
         let own = server.files()?;
         let share = each.min(goal - held);
         let count = crowd.opened() + share;
-        empty += warm(&server, &mut crowd)?;
-        let filled = fill(&server, &mut crowd, count);
+        let filled = warm(&server, &mut crowd).and_then(|memory| {
+            empty += memory;
+            let began = clock::now();
+            let filled = fill(&server, &mut crowd, count);
+            took += clock::now() - began;
+            filled
+        });
         held += usize::try_from(server.files()?.saturating_sub(own)).unwrap_or(usize::MAX);
         servers.push(server);
         println!("  {held} held by {} processes", servers.len());
@@ -59,7 +64,6 @@ pub(crate) fn run(workspace: &Workspace, goal: usize) -> Result<bool> {
             break;
         }
     }
-    let took = clock::now() - began;
     let used = || servers.iter().map(super::Process::cpu).sum::<Result<Duration>>();
     let before = used()?;
     let heard = crowd.hear(SPAN, SPAN)?;
