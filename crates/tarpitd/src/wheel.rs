@@ -57,10 +57,15 @@ impl Wheel {
         self.disarm(slots, index);
         // Never in a bucket that has been worked off already, or it would wait a turn.
         let tick = due.as_millis().div_ceil(TICK).max(self.now + 1);
-        let bucket = tick as usize % BUCKETS;
+        self.put(slots, index, tick as u32);
+    }
+
+    /// Puts the slot at `index`, which is in no bucket, into the one of the tick `due`.
+    fn put(&mut self, slots: &mut impl Links, index: u32, due: u32) {
+        let bucket = due as usize % BUCKETS;
         let head = self.heads[bucket];
         if let Some(link) = slots.link(index) {
-            *link = Link { next: head, prev: index, due: tick as u32 };
+            *link = Link { next: head, prev: index, due };
             self.heads[bucket] = index;
             self.filled[bucket / 64] |= 1 << (bucket % 64);
         }
@@ -105,11 +110,15 @@ impl Wheel {
             if self.filled[bucket / 64] & 1 << (bucket % 64) == 0 {
                 continue;
             }
-            let mut index = self.heads[bucket];
-            while let Some(&mut Link { next, due: at, .. }) = slots.link(index) {
+            // Taken out as a whole, since mostly all of it is due.
+            let mut index = std::mem::replace(&mut self.heads[bucket], NOBODY);
+            self.filled[bucket / 64] &= !(1 << (bucket % 64));
+            while let Some(link) = slots.link(index) {
+                let Link { next, due: at, .. } = std::mem::replace(link, Link::IDLE);
                 if (tick as u32).wrapping_sub(at).cast_signed() >= 0 {
-                    self.disarm(slots, index);
                     due.push(index);
+                } else {
+                    self.put(slots, index, at);
                 }
                 index = next;
             }
