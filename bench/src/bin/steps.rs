@@ -140,6 +140,7 @@ impl Client {
                 profile: &self.profile,
                 conn: &conn,
                 id: SessionId(7),
+                group: 0,
                 seed: &self.seed,
                 start: Wall(1_795_333_948),
                 entropy: &mut Sevens,

@@ -8,7 +8,10 @@ use chacha20::{
     cipher::{KeyIvInit as _, StreamCipher as _},
 };
 
-use crate::{session::SessionId, time::millis};
+use crate::{
+    session::SessionId,
+    time::{Time, millis},
+};
 
 /// The secret from which all generators come; drawn from the system once, or given by a test.
 #[derive(Clone)]
@@ -43,6 +46,20 @@ pub(crate) fn lasting(secret: u64, place: u64, day: u64) -> u32 {
     Rng::new(&Seed(seed), SessionId(place), Purpose::Lasting, day).number()
 }
 
+/// When a client of `group` that is to wait for `wait` from `now` on is spoken to: a tenth of that
+/// earlier or later at the most, and at the same moment as all others of the group whose wait ends
+/// at about that time.
+///
+/// Time is cut into stretches of a tenth of the wait, and the group has one moment in each of them.
+/// So whoever came at different times is spoken to together before long, which costs one wake-up
+/// instead of many, while no client could foresee its next pause.
+pub(crate) fn meeting(seed: &Seed, group: u32, now: Time, wait: Duration) -> Time {
+    let stretch = (millis(wait) / 10).clamp(1, u64::from(u32::MAX));
+    let number = now.after(wait).as_millis() / stretch;
+    let mut rng = Rng::new(seed, SessionId(group.into()), Purpose::Pace, number);
+    Time::from_millis(number * stretch + u64::from(rng.below(stretch as u32)))
+}
+
 /// What a generator is drawn for, so that two uses at one point never see the same bytes.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
@@ -50,7 +67,7 @@ pub(crate) enum Purpose {
     Step = 0,
     /// The bytes of a chunk; the point is its first byte's place in all that was sent.
     Chunk = 1,
-    /// Jitter of the pacer; the point is the number of bytes sent.
+    /// Where clients of a group meet; the point is the stretch of time.
     Pace = 2,
     /// What is the same for many clients; the point is their place and day.
     Lasting = 3,
@@ -121,6 +138,23 @@ mod tests {
         let all: Vec<_> = (0..1_000).map(|point| rng(1, point).jitter(wait)).collect();
         assert!(all.iter().all(|w| (7_200..=8_800).contains(&millis(*w))));
         assert!(all.iter().any(|w| millis(*w) < 7_300) && all.iter().any(|w| millis(*w) > 8_700));
+    }
+
+    #[test]
+    fn a_meeting_is_within_a_tenth_and_the_same_for_those_who_come_at_about_that_time() {
+        let (seed, wait) = (Seed([7; 32]), Duration::from_secs(8));
+        let gap = |group, now: u64| {
+            let now = Time::from_millis(now);
+            millis(meeting(&seed, group, now, wait).since(now))
+        };
+        let gaps: Vec<_> = (0..10_000).map(|number| gap(1, number * 37)).collect();
+        assert!(gaps.iter().all(|gap| (7_200..=8_800).contains(gap)));
+        assert!(gaps.iter().any(|gap| *gap < 7_400) && gaps.iter().any(|gap| *gap > 8_600));
+        let mean = gaps.iter().sum::<u64>() / 10_000;
+        assert!((7_950..8_050).contains(&mean), "{mean}");
+        assert_eq!(gap(1, 80_000), gap(1, 80_799) + 799);
+        assert_ne!(gap(1, 80_000), gap(2, 80_000));
+        assert_eq!(meeting(&seed, 1, Time::START, Duration::ZERO), Time::START);
     }
 
     extern crate std;

@@ -46,6 +46,8 @@ pub struct World<'a> {
     pub conn: &'a Conn,
     /// The session's own number; the same at every call.
     pub id: SessionId,
+    /// The group with which it shares the moments of its pattern's own pace.
+    pub group: u32,
     /// The secret of all generators.
     pub seed: &'a Seed,
     /// The calendar's moment at [`Time::START`].

@@ -9,7 +9,7 @@ use crate::{
     locks::Locks,
     means::{Means, Strain},
     pacer::{Pacer, Rate, Unit},
-    rng::{Entropy, Purpose, Rng},
+    rng::{Entropy, Purpose, Rng, meeting},
     script::{
         Chunk, Cx, Ears, Heard, MAX_CHUNK, Manner, Notes, Pattern, Run, Said, Security, Step,
     },
@@ -28,6 +28,13 @@ pub struct Draft {
     /// Whether `bytes` end with a chunk whose successor has not been asked for.
     complete: bool,
     form: Form,
+}
+
+impl Draft {
+    /// What is to be sent, after [`Output::Transmit`](super::Output::Transmit).
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// What the bytes of a draft are.
@@ -342,7 +349,7 @@ impl Turn<'_, '_> {
 
     /// Takes what was sent off the credit.
     fn pay(&mut self, count: usize, blocked: bool) {
-        let (now, sent) = (self.now, self.sent());
+        let now = self.now;
         match (self.live.doing, self.world.profile.rate) {
             (Doing::Dripping | Doing::Prompting, Some(rate)) => {
                 self.session.pacer.spend(now, rate, count);
@@ -350,17 +357,16 @@ impl Turn<'_, '_> {
                     self.session.pacer.hold_until(now, now.after(RETRY));
                 }
             }
-            (Doing::Dripping, None) => self.rest_one_interval(sent),
+            (Doing::Dripping, None) => self.rest_one_interval(),
             _ if blocked => self.session.pacer.hold_until(now, now.after(RETRY)),
             _ => {}
         }
     }
 
     /// Lets the next turn of the pattern's own pace come one interval from now.
-    fn rest_one_interval(&mut self, sent: u64) {
+    fn rest_one_interval(&mut self) {
         let interval = self.world.means.stretch(self.pattern().pace(&self.live.run).interval);
-        let jittered = self.rng(Purpose::Pace, sent).jitter(interval);
-        self.session.pacer.hold_until(self.now, self.now.after(jittered));
+        self.session.pacer.hold_until(self.now, self.meeting(interval));
     }
 
     /// The script hears something, and what it answers is done.
@@ -499,7 +505,7 @@ impl Turn<'_, '_> {
         let own_pace = self.world.profile.rate.is_none();
         match before {
             Doing::Prompting | Doing::Stating if own_pace && manner == Manner::Drip => {
-                self.rest_one_interval(self.sent());
+                self.rest_one_interval();
             }
             Doing::Dripping => {}
             // Time in which nothing was to be sent earns no credit.
@@ -528,7 +534,7 @@ impl Turn<'_, '_> {
         if moment > self.now {
             return moment;
         }
-        let later = self.now.after(self.rng(Purpose::Pace, self.sent()).jitter(PARKED));
+        let later = self.meeting(PARKED);
         self.session.pacer.hold_until(self.now, later);
         later
     }
@@ -666,6 +672,11 @@ impl Turn<'_, '_> {
 
     fn rng(&self, purpose: Purpose, point: u64) -> Rng {
         Rng::new(self.world.seed, self.world.id, purpose, point)
+    }
+
+    /// About `wait` from now, together with others of the client's group.
+    fn meeting(&self, wait: Duration) -> Time {
+        meeting(self.world.seed, self.world.group, self.now, wait)
     }
 
     fn sent(&self) -> u64 {

@@ -1,5 +1,7 @@
 //! Transcripts of `endless_banner`.
 
+use std::{collections::HashSet, time::Duration};
+
 use crate::stage::Stage;
 
 #[test]
@@ -34,4 +36,22 @@ fn whatever_the_client_says_is_dropped() {
     }
     assert_eq!(stage.session.save(stage.now).len(), quiet);
     assert_eq!(stage.session.heard(), 409_600);
+}
+
+#[test]
+fn clients_of_a_group_are_soon_spoken_to_together_whenever_they_came() {
+    // 64 clients come within one interval; when are they spoken to in a later one?
+    let moments = |group: fn(u64) -> u32| -> HashSet<u64> {
+        let spoken = (0..64).flat_map(|number| {
+            let late = Duration::from_millis(number * 125);
+            let mut stage = Stage::new("endless_banner").numbered(number).after(late);
+            stage = stage.grouped(group(number)).open();
+            stage.pass_secs(120);
+            stage.moments().into_iter().filter(|at| (80_000..88_000).contains(at))
+        });
+        spoken.collect()
+    };
+    let together = moments(|_| 7).len();
+    let apart = moments(|number| number as u32).len();
+    assert!(together <= 11 && apart > 50, "{together} {apart}");
 }

@@ -35,6 +35,7 @@ pub(crate) struct Stage {
     wake: Wake,
     seed: Seed,
     id: SessionId,
+    group: u32,
     pub(crate) conn: Conn,
     entropy: Counter,
     draft: Draft,
@@ -110,6 +111,7 @@ impl Stage {
             wake: Wake::Never,
             seed,
             id: SessionId(7),
+            group: 0,
             conn: Conn {
                 client: address("192.0.2.7:40000"),
                 server: address("198.51.100.1:22"),
@@ -135,6 +137,19 @@ impl Stage {
     pub(crate) fn numbered(mut self, number: u64) -> Self {
         self.id = SessionId(number);
         self.entropy = Counter(number);
+        self
+    }
+
+    /// Puts it into a group of clients.
+    pub(crate) fn grouped(mut self, group: u32) -> Self {
+        self.group = group;
+        self
+    }
+
+    /// Lets it come so much later.
+    pub(crate) fn after(mut self, wait: Duration) -> Self {
+        self.now = self.now.after(wait);
+        self.session = Session::open(self.now);
         self
     }
 
@@ -246,6 +261,7 @@ impl Stage {
                 profile: &self.profile,
                 conn: &self.conn,
                 id: self.id,
+                group: self.group,
                 seed: &self.seed,
                 start: START,
                 entropy: &mut self.entropy,

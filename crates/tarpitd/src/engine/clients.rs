@@ -41,6 +41,10 @@ const LISTEN: Duration = Duration::from_millis(50);
 /// What was not sent for want of a budget or of memory is tried again after this time.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// How many clients whose slots are next to each other are spoken to together, where their paces
+/// allow it. They mostly came together, so that what the kernel keeps of them lies together too.
+const GROUP: u32 = 64;
+
 /// How often a client that has closed its side is asked whether it is there.
 const HALF_CLOSED: Duration = Duration::from_secs(15);
 
@@ -162,6 +166,7 @@ impl Worker {
                 profile: &post.profile,
                 conn: &conn,
                 id,
+                group: index / GROUP,
                 seed: &self.seed,
                 start: self.wall_at_start,
                 entropy: &mut Kernel,
