@@ -180,6 +180,8 @@ struct Worker {
     handshakes_short: Option<Time>,
     record: Record,
     draft: Draft,
+    /// What a batch of clients is about to say.
+    drafts: Vec<Draft>,
     buffer: Vec<u8>,
     /// Who has more to be sent than goes in a turn.
     speakers: Queue,
@@ -227,6 +229,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         handshakes_short: None,
         record: setup.record,
         draft: Draft::default(),
+        drafts: Vec::new(),
         buffer: vec![0; READ],
         speakers: Queue::default(),
         talkers: Queue::default(),

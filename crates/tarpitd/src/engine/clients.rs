@@ -1,7 +1,7 @@
 //! Clients: heard, spoken to, and let go.
 
 use std::{
-    hash::{BuildHasher as _, RandomState},
+    hash::{BuildHasher as _, Hasher as _, RandomState},
     io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     os::fd::{AsFd as _, OwnedFd},
@@ -17,14 +17,14 @@ use tarpit_proto::{
     pacer::Rate,
     rng::Entropy,
     script::Conn,
-    session::{Cause, Input, Output, Session, SessionId, Wake, World},
+    session::{Cause, Draft, Input, Output, Session, SessionId, Wake, World},
     time::Time,
 };
 
 use super::{READ, Slot, Worker};
 use crate::{
     berths::Post,
-    budget::Turn,
+    budget,
     record::{Ear, Record},
     slab::Slab,
     sys,
@@ -37,6 +37,10 @@ const SENDS: usize = 64 * 1024;
 
 /// How long a client waits that has more to say than is heard in a turn.
 const LISTEN: Duration = Duration::from_millis(50);
+
+/// How many clients are worked off at a time: enough that our code is fetched rarely, few enough
+/// that what they are about to say stays at hand.
+const BATCH: usize = 32;
 
 /// What was not sent for want of a budget or of memory is tried again after this time.
 const RETRY: Duration = Duration::from_millis(200);
@@ -128,39 +132,87 @@ impl Worker {
     }
 
     /// Lets everybody speak whose turn has come.
+    ///
+    /// In batches: first all of a batch are asked what they have to say, then all of it is sent,
+    /// then all are told. Between two sends the processor would otherwise have to fetch our code
+    /// anew each time, since the kernel's has taken its place.
     pub(super) fn speak_all(&mut self) {
         let mut due = std::mem::take(&mut self.due);
+        let mut drafts = std::mem::take(&mut self.drafts);
         self.wheel.expire(&mut self.slots, self.now, &mut due);
-        for index in due.drain(..) {
-            self.drive(index, Input::Due);
+        for batch in due.chunks(BATCH) {
+            drafts.resize_with(drafts.len().max(batch.len()), Draft::default);
+            let mut turns: [Option<Turn>; BATCH] = [const { None }; BATCH];
+            for ((&index, turn), draft) in batch.iter().zip(&mut turns).zip(&mut drafts) {
+                *turn = self.begin(index, &Input::Due);
+                self.go_on(turn, Input::Due, draft);
+            }
+            let mut sent = [0; BATCH];
+            for ((turn, count), draft) in turns.iter_mut().zip(&mut sent).zip(&drafts) {
+                *count = self.transmit(turn, draft.bytes());
+            }
+            for ((mut turn, count), draft) in turns.into_iter().zip(sent).zip(&mut drafts) {
+                self.go_on(&mut turn, Input::Wrote(count), draft);
+                self.finish(turn, draft);
+            }
         }
+        due.clear();
         self.due = due;
+        self.drafts = drafts;
     }
 
     /// Gives a session its input and does what it says.
     pub(super) fn drive(&mut self, index: u32, input: Input<'_>) {
-        let Some(slot) = self.slots.get_mut(index) else { return };
-        let Some(berth) = self.berths.get(slot.berth) else { return };
-        let (post, server) = (&*berth.post, berth.server);
-        let client = client(slot, server, &self.v6);
-        let id = session_id(&self.ids, &slot.session, client, server, self.now);
-        let about = about(post, client, server, id);
-        let conn = Conn { client, server, via: None };
-        let listened = slot.session.listens();
+        let mut draft = std::mem::take(&mut self.draft);
+        let mut turn = self.begin(index, &input);
+        self.go_on(&mut turn, input, &mut draft);
+        self.finish(turn, &mut draft);
+        self.draft = draft;
+    }
+
+    /// Looks up what a client's turn needs to know.
+    fn begin(&self, index: u32, input: &Input<'_>) -> Option<Turn> {
+        let slot = self.slots.get(index)?;
+        let berth = self.berths.get(slot.berth)?;
+        let client = client(slot, berth.server, &self.v6);
+        let is_due = matches!(input, Input::Due);
         // What is due while earlier bytes are still unacknowledged would only cost the kernel
         // another page; unless so much is to go that this is the usual state. To ask costs a third
         // of what a send costs, and a few pages are few: so one turn in four.
-        let mut sparse = matches!(input, Input::Due)
-            && !matches!(post.profile.rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited))
-            && is_asked(index, self.now);
+        let rate = berth.post.profile.rate;
+        let sparse = !matches!(rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited));
         // Whoever's turn to speak is still to come speaks then, however much it talks meanwhile.
-        let waits = !matches!(input, Input::Due) && self.speakers.holds(index);
-        let mut left = if waits { 0 } else { SENDS };
+        let waits = !is_due && self.speakers.holds(index);
+        Some(Turn {
+            index,
+            id: session_id(&self.ids, &slot.session, client, berth.server, self.now),
+            left: if waits { 0 } else { SENDS },
+            asks: is_due && sparse && is_asked(index, self.now),
+            full: false,
+            listened: slot.session.listens(),
+        })
+    }
+
+    /// Sends and goes on until the turn is over.
+    fn finish(&mut self, mut turn: Option<Turn>, draft: &mut Draft) {
+        while turn.is_some() {
+            let count = self.transmit(&mut turn, draft.bytes());
+            self.go_on(&mut turn, Input::Wrote(count), draft);
+        }
+    }
+
+    /// Gives a session its input. If its turn goes on, its draft is to be sent.
+    fn go_on(&mut self, turn: &mut Option<Turn>, input: Input<'_>, draft: &mut Draft) {
+        let Some(Turn { index, id, left, full, listened, .. }) = *turn else { return };
         let mut speaks_later = false;
-        // Whether the socket itself took less than it was given, and will tell when it takes more.
-        let mut full = false;
         let mut input = input;
         let ended = loop {
+            let Some(slot) = self.slots.get_mut(index) else { break None };
+            let Some(berth) = self.berths.get(slot.berth) else { break None };
+            let (post, server) = (&*berth.post, berth.server);
+            let client = client(slot, server, &self.v6);
+            let conn = Conn { client, server, via: None };
+            let about = about(post, client, server, id);
             let mut ear = Ear { record: &mut self.record, about };
             let mut world = World {
                 profile: &post.profile,
@@ -174,8 +226,8 @@ impl Worker {
                 locks: &mut self.locks,
                 news: &mut ear,
             };
-            match slot.session.handle(self.now, input, &mut world, &mut self.draft) {
-                Output::Close(cause) => break Some(Ok(cause)),
+            match slot.session.handle(self.now, input, &mut world, draft) {
+                Output::Close(cause) => break Some(cause),
                 Output::OpenData => {
                     let ends = (client.ip(), server.ip());
                     let awaited = self.awaited.ask(&self.doors, post, ends, (index, id));
@@ -185,30 +237,7 @@ impl Worker {
                     speaks_later = true;
                     break None;
                 }
-                Output::Transmit(bytes) => {
-                    let (allowed, turn) = self.budget.allow(self.now, bytes.len());
-                    if let Some(turn) = turn {
-                        tell_budget(&self.record, turn);
-                    }
-                    let bytes = &bytes[..allowed];
-                    let held_back = sparse && sys::unacknowledged(slot.fd.as_fd()).unwrap_or(0) > 0;
-                    sparse = false;
-                    let sent = if held_back || bytes.is_empty() {
-                        Ok(Sent { count: 0, full: false })
-                    } else {
-                        transmit(&slot.fd, bytes)
-                    };
-                    match sent {
-                        Ok(Sent { count, full: now_full }) => {
-                            full = now_full;
-                            self.budget.spend(count);
-                            self.record.sent(count);
-                            left = left.saturating_sub(count);
-                            input = Input::Wrote(count);
-                        }
-                        Err(errno) => break Some(Err(errno)),
-                    }
-                }
+                Output::Transmit(_) => return,
                 Output::Wait(wake) => {
                     match wake {
                         Wake::At(moment) => self.wheel.arm(&mut self.slots, index, moment),
@@ -223,17 +252,50 @@ impl Worker {
                 }
             }
         };
-        match ended {
-            Some(Ok(cause)) => self.close(index, cause),
-            Some(Err(errno)) => self.fail(index, &errno.into()),
-            None => {
-                if speaks_later {
-                    self.speakers.push(index);
-                }
-                // Readiness is told once: what came while nobody listened is asked for now.
-                if !listened && self.slots.get(index).is_some_and(|slot| slot.session.listens()) {
-                    self.hear_later(index);
-                }
+        *turn = None;
+        if let Some(cause) = ended {
+            self.close(index, cause);
+            return;
+        }
+        if speaks_later {
+            self.speakers.push(index);
+        }
+        // Readiness is told once: what came while nobody listened is asked for now.
+        if !listened && self.slots.get(index).is_some_and(|slot| slot.session.listens()) {
+            self.hear_later(index);
+        }
+    }
+
+    /// Sends what a session has drafted, as far as it may go now; says how much. If the connection
+    /// has failed the client is let go, and its turn is over.
+    fn transmit(&mut self, turn: &mut Option<Turn>, bytes: &[u8]) -> usize {
+        let Some(Turn { index, left, asks, full, .. }) = turn else { return 0 };
+        let index = *index;
+        let Some(slot) = self.slots.get(index) else { return 0 };
+        let (allowed, change) = self.budget.allow(self.now, bytes.len());
+        if let Some(change) = change {
+            tell_budget(&self.record, change);
+        }
+        let bytes = &bytes[..allowed];
+        let asks = std::mem::take(asks);
+        let held_back = asks && sys::unacknowledged(slot.fd.as_fd()).unwrap_or(0) > 0;
+        let sent = if held_back || bytes.is_empty() {
+            Ok(Sent { count: 0, full: false })
+        } else {
+            send_now(&slot.fd, bytes)
+        };
+        match sent {
+            Ok(sent) => {
+                *full = sent.full;
+                *left = left.saturating_sub(sent.count);
+                self.budget.spend(sent.count);
+                self.record.sent(sent.count);
+                sent.count
+            }
+            Err(errno) => {
+                *turn = None;
+                self.fail(index, &errno.into());
+                0
             }
         }
     }
@@ -292,6 +354,20 @@ impl Worker {
     }
 }
 
+/// One client's turn, from its input to its next wait.
+struct Turn {
+    index: u32,
+    id: SessionId,
+    /// What may still be sent in it, in bytes.
+    left: usize,
+    /// Whether it is to be asked for what is unacknowledged before anything is sent.
+    asks: bool,
+    /// Whether the socket itself took less than it was given, and will tell when it takes more.
+    full: bool,
+    /// Whether the session listened before.
+    listened: bool,
+}
+
 /// How much of a transmission went out, and whether the rest waits for the socket's buffer.
 struct Sent {
     count: usize,
@@ -299,7 +375,7 @@ struct Sent {
 }
 
 /// Sends without waiting; a full buffer takes nothing.
-fn transmit(fd: &OwnedFd, bytes: &[u8]) -> Result<Sent, Errno> {
+fn send_now(fd: &OwnedFd, bytes: &[u8]) -> Result<Sent, Errno> {
     loop {
         return match send(fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
             Ok(count) => Ok(Sent { count, full: count < bytes.len() }),
@@ -335,7 +411,23 @@ pub(super) fn session_id(
     server: SocketAddr,
     now: Time,
 ) -> SessionId {
-    SessionId(ids.hash_one((client, server, session.opened(now).as_millis())))
+    // In one piece: it is asked for in every turn.
+    let mut key = [0; 44];
+    key[..16].copy_from_slice(&bits(client.ip()).to_ne_bytes());
+    key[16..32].copy_from_slice(&bits(server.ip()).to_ne_bytes());
+    key[32..34].copy_from_slice(&client.port().to_ne_bytes());
+    key[34..36].copy_from_slice(&server.port().to_ne_bytes());
+    key[36..].copy_from_slice(&session.opened(now).as_millis().to_ne_bytes());
+    let mut hasher = ids.build_hasher();
+    hasher.write(&key);
+    SessionId(hasher.finish())
+}
+
+fn bits(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_bits().into(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
 }
 
 pub(super) fn about(
@@ -348,13 +440,13 @@ pub(super) fn about(
     Subject { name: &post.name, pattern, client, server, session, traced: post.traced }
 }
 
-fn tell_budget(record: &Record, turn: Turn) {
+fn tell_budget(record: &Record, turn: budget::Turn) {
     match turn {
-        Turn::Exhausted => record.log().warning(format_args!(
+        budget::Turn::Exhausted => record.log().warning(format_args!(
             "the egress budget is spent: clients are held in silence until there is more; \
              raise [limits] egress or egress_per_day if that is too often"
         )),
-        Turn::Recovered => {
+        budget::Turn::Recovered => {
             record.log().notice(format_args!("the egress budget allows sending again"));
         }
     }
