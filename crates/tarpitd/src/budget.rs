@@ -94,10 +94,16 @@ impl Budget {
         (usize::try_from(left).unwrap_or(wanted), turn)
     }
 
-    /// Takes what was sent off the budget.
+    /// Takes off the budget what is about to be sent.
     pub(crate) fn spend(&mut self, bytes: usize) {
         self.purse = self.purse.saturating_sub((bytes as u64).saturating_mul(1_000));
         self.spent = self.spent.saturating_add(bytes as u64);
+    }
+
+    /// Puts back what was taken off and could not be sent.
+    pub(crate) fn put_back(&mut self, bytes: usize) {
+        self.purse = self.purse.saturating_add((bytes as u64).saturating_mul(1_000));
+        self.spent = self.spent.saturating_sub(bytes as u64);
     }
 
     /// What the budget calls for: when the day's is nearly spent there is less said, and when it

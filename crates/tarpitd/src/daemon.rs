@@ -12,7 +12,7 @@ use std::{
     process::ExitCode,
     sync::{
         Arc,
-        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+        mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -38,6 +38,7 @@ use crate::{
     log::Log,
     privileges,
     record::Record,
+    sender::Sender,
     sys,
     totals::{Sum, Totals},
     writer::{self, Health, Report, Target, Writer},
@@ -99,13 +100,13 @@ struct Daemon {
     next_key: u64,
     workers: Vec<Worker>,
     notices: Receiver<Notice>,
-    notify: Sender<Notice>,
+    notify: mpsc::Sender<Notice>,
 }
 
 /// A worker from outside.
 struct Worker {
     thread: JoinHandle<io::Result<()>>,
-    commands: Sender<Command>,
+    commands: mpsc::Sender<Command>,
     waker: Waker,
     totals: Arc<Totals>,
 }
@@ -264,6 +265,7 @@ impl Daemon {
             let mut record =
                 Record::new(self.clock, self.log.clone(), Arc::clone(&totals), self.trace.clone());
             record.set(rules.discretion);
+            let sender = self.sender();
             let setup = Setup {
                 poll,
                 clock: self.clock,
@@ -271,6 +273,7 @@ impl Daemon {
                 doors,
                 admission: Arc::clone(&self.admission),
                 rules: rules.clone(),
+                sender,
                 record,
                 commands: receiver,
                 notify: self.notify.clone(),
@@ -288,6 +291,22 @@ impl Daemon {
             self.workers.push(Worker { thread, commands, waker, totals });
         }
         Ok(())
+    }
+
+    /// What a worker sends by.
+    fn sender(&self) -> Sender {
+        if !self.config.io_uring {
+            return Sender::default();
+        }
+        Sender::with_ring().unwrap_or_else(|error| {
+            // The first worker's word stands for all: what one is refused, so are the others.
+            if self.workers.is_empty() {
+                self.log.notice(format_args!(
+                    "each send is a call of its own, since io_uring is not to be had here ({error})"
+                ));
+            }
+            Sender::default()
+        })
     }
 
     /// Lives until a signal ends it.
@@ -506,6 +525,7 @@ impl Daemon {
         }
         for (key, old, new) in [
             ("workers", self.config.workers.to_string(), config.workers.to_string()),
+            ("io_uring", self.config.io_uring.to_string(), config.io_uring.to_string()),
             ("user", format!("{:?}", self.config.user), format!("{:?}", config.user)),
             (
                 "state_dir",
@@ -521,6 +541,7 @@ impl Daemon {
             self.log.warning(format_args!("`main` stays with journald: restart for another place"));
         }
         config.workers = self.config.workers;
+        config.io_uring = self.config.io_uring;
         self.config = config;
         self.profiles = profiles;
         self.log.set_level(self.config.logging.level);
@@ -707,7 +728,7 @@ fn report(log: &Log, name: &str, health: Health<'_>) {
 }
 
 /// Lets signals come as notices. A second INT or TERM ends the process at once.
-fn watch_signals(notify: Sender<Notice>) -> io::Result<()> {
+fn watch_signals(notify: mpsc::Sender<Notice>) -> io::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2])?;
     thread::Builder::new().name("signals".to_owned()).stack_size(64 * 1024).spawn(move || {
         let mut ending = false;

@@ -15,7 +15,7 @@ use std::{
     os::fd::OwnedFd,
     sync::{
         Arc,
-        mpsc::{Receiver, Sender},
+        mpsc::{self, Receiver},
     },
     time::Duration,
 };
@@ -43,6 +43,7 @@ use crate::{
     pressure::{Change, Pressure},
     queue::Queue,
     record::Record,
+    sender::Sender,
     slab::Slab,
     wheel::{Link, Links, Wheel},
 };
@@ -102,9 +103,10 @@ pub(crate) struct Setup {
     pub(crate) doors: Vec<Door>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) rules: Rules,
+    pub(crate) sender: Sender,
     pub(crate) record: Record,
     pub(crate) commands: Receiver<Command>,
-    pub(crate) notify: Sender<Notice>,
+    pub(crate) notify: mpsc::Sender<Notice>,
 }
 
 /// The token by which a command announces itself.
@@ -162,7 +164,7 @@ struct Worker {
     wheel: Wheel,
     berths: Berths,
     awaited: Awaited,
-    notify: Sender<Notice>,
+    notify: mpsc::Sender<Notice>,
     /// When the calendar was last looked at.
     calendar: Time,
     admission: Arc<Admission>,
@@ -178,6 +180,7 @@ struct Worker {
     locks: Locks,
     /// When handshakes were told to be short.
     handshakes_short: Option<Time>,
+    sender: Sender,
     record: Record,
     draft: Draft,
     /// What a batch of clients is about to say.
@@ -227,6 +230,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         means: Means::new(setup.rules.handshakes, now),
         locks: Locks::default(),
         handshakes_short: None,
+        sender: setup.sender,
         record: setup.record,
         draft: Draft::default(),
         drafts: Vec::new(),

@@ -23,6 +23,7 @@ mod pressure;
 mod privileges;
 mod queue;
 mod record;
+mod sender;
 mod slab;
 mod sys;
 mod totals;

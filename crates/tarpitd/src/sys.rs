@@ -1,14 +1,21 @@
 //! The system calls for which no safe function exists. Nothing else is in this file.
 #![expect(unsafe_code, reason = "this is the place")]
 
-use std::{io, os::fd::BorrowedFd, ptr};
-
-use rustix::{
-    ioctl::{Getter, ioctl},
-    mm::{Advice, madvise},
+use std::{
+    io,
+    os::fd::{AsRawFd as _, BorrowedFd},
+    ptr,
 };
 
-use crate::mappings;
+use io_uring::{IoUring, opcode, types::Fd};
+use rustix::{
+    io::Errno,
+    ioctl::{Getter, ioctl},
+    mm::{Advice, madvise},
+    net::SendFlags,
+};
+
+use crate::{mappings, sender::Parcel};
 
 /// How many bytes on a connection the peer has not acknowledged, including unsent ones.
 pub(crate) fn unacknowledged(connection: BorrowedFd<'_>) -> io::Result<usize> {
@@ -17,6 +24,54 @@ pub(crate) fn unacknowledged(connection: BorrowedFd<'_>) -> io::Result<usize> {
     // SAFETY: for a TCP socket the kernel writes one C int to the place that the getter provides.
     let bytes: i32 = unsafe { ioctl(connection, Getter::<SIOCOUTQ, i32>::new())? };
     Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// Sends parcels by a ring that has room for them all, each as far as it goes without waiting, and
+/// gives to each place the kernel's answer. If the ring fails it is closed, and parcels without an
+/// answer have not been sent.
+pub(crate) fn send_all(
+    ring: &mut Option<IoUring>,
+    parcels: &[Option<Parcel<'_>>],
+    answers: &mut [Option<Result<usize, Errno>>],
+) -> io::Result<()> {
+    let Some(open) = ring else { return Ok(()) };
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    let mut waited_for = 0;
+    let mut queue = open.submission();
+    for (place, parcel) in (0..).zip(parcels) {
+        let Some(Parcel { connection, bytes }) = parcel else { continue };
+        // A send of 4 GiB is one of as much as fits.
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let send = opcode::Send::new(Fd(connection.as_raw_fd()), bytes.as_ptr(), length)
+            .flags(flags.bits().cast_signed())
+            .build()
+            .user_data(place);
+        // SAFETY: the connection is open and the bytes stay where they are until this function
+        // returns, and then the kernel looks at neither: it has answered all, or the ring, with
+        // what it has not begun, is closed. A send that may not wait ends when it begins.
+        if unsafe { queue.push(&send) }.is_ok() {
+            waited_for += 1;
+        }
+    }
+    drop(queue);
+    while waited_for > 0 {
+        let result = open.submit_and_wait(waited_for);
+        for answer in open.completion() {
+            waited_for -= 1;
+            if let Some(place) = answers.get_mut(answer.user_data() as usize) {
+                let result = answer.result();
+                let errno = || Errno::from_raw_os_error(result.saturating_neg());
+                *place = Some(usize::try_from(result).map_err(|_| errno()));
+            }
+        }
+        if let Err(error) = result
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            *ring = None;
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 /// Lets go of the code that only the start has needed: it is counted as ours no longer, and what is

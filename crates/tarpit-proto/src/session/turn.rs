@@ -35,6 +35,19 @@ impl Draft {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// Gives back the memory that long words took, so that many drafts can be kept for short ones.
+    pub fn trim(&mut self) {
+        /// In bytes, and in marks.
+        const KEPT: (usize, usize) = (1_024, 16);
+
+        self.bytes.clear();
+        self.chunk.clear();
+        self.marks.clear();
+        self.bytes.shrink_to(KEPT.0);
+        self.chunk.shrink_to(KEPT.0);
+        self.marks.shrink_to(KEPT.1);
+    }
 }
 
 /// What the bytes of a draft are.

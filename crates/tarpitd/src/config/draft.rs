@@ -28,6 +28,7 @@ pub(super) const MAX_RATE: i64 = u32::MAX as i64;
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) workers: NonZeroUsize,
+    pub(super) io_uring: bool,
     pub(super) state_dir: Option<PathBuf>,
     pub(super) user: Option<User>,
     pub(super) persona: &'static str,
@@ -83,6 +84,7 @@ impl Draft {
         notes.warnings.sort_by(|one, other| one.place.cmp(&other.place));
         Ok(Config {
             workers: self.workers,
+            io_uring: self.io_uring,
             state_dir: self.state_dir,
             user: self.user,
             tarpits: self.tarpits.into_iter().filter_map(|it| it.finish(self.persona)).collect(),
@@ -139,6 +141,7 @@ impl Default for Draft {
     fn default() -> Self {
         Self {
             workers: NonZeroUsize::MIN,
+            io_uring: true,
             state_dir: None,
             user: None,
             persona: Persona::DEFAULT,

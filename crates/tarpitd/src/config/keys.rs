@@ -56,6 +56,16 @@ pub(super) const TOP: &[Key<Draft>] = &[
         read: |item, draft, notes| notes.keep(&mut draft.workers, workers(item)),
     },
     Key {
+        name: "io_uring",
+        form: "boolean",
+        unset: Unset::Is("true"),
+        meaning: "Send to many clients in one call by the kernel's `io_uring`, which costs a sixth \
+                  less. Where the kernel or a container forbids it, or this is `false`, each send \
+                  is a call of its own.",
+        outdated: None,
+        read: |item, draft, notes| notes.keep(&mut draft.io_uring, item.boolean()),
+    },
+    Key {
         name: "state_dir",
         form: "path of a directory",
         unset: Unset::Means("nothing is kept"),

@@ -90,6 +90,8 @@ impl Request {
 pub(crate) struct Config {
     /// Threads that serve clients.
     pub(crate) workers: NonZeroUsize,
+    /// Whether sends may go by `io_uring`.
+    pub(crate) io_uring: bool,
     /// Where host keys and the persona's seed are kept; `None`: they are new at each start.
     pub(crate) state_dir: Option<PathBuf>,
     /// Who the daemon becomes once it has opened its ports and files.

@@ -11,7 +11,7 @@ use std::{
 use mio::event::Event;
 use rustix::{
     io::Errno,
-    net::{RecvFlags, SendFlags, recv, send, sockopt},
+    net::{RecvFlags, recv, sockopt},
 };
 use tarpit_proto::{
     pacer::Rate,
@@ -26,6 +26,7 @@ use crate::{
     berths::Post,
     budget,
     record::{Ear, Record},
+    sender::{BATCH, Parcel, Sent, send_one},
     slab::Slab,
     sys,
     trace::Subject,
@@ -38,9 +39,8 @@ const SENDS: usize = 64 * 1024;
 /// How long a client waits that has more to say than is heard in a turn.
 const LISTEN: Duration = Duration::from_millis(50);
 
-/// How many clients are worked off at a time: enough that our code is fetched rarely, few enough
-/// that what they are about to say stays at hand.
-const BATCH: usize = 32;
+/// Fewer than so many at a time are spoken to one after the other, which is as cheap.
+const FEW: usize = 3;
 
 /// What was not sent for want of a budget or of memory is tried again after this time.
 const RETRY: Duration = Duration::from_millis(200);
@@ -134,31 +134,56 @@ impl Worker {
     /// Lets everybody speak whose turn has come.
     ///
     /// In batches: first all of a batch are asked what they have to say, then all of it is sent,
-    /// then all are told. Between two sends the processor would otherwise have to fetch our code
-    /// anew each time, since the kernel's has taken its place.
+    /// then all are told. So the kernel is called once for many; and between two sends the
+    /// processor would otherwise have to fetch our code anew, since the kernel's has taken its
+    /// place.
     pub(super) fn speak_all(&mut self) {
         let mut due = std::mem::take(&mut self.due);
         let mut drafts = std::mem::take(&mut self.drafts);
         self.wheel.expire(&mut self.slots, self.now, &mut due);
         for batch in due.chunks(BATCH) {
-            drafts.resize_with(drafts.len().max(batch.len()), Draft::default);
-            let mut turns: [Option<Turn>; BATCH] = [const { None }; BATCH];
-            for ((&index, turn), draft) in batch.iter().zip(&mut turns).zip(&mut drafts) {
-                *turn = self.begin(index, &Input::Due);
-                self.go_on(turn, Input::Due, draft);
-            }
-            let mut sent = [0; BATCH];
-            for ((turn, count), draft) in turns.iter_mut().zip(&mut sent).zip(&drafts) {
-                *count = self.transmit(turn, draft.bytes());
-            }
-            for ((mut turn, count), draft) in turns.into_iter().zip(sent).zip(&mut drafts) {
-                self.go_on(&mut turn, Input::Wrote(count), draft);
-                self.finish(turn, draft);
+            if batch.len() < FEW {
+                for &index in batch {
+                    self.drive(index, Input::Due);
+                }
+            } else {
+                drafts.resize_with(drafts.len().max(batch.len()), Draft::default);
+                self.speak(batch, &mut drafts);
             }
         }
         due.clear();
         self.due = due;
         self.drafts = drafts;
+    }
+
+    /// Lets a batch speak.
+    fn speak(&mut self, batch: &[u32], drafts: &mut [Draft]) {
+        let mut turns = [const { None }; BATCH];
+        for ((&index, turn), draft) in batch.iter().zip(&mut turns).zip(&mut *drafts) {
+            *turn = self.begin(index, &Input::Due);
+            self.go_on(turn, Input::Due, draft);
+        }
+        let mut parts: [&[u8]; BATCH] = [&[]; BATCH];
+        for ((turn, part), draft) in turns.iter_mut().zip(&mut parts).zip(&*drafts) {
+            *part = self.part(turn, draft.bytes());
+        }
+        let mut parcels = [const { None }; BATCH];
+        for ((turn, part), parcel) in turns.iter().zip(parts).zip(&mut parcels) {
+            *parcel = parcel_of(&self.slots, turn.as_ref(), part);
+        }
+        let mut answers = [const { Ok(Sent::NOTHING) }; BATCH];
+        if let Err(error) = self.sender.send_all(&parcels, &mut answers) {
+            self.record.log().warning(format_args!(
+                "io_uring has failed ({error}): from now on each send is a call of its own"
+            ));
+        }
+        let told = turns.into_iter().zip(parts.map(<[u8]>::len)).zip(answers);
+        for (((mut turn, part), answer), draft) in told.zip(drafts) {
+            let count = self.settle(&mut turn, part, answer);
+            self.go_on(&mut turn, Input::Wrote(count), draft);
+            self.finish(turn, draft);
+            draft.trim();
+        }
     }
 
     /// Gives a session its input and does what it says.
@@ -266,38 +291,54 @@ impl Worker {
         }
     }
 
-    /// Sends what a session has drafted, as far as it may go now; says how much. If the connection
-    /// has failed the client is let go, and its turn is over.
+    /// Sends what a session has drafted, as far as it may go now; says how much.
     fn transmit(&mut self, turn: &mut Option<Turn>, bytes: &[u8]) -> usize {
-        let Some(Turn { index, left, asks, full, .. }) = turn else { return 0 };
-        let index = *index;
-        let Some(slot) = self.slots.get(index) else { return 0 };
+        let part = self.part(turn, bytes);
+        let answer =
+            parcel_of(&self.slots, turn.as_ref(), part).map_or(Ok(Sent::NOTHING), send_one);
+        self.settle(turn, part.len(), answer)
+    }
+
+    /// The part of a draft that may go now; it is taken off the budget.
+    fn part<'d>(&mut self, turn: &mut Option<Turn>, bytes: &'d [u8]) -> &'d [u8] {
+        let Some(Turn { index, asks, .. }) = turn else { return &[] };
         let (allowed, change) = self.budget.allow(self.now, bytes.len());
         if let Some(change) = change {
             tell_budget(&self.record, change);
         }
-        let bytes = &bytes[..allowed];
         let asks = std::mem::take(asks);
-        let held_back = asks && sys::unacknowledged(slot.fd.as_fd()).unwrap_or(0) > 0;
-        let sent = if held_back || bytes.is_empty() {
-            Ok(Sent { count: 0, full: false })
-        } else {
-            send_now(&slot.fd, bytes)
-        };
-        match sent {
+        let waits = |fd: &OwnedFd| sys::unacknowledged(fd.as_fd()).unwrap_or(0) > 0;
+        if asks && self.slots.get(*index).is_some_and(|slot| waits(&slot.fd)) {
+            return &[];
+        }
+        self.budget.spend(allowed);
+        &bytes[..allowed]
+    }
+
+    /// Takes note of what became of a part that was to be sent; says how much went. If the
+    /// connection has failed the client is let go, and its turn is over.
+    fn settle(
+        &mut self,
+        turn: &mut Option<Turn>,
+        part: usize,
+        answer: Result<Sent, Errno>,
+    ) -> usize {
+        let Some(Turn { index, left, full, .. }) = turn else { return 0 };
+        let count = answer.map_or(0, |sent| sent.count);
+        self.budget.put_back(part - count);
+        self.record.sent(count);
+        match answer {
             Ok(sent) => {
                 *full = sent.full;
-                *left = left.saturating_sub(sent.count);
-                self.budget.spend(sent.count);
-                self.record.sent(sent.count);
-                sent.count
+                *left = left.saturating_sub(count);
             }
             Err(errno) => {
+                let index = *index;
                 *turn = None;
                 self.fail(index, &errno.into());
-                0
             }
         }
+        count
     }
 
     /// Ends a client whose connection failed.
@@ -368,24 +409,17 @@ struct Turn {
     listened: bool,
 }
 
-/// How much of a transmission went out, and whether the rest waits for the socket's buffer.
-struct Sent {
-    count: usize,
-    full: bool,
-}
-
-/// Sends without waiting; a full buffer takes nothing.
-fn send_now(fd: &OwnedFd, bytes: &[u8]) -> Result<Sent, Errno> {
-    loop {
-        return match send(fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            Ok(count) => Ok(Sent { count, full: count < bytes.len() }),
-            Err(Errno::INTR) => continue,
-            Err(Errno::AGAIN) => Ok(Sent { count: 0, full: true }),
-            // The kernel is out of memory for a moment, and will not tell when it has some again.
-            Err(Errno::NOBUFS | Errno::NOMEM) => Ok(Sent { count: 0, full: false }),
-            Err(errno) => Err(errno),
-        };
+/// A part of a draft with where it goes, unless there is nothing to send.
+fn parcel_of<'a>(
+    slots: &'a Slab<Slot>,
+    turn: Option<&Turn>,
+    bytes: &'a [u8],
+) -> Option<Parcel<'a>> {
+    if bytes.is_empty() {
+        return None;
     }
+    let slot = slots.get(turn?.index)?;
+    Some(Parcel { connection: slot.fd.as_fd(), bytes })
 }
 
 /// Whether the client in this slot is asked about its acknowledgements at this turn. Turns are some

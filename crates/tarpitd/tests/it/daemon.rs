@@ -161,6 +161,13 @@ impl Daemon {
         (_, self.stderr) = mpsc::channel();
     }
 
+    /// How many rings it has.
+    pub(crate) fn rings(&self) -> usize {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it is running");
+        let targets = files.flatten().filter_map(|file| fs::read_link(file.path()).ok());
+        targets.filter(|target| target == Path::new("anon_inode:[io_uring]")).count()
+    }
+
     /// Resident memory in KiB.
     pub(crate) fn resident(&self) -> u64 {
         let status = format!("/proc/{}/status", self.child.id());

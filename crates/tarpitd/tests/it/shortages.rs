@@ -122,3 +122,44 @@ fn a_send_without_memory_is_tried_again() {
 fn a_send_without_buffers_is_tried_again() {
     send_fails("send_nobufs", "ENOBUFS");
 }
+
+/// Clients that are sent to at the same moments, until each has heard so much.
+fn hear_together(daemon: &Daemon, bytes: usize) {
+    let mut clients: Vec<_> = (0..20).map(|_| daemon.connect()).collect();
+    for client in &mut clients {
+        let mut heard = 0;
+        while heard < bytes {
+            heard += client.hear().len();
+        }
+    }
+}
+
+#[test]
+fn a_ring_that_is_forbidden_is_done_without() {
+    let directory = Directory::new("no_ring");
+    let fault = "io_uring_setup:error=EPERM";
+    let Some((mut daemon, output)) = under_strace(&directory, fault) else { return };
+    let line = daemon.log_has("io_uring is not to be had here");
+    assert!(line.contains("Operation not permitted"), "{line}");
+    hear_together(&daemon, 64);
+    assert_eq!((daemon.rings(), injected(&output)), (0, 1));
+    assert_eq!(daemon.stop().2.code(), Some(0));
+}
+
+#[test]
+fn a_ring_that_fails_is_done_without_and_nobody_is_lost() {
+    let directory = Directory::new("lost_ring");
+    let fault = "io_uring_enter:error=EBUSY:when=3+";
+    let Some((mut daemon, output)) = under_strace(&directory, fault) else { return };
+    if daemon.rings() == 0 {
+        // This machine forbids it anyway.
+        return;
+    }
+    hear_together(&daemon, 192);
+    let line = daemon.log_has("io_uring has failed");
+    assert!(line.contains("busy"), "{line}");
+    assert_eq!((daemon.rings(), injected(&output)), (0, 1), "it is tried no more");
+    let (_, log, status) = daemon.stop();
+    assert_eq!(status.code(), Some(0));
+    assert!(!log.iter().any(|line| line.contains("io_uring")), "said once: {log:?}");
+}

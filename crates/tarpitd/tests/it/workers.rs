@@ -30,6 +30,32 @@ fn several_workers_share_a_port_and_its_caps() {
 }
 
 #[test]
+fn each_worker_sends_by_a_ring_unless_it_may_not() {
+    let directory = Directory::new("rings");
+    for (wanted, line) in [(true, ""), (false, "io_uring = false\n")] {
+        let path = directory.file(
+            "c.toml",
+            &format!(
+                "workers = 2\n{line}[tarpits.a]\npattern = \"endless_banner\"\nrate_limit = 64\n\
+                 bind = [{{ host = \"127.0.0.1\", port = 0 }}]\n"
+            ),
+        );
+        let daemon = Daemon::start(&["-c", &path], 1);
+        let mut held: Vec<_> = (0..40).map(|_| daemon.connect()).collect();
+        for _ in 0..3 {
+            for client in &mut held {
+                client.hear();
+            }
+        }
+        let rings = daemon.rings();
+        let (_, log, _) = daemon.stop();
+        // A machine may forbid rings, and then the log tells.
+        let refused = log.iter().filter(|line| line.contains("io_uring is not to be had")).count();
+        assert_eq!((rings / 2) + refused, usize::from(wanted), "{rings} rings, {log:?}");
+    }
+}
+
+#[test]
 fn rights_are_given_up_once_everything_is_open() {
     if !rustix::process::geteuid().is_root() {
         // Whoever has no rights has none to give up; on such machines there is nothing to see.
