@@ -36,17 +36,28 @@ impl Draft {
         &self.bytes
     }
 
-    /// Gives back the memory that long words took, so that many drafts can be kept for short ones.
-    pub fn trim(&mut self) {
-        /// In bytes, and in marks.
-        const KEPT: (usize, usize) = (1_024, 16);
+    /// What a draft keeps room for: short words in bytes, and marks.
+    const SHORT: usize = 256;
+    const FEW: usize = 1;
 
+    /// A draft that has room for short words from the start.
+    pub fn small() -> Self {
+        Self {
+            bytes: Vec::with_capacity(Self::SHORT),
+            chunk: Vec::with_capacity(Self::SHORT),
+            marks: Vec::with_capacity(Self::FEW),
+            ..Self::default()
+        }
+    }
+
+    /// Gives back what more than short words took, so that many drafts can be kept.
+    pub fn trim(&mut self) {
         self.bytes.clear();
         self.chunk.clear();
         self.marks.clear();
-        self.bytes.shrink_to(KEPT.0);
-        self.chunk.shrink_to(KEPT.0);
-        self.marks.shrink_to(KEPT.1);
+        self.bytes.shrink_to(Self::SHORT);
+        self.chunk.shrink_to(Self::SHORT);
+        self.marks.shrink_to(Self::FEW);
     }
 }
 
@@ -731,5 +742,24 @@ struct NoEntropy;
 impl Entropy for NoEntropy {
     fn fill(&mut self, _out: &mut [u8]) {
         debug_assert!(false, "a chunk cannot be made again from randomness that is new each time");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_that_held_long_words_keeps_room_for_short_ones_only() {
+        let room = |draft: &Draft| {
+            (draft.bytes.capacity(), draft.chunk.capacity(), draft.marks.capacity())
+        };
+        let mut draft = Draft::small();
+        let small = room(&draft);
+        draft.bytes.resize(MAX_DRAFT, b'x');
+        draft.chunk.resize(MAX_DRAFT, b'x');
+        draft.marks.reserve(MAX_MARKS);
+        draft.trim();
+        assert_eq!((room(&draft), draft.bytes()), (small, &[][..]));
     }
 }

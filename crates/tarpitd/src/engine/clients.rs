@@ -147,7 +147,8 @@ impl Worker {
                     self.drive(index, Input::Due);
                 }
             } else {
-                drafts.resize_with(drafts.len().max(batch.len()), Draft::default);
+                // All of them once, so that what they take does not grow with a crowd.
+                drafts.resize_with(BATCH, Draft::small);
                 self.speak(batch, &mut drafts);
             }
         }
