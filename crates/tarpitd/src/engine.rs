@@ -43,7 +43,7 @@ use crate::{
     pressure::{Change, Pressure},
     queue::Queue,
     record::Record,
-    sender::Sender,
+    sender::{BATCH, Sender},
     slab::Slab,
     wheel::{Link, Links, Wheel},
 };
@@ -233,7 +233,8 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         sender: setup.sender,
         record: setup.record,
         draft: Draft::default(),
-        drafts: Vec::new(),
+        // All of them now, so that what they take does not grow with a crowd.
+        drafts: std::iter::repeat_with(Draft::small).take(BATCH).collect(),
         buffer: vec![0; READ],
         speakers: Queue::default(),
         talkers: Queue::default(),

@@ -147,8 +147,6 @@ impl Worker {
                     self.drive(index, Input::Due);
                 }
             } else {
-                // All of them once, so that what they take does not grow with a crowd.
-                drafts.resize_with(BATCH, Draft::small);
                 self.speak(batch, &mut drafts);
             }
         }
