@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use crate::bench::crowd::Crowd;
 use crate::bench::process::{Process, guarded};
 use crate::bench::{self, programs};
 use crate::clock;
+use crate::daemon::free_ports;
 use crate::workspace::{Workspace, call};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -42,7 +43,10 @@ pub(crate) fn run(workspace: &Workspace, span: Duration) -> Result<bool> {
     call(workspace.cargo().args(["build", "--release", "--package", "bench"]))?;
     let folder = programs::own_folder(workspace)?;
     let patterns = patterns(&binary)?;
-    let drips = bench::free(false)?;
+    // All at once: one that is let go of may be given again.
+    let mut ports = free_ports(patterns.len() + 1)?.into_iter();
+    let mut free = || ports.next().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let drips = free().context("no port for the watchers")?;
     let mut text = format!(
         "[logging]\nclient_trace = \"/dev/null\"\n[tarpits.watched]\npattern = \"endless_banner\"\n\
          rate_limit = 1\nclient_trace = true\nbind = [{{ host = \"127.0.0.1\", port = {} }}]\n",
@@ -50,7 +54,7 @@ pub(crate) fn run(workspace: &Workspace, span: Duration) -> Result<bool> {
     );
     let mut targets = Vec::new();
     for Pattern { name, protocol } in &patterns {
-        let at = bench::free(false)?;
+        let at = free().with_context(|| format!("no port for {name}"))?;
         // Writing to a string cannot fail.
         let _ = write!(
             text,
