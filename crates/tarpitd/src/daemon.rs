@@ -201,7 +201,7 @@ impl Daemon {
         }
         daemon.spawn(doors).map_err(|error| vec![format!("cannot start a worker: {error}")])?;
         daemon.complete_keys();
-        sys::release_code();
+        sys::release_pages();
         Ok(daemon)
     }
 
@@ -362,7 +362,7 @@ impl Daemon {
             self.bound.push(bound);
         }
         self.open_doors(Vec::new());
-        sys::release_code();
+        sys::release_pages();
     }
 
     /// Lets the host keys be completed if a listener shows them.
@@ -561,7 +561,7 @@ impl Daemon {
         if !later.is_empty() {
             self.open_later(later);
         }
-        sys::release_code();
+        sys::release_pages();
         Ok(())
     }
 

@@ -1,18 +1,34 @@
-//! Where this program's own code lies in memory (proc(5), `/proc/PID/smaps`).
+//! Where this program's own file lies in memory (proc(5), `/proc/PID/smaps`).
 
 use std::{fs, ops::Range};
 
-/// The mapping that holds the code at `address`, if it is a file's, can be executed but not written,
-/// and no page of it has been changed, as a debugger does.
-pub(crate) fn own_code(address: usize) -> Option<Range<usize>> {
-    let mapping = Mapping::at(&smaps()?, address)?;
-    mapping.is_untouched_code.then_some(mapping.place)
+/// The pages of the program's file that are in memory as the file has them: code, and data that is
+/// only read. `address` is of the program's code; there is nothing unless a file's code is there.
+pub(crate) fn own_pages(address: usize) -> Vec<Range<usize>> {
+    pages(&smaps().unwrap_or_default(), address)
 }
 
-/// How much of that mapping is in memory, in kilobytes.
+fn pages(smaps: &str, address: usize) -> Vec<Range<usize>> {
+    let mappings = || Mapping::all(smaps);
+    let Some(code) = mappings().find(|mapping| mapping.place.contains(&address)) else {
+        return Vec::new();
+    };
+    let ours = |mapping: &Mapping<'_>| mapping.file.is_some() && mapping.file == code.file;
+    let kept = |mapping: &Mapping<'_>| mapping.is_read_only && mapping.is_untouched;
+    mappings()
+        .filter(|mapping| ours(mapping) && kept(mapping))
+        .map(|mapping| mapping.place)
+        .collect()
+}
+
+/// How much of those is in memory, in kilobytes.
 #[cfg(test)]
-pub(crate) fn resident_code(address: usize) -> Option<u64> {
-    Some(Mapping::at(&smaps()?, address)?.resident)
+pub(crate) fn resident(places: &[Range<usize>]) -> u64 {
+    let smaps = smaps().expect("it runs");
+    Mapping::all(&smaps)
+        .filter(|mapping| places.contains(&mapping.place))
+        .map(|mapping| mapping.resident)
+        .sum()
 }
 
 fn smaps() -> Option<String> {
@@ -23,31 +39,45 @@ fn smaps() -> Option<String> {
 
 /// What the kernel tells of one mapping.
 #[derive(Debug, PartialEq, Eq)]
-struct Mapping {
+struct Mapping<'text> {
     place: Range<usize>,
-    is_untouched_code: bool,
+    /// Device and inode of the file that it shows.
+    file: Option<(&'text str, &'text str)>,
+    is_read_only: bool,
+    /// No page of it has been changed, as relocations, a debugger or `mprotect` let one do: neither
+    /// in memory nor swapped out. Without the kernel's word for both it may have been.
+    is_untouched: bool,
+    /// In kilobytes.
     resident: u64,
 }
 
-impl Mapping {
-    /// The mapping that holds `address`.
-    fn at(smaps: &str, address: usize) -> Option<Self> {
-        let mut lines = smaps
-            .lines()
-            .skip_while(|line| !place(line).is_some_and(|place| place.contains(&address)));
-        let head = lines.next()?;
-        let fields: Vec<_> = lines.take_while(|line| place(line).is_none()).collect();
+impl<'text> Mapping<'text> {
+    /// All of them, in their order.
+    fn all(smaps: &'text str) -> impl Iterator<Item = Self> {
+        let mut lines = smaps.lines().peekable();
+        std::iter::from_fn(move || {
+            let head = lines.find(|line| place(line).is_some())?;
+            let mut fields = Vec::new();
+            while let Some(line) = lines.next_if(|line| place(line).is_none()) {
+                fields.push(line);
+            }
+            Some(Self::new(head, &fields))
+        })
+        .flatten()
+    }
+
+    fn new(head: &'text str, fields: &[&str]) -> Option<Self> {
         let number = |name: &str| -> Option<u64> {
             let field = fields.iter().find_map(|line| line.strip_prefix(name))?;
             field.split_whitespace().next()?.parse().ok()
         };
-        // Rights, offset, device, inode, path.
         let words: Vec<_> = head.split_whitespace().skip(1).collect();
-        let is_code = matches!(words[..], ["r-xp", _, _, inode, path, ..]
-            if inode != "0" && path.starts_with('/'));
+        let [rights, _offset, device, inode, ref path @ ..] = words[..] else { return None };
         Some(Self {
             place: place(head)?,
-            is_untouched_code: is_code && number("Anonymous:") == Some(0),
+            file: (inode != "0" && path.first()?.starts_with('/')).then_some((device, inode)),
+            is_read_only: matches!(rights, "r-xp" | "r--p"),
+            is_untouched: ["Anonymous:", "Swap:"].map(number) == [Some(0); 2],
             resident: number("Rss:")?,
         })
     }
@@ -65,40 +95,66 @@ mod tests {
     use super::*;
 
     const SMAPS: &str = "\
-5581a000-5581c000 r--p 00000000 fe:00 5431298   /usr/bin/tarpitd
+55818000-5581c000 r--p 00000000 fe:00 5431298   /usr/bin/tarpitd
 Rss:                  8 kB
 Anonymous:            0 kB
-5581c000-55820000 r-xp 00002000 fe:00 5431298   /usr/bin/tarpitd
+Swap:                 0 kB
+5581c000-55820000 r-xp 00004000 fe:00 5431298   /usr/bin/tarpitd
 Size:                16 kB
 Rss:                 12 kB
 Anonymous:            0 kB
+Swap:                 0 kB
 VmFlags: rd ex mr mw me
-55820000-55821000 rw-p 00006000 00:00 0
+55820000-55821000 r--p 00008000 fe:00 5431298   /usr/bin/tarpitd
 Rss:                  4 kB
 Anonymous:            4 kB
+Swap:                 0 kB
+55821000-55822000 rw-p 00009000 fe:00 5431298   /usr/bin/tarpitd
+Rss:                  0 kB
+Anonymous:            0 kB
+Swap:                 0 kB
+55822000-55823000 rw-p 00000000 00:00 0
+Rss:                  4 kB
+Anonymous:            4 kB
+Swap:                 0 kB
+7fff0000-7fff4000 r--p 00000000 fe:00 77   /usr/lib/libc.so
+Rss:                  4 kB
+Anonymous:            0 kB
+Swap:                 0 kB
 ";
+    const DATA: Range<usize> = 0x5581_8000..0x5581_c000;
+    const CODE: Range<usize> = 0x5581_c000..0x5582_0000;
 
     #[test]
-    fn code_is_found_by_an_address_within() {
-        let code =
-            Mapping { place: 0x5581_c000..0x5582_0000, is_untouched_code: true, resident: 12 };
-        assert_eq!(Mapping::at(SMAPS, 0x5581_c004), Some(code));
-        assert_eq!(Mapping::at(SMAPS, 0x5582_1000), None);
-        assert!(!Mapping::at(SMAPS, 0x5581_a000).unwrap().is_untouched_code, "no code");
-        assert!(!Mapping::at(SMAPS, 0x5582_0000).unwrap().is_untouched_code, "no file");
+    fn code_and_constants_of_the_program_s_file_are_found_by_an_address_in_its_code() {
+        assert_eq!(pages(SMAPS, 0x5581_c004), [DATA, CODE]);
     }
 
     #[test]
-    fn code_that_was_changed_or_is_no_file_s_is_left_alone() {
+    fn where_no_file_is_there_is_nothing() {
+        for address in [0x5582_2000, 0x5582_3000] {
+            assert_eq!(pages(SMAPS, address), [], "{address:x}");
+        }
+    }
+
+    #[test]
+    fn what_was_changed_or_can_be_or_is_another_file_s_is_left_alone() {
         for (from, to) in [
-            ("Rss:                 12 kB\nAnonymous:            0", "Rss: 12 kB\nAnonymous: 4"),
+            ("12 kB\nAnonymous:            0", "12 kB\nAnonymous:            4"),
+            ("12 kB\nAnonymous:            0 kB\nSwap:                 0", "12 kB\nSwap: 0"),
+            (
+                "12 kB\nAnonymous:            0 kB\nSwap:                 0",
+                "12 kB\nAnonymous:            0 kB\nSwap:                 4",
+            ),
+            ("12 kB\nAnonymous:            0 kB\nSwap:                 0", "12 kB\nAnonymous: 0"),
             ("r-xp", "rwxp"),
-            ("r-xp 00002000 fe:00 5431298   /usr/bin/tarpitd", "r-xp 00000000 00:00 0"),
-            ("r-xp 00002000 fe:00 5431298   /", "r-xp 00002000 00:00 0   "),
+            ("r-xp", "r-xs"),
         ] {
             let text = SMAPS.replacen(from, to, 1);
             assert_ne!(text, SMAPS, "{from}");
-            assert!(!Mapping::at(&text, 0x5581_c004).unwrap().is_untouched_code, "{to}");
+            assert_eq!(pages(&text, 0x5581_c004), [DATA], "{to}");
         }
+        let another = SMAPS.replacen("fe:00 5431298", "fe:00 5431299", 1);
+        assert_eq!(pages(&another, 0x5581_c004), [CODE]);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     io,
+    ops::Range,
     os::fd::{AsRawFd as _, BorrowedFd},
     ptr,
 };
@@ -74,34 +75,39 @@ pub(crate) fn send_all(
     Ok(())
 }
 
-/// Lets go of the code that only the start has needed: it is counted as ours no longer, and what is
-/// needed after all is mapped again from the program's file.
-pub(crate) fn release_code() {
-    let here = (release_code as fn() as *const ()).addr();
-    let Some(code) = mappings::own_code(here) else { return };
-    // SAFETY: these are pages of this program's file that were mapped to be read and executed, and
-    // none has been written to since (the kernel counts no copy of our own), so that the kernel
-    // brings back the very bytes that it lets go. If it refuses they stay.
-    let _ = unsafe {
-        madvise(ptr::with_exposed_provenance_mut(code.start), code.len(), Advice::LinuxDontNeed)
-    };
+/// Lets go of the pages of the program's file that only the start has needed: they are counted as
+/// ours no longer, and what is needed after all is mapped again from the file.
+pub(crate) fn release_pages() {
+    for pages in own_pages() {
+        // SAFETY: these are pages of this program's file that can only be read or executed, and
+        // none has been written to since (the kernel counts no copy of our own, neither in memory
+        // nor swapped out), so that the kernel brings back the very bytes that it lets go. If it
+        // refuses they stay.
+        let _ = unsafe {
+            madvise(
+                ptr::with_exposed_provenance_mut(pages.start),
+                pages.len(),
+                Advice::LinuxDontNeed,
+            )
+        };
+    }
+}
+
+fn own_pages() -> Vec<Range<usize>> {
+    mappings::own_pages((release_pages as fn() as *const ()).addr())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// How much of our code is in memory.
-    fn resident() -> u64 {
-        mappings::resident_code((release_code as fn() as *const ()).addr()).expect("it runs")
-    }
-
     #[test]
     fn what_is_let_go_is_counted_no_longer_and_comes_back() {
-        let before = resident();
-        release_code();
-        let after = resident();
+        let pages = own_pages();
+        let before = mappings::resident(&pages);
+        release_pages();
+        let after = mappings::resident(&pages);
         assert!(after < before, "{after} of {before} kB");
-        release_code();
+        release_pages();
     }
 }
