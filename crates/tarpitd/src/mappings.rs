@@ -41,7 +41,7 @@ fn smaps() -> Option<String> {
 #[derive(Debug, PartialEq, Eq)]
 struct Mapping<'text> {
     place: Range<usize>,
-    /// Device and inode of the file that it shows.
+    /// Device and inode of the file that it shows; none has the number 0.
     file: Option<(&'text str, &'text str)>,
     is_read_only: bool,
     /// No page of it has been changed, as relocations, a debugger or `mprotect` let one do: neither
@@ -72,10 +72,10 @@ impl<'text> Mapping<'text> {
             field.split_whitespace().next()?.parse().ok()
         };
         let words: Vec<_> = head.split_whitespace().skip(1).collect();
-        let [rights, _offset, device, inode, ref path @ ..] = words[..] else { return None };
+        let [rights, _offset, device, inode, ..] = words[..] else { return None };
         Some(Self {
             place: place(head)?,
-            file: (inode != "0" && path.first()?.starts_with('/')).then_some((device, inode)),
+            file: (inode != "0").then_some((device, inode)),
             is_read_only: matches!(rights, "r-xp" | "r--p"),
             is_untouched: ["Anonymous:", "Swap:"].map(number) == [Some(0); 2],
             resident: number("Rss:")?,
@@ -94,67 +94,66 @@ fn place(line: &str) -> Option<Range<usize>> {
 mod tests {
     use super::*;
 
-    const SMAPS: &str = "\
-55818000-5581c000 r--p 00000000 fe:00 5431298   /usr/bin/tarpitd
-Rss:                  8 kB
-Anonymous:            0 kB
-Swap:                 0 kB
-5581c000-55820000 r-xp 00004000 fe:00 5431298   /usr/bin/tarpitd
-Size:                16 kB
-Rss:                 12 kB
-Anonymous:            0 kB
-Swap:                 0 kB
-VmFlags: rd ex mr mw me
-55820000-55821000 r--p 00008000 fe:00 5431298   /usr/bin/tarpitd
-Rss:                  4 kB
-Anonymous:            4 kB
-Swap:                 0 kB
-55821000-55822000 rw-p 00009000 fe:00 5431298   /usr/bin/tarpitd
-Rss:                  0 kB
-Anonymous:            0 kB
-Swap:                 0 kB
-55822000-55823000 rw-p 00000000 00:00 0
-Rss:                  4 kB
-Anonymous:            4 kB
-Swap:                 0 kB
-7fff0000-7fff4000 r--p 00000000 fe:00 77   /usr/lib/libc.so
-Rss:                  4 kB
-Anonymous:            0 kB
-Swap:                 0 kB
-";
     const DATA: Range<usize> = 0x5581_8000..0x5581_c000;
     const CODE: Range<usize> = 0x5581_c000..0x5582_0000;
+    const FILE: &str = "fe:00 5431298   /usr/bin/tarpitd";
+    const UNTOUCHED: &str = "Anonymous: 0 kB\nSwap: 0 kB";
+
+    /// What the kernel says of the mapping at `place`, in part.
+    fn mapping(place: &Range<usize>, rights: &str, file: &str, touched: &str) -> String {
+        let Range { start, end } = place;
+        let head = format!("{start:x}-{end:x} {rights} 00004000 {file}");
+        format!("{head}\nSize: 16 kB\nRss: 12 kB\n{touched}\nVmFlags: rd mr mw me\n")
+    }
+
+    /// A process whose code is as given.
+    fn process(rights: &str, file: &str, touched: &str) -> String {
+        let relocated = 0x5582_0000..0x5582_1000;
+        let variables = 0x5582_1000..0x5582_2000;
+        let heap = 0x5582_2000..0x5582_3000;
+        let library = 0x7fff_0000..0x7fff_4000;
+        [
+            mapping(&DATA, "r--p", FILE, UNTOUCHED),
+            mapping(&CODE, rights, file, touched),
+            mapping(&relocated, "r--p", FILE, "Anonymous: 4 kB\nSwap: 0 kB"),
+            mapping(&variables, "rw-p", FILE, UNTOUCHED),
+            mapping(&heap, "rw-p", "00:00 0", "Anonymous: 4 kB\nSwap: 0 kB"),
+            mapping(&library, "r--p", "fe:00 77   /usr/lib/libc.so", UNTOUCHED),
+        ]
+        .concat()
+    }
 
     #[test]
     fn code_and_constants_of_the_program_s_file_are_found_by_an_address_in_its_code() {
-        assert_eq!(pages(SMAPS, 0x5581_c004), [DATA, CODE]);
+        assert_eq!(pages(&process("r-xp", FILE, UNTOUCHED), CODE.start + 4), [DATA, CODE]);
     }
 
     #[test]
-    fn where_no_file_is_there_is_nothing() {
-        for address in [0x5582_2000, 0x5582_3000] {
-            assert_eq!(pages(SMAPS, address), [], "{address:x}");
-        }
-    }
-
-    #[test]
-    fn what_was_changed_or_can_be_or_is_another_file_s_is_left_alone() {
-        for (from, to) in [
-            ("12 kB\nAnonymous:            0", "12 kB\nAnonymous:            4"),
-            ("12 kB\nAnonymous:            0 kB\nSwap:                 0", "12 kB\nSwap: 0"),
-            (
-                "12 kB\nAnonymous:            0 kB\nSwap:                 0",
-                "12 kB\nAnonymous:            0 kB\nSwap:                 4",
-            ),
-            ("12 kB\nAnonymous:            0 kB\nSwap:                 0", "12 kB\nAnonymous: 0"),
-            ("r-xp", "rwxp"),
-            ("r-xp", "r-xs"),
+    fn what_was_changed_or_can_be_is_left_alone() {
+        for (rights, touched) in [
+            ("r-xp", "Anonymous: 4 kB\nSwap: 0 kB"),
+            ("r-xp", "Anonymous: 0 kB\nSwap: 4 kB"),
+            ("r-xp", "Anonymous: 0 kB"),
+            ("r-xp", "Swap: 0 kB"),
+            ("rwxp", UNTOUCHED),
+            ("r-xs", UNTOUCHED),
         ] {
-            let text = SMAPS.replacen(from, to, 1);
-            assert_ne!(text, SMAPS, "{from}");
-            assert_eq!(pages(&text, 0x5581_c004), [DATA], "{to}");
+            let smaps = process(rights, FILE, touched);
+            assert_eq!(pages(&smaps, CODE.start + 4), [DATA], "{rights} {touched}");
         }
-        let another = SMAPS.replacen("fe:00 5431298", "fe:00 5431299", 1);
-        assert_eq!(pages(&another, 0x5581_c004), [CODE]);
+    }
+
+    #[test]
+    fn another_file_s_pages_are_left_alone() {
+        for file in ["fe:00 5431299   /usr/bin/tarpitd", "fe:01 5431298   /usr/bin/tarpitd"] {
+            assert_eq!(pages(&process("r-xp", file, UNTOUCHED), CODE.start + 4), [CODE], "{file}");
+        }
+    }
+
+    #[test]
+    fn where_the_code_is_of_no_file_there_is_nothing() {
+        let smaps = process("r-xp", "00:00 0   [vdso]", UNTOUCHED);
+        assert_eq!(pages(&smaps, CODE.start + 4), []);
+        assert_eq!(pages(&smaps, CODE.end + 0x1000_0000), [], "nothing is there");
     }
 }
