@@ -19,6 +19,7 @@ mod log;
 mod manual;
 mod mappings;
 mod patterns;
+mod port_owner;
 mod pressure;
 mod privileges;
 mod queue;

@@ -1,6 +1,7 @@
 //! Ports: opened for those who are to come to them, or what is in the way.
 
 use std::{
+    cell::OnceCell,
     fmt, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
@@ -10,6 +11,7 @@ use rustix::io::Errno;
 use crate::{
     config::{Config, Purpose, Tarpit, Wanted},
     listener::{self, Listener},
+    port_owner::{Owner, Owners},
 };
 
 /// The listeners of one address: one for each worker, or for the one whose data connections come
@@ -41,7 +43,10 @@ impl Opened {
         };
         match bind() {
             Ok(listeners) => Ok(Self { wanted, listeners }),
-            Err(error) => Err(Unbound { name: tarpit.name.clone(), asked: wanted.at, error }),
+            Err(error) => {
+                let (name, asked) = (tarpit.name.clone(), wanted.at);
+                Err(Unbound { name, asked, error, owner: Owner::Unknown })
+            }
         }
     }
 }
@@ -50,13 +55,17 @@ impl Opened {
 /// machine and is made up for by the rest.
 pub(super) fn open_all(config: &Config, problems: &mut Vec<String>) -> (Vec<Opened>, Vec<String>) {
     let (mut opened, mut lacking) = (Vec::new(), Vec::new());
-    let workers = config.workers.get();
+    let (workers, owners) = (config.workers.get(), OnceCell::new());
     for wanted in config.wanted(workers) {
         let tarpit = &config.tarpits[wanted.index];
         match Opened::open(wanted, tarpit, workers) {
             Ok(one) => opened.push(one),
             Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {
                 lacking.push(problem.to_string());
+            }
+            Err(problem) if problem.is_busy() => {
+                let owner = owners.get_or_init(Owners::look).of(problem.asked);
+                problems.push(Unbound { owner, ..problem }.to_string());
             }
             Err(problem) => problems.push(problem.to_string()),
         }
@@ -69,6 +78,8 @@ pub(super) struct Unbound {
     name: String,
     asked: SocketAddr,
     error: io::Error,
+    /// Who has it, if that was looked up.
+    owner: Owner,
 }
 
 impl Unbound {
@@ -95,13 +106,24 @@ impl Unbound {
 
 impl fmt::Display for Unbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, asked, error } = self;
-        let cure = match error.kind() {
-            io::ErrorKind::AddrInUse => {
+        let Self { name, asked, error, owner } = self;
+        let cure = match (error.kind(), owner) {
+            (io::ErrorKind::AddrInUse, Owner::Other { pid, name }) => &format!(
+                "`{}` (pid {pid}) has it; stop that one or take another port",
+                name.escape_debug()
+            ),
+            (io::ErrorKind::AddrInUse, Owner::Tarpitd { pid }) => &format!(
+                "a tarpitd that is running (pid {pid}) has it; stop that one or take another port"
+            ),
+            (io::ErrorKind::AddrInUse, Owner::Unknown) => {
                 "another program has it; stop that one or take another port"
             }
-            io::ErrorKind::AddrNotAvailable => "this machine has no such address; see `ip address`",
-            io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+            (io::ErrorKind::AddrNotAvailable, _) => {
+                "this machine has no such address; see `ip address`"
+            }
+            (io::ErrorKind::PermissionDenied, _) => {
+                "ports below 1024 need root or CAP_NET_BIND_SERVICE"
+            }
             _ => "choose another address",
         };
         write!(f, "{name}: cannot listen on {asked}: {error}; {cure}")

@@ -22,7 +22,8 @@ fn a_busy_port_is_named_and_ends_the_start_with_1() {
     let (_listener, address) = busy();
     let (code, text) = fails(&["-s", &format!("endless_banner:{address}")]);
     assert_eq!(code, Some(1));
-    assert!(text.contains(&address) && text.contains("another program has it"), "{text}");
+    let who = format!("(pid {}) has it; stop that one", std::process::id());
+    assert!(text.contains(&address) && text.contains(&who), "{text}");
     assert_eq!(text.lines().count(), 1, "{text}");
 }
 
@@ -40,7 +41,8 @@ fn a_port_of_another_tarpitd_is_busy_too_also_with_several_workers() {
     let second = directory.file("second.toml", &config(first.addresses[0].port()));
     let (code, text) = fails(&["-c", &second]);
     assert_eq!(code, Some(1));
-    assert!(text.contains("another program has it"), "{text}");
+    let who = format!("a tarpitd that is running (pid {}) has it", first.pid());
+    assert!(text.contains(&who), "{text}");
 }
 
 #[test]
