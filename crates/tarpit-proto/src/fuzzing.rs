@@ -136,9 +136,8 @@ struct Learnt(Vec<(&'static str, Vec<u8>)>);
 
 impl News for Learnt {
     fn tell(&mut self, event: Event<'_>) {
-        if let Event::Learnt { fact, value, .. } = event {
-            self.0.push((fact.name(), value.to_vec()));
-        }
+        let Event::Learnt { facts, .. } = event else { return };
+        self.0.extend(facts.iter().map(|entry| (entry.fact.name(), entry.value.clone())));
     }
 }
 

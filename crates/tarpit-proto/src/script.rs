@@ -513,10 +513,16 @@ impl Cx<'_> {
         self.notes.uttered = Some(phrase);
     }
 
-    /// Tells what was learnt of the client. Of a value [`Fact::SHOWN`] bytes are told, and of the
-    /// facts of one step the first eight.
+    /// Tells what was learnt of the client. Of a value [`Fact::SHOWN`] bytes are told, and its
+    /// length. What one step learns is told together.
     pub fn learn(&mut self, fact: Fact, value: &[u8]) {
-        self.notes.facts.add(fact, value);
+        self.learn_part(fact, value, value.len());
+    }
+
+    /// Tells what was learnt of the client where only the beginning of the value is at hand, which
+    /// has `length` bytes.
+    pub fn learn_part(&mut self, fact: Fact, beginning: &[u8], length: usize) {
+        self.notes.facts.add(fact, beginning, length);
     }
 
     /// Tells whether the client's first bytes, which wait to be heard, are of the protocol.

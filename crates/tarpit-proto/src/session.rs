@@ -22,7 +22,7 @@ use core::time::Duration;
 pub use self::turn::Draft;
 use self::turn::{MAX_INBOX, Next, Turn};
 use crate::{
-    fact::Fact,
+    fact::Entry,
     gate::Gate,
     locks::Locks,
     means::Means,
@@ -71,14 +71,12 @@ pub trait News {
 /// What a session tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// Something was learnt of the client.
+    /// Something was learnt of the client: facts that belong together, none of them twice.
     Learnt {
-        /// What it is.
-        fact: Fact,
-        /// Its value, at most [`Fact::SHOWN`] bytes of it.
-        value: &'a [u8],
-        /// The value's full length in bytes.
-        length: usize,
+        /// What was learnt; never nothing.
+        facts: &'a [Entry],
+        /// How many facts of the same step are beyond what one step may tell.
+        untold: usize,
     },
     /// A phrase was sent that its pattern wants to see in the log.
     Uttered(&'static str),

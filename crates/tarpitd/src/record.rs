@@ -4,7 +4,6 @@
 use std::{io, sync::Arc, time::Duration};
 
 use tarpit_proto::{
-    fact::Fact,
     session::{Cause, Event, News, Session},
     time::Time,
 };
@@ -148,15 +147,9 @@ pub(crate) struct Ear<'a> {
 impl News for Ear<'_> {
     fn tell(&mut self, event: Event<'_>) {
         match event {
-            Event::Learnt { fact, value, length } => {
-                let told = match fact {
-                    Fact::Secret => self.record.discretion.log_secrets,
-                    Fact::User => self.record.discretion.log_users,
-                    _ => true,
-                };
-                let value = told.then_some(value);
-                self.record
-                    .trace(self.about, Happening::Learn { fact: fact.name(), value, length });
+            Event::Learnt { facts, untold: _ } => {
+                let discretion = self.record.discretion;
+                self.record.trace(self.about, Happening::Learn { facts, discretion });
             }
             Event::Uttered(phrase) => {
                 let Subject { name, client, .. } = self.about;

@@ -2,9 +2,17 @@
 
 use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
-use serde::{Serialize, ser::Error as _};
+use serde::{
+    Serialize,
+    ser::{Error as _, SerializeMap as _},
+};
 use serde_json::value::RawValue;
-use tarpit_proto::session::SessionId;
+use tarpit_proto::{
+    fact::{Entry, Fact},
+    session::SessionId,
+};
+
+use crate::config::Discretion;
 
 /// A line of the trace. The names and the order of the first six keys are a promise.
 #[derive(Debug, Serialize)]
@@ -47,11 +55,10 @@ pub(crate) enum Happening<'a> {
         err: &'a str,
         msg: &'a str,
     },
-    /// `value` is absent where it is kept secret.
+    /// Facts that belong together.
     Learn {
-        fact: &'static str,
-        value: Option<&'a [u8]>,
-        length: usize,
+        facts: &'a [Entry],
+        discretion: Discretion,
     },
     Open,
     Refuse {
@@ -73,8 +80,8 @@ pub(crate) fn write(out: &mut Vec<u8>, wall: Duration, subject: Subject<'_>, wha
             ("close", Meta::Close { request: repr(b"") })
         }
         Happening::ConnError { err, msg } => ("conn_error", Meta::ConnError { err, msg }),
-        Happening::Learn { fact, value, length } => {
-            ("learn", Meta::Learn { fact, value: value.map(repr), length })
+        Happening::Learn { facts, discretion } => {
+            ("learn", Meta::Learn(Learnt { facts, discretion }))
         }
         Happening::Open => ("open", Meta::Nothing),
         Happening::Refuse { reason } => ("refuse", Meta::Refuse { reason }),
@@ -140,28 +147,76 @@ impl End4or6 {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Meta<'a> {
-    Close {
-        request: String,
-    },
-    ConnError {
-        err: &'a str,
-        msg: &'a str,
-    },
-    Learn {
-        fact: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        value: Option<String>,
-        length: usize,
-    },
+    Close { request: String },
+    ConnError { err: &'a str, msg: &'a str },
+    Learn(Learnt<'a>),
     Nothing,
-    Refuse {
-        reason: &'static str,
-    },
-    Validate {
-        expected: bool,
-        data: String,
-        comment: &'a str,
-    },
+    Refuse { reason: &'static str },
+    Validate { expected: bool, data: String, comment: &'a str },
+}
+
+/// Facts by their names.
+#[derive(Clone, Copy, Debug)]
+struct Learnt<'a> {
+    facts: &'a [Entry],
+    discretion: Discretion,
+}
+
+impl Learnt<'_> {
+    /// Whether more of a fact is written than its length.
+    fn shows(&self, fact: Fact) -> bool {
+        match fact {
+            Fact::Secret => self.discretion.log_secrets,
+            Fact::User => self.discretion.log_users,
+            _ => true,
+        }
+    }
+}
+
+impl Serialize for Learnt<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for Entry { fact, value, length } in self.facts {
+            let (name, shows) = (fact.name(), self.shows(*fact));
+            if shows {
+                map.serialize_entry(name, &Text(value))?;
+            }
+            if !shows || *length > value.len() {
+                map.serialize_entry(&format_args!("{name}_length"), length)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// What a client sent: a string where it is UTF-8, else in base64.
+#[derive(Clone, Copy, Debug)]
+struct Text<'a>(&'a [u8]);
+
+impl Serialize for Text<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Ok(text) = std::str::from_utf8(self.0) {
+            return serializer.serialize_str(text);
+        }
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("base64", &base64(self.0))?;
+        map.end()
+    }
+}
+
+/// RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * digit) & 0x3F) as usize];
+            out.push(if digit > group.len() as u32 { '=' } else { letter.into() });
+        }
+    }
+    out
 }
 
 /// Seconds with six decimals.
@@ -257,15 +312,47 @@ mod tests {
         assert_eq!(text.lines().count(), 1);
     }
 
+    fn meta(facts: &[(Fact, &[u8], usize)], log_secrets: bool, log_users: bool) -> String {
+        let facts: Vec<_> = facts
+            .iter()
+            .map(|&(fact, value, length)| Entry { fact, value: value.to_vec(), length })
+            .collect();
+        let discretion = Discretion { log_secrets, log_users };
+        let text = line(Happening::Learn { facts: &facts, discretion }, "192.0.2.7:1");
+        let (_, meta) = text.split_once("\"meta\":").unwrap();
+        meta.split_once(",\"session\"").unwrap().0.to_owned()
+    }
+
     #[test]
-    fn what_is_learnt_is_told_and_a_secret_by_its_length() {
-        let user = Happening::Learn { fact: "user", value: Some(b"ro\"ot\n"), length: 6 };
-        let text = line(user, "192.0.2.7:1");
-        let meta = r#""meta":{"fact":"user","value":"b'ro\"ot\\n'","length":6}"#;
-        assert!(text.contains(meta), "{text}");
-        let secret = Happening::Learn { fact: "secret", value: None, length: 8 };
-        let text = line(secret, "192.0.2.7:1");
-        assert!(text.contains(r#""meta":{"fact":"secret","length":8}"#), "{text}");
+    fn what_a_step_taught_is_told_by_name_and_a_secret_by_its_length() {
+        let guess: [(Fact, &[u8], usize); 3] = [
+            (Fact::User, "r\"öt\n".as_bytes(), 6),
+            (Fact::Secret, b"let'mein", 8),
+            (Fact::Method, b"password", 8),
+        ];
+        let told = r#"{"user":"r\"öt\n","secret":"let'mein","method":"password"}"#;
+        assert_eq!(meta(&guess, true, true), told);
+        let told = r#"{"user":"r\"öt\n","secret_length":8,"method":"password"}"#;
+        assert_eq!(meta(&guess, false, true), told);
+        let told = r#"{"user_length":6,"secret":"let'mein","method":"password"}"#;
+        assert_eq!(meta(&guess, true, false), told);
+        let bytes: [(Fact, &[u8], usize); 2] =
+            [(Fact::HttpHost, b"caf\xE9", 4), (Fact::HttpUserAgent, b"cut", 6_000)];
+        let told = r#"{"http_host":{"base64":"Y2Fm6Q=="},"http_user_agent":"cut","http_user_agent_length":6000}"#;
+        assert_eq!(meta(&bytes, false, false), told);
+    }
+
+    #[test]
+    fn bytes_become_base64() {
+        for (bytes, wanted) in [
+            (&b""[..], ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foo", "Zm9v"),
+            (b"\xFF\xFE\xFD\xFC", "//79/A=="),
+        ] {
+            assert_eq!(base64(bytes), wanted);
+        }
     }
 
     #[test]

@@ -165,6 +165,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     }
     if command.is("PASS") {
         cx.learn(Fact::Secret, command.argument);
+        cx.learn(Fact::Method, b"password");
         if run.mark & NAMED == 0 {
             return state(run, Reply::NameFirst);
         }

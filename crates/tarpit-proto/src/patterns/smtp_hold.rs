@@ -487,6 +487,7 @@ fn answered(run: &mut Run, line: &[u8], cx: &mut Cx<'_>) -> Step {
         }
         _ => {
             learn_word(Fact::Secret, line, cx);
+            cx.learn(Fact::Method, b"login");
             judge(run, cx)
         }
     }
@@ -504,6 +505,7 @@ fn judge_plain(run: &mut Run, word: &[u8], cx: &mut Cx<'_>) -> Step {
         // It may still hold a password.
         _ => cx.learn(Fact::Secret, word),
     }
+    cx.learn(Fact::Method, b"plain");
     judge(run, cx)
 }
 

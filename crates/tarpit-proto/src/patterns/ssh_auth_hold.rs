@@ -69,8 +69,6 @@ struct Talk {
     drop: u32,
     /// The client's channel.
     channel: u32,
-    /// Of the user's name that was told last, so that it is not told again.
-    user: u32,
     /// What is being said.
     word: Word,
     /// What is to be said at that moment.
@@ -363,7 +361,6 @@ impl Talk {
             lanes,
             drop: 0,
             channel: 0,
-            user: 0,
             word: Word::Ignore,
             pending: None,
             owed: 0,
@@ -437,6 +434,7 @@ impl Talk {
             Request::Answers(answers) => {
                 for answer in answers {
                     cx.learn(Fact::Secret, answer);
+                    cx.learn(Fact::Method, login::INTERACTIVE);
                 }
                 if poisoned {
                     Answer::After(INSIDE, Word::Success)
@@ -445,23 +443,23 @@ impl Talk {
                 }
             }
             Request::Authenticate { user, method } => {
-                self.tell_user(user, cx);
+                cx.learn(Fact::User, user);
+                match method {
+                    Method::Password(password) => cx.learn(Fact::Secret, password),
+                    Method::PublicKey(blob) => {
+                        cx.learn(Fact::SshKey, login::fingerprint(blob).as_bytes());
+                    }
+                    _ => {}
+                }
+                cx.learn(Fact::Method, method.name());
                 match method {
                     Method::Interactive => Answer::AtOnce(Word::InfoRequest),
                     Method::None if hold.none > 0 => Answer::After(hold.none, failure),
-                    Method::None | Method::Other => Answer::AtOnce(failure),
-                    Method::Password(password) => {
-                        cx.learn(Fact::Secret, password);
-                        if poisoned {
-                            Answer::After(INSIDE, Word::Success)
-                        } else {
-                            Answer::After(hold.guess, failure)
-                        }
-                    }
-                    Method::PublicKey(blob) => {
-                        cx.learn(Fact::SshKey, login::fingerprint(blob).as_bytes());
+                    Method::None | Method::Other(_) | Method::PublicKey(_) => {
                         Answer::AtOnce(failure)
                     }
+                    Method::Password(_) if poisoned => Answer::After(INSIDE, Word::Success),
+                    Method::Password(_) => Answer::After(hold.guess, failure),
                 }
             }
             // There are channels only for those who were let in.
@@ -528,17 +526,6 @@ impl Talk {
         }
     }
 
-    fn tell_user(&mut self, user: &[u8], cx: &mut Cx<'_>) {
-        // FNV-1a; two names that give the same number are told as one.
-        let number = user.iter().fold(0x811C_9DC5_u32, |number, &byte| {
-            (number ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-        });
-        if number != self.user {
-            self.user = number;
-            cx.learn(Fact::User, user);
-        }
-    }
-
     fn content(&self) -> Vec<u8> {
         self.word.payload(self.channel, self.lanes.sent.number())
     }
@@ -546,7 +533,7 @@ impl Talk {
     fn save(&self, out: &mut Vec<u8>) {
         self.lanes.heard.save(out);
         self.lanes.sent.save(out);
-        for number in [self.drop, self.channel, self.user] {
+        for number in [self.drop, self.channel] {
             out.extend_from_slice(&number.to_be_bytes());
         }
         let (pending, due) =
@@ -561,14 +548,12 @@ impl Talk {
         let (sent, rest) = Lane::load(rest)?;
         let (drop, rest) = rest.split_first_chunk()?;
         let (channel, rest) = rest.split_first_chunk()?;
-        let (user, rest) = rest.split_first_chunk()?;
         let (&[word, pending, owed, keyed], rest) = rest.split_first_chunk()?;
         let due = Time::from_millis(u64::from_be_bytes(rest.try_into().ok()?));
         Some(Self {
             lanes: Lanes { heard, sent },
             drop: u32::from_be_bytes(*drop),
             channel: u32::from_be_bytes(*channel),
-            user: u32::from_be_bytes(*user),
             word: word_of(word)?,
             pending: word_of(pending).map(|word| (word, due)),
             owed,

@@ -224,6 +224,7 @@ fn line(run: &mut Run, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>) ->
         }
         Phase::Proving => {
             cx.learn(Fact::Secret, line);
+            cx.learn(Fact::Method, b"password");
             if cx.poisons() {
                 run.enter(Phase::Thinking);
                 visit.answer = telnet.prompt.as_bytes().to_vec();

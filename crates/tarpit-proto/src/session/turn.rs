@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::{Cause, Doing, Event, Input, Live, Session, Wake, World, number_of, pattern};
 use crate::{
-    fact::{Fact, Learnt},
+    fact::Facts,
     locks::Locks,
     means::{Means, Strain},
     pacer::{Pacer, Rate, Unit},
@@ -235,16 +235,15 @@ impl Turn<'_, '_> {
     fn decrypt(&mut self, bytes: &[u8]) {
         let Some(transport) = &mut self.live.transport else { return };
         let mut plain = Vec::new();
-        let news = &mut *self.world.news;
-        let learn = |fact, value: &[u8]| {
-            let (length, shown) = (value.len(), value.len().min(Fact::SHOWN));
-            news.tell(Event::Learnt { fact, value: &value[..shown], length });
-        };
+        let mut facts = Facts::default();
+        let learn = |fact, value: &[u8]| facts.add(fact, value, value.len());
         let tls = self.world.profile.tls.as_ref();
         if matches!(self.live.ears, Ears::Deaf | Ears::Over) {
             transport.stop_listening();
         }
-        match transport.hear(bytes, tls, &mut plain, learn) {
+        let hearing = transport.hear(bytes, tls, &mut plain, learn);
+        facts.tell(self.world.news);
+        match hearing {
             Hearing::Plain => {}
             Hearing::Ready => {
                 self.live.doing = Doing::Resting;
@@ -678,9 +677,7 @@ impl Turn<'_, '_> {
     }
 
     fn tell(&mut self, notes: &Notes, first: &[u8]) {
-        for Learnt { fact, value, length } in notes.facts.iter() {
-            self.world.news.tell(Event::Learnt { fact: *fact, value, length: *length });
-        }
+        notes.facts.tell(self.world.news);
         if let Some(phrase) = notes.uttered {
             self.world.news.tell(Event::Uttered(phrase));
         }

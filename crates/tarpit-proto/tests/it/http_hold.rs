@@ -114,9 +114,42 @@ fn what_is_learnt_of_a_request_is_told() {
             "learnt http_host b.example:25",
             "learnt http_user_agent x",
             "learnt user root",
-            "learnt secret Basic cm9vdDp0b29y",
+            "learnt secret toor",
+            "learnt method basic",
         ]
     );
+    assert_eq!(
+        stage.learnt,
+        ["http_request CONNECT b.example:25 HTTP/1.1, http_host b.example:25, http_user_agent x, \
+          user root, secret toor, method basic"]
+    );
+}
+
+#[test]
+fn credentials_are_told_without_their_wrapping() {
+    let long = [b'a'; 300];
+    for (credentials, wanted) in [
+        ("Basic cm9vdDp0bzpvcg==", "user root, secret to:or, method basic"),
+        ("BASIC OnRvb3I=", "user , secret toor, method basic"),
+        ("Basic cm9vdA==", "secret root, method basic"),
+        ("Basic ???", "secret ???, method basic"),
+        ("Bearer abc.def", "secret abc.def, method bearer"),
+        ("letmein", "secret letmein"),
+        (
+            "Digest username=\"y\", response=\"z\"",
+            "user y, secret username=\\\"y\\\", response=\\\"z\\\", method digest",
+        ),
+    ] {
+        let request = format!("GET / HTTP/1.1\r\nAuthorization: {credentials}\r\n\r\n");
+        let stage = asking("http_hold", None, &request);
+        assert_eq!(stage.learnt, [format!("http_request GET / HTTP/1.1, {wanted}")]);
+    }
+    // `root:` and 300 letters.
+    let coded = format!("cm9vdDph{}YWE=", "YWFh".repeat(99));
+    let request = format!("GET / HTTP/1.1\r\nAuthorization: Basic {coded}\r\n\r\n");
+    let stage = asking("http_hold", None, &request);
+    let shown = &long[..256].escape_ascii().to_string();
+    assert!(stage.learnt[0].contains(&format!("secret {shown} (of 300),")), "{:?}", stage.learnt);
 }
 
 #[test]

@@ -90,8 +90,14 @@ fn an_unknown_client_hears_whole_refusals_after_25_seconds_and_its_passwords_are
         stage.pass_secs(6);
         assert_eq!(count(&client.hears(&stage), FAILURE), 1);
     }
-    let told: Vec<_> = stage.news.iter().skip(3).map(String::as_str).collect();
-    assert_eq!(told, ["learnt user root", "learnt secret 123456", "learnt secret admin"]);
+    assert_eq!(
+        stage.learnt[2..],
+        [
+            "user root, method none",
+            "user root, secret 123456, method password",
+            "user root, secret admin, method password",
+        ]
+    );
 }
 
 #[test]
@@ -111,7 +117,8 @@ fn hydra_is_asked_again_and_again_and_never_let_in() {
         client.says(&mut stage, &answers("secret"));
         stage.pass_secs(14);
     }
-    assert!(stage.news.iter().filter(|news| *news == "learnt secret secret").count() == 1_000);
+    let guess = "secret secret, method keyboard-interactive";
+    assert!(stage.learnt.iter().filter(|learnt| *learnt == guess).count() == 1_000);
 }
 
 #[test]
@@ -136,8 +143,8 @@ fn keys_are_refused_at_once_and_told_by_their_fingerprint() {
     client.says(&mut stage, &authentication("git", "publickey", &key));
     assert_eq!(kinds(&client.hears(&stage)), [FAILURE]);
     // printf blob | sha256sum | xxd -r -p | base64
-    let told = "learnt ssh_key SHA256:+iyMxPKBdrvu1Lc231aaNMec03I+nsQvlnS01GrGuLg";
-    assert_eq!(stage.news[3..], ["learnt user git", told]);
+    let key = "ssh_key SHA256:+iyMxPKBdrvu1Lc231aaNMec03I+nsQvlnS01GrGuLg";
+    assert_eq!(stage.learnt[2..], [format!("user git, {key}, method publickey")]);
 }
 
 #[test]

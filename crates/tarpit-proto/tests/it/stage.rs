@@ -6,6 +6,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use tarpit_proto::{
+    fact::Entry,
     locks::Locks,
     means::Means,
     pacer::Rate,
@@ -28,8 +29,10 @@ pub(crate) struct Stage {
     pub(crate) closed: Option<Cause>,
     /// What was sent, and when.
     pub(crate) sent: Vec<(Time, Vec<u8>)>,
-    /// What was learnt.
+    /// What was told: each fact, phrase and verdict.
     pub(crate) news: Vec<String>,
+    /// What was learnt: the facts of each event, with commas in between.
+    pub(crate) learnt: Vec<String>,
     /// How much of each transmission the connection takes.
     pub(crate) room: Box<dyn FnMut(usize) -> usize>,
     wake: Wake,
@@ -63,20 +66,33 @@ impl Entropy for Counter {
     }
 }
 
-struct Notebook<'a>(&'a mut Vec<String>);
+struct Notebook<'a> {
+    news: &'a mut Vec<String>,
+    learnt: &'a mut Vec<String>,
+}
 
 impl News for Notebook<'_> {
     fn tell(&mut self, event: Event<'_>) {
-        self.0.push(match event {
-            Event::Learnt { fact, value, .. } => {
-                format!("learnt {} {}", fact.name(), value.escape_ascii())
+        let news = match event {
+            Event::Learnt { facts, .. } => {
+                let told: Vec<_> = facts.iter().map(told).collect();
+                self.news.extend(told.iter().map(|fact| format!("learnt {fact}")));
+                self.learnt.push(told.join(", "));
+                return;
             }
             Event::Uttered(phrase) => format!("uttered {phrase}"),
             Event::Validated { expected, data, .. } => {
                 format!("validated {expected} {}", data.escape_ascii())
             }
-        });
+        };
+        self.news.push(news);
     }
+}
+
+/// A fact by its name and value, and by its length where that is not all of it.
+fn told(Entry { fact, value, length }: &Entry) -> String {
+    let rest = if value.len() == *length { String::new() } else { format!(" (of {length})") };
+    format!("{} {}{rest}", fact.name(), value.escape_ascii())
 }
 
 /// The seed of this test run.
@@ -107,6 +123,7 @@ impl Stage {
             closed: None,
             sent: Vec::new(),
             news: Vec::new(),
+            learnt: Vec::new(),
             room: Box::new(|wanted| wanted),
             wake: Wake::Never,
             seed,
@@ -256,7 +273,7 @@ impl Stage {
         let mut input = input;
         loop {
             self.inputs += 1;
-            let mut notebook = Notebook(&mut self.news);
+            let mut notebook = Notebook { news: &mut self.news, learnt: &mut self.learnt };
             let mut world = World {
                 profile: &self.profile,
                 conn: &self.conn,

@@ -2,7 +2,7 @@
 //!
 //! Hostile bytes are inputs, not errors: whatever looks like no request is one all the same.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 use crate::{
     fact::Fact,
@@ -402,11 +402,7 @@ pub(super) fn named_field(run: &mut Run, name: &[u8], value: &[u8], learn: Learn
     if is(b"authorization") || is(b"proxy-authorization") {
         run.count |= Request::GUESS;
         if Signs::note(run, Signs::SECRET) {
-            let mut user = [0; MAX_USER];
-            if let Some(user) = user_of(value, &mut user) {
-                learn(Fact::User, user);
-            }
-            learn(Fact::Secret, value);
+            learn_credentials(value, learn);
         }
     } else if is(b"user-agent") {
         run.count |= if GUESSERS.contains(&value) { Request::GUESS } else { 0 };
@@ -439,25 +435,37 @@ pub(super) fn named_field(run: &mut Run, name: &[u8], value: &[u8], learn: Learn
     }
 }
 
-/// The most of a user's name that is told, in bytes.
-const MAX_USER: usize = 192;
-
-/// The user in credentials of the schemes that name one (RFC 7617, section 2; RFC 7616, section
-/// 3.4), written into `room` where they are coded.
-fn user_of<'a>(credentials: &'a [u8], room: &'a mut [u8; MAX_USER]) -> Option<&'a [u8]> {
-    let end = credentials.iter().position(u8::is_ascii_whitespace)?;
+/// Tells what credentials say, without their wrapping: by which scheme, whose they are, and the
+/// secret (RFC 7617, section 2; RFC 7616, section 3.4; RFC 6750, section 2.1).
+fn learn_credentials(credentials: &[u8], learn: Learn<'_>) {
+    let end = credentials.iter().position(u8::is_ascii_whitespace).unwrap_or(credentials.len());
     let (scheme, rest) = (&credentials[..end], credentials[end..].trim_ascii());
-    if scheme.eq_ignore_ascii_case(b"basic") {
-        let decoded = base64::decode_into(rest, room);
-        let end = decoded.iter().position(|&byte| byte == b':').unwrap_or(decoded.len());
-        Some(&decoded[..end])
-    } else if scheme.eq_ignore_ascii_case(b"digest") {
-        const NAME: &[u8] = b"username=\"";
-        let start = rest.windows(NAME.len()).position(|window| window == NAME)? + NAME.len();
-        rest[start..].split(|&byte| byte == b'"').next()
-    } else {
-        None
+    if rest.is_empty() {
+        // A word alone names no scheme: it may well be a password.
+        return learn(Fact::Secret, scheme);
     }
+    if scheme.eq_ignore_ascii_case(b"basic") {
+        let mut room = vec![0; rest.len()];
+        let decoded = base64::decode_into(rest, &mut room);
+        // What is no base64 is told as it stands.
+        let decoded = if decoded.is_empty() { rest } else { decoded };
+        match decoded.iter().position(|&byte| byte == b':') {
+            Some(colon) => {
+                learn(Fact::User, &decoded[..colon]);
+                learn(Fact::Secret, &decoded[colon + 1..]);
+            }
+            None => learn(Fact::Secret, decoded),
+        }
+    } else {
+        const NAME: &[u8] = b"username=\"";
+        let start = rest.windows(NAME.len()).position(|window| window == NAME);
+        if let Some(start) = start.filter(|_| scheme.eq_ignore_ascii_case(b"digest")) {
+            let name = rest[start + NAME.len()..].split(|&byte| byte == b'"').next();
+            learn(Fact::User, name.unwrap_or_default());
+        }
+        learn(Fact::Secret, rest);
+    }
+    learn(Fact::Method, &scheme.to_ascii_lowercase());
 }
 
 fn folds(line: &[u8]) -> bool {
@@ -644,10 +652,12 @@ mod tests {
                 "http_host a",
                 "http_user_agent x",
                 "user root",
-                "secret Basic cm9vdDp0b29y",
+                "secret toor",
+                "method basic",
                 "http_request CONNECT b.example:25 HTTP/1.1",
                 "user y",
-                "secret Digest realm=\\\"x\\\", username=\\\"y\\\"",
+                "secret realm=\\\"x\\\", username=\\\"y\\\"",
+                "method digest",
             ]
         );
     }

@@ -32,9 +32,28 @@ pub(crate) enum Request<'a> {
 pub(crate) enum Method<'a> {
     Interactive,
     None,
-    Other,
+    Other(&'a [u8]),
     Password(&'a [u8]),
     PublicKey(&'a [u8]),
+}
+
+/// The names of methods (RFC 4252, section 5, and RFC 4256, section 3.1).
+pub(crate) const INTERACTIVE: &[u8] = b"keyboard-interactive";
+const NONE: &[u8] = b"none";
+const PASSWORD: &[u8] = b"password";
+const PUBLIC_KEY: &[u8] = b"publickey";
+
+impl<'a> Method<'a> {
+    /// Its name, as the client wrote it.
+    pub(crate) fn name(&self) -> &'a [u8] {
+        match self {
+            Self::Interactive => INTERACTIVE,
+            Self::None => NONE,
+            Self::Other(name) => name,
+            Self::Password(_) => PASSWORD,
+            Self::PublicKey(_) => PUBLIC_KEY,
+        }
+    }
 }
 
 const MSG_DISCONNECT: u8 = 1;
@@ -83,14 +102,14 @@ impl<'a> Request<'a> {
         let (_service, rest) = take_string(rest)?;
         let (name, rest) = take_string(rest)?;
         let method = match name {
-            b"keyboard-interactive" => Method::Interactive,
-            b"none" => Method::None,
-            b"password" => Method::Password(take_string(rest.get(1..)?)?.0),
-            b"publickey" => {
+            INTERACTIVE => Method::Interactive,
+            NONE => Method::None,
+            PASSWORD => Method::Password(take_string(rest.get(1..)?)?.0),
+            PUBLIC_KEY => {
                 let (_algorithm, rest) = take_string(rest.get(1..)?)?;
                 Method::PublicKey(take_string(rest)?.0)
             }
-            _ => Method::Other,
+            name => Method::Other(name),
         };
         Some(Self::Authenticate { user, method })
     }
