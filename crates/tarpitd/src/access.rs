@@ -17,6 +17,9 @@ pub(crate) struct Network {
     length: u8,
 }
 
+/// How many bits of an IPv4-mapped address stand before the address (RFC 4291, section 2.5.5.2).
+const MAPPED: u8 = 96;
+
 impl FromStr for Network {
     type Err = String;
 
@@ -30,12 +33,26 @@ impl FromStr for Network {
             )
         };
         let ip: IpAddr = ip.parse().map_err(|_| wrong())?;
-        let (family, bits) = bits(ip);
-        let whole = if family == Family::V4 { 32 } else { 128 };
-        let length = match length {
+        let whole = if ip.is_ipv4() { 32 } else { 128 };
+        let length: u8 = match length {
             None => whole,
             Some(text) => text.parse().ok().filter(|&length| length <= whole).ok_or_else(wrong)?,
         };
+        let (ip, length) = match ip.to_canonical() {
+            // Clients have no mapped addresses here: a network of them is one of IPv4.
+            v4 @ IpAddr::V4(_) if ip.is_ipv6() => {
+                let within = length.checked_sub(MAPPED).ok_or_else(|| {
+                    format!(
+                        "`{}` is an IPv4-mapped network shorter than /{MAPPED}, which holds IPv4 \
+                         addresses and others: write the IPv4 network itself, such as {v4}/8",
+                        text.escape_debug()
+                    )
+                })?;
+                (v4, within)
+            }
+            _ => (ip, length),
+        };
+        let (family, bits) = bits(ip);
         let network = Self { family, bits, length };
         if network.bits & !mask(network.length) == 0 {
             return Ok(network);
@@ -177,6 +194,18 @@ mod tests {
         for text in ["", "example.org", "192.0.2.0/33", "192.0.2.0/-1", "192.0.2.0/24/1", "/8"] {
             assert!(text.parse::<Network>().unwrap_err().contains("is no network"), "{text}");
         }
+        for (mapped, wanted) in [
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+            ("::ffff:192.0.2.0/120", "192.0.2.0/24"),
+            ("::ffff:0.0.0.0/96", "0.0.0.0/0"),
+            ("::ffff:c000:200/128", "192.0.2.0/32"),
+        ] {
+            assert_eq!(mapped.parse::<Network>().unwrap().to_string(), wanted);
+        }
+        let error = "::ffff:0.0.0.0/95".parse::<Network>().unwrap_err();
+        assert!(error.contains("shorter than /96") && error.contains("0.0.0.0/8"), "{error}");
+        let error = "::ffff:192.0.2.7/120".parse::<Network>().unwrap_err();
+        assert!(error.ends_with("write 192.0.2.0/24"), "{error}");
         let error = "192.0.2.7/24".parse::<Network>().unwrap_err();
         assert!(error.ends_with("write 192.0.2.0/24"), "{error}");
     }

@@ -9,6 +9,7 @@ use std::{
     fmt,
     io::{self, Write as _},
     net::SocketAddr,
+    path::Path,
     process::ExitCode,
     sync::{
         Arc,
@@ -30,7 +31,7 @@ use crate::{
     admission::{Admission, Caps, Port},
     berths::Post,
     clock::Clock,
-    config::{ClientLimit, Config, Limits, Purpose, Wanted},
+    config::{ClientLimit, Config, Limits, Placed, Purpose, Sink, Wanted},
     engine::{self, COMMAND, Command, Door, Notice, Rules, Setup},
     identity::{self, Identity},
     listener::Listener,
@@ -126,7 +127,7 @@ impl Daemon {
         let mut problems = Vec::new();
         let mut keep =
             |result: Result<_, String>| result.map_err(|problem| problems.push(problem)).ok();
-        let identity = keep(Identity::open(config.state_dir.as_deref(), clock));
+        let identity = keep(Identity::open(state_dir(&config), clock));
         let profiles = match identity.as_ref().map(|identity| profiles(identity, &config)) {
             Some(Ok(profiles)) => Some(profiles),
             Some(Err(lines)) => {
@@ -526,11 +527,11 @@ impl Daemon {
         for (key, old, new) in [
             ("workers", self.config.workers.to_string(), config.workers.to_string()),
             ("io_uring", self.config.io_uring.to_string(), config.io_uring.to_string()),
-            ("user", format!("{:?}", self.config.user), format!("{:?}", config.user)),
+            ("user", written(self.config.user.as_ref()), written(config.user.as_ref())),
             (
                 "state_dir",
-                format!("{:?}", self.config.state_dir),
-                format!("{:?}", config.state_dir),
+                written(state_dir(&self.config).map(Path::display)),
+                written(state_dir(&config).map(Path::display)),
             ),
         ] {
             if old != new {
@@ -580,7 +581,7 @@ impl Daemon {
     }
 
     /// Opens what had to wait until the workers have closed a listener of ours.
-    fn open_later(&mut self, mut later: Vec<(Wanted, Unbound)>) {
+    fn open_later(&mut self, mut later: Vec<(Wanted, Box<Unbound>)>) {
         let begun = self.clock.now();
         let mut opened = Vec::new();
         loop {
@@ -609,6 +610,11 @@ impl Daemon {
     }
 }
 
+/// What stands in the configuration, if anything does.
+fn written(value: Option<impl fmt::Display>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
 fn send(worker: &Worker, command: Command) {
     // A worker that has ended is found by whoever waits for it.
     let _ = worker.commands.send(command);
@@ -617,7 +623,7 @@ fn send(worker: &Worker, command: Command) {
 
 /// What holds for all clients of one of so many workers.
 fn rules(config: &Config, workers: usize) -> Rules {
-    let Limits { egress, egress_per_day, handshakes_per_second, cpu, evict, .. } = config.limits;
+    let &Limits { egress, egress_per_day, handshakes_per_second, cpu, evict, .. } = &config.limits;
     let handshakes = handshakes_per_second.map_or(0, |all| all.get().div_ceil(workers as u32));
     Rules {
         access: Arc::new(config.access.clone()),
@@ -638,7 +644,7 @@ fn divide(budget: Option<std::num::NonZeroU64>, workers: u64) -> u64 {
 fn caps(limits: &Limits, file_limit: u64) -> Caps {
     let files = clamp(file_limit.saturating_sub(SPARE_FILES).max(1));
     Caps {
-        clients: match limits.clients {
+        clients: match *limits.clients {
             ClientLimit::AtMost(clients) => clients.get(),
             ClientLimit::FileLimit => files,
             ClientLimit::Unlimited => 0,
@@ -695,6 +701,11 @@ fn profiles(identity: &Identity, config: &Config) -> Result<Vec<Profile>, Vec<St
     if problems.is_empty() { Ok(profiles) } else { Err(problems) }
 }
 
+/// Where secrets are kept.
+fn state_dir(config: &Config) -> Option<&Path> {
+    config.state_dir.as_ref().map(|path| path.as_path())
+}
+
 /// Opens the log and the trace, or says all that is in the way.
 fn open_both(config: &Config) -> Result<(Target, Target), Vec<String>> {
     let main = open(&config.logging.main, "logging.main");
@@ -705,11 +716,11 @@ fn open_both(config: &Config) -> Result<(Target, Target), Vec<String>> {
     }
 }
 
-fn open(sink: &crate::config::Sink, key: &str) -> Result<Target, String> {
+fn open(sink: &Placed<Sink>, key: &str) -> Result<Target, String> {
     Target::open(sink).map_err(|error| {
-        format!(
-            "{key}: cannot open {sink} for appending: {error}; give another file or rights to it"
-        )
+        let what =
+            format!("cannot open {sink} for appending: {error}; give another file or rights to it");
+        sink.says(key, what)
     })
 }
 

@@ -67,7 +67,7 @@ fn serve(request: &Request) -> ExitCode {
         Ok(config) => config,
         Err(problems) => return give_up(&problems),
     };
-    match request.origin {
+    match &request.origin {
         Origin::Arguments(_) => daemon::run(config, None, ""),
         Origin::Embedded => {
             // Whoever tries it out may not have it on the search path yet.
@@ -75,6 +75,8 @@ fn serve(request: &Request) -> ExitCode {
             let welcome = welcome::text(&config, &program.to_string_lossy());
             daemon::run(config, None, &welcome)
         }
+        // What came from standard input cannot be read again.
+        Origin::File(path) if config::is_standard_input(path) => daemon::run(config, None, ""),
         Origin::File(_) => {
             let reread = || request.config().map_err(|problems| lines(&problems));
             daemon::run(config, Some(&reread), "")
@@ -90,7 +92,7 @@ fn check(file: &Path) -> ExitCode {
             if complain_of_files(&config) {
                 return ExitCode::from(daemon::REFUSED);
             }
-            print(format!("{}: {}\n", file.display(), config.summary()).as_bytes())
+            print(format!("{}: {}\n", config::name(file), config.summary()).as_bytes())
         }
         Err(problems) => give_up(&problems),
     }

@@ -31,10 +31,8 @@ impl Host {
                 text.escape_debug()
             ));
         };
-        match ip.to_canonical() {
-            canonical if canonical == ip => Ok(Self::Ip(ip)),
-            canonical => Err(format!("IPv6 sockets take no IPv4 here: write `{canonical}`")),
-        }
+        // An IPv4-mapped address is its IPv4 form: IPv6 sockets take no IPv4 here.
+        Ok(Self::Ip(ip.to_canonical()))
     }
 
     /// The one or two addresses it stands for.
@@ -98,6 +96,27 @@ pub(super) struct Bind {
 }
 
 impl Bind {
+    /// A host and its ports, as in `HOST:PORT`; an IPv6 host is in brackets. All that is wrong with
+    /// them; `form` is what should be written.
+    pub(super) fn parse(text: &str, form: &str) -> Result<Self, Vec<String>> {
+        let in_brackets = text.starts_with('[').then(|| text.find("]:")).flatten();
+        let cut = match in_brackets {
+            Some(end) => Some((&text[..=end], &text[end + 2..])),
+            None => text.split_once(':'),
+        };
+        let (host, port) = match cut {
+            Some((_, port)) if port.contains(':') => {
+                return Err(vec![format!("write {form}, with an IPv6 host in brackets")]);
+            }
+            Some(both) => both,
+            None => return Err(vec![format!("the port is missing: write {form}")]),
+        };
+        match (Host::parse(host), Ports::parse(port)) {
+            (Ok(host), Ok(ports)) => Ok(Self { host, ports }),
+            (host, ports) => Err([host.err(), ports.err()].into_iter().flatten().collect()),
+        }
+    }
+
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         let ports = self.ports.0.clone();
         self.host.ips().flat_map(move |ip| ports.clone().map(move |port| (ip, port).into()))
@@ -160,12 +179,13 @@ mod tests {
         check_addresses("[::1]", "0", &["[::1]:0"]);
         check_addresses("*", "22", &["0.0.0.0:22", "[::]:22"]);
         check_addresses("LocalHost", "65535", &["127.0.0.1:65535", "[::1]:65535"]);
+        check_addresses("::ffff:10.0.0.1", "22", &["10.0.0.1:22"]);
         check_addresses("10.0.0.1", "80-82", &["10.0.0.1:80", "10.0.0.1:81", "10.0.0.1:82"]);
     }
 
     #[test]
     fn what_is_no_host_or_port_says_why() {
-        for host in ["", "example.org", "127.0.0.1.5", "::ffff:127.0.0.1", "fe80::1%eth0", "[::1"] {
+        for host in ["", "example.org", "127.0.0.1.5", "fe80::1%eth0", "[::1"] {
             assert!(Host::parse(host).is_err(), "{host}");
         }
         for ports in ["", "x", "-1", "70000", "+22", "22-", "23-22", "0-5", "1-2-3", " 22"] {

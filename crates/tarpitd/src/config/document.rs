@@ -1,6 +1,6 @@
 //! A TOML document read key by key, so that all of its problems are found at once.
 
-use std::{collections::BTreeMap, fmt::Display, num::NonZeroU32};
+use std::{collections::BTreeMap, fmt::Display, num::NonZeroU32, sync::Arc};
 
 use toml::{
     Spanned,
@@ -9,13 +9,13 @@ use toml::{
 
 use super::{
     keys::{Key, Outdated, Unset, section_of},
-    problem::{Notes, Place, Problem, nearest},
+    problem::{Notes, Place, Placed, Problem, nearest},
 };
 
 /// A text, and what its author calls it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Source<'a> {
-    name: &'a str,
+    name: Arc<str>,
     text: &'a str,
     /// Whether its syntax is wrong somewhere, so that a key which seems missing may be there.
     is_broken: bool,
@@ -23,7 +23,7 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn new(name: &'a str, text: &'a str) -> Self {
-        Self { name, text, is_broken: false }
+        Self { name: name.into(), text, is_broken: false }
     }
 
     /// Fills `target` with what `keys` find in the text.
@@ -40,37 +40,37 @@ impl<'a> Source<'a> {
         }
         self.is_broken = !errors.is_empty();
         let root = Spanned::new(0..0, DeValue::Table(document.into_inner()));
-        Item { source: self, key: 0, value: &root }.fill(keys, target, notes);
+        Item { source: &self, key: 0, value: &root }.fill(keys, target, notes);
         notes.problems.retain(|problem| match problem.place {
             Place::Text { line, .. } => !broken.contains_key(&line),
-            Place::Argument { .. } | Place::File(_) => true,
+            Place::Argument { .. } | Place::File(_) | Place::Option(_) => true,
         });
         notes.problems.extend(broken.into_values());
     }
 
     /// Line and column of the byte at `offset`.
-    pub(super) fn place(self, offset: usize) -> Place {
+    pub(super) fn place(&self, offset: usize) -> Place {
         let before = self.before(offset);
         let line_start = before.rfind('\n').map_or(0, |end| end + 1);
         Place::Text {
-            name: self.name.to_owned(),
+            name: Arc::clone(&self.name),
             line: self.line(offset),
             column: before[line_start..].chars().count() + 1,
         }
     }
 
-    fn line(self, offset: usize) -> usize {
+    fn line(&self, offset: usize) -> usize {
         self.before(offset).matches('\n').count() + 1
     }
 
-    fn before(self, offset: usize) -> &'a str {
+    fn before(&self, offset: usize) -> &'a str {
         self.text.get(..offset).unwrap_or(self.text)
     }
 }
 
 /// A value in a text.
 pub(super) struct Item<'a> {
-    source: Source<'a>,
+    source: &'a Source<'a>,
     /// Where its key starts, or the value itself where it has none.
     key: usize,
     value: &'a Spanned<DeValue<'a>>,
@@ -161,6 +161,11 @@ impl<'a> Item<'a> {
         Ok(self.boolean()?.then(|| self.place()))
     }
 
+    /// What was read here, and where.
+    pub(super) fn placed<T>(&self, read: Result<T, Problem>) -> Result<Placed<T>, Problem> {
+        read.map(|value| Placed::at(self.place(), value))
+    }
+
     /// What `parse` makes of a string.
     pub(super) fn parsed<T>(
         &self,
@@ -194,6 +199,18 @@ impl<'a> Item<'a> {
 
     pub(super) fn is_integer(&self) -> bool {
         self.value.get_ref().is_integer()
+    }
+
+    pub(super) fn is_array(&self) -> bool {
+        self.value.get_ref().is_array()
+    }
+
+    pub(super) fn is_string(&self) -> bool {
+        self.value.get_ref().is_str()
+    }
+
+    pub(super) fn is_table(&self) -> bool {
+        self.value.get_ref().is_table()
     }
 
     pub(super) fn key_place(&self) -> Place {

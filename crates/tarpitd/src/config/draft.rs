@@ -14,7 +14,7 @@ use super::{
     Certificate, ClientLimit, Config, Discretion, Evict, Level, Limits, Logging, Sink, Tarpit,
     User,
     address::{Bind, Host, Ports},
-    problem::{Notes, Place, Problem, nearest},
+    problem::{Notes, Place, Placed, Problem, nearest},
 };
 
 /// The most addresses on which one daemon listens. Whoever needs more ports redirects them to one.
@@ -29,8 +29,8 @@ pub(super) const MAX_RATE: i64 = u32::MAX as i64;
 pub(super) struct Draft {
     pub(super) workers: NonZeroUsize,
     pub(super) io_uring: bool,
-    pub(super) state_dir: Option<PathBuf>,
-    pub(super) user: Option<User>,
+    pub(super) state_dir: Option<Placed<PathBuf>>,
+    pub(super) user: Option<Placed<User>>,
     pub(super) persona: &'static str,
     pub(super) tarpits: Vec<TarpitDraft>,
     pub(super) limits: Limits,
@@ -45,7 +45,7 @@ pub(super) struct TarpitDraft {
     pub(super) pattern: Option<&'static dyn Pattern>,
     pub(super) binds: Vec<(Place, Bind)>,
     pub(super) rate: Option<Rate>,
-    pub(super) max_clients: Option<NonZeroU32>,
+    pub(super) max_clients: Placed<Option<NonZeroU32>>,
     pub(super) client_validation: bool,
     pub(super) client_trace: bool,
     pub(super) persona: Option<&'static str>,
@@ -147,9 +147,9 @@ impl Default for Draft {
             persona: Persona::DEFAULT,
             tarpits: Vec::new(),
             limits: Limits {
-                clients: ClientLimit::FileLimit,
-                per_address: NonZeroU32::new(256),
-                per_prefix: NonZeroU32::new(1024),
+                clients: ClientLimit::FileLimit.into(),
+                per_address: NonZeroU32::new(256).into(),
+                per_prefix: NonZeroU32::new(1024).into(),
                 egress: None,
                 egress_per_day: None,
                 handshakes_per_second: NonZeroU32::new(100),
@@ -158,9 +158,9 @@ impl Default for Draft {
             },
             access: Access::default(),
             logging: Logging {
-                main: Sink::Stderr,
+                main: Sink::Stderr.into(),
                 level: Level::Info,
-                client_trace: Sink::Stdout,
+                client_trace: Sink::Stdout.into(),
                 discretion: Discretion { log_secrets: false, log_users: true },
             },
         }
@@ -174,7 +174,7 @@ impl TarpitDraft {
             pattern: None,
             binds: Vec::new(),
             rate: None,
-            max_clients: NonZeroU32::new(4096),
+            max_clients: NonZeroU32::new(4096).into(),
             client_validation: true,
             client_trace: false,
             persona: None,
@@ -196,30 +196,11 @@ impl TarpitDraft {
             notes.problems.push(place.problem("write PATTERN:HOST:PORT"));
             return tarpit;
         };
-        let in_brackets = address.starts_with('[').then(|| address.find("]:")).flatten();
-        let parts = match in_brackets {
-            Some(end) => Some((&address[..=end], &address[end + 2..])),
-            None => address.split_once(':'),
-        };
-        let at = |what: String| place.problem(what);
-        notes.keep(&mut tarpit.pattern, pattern(named).map(Some).map_err(at));
-        let (host, port) = match parts {
-            Some((_, port)) if port.contains(':') => {
-                let what = "write PATTERN:HOST:PORT, with an IPv6 host in brackets";
-                notes.problems.push(place.problem(what));
-                return tarpit;
-            }
-            Some(parts) => parts,
-            None => {
-                notes.problems.push(place.problem("the port is missing: write PATTERN:HOST:PORT"));
-                return tarpit;
-            }
-        };
-        let mut bind = BindDraft::default();
-        notes.keep(&mut bind.host, Host::parse(host).map(Some).map_err(at));
-        notes.keep(&mut bind.ports, Ports::parse(port).map(Some).map_err(at));
-        if let BindDraft { host: Some(host), ports: Some(ports) } = bind {
-            tarpit.binds.push((place, Bind { host, ports }));
+        let read = pattern(named).map(Some).map_err(|what| place.problem(what));
+        notes.keep(&mut tarpit.pattern, read);
+        match Bind::parse(address, "PATTERN:HOST:PORT") {
+            Ok(bind) => tarpit.binds.push((place, bind)),
+            Err(what) => notes.problems.extend(what.into_iter().map(|it| place.problem(it))),
         }
         tarpit
     }
@@ -299,6 +280,8 @@ impl TarpitDraft {
             name: self.name,
             pattern: self.pattern?,
             bind: self.binds.iter().flat_map(|(_, bind)| bind.addresses()).collect(),
+            places: self.binds.into_iter().map(|(place, bind)| Placed::at(place, bind)).collect(),
+            passive_place: self.passive_ports.as_ref().map(|(place, _)| place.clone()),
             rate: self.rate,
             max_clients: self.max_clients,
             client_validation: self.client_validation,
@@ -306,10 +289,9 @@ impl TarpitDraft {
             persona: self.persona.unwrap_or(persona),
             poison: self.poison.is_some(),
             strict_lock: self.strict_lock.is_some(),
-            certificate: self
-                .cert
-                .zip(self.key)
-                .map(|((_, cert), (_, key))| Certificate { cert, key }),
+            certificate: self.cert.zip(self.key).map(|((cert_place, cert), (key_place, key))| {
+                Certificate { cert: Placed::at(cert_place, cert), key: Placed::at(key_place, key) }
+            }),
             inner: self.inner.map(|(_, inner)| inner),
             passive_ports: self
                 .passive_ports

@@ -1,7 +1,10 @@
 //! The keys of the configuration: what each is called, means and does. One entry each, from which
 //! the manual page is made, too.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::{
+    net::IpAddr,
+    num::{NonZeroU64, NonZeroUsize},
+};
 
 use super::{
     ClientLimit, Evict, Level, Limits, Logging, Sink, User,
@@ -72,7 +75,9 @@ pub(super) const TOP: &[Key<Draft>] = &[
         meaning: "Where the installation's secrets are kept: what makes its host name, its keys and \
                   its filler unlike those of any other. Without it they are new at each start.",
         outdated: None,
-        read: |item, draft, notes| notes.keep(&mut draft.state_dir, item.parsed(path).map(Some)),
+        read: |item, draft, notes| {
+            notes.keep(&mut draft.state_dir, item.placed(item.parsed(path)).map(Some));
+        },
     },
     Key {
         name: "user",
@@ -81,7 +86,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
         meaning: "Who the daemon becomes once its ports and files are open.",
         outdated: None,
         read: |item, draft, notes| {
-            notes.keep(&mut draft.user, item.parsed(User::parse).map(Some));
+            notes.keep(&mut draft.user, item.placed(user(item)).map(Some));
         },
     },
     Key {
@@ -139,9 +144,11 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     },
     Key {
         name: "bind",
-        form: "array of tables with `host` and `port`",
+        form: "array of strings `\"HOST:PORT\"` or of tables with `host` and `port`, or one string",
         unset: Unset::Wrong,
-        meaning: "Where to listen. No address may stand twice in a file.",
+        meaning: "Where to listen. In a string an IPv6 host is in brackets, as in `\"[::1]:2222\"`. \
+                  No address may stand twice in a file. One that this machine does not have is \
+                  listened on all the same, with a warning: clients come once it is there.",
         outdated: None,
         read: binds,
     },
@@ -164,7 +171,9 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         unset: Unset::Is("4096"),
         meaning: "The most clients held at one time on each bound port. 0 means no cap.",
         outdated: None,
-        read: |item, tarpit, notes| notes.keep(&mut tarpit.max_clients, item.cap(u32::MAX)),
+        read: |item, tarpit, notes| {
+            notes.keep(&mut tarpit.max_clients, item.placed(item.cap(u32::MAX)));
+        },
     },
     Key {
         name: "client_validation",
@@ -269,11 +278,14 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
                   through a device that translates addresses.",
         outdated: None,
         read: |item, tarpit, notes| {
-            let read = placed(item, |text| {
-                text.parse().map_err(|_| {
-                    format!("`{}` is no IPv4 address, such as 192.0.2.7", text.escape_debug())
-                })
-            });
+            let read =
+                placed(item, |text| match text.parse().map(|ip: IpAddr| ip.to_canonical()) {
+                    Ok(IpAddr::V4(ip)) => Ok(ip),
+                    _ => Err(format!(
+                        "`{}` is no IPv4 address, such as 192.0.2.7",
+                        text.escape_debug()
+                    )),
+                });
             notes.keep(&mut tarpit.passive_address, read);
         },
     },
@@ -303,15 +315,20 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
     Key {
         name: "clients",
         form: "number of clients, at most 10000000",
-        unset: Unset::Means("the number of files that may be open, less 64"),
-        meaning: "The most clients held at one time in all. 0 means no cap.",
+        unset: Unset::Means(
+            "the number of files that may be open, less one for each listener and 64; each worker \
+             has a listener on each address of `bind`",
+        ),
+        meaning: "The most clients held at one time in all. 0 means no cap. A cap above the number \
+                  of files that may be open, less those of the listeners and 64, is cut to that, \
+                  with a warning.",
         outdated: None,
         read: |item, limits, notes| {
             /// Tables that are made at the start have room for so many.
             const MOST: u32 = 10_000_000;
             let limit =
                 item.cap(MOST).map(|cap| cap.map_or(ClientLimit::Unlimited, ClientLimit::AtMost));
-            notes.keep(&mut limits.clients, limit);
+            notes.keep(&mut limits.clients, item.placed(limit));
         },
     },
     Key {
@@ -320,7 +337,9 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         unset: Unset::Is("256"),
         meaning: "The most clients held at one time from one address. 0 means no cap.",
         outdated: None,
-        read: |item, limits, notes| notes.keep(&mut limits.per_address, item.cap(u32::MAX)),
+        read: |item, limits, notes| {
+            notes.keep(&mut limits.per_address, item.placed(item.cap(u32::MAX)));
+        },
     },
     Key {
         name: "per_prefix",
@@ -329,7 +348,9 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         meaning: "The most clients held at one time from one network: an IPv4 /24 or an IPv6 /56. \
                   0 means no cap.",
         outdated: None,
-        read: |item, limits, notes| notes.keep(&mut limits.per_prefix, item.cap(u32::MAX)),
+        read: |item, limits, notes| {
+            notes.keep(&mut limits.per_prefix, item.placed(item.cap(u32::MAX)));
+        },
     },
     Key {
         name: "egress",
@@ -411,11 +432,13 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         unset: Unset::Is("\"<stderr>\""),
         meaning: "Where the log goes. A file is appended to.",
         outdated: None,
-        read: |item, logging, notes| notes.keep(&mut logging.main, item.parsed(Sink::parse)),
+        read: |item, logging, notes| {
+            notes.keep(&mut logging.main, item.placed(item.parsed(Sink::parse)));
+        },
     },
     Key {
         name: "level",
-        form: "`\"debug\"`, `\"info\"`, `\"warning\"`, `\"error\"` or `\"critical\"`",
+        form: "`\"debug\"`, `\"info\"`, `\"warning\"` (or `\"warn\"`), `\"error\"` or `\"critical\"`",
         unset: Unset::Is("\"info\""),
         meaning: "How grave a message must be to appear in the log.",
         outdated: None,
@@ -429,7 +452,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
                   is appended to.",
         outdated: None,
         read: |item, logging, notes| {
-            notes.keep(&mut logging.client_trace, item.parsed(Sink::parse));
+            notes.keep(&mut logging.client_trace, item.placed(item.parsed(Sink::parse)));
         },
     },
     Key {
@@ -527,6 +550,13 @@ fn tarpits(item: &Item<'_>, draft: &mut Draft, notes: &mut Notes) {
 }
 
 fn binds(item: &Item<'_>, tarpit: &mut TarpitDraft, notes: &mut Notes) {
+    if item.is_string() {
+        return binds_of_string(item, tarpit, notes);
+    }
+    if !item.is_array() {
+        let wanted = "a string \"HOST:PORT\", or an array of such strings";
+        return notes.problems.push(item.unlike(wanted));
+    }
     let items = match item.items() {
         Ok(items) => items,
         Err(problem) => return notes.problems.push(problem),
@@ -535,11 +565,29 @@ fn binds(item: &Item<'_>, tarpit: &mut TarpitDraft, notes: &mut Notes) {
         notes.problems.push(item.wrong("there is no address here: add { host = ..., port = ... }"));
     }
     for item in items {
+        if item.is_string() {
+            binds_of_string(&item, tarpit, notes);
+            continue;
+        }
+        if !item.is_table() {
+            let wanted = "a string \"HOST:PORT\", or a table with `host` and `port`";
+            notes.problems.push(item.unlike(wanted));
+            continue;
+        }
         let mut bind = BindDraft::default();
         item.fill(BIND, &mut bind, notes);
         if let BindDraft { host: Some(host), ports: Some(ports) } = bind {
             tarpit.binds.push((item.place(), Bind { host, ports }));
         }
+    }
+}
+
+/// An entry of `bind` that is written as `HOST:PORT`.
+fn binds_of_string(item: &Item<'_>, tarpit: &mut TarpitDraft, notes: &mut Notes) {
+    match item.parsed(|text| Ok(Bind::parse(text, "\"HOST:PORT\""))) {
+        Ok(Ok(bind)) => tarpit.binds.push((item.place(), bind)),
+        Ok(Err(wrong)) => notes.problems.extend(wrong.into_iter().map(|what| item.wrong(what))),
+        Err(problem) => notes.problems.push(problem),
     }
 }
 
@@ -574,8 +622,20 @@ fn bytes(item: &Item<'_>) -> Result<Option<NonZeroU64>, super::Problem> {
 fn ports(item: &Item<'_>) -> Result<Ports, super::Problem> {
     if item.is_integer() {
         item.number(0, u16::MAX).map(Ports::single)
-    } else {
+    } else if item.is_string() {
         item.parsed(Ports::parse)
+    } else {
+        Err(item.unlike("a number, or a string such as \"8000-8010\""))
+    }
+}
+
+fn user(item: &Item<'_>) -> Result<User, super::Problem> {
+    if item.is_integer() {
+        item.number(0, u32::MAX - 1).map(|uid| User::Ids { uid, gid: None })
+    } else if item.is_string() {
+        item.parsed(User::parse)
+    } else {
+        Err(item.unlike("a name, or a number such as 65534"))
     }
 }
 

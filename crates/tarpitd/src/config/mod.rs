@@ -23,14 +23,15 @@ use tarpit_proto::{pacer::Rate, script::Pattern};
 use crate::access::Access;
 
 use self::{
+    address::Bind,
     document::Source,
     draft::{Draft, TarpitDraft},
-    problem::{Notes, Place, nearest},
+    problem::{Notes, nearest},
 };
 pub(crate) use self::{
     draft::rate,
     keys::{Unset, sections},
-    problem::Problem,
+    problem::{Place, Placed, Problem},
 };
 
 /// What `tarpitd` serves when it is told nothing.
@@ -75,7 +76,11 @@ impl Request {
             tarpit.client_trace |= self.trace.is_some();
         }
         if let Some(sink) = &self.trace {
-            config.logging.client_trace = sink.clone();
+            let option = match sink {
+                Sink::Stdout => "-t".to_owned(),
+                sink => format!("-t {sink}"),
+            };
+            config.logging.client_trace = Placed::at(Place::Option(option), sink.clone());
         }
         if let Some(level) = self.level {
             config.logging.level = level.min(config.logging.level);
@@ -93,9 +98,9 @@ pub(crate) struct Config {
     /// Whether sends may go by `io_uring`.
     pub(crate) io_uring: bool,
     /// Where host keys and the persona's seed are kept; `None`: they are new at each start.
-    pub(crate) state_dir: Option<PathBuf>,
+    pub(crate) state_dir: Option<Placed<PathBuf>>,
     /// Who the daemon becomes once it has opened its ports and files.
-    pub(crate) user: Option<User>,
+    pub(crate) user: Option<Placed<User>>,
     /// What to serve, in the order in which it was written; never empty.
     pub(crate) tarpits: Vec<Tarpit>,
     pub(crate) limits: Limits,
@@ -109,11 +114,11 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads the file at `path`.
+    /// Reads the file at `path`, or standard input if that is `-`.
     pub(crate) fn load(path: &Path) -> Result<Self, Vec<Problem>> {
-        let at_file = |what: String| vec![Place::File(path.to_owned()).problem(what)];
+        let name = name(path).to_string();
+        let at_file = |what: String| vec![Place::File(name.clone().into()).problem(what)];
         let bytes = read(path).map_err(|error| at_file(unreadable(&error)))?;
-        let name = path.display().to_string();
         match str::from_utf8(&bytes) {
             Ok(text) => Self::parse(&name, text),
             Err(error) => {
@@ -185,10 +190,14 @@ pub(crate) struct Tarpit {
     pub(crate) pattern: &'static dyn Pattern,
     /// Where it listens; never empty. No two tarpits share an address, but for port 0.
     pub(crate) bind: Vec<SocketAddr>,
+    /// Where these addresses are written.
+    places: Vec<Placed<Bind>>,
+    /// Where `passive_ports` is written.
+    passive_place: Option<Place>,
     /// `None`: the pattern keeps its own pace.
     pub(crate) rate: Option<Rate>,
     /// The most clients on each of the addresses; `None`: no cap.
-    pub(crate) max_clients: Option<NonZeroU32>,
+    pub(crate) max_clients: Placed<Option<NonZeroU32>>,
     /// Whether clients must show that they speak the pattern's protocol.
     pub(crate) client_validation: bool,
     pub(crate) client_trace: bool,
@@ -207,6 +216,19 @@ pub(crate) struct Tarpit {
     pub(crate) passive_ports: Vec<u16>,
     /// Where clients are told to open them; `None`: to the address that they connected to.
     pub(crate) passive_address: Option<Ipv4Addr>,
+}
+
+impl Tarpit {
+    /// Where it is written that this address is wanted.
+    pub(crate) fn place(&self, wanted: Wanted) -> Option<&Place> {
+        match wanted.purpose {
+            Purpose::Clients => {
+                let holds = |bind: &&Placed<Bind>| bind.addresses().any(|it| it == wanted.at);
+                self.places.iter().find(holds)?.place.as_ref()
+            }
+            Purpose::Data(_) => self.passive_place.as_ref(),
+        }
+    }
 }
 
 /// An address on which to listen.
@@ -230,18 +252,18 @@ pub(crate) enum Purpose {
 /// Files with a certificate and its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Certificate {
-    pub(crate) cert: PathBuf,
-    pub(crate) key: PathBuf,
+    pub(crate) cert: Placed<PathBuf>,
+    pub(crate) key: Placed<PathBuf>,
 }
 
 /// What all tarpits together may cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    pub(crate) clients: ClientLimit,
+    pub(crate) clients: Placed<ClientLimit>,
     /// The most clients with one address; `None`: no cap.
-    pub(crate) per_address: Option<NonZeroU32>,
+    pub(crate) per_address: Placed<Option<NonZeroU32>>,
     /// The most clients in one /24 (IPv6: /56); `None`: no cap.
-    pub(crate) per_prefix: Option<NonZeroU32>,
+    pub(crate) per_prefix: Placed<Option<NonZeroU32>>,
     /// The most bytes a second to all clients; `None`: no cap.
     pub(crate) egress: Option<NonZeroU64>,
     /// The most bytes a day to all clients; `None`: no cap.
@@ -284,7 +306,7 @@ impl Evict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientLimit {
     AtMost(NonZeroU32),
-    /// As many as files may be open, less 64.
+    /// As many as files may be open, less those of the listeners and 64.
     FileLimit,
     Unlimited,
 }
@@ -293,10 +315,10 @@ pub(crate) enum ClientLimit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Logging {
     /// Where the log goes.
-    pub(crate) main: Sink,
+    pub(crate) main: Placed<Sink>,
     pub(crate) level: Level,
     /// Where the clients' trace goes.
-    pub(crate) client_trace: Sink,
+    pub(crate) client_trace: Placed<Sink>,
     /// Whether the trace has secrets in full, and users' names.
     pub(crate) discretion: Discretion,
 }
@@ -371,8 +393,11 @@ impl Level {
         (Self::Critical, "critical"),
     ];
 
-    /// A level's name, in any case.
+    /// A level's name, in any case; `warn` is short for `warning`.
     fn parse(text: &str) -> Result<Self, String> {
+        if text.eq_ignore_ascii_case("warn") {
+            return Ok(Self::Warning);
+        }
         let is_it = |(_, name): &&(Self, &str)| name.eq_ignore_ascii_case(text);
         let found = Self::ALL.iter().find(is_it).map(|&(level, _)| level);
         found.ok_or_else(|| {
@@ -419,12 +444,26 @@ impl fmt::Display for User {
     }
 }
 
+/// What messages call the configuration at `path`.
+pub(crate) fn name(path: &Path) -> std::path::Display<'_> {
+    if is_standard_input(path) { Path::new("<stdin>").display() } else { path.display() }
+}
+
+/// Whether `path` stands for standard input, as `-` does.
+pub(crate) fn is_standard_input(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// The file's bytes, of which there may be so many.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     /// No one writes as much; a device such as `/dev/zero` has more.
     const MOST: u64 = 1 << 20;
     let mut bytes = Vec::new();
-    File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    if is_standard_input(path) {
+        io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes)?;
+    } else {
+        File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    }
     if bytes.len() as u64 > MOST {
         return Err(io::ErrorKind::FileTooLarge.into());
     }

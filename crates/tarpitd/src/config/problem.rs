@@ -1,6 +1,12 @@
 //! What is wrong with a configuration, and where.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    ops::Deref,
+    path::PathBuf,
+    sync::Arc,
+};
 
 /// Something that keeps a configuration from being used: one line for its author.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,13 +23,80 @@ pub(crate) enum Place {
     Argument { index: usize, value: String },
     /// In a file as a whole.
     File(PathBuf),
+    /// In an option of the command line, as it would be typed.
+    Option(String),
     /// In a text; line and column count from 1, columns in characters.
-    Text { name: String, line: usize, column: usize },
+    Text { name: Arc<str>, line: usize, column: usize },
+}
+
+/// A value, and where it is written; nowhere if nobody has written it. Two of them are equal if
+/// their values are.
+#[derive(Clone, Default)]
+pub(crate) struct Placed<T> {
+    pub(crate) value: T,
+    pub(crate) place: Option<Place>,
+}
+
+impl<T> Placed<T> {
+    /// A value that is written at `place`.
+    pub(super) fn at(place: Place, value: T) -> Self {
+        Self { value, place: Some(place) }
+    }
+}
+
+impl<T> From<T> for Placed<T> {
+    fn from(value: T) -> Self {
+        Self { value, place: None }
+    }
+}
+
+impl<T> Deref for Placed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> Placed<T> {
+    /// Where it is written, in front of what is said of it; else its name, `key`.
+    pub(crate) fn says(&self, key: &str, what: impl fmt::Display) -> String {
+        match &self.place {
+            Some(place) => format!("{place}: {what}"),
+            None => format!("{key}: {what}"),
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Placed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Placed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
+impl<T: PartialEq> PartialEq for Placed<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Placed<T> {}
+
+impl<T: Hash> Hash for Placed<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.value.hash(state);
+    }
 }
 
 impl Place {
     /// Says what is wrong here.
-    pub(super) fn problem(&self, what: impl Into<String>) -> Problem {
+    pub(crate) fn problem(&self, what: impl Into<String>) -> Problem {
         Problem { place: self.clone(), what: what.into() }
     }
 }
@@ -39,6 +112,7 @@ impl fmt::Display for Place {
         match self {
             Self::Argument { value, .. } => write!(f, "-s {}", value.escape_debug()),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Option(option) => write!(f, "{}", option.escape_debug()),
             Self::Text { name, line, column } => write!(f, "{name}:{line}:{column}"),
         }
     }

@@ -52,14 +52,14 @@ fn every_key_is_read() {
          [tarpits.a]\npattern = 'endless_banner'\nbind = [{ host = '*', port = '80-81' }]",
     );
     assert_eq!(config.workers.get(), 3);
-    assert_eq!(config.state_dir.as_deref(), Some(Path::new("/var/lib/tarpitd")));
-    assert_eq!(config.user, Some(User::Ids { uid: 65534, gid: Some(100) }));
+    assert_eq!(config.state_dir, Some(PathBuf::from("/var/lib/tarpitd").into()));
+    assert_eq!(config.user, Some(User::Ids { uid: 65534, gid: Some(100) }.into()));
     assert_eq!(
         config.limits,
         Limits {
-            clients: ClientLimit::AtMost(NonZeroU32::MIN),
-            per_address: NonZeroU32::new(2),
-            per_prefix: None,
+            clients: ClientLimit::AtMost(NonZeroU32::MIN).into(),
+            per_address: NonZeroU32::new(2).into(),
+            per_prefix: None.into(),
             egress: NonZeroU64::new(4),
             egress_per_day: NonZeroU64::new(5),
             handshakes_per_second: NonZeroU32::new(6),
@@ -77,9 +77,9 @@ fn every_key_is_read() {
     assert_eq!(
         config.logging,
         Logging {
-            main: Sink::Stdout,
+            main: Sink::Stdout.into(),
             level: Level::Warning,
-            client_trace: Sink::File("./x".into()),
+            client_trace: Sink::File("./x".into()).into(),
             discretion: Discretion { log_secrets: true, log_users: false },
         }
     );
@@ -87,7 +87,7 @@ fn every_key_is_read() {
     assert_eq!((z.name.as_str(), a.name.as_str()), ("z", "a"));
     assert_eq!(z.pattern.name(), "telnet_login");
     assert_eq!(z.rate, Rate::from_number(-2));
-    assert_eq!(z.max_clients, NonZeroU32::new(7));
+    assert_eq!(z.max_clients, NonZeroU32::new(7).into());
     assert_eq!((z.client_validation, z.client_trace), (false, true));
     assert_eq!((z.persona, z.poison), ("ip-camera", true));
     assert_eq!((a.persona, a.poison), ("debian-12", false));
@@ -106,7 +106,8 @@ fn what_is_inside_tls_and_its_certificate_are_read() {
     );
     let [tarpit] = &config.tarpits[..] else { panic!("{:?}", config.tarpits) };
     assert_eq!(tarpit.inner.map(Pattern::name), Some("smtp_endless_ehlo"));
-    let files = Certificate { cert: "c.pem".into(), key: "k.pem".into() };
+    let path = |path: &str| Placed::from(PathBuf::from(path));
+    let files = Certificate { cert: path("c.pem"), key: path("k.pem") };
     assert_eq!(tarpit.certificate, Some(files));
     for (lines, wanted) in [
         ("cert = 'c.pem'", "`cert` needs the certificate's `key` beside it"),
@@ -282,8 +283,24 @@ fn values_of_another_type_are_told() {
         "3:15: this must be a whole number, but it is a number with a fraction",
     );
     check_line("client_trace = 1", "3:16: this must be true or false, but it is a whole number");
-    check_line("bind = '::1'", "3:8: this must be an array, but it is a string");
-    check_line("bind = ['::1']", "3:9: this must be a table, but it is a string");
+    let bind = "this must be a string \"HOST:PORT\", or";
+    check_line(
+        "bind = 22",
+        &format!("3:8: {bind} an array of such strings, but it is a whole number"),
+    );
+    check_line(
+        "bind = [22]",
+        &format!("3:9: {bind} a table with `host` and `port`, but it is a whole number"),
+    );
+    check_line(
+        "bind = [{ host = '::1', port = 22.5 }]",
+        "3:32: this must be a number, or a string such as \"8000-8010\", \
+         but it is a number with a fraction",
+    );
+    check(
+        &format!("user = 1.5\n{SOUND}"),
+        "1:8: this must be a name, or a number such as 65534, but it is a number with a fraction",
+    );
     check("tarpits = 1", "1:11: this must be a table, but it is a whole number");
     check("[[tarpits]]", "1:1: this must be a table, but it is an array");
     check(
@@ -313,16 +330,15 @@ fn wrong_addresses_are_told() {
     let port = "write a number from 0 to 65535, or a range such as 8000-8010";
     check_line(
         "bind = [{ host = 'example.org', port = 70000 }, { host = '::1', port = -1 },\n\
-         { host = '::ffff:10.0.0.1', port = 'x' }, { host = 5 }]",
+         { host = '10.0.0.1', port = 'x' }, { host = 5 }]",
         &format!(
             "3:18: `example.org` is not an IP address: names are not looked up, \
              write an address, `localhost` or `*`
              3:40: 70000 is not between 0 and 65535
              3:72: -1 is not between 0 and 65535
-             4:10: IPv6 sockets take no IPv4 here: write `10.0.0.1`
-             4:36: `x` is not a port: {port}
-             4:43: `port` is missing (number, or a string with a number or a range such as `\"8000-8010\"`)
-             4:52: this must be a string, but it is a whole number"
+             4:29: `x` is not a port: {port}
+             4:36: `port` is missing (number, or a string with a number or a range such as `\"8000-8010\"`)
+             4:45: this must be a string, but it is a whole number"
         ),
     );
     check_line(
@@ -334,6 +350,56 @@ fn wrong_addresses_are_told() {
         "3:44: these are more than 16384 addresses: \
          listen on few and redirect the other ports to them",
     );
+}
+
+#[test]
+fn addresses_are_also_read_as_strings() {
+    let bind = |bind: &str| {
+        let config = config(&format!("[tarpits.a]\npattern = 'endlessh'\nbind = {bind}\n"));
+        config.tarpits[0].bind.iter().map(SocketAddr::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(bind("'0.0.0.0:2222'"), ["0.0.0.0:2222"]);
+    assert_eq!(bind("['*:22', '[::1]:2222']"), ["0.0.0.0:22", "[::]:22", "[::1]:2222"]);
+    assert_eq!(
+        bind("['localhost:1', { host = '10.0.0.1', port = '2-3' }]"),
+        ["127.0.0.1:1", "[::1]:1", "10.0.0.1:2", "10.0.0.1:3"]
+    );
+    // An IPv4-mapped address is its IPv4 form, wherever it is written.
+    assert_eq!(bind("'[::ffff:10.0.0.1]:22'"), ["10.0.0.1:22"]);
+    assert_eq!(bind("[{ host = '::ffff:10.0.0.1', port = 22 }]"), ["10.0.0.1:22"]);
+    check_line(
+        "bind = 'example.org:x'",
+        "3:8: `example.org` is not an IP address: names are not looked up, \
+         write an address, `localhost` or `*`
+         3:8: `x` is not a port: write a number from 0 to 65535, or a range such as 8000-8010",
+    );
+    check_line("bind = '0.0.0.0'", "3:8: the port is missing: write \"HOST:PORT\"");
+    check_line("bind = ['::1:22']", "3:9: write \"HOST:PORT\", with an IPv6 host in brackets");
+}
+
+#[test]
+fn mapped_addresses_are_taken_in_their_ipv4_form() {
+    let config = config(&format!(
+        "{SOUND}[access]\nallow = ['::ffff:192.0.2.0/120']\ndeny = ['::ffff:198.51.100.9']\n\
+         [tarpits.f]\npattern = 'ftp_hold'\nbind = '*:21'\npassive_ports = 40000\n\
+         passive_address = '::ffff:192.0.2.7'"
+    ));
+    for (ip, verdict) in [("192.0.2.7", Verdict::Allowed), ("198.51.100.9", Verdict::Denied)] {
+        assert_eq!(config.access.verdict(ip.parse().unwrap()), verdict);
+    }
+    assert_eq!(config.tarpits[1].passive_address, Some([192, 0, 2, 7].into()));
+    check(
+        &format!("{SOUND}[access]\nallow = ['::ffff:10.0.0.0/64']"),
+        "5:10: `::ffff:10.0.0.0/64` is an IPv4-mapped network shorter than /96, which holds IPv4 \
+         addresses and others: write the IPv4 network itself, such as 10.0.0.0/8",
+    );
+}
+
+#[test]
+fn a_user_may_be_a_number_and_a_level_short() {
+    let config = config(&format!("user = 65534\n{SOUND}[logging]\nlevel = 'Warn'"));
+    assert_eq!(config.user, Some(User::Ids { uid: 65534, gid: None }.into()));
+    assert_eq!(config.logging.level, Level::Warning);
 }
 
 #[test]
@@ -359,7 +425,7 @@ fn what_must_be_there_is_missed() {
     check(
         "[tarpits.a]\nmax_clients = 1",
         "1:10: `pattern` is missing (name of a pattern, in any case)
-         1:10: `bind` is missing (array of tables with `host` and `port`)",
+         1:10: `bind` is missing (array of strings `\"HOST:PORT\"` or of tables with `host` and `port`, or one string)",
     );
     check(
         &format!("state_dir = ''\nuser = 'a b'\n[logging]\nmain = '<stdot>'\n{SOUND}"),
@@ -437,7 +503,7 @@ fn the_command_line_serves_its_arguments() {
     let config = request.config().unwrap();
     let one = &config.tarpits[0];
     assert_eq!(config.logging.level, Level::Debug);
-    assert_eq!(config.logging.client_trace, Sink::File("t".into()));
+    assert_eq!(config.logging.client_trace, Sink::File("t".into()).into());
     assert_eq!(
         (one.client_trace, one.client_validation, one.rate),
         (true, false, Rate::from_number(64))

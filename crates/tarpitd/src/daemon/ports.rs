@@ -9,7 +9,7 @@ use std::{
 use rustix::io::Errno;
 
 use crate::{
-    config::{Config, Purpose, Tarpit, Wanted},
+    config::{Config, Place, Purpose, Tarpit, Wanted},
     listener::{self, Listener},
     port_owner::{Owner, Owners},
 };
@@ -23,7 +23,11 @@ pub(super) struct Opened {
 
 impl Opened {
     /// Listens on an address, or says what is in the way.
-    pub(super) fn open(wanted: Wanted, tarpit: &Tarpit, workers: usize) -> Result<Self, Unbound> {
+    pub(super) fn open(
+        wanted: Wanted,
+        tarpit: &Tarpit,
+        workers: usize,
+    ) -> Result<Self, Box<Unbound>> {
         let count = match wanted.purpose {
             Purpose::Clients => workers,
             Purpose::Data(_) => 1,
@@ -44,8 +48,9 @@ impl Opened {
         match bind() {
             Ok(listeners) => Ok(Self { wanted, listeners }),
             Err(error) => {
-                let (name, asked) = (tarpit.name.clone(), wanted.at);
-                Err(Unbound { name, asked, error, owner: Owner::Unknown })
+                let (name, place) = (tarpit.name.clone(), tarpit.place(wanted).cloned());
+                let (asked, owner) = (wanted.at, Owner::Unknown);
+                Err(Box::new(Unbound { place, name, asked, error, owner }))
             }
         }
     }
@@ -65,7 +70,7 @@ pub(super) fn open_all(config: &Config, problems: &mut Vec<String>) -> (Vec<Open
             }
             Err(problem) if problem.is_busy() => {
                 let owner = owners.get_or_init(Owners::look).of(problem.asked);
-                problems.push(Unbound { owner, ..problem }.to_string());
+                problems.push(Unbound { owner, ..*problem }.to_string());
             }
             Err(problem) => problems.push(problem.to_string()),
         }
@@ -75,6 +80,8 @@ pub(super) fn open_all(config: &Config, problems: &mut Vec<String>) -> (Vec<Open
 
 /// An address that cannot be had.
 pub(super) struct Unbound {
+    /// Where it is written.
+    place: Option<Place>,
     name: String,
     asked: SocketAddr,
     error: io::Error,
@@ -106,7 +113,10 @@ impl Unbound {
 
 impl fmt::Display for Unbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, asked, error, owner } = self;
+        let Self { place, name, asked, error, owner } = self;
+        if let Some(place) = place {
+            write!(f, "{place}: ")?;
+        }
         let cure = match (error.kind(), owner) {
             (io::ErrorKind::AddrInUse, Owner::Other { pid, name }) => &format!(
                 "`{}` (pid {pid}) has it; stop that one or take another port",
