@@ -12,9 +12,9 @@
 //!             └──────────────────────────────── a command
 //! ```
 //! Libraries read on for the last line of a refusal. Guessers decide on what arrives first: for
-//! them it holds a line that looks like the last one of another reply, which whoever compares the
-//! codes passes over. Those that compare none are known by what they say before, and get no such
-//! line. Whoever goes on to the next command is answered, as slowly.
+//! them it holds a notice of which a line begins with a number, as the last line of a reply does,
+//! and which whoever compares the codes passes over. Those that compare none are known by what they
+//! say before, and get no such line. Whoever goes on to the next command is answered, as slowly.
 //!
 //! Nobody gets in but, where the user wants it, the anonymous; for them `ftp_listing` is on the data
 //! connection. We never connect to where a client tells us to.
@@ -134,7 +134,7 @@ impl Pattern for FtpHold {
             (Phase::Drawing, 0) => {
                 reply.begin(persona, out);
                 if reply == Reply::Refused && run.mark & PATIENT == 0 {
-                    text::line("501 Login aborted.", out);
+                    Reply::notice(persona, out);
                 }
             }
             (Phase::Drawing, _) => reply.go_on(persona, &mut cx.rng, out),

@@ -13,7 +13,7 @@
 //!   │  └────────────────────────────────────────────────── sent ────────────┤
 //!   │                                          334, sent                    │
 //!   ├── refused ── Asked: a name, a password ◄──────────────────────────────┤
-//!   │                                          354, sent                    │
+//!   │                                          354, sent (`poison`)         │
 //!   └── 451 ────── Receiving ⇄ Stalling, ears shut ◄────────────────────────┤
 //!                                     221, sent: Gone, held in silence ◄────┘
 //! ```
@@ -23,13 +23,14 @@
 //! from then on each of its replies is whole, and if it begins a mail, what it was owed stands in
 //! front of the next.
 //!
-//! A mail is never taken: its end is answered `451`, at which senders keep it and come back.
-//! What is said amid a reply that it does not change waits, for a mail may come in one piece with
-//! its commands, and of a mail's text nothing may be read as commands.
+//! No address is accepted, whatever it is: `RCPT` is answered `451`, in lines whose last never comes.
+//! So no tool counts an open relay or a name that is there, and a genuine sender keeps its mail and
+//! comes back. Whoever does not wait for the last line gets it in front of the reply to its next
+//! command, so that no other reply is taken for it. `DATA` is answered likewise.
 //!
-//! `RCPT` is accepted whatever the address, since senders show their mail only then. No address is
-//! ever refused or confirmed: all get the same answer, so that to whoever looks for names by `RCPT`
-//! all seem to be there, and by `VRFY` none.
+//! With `poison` recipients are accepted, and senders show their mail. It is never taken: its end is
+//! answered `451`. What is said amid a reply that it does not change waits, for a mail may come in
+//! one piece with its commands, and of a mail's text nothing may be read as commands.
 //!
 //! Nobody gets in, unless the user wants them to be told so.
 
@@ -126,14 +127,16 @@ impl Pattern for SmtpHold {
             },
             (Phase::Drawing | Phase::Ending, Heard::Said(said)) if is_told_enough(run) => {
                 let Some(command) = command::next(said, run) else { return Step::Keep };
-                if command.is("QUIT") && reply(run) == Reply::AuthRefused {
-                    // It waits for its goodbye, and a line now and then does no harm.
+                let is_text = reply(run) == Reply::Deferred && !is_known(command);
+                if is_text || command.is("QUIT") && reply(run) != Reply::Hello {
+                    // It sends its mail all the same, of which nothing may be read as commands, or
+                    // waits for its goodbye: a line now and then does no harm.
                     cx.ears = Ears::Deaf;
                     return Step::Keep;
                 }
                 // So that no reply to a mail is taken for the one behind it. A guesser would take
                 // the end of a greeting for its welcome.
-                if command.is("MAIL") {
+                if command.is("MAIL") || reply(run) == Reply::Deferred {
                     Field::Owed.set(run, u8::from(reply(run)).into());
                 }
                 Field::Hold.set(run, MailHold::Whole as u32);
@@ -166,6 +169,9 @@ impl Pattern for SmtpHold {
         let profile = cx.profile;
         let persona = &profile.persona;
         let tls = cx.offers_tls();
+        if let Some(owed) = owed(run) {
+            owed.end(persona, out);
+        }
         match (Phase::of(run), reply(run)) {
             (Phase::Drawing, Reply::Hello) => {
                 out.extend_from_slice(b"250-");
@@ -177,10 +183,6 @@ impl Pattern for SmtpHold {
             }
             (Phase::Drawing, reply) => reply.part(persona, &mut cx.rng, out),
             (Phase::Stating, reply) => {
-                match Reply::numbered(Field::Owed.of(run) as u8) {
-                    Reply::Unknown => {}
-                    owed => owed.end(persona, out),
-                }
                 if reply == Reply::Hello && Field::Extended.of(run) == 0 {
                     out.extend_from_slice(b"250 ");
                     return text::line(&smtp::hello(persona, b"", cx.conn.client.ip()), out);
@@ -257,6 +259,12 @@ fn reply(run: &Run) -> Reply {
     Reply::numbered(Field::Reply.of(run) as u8)
 }
 
+/// The reply whose end was left out, and that stands in front of the first part of this one.
+fn owed(run: &Run) -> Option<Reply> {
+    let owed = Reply::numbered(Field::Owed.of(run) as u8);
+    (owed != Reply::Unknown).then_some(owed)
+}
+
 fn hold(run: &Run) -> MailHold {
     const ALL: [MailHold; 4] =
         [MailHold::Unknown, MailHold::Whole, MailHold::Lines, MailHold::Endless];
@@ -266,13 +274,13 @@ fn hold(run: &Run) -> MailHold {
 /// Whether a client that speaks amid this reply has decided by what it has got of it. Amid others
 /// it may speak ahead (RFC 2920).
 fn is_told_enough(run: &Run) -> bool {
-    matches!(reply(run), Reply::AuthRefused | Reply::Hello)
+    matches!(reply(run), Reply::AuthRefused | Reply::Deferred | Reply::Hello)
 }
 
 /// How many lines stand in front of the reply's last.
 fn lines(run: &Run, cx: &Cx<'_>) -> u16 {
     match reply(run) {
-        Reply::AuthRefused | Reply::Bye => ENDLESS,
+        Reply::AuthRefused | Reply::Bye | Reply::Deferred => ENDLESS,
         Reply::Hello if hold(run) == MailHold::Endless => ENDLESS,
         Reply::Hello => {
             let (persona, tls) = (&cx.profile.persona, cx.offers_tls());
@@ -309,14 +317,19 @@ fn answer(run: &mut Run, reply: Reply, cx: &mut Cx<'_>) -> Step {
 
 /// The silence in front of a reply is over.
 fn end_pause(run: &mut Run) -> Step {
-    let ends = !matches!(reply(run), Reply::AuthRefused | Reply::Later);
-    let is_whole = ends || hold(run) == MailHold::Whole;
+    let is_whole = match reply(run) {
+        // Also for those who have spoken amid a reply: some wait for the last line all the same.
+        Reply::Deferred => false,
+        Reply::AuthRefused | Reply::Later => hold(run) == MailHold::Whole,
+        _ => true,
+    };
     run.enter(if is_whole { Phase::Stating } else { Phase::Drawing });
     Step::PROMPT
 }
 
 /// A line that is not the last has gone out.
 fn draw(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+    Field::Owed.set(run, 0);
     run.count = run.count.saturating_add(1);
     let lines = lines(run, cx);
     if run.count >= lines && lines != ENDLESS {
@@ -383,11 +396,11 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     } else if command.is("RCPT") && sender {
         cx.learn(Fact::SmtpRcptTo, path(command.argument));
         Field::Recipient.set(run, 1);
-        Reply::Recipient
+        if cx.poisons() { Reply::Recipient } else { Reply::Deferred }
     } else if command.is("DATA") && recipient {
         Field::Counted.set(run, 0);
         Field::Dot.set(run, 0);
-        Reply::Begin
+        if cx.poisons() { Reply::Begin } else { Reply::Deferred }
     } else if command.is("STARTTLS") && saluted && cx.offers_tls() {
         // Behind the reply it would be too late to say so.
         if cx.means.affords(Tls::COST) { Reply::Tls } else { Reply::NoTls }
@@ -420,6 +433,13 @@ const OTHERS: [(&str, Reply); 11] = [
     ("VRFY", Reply::Verify),
 ];
 
+/// Whether a mail server knows the command.
+fn is_known(command: Command<'_>) -> bool {
+    const CHANGING: [&str; 5] = ["BDAT", "EHLO", "HELO", "LHLO", "RSET"];
+    let mut all = OTHERS.iter().map(|&(verb, _)| verb).chain(CHANGING);
+    all.any(|verb| command.is(verb))
+}
+
 /// Tells of a command that is not told of as something else.
 fn learn_command(command: Command<'_>, cx: &mut Cx<'_>) {
     let mut words = command.verb().to_vec();
@@ -448,7 +468,11 @@ fn salute(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     if Phase::of(run) != Phase::Drawing {
         return step;
     }
-    let mut line = b"250-".to_vec();
+    let mut line = Vec::new();
+    if let Some(owed) = owed(run) {
+        owed.end(&cx.profile.persona, &mut line);
+    }
+    line.extend_from_slice(b"250-");
     text::line(&smtp::hello(&cx.profile.persona, name, cx.conn.client.ip()), &mut line);
     Step::Send(Manner::Prompt, Chunk::Boxed(line.into()))
 }
@@ -571,6 +595,9 @@ fn end_mail(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     let is_part = Field::Counted.of(run) == 1;
     if is_part && Field::Recipient.of(run) == 0 {
         return answer(run, Reply::NeedsRecipient, cx);
+    }
+    if is_part && !cx.poisons() {
+        return answer(run, Reply::Deferred, cx);
     }
     if is_part && Field::Last.of(run) == 0 {
         return answer(run, Reply::Chunk, cx);

@@ -93,6 +93,24 @@ impl Reply {
         out.extend_from_slice(&words.as_bytes()[..3]);
         out.push(b'-');
         text::line(&words[4..], out);
+        if self == Self::Refused && persona.system() == System::Windows {
+            // As it explains every refusal.
+            text::line(" Win32 error:   The user name or password is incorrect. ", out);
+        }
+    }
+
+    /// Appends what may follow a refusal's first line: a notice of its administrator, cut into
+    /// lines where it happens to be. Whoever takes three digits and a space for the last line of
+    /// any reply finds them there; whoever looks for the reply's own code does not.
+    pub(crate) fn notice(persona: &Persona, out: &mut Vec<u8>) {
+        text::line(
+            match persona.system() {
+                System::Camera | System::Linux => " After a wrong password the next one may take",
+                System::Windows => " Error details: After a failed logon the next one may take",
+            },
+            out,
+        );
+        text::line("120 seconds or more.", out);
     }
 
     /// Appends a further line that is not the last.
@@ -105,7 +123,7 @@ impl Reply {
             "the account database is slow",
             "retrying",
             "one moment please",
-            "delayed because of too many attempts",
+            "the session will be closed",
         ];
         out.extend_from_slice(&self.words()[column(persona)].as_bytes()[..3]);
         out.push(b'-');

@@ -14,7 +14,7 @@ crate::phases! {
     /// A reply.
     pub(crate) enum Reply {
         Unknown, Administrative, AuthCancelled, AuthMechanism, AuthRefused, AuthWelcome, Begin, Bye,
-        Chunk, Hello, Help, Later, NeedsHello, NeedsRecipient, NeedsSender, NoTls, Nothing,
+        Chunk, Deferred, Hello, Help, Later, NeedsHello, NeedsRecipient, NeedsSender, NoTls, Nothing,
         NotOffered, Password, Plain, Recipient, Reset, Sender, Tls, User, Verify,
     }
 }
@@ -73,7 +73,8 @@ impl Reply {
                 "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY AUTH",
                 "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY AUTH BDAT",
             ],
-            Self::Later => [
+            // To a recipient, and to a mail: whoever has one comes again with it.
+            Self::Deferred | Self::Later => [
                 "451 Temporary local problem - please try later",
                 "451 4.7.1 Greylisting in action, please come back later",
                 "451 4.7.0 Temporary server error. Please try again later",

@@ -129,6 +129,8 @@ mod all {
                 ("PROPFIND / HTTP/1.0", "405 Method Not Allowed", ALLOW),
                 ("TRACE / HTTP/1.1", "405 Method Not Allowed", "Allow: \\r\\n"),
                 ("FOO / HTTP/1.1", "501 Not Implemented", ALLOW),
+                ("GET http://a.example/ HTTP/1.1", "400 Bad Request", ""),
+                ("HEAD https://a.example/ HTTP/1.1", "400 Bad Request", ""),
                 ("GET / HTTP/9.9", "400 Bad Request", ""),
                 ("GET / http/1.1", "400 Bad Request", ""),
                 ("HEAD /", "400 Bad Request", ""),

@@ -9,7 +9,15 @@ use crate::{
 
 /// A client that has been greeted.
 fn greeted() -> Stage {
-    let mut stage = Stage::new("smtp_hold").open();
+    greeted_by(false)
+}
+
+/// A client that has been greeted where it may be told that it got what it wants, or where it may
+/// not.
+fn greeted_by(poison: bool) -> Stage {
+    let mut stage = Stage::new("smtp_hold");
+    stage.profile.poison = poison;
+    let mut stage = stage.open();
     let greeting = stage.heard();
     assert!(greeting.starts_with("220 ") && greeting.contains(" ESMTP Exim 4.95 Ubuntu "));
     stage
@@ -17,7 +25,12 @@ fn greeted() -> Stage {
 
 /// A client that has greeted, too, and waited for the reply.
 fn saluted(salutation: &str) -> Stage {
-    let mut stage = greeted();
+    saluted_by(salutation, false)
+}
+
+/// The same, with or without `poison`.
+fn saluted_by(salutation: &str, poison: bool) -> Stage {
+    let mut stage = greeted_by(poison);
     stage.says([salutation, "\r\n"].concat()).pass_secs(200);
     stage.heard();
     stage
@@ -99,8 +112,79 @@ fn whoever_speaks_amid_a_refusal_gets_whole_ones_from_then_on() {
 }
 
 #[test]
-fn a_mail_agent_is_carried_on_slowly_and_told_to_come_back() {
-    let mut stage = greeted();
+fn a_mail_agent_is_asked_to_come_back_in_lines_without_end() {
+    let mut stage = saluted("EHLO mx.client.example");
+    let (text, first, last) = answer(&mut stage, "MAIL FROM:<a@client.example> SIZE=99", 200);
+    assert_eq!((codes(&text).len(), codes(&text)[12]), (13, "250 "), "{text}");
+    // Below the two minutes in which curl wants a whole reply.
+    assert!(first == 0 && (86_000..106_000).contains(&last), "{last}");
+    stage.says("RCPT TO:<b@d.example>\r\n").pass_secs(30 * 86_400);
+    assert!(stage.sent.iter().all(|(_, line)| line.starts_with(b"451-")));
+    assert!(stage.gaps().iter().all(|gap| (7_200..=8_800).contains(gap)));
+    assert!(stage.sent.len() > 300_000);
+    assert!(stage.news.contains(&"learnt smtp_rcpt_to b@d.example".to_owned()));
+    // It does not wait any longer and says goodbye: it hears what it has heard.
+    stage.sent.clear();
+    stage.says("QUIT\r\n").pass_secs(600);
+    assert!(stage.sent.len() > 70 && stage.sent.iter().all(|(_, line)| line.starts_with(b"451-")));
+}
+
+#[test]
+fn no_recipient_is_accepted_or_refused_for_good_whoever_asks() {
+    for salutation in
+        ["HELO x", "EHLO x", "EHLO x.example", "EHLO gerg", "ehlo x", "EHLO localhost"]
+    {
+        for persona in Persona::names() {
+            for rate in [None, Some(1_000)] {
+                let mut stage = Stage::new("smtp_hold");
+                stage.profile.persona = Persona::named(persona, &seed()).expect("a persona");
+                if let Some(rate) = rate {
+                    stage = stage.rate(rate);
+                }
+                let mut stage = stage.open();
+                stage.says([salutation, "\r\n"].concat()).pass_secs(200);
+                stage.says("MAIL FROM:<a@b.example>\r\n").pass_secs(200).heard();
+                for said in ["RCPT TO:<root@c>", "RCPT TO:<x%y@z>", "DATA", "BDAT 1\r\nx"] {
+                    stage.says([said, "\r\n"].concat()).pass_secs(100);
+                }
+                let text = stage.heard();
+                let is_deferred = |code: &&str| code.starts_with("451");
+                assert!(codes(&text).iter().all(is_deferred), "{salutation}: {text}");
+                stage.says("VRFY root\r\nEXPN root\r\n").pass_secs(200);
+                let text = stage.heard();
+                let codes = codes(&text);
+                assert!(codes.iter().all(|code| !code.starts_with('2')), "{salutation}: {text}");
+                let refused = codes.iter().filter(|code| code.starts_with('5')).count();
+                assert_eq!(refused, 2, "{salutation}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_reply_is_taken_for_the_end_of_a_refusal_that_was_not_waited_for() {
+    // Two recipients and a reset in one piece, as a mail agent sends them.
+    for salutation in ["EHLO x.example", "EHLO gerg", "HELO x"] {
+        let mut stage = saluted(salutation);
+        stage.says("MAIL FROM:<a@b.example>\r\n").pass_secs(200).heard();
+        stage.says("RCPT TO:<a@b>\r\nRCPT TO:<c@d>\r\nRSET\r\nNOOP\r\n").pass_secs(400);
+        let text = stage.heard();
+        let ends: Vec<_> = codes(&text).into_iter().filter(|code| code.ends_with(' ')).collect();
+        assert_eq!(ends, ["451 ", "451 ", "250 ", "250 "], "{text}");
+    }
+    // A mail that is sent all the same is not read as commands.
+    let mut stage = saluted("EHLO x.example");
+    stage.says("MAIL FROM:<a@b.example>\r\n").pass_secs(200);
+    stage.says("RCPT TO:<a@b>\r\n").pass_secs(20).says("DATA\r\n").pass_secs(20).heard();
+    stage.says("Subject: x\r\n\r\nNOOP\r\nRSET\r\n.\r\n").pass_secs(400);
+    let text = stage.heard();
+    assert!(codes(&text).iter().all(|code| code.starts_with("451")), "{text}");
+    assert!(!stage.news.iter().any(|fact| fact.contains("Subject")), "{:?}", stage.news);
+}
+
+#[test]
+fn a_poisoned_mail_agent_is_carried_on_slowly_and_told_to_come_back() {
+    let mut stage = greeted_by(true);
     let (text, first, last) = answer(&mut stage, "EHLO mx.client.example", 200);
     assert!(text.contains("Hello mx.client.example [192.0.2.7]"), "{text}");
     assert!(first == 0 && (30_000..60_000).contains(&last), "{first} {last}");
@@ -142,6 +226,11 @@ fn no_mail_is_taken_whoever_sends_it_and_also_with_poison() {
                 stage.says(body).pass_secs(3_600).says("QUIT\r\n").pass_secs(3_600);
                 let text = stage.heard();
                 let codes = codes(&text);
+                if !poison {
+                    assert!(!codes.is_empty(), "something is said");
+                    assert!(codes.iter().all(|code| !code.starts_with('2')), "{text}");
+                    continue;
+                }
                 let end = codes.iter().position(|&code| code == "451 ").expect("a refusal");
                 // In front of it stand only replies to the parts, behind it the goodbye.
                 assert!(codes[..end].iter().filter(|&&code| code == "250 ").count() <= 1, "{text}");
@@ -162,6 +251,7 @@ fn of_a_mail_that_comes_in_one_piece_with_its_commands_no_byte_is_lost() {
         for at_once in [false, true] {
             let mut stage = greeted();
             let salutation = [salutation, "\r\n"].concat();
+            stage.profile.poison = true;
             if at_once {
                 stage.says([&salutation, &mail[..]].concat());
             } else {
@@ -215,7 +305,7 @@ fn a_part_of_a_mail_whose_length_is_not_understood_is_not_read_as_commands() {
 
 #[test]
 fn a_long_mail_is_read_in_gulps_and_its_sender_stalls() {
-    let mut stage = saluted("EHLO mx.example.com");
+    let mut stage = saluted_by("EHLO mx.example.com", true);
     answer(&mut stage, "MAIL FROM:<>", 200);
     answer(&mut stage, "RCPT TO:<b@d.example>", 200);
     answer(&mut stage, "DATA", 1);
@@ -236,7 +326,7 @@ fn a_long_mail_is_read_in_gulps_and_its_sender_stalls() {
 
 #[test]
 fn what_came_ahead_is_heard_when_its_sender_has_stalled() {
-    let mut stage = saluted("EHLO mx.example.com");
+    let mut stage = saluted_by("EHLO mx.example.com", true);
     stage.says("MAIL FROM:<a@b.example>\r\n").pass_secs(200);
     stage.says("RCPT TO:<b@d.example>\r\n").pass_secs(200);
     stage.says("DATA\r\n").pass_secs(1).heard();

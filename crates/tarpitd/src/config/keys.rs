@@ -214,7 +214,8 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         form: "boolean",
         unset: Unset::Is("false"),
         meaning: "Whether clients may be told that they got in: a password that was right, an \
-                  anonymous login, a shell that runs nothing. It ends the guessing of some tools, and draws people.",
+                  anonymous login, a recipient of mail that is accepted, a shell that runs nothing. It \
+                  ends the guessing of some tools, and draws people.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.poison, item.switch()),
     },

@@ -311,6 +311,8 @@ fn request_line(run: &mut Run, line: &[u8], torn: bool) -> bool {
         }
         _ => Ask::Garbled,
     };
+    // Who takes us for a proxy counts whatever is shown to it for a page of somebody else's.
+    let ask = if names_server(target) { Ask::Garbled } else { ask };
     run.count |= ask.flags();
     if method == b"CONNECT" {
         Signs::note(run, Signs::TUNNEL);
@@ -338,6 +340,14 @@ pub(super) fn frame_line(
     if names_closed(target) {
         Signs::note(run, Signs::CLOSED);
     }
+}
+
+/// Whether the target is an address with a scheme, as proxies are asked for one (RFC 9112, section
+/// 3.2.2).
+fn names_server(target: &[u8]) -> bool {
+    let is_of_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    let scheme = target.iter().take_while(|byte| is_of_scheme(byte)).count();
+    scheme > 0 && target[scheme..].starts_with(b"://")
 }
 
 /// Whether the target names what servers have and keep to themselves: the site's start without a
@@ -569,7 +579,9 @@ mod tests {
     fn the_request_line_says_method_and_version() {
         for (line, ask, old) in [
             ("GET / HTTP/1.1", Ask::Page, false),
-            ("POST http://a.example/ HTTP/1.2", Ask::Page, false),
+            ("POST /http://a.example/ HTTP/1.2", Ask::Page, false),
+            ("POST http://a.example/ HTTP/1.1", Ask::Garbled, false),
+            ("HEAD ftp://a.example/ HTTP/1.0", Ask::Garbled, true),
             ("HEAD / HTTP/1.1", Ask::Head, false),
             ("CONNECT a.example:25 HTTP/1.1", Ask::Other, false),
             ("PROPFIND / HTTP/1.0", Ask::Other, true),
