@@ -89,8 +89,9 @@ fn look(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         return Step::Become(pattern);
     };
     match sight(protocol, said.rest()) {
-        // Whoever has begun to speak is silent no longer, and is waited for.
-        Sighting::Incomplete if !said.is_full() => Step::REST,
+        // Whoever has begun to speak is silent no longer, and is waited for as long as more can
+        // come.
+        Sighting::Incomplete if !said.is_full() && cx.ears != Ears::Over => Step::REST,
         Sighting::Matches => {
             cx.validated(true, "");
             // Whoever has been told what strangers are told has no use for the pattern's course.

@@ -10,7 +10,9 @@ pub enum Strain {
     /// All is well.
     #[default]
     Ease,
-    /// Patterns' own paces are twice as slow.
+    /// Whoever talks much is heard less.
+    Inattentive,
+    /// Patterns' own paces are twice as slow, too.
     Slow,
     /// No cryptography is begun, either: clients are held without it.
     Plain,
@@ -22,7 +24,8 @@ pub enum Strain {
 
 impl Strain {
     /// All of them, from none to the hardest.
-    pub const STEPS: [Self; 5] = [Self::Ease, Self::Slow, Self::Plain, Self::Parked, Self::Closed];
+    pub const STEPS: [Self; 6] =
+        [Self::Ease, Self::Inattentive, Self::Slow, Self::Plain, Self::Parked, Self::Closed];
 
     /// The next harder step.
     #[must_use]

@@ -1,7 +1,7 @@
 //! One client: a script over a transport, paced. One input, one output.
 //!
 //! ```text
-//!   Opened, Due, Said, HalfClosed, Wrote          Transmit(bytes), Wait, Close
+//!   Opened, Due, Said, HalfClosed ...             Transmit(bytes), Wait, Close
 //!   ─────────────────────────────────► Session ─────────────────────────────────►
 //!                                         │
 //!                                         └─► Event: what was learnt
@@ -105,9 +105,12 @@ pub enum Cause {
     Failed,
     /// The pattern's course ended.
     Finished,
-    /// The client closed its side, and then the rest.
+    /// The client closed its side while nothing could be sent to it: whether it still reads cannot
+    /// be told.
+    HalfClosed,
+    /// The client closed its side and had said nothing, where the client speaks first.
     Left,
-    /// The client reset the connection.
+    /// The client reset the connection, or answered our bytes with a reset after closing its side.
     Reset,
     /// The daemon was stopped.
     Stopped,
@@ -117,12 +120,24 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, with what each means, for the manual.
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 8] = [
         (Self::Evicted, "it had to make room for another"),
         (Self::Failed, "the connection failed otherwise; a conn_error stands before it"),
         (Self::Finished, "the pattern's course ended"),
-        (Self::Left, "the client closed the connection"),
-        (Self::Reset, "the client reset the connection"),
+        (
+            Self::HalfClosed,
+            "the client closed its side, and nothing could be sent to it at that moment to find out \
+             whether it still reads",
+        ),
+        (
+            Self::Left,
+            "the client closed its side and had said nothing, where the client speaks first",
+        ),
+        (
+            Self::Reset,
+            "the client reset the connection, or had closed its side and answered the next byte with \
+             a reset",
+        ),
         (Self::Stopped, "the daemon was stopped"),
         (Self::TimedOut, "the client vanished: nothing was acknowledged for too long"),
     ];
@@ -133,6 +148,7 @@ impl Cause {
             Self::Evicted => "evicted",
             Self::Failed => "failed",
             Self::Finished => "finished",
+            Self::HalfClosed => "half_closed",
             Self::Left => "left",
             Self::Reset => "reset",
             Self::Stopped => "stopped",
@@ -153,6 +169,9 @@ pub enum Input<'a> {
     Due,
     /// The client will send nothing more.
     HalfClosed,
+    /// The client will send nothing more than what waits unread, which the session does not want
+    /// to read now.
+    HalfClosing,
     /// The connection stands. Comes first, exactly once.
     Opened,
     /// The daemon was replaced by a new one that took the session over.
@@ -226,18 +245,27 @@ enum Doing {
     Asking,
     Closing,
     Dripping,
+    /// Awaits the end: the client has closed its side, and nothing may be sent to it.
+    Freeing,
     Prompting,
     Resting,
     /// Awaits the handshake that the script has asked for.
     Securing,
     Stating,
+    /// States a line of which one byte has gone out early; the rest goes when its moment comes.
+    StatingLater,
     Waiting,
 }
 
 impl Doing {
     /// Whether something is to be sent.
     fn speaks(self) -> bool {
-        matches!(self, Self::Dripping | Self::Prompting | Self::Stating)
+        matches!(self, Self::Dripping | Self::Prompting | Self::Stating | Self::StatingLater)
+    }
+
+    /// Whether that goes whole, whatever the rate.
+    fn states(self) -> bool {
+        matches!(self, Self::Stating | Self::StatingLater)
     }
 
     /// Whether a script that has sent `offset` bytes of its chunk can be told something.
@@ -245,9 +273,13 @@ impl Doing {
         match self {
             Self::Dripping => offset == 0,
             Self::Resting | Self::Waiting => true,
-            Self::Asking | Self::Closing | Self::Prompting | Self::Securing | Self::Stating => {
-                false
-            }
+            Self::Asking
+            | Self::Closing
+            | Self::Freeing
+            | Self::Prompting
+            | Self::Securing
+            | Self::Stating
+            | Self::StatingLater => false,
         }
     }
 }
@@ -310,7 +342,7 @@ impl Session {
         draft: &'d mut Draft,
     ) -> Output<'d> {
         let live = self.unpack();
-        let mut turn = Turn { now, session: self, live, world, steps: 0 };
+        let mut turn = Turn { now, session: self, live, world, steps: 0, half_closed: false };
         let blocked = turn.take(input, draft);
         let output = turn.go(blocked, draft);
         let live = turn.live;

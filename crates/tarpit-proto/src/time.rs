@@ -26,6 +26,12 @@ impl Time {
         Self(self.0.saturating_add(millis(wait)))
     }
 
+    /// The moment `span` earlier; the first one there is if that lies before it.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(span)))
+    }
+
     /// How long ago `earlier` was; zero if it lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

@@ -142,7 +142,8 @@ impl Pattern for Auto {
     fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
             (Phase::Listening, Heard::Opened) => begin(run, cx),
-            (Phase::Listening, Heard::Silence) => greet_the_silent(run, cx),
+            // What comes back to a greeting tells whether whoever has closed its side is there.
+            (Phase::Listening, Heard::Silence | Heard::HalfClosed) => greet_the_silent(run, cx),
             (Phase::Greeting, Heard::Sent) => {
                 run.enter(Phase::Greeted);
                 wait_for_answer(run, cx)
@@ -245,6 +246,10 @@ fn look(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
             Step::Wait(cx.later(AMID_PATIENCE))
         }
         Detection::Shown(spoken) => serve(run, spoken, cx),
+        // Nothing will follow.
+        Detection::Incomplete(likeliest) if cx.ears == Ears::Over => {
+            decide_late(run, likeliest, cx)
+        }
         Detection::Incomplete(_) | Detection::Unknown => serve_unknown(run, cx),
     }
 }

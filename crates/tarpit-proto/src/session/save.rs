@@ -10,14 +10,16 @@ use crate::{
     transport::Transport,
 };
 
-const DOINGS: [Doing; 8] = [
+const DOINGS: [Doing; 10] = [
     Doing::Asking,
     Doing::Closing,
     Doing::Dripping,
+    Doing::Freeing,
     Doing::Prompting,
     Doing::Resting,
     Doing::Securing,
     Doing::Stating,
+    Doing::StatingLater,
     Doing::Waiting,
 ];
 

@@ -100,6 +100,10 @@ const MAX_STEPS: usize = 64;
 /// How long after the connection took too little the next attempt is made under a rate.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// How long after a client has closed its side its place is freed, where nothing may be sent that
+/// would tell whether it still reads: two seconds, with what a caller may be late.
+const GRACE: Duration = Duration::from_millis(1_800);
+
 /// How long after a parked client's turn came it is seen whether it may be spoken to again.
 const PARKED: Duration = Duration::from_secs(8);
 
@@ -118,6 +122,8 @@ pub(super) struct Turn<'a, 'w> {
     pub(super) live: Live,
     pub(super) world: &'a mut World<'w>,
     pub(super) steps: usize,
+    /// Whether the client has closed its side just now: what it is owed next begins to go out.
+    pub(super) half_closed: bool,
 }
 
 impl Turn<'_, '_> {
@@ -136,13 +142,9 @@ impl Turn<'_, '_> {
                 self.listen();
             }
             Input::DataPort(_) | Input::Due => {}
-            Input::HalfClosed => {
-                if self.live.doing == Doing::Securing {
-                    self.give_up_securing();
-                } else {
-                    self.step(Heard::HalfClosed);
-                }
-                self.live.ears = Ears::Over;
+            Input::HalfClosed => self.half_close(),
+            Input::HalfClosing => {
+                self.half_closed = self.live.ears == Ears::Shut && self.live.doing.speaks();
             }
             Input::Opened => self.step(Heard::Opened),
             Input::Resumed => self.step(Heard::Resumed),
@@ -177,7 +179,19 @@ impl Turn<'_, '_> {
             match self.live.doing {
                 Doing::Asking => return Next::OpenData,
                 Doing::Closing => return Next::Close(self.live.cause.unwrap_or(Cause::Finished)),
+                Doing::Resting if self.half_closed => {
+                    // Whoever is gone and whoever reads on look alike from here.
+                    self.session.pacer = Pacer::starting(self.now.after(GRACE));
+                    self.live.doing = Doing::Freeing;
+                }
                 Doing::Resting => return Next::Wait(Wake::Never),
+                Doing::Freeing => {
+                    let moment = self.session.pacer.moment(self.now);
+                    if moment > self.now {
+                        return Next::Wait(Wake::At(moment));
+                    }
+                    self.close(Cause::HalfClosed);
+                }
                 Doing::Waiting => {
                     let moment = self.session.pacer.moment(self.now);
                     if moment > self.now {
@@ -196,11 +210,12 @@ impl Turn<'_, '_> {
                     }
                     self.give_up_securing();
                 }
-                Doing::Dripping | Doing::Prompting | Doing::Stating => {
+                Doing::Dripping | Doing::Prompting | Doing::Stating | Doing::StatingLater => {
                     if blocked {
                         return self.retry();
                     }
-                    if self.world.means.strain() >= Strain::Parked {
+                    // One byte frees the place of a client that is gone.
+                    if self.world.means.strain() >= Strain::Parked && !self.half_closed {
                         return Next::Wait(Wake::At(self.park()));
                     }
                     let allowance = self.allowance();
@@ -213,6 +228,51 @@ impl Turn<'_, '_> {
                 }
             }
         }
+    }
+
+    /// The client will send nothing more.
+    ///
+    /// That alone does not tell whether it still reads. What it is owed next tells: whoever is gone
+    /// answers with a reset. So a byte of it goes out at once, and only one, since a whole reply
+    /// would spare the client a wait. A client that has said nothing to a server that lets it speak
+    /// first has left.
+    fn half_close(&mut self) {
+        self.live.prick(Ears::Over);
+        if self.live.doing == Doing::Securing {
+            self.give_up_securing();
+        } else {
+            self.step(Heard::HalfClosed);
+            self.listen();
+        }
+        let heard = self.live.heard_before + u64::from(self.session.heard);
+        if (self.sent(), heard) == (0, 0) && !self.live.doing.speaks() {
+            return self.close(Cause::Left);
+        }
+        self.half_closed = true;
+        if self.live.doing == Doing::Waiting {
+            self.end_wait_early();
+        }
+    }
+
+    /// Asks a script that waits what it will say, and puts that off until the wait would have been
+    /// over, but for its first byte.
+    fn end_wait_early(&mut self) {
+        let moment = self.session.pacer.moment(self.now);
+        self.live.doing = Doing::Resting;
+        self.step(Heard::Silence);
+        self.listen();
+        match self.live.doing {
+            Doing::Prompting if self.world.profile.rate.is_some() => {}
+            Doing::Prompting | Doing::Stating => self.live.doing = Doing::StatingLater,
+            Doing::Dripping => {}
+            _ => return,
+        }
+        self.session.pacer.hold_until(self.now, moment);
+    }
+
+    fn close(&mut self, cause: Cause) {
+        self.live.cause = Some(cause);
+        self.live.doing = Doing::Closing;
     }
 
     /// The client sent `bytes`.
@@ -439,10 +499,7 @@ impl Turn<'_, '_> {
                 self.live.prick(ears);
                 self.step_bounded(Heard::Opened);
             }
-            Step::Close(cause) => {
-                self.live.cause = Some(cause);
-                self.live.doing = Doing::Closing;
-            }
+            Step::Close(cause) => self.close(cause),
             Step::Keep => {}
             Step::OpenData => {
                 self.end_wait();
@@ -527,7 +584,9 @@ impl Turn<'_, '_> {
         };
         let own_pace = self.world.profile.rate.is_none();
         match before {
-            Doing::Prompting | Doing::Stating if own_pace && manner == Manner::Drip => {
+            Doing::Prompting | Doing::Stating | Doing::StatingLater
+                if own_pace && manner == Manner::Drip =>
+            {
                 self.rest_one_interval();
             }
             Doing::Dripping => {}
@@ -539,10 +598,21 @@ impl Turn<'_, '_> {
 
     /// How many bytes may go now.
     fn allowance(&self) -> usize {
+        match self.allowance_in_time() {
+            0 if self.half_closed => 1,
+            allowance => allowance,
+        }
+    }
+
+    fn allowance_in_time(&self) -> usize {
         let Self { now, session, .. } = self;
         match (self.live.doing, self.world.profile.rate) {
             (Doing::Dripping | Doing::Prompting, Some(rate)) => session.pacer.allowance(*now, rate),
-            (Doing::Dripping, None) if session.pacer.moment(*now) > *now => 0,
+            (Doing::Dripping, None) | (Doing::StatingLater, _)
+                if session.pacer.moment(*now) > *now =>
+            {
+                0
+            }
             (Doing::Dripping, None) => match self.pattern().pace(&self.live.run).unit {
                 Unit::Byte => 1,
                 Unit::Chunk => usize::MAX,
@@ -565,8 +635,10 @@ impl Turn<'_, '_> {
     /// When the next bytes may go.
     fn turn_at(&self) -> Time {
         match self.world.profile.rate {
-            Some(rate) => self.session.pacer.turn(self.now, rate),
-            None => self.session.pacer.moment(self.now),
+            Some(rate) if self.live.doing != Doing::StatingLater => {
+                self.session.pacer.turn(self.now, rate)
+            }
+            _ => self.session.pacer.moment(self.now),
         }
     }
 
@@ -577,7 +649,7 @@ impl Turn<'_, '_> {
         if self.live.transport.as_ref().is_some_and(|transport| !transport.owed().is_empty()) {
             return Next::Wait(Wake::At(self.now.after(RETRY)));
         }
-        Next::Wait(if unlimited && self.live.doing != Doing::Stating {
+        Next::Wait(if unlimited && !self.live.doing.states() {
             Wake::Writable
         } else {
             Wake::At(self.session.pacer.moment(self.now).max(self.now.after(RETRY)))
@@ -603,7 +675,7 @@ impl Turn<'_, '_> {
             self.live.doing = Doing::Resting;
             return false;
         }
-        if self.world.profile.rate.is_some() && self.live.doing != Doing::Stating {
+        if self.world.profile.rate.is_some() && !self.live.doing.states() {
             self.draft_ahead(limit, draft);
         }
         draft.form = Form::Plain;

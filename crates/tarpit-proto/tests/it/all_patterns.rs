@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What a client of the pattern's protocol says first.
-fn opening(pattern: &dyn Pattern) -> &'static [u8] {
+pub(crate) fn opening(pattern: &dyn Pattern) -> &'static [u8] {
     match pattern.protocol() {
         None if pattern.name() == "auto" => b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n",
         None => b"",

@@ -11,6 +11,7 @@ mod endless_banner;
 mod endlessh;
 mod ftp_endless_motd;
 mod ftp_hold;
+mod half_close;
 mod http;
 mod http2;
 mod http_bad_site;

@@ -1,6 +1,6 @@
 //! Transcripts of `smtp_hold`.
 
-use tarpit_proto::{means::Strain, persona::Persona};
+use tarpit_proto::{means::Strain, persona::Persona, session::Cause};
 
 use crate::{
     stage::{Stage, seed},
@@ -274,7 +274,7 @@ fn of_a_mail_that_comes_in_one_piece_with_its_commands_no_byte_is_lost() {
 }
 
 #[test]
-fn whoever_says_more_than_may_wait_and_then_no_more_is_held_in_silence() {
+fn whoever_says_more_than_may_wait_and_then_no_more_is_answered_nothing_of_it() {
     for salutation in ["EHLO x.example", "EHLO gerg"] {
         let mut stage = saluted(salutation);
         stage.says("MAIL FROM:<a@b.example>\r\n").half_closes();
@@ -286,7 +286,7 @@ fn whoever_says_more_than_may_wait_and_then_no_more_is_held_in_silence() {
         assert!(stage.heard().contains("250 "));
         let text = other.heard();
         assert!(codes(&text).iter().filter(|&&code| code == "250 ").count() <= 2, "{text}");
-        assert_eq!(other.closed, None);
+        assert_eq!(other.closed, Some(Cause::HalfClosed), "there is nothing to tell it any more");
     }
 }
 

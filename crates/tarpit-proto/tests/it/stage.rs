@@ -200,6 +200,12 @@ impl Stage {
         self
     }
 
+    /// The client closes its sending side behind bytes that wait unread.
+    pub(crate) fn half_closing(&mut self) -> &mut Self {
+        self.input(Input::HalfClosing);
+        self
+    }
+
     /// Time passes.
     pub(crate) fn pass(&mut self, span: Duration) -> &mut Self {
         let end = self.now.after(span);
