@@ -6,6 +6,7 @@
 mod clients;
 mod data;
 mod doors;
+mod vanished;
 
 use std::{
     collections::HashMap,
@@ -30,7 +31,7 @@ use tarpit_proto::{
     time::{Time, Wall},
 };
 
-use self::data::Awaited;
+use self::{data::Awaited, vanished::Round};
 use crate::{
     access::Access,
     admission::Admission,
@@ -39,6 +40,7 @@ use crate::{
     clock::Clock,
     config::{Discretion, Evict},
     eviction::Eviction,
+    hearing::Hearing,
     listener::Listener,
     pressure::{Change, Pressure},
     queue::Queue,
@@ -188,9 +190,14 @@ struct Worker {
     buffer: Vec<u8>,
     /// Who has more to be sent than goes in a turn.
     speakers: Queue,
-    /// Who has said more than is heard in a turn, and when they are heard again.
+    /// Whom we listen to again after a while in which we did not: what has come meanwhile is asked
+    /// for at that moment.
     talkers: Queue,
     listen_at: Option<Time>,
+    /// Who has been heard how much lately.
+    hearing: Hearing,
+    /// How far it has been looked for clients that have vanished.
+    round: Round,
     /// Who is due in this turn; kept for its memory.
     due: Vec<u32>,
     /// Doors at which connections may wait.
@@ -239,6 +246,8 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         speakers: Queue::default(),
         talkers: Queue::default(),
         listen_at: None,
+        hearing: Hearing::new(),
+        round: Round::default(),
         due: Vec::with_capacity(4_096),
         knocked: Vec::new(),
         shed: None,
@@ -283,6 +292,8 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
             }
         }
         worker.accept_all();
+        worker.watch_again();
+        worker.look_for_the_vanished();
         worker.work_off_leftovers();
         worker.speak_all();
         worker.record.flush();
@@ -298,7 +309,9 @@ impl Worker {
         }
         let shed = self.shed.map(|until| until.since(now));
         let listen = self.listen_at.map(|at| at.since(now));
-        [self.wheel.idle_for(now), shed, listen].into_iter().flatten().min()
+        let watch = self.hearing.ends().map(|at| at.since(now));
+        let round = self.next_round().map(|at| at.since(now));
+        [self.wheel.idle_for(now), shed, listen, watch, round].into_iter().flatten().min()
     }
 
     fn look_at_the_clock(&mut self) {
@@ -348,10 +361,12 @@ impl Worker {
 fn tell_pressure(record: &Record, change: Change) {
     match change {
         Change::Pressed => record.log().warning(format_args!(
-            "more of the processor is used than [limits] cpu allows: paces become slower, then no \
-             key exchange is begun, then nothing is sent, then newcomers are refused, until less is \
-             used"
+            "CPU use is above [limits] cpu: clients that talk much are heard less, then paces become \
+             slower, then no key exchange is begun, then nothing is sent, then newcomers are refused, \
+             a step every 10 seconds until less is used"
         )),
-        Change::Eased => record.log().notice(format_args!("the processor is used as it may be")),
+        Change::Eased => {
+            record.log().notice(format_args!("CPU use is back below [limits] cpu"));
+        }
     }
 }

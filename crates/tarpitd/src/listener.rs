@@ -56,8 +56,9 @@ impl Listener {
         sockopt::set_tcp_keepidle(&fd, Duration::from_secs(60))?;
         sockopt::set_tcp_keepintvl(&fd, Duration::from_secs(20))?;
         sockopt::set_tcp_keepcnt(&fd, 3)?;
-        // 15 minutes: with much less, live clients that have closed their window are lost.
-        sockopt::set_tcp_user_timeout(&fd, 15 * 60 * 1_000)?;
+        // No TCP_USER_TIMEOUT: it overrides the count of probes, and with little of it live clients
+        // that have closed their window are lost. Whoever vanishes while bytes to it are on their
+        // way is found by `engine/vanished.rs`.
         // A reset instead of the long goodbye: no socket of ours stays behind in TIME_WAIT.
         sockopt::set_socket_linger(&fd, Some(Duration::ZERO))?;
         bind(&fd, &address)?;

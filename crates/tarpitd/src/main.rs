@@ -11,6 +11,7 @@ mod config;
 mod daemon;
 mod engine;
 mod eviction;
+mod hearing;
 mod host_keys;
 mod identity;
 mod listener;

@@ -51,6 +51,16 @@ impl<T> Slab<T> {
         self.chunks.get(index as usize / CHUNK)?.get(index as usize % CHUNK)?.as_ref()
     }
 
+    /// Whether it holds nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.free.len() == self.used as usize
+    }
+
+    /// How many places have ever been used: all things have an index below.
+    pub(crate) fn used(&self) -> u32 {
+        self.used
+    }
+
     /// The indices of all things, in order.
     pub(crate) fn indices(&self) -> Vec<u32> {
         (0..self.used).filter(|&index| self.get(index).is_some()).collect()
@@ -76,10 +86,15 @@ mod tests {
         for &index in indices.iter().skip(1).step_by(3) {
             assert_eq!(slab.get(index), Some(&index));
         }
-        let before = slab.used;
+        let before = slab.used();
         for number in 0..300 {
             slab.insert(number);
         }
-        assert_eq!(slab.used, before);
+        assert_eq!(slab.used(), before);
+        assert!(!slab.is_empty());
+        for index in slab.indices() {
+            slab.remove(index);
+        }
+        assert!(slab.is_empty());
     }
 }

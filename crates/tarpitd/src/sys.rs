@@ -6,9 +6,11 @@ use std::{
     ops::Range,
     os::fd::{AsRawFd as _, BorrowedFd},
     ptr,
+    time::Duration,
 };
 
 use io_uring::{IoUring, opcode, types::Fd};
+use libc::{IPPROTO_TCP, TCP_INFO, getsockopt, socklen_t};
 use rustix::{
     io::Errno,
     ioctl::{Getter, ioctl},
@@ -25,6 +27,33 @@ pub(crate) fn unacknowledged(connection: BorrowedFd<'_>) -> io::Result<usize> {
     // SAFETY: for a TCP socket the kernel writes one C int to the place that the getter provides.
     let bytes: i32 = unsafe { ioctl(connection, Getter::<SIOCOUTQ, i32>::new())? };
     Ok(usize::try_from(bytes).unwrap_or(0))
+}
+
+/// For how long the peer of a connection has neither acknowledged nor sent anything.
+pub(crate) fn silent_for(connection: BorrowedFd<'_>) -> io::Result<Duration> {
+    // The beginning of `struct tcp_info` (linux/tcp.h), whose first eight fields are bytes, as words.
+    const LAST_DATA_RECEIVED: usize = 13;
+    const LAST_ACK_RECEIVED: usize = 14;
+    let mut info = [0_u32; LAST_ACK_RECEIVED + 1];
+    let mut length = size_of_val(&info) as socklen_t;
+    // SAFETY: the connection is open, and the kernel writes at most `length` bytes to `info`.
+    let result = unsafe {
+        getsockopt(
+            connection.as_raw_fd(),
+            IPPROTO_TCP,
+            TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if (length as usize) < size_of_val(&info) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let millis = info[LAST_DATA_RECEIVED].min(info[LAST_ACK_RECEIVED]);
+    Ok(Duration::from_millis(millis.into()))
 }
 
 /// Sends parcels by a ring that has room for them all, each as far as it goes without waiting, and

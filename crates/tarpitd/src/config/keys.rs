@@ -386,9 +386,9 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         form: "percentage of a core, for each worker",
         unset: Unset::Is("80"),
         meaning: "How much of a processor may be used. While more is used, one thing after the \
-                  other is given up, a step every 10 seconds: patterns' own paces become half as \
-                  fast, no key exchange is begun, nothing is sent, newcomers are refused. Once less is used they \
-                  are won back one by one. 0 means no cap.",
+                  other is given up, a step every 10 seconds: clients that talk much are heard less, \
+                  patterns' own paces become half as fast, no key exchange is begun, nothing is sent, \
+                  newcomers are refused. Once less is used they are won back one by one. 0 means no cap.",
         outdated: None,
         read: |item, limits, notes| notes.keep(&mut limits.cpu, item.cap(100)),
     },

@@ -4,11 +4,11 @@ use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
     io,
     net::{IpAddr, Ipv6Addr, SocketAddr},
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
     time::Duration,
 };
 
-use mio::event::Event;
+use mio::{Interest, Token, event::Event, unix::SourceFd};
 use rustix::{
     io::Errno,
     net::{RecvFlags, recv, sockopt},
@@ -32,11 +32,10 @@ use crate::{
     trace::Subject,
 };
 
-/// The most bytes read from, or sent to, one client in a turn.
-const READS: usize = 4;
+/// The most bytes sent to one client in a turn.
 const SENDS: usize = 64 * 1024;
 
-/// How long a client waits that has more to say than is heard in a turn.
+/// How long after a client is listened to again what it said meanwhile is asked for.
 const LISTEN: Duration = Duration::from_millis(50);
 
 /// Fewer than so many at a time are spoken to one after the other, which is as cheap.
@@ -48,9 +47,6 @@ const RETRY: Duration = Duration::from_millis(200);
 /// How many clients whose slots are next to each other are spoken to together, where their paces
 /// allow it. They mostly came together, so that what the kernel keeps of them lies together too.
 const GROUP: u32 = 64;
-
-/// How often a client that has closed its side is asked whether it is there.
-const HALF_CLOSED: Duration = Duration::from_secs(15);
 
 impl Worker {
     /// A socket has news.
@@ -66,37 +62,35 @@ impl Worker {
             return;
         }
         if event.is_readable() || event.is_read_closed() {
+            let listens = slot.session.listens();
             self.hear(index);
+            // What waits unread hides the end from us, but the kernel knows.
+            if event.is_read_closed() && !listens {
+                self.drive(index, Input::HalfClosing);
+            }
         }
         if event.is_writable() {
             self.drive(index, Input::Due);
         }
     }
 
-    /// Reads what the client sent, up to a turn's budget.
+    /// Reads what the client sent, up to its share.
     pub(super) fn hear(&mut self, index: u32) {
         let mut buffer = std::mem::take(&mut self.buffer);
-        for turn in 0..=READS {
-            let Some(slot) = self.slots.get(index) else { break };
+        while let Some(slot) = self.slots.get(index) {
             let appetite = slot.session.appetite().min(READ);
             if appetite == 0 {
                 break;
             }
-            if turn == READS {
-                self.hear_later(index);
+            if !self.hearing.allows(index) {
+                self.mute(index);
                 break;
             }
             match recv(&slot.fd, &mut buffer[..appetite], RecvFlags::DONTWAIT) {
-                Ok((0, _)) => {
-                    // If it has closed more than its sending side, its system tells a keepalive
-                    // so after a minute; asking often finds out soon after. Failing that it is
-                    // found out later.
-                    let _ = sockopt::set_tcp_keepidle(&slot.fd, HALF_CLOSED);
-                    let _ = sockopt::set_tcp_keepintvl(&slot.fd, HALF_CLOSED);
-                    self.drive(index, Input::HalfClosed);
-                }
+                Ok((0, _)) => self.drive(index, Input::HalfClosed),
                 Ok((count, _)) => {
                     self.record.received(count);
+                    self.hearing.count(index, count, self.now, self.means.strain());
                     self.drive(index, Input::Said(&buffer[..count]));
                 }
                 Err(Errno::AGAIN) => break,
@@ -108,6 +102,43 @@ impl Worker {
             }
         }
         self.buffer = buffer;
+    }
+
+    /// Lets no news of a client's come until its share is filled again: each would take us a turn
+    /// of the loop.
+    fn mute(&mut self, index: u32) {
+        let Some(slot) = self.slots.get(index) else { return };
+        let raw = slot.fd.as_raw_fd();
+        match self.registry.deregister(&mut SourceFd(&raw)) {
+            Ok(()) => self.hearing.mute(index),
+            // It is not watched, then, or the system is short of something.
+            Err(_) => self.hear_later(index),
+        }
+    }
+
+    /// Watches those again whose share is filled; what has come meanwhile is told at once.
+    pub(super) fn watch_again(&mut self) {
+        for index in self.hearing.end(self.now) {
+            match self.watch(index) {
+                // Another client has got the place meanwhile, and is watched.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(_) => self.hearing.mute(index),
+                Ok(()) => {}
+            }
+        }
+    }
+
+    /// Watches a client's socket.
+    pub(super) fn watch(&self, index: u32) -> io::Result<()> {
+        let Some(slot) = self.slots.get(index) else { return Ok(()) };
+        let rate = self.berths.get(slot.berth).and_then(|berth| berth.post.profile.rate);
+        let interest = if rate == Some(Rate::Unlimited) {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        };
+        let raw = slot.fd.as_raw_fd();
+        self.registry.register(&mut SourceFd(&raw), Token(index as usize), interest)
     }
 
     /// Goes on with those for whom a turn was too short.
@@ -125,7 +156,7 @@ impl Worker {
         }
     }
 
-    /// Hears a client again a little later: whoever floods us fills its own buffers meanwhile.
+    /// Hears a client a little later: whoever floods us fills its own buffers meanwhile.
     pub(super) fn hear_later(&mut self, index: u32) {
         self.talkers.push(index);
         self.listen_at.get_or_insert(self.now.after(LISTEN));
@@ -343,18 +374,14 @@ impl Worker {
     /// Ends a client whose connection failed.
     pub(super) fn fail(&mut self, index: u32, error: &io::Error) {
         let Some(slot) = self.slots.get(index) else { return };
-        let half_closed = slot.session.is_half_closed();
         let cause = match error.kind() {
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset if half_closed => {
-                Cause::Left
-            }
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Cause::Reset,
             io::ErrorKind::TimedOut => Cause::TimedOut,
             _ => Cause::Failed,
         };
-        if cause != Cause::Left
-            && let Some(berth) = self.berths.get(slot.berth)
-        {
+        // Who had closed its side went as one goes: nothing failed.
+        let went = cause == Cause::Reset && slot.session.is_half_closed();
+        if !went && let Some(berth) = self.berths.get(slot.berth) {
             let client = client(slot, berth.server, &self.v6);
             let id = session_id(&self.ids, &slot.session, client, berth.server, self.now);
             self.record.failed(about(&berth.post, client, berth.server, id), error);
@@ -366,6 +393,7 @@ impl Worker {
     pub(super) fn close(&mut self, index: u32, cause: Cause) {
         self.wheel.disarm(&mut self.slots, index);
         self.awaited.forget(index);
+        self.hearing.forget(index);
         let Some(slot) = self.slots.remove(index) else { return };
         let Some(berth) = self.berths.get(slot.berth) else { return };
         let server = berth.server;
@@ -374,7 +402,8 @@ impl Worker {
             self.v6.remove(slot.peer);
         }
         let id = session_id(&self.ids, &slot.session, client, server, self.now);
-        self.record.closed(about(&berth.post, client, server, id), &slot.session, cause, self.now);
+        let end = self.last_sign(&slot, cause);
+        self.record.closed(about(&berth.post, client, server, id), &slot.session, cause, end);
         self.admission.leave(&berth.post.port, client.ip());
         self.berths.leave(slot.berth);
         if cause == Cause::Finished {
@@ -382,6 +411,23 @@ impl Worker {
             // gone already.
             let _ = sockopt::set_socket_linger(&slot.fd, None);
         }
+    }
+
+    /// When the client was there for the last time.
+    fn last_sign(&self, slot: &Slot, cause: Cause) -> Time {
+        let vanished = match cause {
+            Cause::HalfClosed | Cause::Left | Cause::TimedOut => true,
+            // By the reset only its system answers for it.
+            Cause::Reset => slot.session.is_half_closed(),
+            Cause::Evicted | Cause::Failed | Cause::Finished | Cause::Stopped => false,
+        };
+        if !vanished {
+            return self.now;
+        }
+        // If the system does not say, it was now.
+        let silence = sys::silent_for(slot.fd.as_fd()).unwrap_or_default();
+        // A client may have gone before it was accepted.
+        self.now.before(silence).max(slot.session.opened(self.now))
     }
 
     pub(super) fn id(

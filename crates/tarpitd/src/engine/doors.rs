@@ -13,7 +13,6 @@ use mio::{Interest, Token, unix::SourceFd};
 use rustix::{io::Errno, net::sockopt};
 use tarpit_proto::{
     means::Strain,
-    pacer::Rate,
     session::{Cause, Input, Session},
 };
 
@@ -199,7 +198,6 @@ impl Worker {
             IpAddr::V4(ip) => ip.to_bits(),
             IpAddr::V6(ip) => self.v6.insert(ip),
         };
-        let raw = fd.as_raw_fd();
         let session_opened = session.opened(self.now);
         let index = self.slots.insert(Slot {
             session,
@@ -210,13 +208,7 @@ impl Worker {
             link: Link::IDLE,
         });
         self.record.opened(about(post, client, server, id), session_opened);
-        let interest = if post.profile.rate == Some(Rate::Unlimited) {
-            Interest::READABLE | Interest::WRITABLE
-        } else {
-            Interest::READABLE
-        };
-        let token = Token(index as usize);
-        if let Err(error) = self.registry.register(&mut SourceFd(&raw), token, interest) {
+        if let Err(error) = self.watch(index) {
             self.fail(index, &error);
             return false;
         }

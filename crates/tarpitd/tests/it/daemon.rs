@@ -294,3 +294,13 @@ pub(crate) fn file_gets(path: &str, condition: impl Fn(&str) -> bool) -> String 
     until(path, || condition(&read()));
     read()
 }
+
+/// What all its threads have used.
+pub(crate) fn processor_time(daemon: &Daemon) -> Duration {
+    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid().as_raw_nonzero()));
+    let nanos = tasks.expect("it is running").flatten().filter_map(|task| {
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanos.sum())
+}

@@ -234,60 +234,62 @@ fn who_uses_more_of_the_processor_than_allowed_slows_down_and_recovers_by_itself
         let mut buffer = vec![0; 1 << 16];
         while std::io::Read::read(&mut ours, &mut buffer).is_ok_and(|count| count > 0) {}
     });
-    daemon.log_has("more of the processor is used");
+    daemon.log_has("CPU use is above [limits] cpu");
     greedy.0.shutdown(std::net::Shutdown::Both).expect("it is connected");
     reader.join().expect("it ends");
     drop(greedy);
-    daemon.log_has("the processor is used as it may be");
+    daemon.log_has("CPU use is back below [limits] cpu");
     held.hear();
     let (_, log, _) = daemon.stop();
     assert!(!log.iter().any(|line| line.contains("processor")), "said once: {log:?}");
 }
 
 #[test]
-fn newcomers_are_refused_while_those_held_alone_use_more_of_the_processor_than_allowed() {
-    use std::io::Write as _;
+fn newcomers_are_refused_while_a_storm_uses_more_of_the_processor_than_allowed() {
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-    let (mut daemon, _directory) =
-        limited("pressed", "", "cpu = 1\nper_address = 0\nper_prefix = 0");
-    // Whatever is no longer said to them, they go on talking.
-    let talkers: Vec<_> = (0..120).map(|_| daemon.connect().0).collect();
-    let threads: Vec<_> = talkers
-        .iter()
-        .map(|talker| {
-            let mut talker = talker.try_clone().expect("it is a socket");
-            std::thread::spawn(move || while talker.write_all(&[b'x'; 1 << 14]).is_ok() {})
-        })
-        .collect();
-    daemon.log_has("more of the processor is used");
-    for _ in &talkers {
-        daemon.trace_has("open");
-    }
-    // What becomes of one newcomer after the other, until one is treated so.
-    let mut treats = |wanted: &str| {
-        for _ in 0..300 {
-            let newcomer = std::net::TcpStream::connect(daemon.addresses[0]);
-            let line = loop {
-                let line = daemon.trace_line();
-                if line["event"] == "open" || line["event"] == "refuse" {
-                    break line;
-                }
-            };
-            if line["event"] == wanted {
-                return line;
-            }
-            drop(newcomer);
-            std::thread::park_timeout(std::time::Duration::from_millis(500));
-        }
-        panic!("nobody met with {wanted}");
+    let directory = Directory::new("pressed");
+    let tarpit = |name: &str, traced: bool| {
+        format!(
+            "[tarpits.{name}]\npattern = \"endless_banner\"\nclient_trace = {traced}\n\
+             bind = [{{ host = \"127.0.0.1\", port = 0 }}]\n"
+        )
     };
-    assert_eq!(treats("refuse")["meta"]["reason"], "cpu");
-    for talker in talkers {
-        // One that was reset meanwhile is gone all the same.
-        let _ = talker.shutdown(std::net::Shutdown::Both);
-    }
-    for thread in threads {
-        thread.join().expect("it ends");
-    }
-    treats("open");
+    let text = tarpit("a", true)
+        + &tarpit("b", false)
+        + "[limits]\ncpu = 1\nper_address = 0\nper_prefix = 0\n";
+    let mut daemon = Daemon::start(&["-c", &directory.file("c.toml", &text)], 2);
+    let (storm, over) = (daemon.addresses[1], &AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        // Whatever is given up, coming and going goes on.
+        scope.spawn(|| {
+            while !over.load(Relaxed) {
+                drop(std::net::TcpStream::connect(storm));
+            }
+        });
+        daemon.log_has("CPU use is above [limits] cpu");
+        // What becomes of one newcomer after the other, until one is treated so.
+        let mut treats = |wanted: &str| {
+            for _ in 0..300 {
+                let newcomer = std::net::TcpStream::connect(daemon.addresses[0]);
+                let line = loop {
+                    let line = daemon.trace_line();
+                    if line["event"] == "open" || line["event"] == "refuse" {
+                        break line;
+                    }
+                };
+                if line["event"] == wanted {
+                    return line;
+                }
+                drop(newcomer);
+                std::thread::park_timeout(std::time::Duration::from_millis(500));
+            }
+            over.store(true, Relaxed);
+            panic!("nobody met with {wanted}");
+        };
+        let refused = treats("refuse");
+        over.store(true, Relaxed);
+        assert_eq!(refused["meta"]["reason"], "cpu");
+        treats("open");
+    });
 }

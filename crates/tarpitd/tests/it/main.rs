@@ -7,6 +7,7 @@ mod crowd;
 mod daemon;
 mod data;
 mod files;
+mod flood;
 mod life;
 mod limits;
 mod peers;

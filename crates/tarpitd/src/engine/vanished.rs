@@ -1,0 +1,55 @@
+//! Clients that vanished without a word while bytes to them were on their way.
+//!
+//! The keepalive finds out about those to whom nothing is on its way; it does not run for the
+//! others, whom the kernel would give up after some fifteen minutes.
+
+use std::{os::fd::AsFd as _, time::Duration};
+
+use tarpit_proto::time::Time;
+
+use super::Worker;
+use crate::sys;
+
+/// How long a client may acknowledge nothing. One that has closed its window acknowledges the
+/// probes of it, which are at most two minutes apart.
+const SILENCE: Duration = Duration::from_secs(5 * 60);
+
+/// How often everybody is looked at. It takes half a microsecond a client.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// The most places looked at in a turn, so that a large crowd delays nobody.
+const AT_ONCE: u32 = 512;
+
+/// How far the present round of looking has got.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    next: Time,
+    place: u32,
+}
+
+impl Worker {
+    /// When the next piece of a round is due; never while nobody is held.
+    pub(super) fn next_round(&self) -> Option<Time> {
+        (!self.slots.is_empty()).then_some(self.round.next)
+    }
+
+    /// Looks at a piece of all clients, and ends those who have vanished.
+    pub(super) fn look_for_the_vanished(&mut self) {
+        if self.slots.is_empty() || self.now < self.round.next {
+            return;
+        }
+        let end = self.slots.used().min(self.round.place.saturating_add(AT_ONCE));
+        for index in self.round.place..end {
+            let Some(slot) = self.slots.get(index) else { continue };
+            let fd = slot.fd.as_fd();
+            let is_waited_for = sys::unacknowledged(fd).is_ok_and(|bytes| bytes > 0);
+            if is_waited_for && sys::silent_for(fd).is_ok_and(|silence| silence >= SILENCE) {
+                self.fail(index, &std::io::ErrorKind::TimedOut.into());
+            }
+        }
+        self.round.place = end;
+        if end == self.slots.used() {
+            self.round = Round { next: self.now.after(EVERY), place: 0 };
+        }
+    }
+}
