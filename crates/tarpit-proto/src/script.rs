@@ -34,6 +34,11 @@ pub trait Pattern: Sync {
     /// The name users write, in lower case.
     fn name(&self) -> &'static str;
 
+    /// Names by which users of other tarpits know it. The trace has [`Pattern::name`].
+    fn aliases(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// One line for lists and the manual: what it does to a client.
     fn summary(&self) -> &'static str;
 

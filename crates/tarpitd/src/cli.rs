@@ -1,10 +1,16 @@
 //! The command line: one definition for parsing, `--help`, the manual's options and completions.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
 
-use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use clap_complete::Shell;
-use tarpit_proto::pacer::Rate;
+use tarpit_proto::{pacer::Rate, patterns};
 
 use crate::config::{Level, Origin, Request, Sink, rate};
 
@@ -63,7 +69,7 @@ struct Arguments {
     ///
     /// The file is appended to. Holds for all tarpits, also those of a file.
     #[arg(short, long, value_name = "FILE", num_args = 0..=1, default_missing_value = "<stdout>",
-        value_parser = Sink::parse)]
+        value_parser = parse_sink)]
     trace_client: Option<Sink>,
 
     /// Whether clients must show that they speak the pattern's protocol.
@@ -127,7 +133,12 @@ enum Validation {
 ///
 /// The error may also be what was asked for, such as help.
 pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Task, clap::Error> {
-    let arguments = Arguments::try_parse_from(arguments)?;
+    let words: Vec<_> = arguments.collect();
+    let arguments =
+        Arguments::try_parse_from(&words).map_err(|error| match right_call(&error, &words) {
+            Some(advice) => definition().error(ErrorKind::UnknownArgument, advice),
+            None => error,
+        })?;
     if let Some(page) = arguments.manual {
         return Ok(Task::Manual(page));
     }
@@ -164,6 +175,69 @@ pub(crate) fn one_line(error: &clap::Error) -> String {
     format!("{} (see tarpitd --help)", lines.join("; ").replace(":; ", ": "))
 }
 
+/// What to write instead, where it can be told what was meant.
+fn right_call(error: &clap::Error, words: &[OsString]) -> Option<String> {
+    let told = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => instead_of_command(told(ContextKind::InvalidSubcommand)?),
+        // Without -s or -c, `check` is a command; the file is its only argument.
+        ErrorKind::UnknownArgument if words.get(1).is_some_and(|word| word == "check") => {
+            let option = told(ContextKind::InvalidArg)?;
+            let is_config = option.starts_with("-c") || option.starts_with("--config");
+            let file = || {
+                let last = words.get(2..)?.last()?.to_str()?;
+                let (_, value) = last.split_once('=').unwrap_or(("", last));
+                Some(value.strip_prefix("-c").unwrap_or(value)).filter(|it| !it.starts_with('-'))
+            };
+            is_config.then(|| {
+                let file = file().filter(|file| !file.is_empty()).unwrap_or("FILE");
+                format!("`check` takes the file without {option}: write `tarpitd check {file}`")
+            })
+        }
+        _ => None,
+    }
+}
+
+/// What to write instead of `word`, which is no command.
+fn instead_of_command(word: &str) -> Option<String> {
+    let shown = word.escape_debug();
+    if is_address_to_serve(word) {
+        return Some(format!("an address to serve stands behind -s: write `tarpitd -s '{shown}'`"));
+    }
+    let path = Path::new(word);
+    let is_option = definition().get_arguments().any(|argument| argument.get_long() == Some(word))
+        || ["help", "version"].contains(&word);
+    if is_option {
+        return Some(format!("`{shown}` is an option: write `tarpitd --{shown}`"));
+    }
+    if path.is_dir() {
+        return Some(format!(
+            "`{shown}` is a directory: write `tarpitd -c FILE`, with a configuration in it"
+        ));
+    }
+    if path.exists() {
+        return Some(format!(
+            "a configuration stands behind -c: write `tarpitd -c {shown}` to serve it, or \
+             `tarpitd check {shown}` to see what is wrong with it"
+        ));
+    }
+    let names_a_file = path.extension() == Some(OsStr::new("toml")) || word.contains('/');
+    names_a_file.then(|| {
+        format!(
+            "there is no file `{shown}`; a configuration stands behind -c, as in `tarpitd -c FILE`"
+        )
+    })
+}
+
+/// Whether this is what -s takes: a pattern, a host and a port.
+fn is_address_to_serve(word: &str) -> bool {
+    word.split_once(':')
+        .is_some_and(|(name, address)| address.contains(':') && patterns::named(name).is_some())
+}
+
 impl Arguments {
     fn request(self) -> Request {
         Request {
@@ -187,6 +261,16 @@ impl Arguments {
 
 fn parse_rate(text: &str) -> Result<Rate, String> {
     rate(text.parse().map_err(|_| "it is not a whole number")?)
+}
+
+fn parse_sink(text: &str) -> Result<Sink, String> {
+    if is_address_to_serve(text) {
+        return Err(format!(
+            "this is an address to serve, which stands behind -s; a file of that name is ./{}",
+            text.escape_debug()
+        ));
+    }
+    Sink::parse(text)
 }
 
 #[cfg(test)]
@@ -262,6 +346,49 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_can_be_guessed_is_answered_with_the_right_one() {
+        let wanted = "`check` takes the file without -c: write `tarpitd check x.toml`";
+        for line in ["tarpitd check -c x.toml", "tarpitd check -cx.toml"] {
+            check_error(line, wanted);
+        }
+        for line in ["tarpitd check --config x.toml", "tarpitd check --config=x.toml"] {
+            check_error(line, &wanted.replace("-c", "--config"));
+        }
+        check_error("tarpitd check -c", &wanted.replace("x.toml", "FILE"));
+        check_error(
+            "tarpitd x.toml",
+            "there is no file `x.toml`; a configuration stands behind -c, as in `tarpitd -c FILE`",
+        );
+        check_error(
+            "tarpitd Cargo.toml",
+            "a configuration stands behind -c: write `tarpitd -c Cargo.toml` to serve it, or \
+             `tarpitd check Cargo.toml` to see what is wrong with it",
+        );
+        check_error(
+            "tarpitd src",
+            "`src` is a directory: write `tarpitd -c FILE`, with a configuration in it",
+        );
+        for address in ["ssh:*:2222", "endlessh:[::1]:22", "HTTP_ENDLESS_COOKIE:127.0.0.1:80"] {
+            check_error(
+                &format!("tarpitd {address}"),
+                &format!("an address to serve stands behind -s: write `tarpitd -s '{address}'`"),
+            );
+            check_error(
+                &format!("tarpitd -s ssh:*:1 -t {address}"),
+                &format!(
+                    "invalid value '{address}' for '--trace-client [<FILE>]': this is an address \
+                     to serve, which stands behind -s; a file of that name is ./{address}"
+                ),
+            );
+        }
+        let trace = request("tarpitd -s ssh:*:1 -t ./ssh:*:2222").trace;
+        assert_eq!(trace, Some(Sink::File("./ssh:*:2222".into())));
+        check_error("tarpitd manual", "`manual` is an option: write `tarpitd --manual`");
+        check_error("tarpitd help", "`help` is an option: write `tarpitd --help`");
+        check_error("tarpitd frobnicate", "unrecognized subcommand 'frobnicate'");
+    }
+
+    #[test]
     fn usage_errors_are_one_line() {
         check_error(
             "tarpitd -s a:b:1 -c x",
@@ -285,7 +412,6 @@ mod tests {
             "invalid value 'maybe' for '--validate-client [<check|none>]'; \
              [possible values: check, none]",
         );
-        check_error("tarpitd x.toml", "unrecognized subcommand 'x.toml'");
         check_error("tarpitd check", "the following required arguments were not provided: <FILE>");
         check_error(
             "tarpitd -c",

@@ -1,23 +1,63 @@
-//! The list of patterns, for people and for programs.
+//! The list of patterns, for people and for programs, and which of them is meant for which port.
 
-use tarpit_proto::{identify::Protocol, patterns};
+use std::fmt::Write as _;
 
-/// One line each: name, protocol and what it does.
+use tarpit_proto::{
+    identify::Protocol,
+    patterns::{self, Recommendation},
+    script::Pattern,
+};
+
+/// Which pattern to serve on which port, then all of them: name, protocol and what each does, one
+/// line each.
 pub(crate) fn table() -> String {
+    let mut text = String::from("Which pattern for which port?\n\n");
+    let ports: Vec<_> = patterns::RECOMMENDED.iter().map(ports).collect();
+    let wide = ports.iter().map(String::len).max().unwrap_or(0);
     let width = patterns::ALL.iter().map(|pattern| pattern.name().len()).max().unwrap_or(0);
-    let line = |pattern: &&dyn tarpit_proto::script::Pattern| {
+    for (recommendation, ports) in patterns::RECOMMENDED.iter().zip(ports) {
+        let Recommendation { service, pattern, reason, .. } = recommendation;
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {ports:wide$}  {service:<6}  {:<13}  {reason}", pattern.name());
+    }
+    text += "\nAll patterns, and what else each may be called:\n\n";
+    for &pattern in patterns::ALL {
         let protocol = pattern.protocol().map_or("any", Protocol::name);
-        format!("{:width$}  {protocol:<6}  {}\n", pattern.name(), pattern.summary())
-    };
-    patterns::ALL.iter().map(line).collect()
+        let names: Vec<_> = patterns::other_names(pattern).collect();
+        let also = match &names[..] {
+            [] => String::new(),
+            names => format!(" (also: {})", names.join(", ")),
+        };
+        // As above.
+        let _ = writeln!(
+            text,
+            "  {:width$}  {protocol:<6}  {}{also}",
+            pattern.name(),
+            pattern.summary()
+        );
+    }
+    text
 }
 
-/// An array of objects with `name`, `protocol` (null where any will do) and `summary`.
+/// The ports of a recommendation, as the documents have them.
+pub(crate) fn ports(recommendation: &Recommendation) -> String {
+    match recommendation.ports {
+        [] => "any other".to_owned(),
+        ports => ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// An array of objects with `name`, `aliases`, `protocol` (null where any will do), `ports` (those
+/// that it is recommended for) and `summary`.
 pub(crate) fn json() -> String {
-    let object = |pattern: &&dyn tarpit_proto::script::Pattern| {
+    let object = |pattern: &&'static dyn Pattern| {
+        let recommended =
+            patterns::RECOMMENDED.iter().filter(|it| it.pattern.name() == pattern.name());
         serde_json::json!({
             "name": pattern.name(),
+            "aliases": patterns::other_names(*pattern).collect::<Vec<_>>(),
             "protocol": pattern.protocol().map(Protocol::name),
+            "ports": recommended.flat_map(|it| it.ports).collect::<Vec<_>>(),
             "summary": pattern.summary(),
         })
     };
@@ -27,6 +67,8 @@ pub(crate) fn json() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
 
     #[test]
@@ -36,7 +78,41 @@ mod tests {
         let wanted: Vec<_> = patterns::ALL.iter().map(|pattern| pattern.name()).collect();
         assert_eq!(names.collect::<Vec<_>>(), wanted);
         let table = table();
-        let words = table.lines().map(|line| line.split(' ').next().unwrap());
+        let (_, list) = table.split_once("All patterns").unwrap();
+        let words = list.lines().skip(2).map(|line| line.split_whitespace().next().unwrap());
         assert_eq!(words.collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn other_names_and_ports_are_listed_in_both_forms() {
+        let table = table();
+        let line = |start: &str| table.lines().find(|line| line.trim_start().starts_with(start));
+        assert!(line("endlessh ").is_some_and(|line| line.ends_with("(also: misc_endlessh)")));
+        assert!(line("22, 2222 ").is_some_and(|line| line.contains(" ssh_auth_hold ")));
+        let list: serde_json::Value = serde_json::from_str(&json()).unwrap();
+        let entry = list.as_array().unwrap().iter().find(|entry| entry["name"] == "ssh_auth_hold");
+        let entry = entry.unwrap();
+        assert_eq!(entry["aliases"], serde_json::json!(["ssh"]));
+        assert_eq!(entry["ports"], serde_json::json!([22, 2222]));
+    }
+
+    /// The recommendations as a table of Markdown.
+    fn markdown() -> String {
+        let row = |recommendation: &Recommendation| {
+            let Recommendation { pattern, reason, .. } = recommendation;
+            format!("| {} | `{}` | {reason} |\n", ports(recommendation), pattern.name())
+        };
+        let rows: String = patterns::RECOMMENDED.iter().map(row).collect();
+        format!("| port | pattern | what it does |\n|---|---|---|\n{rows}")
+    }
+
+    #[test]
+    fn the_documents_recommend_what_the_program_does() {
+        for path in ["README.md", "docs/getting-started.md"] {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+            let text = fs::read_to_string(file).unwrap();
+            let wanted = markdown();
+            assert!(text.contains(&wanted), "{path} should have this table:\n\n{wanted}");
+        }
     }
 }

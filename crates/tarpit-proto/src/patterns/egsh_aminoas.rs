@@ -22,6 +22,10 @@ impl Pattern for EgshAminoas {
         "egsh_aminoas"
     }
 
+    fn aliases(&self) -> &'static [&'static str] {
+        &["misc_egsh_aminoas"]
+    }
+
     fn summary(&self) -> &'static str {
         "lines of four strange phrases for ever, to whoever connects; each is also logged"
     }

@@ -29,6 +29,10 @@ impl Pattern for Endlessh {
         "endlessh"
     }
 
+    fn aliases(&self) -> &'static [&'static str] {
+        &["misc_endlessh"]
+    }
+
     fn summary(&self) -> &'static str {
         "random hexadecimal lines for ever, to SSH clients"
     }

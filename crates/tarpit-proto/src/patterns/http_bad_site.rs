@@ -30,6 +30,10 @@ impl Pattern for HttpBadSite {
         "http_bad_site"
     }
 
+    fn aliases(&self) -> &'static [&'static str] {
+        &["http_bad_html"]
+    }
+
     fn summary(&self) -> &'static str {
         "a page of 300 unclosed blocks and links, with a script that keeps the processor busy"
     }

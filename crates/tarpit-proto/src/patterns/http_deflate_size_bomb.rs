@@ -32,6 +32,10 @@ impl Pattern for HttpDeflateSizeBomb {
         "http_deflate_size_bomb"
     }
 
+    fn aliases(&self) -> &'static [&'static str] {
+        &["http_deflate_bomb"]
+    }
+
     fn summary(&self) -> &'static str {
         "1 MB of deflate that inflates to 1 GB of nothing"
     }

@@ -25,6 +25,10 @@ impl Pattern for HttpEndlessHeader {
         "http_endless_header"
     }
 
+    fn aliases(&self) -> &'static [&'static str] {
+        &["http_endless_cookie"]
+    }
+
     fn summary(&self) -> &'static str {
         "a response head that goes on with cookies, and then a page without an end"
     }

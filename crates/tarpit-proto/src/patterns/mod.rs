@@ -58,9 +58,20 @@ pub const ALL: &[&dyn Pattern] = &[
     &tls_slow_hello::TlsSlowHello,
 ];
 
-/// The pattern called `name`, in any case.
+/// The pattern called `name`, in any case: its own name, one of its [aliases](Pattern::aliases), or
+/// the service that it is [recommended](RECOMMENDED) for.
 pub fn named(name: &str) -> Option<&'static dyn Pattern> {
-    ALL.iter().copied().find(|pattern| pattern.name().eq_ignore_ascii_case(name))
+    let is_it = |other: &&str| other.eq_ignore_ascii_case(name);
+    ALL.iter()
+        .copied()
+        .find(|pattern| is_it(&pattern.name()) || other_names(*pattern).any(|other| is_it(&other)))
+}
+
+/// What else `pattern` may be called: the services that it is recommended for, then its aliases.
+pub fn other_names(pattern: &'static dyn Pattern) -> impl Iterator<Item = &'static str> {
+    let recommended = RECOMMENDED.iter().filter(|it| it.pattern.name() == pattern.name());
+    let services = recommended.map(|it| it.service).filter(|service| *service != pattern.name());
+    services.chain(pattern.aliases().iter().copied())
 }
 
 /// Where `pattern` stands in the registry.
@@ -74,19 +85,77 @@ pub(crate) fn at(place: u16) -> Option<&'static dyn Pattern> {
     ALL.get(usize::from(place)).copied()
 }
 
-/// What holds clients of each protocol best.
-const BEST: [(Protocol, &dyn Pattern); 6] = [
-    (Protocol::Ftp, &ftp_hold::FtpHold),
-    (Protocol::Http, &http_hold::HoldHttp),
-    (Protocol::Smtp, &smtp_hold::SmtpHold),
-    (Protocol::Ssh, &ssh_auth_hold::SshAuthHold),
-    (Protocol::Telnet, &telnet_login::TelnetLogin),
-    (Protocol::Tls, &tls::Tls),
+/// The one answer to "which pattern?" for a port.
+#[derive(Debug)]
+pub struct Recommendation {
+    /// What is expected on the ports; users may write it in place of the pattern's name.
+    pub service: &'static str,
+    /// The usual ports, those that need rights first. Empty: all the others.
+    pub ports: &'static [u16],
+    /// What to serve there.
+    pub pattern: &'static dyn Pattern,
+    /// What its clients are recorded with and held by, in one line.
+    pub reason: &'static str,
+    /// Its clients, as `auto` sees them; `None`: those of any protocol.
+    protocol: Option<Protocol>,
+}
+
+/// What to serve on which port. The documents show this table.
+pub const RECOMMENDED: &[Recommendation] = &[
+    Recommendation {
+        service: "ssh",
+        ports: &[22, 2222],
+        pattern: &ssh_auth_hold::SshAuthHold,
+        reason: "records users and fingerprints; no login ever ends",
+        protocol: Some(Protocol::Ssh),
+    },
+    Recommendation {
+        service: "http",
+        ports: &[80, 8080],
+        pattern: &http_hold::HoldHttp,
+        reason: "records requests; holds browsers, guessers and path scanners each in its own way",
+        protocol: Some(Protocol::Http),
+    },
+    Recommendation {
+        service: "https",
+        ports: &[443, 8443],
+        pattern: &tls::Tls,
+        reason: "completes the handshake, then holds the client by `http_hold` inside",
+        protocol: Some(Protocol::Tls),
+    },
+    Recommendation {
+        service: "smtp",
+        ports: &[25, 587, 2525],
+        pattern: &smtp_hold::SmtpHold,
+        reason: "records senders and recipients; never accepts mail",
+        protocol: Some(Protocol::Smtp),
+    },
+    Recommendation {
+        service: "ftp",
+        ports: &[21, 2121],
+        pattern: &ftp_hold::FtpHold,
+        reason: "records users; refuses every login slowly",
+        protocol: Some(Protocol::Ftp),
+    },
+    Recommendation {
+        service: "telnet",
+        ports: &[23, 2323],
+        pattern: &telnet_login::TelnetLogin,
+        reason: "records users; never says whether a password is right",
+        protocol: Some(Protocol::Telnet),
+    },
+    Recommendation {
+        service: "auto",
+        ports: &[],
+        pattern: &auto::Auto,
+        reason: "recognises the protocol and holds the client by the pattern above",
+        protocol: None,
+    },
 ];
 
 /// The pattern that serves a client of `protocol` where the owner has named none.
 pub fn best_for(protocol: Protocol) -> Option<&'static dyn Pattern> {
-    BEST.iter().find(|(one, _)| *one == protocol).map(|&(_, pattern)| pattern)
+    RECOMMENDED.iter().find(|it| it.protocol == Some(protocol)).map(|it| it.pattern)
 }
 
 /// What is inside `pattern`, if anything can be: `chosen` by the owner, or else what holds HTTP
@@ -119,3 +188,52 @@ pub(crate) const EVERY_8_SECONDS: Pace =
 /// A byte every 8 seconds, for headers and records that a client reads as they come.
 pub(crate) const BYTE_EVERY_8_SECONDS: Pace =
     Pace { unit: Unit::Byte, interval: Duration::from_secs(8) };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name_of(pattern: Option<&dyn Pattern>) -> Option<&'static str> {
+        pattern.map(Pattern::name)
+    }
+
+    #[test]
+    fn protocols_and_old_names_lead_to_the_pattern_that_is_meant() {
+        for (name, wanted) in [
+            ("ssh", "ssh_auth_hold"),
+            ("SSH", "ssh_auth_hold"),
+            ("http", "http_hold"),
+            ("https", "tls"),
+            ("tls", "tls"),
+            ("smtp", "smtp_hold"),
+            ("ftp", "ftp_hold"),
+            ("telnet", "telnet_login"),
+            ("auto", "auto"),
+            ("misc_endlessh", "endlessh"),
+            ("misc_egsh_aminoas", "egsh_aminoas"),
+            ("http_endless_cookie", "http_endless_header"),
+            ("HTTP_ENDLESS_COOKIE", "http_endless_header"),
+            ("http_deflate_bomb", "http_deflate_size_bomb"),
+            ("http_bad_html", "http_bad_site"),
+        ] {
+            assert_eq!(name_of(named(name)), Some(wanted), "{name}");
+        }
+        for protocol in Protocol::ALL {
+            let best = name_of(best_for(protocol));
+            assert!(best.is_some() && best == name_of(named(protocol.name())));
+        }
+        assert!(named("misc_").is_none() && named("").is_none());
+    }
+
+    #[test]
+    fn no_name_means_two_patterns() {
+        let mut names: alloc::vec::Vec<_> = ALL
+            .iter()
+            .flat_map(|pattern| core::iter::once(pattern.name()).chain(other_names(*pattern)))
+            .collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

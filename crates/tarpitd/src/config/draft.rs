@@ -193,7 +193,9 @@ impl TarpitDraft {
         let mut tarpit = Self::new(&format!("cli_{index}"));
         let place = Place::Argument { index, value: argument.to_owned() };
         let Some((named, address)) = argument.split_once(':') else {
-            notes.problems.push(place.problem("write PATTERN:HOST:PORT"));
+            notes
+                .problems
+                .push(place.problem("write PATTERN:HOST:PORT; -c FILE serves a configuration"));
             return tarpit;
         };
         let read = pattern(named).map(Some).map_err(|what| place.problem(what));
@@ -302,10 +304,12 @@ impl TarpitDraft {
     }
 }
 
-/// The pattern called `name`, in any case.
+/// The pattern called `name`, in any case; also by its protocol or an old name.
 pub(super) fn pattern(name: &str) -> Result<&'static dyn Pattern, String> {
     patterns::named(name).ok_or_else(|| {
-        let names = patterns::ALL.iter().map(|pattern| pattern.name());
+        let names = patterns::ALL.iter().flat_map(|&pattern| {
+            std::iter::once(pattern.name()).chain(patterns::other_names(pattern))
+        });
         let advice = match nearest(name, names) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => "`tarpitd patterns` lists them".to_owned(),

@@ -136,7 +136,8 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "pattern",
         form: "name of a pattern, in any case",
         unset: Unset::Wrong,
-        meaning: "What clients are held by: one of those that `tarpitd patterns` lists.",
+        meaning: "What clients are held by: one of those that `tarpitd patterns` lists, or a \
+                  protocol such as `ssh`, which means the pattern that is recommended for it.",
         outdated: None,
         read: |item, tarpit, notes| {
             notes.keep(&mut tarpit.pattern, item.parsed(pattern).map(Some));

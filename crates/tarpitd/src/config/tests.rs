@@ -527,7 +527,7 @@ fn wrong_arguments_are_all_told() {
     assert_eq!(
         got,
         [
-            "-s foo: write PATTERN:HOST:PORT",
+            "-s foo: write PATTERN:HOST:PORT; -c FILE serves a configuration",
             "-s endless_bannr:example.org:70000: there is no pattern `endless_bannr`: \
              did you mean `endless_banner`?",
             "-s endless_bannr:example.org:70000: `example.org` is not an IP address: \

@@ -92,7 +92,19 @@ fn table_called(name: &str) -> Vec<Block> {
                 let protocol = pattern.protocol().map(|protocol| protocol.name().to_uppercase());
                 let protocol = protocol.as_deref().unwrap_or("Any protocol");
                 let text = format!("{protocol}: {}", pattern.summary());
-                Block::Term(literal(pattern.name()), vec![sentence(&text)])
+                let mut paragraphs = vec![sentence(&text)];
+                let names: Vec<_> = patterns::other_names(*pattern).map(literal).collect();
+                if !names.is_empty() {
+                    paragraphs.push(format!("Also called {}.", names.join(", ")));
+                }
+                Block::Term(literal(pattern.name()), paragraphs)
+            })
+            .collect(),
+        "recommended" => patterns::RECOMMENDED
+            .iter()
+            .map(|it| {
+                let text = format!("`{}`: {}", it.pattern.name(), it.reason);
+                Block::Term(crate::patterns::ports(it), vec![text + "."])
             })
             .collect(),
         "personas" => vec![Block::Paragraph(sentence(

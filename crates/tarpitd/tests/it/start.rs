@@ -139,3 +139,28 @@ client_trace = "./client_trace.log"
     let trace = std::fs::read_to_string(directory.path("client_trace.log")).expect("the trace");
     assert!(trace.contains("my_cool_ssh_tarpit"), "{trace}");
 }
+
+#[test]
+fn a_protocol_s_name_serves_the_recommended_pattern_and_the_trace_has_our_name() {
+    let arguments = ["-s", "ssh:127.0.0.1:0", "HTTP_Endless_Cookie:127.0.0.1:0", "-t"];
+    let mut daemon = Daemon::start(&arguments, 2);
+    let lines = daemon.log.join("\n");
+    assert!(lines.contains("cli_0: ssh_auth_hold on 127.0.0.1:"), "{lines}");
+    assert!(lines.contains("cli_1: http_endless_header on 127.0.0.1:"), "{lines}");
+    let mut client = daemon.connect();
+    assert!(client.hear().starts_with(b"SSH-2.0-"));
+    assert_eq!(daemon.trace_has("open")["pattern"], "ssh_auth_hold");
+}
+
+#[test]
+fn an_address_behind_t_makes_no_file() {
+    let directory = Directory::new("address-behind-t");
+    let mut command = tarpitd();
+    command.current_dir(directory.path(""));
+    command.args(["-s", "ssh:127.0.0.1:0", "-t", "http:127.0.0.1:0"]);
+    let output = command.output().expect("the binary starts");
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("stands behind -s") && text.lines().count() == 1, "{text}");
+    assert_eq!(std::fs::read_dir(directory.path("")).expect("a directory").count(), 0);
+}
