@@ -32,6 +32,15 @@ impl Rate {
         }
     }
 
+    /// The number that stands for it, of which [`Rate::from_number`] makes it again.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::BytesPerSecond(rate) => rate.get().into(),
+            Self::SecondsPerByte(seconds) => -i64::from(seconds.get()),
+            Self::Unlimited => 0,
+        }
+    }
+
     /// How many bytes are paid for after saving up for `saved` ticks.
     fn bytes(self, saved: u64) -> usize {
         let bytes = match self {
@@ -196,6 +205,7 @@ mod tests {
         assert_eq!(rate(-7), Rate::SecondsPerByte(NonZeroU32::new(7).unwrap()));
         assert_eq!(Rate::from_number(-86_401), None);
         assert_eq!(Rate::from_number(1 << 40), None);
+        assert!([0, 7, -7].into_iter().all(|number| rate(number).number() == number));
     }
 
     #[test]

@@ -122,6 +122,22 @@ impl Access {
             .insert(network.bits);
     }
 
+    /// The networks whose clients are let go.
+    pub(crate) fn allowed(&self) -> impl Iterator<Item = Network> {
+        self.all(|networks| &networks.allowed)
+    }
+
+    /// The networks whose clients are refused.
+    pub(crate) fn denied(&self) -> impl Iterator<Item = Network> {
+        self.all(|networks| &networks.denied)
+    }
+
+    fn all(&self, which: fn(&Networks) -> &BTreeSet<u128>) -> impl Iterator<Item = Network> {
+        self.networks.iter().flat_map(move |(&(family, length), networks)| {
+            which(networks).iter().map(move |&bits| Network { family, bits, length })
+        })
+    }
+
     /// What becomes of `ip`: the longest prefix decides; in both lists, it is allowed.
     pub(crate) fn verdict(&self, ip: IpAddr) -> Verdict {
         let (family, bits) = bits(ip);

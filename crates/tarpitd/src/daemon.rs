@@ -31,7 +31,7 @@ use crate::{
     admission::{Admission, Caps, Port},
     berths::Post,
     clock::Clock,
-    config::{ClientLimit, Config, Limits, Placed, Purpose, Sink, Wanted},
+    config::{self, Change, ClientLimit, Config, Limits, Placed, Purpose, Sink, Wanted},
     engine::{self, COMMAND, Command, Door, Notice, Rules, Setup},
     identity::{self, Identity},
     listener::Listener,
@@ -317,6 +317,8 @@ impl Daemon {
             let _ = write!(io::stderr(), "{welcome}");
         }
         let watched = live::is_watched();
+        // What was started by hand on a terminal ends with it.
+        let ends_with_terminal = reread.is_none() && has_terminal();
         loop {
             if watched {
                 live::draw(&self.sum());
@@ -336,9 +338,13 @@ impl Daemon {
                     self.open_doors(Vec::new());
                 }
                 Ok(Notice::RsaKey(key)) => self.show_key(key),
+                Ok(Notice::Signal(SIGHUP)) if ends_with_terminal => {
+                    self.stop(watched);
+                    return ExitCode::SUCCESS;
+                }
                 Ok(Notice::Signal(SIGHUP)) => self.reload(reread),
                 Ok(Notice::Signal(SIGUSR1)) => self.tell_totals(),
-                Ok(Notice::Signal(SIGUSR2)) => self.reopen(),
+                Ok(Notice::Signal(SIGUSR2)) => self.reopen("SIGUSR2"),
                 Ok(Notice::Signal(_)) | Err(RecvTimeoutError::Disconnected) => {
                     self.stop(watched);
                     return ExitCode::SUCCESS;
@@ -421,24 +427,35 @@ impl Daemon {
         Sum::of(self.workers.iter().map(|worker| &*worker.totals), self.clock.now())
     }
 
-    /// Opens the files anew, for whoever has renamed them.
-    fn reopen(&self) {
+    /// Opens the files anew, for whoever has renamed them. `signal` has asked for it.
+    fn reopen(&self, signal: &str) {
         let logging = &self.config.logging;
-        match open(&logging.main, "logging.main") {
-            Ok(target) => self.log.reopen(target),
+        let mut opened = Vec::new();
+        let mut keep = |sink: &Placed<Sink>, key, reopen: &dyn Fn(Target)| match open(sink, key) {
+            Ok(target) => {
+                reopen(target);
+                opened.extend(matches!(**sink, Sink::File(_)).then(|| sink.to_string()));
+            }
             Err(problem) => self.log.error(format_args!("{problem}; the old file stays in use")),
-        }
-        match open(&logging.client_trace, "logging.client_trace") {
-            Ok(target) => self.trace.reopen(target),
-            Err(problem) => self.log.error(format_args!("{problem}; the old file stays in use")),
+        };
+        keep(&logging.main, "logging.main", &|target| self.log.reopen(target));
+        keep(&logging.client_trace, "logging.client_trace", &|target| self.trace.reopen(target));
+        let is_file = |sink: &Placed<Sink>| matches!(**sink, Sink::File(_));
+        if !opened.is_empty() {
+            self.log.notice(format_args!("{signal}: opened {} anew", opened.join(" and ")));
+        } else if !is_file(&logging.main) && !is_file(&logging.client_trace) {
+            self.log.notice(format_args!(
+                "{signal}: nothing to open anew: the log and the trace go to {} and {}",
+                logging.main.value, logging.client_trace.value
+            ));
         }
     }
 
     /// Reads the configuration again. A wrong one changes nothing.
     fn reload(&mut self, reread: Option<Reread<'_>>) {
         let Some(reread) = reread else {
-            self.log.notice(format_args!("there is no configuration file to read again"));
-            self.reopen();
+            self.log.notice(format_args!("SIGHUP: there is no configuration file to read again"));
+            self.reopen("SIGHUP");
             return;
         };
         let config = match reread() {
@@ -454,10 +471,13 @@ impl Daemon {
         let targets = open_both(&config);
         let problems = match targets {
             Ok((main, trace)) => match self.apply(config) {
-                Ok(()) => {
+                Ok(changed) => {
                     self.log.reopen(main);
                     self.trace.reopen(trace);
-                    self.log.notice(format_args!("the configuration has been read again"));
+                    let outcome = if changed { "" } else { "; nothing has changed" };
+                    self.log.notice(format_args!(
+                        "SIGHUP: the configuration has been read again{outcome}"
+                    ));
                     return;
                 }
                 Err(problems) => problems,
@@ -470,8 +490,9 @@ impl Daemon {
         self.log.error(format_args!("the configuration stays as it was"));
     }
 
-    /// Puts another configuration in force, or says what is in the way.
-    fn apply(&mut self, mut config: Config) -> Result<(), Vec<String>> {
+    /// Puts another configuration in force and says whether anything is different then, or says
+    /// what is in the way.
+    fn apply(&mut self, mut config: Config) -> Result<bool, Vec<String>> {
         let profiles = profiles(&self.identity, &config)?;
         let mut problems = Vec::new();
         let mut old = std::mem::take(&mut self.bound);
@@ -524,18 +545,12 @@ impl Daemon {
         for warning in &config.warnings {
             self.log.warning(format_args!("{warning}"));
         }
-        for (key, old, new) in [
-            ("workers", self.config.workers.to_string(), config.workers.to_string()),
-            ("io_uring", self.config.io_uring.to_string(), config.io_uring.to_string()),
-            ("user", written(self.config.user.as_ref()), written(config.user.as_ref())),
-            (
-                "state_dir",
-                written(state_dir(&self.config).map(Path::display)),
-                written(state_dir(&config).map(Path::display)),
-            ),
-        ] {
-            if old != new {
-                self.log.warning(format_args!("`{key}` is only read at the start: restart for it"));
+        let changes = config::changes(&self.config, &config);
+        for Change { what, needs_restart } in &changes {
+            if *needs_restart {
+                self.log.warning(format_args!("{what}: only read at the start, so restart for it"));
+            } else {
+                self.log.notice(format_args!("{what}"));
             }
         }
         if self.log.is_journal() && config.logging.main != self.config.logging.main {
@@ -543,14 +558,18 @@ impl Daemon {
         }
         config.workers = self.config.workers;
         config.io_uring = self.config.io_uring;
+        config.user.clone_from(&self.config.user);
+        config.state_dir.clone_from(&self.config.state_dir);
+        let is_new =
+            !(changes.is_empty() && gone.is_empty() && opened.is_empty() && later.is_empty());
         self.config = config;
         self.profiles = profiles;
         self.log.set_level(self.config.logging.level);
         self.admission.set(caps(&self.config.limits, self.file_limit));
         for gone in gone {
             self.log.notice(format_args!(
-                "{} is closed; those held there stay",
-                gone.post.port.address
+                "{}: {} is closed; those held there stay",
+                gone.post.name, gone.post.port.address
             ));
         }
         for (wanted, bound) in stay {
@@ -563,7 +582,7 @@ impl Daemon {
             self.open_later(later);
         }
         sys::release_pages();
-        Ok(())
+        Ok(is_new)
     }
 
     /// Gives the workers their new doors, and new posts for those that stay.
@@ -610,9 +629,10 @@ impl Daemon {
     }
 }
 
-/// What stands in the configuration, if anything does.
-fn written(value: Option<impl fmt::Display>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
+/// Whether somebody sits in front of it.
+fn has_terminal() -> bool {
+    let is_terminal = |stream| rustix::termios::isatty(stream);
+    is_terminal(rustix::stdio::stderr()) || is_terminal(rustix::stdio::stdin())
 }
 
 fn send(worker: &Worker, command: Command) {

@@ -1,7 +1,7 @@
 //! The live line: what is held right now, on a terminal.
 
 use std::{
-    fmt,
+    env, fmt,
     io::{self, Write as _},
     time::Duration,
 };
@@ -10,14 +10,32 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::totals::Sum;
 
-/// Whether there is somebody to look at it.
+/// Whether there is somebody to look at it, on a terminal that can clear a line.
 pub(crate) fn is_watched() -> bool {
-    rustix::termios::isatty(rustix::stdio::stderr())
+    let dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    !dumb && rustix::termios::isatty(rustix::stdio::stderr())
 }
 
-/// Draws the line over the one before.
+/// Draws the line over the one before, as far as the terminal is wide at present. A terminal that
+/// does not say how wide it is gets none: a line that wraps cannot be drawn over.
 pub(crate) fn draw(sum: &Sum) {
-    say(&format!("\r\x1b[K{}", Line(sum)));
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr());
+    if let Some(room) = size.ok().and_then(|size| usize::from(size.ws_col).checked_sub(1)) {
+        say(&format!("\r\x1b[K{}", cut(&Line(sum).to_string(), room)));
+    }
+}
+
+/// As much of the line as fits into so many columns: whole figures, as long as one fits.
+fn cut(line: &str, room: usize) -> &str {
+    if line.len() <= room {
+        return line;
+    }
+    // All of it is ASCII.
+    let within = &line[..room];
+    match line.match_indices(" | ").map(|(at, _)| at).take_while(|&at| at <= room).last() {
+        Some(end) => &line[..end],
+        None => within,
+    }
 }
 
 /// Ends the line, so that what follows begins on its own.
@@ -100,5 +118,22 @@ mod tests {
             Line(&sum).to_string(),
             "held now 3 | total 12 | time held 1 h 02 min | sent 45 kB"
         );
+    }
+
+    #[test]
+    fn the_line_is_cut_behind_a_whole_figure() {
+        let line = "held now 3 | total 12 | sent 45 kB";
+        for (room, wanted) in [
+            (80, line),
+            (line.len(), line),
+            (line.len() - 1, "held now 3 | total 12"),
+            (21, "held now 3 | total 12"),
+            (20, "held now 3"),
+            (10, "held now 3"),
+            (4, "held"),
+            (0, ""),
+        ] {
+            assert_eq!(cut(line, room), wanted, "{room}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What the daemon is to do, from a file, the command line or the embedded default.
 
 mod address;
+mod changes;
 mod document;
 mod draft;
 mod keys;
@@ -29,6 +30,7 @@ use self::{
     problem::{Notes, nearest},
 };
 pub(crate) use self::{
+    changes::{Change, changes},
     draft::rate,
     keys::{Unset, sections},
     problem::{Place, Placed, Problem},
@@ -289,16 +291,23 @@ pub(crate) enum Evict {
 
 impl Evict {
     /// A policy's name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::NoisiestPrefix => "noisiest-prefix",
+            Self::Oldest => "oldest",
+            Self::Refuse => "refuse",
+        }
+    }
+
+    /// The policy of that name.
     fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "noisiest-prefix" => Ok(Self::NoisiestPrefix),
-            "oldest" => Ok(Self::Oldest),
-            "refuse" => Ok(Self::Refuse),
-            _ => Err(format!(
+        let all = [Self::NoisiestPrefix, Self::Oldest, Self::Refuse];
+        all.into_iter().find(|policy| policy.name() == text).ok_or_else(|| {
+            format!(
                 "there is no policy `{}`: write `noisiest-prefix`, `oldest` or `refuse`",
                 text.escape_debug()
-            )),
-        }
+            )
+        })
     }
 }
 
@@ -392,6 +401,10 @@ impl Level {
         (Self::Error, "error"),
         (Self::Critical, "critical"),
     ];
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(level, _)| *level == self).map_or("", |(_, name)| name)
+    }
 
     /// A level's name, in any case; `warn` is short for `warning`.
     fn parse(text: &str) -> Result<Self, String> {

@@ -267,3 +267,46 @@ fn a_pipe_that_nobody_reads_stops_neither_a_reload_nor_the_end() {
     let (_, log, status) = daemon.stop();
     assert_eq!(status.code(), Some(0), "{log:?}");
 }
+
+#[test]
+fn a_reload_tells_each_change_in_a_line() {
+    let directory = Directory::new("reload-changes");
+    let text = config(&[("a", "endless_banner", 0), ("b", "endless_banner", 0)]);
+    let path = directory.file("c.toml", &text);
+    let mut daemon = Daemon::start(&["-c", &path], 2);
+    let of_b = daemon.addresses[1];
+    daemon.signal(Signal::HUP);
+    daemon.log_has("SIGHUP: the configuration has been read again; nothing has changed");
+    let limits = "[limits]\nper_address = 3\n";
+    let text = format!("workers = 2\n{}{limits}", config(&[("a", "egsh_aminoas", 0)]));
+    directory.file("c.toml", &text);
+    daemon.signal(Signal::HUP);
+    daemon.log_has("warning: workers 1 -> 2: only read at the start, so restart for it");
+    daemon.log_has("notice: [limits] per_address 256 -> 3");
+    daemon.log_has("notice: a: pattern endless_banner -> egsh_aminoas");
+    daemon.log_has("notice: b: removed");
+    daemon.log_has(&format!("notice: b: {of_b} is closed; those held there stay"));
+    let last = daemon.log_has("the configuration has been read again");
+    assert!(last.ends_with("again"), "{last}");
+}
+
+#[test]
+fn files_that_are_opened_anew_are_named() {
+    let directory = Directory::new("reopen-named");
+    let (log, trace) = (directory.path("log"), directory.path("trace"));
+    let text = config(&[("a", "endless_banner", 0)]);
+    let logging = format!("[logging]\nmain = '{log}'\nclient_trace = '{trace}'\n");
+    let path = directory.file("c.toml", &format!("{text}{logging}"));
+    let daemon = Daemon::start(&["-c", &path], 0);
+    crate::daemon::file_gets(&log, |text| text.contains(" on 127.0.0.1:"));
+    daemon.signal(Signal::USR2);
+    crate::daemon::file_gets(&log, |text| {
+        text.contains(&format!("SIGUSR2: opened {log} and {trace} anew"))
+    });
+    let mut daemon = Daemon::start(&["-s", "endless_banner:127.0.0.1:0"], 1);
+    daemon.signal(Signal::USR2);
+    daemon.log_has("SIGUSR2: nothing to open anew: the log and the trace go to <stderr> and");
+    daemon.signal(Signal::HUP);
+    daemon.log_has("SIGHUP: there is no configuration file to read again");
+    daemon.log_has("SIGHUP: nothing to open anew");
+}

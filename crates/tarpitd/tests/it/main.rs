@@ -15,6 +15,7 @@ mod ports;
 mod rates;
 mod shortages;
 mod start;
+mod terminal;
 mod tidy;
 mod tls;
 mod workers;
