@@ -74,6 +74,16 @@ impl Fact {
         (Self::User, "a user's name"),
     ];
 
+    /// Whether it is what a client would prove itself by.
+    pub fn proves(self) -> bool {
+        matches!(self, Self::Secret | Self::SshKey)
+    }
+
+    /// Whether it belongs to a guess: a user's name, and by what and how it would be proved.
+    pub fn is_of_guess(self) -> bool {
+        matches!(self, Self::Method | Self::User) || self.proves()
+    }
+
     /// The name in the trace.
     pub fn name(self) -> &'static str {
         match self {

@@ -72,6 +72,12 @@ struct Arguments {
         value_parser = parse_sink)]
     trace_client: Option<Sink>,
 
+    /// Write the trace as JSON on a terminal, too.
+    ///
+    /// Without it a terminal shows one short line for each event; files and pipes always get JSON.
+    #[arg(long)]
+    json: bool,
+
     /// Whether clients must show that they speak the pattern's protocol.
     ///
     /// `check`, which is also meant where no value follows, is the default. Holds for all tarpits,
@@ -80,7 +86,7 @@ struct Arguments {
         default_missing_value = "check", hide_possible_values = true)]
     validate_client: Option<Validation>,
 
-    /// Log more: once for what happens, twice for details.
+    /// Log more: once for what happens and for clients that come and go, twice for details.
     #[arg(short, action = ArgAction::Count)]
     verbose: u8,
 
@@ -251,9 +257,10 @@ impl Arguments {
             trace: self.trace_client,
             level: match self.verbose {
                 0 => None,
-                1 => Some(Level::Info),
+                1 => Some(Level::Clients),
                 _ => Some(Level::Debug),
             },
+            json: self.json,
             keep_going: self.keep_going,
         }
     }

@@ -6,9 +6,10 @@
 mod ports;
 
 use std::{
-    fmt,
+    fmt::{self, Write as _},
     io::{self, Write as _},
     net::SocketAddr,
+    num::NonZeroU32,
     path::Path,
     process::ExitCode,
     sync::{
@@ -31,7 +32,7 @@ use crate::{
     admission::{Admission, Caps, Port},
     berths::Post,
     clock::Clock,
-    config::{self, Change, ClientLimit, Config, Limits, Placed, Purpose, Sink, Wanted},
+    config::{self, Change, ClientLimit, Config, Limits, Logging, Placed, Purpose, Sink, Wanted},
     engine::{self, COMMAND, Command, Door, Notice, Rules, Setup},
     identity::{self, Identity},
     listener::Listener,
@@ -42,6 +43,7 @@ use crate::{
     sender::Sender,
     sys,
     totals::{Sum, Totals},
+    trace::{Form, Kind, Style},
     writer::{self, Health, Report, Target, Writer},
 };
 
@@ -265,7 +267,7 @@ impl Daemon {
             let (commands, receiver) = mpsc::channel();
             let mut record =
                 Record::new(self.clock, self.log.clone(), Arc::clone(&totals), self.trace.clone());
-            record.set(rules.discretion);
+            record.set(rules.style, rules.trace_per_second);
             let sender = self.sender();
             let setup = Setup {
                 poll,
@@ -414,11 +416,16 @@ impl Daemon {
     }
 
     fn tell_totals(&self) {
-        let Sum { opened, held, refused, sent, received, time } = self.sum();
+        let Sum { opened, held, refused, sent, received, left_out, time } = self.sum();
+        let mut by_event = String::new();
+        for (kind, count) in Kind::ALL.iter().zip(left_out).filter(|&(_, count)| count > 0) {
+            let _ = write!(by_event, " left_out_{}={count}", kind.name());
+        }
         self.log.notice(format_args!(
             "totals: held={held} opened={opened} refused={refused} seconds={:.3} sent={sent} \
-             received={received} lost_trace_lines={}",
+             received={received} left_out_trace_lines={}{by_event} lost_trace_lines={}",
             time.as_secs_f64(),
+            left_out.iter().sum::<u64>(),
             self.trace.lost(),
         ));
     }
@@ -645,6 +652,7 @@ fn send(worker: &Worker, command: Command) {
 fn rules(config: &Config, workers: usize) -> Rules {
     let &Limits { egress, egress_per_day, handshakes_per_second, cpu, evict, .. } = &config.limits;
     let handshakes = handshakes_per_second.map_or(0, |all| all.get().div_ceil(workers as u32));
+    let lines = config.logging.trace_per_second.map(Into::into);
     Rules {
         access: Arc::new(config.access.clone()),
         evict,
@@ -652,8 +660,19 @@ fn rules(config: &Config, workers: usize) -> Rules {
         egress_per_day: divide(egress_per_day, workers as u64),
         handshakes,
         cpu: cpu.map_or(0, std::num::NonZeroU32::get),
-        discretion: config.logging.discretion,
+        style: Style { discretion: config.logging.discretion, form: form(&config.logging) },
+        trace_per_second: NonZeroU32::new(divide(lines, workers as u64) as u32),
     }
+}
+
+/// For whom the trace is written: people look on where it goes to a terminal.
+fn form(logging: &Logging) -> Form {
+    let watched = match *logging.client_trace {
+        Sink::File(_) => false,
+        Sink::Stderr => rustix::termios::isatty(rustix::stdio::stderr()),
+        Sink::Stdout => rustix::termios::isatty(rustix::stdio::stdout()),
+    };
+    if watched && !logging.json { Form::People } else { Form::Json(logging.time) }
 }
 
 /// A worker's share of a budget; 0 is none, and a share is never none.

@@ -13,6 +13,7 @@ use std::{
     hash::RandomState,
     io,
     net::Ipv6Addr,
+    num::NonZeroU32,
     os::fd::OwnedFd,
     sync::{
         Arc,
@@ -38,7 +39,7 @@ use crate::{
     berths::{Berths, Post},
     budget::Budget,
     clock::Clock,
-    config::{Discretion, Evict},
+    config::Evict,
     eviction::Eviction,
     hearing::Hearing,
     listener::Listener,
@@ -47,6 +48,7 @@ use crate::{
     record::Record,
     sender::{BATCH, Sender},
     slab::Slab,
+    trace::Style,
     wheel::{Link, Links, Wheel},
 };
 
@@ -93,7 +95,9 @@ pub(crate) struct Rules {
     pub(crate) handshakes: u32,
     /// The most of a core that this worker may use, in percent; 0: no cap.
     pub(crate) cpu: u32,
-    pub(crate) discretion: Discretion,
+    /// How the trace is written, and this worker's share of its lines a second; `None`: no bound.
+    pub(crate) style: Style,
+    pub(crate) trace_per_second: Option<NonZeroU32>,
 }
 
 /// What a worker needs to start.
@@ -280,7 +284,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
                     worker.budget.set(rules.egress, rules.egress_per_day);
                     worker.pressure.set(rules.cpu);
                     worker.means.set(rules.handshakes);
-                    worker.record.set(rules.discretion);
+                    worker.record.set(rules.style, rules.trace_per_second);
                     worker.access = rules.access;
                     worker.evict = rules.evict;
                     worker.evictions.clear();
@@ -350,6 +354,7 @@ impl Worker {
     fn stop(&mut self) {
         self.doors = Slab::new();
         let end = self.clock.now().after(FAREWELL);
+        self.record.lift_bound();
         for index in self.slots.indices() {
             self.close(index, Cause::Stopped);
             self.record.flush_patiently(|| end.since(self.clock.now()));

@@ -9,11 +9,10 @@ use std::{
     },
 };
 
-use tarpit_proto::time::Wall;
-
 use crate::{
     clock::Clock,
     config::{Level, Sink},
+    timestamp::Timestamp,
     writer::{Report, Target, Writer},
 };
 
@@ -81,6 +80,11 @@ impl Log {
         self.say(Level::Info, "info", 6, message);
     }
 
+    /// A client came or went.
+    pub(crate) fn client(&self, message: fmt::Arguments<'_>) {
+        self.say(Level::Clients, "info", 6, message);
+    }
+
     /// Something for whoever looks for a fault.
     pub(crate) fn debug(&self, message: fmt::Arguments<'_>) {
         self.say(Level::Debug, "debug", 7, message);
@@ -124,25 +128,10 @@ impl Log {
                 let _ = socket.send(datagram.as_bytes());
             }
             Place::Lines(writer) => {
-                writer.write(format!("{} {word}: {message}\n", self.timestamp()).as_bytes());
+                let now = Timestamp(self.clock.wall());
+                writer.write(format!("{now} {word}: {message}\n").as_bytes());
             }
         }
-    }
-
-    /// The present by RFC 3339, in UTC.
-    fn timestamp(&self) -> String {
-        let wall = self.clock.wall();
-        let date = Wall(wall.as_secs()).date();
-        format!(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-            date.year,
-            date.month,
-            date.day,
-            date.hour,
-            date.minute,
-            date.second,
-            wall.subsec_millis(),
-        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! A network tarpit: makes ports look like services and holds whoever connects.
 
 mod access;
+mod accounts;
 mod admission;
 mod berths;
 mod budget;
@@ -28,8 +29,10 @@ mod record;
 mod sender;
 mod slab;
 mod sys;
+mod timestamp;
 mod totals;
 mod trace;
+mod trace_bound;
 mod welcome;
 mod wheel;
 mod writer;

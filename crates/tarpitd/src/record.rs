@@ -1,20 +1,24 @@
 //! One fan-out for all news: trace, totals and log are told here and nowhere else, so that they
 //! cannot disagree.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{hash::RandomState, io, num::NonZeroU32, sync::Arc, time::Duration};
 
 use tarpit_proto::{
+    account::Told,
+    fact::Entry,
     session::{Cause, Event, News, Session},
     time::Time,
 };
 
 use crate::{
+    accounts::Accounts,
     admission::Refusal,
     clock::Clock,
-    config::Discretion,
+    config::{Discretion, TimeForm},
     log::Log,
     totals::Totals,
-    trace::{self, Happening, Subject},
+    trace::{self, Form, Happening, Kind, Style, Subject},
+    trace_bound::{Change, LeftOut, TraceBound},
     writer::Writer,
 };
 
@@ -25,12 +29,17 @@ pub(crate) struct Record {
     log: Log,
     totals: Arc<Totals>,
     trace: Writer,
-    discretion: Discretion,
+    style: Style,
+    bound: TraceBound,
+    /// What has been told of whom.
+    accounts: Accounts,
+    /// By these facts are compared, so that no client foresees which look alike.
+    keys: RandomState,
     /// Lines since the last flush.
     lines: Vec<u8>,
 }
 
-/// Room for the longest line.
+/// Room for nearly every line; a longer one makes room for itself.
 const LINE: usize = 2_048;
 
 /// Room for the lines of one turn; more are handed over amid it.
@@ -40,19 +49,38 @@ impl Record {
     /// A record that has nothing to tell yet.
     pub(crate) fn new(clock: Clock, log: Log, totals: Arc<Totals>, trace: Writer) -> Self {
         let discretion = Discretion { log_secrets: false, log_users: false };
-        Self { clock, log, totals, trace, discretion, lines: Vec::with_capacity(PIECE) }
+        Self {
+            clock,
+            log,
+            totals,
+            trace,
+            style: Style { discretion, form: Form::Json(TimeForm::Epoch) },
+            bound: TraceBound::new(clock.now()),
+            accounts: Accounts::new(),
+            keys: RandomState::new(),
+            lines: Vec::with_capacity(PIECE),
+        }
     }
 
-    /// Says what the trace keeps to itself from now on; at first, all it can.
-    pub(crate) fn set(&mut self, discretion: Discretion) {
-        self.discretion = discretion;
+    /// Says how the trace is written from now on, at first keeping all to itself that it can, and
+    /// how many lines a second it may have.
+    pub(crate) fn set(&mut self, style: Style, lines_per_second: Option<NonZeroU32>) {
+        self.style = style;
+        self.bound.set(lines_per_second, self.clock.now());
+    }
+
+    /// Lets all be written that is still to come, at the daemon's end.
+    pub(crate) fn lift_bound(&mut self) {
+        self.bound.set(None, self.clock.now());
     }
 
     /// A client came.
     pub(crate) fn opened(&mut self, about: Subject<'_>, at: Time) {
         self.totals.open(at);
-        self.log.debug(format_args!("{} holds {}", about.name, about.client));
-        self.trace(about, Happening::Open);
+        let Subject { name, client, .. } = about;
+        let (host, port) = (client.ip(), client.port());
+        self.log.client(format_args!("ACCEPT host={host} port={port} tarpit={name}"));
+        self.trace(about, None, Happening::Open);
     }
 
     /// A newcomer was refused.
@@ -60,7 +88,7 @@ impl Record {
         self.totals.refuse();
         let reason = refusal.name();
         self.log.debug(format_args!("{} refuses {}: {reason}", about.name, about.client));
-        self.trace(about, Happening::Refuse { reason });
+        self.trace(about, None, Happening::Refuse { reason });
     }
 
     /// Bytes went out.
@@ -74,7 +102,7 @@ impl Record {
     }
 
     /// A connection failed; its close follows.
-    pub(crate) fn failed(&mut self, about: Subject<'_>, error: &io::Error) {
+    pub(crate) fn failed(&mut self, slot: u32, about: Subject<'_>, error: &io::Error) {
         // The names that readers of the reference's traces know.
         let err = match error.kind() {
             io::ErrorKind::BrokenPipe => "BrokenPipeError",
@@ -82,12 +110,14 @@ impl Record {
             io::ErrorKind::TimedOut => "TimeoutError",
             _ => "OSError",
         };
-        self.trace(about, Happening::ConnError { err, msg: &error.to_string() });
+        let protocol = self.protocol(slot);
+        self.trace(about, protocol, Happening::ConnError { err, msg: &error.to_string() });
     }
 
     /// A client is gone.
     pub(crate) fn closed(
         &mut self,
+        slot: u32,
         about: Subject<'_>,
         session: &Session,
         cause: Cause,
@@ -96,20 +126,28 @@ impl Record {
         self.totals.close(session.opened(now), now);
         let (held, sent, received) = (session.held(now), session.sent(), session.heard());
         let reason = cause.name();
-        self.log.debug(format_args!(
-            "{} held {} for {:.2} s: {reason}",
-            about.name,
-            about.client,
-            held.as_secs_f64()
+        let Subject { name, client, .. } = about;
+        self.log.client(format_args!(
+            "CLOSE host={} port={} time={:.3} bytes={sent} tarpit={name} reason={reason}",
+            client.ip(),
+            client.port(),
+            held.as_secs_f64(),
         ));
-        self.trace(about, Happening::Close { held, sent, received, reason });
+        let account = self.accounts.close(slot).unwrap_or_default();
+        let (repeats, untold) = (account.repeats(), account.untold());
+        let what = Happening::Close { held, sent, received, reason, repeats, untold };
+        self.trace(about, account.protocol(), what);
     }
 
     /// Hands the lines over; to be called at the end of each turn.
     pub(crate) fn flush(&mut self) {
-        if !self.lines.is_empty() {
-            self.trace.write(&self.lines);
-            self.lines.clear();
+        self.hand_over();
+        if let Some(Change::Over(left_out)) = self.bound.ends(self.clock.now()) {
+            self.log.notice(format_args!(
+                "all lines of the trace are written again; {} were left out, since they were more \
+                 than [logging] trace_per_second allows",
+                counts(&left_out)
+            ));
         }
     }
 
@@ -126,15 +164,60 @@ impl Record {
         &self.log
     }
 
-    fn trace(&mut self, about: Subject<'_>, what: Happening<'_>) {
+    /// Tells what the account of the client says is to be told.
+    fn learn(&mut self, slot: u32, about: Subject<'_>, facts: &[Entry], untold: usize) {
         if !about.traced {
             return;
         }
-        if self.lines.len() + LINE > PIECE {
-            self.flush();
+        let Some(account) = self.accounts.open(slot) else { return };
+        let told = account.enter(facts, untold, self.clock.now(), &self.keys);
+        if told != Told::Nothing {
+            let protocol = account.protocol();
+            self.trace(about, protocol, Happening::Learn { facts, told });
         }
-        trace::write(&mut self.lines, self.clock.wall(), about, what);
     }
+
+    /// What the client is known to speak, where that had to be found out.
+    fn protocol(&self, slot: u32) -> Option<&'static str> {
+        self.accounts.get(slot)?.protocol()
+    }
+
+    fn trace(&mut self, about: Subject<'_>, protocol: Option<&str>, what: Happening<'_>) {
+        if !about.traced {
+            return;
+        }
+        let (allowed, change) = self.bound.allows(what.kind(), self.clock.now());
+        if change == Some(Change::Begun) {
+            self.log.warning(format_args!(
+                "the trace would have more lines than [logging] trace_per_second allows: some are \
+                 left out, `open` and `close` last; clients stay held"
+            ));
+        }
+        if !allowed {
+            self.totals.leave_out(what.kind());
+            return;
+        }
+        if self.lines.len() + LINE > PIECE {
+            self.hand_over();
+        }
+        let before = self.lines.len();
+        trace::write(&mut self.lines, self.clock.wall(), self.style, about, protocol, what);
+        self.bound.charge(self.lines.len() - before);
+    }
+
+    fn hand_over(&mut self) {
+        if !self.lines.is_empty() {
+            self.trace.write(&self.lines);
+            self.lines.clear();
+            self.lines.shrink_to(PIECE);
+        }
+    }
+}
+
+/// The numbers that are not 0, each with its event.
+fn counts(left_out: &LeftOut) -> String {
+    let all = Kind::ALL.iter().zip(left_out).filter(|&(_, count)| *count > 0);
+    all.map(|(kind, count)| format!("{count} {}", kind.name())).collect::<Vec<_>>().join(", ")
 }
 
 /// The record's ear for one session.
@@ -142,21 +225,24 @@ impl Record {
 pub(crate) struct Ear<'a> {
     pub(crate) record: &'a mut Record,
     pub(crate) about: Subject<'a>,
+    /// Where the client is held.
+    pub(crate) slot: u32,
 }
 
 impl News for Ear<'_> {
     fn tell(&mut self, event: Event<'_>) {
         match event {
-            Event::Learnt { facts, untold: _ } => {
-                let discretion = self.record.discretion;
-                self.record.trace(self.about, Happening::Learn { facts, discretion });
+            Event::Learnt { facts, untold } => {
+                self.record.learn(self.slot, self.about, facts, untold);
             }
             Event::Uttered(phrase) => {
                 let Subject { name, client, .. } = self.about;
                 self.record.log.info(format_args!("{name} said to {client}: {phrase}"));
             }
             Event::Validated { expected, data, comment } => {
-                self.record.trace(self.about, Happening::Validate { expected, data, comment });
+                let protocol = self.record.protocol(self.slot);
+                let what = Happening::Validate { expected, data, comment };
+                self.record.trace(self.about, protocol, what);
             }
         }
     }

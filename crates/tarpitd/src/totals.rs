@@ -7,6 +7,8 @@ use std::{
 
 use tarpit_proto::time::Time;
 
+use crate::{trace::Kind, trace_bound::LeftOut};
+
 /// One worker's counters. Only that worker writes them; anybody may read.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
@@ -15,6 +17,8 @@ pub(crate) struct Totals {
     refused: AtomicU64,
     sent: AtomicU64,
     received: AtomicU64,
+    /// Lines of the trace that were left out, by event.
+    left_out: [AtomicU64; Kind::ALL.len()],
     /// Milliseconds for which clients that are gone were held.
     held_millis: AtomicU64,
     /// The sum of the moments at which the present clients came, in milliseconds.
@@ -50,6 +54,11 @@ impl Totals {
     pub(crate) fn receive(&self, bytes: usize) {
         self.received.fetch_add(bytes as u64, Relaxed);
     }
+
+    /// A line of the trace was left out.
+    pub(crate) fn leave_out(&self, kind: Kind) {
+        self.left_out[kind as usize].fetch_add(1, Relaxed);
+    }
 }
 
 /// All workers' counters added up.
@@ -60,6 +69,8 @@ pub(crate) struct Sum {
     pub(crate) refused: u64,
     pub(crate) sent: u64,
     pub(crate) received: u64,
+    /// Lines of the trace that were left out, by event.
+    pub(crate) left_out: LeftOut,
     /// The time for which all clients together, gone and present, have been held.
     pub(crate) time: Duration,
 }
@@ -77,6 +88,9 @@ impl Sum {
             sum.refused += one.refused.load(Relaxed);
             sum.sent += one.sent.load(Relaxed);
             sum.received += one.received.load(Relaxed);
+            for (sum, one) in sum.left_out.iter_mut().zip(&one.left_out) {
+                *sum += one.load(Relaxed);
+            }
             sum.time += Duration::from_millis(one.held_millis.load(Relaxed) + present);
         }
         sum

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 
 use super::{BYTE_EVERY_8_SECONDS, tls_record_drip::TlsRecordDrip};
 use crate::{
+    fact::Fact,
     handing,
     identify::Protocol,
     pacer::Pace,
@@ -57,10 +58,11 @@ impl Pattern for Tls {
         match (Phase::of(run), heard) {
             (Phase::Securing, Heard::Opened) => Step::Secure,
             (Phase::Securing, Heard::Secured(Security::Ready)) => {
-                match super::inside(self, cx.profile.inner) {
-                    Some(inner) => handing::hand_on(run, Phase::Greeting, inner, cx),
-                    None => Step::REST,
+                let Some(inner) = super::inside(self, cx.profile.inner) else { return Step::REST };
+                if let Some(protocol) = inner.protocol() {
+                    cx.learn(Fact::Protocol, protocol.name().as_bytes());
                 }
+                handing::hand_on(run, Phase::Greeting, inner, cx)
             }
             (Phase::Securing, Heard::Secured(Security::Unavailable)) => {
                 Step::Become(&TlsRecordDrip)

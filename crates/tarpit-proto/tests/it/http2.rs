@@ -20,7 +20,7 @@ fn field(name: &str, value: &str) -> Vec<u8> {
 }
 
 /// A request: `GET /` to a host, and these fields.
-fn request(stream: u32, fields: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn request(stream: u32, fields: &[(&str, &str)]) -> Vec<u8> {
     let mut block = b"\x82\x86\x84\x41\x09a.example".to_vec();
     for (name, value) in fields {
         block.extend(field(name, value));
@@ -29,7 +29,7 @@ fn request(stream: u32, fields: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// What a client says first, with its own settings.
-fn opening() -> Vec<u8> {
+pub(crate) fn opening() -> Vec<u8> {
     [PREFACE, &frame(4, 0, 0, &[0, 3, 0, 0, 0, 100]), &frame(8, 0, 0, &[0, 1, 0, 0])].concat()
 }
 

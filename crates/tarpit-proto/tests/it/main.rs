@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that finds nothing has failed")]
 
+mod account;
 mod all_patterns;
 mod auto;
 mod contract;

@@ -3,9 +3,14 @@
 //! The stage obeys the session as the daemon does. It never sleeps: thirty days pass in
 //! milliseconds. `TARPIT_SEED` sets the seed that a failure has printed.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    hash::{BuildHasherDefault, DefaultHasher},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use tarpit_proto::{
+    account::{Account, Told},
     fact::Entry,
     locks::Locks,
     means::Means,
@@ -33,6 +38,10 @@ pub(crate) struct Stage {
     pub(crate) news: Vec<String>,
     /// What was learnt: the facts of each event, with commas in between.
     pub(crate) learnt: Vec<String>,
+    /// What of that stands in a trace.
+    pub(crate) account: Account,
+    /// How many events stand there, and of how many bytes their values are.
+    pub(crate) traced: (usize, usize),
     /// How much of each transmission the connection takes.
     pub(crate) room: Box<dyn FnMut(usize) -> usize>,
     wake: Wake,
@@ -67,14 +76,24 @@ impl Entropy for Counter {
 }
 
 struct Notebook<'a> {
+    now: Time,
     news: &'a mut Vec<String>,
     learnt: &'a mut Vec<String>,
+    account: &'a mut Account,
+    traced: &'a mut (usize, usize),
 }
+
+/// Hashes that a test can repeat.
+type Keys = BuildHasherDefault<DefaultHasher>;
 
 impl News for Notebook<'_> {
     fn tell(&mut self, event: Event<'_>) {
         let news = match event {
-            Event::Learnt { facts, .. } => {
+            Event::Learnt { facts, untold } => {
+                if self.account.enter(facts, untold, self.now, &Keys::default()) != Told::Nothing {
+                    self.traced.0 += 1;
+                    self.traced.1 += facts.iter().map(|entry| entry.value.len()).sum::<usize>();
+                }
                 let told: Vec<_> = facts.iter().map(told).collect();
                 self.news.extend(told.iter().map(|fact| format!("learnt {fact}")));
                 self.learnt.push(told.join(", "));
@@ -124,6 +143,8 @@ impl Stage {
             sent: Vec::new(),
             news: Vec::new(),
             learnt: Vec::new(),
+            account: Account::new(),
+            traced: (0, 0),
             room: Box::new(|wanted| wanted),
             wake: Wake::Never,
             seed,
@@ -279,7 +300,13 @@ impl Stage {
         let mut input = input;
         loop {
             self.inputs += 1;
-            let mut notebook = Notebook { news: &mut self.news, learnt: &mut self.learnt };
+            let mut notebook = Notebook {
+                now: self.now,
+                news: &mut self.news,
+                learnt: &mut self.learnt,
+                account: &mut self.account,
+                traced: &mut self.traced,
+            };
             let mut world = World {
                 profile: &self.profile,
                 conn: &self.conn,

@@ -124,12 +124,15 @@ fn limits(limits: &Limits) -> Vec<Setting> {
 }
 
 fn logging(logging: &Logging) -> Vec<Setting> {
-    let Logging { main, level, client_trace, discretion: Discretion { log_secrets, log_users } } =
+    let Logging { main, level, client_trace, discretion, time, trace_per_second, json: _ } =
         logging;
+    let Discretion { log_secrets, log_users } = discretion;
     vec![
         ("main", main.to_string()),
         ("level", level.name().to_owned()),
         ("client_trace", client_trace.to_string()),
+        ("time", time.name().to_owned()),
+        ("trace_per_second", cap(*trace_per_second)),
         ("log_secrets", log_secrets.to_string()),
         ("log_users", log_users.to_string()),
     ]

@@ -12,7 +12,7 @@ use crate::access::Access;
 
 use super::{
     Certificate, ClientLimit, Config, Discretion, Evict, Level, Limits, Logging, Sink, Tarpit,
-    User,
+    TimeForm, User,
     address::{Bind, Host, Ports},
     problem::{Notes, Place, Placed, Problem, nearest},
 };
@@ -162,6 +162,9 @@ impl Default for Draft {
                 level: Level::Info,
                 client_trace: Sink::Stdout.into(),
                 discretion: Discretion { log_secrets: false, log_users: true },
+                time: TimeForm::Epoch,
+                trace_per_second: NonZeroU32::new(100),
+                json: false,
             },
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    ClientLimit, Evict, Level, Limits, Logging, Sink, User,
+    ClientLimit, Evict, Level, Limits, Logging, Sink, TimeForm, User,
     address::{Bind, Host, Ports},
     document::Item,
     draft::{BindDraft, Draft, MAX_RATE, MIN_RATE, TarpitDraft, pattern, persona, rate},
@@ -455,6 +455,31 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         outdated: None,
         read: |item, logging, notes| {
             notes.keep(&mut logging.client_trace, item.placed(item.parsed(Sink::parse)));
+        },
+    },
+    Key {
+        name: "time",
+        form: "`\"epoch\"` or `\"rfc3339\"`",
+        unset: Unset::Is("\"epoch\""),
+        meaning: "How the trace writes moments: as seconds since 1970 with six decimals, or in UTC \
+                  with milliseconds, as in `\"2026-11-22T07:52:28.123Z\"`.",
+        outdated: None,
+        read: |item, logging, notes| notes.keep(&mut logging.time, item.parsed(TimeForm::parse)),
+    },
+    Key {
+        name: "trace_per_second",
+        form: "number of lines, over all clients",
+        unset: Unset::Is("100"),
+        meaning: "The most lines a second that the trace has in the long run, so that no crowd of \
+                  clients fills the disk. A line of more than 512 bytes counts as several. What \
+                  ten minutes bring may be written at once. Beyond that lines are left out, `open` \
+                  and `close` last: the other events leave half of the ten minutes to them. The \
+                  log says when that begins and, with the numbers by event, when it is over. With \
+                  several `workers` each has its share. 0 means no bound. 100 lines a second are \
+                  at most 4.4 GB a day.",
+        outdated: None,
+        read: |item, logging, notes| {
+            notes.keep(&mut logging.trace_per_second, item.cap(u32::MAX));
         },
     },
     Key {

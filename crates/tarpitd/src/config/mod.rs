@@ -51,6 +51,8 @@ pub(crate) struct Request {
     pub(crate) trace: Option<Sink>,
     /// The gravest level at which the log may begin; `None`: as configured.
     pub(crate) level: Option<Level>,
+    /// Whether the trace is JSON on a terminal, too.
+    pub(crate) json: bool,
     pub(crate) keep_going: bool,
 }
 
@@ -87,6 +89,7 @@ impl Request {
         if let Some(level) = self.level {
             config.logging.level = level.min(config.logging.level);
         }
+        config.logging.json = self.json;
         config.keep_going = self.keep_going;
         Ok(config)
     }
@@ -330,6 +333,40 @@ pub(crate) struct Logging {
     pub(crate) client_trace: Placed<Sink>,
     /// Whether the trace has secrets in full, and users' names.
     pub(crate) discretion: Discretion,
+    /// How the trace writes moments.
+    pub(crate) time: TimeForm,
+    /// The most lines a second that the trace may have in the long run; `None`: no bound.
+    pub(crate) trace_per_second: Option<NonZeroU32>,
+    /// Whether the trace is JSON on a terminal, too.
+    pub(crate) json: bool,
+}
+
+/// How a moment is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimeForm {
+    /// Seconds since 1970, with six decimals.
+    Epoch,
+    /// RFC 3339, in UTC, with milliseconds.
+    Rfc3339,
+}
+
+impl TimeForm {
+    /// A form's name.
+    fn parse(text: &str) -> Result<Self, String> {
+        let is_it = |form: &Self| form.name() == text;
+        [Self::Epoch, Self::Rfc3339].into_iter().find(is_it).ok_or_else(|| {
+            let text = text.escape_debug();
+            format!("there is no form `{text}`: write `epoch` or `rfc3339`")
+        })
+    }
+
+    /// The name in the configuration.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Epoch => "epoch",
+            Self::Rfc3339 => "rfc3339",
+        }
+    }
 }
 
 /// What the trace keeps to itself.
@@ -379,6 +416,8 @@ impl fmt::Display for Sink {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
     Debug,
+    /// Clients that come and go; asked for by `-v` alone.
+    Clients,
     Info,
     Warning,
     Error,
@@ -402,8 +441,9 @@ impl Level {
         (Self::Critical, "critical"),
     ];
 
+    /// The name in the configuration, where clients that come and go have none of their own.
     fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(level, _)| *level == self).map_or("", |(_, name)| name)
+        Self::ALL.iter().find(|(level, _)| *level == self).map_or("info", |(_, name)| name)
     }
 
     /// A level's name, in any case; `warn` is short for `warning`.

@@ -25,6 +25,7 @@ fn config(text: &str) -> Config {
 
 fn request(origin: Origin) -> Request {
     Request {
+        json: false,
         origin,
         rate: None,
         client_validation: None,
@@ -45,7 +46,7 @@ fn every_key_is_read() {
          handshakes_per_second = 6\ncpu = 0\n\
          evict = 'oldest'\n[access]\nallow = ['192.0.2.7', '2001:db8::/32']\ndeny = ['198.51.100.0/24']\n\
          [logging]\nmain = '<stdout>'\nlevel = 'WARNING'\nclient_trace = './x'\n\
-         log_secrets = true\nlog_users = false\n\
+         log_secrets = true\nlog_users = false\ntime = 'rfc3339'\ntrace_per_second = 7\n\
          [tarpits.z]\npattern = 'Telnet_Login'\nrate_limit = -2\nmax_clients = 7\n\
          client_validation = false\nclient_trace = true\npersona = 'ip-camera'\npoison = true\n\
          bind = [{ host = '127.0.0.1', port = '22' }, { host = 'localhost', port = 0 }]\n\
@@ -81,6 +82,9 @@ fn every_key_is_read() {
             level: Level::Warning,
             client_trace: Sink::File("./x".into()).into(),
             discretion: Discretion { log_secrets: true, log_users: false },
+            time: TimeForm::Rfc3339,
+            trace_per_second: NonZeroU32::new(7),
+            json: false,
         }
     );
     let [z, a] = &config.tarpits[..] else { panic!("{:?}", config.tarpits) };

@@ -268,7 +268,7 @@ impl Worker {
             let client = client(slot, server, &self.v6);
             let conn = Conn { client, server, via: None };
             let about = about(post, client, server, id);
-            let mut ear = Ear { record: &mut self.record, about };
+            let mut ear = Ear { record: &mut self.record, about, slot: index };
             let mut world = World {
                 profile: &post.profile,
                 conn: &conn,
@@ -384,7 +384,8 @@ impl Worker {
         if !went && let Some(berth) = self.berths.get(slot.berth) {
             let client = client(slot, berth.server, &self.v6);
             let id = session_id(&self.ids, &slot.session, client, berth.server, self.now);
-            self.record.failed(about(&berth.post, client, berth.server, id), error);
+            let about = about(&berth.post, client, berth.server, id);
+            self.record.failed(index, about, error);
         }
         self.close(index, cause);
     }
@@ -403,7 +404,8 @@ impl Worker {
         }
         let id = session_id(&self.ids, &slot.session, client, server, self.now);
         let end = self.last_sign(&slot, cause);
-        self.record.closed(about(&berth.post, client, server, id), &slot.session, cause, end);
+        let about = about(&berth.post, client, server, id);
+        self.record.closed(index, about, &slot.session, cause, end);
         self.admission.leave(&berth.post.port, client.ip());
         self.berths.leave(slot.berth);
         if cause == Cause::Finished {

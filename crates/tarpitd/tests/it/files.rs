@@ -53,6 +53,8 @@ fn keys_stand_in_the_promised_order() {
         "sent",
         "received",
         "reason",
+        "repeats",
+        "untold",
     ];
     let places: Vec<_> = keys.iter().map(|key| close.find(&format!("\"{key}\":"))).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{close}");

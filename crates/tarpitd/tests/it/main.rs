@@ -18,4 +18,5 @@ mod start;
 mod terminal;
 mod tidy;
 mod tls;
+mod trace;
 mod workers;

@@ -1,0 +1,110 @@
+//! Accounts of what has been told of clients, found by the index of a client's slot.
+//!
+//! A slot has no room to spare, and most clients of some patterns never have a fact: so what leads
+//! from a slot to its account is kept apart, four bytes each, in pieces that are made when the first
+//! of their clients needs one.
+
+use std::num::NonZeroU32;
+
+use tarpit_proto::account::Account;
+
+use crate::slab::Slab;
+
+/// A worker's accounts.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    all: Slab<Account>,
+    /// Where the account of a slot is, if it has one.
+    places: Vec<Option<Box<[Option<Place>; PIECE]>>>,
+}
+
+/// Slots whose places are kept together.
+const PIECE: usize = 128;
+
+/// An index, and one.
+#[derive(Clone, Copy, Debug)]
+struct Place(NonZeroU32);
+
+impl Place {
+    fn of(index: u32) -> Option<Self> {
+        NonZeroU32::new(index.wrapping_add(1)).map(Self)
+    }
+
+    fn index(self) -> u32 {
+        self.0.get() - 1
+    }
+}
+
+impl Accounts {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self { all: Slab::new(), places: Vec::new() }
+    }
+
+    /// The account of the client in `slot`, opened if there is none; `None` where there are more
+    /// than can be numbered.
+    pub(crate) fn open(&mut self, slot: u32) -> Option<&mut Account> {
+        let (piece, at) = split(slot);
+        if piece >= self.places.len() {
+            self.places.resize_with(piece + 1, || None);
+        }
+        let places = self.places[piece].get_or_insert_with(|| Box::new([None; PIECE]));
+        if places[at].is_none() {
+            places[at] = Place::of(self.all.insert(Account::new()));
+        }
+        self.all.get_mut(places[at]?.index())
+    }
+
+    /// The account of the client in `slot`.
+    pub(crate) fn get(&self, slot: u32) -> Option<&Account> {
+        let (piece, at) = split(slot);
+        let place = self.places.get(piece)?.as_ref()?[at];
+        self.all.get(place?.index())
+    }
+
+    /// Closes the account of the client in `slot`, who is gone.
+    pub(crate) fn close(&mut self, slot: u32) -> Option<Account> {
+        let (piece, at) = split(slot);
+        let place = self.places.get_mut(piece)?.as_mut()?[at].take();
+        self.all.remove(place?.index())
+    }
+}
+
+fn split(slot: u32) -> (usize, usize) {
+    (slot as usize / PIECE, slot as usize % PIECE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::RandomState;
+
+    use tarpit_proto::{
+        fact::{Entry, Fact},
+        time::Time,
+    };
+
+    use super::*;
+
+    #[test]
+    fn an_account_is_its_slots_until_it_is_closed() {
+        let (mut accounts, keys) = (Accounts::new(), RandomState::new());
+        let learn = |accounts: &mut Accounts, slot: u32, name: &str| {
+            let fact = Entry { fact: Fact::Protocol, value: name.into(), length: name.len() };
+            accounts.open(slot).unwrap().enter(&[fact], 0, Time::START, &keys);
+        };
+        for (slot, name) in [(700, "ssh"), (3, "http"), (701, "smtp")] {
+            assert!(accounts.get(slot).is_none());
+            learn(&mut accounts, slot, name);
+        }
+        let protocol = |accounts: &Accounts, slot| accounts.get(slot).and_then(Account::protocol);
+        assert_eq!(protocol(&accounts, 700), Some("ssh"));
+        assert_eq!(accounts.close(700).unwrap().protocol(), Some("ssh"));
+        assert!(accounts.close(700).is_none());
+        learn(&mut accounts, 4, "ftp");
+        for (slot, wanted) in
+            [(3, Some("http")), (4, Some("ftp")), (700, None), (701, Some("smtp"))]
+        {
+            assert_eq!(protocol(&accounts, slot), wanted);
+        }
+    }
+}

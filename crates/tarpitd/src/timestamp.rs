@@ -1,0 +1,37 @@
+//! A moment by the calendar, as log and trace write it.
+
+use std::{fmt, time::Duration};
+
+use tarpit_proto::time::Wall;
+
+/// A moment, as the time since 1970; written by RFC 3339, in UTC, with milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timestamp(pub(crate) Duration);
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let date = Wall(self.0.as_secs()).date();
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+            date.year,
+            date.month,
+            date.day,
+            date.hour,
+            date.minute,
+            date.second,
+            self.0.subsec_millis(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_in_utc_with_milliseconds() {
+        let moment = Timestamp(Duration::from_micros(1_795_333_948_007_999));
+        assert_eq!(moment.to_string(), "2026-11-22T07:52:28.007Z");
+    }
+}

@@ -1,0 +1,143 @@
+//! An event as one short line for somebody who looks on: time, who, what.
+
+use std::{fmt, io::Write as _, time::Duration};
+
+use tarpit_proto::{account::Told, fact::Entry, time::Wall};
+
+use super::{Happening, Learnt, Subject, shown};
+use crate::config::Discretion;
+
+/// Appends the line to `out`. Nothing that a client sent moves the cursor.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    wall: Duration,
+    discretion: Discretion,
+    subject: Subject<'_>,
+    protocol: Option<&str>,
+    what: Happening<'_>,
+) {
+    let date = Wall(wall.as_secs()).date();
+    let Subject { name, client, .. } = subject;
+    let spoken = protocol.map(|protocol| format!(" ({protocol})")).unwrap_or_default();
+    let what = What { what, discretion };
+    // Writing to memory cannot fail.
+    let _ = writeln!(
+        out,
+        "{:02}:{:02}:{:02} {client} {name}{spoken}: {what}",
+        date.hour, date.minute, date.second
+    );
+}
+
+/// What happened, in words.
+struct What<'a> {
+    what: Happening<'a>,
+    discretion: Discretion,
+}
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.what {
+            Happening::Close { held, sent, received, reason, .. } => {
+                let held = held.as_secs_f64();
+                write!(f, "gone after {held:.1} s ({reason}), sent {sent} B, received {received} B")
+            }
+            Happening::ConnError { msg, .. } => write!(f, "connection failed: {msg}"),
+            Happening::Learn { facts, told } => self.learn(facts, told, f),
+            Happening::Open => f.write_str("has come"),
+            Happening::Refuse { reason } => write!(f, "refused ({reason})"),
+            Happening::Validate { expected, data, comment } => {
+                let verdict = if expected { "speaks the protocol" } else { "is a stranger" };
+                write!(f, "{verdict}, begins with {}", Escaped(data))?;
+                if comment.is_empty() { Ok(()) } else { write!(f, " ({comment})") }
+            }
+        }
+    }
+}
+
+impl What<'_> {
+    fn learn(&self, facts: &[Entry], told: Told, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let learnt = Learnt { facts, told, discretion: self.discretion };
+        for (index, entry) in learnt.facts().enumerate() {
+            let Entry { fact, value, length } = entry;
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{} ", fact.name())?;
+            if !learnt.shows(*fact) {
+                write!(f, "of {length} bytes")?;
+            } else if *length > value.len() {
+                write!(f, "{}... ({length} bytes)", Escaped(value))?;
+            } else {
+                write!(f, "{}", Escaped(value))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A client's bytes, as text where they are some, without what a terminal would act upon.
+struct Escaped<'a>(&'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(text) = shown(self.0) else { return write!(f, "{}", self.0.escape_ascii()) };
+        for c in text.chars() {
+            if matches!(c, '\'' | '"') {
+                write!(f, "{c}")?;
+            } else {
+                write!(f, "{}", c.escape_debug())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tarpit_proto::fact::Fact;
+
+    use super::{
+        super::{
+            Form,
+            tests::{entries, styled},
+        },
+        *,
+    };
+
+    fn line(what: Happening<'_>, protocol: Option<&str>) -> String {
+        let discretion = Discretion { log_secrets: false, log_users: true };
+        styled(what, "192.0.2.7:40000", discretion, Form::People, protocol)
+    }
+
+    #[test]
+    fn each_event_is_a_short_line() {
+        let facts = entries(&[
+            (Fact::User, b"it's \x1b[2J\xC2\x9B", 300),
+            (Fact::Secret, b"toor", 4),
+            (Fact::Method, b"\xFF\x1b", 2),
+        ]);
+        let close = Happening::Close {
+            held: Duration::from_millis(12_340),
+            sent: 340,
+            received: 20,
+            reason: "left",
+            repeats: 0,
+            untold: 0,
+        };
+        for (what, wanted) in [
+            (Happening::Open, "has come"),
+            (close, "gone after 12.3 s (left), sent 340 B, received 20 B"),
+            (
+                Happening::Learn { facts: &facts, told: Told::All },
+                r"user it's \u{1b}[2J\u{9b}... (300 bytes), secret of 4 bytes, method \xff\x1b",
+            ),
+            (
+                Happening::Validate { expected: false, data: b"GET\n", comment: "no" },
+                r"is a stranger, begins with GET\n (no)",
+            ),
+            (Happening::Refuse { reason: "per_address" }, "refused (per_address)"),
+        ] {
+            assert_eq!(line(what, None), format!("07:52:28 192.0.2.7:40000 my_ssh: {wanted}\n"));
+        }
+        let text = line(Happening::Open, Some("redis"));
+        assert_eq!(text, "07:52:28 192.0.2.7:40000 my_ssh (redis): has come\n");
+    }
+}

@@ -1,0 +1,175 @@
+//! How many lines the trace may have: a token bucket over all clients of a worker.
+//!
+//! Half of the bucket is for those who come and go: what else happens is left out first.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use tarpit_proto::time::Time;
+
+use crate::trace::Kind;
+
+/// What may be written at present, and what was not.
+#[derive(Debug)]
+pub(crate) struct TraceBound {
+    /// Lines a second; `None`: no bound.
+    rate: Option<NonZeroU32>,
+    /// Thousandths of a line that may be written.
+    left: u64,
+    /// When that was so.
+    at: Time,
+    /// What has been left out since something was first, and when something was last.
+    leaving_out: Option<(LeftOut, Time)>,
+}
+
+/// Lines left out, by event, in the order of [`Kind::ALL`].
+pub(crate) type LeftOut = [u64; Kind::ALL.len()];
+
+/// What an owner should hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Lines are left out from now on.
+    Begun,
+    /// None have been for a while; so many were.
+    Over(LeftOut),
+}
+
+/// The bucket holds what is written in so many seconds.
+pub(crate) const BURST: u64 = 600;
+
+/// So many bytes are counted as a line, so that the bound is one of bytes as well.
+pub(crate) const SHORT: usize = 512;
+
+/// So long after the last line that was left out it is over.
+const QUIET: Duration = Duration::from_secs(60);
+
+impl TraceBound {
+    /// A full bucket at `now`, without a bound as yet.
+    pub(crate) fn new(now: Time) -> Self {
+        Self { rate: None, left: 0, at: now, leaving_out: None }
+    }
+
+    /// Sets the lines a second. What has been written is not forgotten.
+    pub(crate) fn set(&mut self, rate: Option<NonZeroU32>, now: Time) {
+        let used = self.capacity().saturating_sub(self.filled(now));
+        self.rate = rate;
+        (self.left, self.at) = (self.capacity().saturating_sub(used), now);
+    }
+
+    /// Whether a line of this kind may be written at `now`.
+    pub(crate) fn allows(&mut self, kind: Kind, now: Time) -> (bool, Option<Change>) {
+        if self.rate.is_none() {
+            return (true, None);
+        }
+        (self.left, self.at) = (self.filled(now), now);
+        let kept = if kind.comes_first() { 0 } else { self.capacity() / 2 };
+        if self.left >= kept + LINE {
+            self.left -= LINE;
+            return (true, None);
+        }
+        let begun = self.leaving_out.is_none();
+        let (left_out, last) = self.leaving_out.get_or_insert(([0; Kind::ALL.len()], now));
+        left_out[kind as usize] += 1;
+        *last = now;
+        (false, begun.then_some(Change::Begun))
+    }
+
+    /// A line that was allowed has so many bytes: one of more than [`SHORT`] counts as several.
+    pub(crate) fn charge(&mut self, bytes: usize) {
+        let more = bytes.saturating_sub(1) / SHORT;
+        self.left = self.left.saturating_sub(more as u64 * LINE);
+    }
+
+    /// Whether it is over.
+    pub(crate) fn ends(&mut self, now: Time) -> Option<Change> {
+        let (left_out, _) = self.leaving_out.take_if(|(_, last)| now.since(*last) >= QUIET)?;
+        Some(Change::Over(left_out))
+    }
+
+    fn capacity(&self) -> u64 {
+        self.rate.map_or(0, |rate| u64::from(rate.get()) * BURST * LINE)
+    }
+
+    fn filled(&self, now: Time) -> u64 {
+        let millis = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
+        let earned = self.rate.map_or(0, |rate| millis.saturating_mul(rate.get().into()));
+        self.left.saturating_add(earned).min(self.capacity())
+    }
+}
+
+/// What a line costs.
+const LINE: u64 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Time {
+        Time::from_millis(millis)
+    }
+
+    fn bound(rate: u32) -> TraceBound {
+        let mut bound = TraceBound::new(at(0));
+        bound.set(NonZeroU32::new(rate), at(0));
+        bound
+    }
+
+    /// How many of 100,000 are allowed at that moment.
+    fn allowed(bound: &mut TraceBound, kind: Kind, now: Time) -> usize {
+        (0..100_000).filter(|_| bound.allows(kind, now).0).count()
+    }
+
+    #[test]
+    fn half_of_a_burst_is_for_who_comes_and_goes() {
+        let mut bound = bound(10);
+        assert_eq!(bound.allows(Kind::Learn, at(0)), (true, None));
+        assert_eq!(allowed(&mut bound, Kind::Learn, at(0)), 2_999);
+        assert_eq!(allowed(&mut bound, Kind::Close, at(0)), 3_000);
+        assert_eq!(allowed(&mut bound, Kind::Open, at(0)), 0);
+        // A day brings a burst and no more.
+        assert_eq!(allowed(&mut bound, Kind::Open, at(86_400_000)), 6_000);
+    }
+
+    #[test]
+    fn over_a_day_no_more_is_written_than_the_bound_says() {
+        let mut bound = bound(10);
+        let mut lines = 0;
+        for second in 0..86_400 {
+            lines += (0..50).filter(|_| bound.allows(Kind::Refuse, at(second * 1_000)).0).count();
+        }
+        assert!((10 * 86_300..=10 * 86_400 + 6_000).contains(&lines), "{lines}");
+    }
+
+    #[test]
+    fn a_long_line_counts_as_several() {
+        let mut bound = bound(10);
+        for (bytes, cost) in [(0, 1), (512, 1), (513, 2), (10_000, 20)] {
+            let before = bound.left;
+            assert!(bound.allows(Kind::Learn, at(0)).0);
+            bound.charge(bytes);
+            assert_eq!(before - bound.left, cost * LINE, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn leaving_out_is_told_at_its_begin_and_its_end() {
+        let mut bound = bound(1);
+        assert_eq!(allowed(&mut bound, Kind::Open, at(0)), 600);
+        let mut said: Vec<_> = (0..3).map(|_| bound.allows(Kind::Open, at(1)).1).collect();
+        said.push(bound.ends(at(60_000)));
+        assert_eq!(said, [None; 4], "it has been told by then");
+        let Some(Change::Over(left_out)) = bound.ends(at(60_001)) else { panic!("not over") };
+        assert_eq!(left_out[Kind::Open as usize], 100_000 - 600 + 3);
+        assert_eq!(left_out.iter().sum::<u64>(), 100_000 - 600 + 3);
+        assert_eq!(bound.ends(at(200_000)), None);
+    }
+
+    #[test]
+    fn without_a_bound_all_is_written_and_a_new_one_forgets_nothing() {
+        let mut bound = bound(0);
+        assert_eq!(allowed(&mut bound, Kind::Learn, at(0)), 100_000);
+        bound.set(NonZeroU32::new(10), at(0));
+        assert_eq!(allowed(&mut bound, Kind::Open, at(0)), 6_000);
+        bound.set(NonZeroU32::new(11), at(0));
+        assert_eq!(allowed(&mut bound, Kind::Open, at(0)), 600);
+    }
+}
