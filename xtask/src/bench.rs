@@ -6,7 +6,6 @@
 pub(crate) mod crowd;
 mod figures;
 mod million;
-mod namespace;
 pub(crate) mod process;
 pub(crate) mod programs;
 mod steps;
@@ -24,10 +23,10 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::clock;
+use crate::namespace::{Namespace, SERVER, SERVER_V6};
 use crate::workspace::{Workspace, call};
 use crowd::Crowd;
 use figures::{Figures, What};
-use namespace::{Namespace, SERVER, SERVER_V6};
 use process::Process;
 use programs::{BY_DEFAULT, EVERY_SECOND, IDLE, MEMORY, OURS, Program, SSH_TARPIT, STORM};
 

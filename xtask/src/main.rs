@@ -9,6 +9,7 @@ mod elf;
 mod install;
 mod judge;
 mod listener;
+mod namespace;
 mod nmap;
 mod outputs;
 mod report;
@@ -17,6 +18,7 @@ mod runner;
 mod soak;
 mod test;
 mod trace;
+mod vanish;
 mod workspace;
 
 use std::path::PathBuf;
@@ -90,6 +92,8 @@ enum Chore {
     },
     /// Install the real clients, run all tests, then hold the clients under a 40-second cap
     Test,
+    /// See when clients that vanish without a word are given up; takes six minutes
+    Vanish,
 }
 
 fn main() -> ExitCode {
@@ -139,6 +143,11 @@ fn run(chore: Chore) -> Result<bool> {
         Chore::Install => install::all(&workspace).map(|()| true),
         Chore::Soak { seconds } => soak::run(&workspace, Duration::from_secs(seconds)),
         Chore::Test => test::run(&workspace),
+        Chore::Vanish => {
+            let score = vanish::begin(&workspace)?.end();
+            println!("{score}");
+            Ok(score.failed == 0)
+        }
     }
 }
 

@@ -246,7 +246,8 @@ pub enum Heard<'a, 'b> {
     /// The answer to [`Step::OpenData`]: the port on which the client is awaited, or `None` where
     /// the listener has no ports for that.
     DataPort(Option<u16>),
-    /// The client will send nothing more. It is still held.
+    /// The client will send nothing more. It may still read: what the script says next, now or when
+    /// its wait is over, begins to go out at once, and a client that is gone answers with a reset.
     HalfClosed,
     /// The client has been let through, and greeted if there is a greeting.
     Opened,

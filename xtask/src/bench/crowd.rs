@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::namespace::{DEVICE, Namespace, SERVER};
 use super::process::guarded;
 use crate::clock;
+use crate::namespace::{DEVICE, Namespace, SERVER};
 use crate::workspace::Workspace;
 
 /// Clients that one process holds; dropped, all leave.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::crowd::Crowd;
-use super::namespace::{Namespace, SERVER};
 use super::programs::{self, EVERY_SECOND, OURS};
 use super::{PORT, SPARE, WARM, fill, float, micros, raise_file_limit, warm};
 use crate::clock;
+use crate::namespace::{Namespace, SERVER};
 use crate::workspace::{Workspace, call};
 
 /// What is held at the defaults: a line now and then, in what all machines can bear.

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::namespace::Namespace;
 use super::process::Process;
+use crate::namespace::Namespace;
 use crate::workspace::{Workspace, call};
 
 /// A program under measurement, in one setting.

@@ -1,10 +1,13 @@
-//! A network namespace of the benchmark's own, where nothing else is counted and no address is
-//! anybody's (ip-netns(8)).
+//! A network namespace of our own, where nothing else is counted and no address is anybody's
+//! (ip-netns(8)).
 
+use std::fs::File;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd as _;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Where the server is in a namespace with a TUN device: in the network for benchmarks (RFC 2544).
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
@@ -46,9 +49,18 @@ impl Namespace {
         ["ip", "netns", "exec", &self.name].map(str::to_owned).into()
     }
 
-    fn new() -> Result<Self> {
+    /// Moves the calling thread into it, and so the programs that it starts from then on.
+    pub(crate) fn enter(&self) -> Result<()> {
+        let path = format!("/run/netns/{}", self.name);
+        let file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
+        move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
+            .with_context(|| format!("cannot enter the network namespace {}", self.name))
+    }
+
+    /// One in which only the loopback device is up.
+    pub(crate) fn new() -> Result<Self> {
         let name = format!("tarpit-{}", std::process::id());
-        // One that a benchmark left behind whose number has come again.
+        // One that an earlier process left behind whose number has come again.
         let _ = Command::new("ip").args(["netns", "del", &name]).output();
         quietly(&["netns", "add", &name])
             .context("no network namespace can be made (ip of iproute2, as root)")?;
@@ -57,7 +69,8 @@ impl Namespace {
         Ok(namespace)
     }
 
-    fn ip(&self, words: &[&str]) -> Result<()> {
+    /// Runs `ip` in it.
+    pub(crate) fn ip(&self, words: &[&str]) -> Result<()> {
         quietly(&[&["-n", &self.name], words].concat())
     }
 }
