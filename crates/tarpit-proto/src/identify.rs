@@ -174,8 +174,7 @@ fn request_line(bytes: &[u8]) -> Sighting {
         return Sighting::Differs;
     }
     let bytes = &bytes[blank..];
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    let word = bytes.iter().take_while(|byte| is_token(byte)).count();
+    let word = bytes.iter().take_while(|&&byte| is_token(byte)).count();
     if word > LONGEST_METHOD {
         return Sighting::Differs;
     }
@@ -199,15 +198,25 @@ fn request_line(bytes: &[u8]) -> Sighting {
     }
 }
 
+/// Whether a token may hold the byte, such as a method (RFC 9110, section 5.6.2).
+pub(crate) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
 /// Verbs of FTP and SMTP that say nothing without an argument, and are names of users.
 const VERBS_AND_NAMES: [&[u8]; 5] = [b"data", b"host", b"mail", b"site", b"user"];
 
 /// A negotiation, or else a name: words that are not of another protocol. Nobody's name begins with
-/// a control character.
+/// a control character, nor has one in it that begins as names of other alphabets and binary
+/// protocols do.
 fn login(bytes: &[u8]) -> Sighting {
     match bytes {
         [0xFF, 0xFA..=0xFE, ..] => return Sighting::Matches,
         [] | [0xFF | b'\r' | b'\n' | b'\t' | b' '..=b'~', ..] => {}
+        [0x80..=0xFE, ..] => match foreign_name(bytes) {
+            Sighting::Matches => {}
+            other => return other,
+        },
         _ => return Sighting::Differs,
     }
     if let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'))
@@ -223,6 +232,22 @@ fn login(bytes: &[u8]) -> Sighting {
         (_, Sighting::Incomplete) => Sighting::Incomplete,
         (verdict, Sighting::Differs) => verdict,
     })
+}
+
+/// The longest name in another alphabet whose end is waited for.
+const LONGEST_NAME: usize = 128;
+
+/// A line of text in any encoding that has ASCII in it: UTF-8, Latin-1, KOI8 and the like.
+fn foreign_name(bytes: &[u8]) -> Sighting {
+    for &byte in bytes.iter().take(LONGEST_NAME) {
+        match byte {
+            b'\r' | b'\n' => return Sighting::Matches,
+            // Who types may take back.
+            0x08 | b'\t' | b' '.. => {}
+            _ => return Sighting::Differs,
+        }
+    }
+    if bytes.len() < LONGEST_NAME { Sighting::Incomplete } else { Sighting::Matches }
 }
 
 /// A handshake record that opens with a ClientHello (RFC 8446, section 5.1), or the old form of
@@ -302,6 +327,10 @@ mod tests {
                     b"root\r\n",
                     b"admin\r\0",
                     b"\r\nmother\n",
+                    // In UTF-8, Latin-1 and KOI8.
+                    "\u{fc}ser\r\n".as_bytes(),
+                    b"\xFCser\r\n",
+                    b"\xFB\xC1\xDB\xC1\r\0",
                 ],
             ),
             (
@@ -333,6 +362,7 @@ mod tests {
             (Protocol::Telnet, b"us"),
             (Protocol::Telnet, b"\xFF"),
             (Protocol::Telnet, b"GET"),
+            (Protocol::Telnet, b"\xFB\xC1"),
             (Protocol::Tls, b"\x16\x03"),
         ] {
             assert_eq!(sight(protocol, bytes), Sighting::Incomplete, "{bytes:?}");
@@ -360,7 +390,7 @@ mod tests {
 
         #[test]
         fn verdicts_behind_signals_are_final(
-            signals in prop::collection::vec(0xEF_u8.., 0..20),
+            signals in prop::collection::vec(0xDF_u8.., 0..200),
             text in "(ABOR|STAT|EHLO|[A-Za-z]{0,9})[ \r\n]{0,2}",
         ) {
             check_verdicts_are_final(&[&signals[..], text.as_bytes()].concat());

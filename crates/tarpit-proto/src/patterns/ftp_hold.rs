@@ -25,7 +25,7 @@ use core::net::IpAddr;
 use super::{EVERY_8_SECONDS, ftp_listing::FtpListing};
 use crate::{
     fact::Fact,
-    identify::Protocol,
+    identify::{Protocol, Sighting, sight},
     pacer::Pace,
     phases,
     script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Security, Step},
@@ -34,7 +34,7 @@ use crate::{
     wire::{
         command::{self, Command},
         ftp::Reply,
-        text,
+        secret, text,
     },
 };
 
@@ -58,6 +58,8 @@ const IN: u32 = 1 << 4;
 const PASSIVE: u32 = 1 << 5;
 /// It asked for the long form of that.
 const EXTENDED: u32 = 1 << 6;
+/// It has begun to log in by `AUTH`: lines that are no commands may be passwords.
+const GUESSING: u32 = 1 << 7;
 const REPLY: u32 = 8;
 
 impl Pattern for FtpHold {
@@ -155,10 +157,14 @@ fn choose(run: &mut Run, reply: Reply) {
 /// Does what a command says.
 fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     if command.is("USER") {
-        cx.learn(Fact::User, command.argument);
-        run.mark &= !(ANONYMOUS | IN | PASSIVE);
+        let (name, rest) = secret::name(command.argument);
+        cx.learn(Fact::User, name);
+        if !rest.is_empty() {
+            cx.learn(Fact::Secret, rest);
+        }
+        run.mark &= !(ANONYMOUS | GUESSING | IN | PASSIVE);
         run.mark |= NAMED;
-        if timing::is_anonymous(command.argument) {
+        if timing::is_anonymous(name) {
             run.mark |= ANONYMOUS | PATIENT;
         }
         return ponder(run, Reply::Password, cx);
@@ -177,10 +183,10 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         return ponder(run, if is_in { Reply::Welcome } else { Reply::Refused }, cx);
     }
     if run.position < MOST_TOLD {
-        let mut words = command.verb().to_vec();
-        words.push(b' ');
-        words.extend_from_slice(&command.argument[..command.argument.len().min(Fact::SHOWN)]);
-        cx.learn(Fact::Command, words.trim_ascii());
+        command.tell(run.mark & GUESSING != 0 && !is_known(command), cx);
+    }
+    if command.is("AUTH") {
+        run.mark |= GUESSING;
     }
     if timing::FTP_PATIENT.iter().any(|verb| command.is(verb)) {
         run.mark |= PATIENT;
@@ -220,6 +226,11 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         Reply::Listing | Reply::Store if run.mark & PASSIVE == 0 => state(run, Reply::NoPort),
         reply => state(run, reply),
     }
+}
+
+/// Whether a file server knows the command.
+fn is_known(command: Command<'_>) -> bool {
+    sight(Protocol::Ftp, &[command.verb(), b" "].concat()) == Sighting::Matches
 }
 
 /// What is answered to whoever asks.

@@ -6,6 +6,8 @@
 //!              ┌─────────────────────► Drawing ─────────────────► Ending ───┐
 //!              │                          ▲                                 │
 //!  greeted ► Listening                    │ 16 s, if it may be in lines     │
+//!   ▲  ▲       │     a success, in pieces │                                 │
+//!   │  │       ├─────────────────────► Spelling ────────────────────────────┤
 //!   ▲  ▲       │     a whole reply        │                                 │
 //!   │  │       ├─────────────────────► Pausing ────► Stating ───────────────┤
 //!   │  │       │   what is asked without a pause       ▲                    │
@@ -21,7 +23,8 @@
 //! carried on slowly. Libraries and mail agents read on until the last line of a reply, so each line
 //! buys time; guessers decide on what arrives first. Whoever speaks amid a reply is one of these:
 //! from then on each of its replies is whole, and if it begins a mail, what it was owed stands in
-//! front of the next.
+//! front of the next. A success has one line, which comes in pieces: of several, one that is not
+//! waited for would be taken for the success of the command behind it.
 //!
 //! No address is accepted, whatever it is: `RCPT` is answered `451`, in lines whose last never comes.
 //! So no tool counts an open relay or a name that is there, and a genuine sender keeps its mail and
@@ -49,6 +52,7 @@ use crate::{
     wire::{
         base64,
         command::{self, Command},
+        secret,
         smtp::{self, Dot, Reply},
         text,
     },
@@ -59,7 +63,8 @@ pub(super) struct SmtpHold;
 
 phases! {
     enum Phase {
-        Listening, Asked, Drawing, Ending, Gone, Pausing, Receiving, Securing, Stalling, Stating,
+        Listening, Asked, Drawing, Ending, Gone, Pausing, Receiving, Securing, Spelling, Stalling,
+        Stating,
     }
 }
 
@@ -69,6 +74,9 @@ const LINES: u16 = 12;
 
 /// Lines in front of what answers a mail's end, for which ten minutes must be waited.
 const LAST_LINES: u16 = 60;
+
+/// Pieces of a success: with them below the same two minutes.
+const PIECES: usize = 12;
 
 /// No last line follows.
 const ENDLESS: u16 = u16::MAX;
@@ -143,10 +151,16 @@ impl Pattern for SmtpHold {
                 obey(run, command, cx)
             }
             (
-                Phase::Drawing | Phase::Ending | Phase::Pausing | Phase::Stalling | Phase::Stating,
+                Phase::Drawing
+                | Phase::Ending
+                | Phase::Pausing
+                | Phase::Spelling
+                | Phase::Stalling
+                | Phase::Stating,
                 Heard::Said(said),
             ) if said.is_full() => keep_waiting(run, cx),
             (Phase::Drawing, Heard::Sent) => draw(run, cx),
+            (Phase::Spelling, Heard::Sent) => spell(run, cx),
             (Phase::Pausing, Heard::Silence) => end_pause(run),
             (Phase::Ending | Phase::Stating, Heard::Sent) => follow(run, cx),
             (Phase::Receiving, Heard::Said(said)) => receive(run, said, cx),
@@ -182,6 +196,11 @@ impl Pattern for SmtpHold {
                 }
             }
             (Phase::Drawing, reply) => reply.part(persona, &mut cx.rng, out),
+            (Phase::Spelling, reply) => {
+                let mut line = Vec::new();
+                reply.end(persona, &mut line);
+                out.extend_from_slice(&line[piece(&line, run.count)]);
+            }
             (Phase::Stating, reply) => {
                 if reply == Reply::Hello && Field::Extended.of(run) == 0 {
                     out.extend_from_slice(b"250 ");
@@ -217,6 +236,8 @@ enum Field {
     Last,
     /// Whether a mail comes by its length, in [`Run::position`].
     Counted,
+    /// Whether it has begun to log in: what it says then may be a password.
+    Guessing,
     /// The [`MailHold`].
     Hold,
     /// The [`Reply`] under way, and the one whose end was left out.
@@ -240,6 +261,7 @@ impl Field {
             Self::Reply => (9, 5),
             Self::Owed => (14, 5),
             Self::Dot => (19, 2),
+            Self::Guessing => (21, 1),
         }
     }
 
@@ -290,6 +312,7 @@ fn lines(run: &Run, cx: &Cx<'_>) -> u16 {
                 .unwrap_or(LINES)
         }
         Reply::Later => LAST_LINES,
+        reply if is_spelled(reply) => 0,
         // These are questions, and some ask for the next line whatever follows their code.
         Reply::Begin | Reply::Help | Reply::Password | Reply::Plain | Reply::Tls | Reply::User => 0,
         _ => LINES,
@@ -304,6 +327,10 @@ fn answer(run: &mut Run, reply: Reply, cx: &mut Cx<'_>) -> Step {
     if in_lines && lines(run, cx) > 0 {
         run.enter(Phase::Drawing);
         return Step::PROMPT;
+    }
+    if in_lines && is_spelled(reply) && cx.profile.rate.is_none() {
+        run.enter(Phase::Spelling);
+        return Step::DRIP;
     }
     // What a user has set a rate for is to flow.
     if in_lines || reply == Reply::Tls || cx.profile.rate.is_some() {
@@ -335,6 +362,39 @@ fn draw(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     if run.count >= lines && lines != ENDLESS {
         run.enter(Phase::Ending);
     }
+    Step::DRIP
+}
+
+/// Whether it says that something is done: then it is one line, in pieces.
+fn is_spelled(reply: Reply) -> bool {
+    matches!(
+        reply,
+        Reply::AuthWelcome
+            | Reply::Chunk
+            | Reply::Nothing
+            | Reply::Recipient
+            | Reply::Reset
+            | Reply::Sender
+    )
+}
+
+/// The place of a piece of the line; the last one holds the line's whole end.
+fn piece(line: &[u8], number: u16) -> core::ops::Range<usize> {
+    let number = usize::from(number);
+    let bytes = line.len().saturating_sub(1);
+    let pieces = bytes.clamp(1, PIECES);
+    let end = if number + 1 >= pieces { line.len() } else { bytes * (number + 1) / pieces };
+    (bytes * number.min(pieces - 1) / pieces)..end
+}
+
+/// A piece of a success has gone out.
+fn spell(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+    let mut line = Vec::new();
+    reply(run).end(&cx.profile.persona, &mut line);
+    if piece(&line, run.count).end == line.len() {
+        return follow(run, cx);
+    }
+    run.count += 1;
     Step::DRIP
 }
 
@@ -377,17 +437,22 @@ fn follow(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 
 /// Does what a command says.
 fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
+    let is_login = command.is("AUTH");
+    if is_login || CHANGING.iter().any(|verb| command.is(verb)) {
+        Field::Guessing.set(run, is_login.into());
+    }
     let has = |field: Field| field.of(run) == 1;
     let (saluted, sender, recipient) =
         (has(Field::Saluted), has(Field::Sender), has(Field::Recipient));
+    let guessing = has(Field::Guessing);
     if command.is("EHLO") || command.is("HELO") || command.is("LHLO") {
         return salute(run, command, cx);
     }
     if command.is("BDAT") {
         return begin_part(run, command.argument, cx);
     }
-    if command.is("AUTH") && saluted {
-        return authenticate(run, command.argument, cx);
+    if is_login && saluted {
+        return authenticate(run, command, cx);
     }
     let answered = if command.is("MAIL") && saluted {
         cx.learn(Fact::SmtpMailFrom, path(command.argument));
@@ -412,8 +477,8 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         let known = OTHERS.iter().find(|(verb, _)| command.is(verb));
         known.map_or(Reply::Unknown, |&(_, reply)| reply)
     };
-    if matches!(answered, Reply::Administrative | Reply::Unknown | Reply::Verify) {
-        learn_command(command, cx);
+    if is_login || matches!(answered, Reply::Administrative | Reply::Unknown | Reply::Verify) {
+        command.tell(guessing, cx);
     }
     answer(run, answered, cx)
 }
@@ -433,19 +498,13 @@ const OTHERS: [(&str, Reply); 11] = [
     ("VRFY", Reply::Verify),
 ];
 
+/// The commands that begin something anew.
+const CHANGING: [&str; 8] = ["BDAT", "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "RSET", "STARTTLS"];
+
 /// Whether a mail server knows the command.
 fn is_known(command: Command<'_>) -> bool {
-    const CHANGING: [&str; 5] = ["BDAT", "EHLO", "HELO", "LHLO", "RSET"];
     let mut all = OTHERS.iter().map(|&(verb, _)| verb).chain(CHANGING);
     all.any(|verb| command.is(verb))
-}
-
-/// Tells of a command that is not told of as something else.
-fn learn_command(command: Command<'_>, cx: &mut Cx<'_>) {
-    let mut words = command.verb().to_vec();
-    words.push(b' ');
-    words.extend_from_slice(&command.argument[..command.argument.len().min(Fact::SHOWN)]);
-    cx.learn(Fact::Command, words.trim_ascii());
 }
 
 /// Answers a salutation, by which is chosen what holds the client.
@@ -478,15 +537,14 @@ fn salute(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
 }
 
 /// Begins to ask for a password, or has got one with the command (RFC 4954, section 4).
-fn authenticate(run: &mut Run, argument: &[u8], cx: &mut Cx<'_>) -> Step {
+fn authenticate(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
+    let argument = command.argument;
     let end = argument.iter().position(u8::is_ascii_whitespace).unwrap_or(argument.len());
     let (mechanism, initial) = argument.split_at(end);
     let initial = initial.trim_ascii();
     let is_plain = mechanism.eq_ignore_ascii_case(b"PLAIN");
     if !is_plain && !mechanism.eq_ignore_ascii_case(b"LOGIN") {
-        let mut words = b"AUTH ".to_vec();
-        words.extend_from_slice(&mechanism[..mechanism.len().min(Fact::SHOWN)]);
-        cx.learn(Fact::Command, &words);
+        command.tell(true, cx);
         return answer(run, Reply::AuthMechanism, cx);
     }
     match (is_plain, initial.is_empty()) {
@@ -494,7 +552,7 @@ fn authenticate(run: &mut Run, argument: &[u8], cx: &mut Cx<'_>) -> Step {
         (false, true) => answer(run, Reply::User, cx),
         (true, false) => judge_plain(run, initial, cx),
         (false, false) => {
-            learn_word(Fact::User, initial, cx);
+            learn_name(initial, cx);
             answer(run, Reply::Password, cx)
         }
     }
@@ -506,7 +564,7 @@ fn answered(run: &mut Run, line: &[u8], cx: &mut Cx<'_>) -> Step {
         _ if line == b"*" => answer(run, Reply::AuthCancelled, cx),
         Reply::Plain => judge_plain(run, line, cx),
         Reply::User => {
-            learn_word(Fact::User, line, cx);
+            learn_name(line, cx);
             answer(run, Reply::Password, cx)
         }
         _ => {
@@ -520,17 +578,42 @@ fn answered(run: &mut Run, line: &[u8], cx: &mut Cx<'_>) -> Step {
 /// Name and password came in one word (RFC 4616, section 2).
 fn judge_plain(run: &mut Run, word: &[u8], cx: &mut Cx<'_>) -> Step {
     let plain = base64::decode(word);
-    let mut parts = plain.iter().flat_map(|plain| plain.splitn(3, |&byte| byte == 0)).skip(1);
-    match (parts.next(), parts.next()) {
-        (Some(user), Some(password)) => {
+    match plain.as_deref().and_then(name_and_password) {
+        Some((user, password)) => {
             cx.learn(Fact::User, user);
             cx.learn(Fact::Secret, password);
         }
         // It may still hold a password.
-        _ => cx.learn(Fact::Secret, word),
+        None => cx.learn(Fact::Secret, word),
     }
     cx.learn(Fact::Method, b"plain");
     judge(run, cx)
+}
+
+/// The two as they stand in one message, behind whom the name is to act for.
+fn name_and_password(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut parts = message.splitn(3, |&byte| byte == 0).skip(1);
+    Some((parts.next()?, parts.next()?))
+}
+
+/// Tells of a name in base64. What stands behind it, or was sent for a name and is none, may be a
+/// password.
+fn learn_name(words: &[u8], cx: &mut Cx<'_>) {
+    let (word, rest) = secret::name(words);
+    match base64::decode(word) {
+        Some(plain) if plain.contains(&0) => match name_and_password(&plain) {
+            Some((user, password)) => {
+                cx.learn(Fact::User, user);
+                cx.learn(Fact::Secret, password);
+            }
+            None => cx.learn(Fact::Secret, word),
+        },
+        Some(plain) => cx.learn(Fact::User, &plain),
+        None => cx.learn(Fact::User, word),
+    }
+    if !rest.is_empty() {
+        learn_word(Fact::Secret, rest, cx);
+    }
 }
 
 fn judge(run: &mut Run, cx: &mut Cx<'_>) -> Step {
@@ -612,5 +695,5 @@ fn path(argument: &[u8]) -> &[u8] {
     let start = argument.iter().position(|&byte| byte == b':').map_or(0, |colon| colon + 1);
     let words = argument[start..].trim_ascii();
     let bare = words.strip_prefix(b"<").and_then(|rest| rest.split(|&byte| byte == b'>').next());
-    bare.unwrap_or(words)
+    bare.unwrap_or_else(|| secret::name(words).0)
 }

@@ -27,6 +27,7 @@ use crate::{
     time::Time,
     timing::{self, NEVER},
     wire::{
+        secret::Shown,
         ssh::{
             self, Agreement, Lane, Lanes, Opened, Openings, Plain,
             login::{self, Method, Request, Word},
@@ -469,7 +470,9 @@ impl Talk {
             }
             Request::OfChannel { command, awaits } if cx.poisons() => {
                 if let Some(command) = command {
-                    cx.learn(Fact::Command, command);
+                    let shown = Shown::line(command, false);
+                    cx.learn(Fact::Command, &shown.line);
+                    shown.tell(cx);
                 }
                 if !awaits {
                     return Answer::None;

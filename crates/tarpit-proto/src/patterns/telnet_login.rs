@@ -29,6 +29,7 @@ use crate::{
     phases,
     script::{Big, Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Said, Step},
     wire::{
+        secret::{self, Shown},
         shell::{self, Course, Shell},
         telnet::{IAC, Mark, NOP, Reader, SB, SE, Verb},
     },
@@ -218,7 +219,11 @@ fn line(run: &mut Run, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>) ->
     match Phase::of(run) {
         Phase::Naming if line.is_empty() => cx.profile.persona.telnet_login(out),
         Phase::Naming => {
-            cx.learn(Fact::User, line);
+            let (name, rest) = secret::name(line);
+            cx.learn(Fact::User, name);
+            if !rest.is_empty() {
+                cx.learn(Fact::Secret, rest);
+            }
             run.enter(Phase::Proving);
             out.extend_from_slice(telnet.password.as_bytes());
         }
@@ -275,7 +280,9 @@ fn overhear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) {
 /// Tells of a line for the shell, and stops listening when there have been enough.
 fn command(run: &mut Run, line: &[u8], cx: &mut Cx<'_>) {
     if !line.is_empty() {
-        cx.learn(Fact::Command, line);
+        let shown = Shown::line(line, false);
+        cx.learn(Fact::Command, &shown.line);
+        shown.tell(cx);
     }
     run.position = run.position.saturating_add(1);
     if run.position >= MOST_COMMANDS {

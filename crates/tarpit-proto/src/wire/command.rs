@@ -1,7 +1,13 @@
 //! Commands of SMTP (RFC 5321, section 2.4) and FTP (RFC 959, section 5.3): a verb in any case, and
 //! perhaps an argument, on a line.
 
-use crate::script::{Run, Said, Step};
+use alloc::vec::Vec;
+
+use crate::{
+    fact::Fact,
+    script::{Cx, Run, Said, Step},
+    wire::secret::Shown,
+};
 
 /// A line that a client sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +27,26 @@ impl Command<'_> {
     /// Its verb, as it was written.
     pub(crate) fn verb(&self) -> &[u8] {
         self.verb
+    }
+
+    /// Tells of it as a command. While its client is `guessing`, whatever it says may be a password.
+    pub(crate) fn tell(&self, guessing: bool, cx: &mut Cx<'_>) {
+        let shown = match Shown::login(self.verb, self.argument) {
+            None if guessing => return cx.learn(Fact::Secret, &self.words()),
+            None => Shown::line(self.argument, false),
+            Some(shown) => {
+                cx.learn(Fact::Command, &shown.line);
+                return shown.tell(cx);
+            }
+        };
+        let words = [self.verb, b" ", &shown.line].concat();
+        cx.learn(Fact::Command, words.trim_ascii());
+        shown.tell(cx);
+    }
+
+    /// The whole of it.
+    fn words(&self) -> Vec<u8> {
+        [self.verb, b" ", self.argument].concat().trim_ascii().to_vec()
     }
 }
 
@@ -111,10 +137,7 @@ mod tests {
     use super::*;
 
     extern crate std;
-    use std::{
-        string::{String, ToString as _},
-        vec::Vec,
-    };
+    use std::string::{String, ToString as _};
 
     fn commands(bytes: &[u8], full: bool) -> Vec<String> {
         let (mut said, mut run) = (Said::new(bytes, full), Run::default());

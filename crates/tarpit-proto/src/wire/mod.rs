@@ -5,6 +5,7 @@ pub(crate) mod command;
 pub(crate) mod deflate;
 pub(crate) mod ftp;
 pub(crate) mod http;
+pub(crate) mod secret;
 pub(crate) mod shell;
 pub(crate) mod smtp;
 pub(crate) mod ssh;

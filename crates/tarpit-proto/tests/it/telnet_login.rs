@@ -239,3 +239,52 @@ proptest! {
         prop_assert_eq!(heard(&[]), heard(&cuts));
     }
 }
+
+#[test]
+fn a_name_may_begin_with_a_letter_of_any_alphabet() {
+    // UTF-8, Latin-1 and KOI8, typed where nothing was negotiated.
+    for name in ["\u{fc}nal".as_bytes(), b"\xFCnal", b"\xFB\xC1\xDB\xC1", b"\xF0\xC5\xD4\xD2"] {
+        for pattern in ["telnet_login", "auto"] {
+            for at_once in [true, false] {
+                let mut stage = Stage::new(pattern);
+                stage.conn.server.set_port(23);
+                let mut stage = stage.open();
+                stage.pass_secs(2).heard();
+                let said = [name, b"\r\nsecret\r\n"].concat();
+                for portion in said.chunks(if at_once { 100 } else { 1 }) {
+                    stage.says(portion).pass_secs(1);
+                }
+                let (text, name) = (stage.heard(), name.escape_ascii());
+                assert!(text.contains("Password: "), "{pattern} {name}: {text}");
+                assert!(stage.learnt.contains(&format!("user {name}")), "{:?}", stage.learnt);
+                assert!(stage.learnt.contains(&"secret secret, method password".to_owned()));
+                assert!(stage.news[0] != format!("validated false {name}"), "{:?}", stage.news);
+            }
+        }
+    }
+    // Of a binary protocol it is none.
+    for said in [&b"\x80\x2E\x01\x03\x01\0"[..], b"\xAC\xED\0\x05", b"\x81\0\0\x44"] {
+        let mut stage = Stage::new("telnet_login").open();
+        stage.says(said);
+        assert!(stage.news[0].starts_with("validated false"), "{:?}", stage.news);
+    }
+}
+
+#[test]
+fn names_in_other_alphabets_are_told_by_every_text_protocol() {
+    for (pattern, said, wanted) in [
+        ("ftp_hold", &b"USER \xC3\xBCnal\r\nPASS \xFC\r\n"[..], r"user \xc3\xbcnal"),
+        ("auto", b"USER \xFB\xC1\r\n", r"user \xfb\xc1"),
+        ("smtp_hold", b"EHLO gerg\r\nMAIL FROM:<\xC3\xBC@x>\r\n", r"smtp_mail_from \xc3\xbc@x"),
+        (
+            "http_hold",
+            b"GET /\xC3\xBC\xFF HTTP/1.1\r\n\r\n",
+            r"http_request GET /\xc3\xbc\xff HTTP/1.1",
+        ),
+        ("auto", b"GET /\xFB HTTP/1.1\r\n\r\n", r"http_request GET /\xfb HTTP/1.1"),
+    ] {
+        let mut stage = Stage::new(pattern).open();
+        stage.says(said).pass_secs(200);
+        assert!(stage.learnt.contains(&wanted.to_owned()), "{pattern}: {:?}", stage.learnt);
+    }
+}

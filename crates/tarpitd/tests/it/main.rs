@@ -13,6 +13,7 @@ mod limits;
 mod peers;
 mod ports;
 mod rates;
+mod secrets;
 mod shortages;
 mod start;
 mod terminal;

@@ -6,9 +6,13 @@ use alloc::{vec, vec::Vec};
 
 use crate::{
     fact::Fact,
+    identify::is_token,
     script::{Run, Said},
     timing::{self, HttpHold},
-    wire::base64,
+    wire::{
+        base64,
+        secret::{self, Shown},
+    },
 };
 
 /// What was read of a request, kept as flags in [`Run::count`].
@@ -274,7 +278,7 @@ fn read_line(run: &mut Run, line: &[u8], learn: Learn<'_>) -> bool {
     let torn = run.count & Request::TORN != 0;
     match (in_fields, goes_on) {
         (false, false) => {
-            learn(Fact::HttpRequest, text);
+            tell_request(text, torn, learn);
             request_line(run, text, torn)
         }
         // Behind a target of a kilobyte a version is taken for granted.
@@ -288,6 +292,25 @@ fn read_line(run: &mut Run, line: &[u8], learn: Learn<'_>) -> bool {
             false
         }
         (true, true) => false,
+    }
+}
+
+/// Tells of a request line, or of the first part of one. A line that does not begin with a method is
+/// not told: it may be what was sent behind a request without being announced, such as a form.
+fn tell_request(line: &[u8], torn: bool, learn: Learn<'_>) {
+    let method = line.iter().take_while(|&&byte| is_token(byte)).count();
+    if method > 0 && line.get(method).is_some_and(u8::is_ascii_whitespace) {
+        let version = line.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
+        let is_certain = torn || names_protocol(version);
+        tell(Fact::HttpRequest, &Shown::request(line, torn, is_certain), learn);
+    }
+}
+
+/// Tells of something, and of the secrets in it.
+fn tell(fact: Fact, shown: &Shown<'_>, learn: Learn<'_>) {
+    learn(fact, &shown.line);
+    for &(fact, value) in &shown.learnt {
+        learn(fact, value);
     }
 }
 
@@ -335,7 +358,7 @@ pub(super) fn frame_line(
     line: &[u8],
     learn: Learn<'_>,
 ) {
-    learn(Fact::HttpRequest, line);
+    tell_request(line, false, learn);
     run.count |= asked_by(method, target).flags() | Request::LINE;
     if names_closed(target) {
         Signs::note(run, Signs::CLOSED);
@@ -426,7 +449,7 @@ pub(super) fn named_field(run: &mut Run, name: &[u8], value: &[u8], learn: Learn
         }
     } else if is(b"host") {
         if Signs::note(run, Signs::HOST) {
-            learn(Fact::HttpHost, value);
+            tell(Fact::HttpHost, &Shown::authority(value, false), learn);
         }
     } else if is(b"accept") {
         Signs::note(run, Signs::ACCEPTS);
@@ -450,9 +473,9 @@ pub(super) fn named_field(run: &mut Run, name: &[u8], value: &[u8], learn: Learn
 fn learn_credentials(credentials: &[u8], learn: Learn<'_>) {
     let end = credentials.iter().position(u8::is_ascii_whitespace).unwrap_or(credentials.len());
     let (scheme, rest) = (&credentials[..end], credentials[end..].trim_ascii());
-    if rest.is_empty() {
-        // A word alone names no scheme: it may well be a password.
-        return learn(Fact::Secret, scheme);
+    if rest.is_empty() || !secret::is_mechanism(scheme) {
+        // A word alone names no scheme, nor does one that nobody knows: it may well be a password.
+        return learn(Fact::Secret, credentials);
     }
     if scheme.eq_ignore_ascii_case(b"basic") {
         let mut room = vec![0; rest.len()];
