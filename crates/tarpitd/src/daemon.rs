@@ -397,7 +397,7 @@ impl Daemon {
         }
         // The trace first, so that the totals know of every line that was lost.
         self.trace.flush(left().saturating_sub(LAST_WORDS));
-        match self.trace.waiting() {
+        match self.trace.abandon() {
             0 => {}
             lines => self.log.error(format_args!(
                 "the trace's reader is stuck: {lines} lines that waited for it are lost"

@@ -32,6 +32,14 @@ const GATHER: Duration = Duration::from_millis(200);
 /// Enough bytes to be worth a system call, and few enough that memory is not kept for them.
 const BATCH: usize = 64 * 1024;
 
+/// So much a pipe or a terminal takes at once when it takes anything (POSIX: `PIPE_BUF`). What is
+/// written there in pieces of this size is written or not, so that the account of what is lost is
+/// right at any moment.
+const PIECE: usize = 4 * 1024;
+
+/// How long the daemon's end waits for a write that has begun.
+const LAST_WRITE: Duration = Duration::from_millis(50);
+
 /// Room that is kept for lines on either side of the thread. A storm of clients needs no more as
 /// long as the target takes what is written; and so much is a mapping of its own to the allocator,
 /// which grows and shrinks without leaving holes among the clients.
@@ -74,6 +82,20 @@ impl Target {
         Ok(())
     }
 
+    /// The most bytes that are written at once, unless a line is longer.
+    fn piece(&self) -> usize {
+        if self.regular { BATCH } else { PIECE }
+    }
+
+    /// Waits until something can be written.
+    fn wait(&self) {
+        if !self.regular {
+            let mut fds = [PollFd::new(&self.file, PollFlags::OUT)];
+            // Whatever comes of waiting, the next write tells.
+            let _ = poll(&mut fds, None);
+        }
+    }
+
     /// Writes whole lines; says how many of them were lost, and why.
     fn write(&mut self, lines: &[u8]) -> (usize, Option<io::Error>) {
         let mut start = Vec::new();
@@ -93,11 +115,7 @@ impl Target {
                 Ok(0) => break Some(io::ErrorKind::WriteZero.into()),
                 Ok(count) => written += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let mut fds = [PollFd::new(&self.file, PollFlags::OUT)];
-                    // Whatever comes of waiting, the next write tells.
-                    let _ = poll(&mut fds, None);
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait(),
                 Err(error) => break Some(error),
             }
             if written == lines.len() {
@@ -221,6 +239,10 @@ struct Desk {
     taken: usize,
     /// How many lines wait, and are taken.
     count: u64,
+    /// Whether some of them are being written.
+    writing: bool,
+    /// Whether nothing more is written, since the daemon ends.
+    abandoned: bool,
     /// The target's name.
     name: String,
     /// A new target for all lines but so many bytes of them.
@@ -279,6 +301,9 @@ impl Writer {
 
     fn take(&self, lines: &[u8], count: usize, mut desk: MutexGuard<'_, Desk>) {
         let shared = self.shared();
+        if desk.abandoned {
+            return shared.lose(count);
+        }
         if !desk.has_room_for(lines) {
             // The name is for the first report only.
             let name = (!shared.failing.load(Relaxed)).then(|| desk.name.clone());
@@ -333,8 +358,24 @@ impl Writer {
         self.shared().lost.load(Relaxed)
     }
 
+    /// Gives up what still waits, and all that comes: no more is written. Says how many lines wait,
+    /// which are lost.
+    pub(crate) fn abandon(&self) -> u64 {
+        let shared = self.shared();
+        let is_writing = |desk: &mut Desk| desk.writing;
+        let waited = shared.room.wait_timeout_while(shared.desk(), LAST_WRITE, is_writing);
+        let (mut desk, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        desk.abandoned = true;
+        desk.lines = Vec::new();
+        let count = std::mem::take(&mut desk.count);
+        drop(desk);
+        shared.lose(usize::try_from(count).unwrap_or(usize::MAX));
+        count
+    }
+
     /// How many lines wait to be written.
-    pub(crate) fn waiting(&self) -> u64 {
+    #[cfg(test)]
+    fn waiting(&self) -> u64 {
         self.shared().desk().count
     }
 
@@ -431,14 +472,26 @@ impl Scribe {
     fn write(&mut self, lines: &[u8]) {
         let mut rest = lines;
         while !rest.is_empty() {
-            let (batch, others) = rest.split_at(whole_lines(rest, BATCH));
+            let (batch, others) = rest.split_at(whole_lines(rest, self.target.piece()));
             rest = others;
+            self.target.wait();
+            let mut desk = self.shared.desk();
+            if desk.abandoned {
+                return;
+            }
+            desk.writing = true;
+            drop(desk);
             let (lost, error) = self.target.write(batch);
-            self.shared.lose(lost);
             let count = count_lines(batch) as u64;
             let mut desk = self.shared.desk();
+            desk.writing = false;
             desk.taken -= batch.len();
-            desk.count -= count;
+            // Where it took too long at the end, they are counted as lost.
+            let was_abandoned = desk.abandoned;
+            desk.count = desk.count.saturating_sub(count);
+            if !was_abandoned {
+                self.shared.lose(lost);
+            }
             // With little left to write the reader is not stuck any more.
             let stuck = desk.waiting() > MOST_WAITING / 2;
             drop(desk);
@@ -582,6 +635,29 @@ mod tests {
         assert_eq!((writer.lost(), writer.waiting()), (0, 0));
         drop(writer);
         assert_eq!(read.join().unwrap(), 2_000 * lines.len());
+    }
+
+    #[test]
+    fn what_a_stuck_reader_leaves_is_lost_to_the_line() {
+        let (mut reader, writing) = io::pipe().unwrap();
+        let writer =
+            Writer::spawn("test", pipe(writing), Clock::start(), Report::to(|_, _| {}), 0).unwrap();
+        let all = 12_345;
+        for number in 0..all {
+            writer.write(format!("line {number}\n").as_bytes());
+        }
+        // As much as the pipe takes is written.
+        writer.flush(Duration::from_millis(300));
+        let given_up = writer.abandon();
+        assert_eq!(writer.lost(), given_up);
+        writer.write(b"too late\n");
+        assert_eq!((writer.lost(), writer.abandon()), (given_up + 1, 0));
+        drop(writer);
+        // The thread still waits for room in the pipe, and writes nothing more when there is some.
+        let mut text = String::new();
+        io::Read::read_to_string(&mut reader, &mut text).unwrap();
+        assert!(given_up > 1_000 && text.ends_with('\n'));
+        assert_eq!(text.lines().count() as u64 + given_up, all);
     }
 
     #[test]

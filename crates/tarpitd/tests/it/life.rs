@@ -1,6 +1,7 @@
 //! Signals: stop, reload, totals, reopening; and streams that go away.
 
 use std::{
+    io::Read as _,
     net::TcpStream,
     time::{Duration, Instant},
 };
@@ -174,7 +175,20 @@ fn a_reader_that_reads_nothing_delays_neither_clients_nor_the_end() {
     assert_eq!(status.code(), Some(0), "{log:?}");
     // Half a second more for a busy machine to start and end things.
     assert!(start.elapsed() < Duration::from_millis(2_500), "{:?}", start.elapsed());
-    drop(reader);
+    // What the log says of lost lines is true to the line: an `open` and a `close` for each client,
+    // and a `conn_error` for each that has left.
+    let mut text = String::new();
+    std::fs::File::from(reader).read_to_string(&mut text).expect("what is in the pipe");
+    let totals = log.iter().find(|line| line.contains("totals: ")).expect("totals");
+    let number = |key: &str| -> usize {
+        let (_, rest) = totals.split_once(&format!(" {key}=")).expect("a figure");
+        rest.split(' ').next().and_then(|word| word.parse().ok()).expect("a number")
+    };
+    let lines = text.lines().count() + number("lost_trace_lines");
+    assert_eq!(number("left_out_trace_lines"), 0);
+    assert_eq!(lines, 2 * number("opened") + 10_000, "{totals}");
+    let stuck = log.iter().find(|line| line.contains("reader is stuck")).expect("an error");
+    assert!(stuck.contains("lines that waited for it are lost"), "{stuck}");
 }
 
 #[test]
