@@ -51,10 +51,28 @@ impl Check {
         let result = self.0.join().unwrap_or_else(|_| bail_panicked());
         match &result {
             Ok(()) => println!("clients that vanish are given up when the manual says"),
+            // Not everybody may make a network namespace, but CI may.
+            Err(error)
+                if error.downcast_ref::<Impossible>().is_some()
+                    && std::env::var_os("CI").is_none() =>
+            {
+                eprintln!("xtask: clients that vanish: not tried, since {error:#}");
+                return score;
+            }
             Err(error) => eprintln!("xtask: clients that vanish: {error:#}"),
         }
         score.count(result.is_ok());
         score
+    }
+}
+
+/// The machine lets us make no network namespace.
+#[derive(Clone, Copy, Debug)]
+struct Impossible;
+
+impl std::fmt::Display for Impossible {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no network namespace can be made")
     }
 }
 
@@ -63,7 +81,7 @@ fn bail_panicked() -> Result<()> {
 }
 
 fn vanish(binary: &Path, folder: &Path) -> Result<()> {
-    let namespace = Namespace::new()?;
+    let namespace = Namespace::new().context(Impossible)?;
     for ip in [SERVER, GONE, STAYS] {
         namespace.ip(&["address", "add", &format!("{ip}/32"), "dev", "lo"])?;
     }
