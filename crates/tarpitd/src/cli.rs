@@ -12,7 +12,7 @@ use clap::{
 use clap_complete::Shell;
 use tarpit_proto::{pacer::Rate, patterns};
 
-use crate::config::{Level, Origin, Request, Sink, rate};
+use crate::config::{Level, Origin, Request, Sink, User, rate};
 
 /// What is to be done.
 #[derive(Debug)]
@@ -89,6 +89,20 @@ struct Arguments {
     /// Log more: once for what happens and for clients that come and go, twice for details.
     #[arg(short, action = ArgAction::Count)]
     verbose: u8,
+
+    /// Become this user once ports and files are open.
+    ///
+    /// A name, a number, or two numbers. It takes the place of `user` in a file.
+    #[arg(short, long, value_name = "NAME|UID[:GID]", value_parser = User::parse)]
+    user: Option<User>,
+
+    /// Write the process number to a file.
+    ///
+    /// Everybody may read it. It is written once the ports are open, and removed at the end, or
+    /// emptied where the user that the daemon has become may not remove it. A file that an earlier
+    /// daemon has left behind is replaced.
+    #[arg(long, value_name = "PATH")]
+    pid_file: Option<PathBuf>,
 
     /// Serve the other addresses when one cannot be had.
     #[arg(long)]
@@ -261,6 +275,8 @@ impl Arguments {
                 _ => Some(Level::Debug),
             },
             json: self.json,
+            user: self.user,
+            pid_file: self.pid_file,
             keep_going: self.keep_going,
         }
     }
@@ -334,6 +350,12 @@ mod tests {
         let bare = request("tarpitd --serve a:b:1 --validate-client --rate-limit=64 -v");
         assert_eq!(bare.client_validation, Some(true));
         assert_eq!(bare.rate, Rate::from_number(64));
+
+        let given = request("tarpitd -u 65534:100 --pid-file /run/x.pid -c x.toml");
+        assert_eq!(given.user, Some(User::Ids { uid: 65534, gid: Some(100) }));
+        assert_eq!(given.pid_file, Some("/run/x.pid".into()));
+        let given = request("tarpitd --user nobody -s a:b:1");
+        assert_eq!(given.user, Some(User::Name("nobody".into())));
 
         assert_eq!(request("tarpitd -c x.toml").origin, Origin::File("x.toml".into()));
         assert_eq!(request("tarpitd").origin, Origin::Embedded);

@@ -33,11 +33,13 @@ use crate::{
     berths::Post,
     clock::Clock,
     config::{self, Change, ClientLimit, Config, Limits, Logging, Placed, Purpose, Sink, Wanted},
+    console,
     engine::{self, COMMAND, Command, Door, Notice, Rules, Setup},
     identity::{self, Identity},
     listener::Listener,
     live,
     log::Log,
+    pid_file::PidFile,
     privileges,
     record::Record,
     sender::Sender,
@@ -71,7 +73,7 @@ pub(crate) type Reread<'a> = &'a dyn Fn() -> Result<Config, String>;
 
 /// Serves `config` until a signal ends it. `welcome` is said once everything is open.
 pub(crate) fn run(config: Config, reread: Option<Reread<'_>>, welcome: &str) -> ExitCode {
-    match Daemon::start(config) {
+    match Daemon::start(config, reread.is_some()) {
         Ok(daemon) => daemon.live(reread, welcome),
         Err(problems) => {
             for problem in problems {
@@ -103,6 +105,8 @@ struct Daemon {
     next_key: u64,
     workers: Vec<Worker>,
     notices: Receiver<Notice>,
+    /// Removed when the daemon ends.
+    _pid_file: Option<PidFile>,
     notify: mpsc::Sender<Notice>,
 }
 
@@ -123,7 +127,8 @@ struct Bound {
 }
 
 impl Daemon {
-    fn start(config: Config) -> Result<Self, Vec<String>> {
+    /// Opens all that is needed and lets the workers run. `has_file`: the configuration is a file.
+    fn start(config: Config, has_file: bool) -> Result<Self, Vec<String>> {
         let clock = Clock::start();
         let file_limit = privileges::raise_file_limit();
         let mut problems = Vec::new();
@@ -159,6 +164,8 @@ impl Daemon {
         else {
             return Err(problems);
         };
+        let pid_file = config.pid_file.as_deref().map(PidFile::write).transpose();
+        let pid_file = pid_file.map_err(|problem| vec![problem])?;
         become_user(&config, &identity, (&main, &trace)).map_err(|problem| vec![problem])?;
         let (notify, notices) = mpsc::channel();
         let start = || -> io::Result<(Log, Writer)> {
@@ -177,9 +184,10 @@ impl Daemon {
             log.warning(format_args!("{warning}"));
         }
         if privileges::is_root() {
+            let cure =
+                if has_file { "`user = \"nobody\"` in the configuration" } else { "-u nobody" };
             log.warning(format_args!(
-                "running as root; `user = \"nobody\"` in the configuration gives that up once the \
-                 ports are open"
+                "running as root; {cure} gives that up once the ports are open"
             ));
         }
         let caps = caps(&config.limits, file_limit);
@@ -195,6 +203,7 @@ impl Daemon {
             next_key: 0,
             workers: Vec::new(),
             notices,
+            _pid_file: pid_file,
             notify,
             config,
         };
@@ -320,7 +329,7 @@ impl Daemon {
         }
         let watched = live::is_watched();
         // What was started by hand on a terminal ends with it.
-        let ends_with_terminal = reread.is_none() && has_terminal();
+        let ends_with_terminal = reread.is_none() && console::is_attended();
         loop {
             if watched {
                 live::draw(&self.sum());
@@ -634,12 +643,6 @@ impl Daemon {
         }
         self.open_doors(opened);
     }
-}
-
-/// Whether somebody sits in front of it.
-fn has_terminal() -> bool {
-    let is_terminal = |stream| rustix::termios::isatty(stream);
-    is_terminal(rustix::stdio::stderr()) || is_terminal(rustix::stdio::stdin())
 }
 
 fn send(worker: &Worker, command: Command) {

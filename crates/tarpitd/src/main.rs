@@ -9,6 +9,7 @@ mod certificates;
 mod cli;
 mod clock;
 mod config;
+mod console;
 mod daemon;
 mod engine;
 mod eviction;
@@ -21,6 +22,7 @@ mod log;
 mod manual;
 mod mappings;
 mod patterns;
+mod pid_file;
 mod port_owner;
 mod pressure;
 mod privileges;
@@ -33,6 +35,7 @@ mod timestamp;
 mod totals;
 mod trace;
 mod trace_bound;
+mod user_state;
 mod welcome;
 mod wheel;
 mod writer;
@@ -67,13 +70,17 @@ fn main() -> ExitCode {
 
 /// Serves until it is told to stop.
 fn serve(request: &Request) -> ExitCode {
-    let config = match request.config() {
+    let mut config = match request.config() {
         Ok(config) => config,
         Err(problems) => return give_up(&problems),
     };
     match &request.origin {
         Origin::Arguments(_) => daemon::run(config, None, ""),
         Origin::Embedded => {
+            // A user of its own could not come back to what belongs to this one.
+            if console::is_attended() && config.user.is_none() {
+                config.state_dir = user_state::directory().map(Into::into);
+            }
             // Whoever tries it out may not have it on the search path yet.
             let program = std::env::args_os().next().unwrap_or_else(|| "tarpitd".into());
             let welcome = welcome::text(&config, &program.to_string_lossy());

@@ -127,6 +127,12 @@ fn holders(sockets: &[Socket]) -> Vec<(u64, Owner)> {
     holders
 }
 
+/// Who the process with this number is; `None` if there is none.
+pub(crate) fn process(pid: u32) -> Option<Owner> {
+    let folder = Path::new("/proc").join(pid.to_string());
+    folder.exists().then(|| owner(pid, &folder))
+}
+
 /// The inode in the name of a socket's link, such as `socket:[4711]`.
 fn inode(link: &str) -> Option<u64> {
     link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()

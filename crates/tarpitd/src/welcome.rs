@@ -21,7 +21,10 @@ pub(crate) fn text(config: &Config, program: &str) -> String {
                 Some(Protocol::Ftp) => format!("curl ftp://{address}/"),
                 Some(Protocol::Http) => format!("curl http://{address}/"),
                 Some(Protocol::Smtp) => format!("curl smtp://{address}/"),
-                Some(Protocol::Ssh) => format!("ssh -p {port} root@{ip}"),
+                // It neither asks about our host key nor remembers it.
+                Some(Protocol::Ssh) => {
+                    format!("ssh -o NoHostAuthenticationForLocalhost=yes -p {port} root@{ip}")
+                }
                 Some(Protocol::Telnet) => format!("telnet {ip} {port}"),
                 Some(Protocol::Tls) => format!("curl -k https://{address}/"),
                 None => format!("nc {ip} {port}"),
@@ -43,8 +46,9 @@ pub(crate) fn text(config: &Config, program: &str) -> String {
         // As above.
         let _ = write!(
             text,
-            "\nOpen one to the world:  {program} -s '{name}:*:{port}'\n\
-             All there is to know:   {program} --manual\n\n"
+            "\nCtrl-C stops it. After that, open one to the world:  {program} -s '{name}:*:{port}'\n\
+             Which pattern for which port:  {program} patterns\n\
+             The manual:                    {program} --manual\n\n"
         );
     }
     text

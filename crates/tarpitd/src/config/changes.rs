@@ -84,6 +84,7 @@ fn top(config: &Config) -> Vec<Setting> {
         limits: _,
         access: _,
         logging: _,
+        pid_file: _,
         keep_going: _,
         warnings: _,
     } = config;

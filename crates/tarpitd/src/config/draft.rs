@@ -91,6 +91,7 @@ impl Draft {
             limits: self.limits,
             access: self.access,
             logging: self.logging,
+            pid_file: None,
             keep_going: false,
             warnings: notes.warnings.iter().map(Problem::to_string).collect(),
         })

@@ -53,6 +53,10 @@ pub(crate) struct Request {
     pub(crate) level: Option<Level>,
     /// Whether the trace is JSON on a terminal, too.
     pub(crate) json: bool,
+    /// Who the daemon becomes; `None`: as configured.
+    pub(crate) user: Option<User>,
+    /// Where the process number is written.
+    pub(crate) pid_file: Option<PathBuf>,
     pub(crate) keep_going: bool,
 }
 
@@ -90,6 +94,11 @@ impl Request {
             config.logging.level = level.min(config.logging.level);
         }
         config.logging.json = self.json;
+        if let Some(user) = &self.user {
+            let option = format!("-u {}", user.to_string().trim_matches('"'));
+            config.user = Some(Placed::at(Place::Option(option), user.clone()));
+        }
+        config.pid_file.clone_from(&self.pid_file);
         config.keep_going = self.keep_going;
         Ok(config)
     }
@@ -112,6 +121,8 @@ pub(crate) struct Config {
     /// Who is not held.
     pub(crate) access: Access,
     pub(crate) logging: Logging,
+    /// Where the process number is written.
+    pub(crate) pid_file: Option<PathBuf>,
     /// Whether to serve the other addresses when one cannot be had.
     pub(crate) keep_going: bool,
     /// What its author should know, one line each.
@@ -467,7 +478,7 @@ impl Level {
 
 impl User {
     /// A name, a number, or two numbers with a colon between them.
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
                 "`{}` is no user: write a name, or numbers as in 65534 or 65534:65534",

@@ -31,6 +31,8 @@ fn request(origin: Origin) -> Request {
         client_validation: None,
         trace: None,
         level: None,
+        user: None,
+        pid_file: None,
         keep_going: false,
     }
 }

@@ -19,17 +19,17 @@ use rustix::{
 use crate::daemon::{Directory, PATIENCE, tarpitd, until};
 
 /// A pseudo-terminal that a daemon has for standard error, and the daemon.
-struct Terminal {
+pub(crate) struct Terminal {
     master: OwnedFd,
     shown: Receiver<Vec<u8>>,
     /// All that was shown so far.
-    text: String,
+    pub(crate) text: String,
     child: Child,
 }
 
 impl Terminal {
     /// Starts a daemon on a terminal with so many columns.
-    fn start(mut command: Command, columns: u16) -> Self {
+    pub(crate) fn start(mut command: Command, columns: u16) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         grantpt(&master).expect("it is ours");
         unlockpt(&master).expect("it is ours");
@@ -55,7 +55,7 @@ impl Terminal {
     }
 
     /// Waits until what is shown fulfils the condition.
-    fn shows(&mut self, what: &str, condition: impl Fn(&str) -> bool) {
+    pub(crate) fn shows(&mut self, what: &str, condition: impl Fn(&str) -> bool) {
         while !condition(&self.text) {
             let bytes = self.shown.recv_timeout(PATIENCE);
             let bytes = bytes.unwrap_or_else(|_| panic!("no {what} in {:?}", self.text));
@@ -63,13 +63,13 @@ impl Terminal {
         }
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("it is running");
     }
 
     /// How it ended; it must end soon.
-    fn end(&mut self) -> ExitStatus {
+    pub(crate) fn end(&mut self) -> ExitStatus {
         let mut status = None;
         until("the end", || {
             status = self.child.try_wait().expect("it is ours");

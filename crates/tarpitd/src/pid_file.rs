@@ -1,0 +1,105 @@
+//! The file of `--pid-file`: who runs, for scripts that send signals.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::OFlags;
+
+use crate::port_owner::{self, Owner};
+
+/// A file with our process number, removed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct PidFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl PidFile {
+    /// Writes the file, which everybody may read. What a process left there that has ended is
+    /// replaced; anything else stays, and is a problem.
+    pub(crate) fn write(path: &Path) -> Result<Self, String> {
+        let problem = |what: &str| format!("--pid-file {}: {what}", path.display());
+        let refused = |error: io::Error| {
+            problem(&format!("{error}; name a file in a directory that this user may write to"))
+        };
+        let mut file = open(path).map_err(refused)?;
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Err(problem("this is no regular file; name another"));
+        }
+        match earlier(&mut file).map_err(refused)? {
+            Earlier::Nobody => {}
+            Earlier::Process(pid) => {
+                let is_other = pid != std::process::id();
+                if is_other && matches!(port_owner::process(pid), Some(Owner::Tarpitd { .. })) {
+                    return Err(problem(&format!(
+                        "a tarpitd that is running (pid {pid}) has written it; stop that one or \
+                         name another file"
+                    )));
+                }
+            }
+            Earlier::Text => {
+                return Err(problem(
+                    "it holds something else than a process number; name another file or remove it",
+                ));
+            }
+        }
+        let write = || -> io::Result<()> {
+            let mut file = &file;
+            file.set_len(0)?;
+            file.set_permissions(Permissions::from_mode(0o644))?;
+            writeln!(file, "{}", std::process::id())
+        };
+        write().map_err(refused)?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        let number = |metadata: io::Result<fs::Metadata>| Some((metadata.ok()?).ino());
+        let is_ours = number(fs::symlink_metadata(&self.path)) == number(self.file.metadata());
+        let removed = is_ours && fs::remove_file(&self.path).is_ok();
+        if !removed {
+            // The right to remove it may have been given up; an empty file misleads nobody. If even
+            // that fails, the next start replaces it.
+            let _ = self.file.set_len(0);
+        }
+    }
+}
+
+/// What the file held before.
+enum Earlier {
+    Nobody,
+    Process(u32),
+    Text,
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // A pipe must not stop us, nor a link lead us elsewhere. Appended to, so that what is written
+    // after reading and cutting stands at the start.
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
+    OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o644)
+        .custom_flags(flags)
+        .open(path)
+}
+
+fn earlier(file: &mut File) -> io::Result<Earlier> {
+    /// Longer than any number.
+    const MOST: u64 = 32;
+    let mut bytes = Vec::new();
+    file.take(MOST).read_to_end(&mut bytes)?;
+    let text = bytes.trim_ascii();
+    if text.is_empty() {
+        return Ok(Earlier::Nobody);
+    }
+    let pid = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    Ok(pid.map_or(Earlier::Text, Earlier::Process))
+}
