@@ -60,7 +60,7 @@ impl Fact {
         (Self::Ja3, "the JA3 fingerprint of a TLS client"),
         (Self::Ja4, "the JA4 fingerprint of a TLS client"),
         (Self::Method, "by what a user would be known: password, publickey, plain and so on"),
-        (Self::Protocol, "the protocol of the first bytes, on a port for all"),
+        (Self::Protocol, "what the client speaks, on a port for several: here a key beside `meta`"),
         (Self::Secret, "a password, an answer to a challenge, or an Authorization"),
         (Self::SmtpHelo, "the name in HELO or EHLO"),
         (Self::SmtpMailFrom, "the sender of a mail"),

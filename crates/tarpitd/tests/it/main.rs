@@ -9,6 +9,7 @@ mod data;
 mod files;
 mod first_minute;
 mod flood;
+mod lawful;
 mod life;
 mod limits;
 mod peers;
