@@ -20,7 +20,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
 pub use self::turn::Draft;
-use self::turn::{MAX_INBOX, Next, Turn};
+use self::turn::{MAX_INBOX, MAX_WAITING, Next, Turn};
 use crate::{
     fact::Entry,
     gate::Gate,
@@ -395,8 +395,9 @@ impl Session {
     pub fn appetite(&self) -> usize {
         match &self.body {
             Body::Laden(live) if !live.ears.listen() => 0,
-            Body::Laden(live) if live.ears == Ears::Open && !live.hears() => {
-                MAX_INBOX.saturating_sub(live.inbox.len())
+            Body::Laden(live) if live.ears == Ears::Open => {
+                let most = if live.hears() { MAX_WAITING } else { MAX_INBOX };
+                most.saturating_sub(live.waiting())
             }
             Body::Lean { ears, .. } if !ears.listen() => 0,
             // Amid a chunk what is read waits, and there is little room.
@@ -488,6 +489,11 @@ impl Live {
         if self.ears != Ears::Over {
             self.ears = ears;
         }
+    }
+
+    /// How many bytes of the client's wait to be understood.
+    fn waiting(&self) -> usize {
+        self.inbox.len() + self.transport.as_ref().map_or(0, |transport| transport.waiting())
     }
 
     /// Whether the script can be told what the client said: not amid a chunk, since a changed run

@@ -6,12 +6,13 @@
 //!     │                                │                      │
 //!     └─── no hello ───────────────────┴── no success ────────┴─ garbled ──► Dead: only silence
 //! ```
-//! The library's connection takes eight kilobytes and a half. It lives as long as the handshake;
+//! The library's connection takes four kilobytes and a half. It lives as long as the handshake;
 //! then what remains of it are the keys, and records are made and read here (RFC 8446, section 5;
 //! RFC 5246, section 6.2, RFC 5288 and RFC 7905).
 
 mod handshake;
 mod keys;
+mod records;
 
 use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
@@ -21,6 +22,7 @@ use rustls::ServerConfig;
 use self::{
     handshake::{Handshake, Progress},
     keys::Keys,
+    records::Records,
 };
 use crate::fact::Fact;
 
@@ -53,16 +55,14 @@ impl Tls {
     }
 }
 
-/// How long a handshake may take. Whoever has not done its part by then is held in silence, and
-/// for less.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a handshake may take. A client that means it answers within a round trip, or where four
+/// packets are lost one after the other within 15 seconds, and scanners give it 20 seconds in all.
+/// One that has not done its part by then is held in silence, and for less.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The most application bytes that one record of ours holds. What of a record the connection does
 /// not take has to be kept, since a key must never make two records of one number.
 pub(crate) const LONGEST_SAID: usize = 2 * 1_024;
-
-/// The most bytes of a record that clients may send (RFC 5246, section 6.2.3), with its header.
-const LONGEST_RECORD: usize = 5 + 16 * 1_024 + 2 * 1_024;
 
 /// TLS beneath one client's script.
 #[derive(Debug)]
@@ -79,9 +79,8 @@ enum State {
     Handshake(Handshake),
     Open {
         keys: Keys,
-        /// The beginning of a record that is not whole yet: at most [`LONGEST_RECORD`] and what
-        /// comes at one time. `None`: nobody listens any more, and what comes is dropped.
-        partial: Option<Vec<u8>>,
+        /// The client's records. `None`: nobody listens any more, and what comes is dropped.
+        records: Option<Records>,
     },
 }
 
@@ -113,47 +112,44 @@ impl Transport {
         plain: &mut Vec<u8>,
         learn: impl FnMut(Fact, &[u8]),
     ) -> Hearing {
-        let mut hearing = Hearing::Plain;
         if let State::Handshake(handshake) = &mut self.state {
             let Some(tls) = tls else { return self.fail() };
             match handshake.advance(bytes, tls, &mut self.owed, plain, learn) {
                 Progress::Done(keys, rest) => {
-                    self.state = State::Open { keys: *keys, partial: Some(rest) };
-                    hearing = Hearing::Ready;
+                    self.state = State::Open { keys: *keys, records: Some(Records::default()) };
+                    match self.read(&rest, plain) {
+                        Hearing::Plain => Hearing::Ready,
+                        failed => failed,
+                    }
                 }
-                Progress::Failed => return self.fail(),
-                Progress::Pending => return Hearing::Plain,
+                Progress::Failed => self.fail(),
+                Progress::Pending => Hearing::Plain,
             }
-        } else if let State::Open { partial: Some(partial), .. } = &mut self.state {
-            partial.extend_from_slice(bytes);
+        } else {
+            self.read(bytes, plain)
         }
-        if self.read_records(plain) { hearing } else { self.fail() }
     }
 
-    /// Reads the records that are whole; false if something cannot be understood.
-    fn read_records(&mut self, plain: &mut Vec<u8>) -> bool {
-        let State::Open { keys, partial: Some(partial) } = &mut self.state else { return true };
-        let mut start = 0;
-        while let Some((header, body)) = partial[start..].split_first_chunk::<5>() {
-            let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
-            if length > LONGEST_RECORD {
-                return false;
-            }
-            let Some(body) = body.get(..length) else { break };
-            if !keys.open(*header, body, plain) {
-                return false;
-            }
-            start += header.len() + length;
+    fn read(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Hearing {
+        let State::Open { keys, records: Some(records) } = &mut self.state else {
+            return Hearing::Plain;
+        };
+        if records.read(bytes, keys, plain) { Hearing::Plain } else { self.fail() }
+    }
+
+    /// How many bytes of the client's wait here for more.
+    pub(crate) fn waiting(&self) -> usize {
+        match &self.state {
+            State::Handshake(handshake) => handshake.waiting(),
+            State::Open { records: Some(records), .. } => records.waiting(),
+            State::Dead | State::Open { records: None, .. } => 0,
         }
-        // Not drained: whoever holds no part of a record keeps no room for one.
-        *partial = partial[start..].to_vec();
-        true
     }
 
     /// The script will hear nothing more, so that nothing more is kept or understood.
     pub(crate) fn stop_listening(&mut self) {
-        if let State::Open { partial, .. } = &mut self.state {
-            *partial = None;
+        if let State::Open { records, .. } = &mut self.state {
+            *records = None;
         }
     }
 
@@ -201,13 +197,12 @@ impl Transport {
 
     /// Writes down what a new binary needs. A handshake cannot be written down.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
-        if let State::Open { keys, partial } = &self.state {
+        if let State::Open { keys, records } = &self.state {
             keys.save(out);
             out.extend_from_slice(&(self.owed.len() as u32).to_be_bytes());
             out.extend_from_slice(&self.owed);
-            if let Some(partial) = partial {
-                out.push(1);
-                out.extend_from_slice(partial);
+            if let Some(records) = records {
+                records.save(out);
             }
         }
     }
@@ -220,8 +215,8 @@ impl Transport {
         let (keys, rest) = Keys::resume(saved)?;
         let (length, rest) = rest.split_first_chunk()?;
         let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-        let (owed, partial) = rest.split_at_checked(length)?;
-        let partial = partial.split_first().map(|(_, partial)| partial.to_vec());
-        Some(Self { state: State::Open { keys, partial }, owed: owed.to_vec() })
+        let (owed, records) = rest.split_at_checked(length)?;
+        let records = if records.is_empty() { None } else { Some(Records::resume(records)?) };
+        Some(Self { state: State::Open { keys, records }, owed: owed.to_vec() })
     }
 }

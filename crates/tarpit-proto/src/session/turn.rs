@@ -94,6 +94,11 @@ const MAX_MARKS: usize = 1_024;
 /// of today's methods.
 pub(super) const MAX_INBOX: usize = 4 * 1_024;
 
+/// The most bytes that wait once the caller has read as many as it is asked to: those of a script
+/// that waits for the rest, less than [`MAX_INBOX`], those of a record of TLS that is not whole, a
+/// little more than 2 KiB, and what is read next.
+pub(super) const MAX_WAITING: usize = 7 * 1_024;
+
 /// The most steps in answer to one input; a script that goes on longer is put to rest.
 const MAX_STEPS: usize = 64;
 
@@ -291,7 +296,7 @@ impl Turn<'_, '_> {
     }
 
     /// Lets the transport hear `bytes`, and does with what is said in them what is done with what
-    /// is said in the clear. A record adds 16 KiB to what waits at the most.
+    /// is said in the clear.
     fn decrypt(&mut self, bytes: &[u8]) {
         let Some(transport) = &mut self.live.transport else { return };
         let mut plain = Vec::new();
@@ -376,9 +381,8 @@ impl Turn<'_, '_> {
         if self.live.ears == Ears::Deaf {
             self.live.inbox.clear();
         }
-        if self.live.inbox.is_empty() {
-            self.live.inbox = Vec::new();
-        }
+        // What grew by doubling has room for more than waits.
+        self.live.inbox.shrink_to_fit();
     }
 
     /// `count` bytes of the draft have gone out.

@@ -9,7 +9,7 @@ use rustls::{
     unbuffered::{ConnectionState, EncodeError, InsufficientSizeError, UnbufferedStatus},
 };
 
-use super::{LONGEST_RECORD, Tls, keys::Keys};
+use super::{Tls, keys::Keys};
 use crate::{
     fact::Fact,
     wire::tls::{ClientHello, Hello, LONGEST_HELLO, Reading},
@@ -18,8 +18,8 @@ use crate::{
 /// A handshake that is not done.
 #[derive(Default)]
 pub(super) struct Handshake {
-    /// What the client sent and the library has not taken; at most [`LONGEST_RECORD`] and what came
-    /// at one time.
+    /// What the client sent and the library has not taken; less than [`LONGEST_HELLO`]. No message
+    /// of a client's in a handshake is longer than its hello.
     incoming: Vec<u8>,
     /// The library's connection, from the moment on at which the hello is whole.
     connection: Option<Box<UnbufferedServerConnection>>,
@@ -62,16 +62,34 @@ impl Handshake {
         plain: &mut Vec<u8>,
         learn: impl FnMut(Fact, &[u8]),
     ) -> Progress {
-        if self.incoming.len() > LONGEST_RECORD {
+        let progress = self.take(bytes, tls, out, plain, learn);
+        if self.incoming.len() >= LONGEST_HELLO && matches!(progress, Progress::Pending) {
             return Progress::Failed;
         }
+        // What grew by doubling, or held what has been taken, has room for more than is left.
+        self.incoming.shrink_to_fit();
+        progress
+    }
+
+    /// How many bytes wait for more.
+    pub(super) fn waiting(&self) -> usize {
+        self.incoming.len()
+    }
+
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        tls: &Tls,
+        out: &mut Vec<u8>,
+        plain: &mut Vec<u8>,
+        learn: impl FnMut(Fact, &[u8]),
+    ) -> Progress {
         self.incoming.extend_from_slice(bytes);
         if self.connection.is_none() {
-            // One that is garbled, or longer than any, is none.
+            // One that is garbled is none.
             let Some(hello) = Hello::read(&self.incoming) else {
                 let garbled = ClientHello::read(&self.incoming) == Reading::Garbled;
-                let over = garbled || self.incoming.len() >= LONGEST_HELLO;
-                return if over { Progress::Failed } else { Progress::Pending };
+                return if garbled { Progress::Failed } else { Progress::Pending };
             };
             hello.tell(learn);
             let config = tls.config(|protocol| hello.offers(protocol));

@@ -6,19 +6,25 @@
 
 use alloc::vec::Vec;
 
+use aes::{Aes128, Aes256};
 use aes_gcm::{AeadInOut, Aes128Gcm, Aes256Gcm, KeyInit};
+use chacha20::{
+    ChaCha20,
+    cipher::{KeyIvInit as _, StreamCipher as _, StreamCipherSeek as _},
+};
 use chacha20poly1305::ChaCha20Poly1305;
+use ctr::Ctr32BE;
 use rustls::{ConnectionTrafficSecrets, ExtractedSecrets, ProtocolVersion};
 
 /// Types of records.
 const CHANGE_CIPHER_SPEC: u8 = 20;
-const APPLICATION_DATA: u8 = 23;
+pub(super) const APPLICATION_DATA: u8 = 23;
 
 /// TLS 1.2, which every version calls itself in a record.
 const VERSION: [u8; 2] = [3, 3];
 
 /// What the ciphers append.
-const TAG: usize = 16;
+const TAG: usize = Keys::TAG;
 
 /// How much of a nonce a record of TLS 1.2 under AES-GCM carries.
 const EXPLICIT: usize = 8;
@@ -61,6 +67,9 @@ impl core::fmt::Debug for Half {
 }
 
 impl Keys {
+    /// How long what vouches for a record is, at its end.
+    pub(super) const TAG: usize = 16;
+
     /// The keys that a handshake has agreed on; `None` if they are of a kind that is not offered.
     pub(super) fn new(version: ProtocolVersion, secrets: &ExtractedSecrets) -> Option<Self> {
         let version = match version {
@@ -126,13 +135,8 @@ impl Keys {
             // Some send one to please old devices on the way (RFC 8446, appendix D.4).
             return true;
         }
-        let explicit = self.explicit();
-        let Some((sent, body)) = body.split_at_checked(explicit) else { return false };
+        let Some((nonce, body)) = self.nonce(body) else { return false };
         let Some(length) = body.len().checked_sub(TAG) else { return false };
-        let mut nonce = self.theirs.nonce();
-        if !sent.is_empty() {
-            nonce[4..].copy_from_slice(sent);
-        }
         let bound = match self.version {
             Version::V12 => bound_12(self.theirs.number, header[0], length as u16),
             Version::V13 => Bound::V13(header),
@@ -141,7 +145,7 @@ impl Keys {
         if !self.cipher.open(&self.theirs.key, nonce, bound.bytes(), &mut body) {
             return false;
         }
-        self.theirs.number += 1;
+        self.heard();
         let kind = match self.version {
             Version::V12 => header[0],
             Version::V13 => {
@@ -159,6 +163,34 @@ impl Keys {
             _ => return false,
         }
         true
+    }
+
+    /// The nonce of the client's next record, whose body begins with these bytes, and what of them
+    /// stands behind it. `None`: it has not come as a whole.
+    pub(super) fn nonce<'a>(&self, body: &'a [u8]) -> Option<([u8; 12], &'a [u8])> {
+        let (sent, rest) = body.split_at_checked(self.explicit())?;
+        let mut nonce = self.theirs.nonce();
+        if !sent.is_empty() {
+            nonce[4..].copy_from_slice(sent);
+        }
+        Some((nonce, rest))
+    }
+
+    /// Decrypts `bytes` of the client's, which begin `at` bytes behind the nonce of their record.
+    /// Nobody vouches for what comes out of it.
+    pub(super) fn decrypt(&self, nonce: &[u8; 12], at: usize, bytes: &mut [u8]) {
+        let key = &self.theirs.key;
+        self.cipher.stream(key, nonce, at, bytes);
+    }
+
+    /// Whether a record's type stands behind what is said in it, and is encrypted, too.
+    pub(super) fn hide_types(&self) -> bool {
+        self.version == Version::V13
+    }
+
+    /// The client's record has been heard: the next one has another number.
+    pub(super) fn heard(&mut self) {
+        self.theirs.number += 1;
     }
 
     fn explicit(&self) -> usize {
@@ -264,5 +296,75 @@ impl Cipher {
                 ChaCha20Poly1305::new(&(*key).into()).decrypt_in_place(&nonce, bound, body).is_ok()
             }
         }
+    }
+
+    /// Encrypts or decrypts `bytes`, which begin `at` bytes behind the start of a record's text, by
+    /// the stream alone: the first block of either cipher's serves the tag (RFC 8439, section 2.8;
+    /// NIST SP 800-38D, section 7.1).
+    fn stream(self, key: &[u8; 32], nonce: &[u8; 12], at: usize, bytes: &mut [u8]) {
+        let mut counter = [0; 16];
+        counter[..12].copy_from_slice(nonce);
+        counter[15] = 2;
+        match self {
+            Self::Aes128Gcm => {
+                let mut half = [0; 16];
+                half.copy_from_slice(&key[..16]);
+                let mut stream = Ctr32BE::<Aes128>::new(&half.into(), &counter.into());
+                stream.seek(at);
+                stream.apply_keystream(bytes);
+            }
+            Self::Aes256Gcm => {
+                let mut stream = Ctr32BE::<Aes256>::new(&(*key).into(), &counter.into());
+                stream.seek(at);
+                stream.apply_keystream(bytes);
+            }
+            Self::ChaCha20Poly1305 => {
+                let mut stream = ChaCha20::new(&(*key).into(), &(*nonce).into());
+                stream.seek(64 + at);
+                stream.apply_keystream(bytes);
+            }
+        }
+    }
+}
+
+/// Keys by which a test plays the client.
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// One pair of keys of each kind. What they seal they open, too.
+    pub(in crate::transport) fn all() -> Vec<Keys> {
+        let half = || Half { key: [7; 32], iv: [9; 12], number: 3 };
+        let keys = |cipher, version| Keys { cipher, version, ours: half(), theirs: half() };
+        [Cipher::Aes128Gcm, Cipher::Aes256Gcm, Cipher::ChaCha20Poly1305]
+            .into_iter()
+            .flat_map(|cipher| [keys(cipher, Version::V12), keys(cipher, Version::V13)])
+            .collect()
+    }
+
+    impl Keys {
+        /// Lets the client's first record come once more.
+        pub(in crate::transport) fn begin_again(&mut self) {
+            self.theirs.number = 3;
+        }
+    }
+
+    /// The client's next record, in which this is said. Where types are hidden, so many zeros are
+    /// its padding.
+    pub(in crate::transport) fn record(keys: &mut Keys, said: &[u8], padding: usize) -> Vec<u8> {
+        let mut record = said.to_vec();
+        if keys.hide_types() {
+            record.push(APPLICATION_DATA);
+            record.resize(record.len() + padding, 0);
+            let [high, low] = ((record.len() + TAG) as u16).to_be_bytes();
+            let header = [APPLICATION_DATA, VERSION[0], VERSION[1], high, low];
+            let Half { key, .. } = &keys.ours;
+            assert!(keys.cipher.seal(key, keys.ours.nonce(), &header, &mut record));
+            record.splice(0..0, header);
+        } else {
+            keys.seal(&mut record);
+        }
+        keys.count();
+        record
     }
 }

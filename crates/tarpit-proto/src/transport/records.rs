@@ -1,0 +1,218 @@
+//! The client's records, read as they come (RFC 8446, section 5; RFC 5246, section 6.2).
+//!
+//! ```text
+//!             header, at most LONGEST_KEPT            whole: vouched for, and heard
+//! (between) ────────────────────────────► kept in part ─────────────────────────► (between)
+//!     │       header, more than that                    its last byte has come
+//!     └───────────────────────────────► long: heard as it comes ────────────────► (between)
+//! ```
+//! A record is vouched for by its last bytes, so that whoever wants to be sure must keep all of it,
+//! 16 KiB for each client. A tarpit need not be sure: what a stranger says is believed of nobody.
+//! So only what is short is kept until it is whole, and of what is longer each byte is decrypted
+//! when it comes.
+
+use alloc::vec::Vec;
+
+use super::keys::{APPLICATION_DATA, Keys};
+
+/// The longest record that is kept until it is whole, in bytes behind its header. Alerts, changes of
+/// keys and nearly all requests are shorter.
+const LONGEST_KEPT: usize = 2 * 1_024;
+
+/// The longest record that clients may send (RFC 5246, section 6.2.3).
+const LONGEST: usize = 16 * 1_024 + 2 * 1_024;
+
+/// What the client has sent and what was not understood of it yet.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    /// The beginning of a record: its header, and at most [`LONGEST_KEPT`] bytes.
+    partial: Vec<u8>,
+    /// A record that is heard as it comes.
+    long: Option<Long>,
+}
+
+/// A long record amid its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Long {
+    nonce: [u8; 12],
+    /// How much of its text has come.
+    at: u16,
+    /// How much of its text comes, with its type and padding where these are hidden.
+    text: u16,
+    /// How many of its bytes are still to come.
+    left: u16,
+    /// The last byte that is not 0, which may be the record's hidden type, and how many zeros
+    /// followed, which may be padding. More than 255 are told as 255.
+    last: Option<u8>,
+    zeros: u8,
+}
+
+impl Records {
+    /// Reads what came, and appends what is said in it to `plain`: never more than `bytes` and
+    /// [`Records::waiting`], and 255 zeros. False if something cannot be understood.
+    pub(super) fn read(&mut self, bytes: &[u8], keys: &mut Keys, plain: &mut Vec<u8>) -> bool {
+        let mut joined = core::mem::take(&mut self.partial);
+        let mut rest = if joined.is_empty() {
+            bytes
+        } else {
+            joined.extend_from_slice(bytes);
+            &joined[..]
+        };
+        loop {
+            if let Some(long) = &mut self.long {
+                let (part, after) = rest.split_at(rest.len().min(long.left.into()));
+                rest = after;
+                long.hear(part, keys, plain);
+                if long.left > 0 {
+                    break;
+                }
+                self.long = None;
+                keys.heard();
+            }
+            let Some((header, body)) = rest.split_first_chunk::<5>() else { break };
+            let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+            if length > LONGEST {
+                return false;
+            }
+            if length > LONGEST_KEPT {
+                if header[0] != APPLICATION_DATA {
+                    return false;
+                }
+                let Some((nonce, after)) = keys.nonce(body) else { break };
+                self.long = Some(Long::begin(nonce, length - (body.len() - after.len())));
+                rest = after;
+                continue;
+            }
+            let Some((body, after)) = body.split_at_checked(length) else { break };
+            if !keys.open(*header, body, plain) {
+                return false;
+            }
+            rest = after;
+        }
+        // Not what was joined: it has room for more than is left.
+        self.partial = rest.to_vec();
+        true
+    }
+
+    /// How many bytes wait for more.
+    pub(super) fn waiting(&self) -> usize {
+        self.partial.len()
+    }
+
+    /// Writes down what was not understood yet; never nothing.
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        out.push(self.long.is_some().into());
+        if let Some(Long { nonce, at, text, left, last, zeros }) = self.long {
+            out.extend_from_slice(&nonce);
+            for number in [at, text, left] {
+                out.extend_from_slice(&number.to_be_bytes());
+            }
+            out.extend_from_slice(&[last.unwrap_or(0), zeros]);
+        }
+        out.extend_from_slice(&self.partial);
+    }
+
+    /// What [`Records::save`] wrote down.
+    pub(super) fn resume(saved: &[u8]) -> Option<Self> {
+        fn number(saved: &[u8]) -> Option<(u16, &[u8])> {
+            let (number, rest) = saved.split_first_chunk()?;
+            Some((u16::from_be_bytes(*number), rest))
+        }
+        let (is_long, mut rest) = saved.split_first()?;
+        let mut long = None;
+        if *is_long != 0 {
+            let (nonce, after) = rest.split_first_chunk()?;
+            let (at, after) = number(after)?;
+            let (text, after) = number(after)?;
+            let (left, after) = number(after)?;
+            let ([last, zeros], after) = after.split_first_chunk()?;
+            let last = (*last != 0).then_some(*last);
+            long = Some(Long { nonce: *nonce, at, text, left, last, zeros: *zeros });
+            rest = after;
+        }
+        Some(Self { partial: rest.to_vec(), long })
+    }
+}
+
+impl Long {
+    /// A record of which `left` bytes are still to come, at most [`LONGEST`] of them.
+    fn begin(nonce: [u8; 12], left: usize) -> Self {
+        let text = left.saturating_sub(Keys::TAG) as u16;
+        Self { nonce, at: 0, text, left: left as u16, last: None, zeros: 0 }
+    }
+
+    /// Hears the record's next bytes.
+    fn hear(&mut self, part: &[u8], keys: &Keys, plain: &mut Vec<u8>) {
+        // At most as many as are left.
+        self.left -= part.len() as u16;
+        let text = part.len().min(usize::from(self.text - self.at));
+        let mut said = part[..text].to_vec();
+        keys.decrypt(&self.nonce, self.at.into(), &mut said);
+        self.at += text as u16;
+        if !keys.hide_types() {
+            return plain.append(&mut said);
+        }
+        let end = said.iter().rposition(|&byte| byte != 0);
+        let zeros = said.len() - end.map_or(0, |end| end + 1);
+        if let Some(end) = end {
+            plain.extend(self.last);
+            plain.resize(plain.len() + usize::from(self.zeros), 0);
+            plain.extend_from_slice(&said[..end]);
+            (self.last, self.zeros) = (Some(said[end]), 0);
+        }
+        self.zeros = self.zeros.saturating_add(u8::try_from(zeros).unwrap_or(u8::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::keys::tests::{all, record};
+
+    /// What is read of these portions, and the most that waited.
+    fn read<'a>(keys: &mut Keys, portions: impl Iterator<Item = &'a [u8]>) -> (Vec<u8>, usize) {
+        let (mut records, mut plain, mut most) = (Records::default(), Vec::new(), 0);
+        for portion in portions {
+            assert!(records.read(portion, keys, &mut plain));
+            most = most.max(records.partial.capacity());
+            let mut saved = Vec::new();
+            records.save(&mut saved);
+            let resumed = Records::resume(&saved).expect("what was saved");
+            assert_eq!((&resumed.partial, resumed.long), (&records.partial, records.long));
+            records = resumed;
+        }
+        (plain, most)
+    }
+
+    #[test]
+    fn what_is_said_in_records_of_any_length_is_heard_however_they_are_cut() {
+        let text: Vec<u8> = (0..16_384_usize).map(|place| (place % 251) as u8).collect();
+        for (mut keys, mut client) in all().into_iter().zip(all()) {
+            let lengths = [3, 2_000, 2_048, 2_100, 16_384, 1];
+            let padding = [0, 9, 0, 700, 0, 3_000];
+            let mut out = Vec::new();
+            for (length, padding) in lengths.into_iter().zip(padding) {
+                out.extend(record(&mut client, &text[..length], padding));
+            }
+            let wanted: Vec<u8> =
+                lengths.into_iter().flat_map(|length| &text[..length]).copied().collect();
+            for cut in [1, 7, 1_000, 4_096] {
+                keys.begin_again();
+                let (plain, most) = read(&mut keys, out.chunks(cut));
+                assert!(plain == wanted, "{keys:?}, cut at {cut}");
+                assert!(most <= 5 + LONGEST_KEPT, "{most}");
+            }
+        }
+    }
+
+    #[test]
+    fn zeros_are_not_saved_up() {
+        for mut keys in all().into_iter().filter(Keys::hide_types) {
+            let said = [&[0; 16_000][..], b"x"].concat();
+            let out = record(&mut keys, &said, 0);
+            let (plain, _) = read(&mut keys, out.chunks(4_096));
+            // Those of the last portion, and 255.
+            assert!(plain.len() <= 4_096 + 255 && plain.ends_with(b"\0x"), "{}", plain.len());
+        }
+    }
+}
