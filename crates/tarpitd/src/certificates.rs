@@ -5,16 +5,21 @@ use std::{
     collections::{HashMap, VecDeque},
     fs,
     io::{self, Read as _},
-    path::Path,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, SerialNumber};
+use rustix::fs::OFlags;
 use rustls::{
     ServerConfig,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject as _},
+    pki_types::{
+        CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer,
+        pem::{self, PemObject as _},
+    },
     server::{ClientHello, ResolvesServerCert},
     sign::{CertifiedKey, SigningKey},
 };
@@ -22,7 +27,8 @@ use tarpit_proto::{patterns, time::Wall, transport::Tls};
 
 use crate::{
     clock::Clock,
-    config::{Certificate, Tarpit},
+    config::{Certificate, Placed, Tarpit},
+    finding::{Finding, Gravity, plain},
 };
 
 /// The most names for which each worker keeps certificates; the oldest is made again when it is
@@ -56,13 +62,13 @@ impl Certificates {
 
     /// The key that was kept.
     pub(crate) fn read(kept: &[u8]) -> Result<Self, String> {
-        let wrong = |error: &dyn std::fmt::Display| format!("it is no key of ours: {error}");
-        let (made, der) = kept.split_first_chunk().ok_or_else(|| wrong(&"it is too short"))?;
+        let wrong = || "it is no key of ours".to_owned();
+        let (made, der) = kept.split_first_chunk().ok_or("it is too short")?;
         let der = PrivatePkcs8KeyDer::from(der.to_vec());
         let key = KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P256_SHA256)
-            .map_err(|error| wrong(&error))?;
+            .map_err(|_| wrong())?;
         let signer = ring::sign::any_ecdsa_type(&PrivateKeyDer::Pkcs8(der.clone_key()))
-            .map_err(|error| wrong(&error))?;
+            .map_err(|_| wrong())?;
         Ok(Self { key, signer, made: Wall(u64::from_be_bytes(*made)) })
     }
 
@@ -175,61 +181,136 @@ impl Cache {
     }
 }
 
-/// Why a certificate cannot be used.
-#[derive(Debug)]
-pub(crate) struct Unusable {
-    /// Of the file that cannot be read, or [`io::ErrorKind::InvalidData`].
-    pub(crate) kind: io::ErrorKind,
-    /// Which file, why, and what to do.
-    pub(crate) what: String,
-}
-
-/// The owner's certificate and key; says what is wrong with them.
-pub(crate) fn load(own: &Certificate) -> Result<Arc<CertifiedKey>, Unusable> {
-    let unusable = |key: &str, path: &Path, error: &dyn std::fmt::Display, advice: &str| {
-        let what = format!("{key}: {}: {error}; {advice}", path.display());
-        Unusable { kind: io::ErrorKind::InvalidData, what }
+/// The owner's certificate and key, for `tarpit`; says what is wrong with them.
+pub(crate) fn load(tarpit: &str, own: &Certificate) -> Result<Arc<CertifiedKey>, Finding> {
+    let Certificate { cert, key } = own;
+    let finding = |gravity, name: &str, file: &Placed<PathBuf>, what: &str| {
+        let what = format!("{tarpit}: {name}: {}: {what}", file.display());
+        Finding::new(gravity, file.place.as_ref(), what)
     };
-    let read = |key: &str, path: &Path| {
-        read_bounded(path).map_err(|error| {
+    let unusable = |name, file, what| finding(Gravity::Refused, name, file, what);
+    let read = |name: &str, file: &Placed<PathBuf>| {
+        read_bounded(file).map_err(|error| {
             let advice = match error.kind() {
+                io::ErrorKind::IsADirectory => "name a file in it",
                 io::ErrorKind::NotFound => "see whether its name is right",
                 io::ErrorKind::PermissionDenied => {
                     "let the user read it who starts tarpitd, and who it becomes"
                 }
                 _ => "give a file in PEM",
             };
-            Unusable { kind: error.kind(), ..unusable(key, path, &error, advice) }
+            finding(Gravity::of(&error), name, file, &format!("{}; {advice}", plain(&error)))
         })
     };
-    let (cert, key) = (&own.cert, &own.key);
     let pem = read("cert", cert)?;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let chain = chain.map_err(|error| {
-        unusable("cert", cert, &error, "give a certificate in PEM, and those that vouch for it")
-    })?;
-    if chain.is_empty() {
-        return Err(unusable("cert", cert, &"there is no certificate in it", "give one in PEM"));
-    }
-    let wrong_key = |error: &dyn std::fmt::Display| {
-        unusable("key", key, error, "give the certificate's private key in PEM")
-    };
-    let der = PrivateKeyDer::from_pem_slice(&read("key", key)?).map_err(|it| wrong_key(&it))?;
-    let signer = ring::sign::any_supported_type(&der).map_err(|error| wrong_key(&error))?;
+    let chain = chain(&pem).map_err(|what| unusable("cert", cert, what))?;
+    let signer = signer(&read("key", key)?).map_err(|what| unusable("key", key, what))?;
     let certified = CertifiedKey::new(chain, signer);
     match certified.keys_match() {
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
             Ok(Arc::new(certified))
         }
-        Err(error) => Err(wrong_key(&error)),
+        Err(rustls::Error::InconsistentKeys(_)) => {
+            let what = "this key does not belong to the certificate in `cert`; give the key that \
+                        it was made for, and in `cert` that certificate before those that vouch \
+                        for it";
+            Err(unusable("key", key, what))
+        }
+        Err(_) => Err(unusable("cert", cert, DAMAGED)),
     }
 }
 
-/// A file's bytes, of which there may be a mebibyte: a device has more.
+const DAMAGED: &str = "this certificate is damaged; give a whole copy in PEM";
+
+/// The certificates in a file, or what is wrong with it.
+fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match chain {
+        Ok(chain) if !chain.is_empty() => Ok(chain),
+        Ok(_) if has(pem, "PRIVATE KEY-----") => {
+            Err("this is a key and no certificate; `cert` and `key` may have been swapped")
+        }
+        Ok(_) if has(pem, "BEGIN CERTIFICATE REQUEST") => {
+            Err("this is a request for a certificate; give the certificate that came of it")
+        }
+        Ok(_) if is_der(pem) => {
+            Err("this is in DER; give it in PEM: `openssl x509 -inform der -in FILE -out NEW`")
+        }
+        Ok(_) => Err("there is no certificate in it; give one in PEM"),
+        Err(_) => Err(DAMAGED),
+    }
+}
+
+/// The key in a file, or what is wrong with it.
+fn signer(pem: &[u8]) -> Result<Arc<dyn SigningKey>, &'static str> {
+    if has(pem, "BEGIN ENCRYPTED PRIVATE KEY") || has(pem, "Proc-Type: 4,ENCRYPTED") {
+        return Err(
+            "this key is encrypted, and nobody is asked for its passphrase; take that off: \
+             `openssl pkey -in FILE -out NEW`",
+        );
+    }
+    let der = match PrivateKeyDer::from_pem_slice(pem) {
+        Ok(der) => der,
+        Err(pem::Error::NoItemsFound) => {
+            return Err(match pem {
+                _ if has(pem, "BEGIN CERTIFICATE-----") => {
+                    "this is a certificate and no key; `cert` and `key` may have been swapped"
+                }
+                _ if has(pem, "BEGIN OPENSSH PRIVATE KEY") => {
+                    "this is a key of OpenSSH; give the certificate's private key in PEM"
+                }
+                _ if has(pem, "BEGIN PUBLIC KEY") => {
+                    "this is a public key; give the certificate's private key in PEM"
+                }
+                _ if is_der(pem) => {
+                    "this is in DER; give it in PEM: `openssl pkey -inform der -in FILE -out NEW`"
+                }
+                _ => "there is no private key in it; give the certificate's in PEM",
+            });
+        }
+        Err(_) => return Err("this key is damaged; give a whole copy in PEM"),
+    };
+    if let Ok(signer) = ring::sign::any_supported_type(&der) {
+        return Ok(signer);
+    }
+    // The library gives its reason as a word of its own.
+    match ring::sign::RsaSigningKey::new(&der) {
+        Err(rustls::Error::General(reason)) if reason.contains("TooSmall") => Err(
+            "this RSA key has fewer than 2048 bits, which TLS clients refuse; make a longer one: \
+                 `openssl genrsa 2048`, and a certificate for it",
+        ),
+        _ => Err(
+            "this key is damaged or of a kind that is not supported; give one of RSA from 2048 to \
+             8192 bits, of ECDSA on P-256 or P-384, or of Ed25519",
+        ),
+    }
+}
+
+/// Whether the text has such a mark.
+fn has(pem: &[u8], mark: &str) -> bool {
+    pem.windows(mark.len()).any(|window| window == mark.as_bytes())
+}
+
+/// Whether the bytes are a sequence in DER, and no text.
+fn is_der(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x30, 0x81..=0x84, ..])
+}
+
+/// A regular file's bytes, of which there may be a mebibyte.
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     const MOST: u64 = 1 << 20;
+    // A pipe that nobody writes to is no file, and nothing to wait for.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::other("this is no regular file"));
+    }
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MOST).read_to_end(&mut bytes)?;
+    file.take(MOST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

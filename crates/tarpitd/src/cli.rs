@@ -123,10 +123,10 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
 enum Side {
-    /// Say what a configuration would serve, or all that is wrong with it and with the
-    /// certificates that it names; open no port.
+    /// Say what a configuration would serve and within which limits, or all that a start would
+    /// refuse; serve nobody and change nothing.
     Check {
-        /// The configuration.
+        /// The configuration; `-` is standard input.
         file: PathBuf,
     },
     /// Print completions for a shell.

@@ -3,14 +3,16 @@
 //! Everything that needs rights or can fail is done before the first thread starts: files and
 //! ports are opened, then rights are dropped. After that only signals come.
 
+mod check;
+mod files;
 mod ports;
+mod prepare;
 
 use std::{
-    fmt::{self, Write as _},
+    fmt::Write as _,
     io::{self, Write as _},
     net::SocketAddr,
     num::NonZeroU32,
-    path::Path,
     process::ExitCode,
     sync::{
         Arc,
@@ -21,28 +23,39 @@ use std::{
 };
 
 use mio::{Poll, Waker};
+use rustix::{
+    io::Errno,
+    process::{Gid, Uid},
+};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
     iterator::Signals,
 };
 use tarpit_proto::{keys::RsaKey, script::Profile};
 
-use self::ports::{Opened, Unbound, open_all};
+pub(crate) use self::check::{Checked, check};
+use self::{
+    files::Files,
+    ports::{Opened, Spot, Unbound, absences, grouped},
+    prepare::{Prepared, open_both, open_main, open_trace, prepare, profiles},
+};
 use crate::{
-    admission::{Admission, Caps, Port},
+    admission::{Admission, Port},
     berths::Post,
     clock::Clock,
-    config::{self, Change, ClientLimit, Config, Limits, Logging, Placed, Purpose, Sink, Wanted},
+    config::{self, Change, Config, Limits, Logging, Placed, Purpose, Sink, Wanted},
     console,
     engine::{self, COMMAND, Command, Door, Notice, Rules, Setup},
-    identity::{self, Identity},
-    listener::Listener,
+    finding::{Finding, Gravity, in_order, plain},
+    identity::Identity,
+    listener::{Listener, Presence},
     live,
     log::Log,
     pid_file::PidFile,
     privileges,
     record::Record,
     sender::Sender,
+    state_dir::Touch,
     sys,
     totals::{Sum, Totals},
     trace::{Form, Kind, Style},
@@ -52,8 +65,8 @@ use crate::{
 /// Exit code for what the system refused.
 pub(crate) const REFUSED: u8 = 1;
 
-/// Files that are not clients': ports, streams, state.
-const SPARE_FILES: u64 = 64;
+/// Exit code for a wrong command line or configuration.
+pub(crate) const MISUSED: u8 = 2;
 
 /// From the signal to the end, whatever hangs.
 const FAREWELL: Duration = Duration::from_millis(1_900);
@@ -75,19 +88,40 @@ pub(crate) type Reread<'a> = &'a dyn Fn() -> Result<Config, String>;
 pub(crate) fn run(config: Config, reread: Option<Reread<'_>>, welcome: &str) -> ExitCode {
     match Daemon::start(config, reread.is_some()) {
         Ok(daemon) => daemon.live(reread, welcome),
-        Err(problems) => {
-            for problem in problems {
-                complain(&problem);
+        Err(findings) => {
+            let code = exit_code(&findings);
+            for finding in in_order(findings) {
+                complain(&finding);
             }
-            ExitCode::from(REFUSED)
+            code
         }
     }
 }
 
 /// Says a problem where the user of the command line looks.
-fn complain(problem: &impl fmt::Display) {
+fn complain(problem: &Finding) {
+    let program = if problem.is_placed() { "" } else { "tarpitd: " };
     // There is nobody else to tell.
-    let _ = writeln!(io::stderr(), "tarpitd: {problem}");
+    let _ = writeln!(io::stderr(), "{program}{problem}");
+}
+
+/// How a program ends that found this.
+pub(crate) fn exit_code(findings: &[Finding]) -> ExitCode {
+    let any = |asks: fn(&Finding) -> bool| findings.iter().any(asks);
+    match () {
+        () if any(|finding| finding.gravity == Gravity::Wrong) => ExitCode::from(MISUSED),
+        () if any(Finding::is_refusal) => ExitCode::from(REFUSED),
+        () => ExitCode::SUCCESS,
+    }
+}
+
+/// Says that the system does not let us start.
+fn no_start(error: &io::Error) -> Finding {
+    let cure = match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => files::CURE,
+        _ => "let it have more memory and processes",
+    };
+    Finding::new(Gravity::Refused, None, format!("cannot start: {}; {cure}", plain(error)))
 }
 
 /// A running daemon.
@@ -128,45 +162,30 @@ struct Bound {
 
 impl Daemon {
     /// Opens all that is needed and lets the workers run. `has_file`: the configuration is a file.
-    fn start(config: Config, has_file: bool) -> Result<Self, Vec<String>> {
+    fn start(config: Config, has_file: bool) -> Result<Self, Vec<Finding>> {
         let clock = Clock::start();
-        let file_limit = privileges::raise_file_limit();
-        let mut problems = Vec::new();
-        let mut keep =
-            |result: Result<_, String>| result.map_err(|problem| problems.push(problem)).ok();
-        let identity = keep(Identity::open(state_dir(&config), clock));
-        let profiles = match identity.as_ref().map(|identity| profiles(identity, &config)) {
-            Some(Ok(profiles)) => Some(profiles),
-            Some(Err(lines)) => {
-                problems.extend(lines);
-                None
+        let Prepared { files, identity, profiles, targets, opened, user, findings, unbound } =
+            prepare(&config, clock, Touch::Keep);
+        let (mut refusals, warnings): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(Finding::is_refusal);
+        let serves_others = refusals.is_empty() && !opened.is_empty();
+        if !(unbound.is_empty() || config.keep_going && serves_others) {
+            refusals.extend(unbound.iter().cloned());
+            if serves_others {
+                let what = "nothing is served; --keep-going serves the other addresses";
+                refusals.push(Finding::new(Gravity::Refused, None, what));
             }
-            None => None,
-        };
-        let (main, trace) = match open_both(&config) {
-            Ok((main, trace)) => (Some(main), Some(trace)),
-            Err(lines) => {
-                problems.extend(lines);
-                (None, None)
-            }
-        };
-        let (opened, lacking) = open_all(&config, &mut problems);
-        let bind_problems_only = profiles.is_some() && main.is_some() && !opened.is_empty();
-        let may_go_on = config.keep_going && bind_problems_only;
-        if !problems.is_empty() && !may_go_on {
-            if bind_problems_only {
-                problems.push("nothing is served; --keep-going serves the other addresses".into());
-            }
-            return Err(problems);
         }
-        let (Some(identity), Some(profiles), Some(main), Some(trace)) =
-            (identity, profiles, main, trace)
+        let (Some(identity), Some(profiles), Some((main, trace)), true) =
+            (identity, profiles, targets, refusals.is_empty())
         else {
-            return Err(problems);
+            return Err(refusals);
         };
         let pid_file = config.pid_file.as_deref().map(PidFile::write).transpose();
-        let pid_file = pid_file.map_err(|problem| vec![problem])?;
-        become_user(&config, &identity, (&main, &trace)).map_err(|problem| vec![problem])?;
+        let pid_file = pid_file.map_err(|what| vec![Finding::new(Gravity::Refused, None, what)])?;
+        if let Some(user) = user {
+            become_user(&config, user, &identity, (&main, &trace)).map_err(|it| vec![it])?;
+        }
         let (notify, notices) = mpsc::channel();
         let start = || -> io::Result<(Log, Writer)> {
             let log = Log::open(&config.logging.main, main, config.logging.level, clock)?;
@@ -176,11 +195,14 @@ impl Daemon {
             watch_signals(notify.clone())?;
             Ok((log, trace))
         };
-        let (log, trace) = start().map_err(|error| vec![format!("cannot start: {error}")])?;
-        for problem in problems {
+        let (log, trace) = start().map_err(|error| vec![no_start(&error)])?;
+        for problem in unbound {
             log.error(format_args!("{problem}"));
         }
-        for warning in config.warnings.iter().chain(&lacking) {
+        for warning in &config.warnings {
+            log.warning(format_args!("{warning}"));
+        }
+        for warning in in_order(warnings) {
             log.warning(format_args!("{warning}"));
         }
         if privileges::is_root() {
@@ -190,14 +212,14 @@ impl Daemon {
                 "running as root; {cure} gives that up once the ports are open"
             ));
         }
-        let caps = caps(&config.limits, file_limit);
+        let caps = files.caps(&config);
         let mut daemon = Self {
             clock,
             identity,
             profiles,
             log,
             trace,
-            file_limit,
+            file_limit: files.limit,
             admission: Arc::new(Admission::new(caps)),
             bound: Vec::new(),
             next_key: 0,
@@ -211,7 +233,7 @@ impl Daemon {
         for one in opened {
             daemon.add(one, &mut doors);
         }
-        daemon.spawn(doors).map_err(|error| vec![format!("cannot start a worker: {error}")])?;
+        daemon.spawn(doors).map_err(|error| vec![no_start(&error)])?;
         daemon.complete_keys();
         sys::release_pages();
         Ok(daemon)
@@ -419,7 +441,8 @@ impl Daemon {
             self.workers.extract_if(.., |worker| worker.thread.is_finished()).collect();
         for worker in finished {
             if let Ok(Err(error)) = worker.thread.join() {
-                complain(&format_args!("a worker ended: {error}"));
+                let what = format!("a worker has ended: {}", plain(&error));
+                complain(&Finding::new(Gravity::Refused, None, what));
             }
         }
     }
@@ -447,15 +470,17 @@ impl Daemon {
     fn reopen(&self, signal: &str) {
         let logging = &self.config.logging;
         let mut opened = Vec::new();
-        let mut keep = |sink: &Placed<Sink>, key, reopen: &dyn Fn(Target)| match open(sink, key) {
+        let mut keep = |sink: &Placed<Sink>,
+                        open: &dyn Fn(&Config) -> Result<Target, Finding>,
+                        reopen: &dyn Fn(Target)| match open(&self.config) {
             Ok(target) => {
                 reopen(target);
                 opened.extend(matches!(**sink, Sink::File(_)).then(|| sink.to_string()));
             }
             Err(problem) => self.log.error(format_args!("{problem}; the old file stays in use")),
         };
-        keep(&logging.main, "logging.main", &|target| self.log.reopen(target));
-        keep(&logging.client_trace, "logging.client_trace", &|target| self.trace.reopen(target));
+        keep(&logging.main, &open_main, &|target| self.log.reopen(target));
+        keep(&logging.client_trace, &open_trace, &|target| self.trace.reopen(target));
         let is_file = |sink: &Placed<Sink>| matches!(**sink, Sink::File(_));
         if !opened.is_empty() {
             self.log.notice(format_args!("{signal}: opened {} anew", opened.join(" and ")));
@@ -508,9 +533,13 @@ impl Daemon {
 
     /// Puts another configuration in force and says whether anything is different then, or says
     /// what is in the way.
-    fn apply(&mut self, mut config: Config) -> Result<bool, Vec<String>> {
+    fn apply(&mut self, mut config: Config) -> Result<bool, Vec<Finding>> {
         let profiles = profiles(&self.identity, &config)?;
-        let mut problems = Vec::new();
+        let files = Files::of(&config, self.workers.len(), self.file_limit);
+        if let Some(shortage) = files.shortage() {
+            return Err(vec![shortage]);
+        }
+        let mut unbound = Vec::new();
         let mut old = std::mem::take(&mut self.bound);
         let (mut stay, mut opened, mut later) = (Vec::new(), Vec::new(), Vec::new());
         // Whoever keeps name and address keeps the listener; what is left goes by address alone.
@@ -537,7 +566,7 @@ impl Daemon {
                 Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {}
                 // What is in the way may be our own listener, which goes with this reload.
                 Err(problem) if problem.is_busy() => later.push((wanted, problem)),
-                Err(problem) => problems.push(problem.to_string()),
+                Err(problem) => unbound.push(*problem),
             }
         }
         let gone = old;
@@ -549,16 +578,22 @@ impl Daemon {
         let (later, busy): (Vec<_>, Vec<_>) = later
             .into_iter()
             .partition(|(wanted, _)| gone.iter().any(|bound| in_the_way(bound, wanted.at)));
-        problems.extend(busy.into_iter().map(|(_, problem)| problem.to_string()));
-        if !problems.is_empty() && !config.keep_going {
+        unbound.extend(busy.into_iter().map(|(_, problem)| *problem));
+        let unbound = grouped(unbound);
+        if !unbound.is_empty() && !config.keep_going {
             self.bound = gone.into_iter().chain(stay.into_iter().map(|(_, bound)| bound)).collect();
             self.bound.sort_by_key(|bound| bound.key);
-            return Err(problems);
+            return Err(unbound.iter().map(|one| one.finding(one.gravity())).collect());
         }
-        for problem in problems {
+        for problem in unbound {
             self.log.error(format_args!("{problem}"));
         }
         for warning in &config.warnings {
+            self.log.warning(format_args!("{warning}"));
+        }
+        let absent = opened.iter().filter(|one| one.presence() == Presence::Absent);
+        let absent = absent.map(|one| Spot::of(one.wanted, &config.tarpits[one.wanted.index]));
+        for warning in files.cuts(&config).into_iter().chain(absences(absent.collect())) {
             self.log.warning(format_args!("{warning}"));
         }
         let changes = config::changes(&self.config, &config);
@@ -581,7 +616,7 @@ impl Daemon {
         self.config = config;
         self.profiles = profiles;
         self.log.set_level(self.config.logging.level);
-        self.admission.set(caps(&self.config.limits, self.file_limit));
+        self.admission.set(files.caps(&self.config));
         for gone in gone {
             self.log.notice(format_args!(
                 "{}: {} is closed; those held there stay",
@@ -653,14 +688,14 @@ fn send(worker: &Worker, command: Command) {
 
 /// What holds for all clients of one of so many workers.
 fn rules(config: &Config, workers: usize) -> Rules {
-    let &Limits { egress, egress_per_day, handshakes_per_second, cpu, evict, .. } = &config.limits;
+    let Limits { egress, egress_per_day, handshakes_per_second, cpu, evict, .. } = &config.limits;
     let handshakes = handshakes_per_second.map_or(0, |all| all.get().div_ceil(workers as u32));
     let lines = config.logging.trace_per_second.map(Into::into);
     Rules {
         access: Arc::new(config.access.clone()),
-        evict,
-        egress: divide(egress, workers as u64),
-        egress_per_day: divide(egress_per_day, workers as u64),
+        evict: *evict,
+        egress: divide(egress.value, workers as u64),
+        egress_per_day: divide(egress_per_day.value, workers as u64),
         handshakes,
         cpu: cpu.map_or(0, std::num::NonZeroU32::get),
         style: Style { discretion: config.logging.discretion, form: form(&config.logging) },
@@ -683,86 +718,29 @@ fn divide(budget: Option<std::num::NonZeroU64>, workers: u64) -> u64 {
     budget.map_or(0, |all| all.get().div_ceil(workers))
 }
 
-fn caps(limits: &Limits, file_limit: u64) -> Caps {
-    let files = clamp(file_limit.saturating_sub(SPARE_FILES).max(1));
-    Caps {
-        clients: match *limits.clients {
-            ClientLimit::AtMost(clients) => clients.get(),
-            ClientLimit::FileLimit => files,
-            ClientLimit::Unlimited => 0,
-        },
-        per_address: limits.per_address.map_or(0, std::num::NonZeroU32::get),
-        per_prefix: limits.per_prefix.map_or(0, std::num::NonZeroU32::get),
-    }
-}
-
-/// Ten million: beyond that tables would be made for clients that no kernel can hold.
-fn clamp(files: u64) -> u32 {
-    u32::try_from(files.min(10_000_000)).unwrap_or(u32::MAX)
-}
-
-/// Gives up rights, if the configuration names a user, once that user can reach all that it will
-/// need; or says what is in the way.
+/// Gives up rights, once the user that the daemon becomes can reach all that it will need; or says
+/// what is in the way.
 fn become_user(
     config: &Config,
+    user: (Uid, Gid),
     identity: &Identity,
     (main, trace): (&Target, &Target),
-) -> Result<(), String> {
-    let Some(user) = &config.user else { return Ok(()) };
-    if config.state_dir.is_some() {
-        identity.open_all()?;
-    }
+) -> Result<(), Finding> {
     let change = || -> io::Result<()> {
-        let numbers = privileges::numbers(user)?;
-        main.give_to(numbers)?;
-        trace.give_to(numbers)?;
-        if let Some(state_dir) = &config.state_dir {
-            identity::give_to(state_dir, numbers)?;
-        }
-        privileges::become_user(numbers)
+        main.give_to(user)?;
+        trace.give_to(user)?;
+        identity.give_to(user)?;
+        privileges::become_user(user)
     };
     change().map_err(|error| {
-        format!(
-            "cannot become the user of `user = {user}`: {error}; name one that exists, and start \
-             as root"
-        )
-    })
-}
-
-/// What newcomers at each tarpit are held under, or all that is in the way.
-fn profiles(identity: &Identity, config: &Config) -> Result<Vec<Profile>, Vec<String>> {
-    let (mut profiles, mut problems) = (Vec::new(), Vec::new());
-    for tarpit in &config.tarpits {
-        match identity.profile(tarpit) {
-            Ok(profile) => profiles.push(profile),
-            // What several tarpits need is in the way once.
-            Err(problem) if problems.contains(&problem) => {}
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if problems.is_empty() { Ok(profiles) } else { Err(problems) }
-}
-
-/// Where secrets are kept.
-fn state_dir(config: &Config) -> Option<&Path> {
-    config.state_dir.as_ref().map(|path| path.as_path())
-}
-
-/// Opens the log and the trace, or says all that is in the way.
-fn open_both(config: &Config) -> Result<(Target, Target), Vec<String>> {
-    let main = open(&config.logging.main, "logging.main");
-    let trace = open(&config.logging.client_trace, "logging.client_trace");
-    match (main, trace) {
-        (Ok(main), Ok(trace)) => Ok((main, trace)),
-        (main, trace) => Err([main.err(), trace.err()].into_iter().flatten().collect()),
-    }
-}
-
-fn open(sink: &Placed<Sink>, key: &str) -> Result<Target, String> {
-    Target::open(sink).map_err(|error| {
-        let what =
-            format!("cannot open {sink} for appending: {error}; give another file or rights to it");
-        sink.says(key, what)
+        let place = config.user.as_ref().and_then(|user| user.place.as_ref());
+        let what = format!(
+            "cannot become the user {}:{}: {}; start as root, on a file system that knows owners",
+            user.0.as_raw(),
+            user.1.as_raw(),
+            plain(&error)
+        );
+        Finding::new(Gravity::of(&error), place, what)
     })
 }
 

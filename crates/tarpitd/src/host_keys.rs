@@ -2,20 +2,22 @@
 //! one, else new at each start. The one of RSA takes a second to make, which a thread does.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    fs::File,
+    io::Write as _,
+    path::PathBuf,
     sync::{Arc, mpsc::Sender},
     thread,
 };
 
-use tarpit_proto::{
-    keys::{HostKeys, RsaKey},
-    rng::Entropy,
-};
+use tarpit_proto::keys::{HostKeys, RsaKey};
 
-use crate::{engine::Notice, identity::kept, log::Log};
+use crate::{
+    engine::Notice,
+    entropy::System,
+    finding::{Finding, Gravity},
+    log::Log,
+    state_dir::{Later, SSH_ECDSA, SSH_ED25519, SSH_RSA, StateDir},
+};
 
 /// The keys, and what is left to be done for them.
 #[derive(Debug)]
@@ -37,29 +39,33 @@ enum Lacking {
 impl Keyring {
     /// Reads the keys, or makes those that can be made at once. To be called before rights are
     /// given up.
-    pub(crate) fn open(state_dir: Option<&Path>) -> Result<Self, String> {
-        let secret = |name| {
-            kept(
-                state_dir,
-                name,
-                || Ok(HostKeys::secret(&mut System).to_vec()),
-                |bytes| <[u8; 32]>::try_from(bytes).map_err(|_| "it is not 32 bytes long".into()),
-            )
+    pub(crate) fn open(state_dir: &StateDir) -> Result<Self, Finding> {
+        let secret = |secret, is_key: fn([u8; 32]) -> bool| {
+            let make = || Ok(HostKeys::secret(&mut System).to_vec());
+            let read = |bytes: Vec<u8>| {
+                let bytes = <[u8; 32]>::try_from(bytes);
+                let bytes = bytes.map_err(|_| "it is not 32 bytes long".to_owned())?;
+                if is_key(bytes) { Ok(bytes) } else { Err("it is no key of its kind".to_owned()) }
+            };
+            state_dir.kept(secret, make, read)
         };
-        let (ed25519, ecdsa) = (secret("ssh_host_ed25519_key")?, secret("ssh_host_ecdsa_key")?);
+        let ed25519 = secret(SSH_ED25519, |_| true)?;
+        let ecdsa = secret(SSH_ECDSA, |bytes| HostKeys::new([0; 32], bytes).is_some())?;
         let keys = HostKeys::new(ed25519, ecdsa).ok_or_else(|| {
-            let path = state_dir.unwrap_or(Path::new("")).join("ssh_host_ecdsa_key");
-            trouble(&path, &io::Error::other("it is no secret of the curve P-256"))
+            Finding::new(Gravity::Refused, None, "the host keys of SSH cannot be used")
         })?;
-        let Some(directory) = state_dir else {
-            return Ok(Self { keys, lacking: Lacking::Key(None) });
-        };
-        let path = directory.join("ssh_host_rsa_key");
-        let (keys, lacking) = match kept_rsa(&path).map_err(|error| trouble(&path, &error))? {
-            Kept::File(file) => (keys, Lacking::Key(Some((file, path)))),
-            Kept::Key(key) => (keys.with_rsa(key), Lacking::Nothing),
-        };
-        Ok(Self { keys, lacking })
+        let rsa = state_dir.kept_later(SSH_RSA, |bytes| {
+            if bytes.len() != RsaKey::SAVED {
+                return Err(format!("it is not {} bytes long", RsaKey::SAVED));
+            }
+            RsaKey::from_primes(&bytes).ok_or_else(|| "it holds no two primes of a key".into())
+        })?;
+        Ok(match rsa {
+            Later::Kept(key) => {
+                Self { keys: keys.with_rsa(Arc::new(key)), lacking: Lacking::Nothing }
+            }
+            Later::Lacking(file) => Self { keys, lacking: Lacking::Key(file) },
+        })
     }
 
     /// Lets a thread make what is lacking; it comes as a notice.
@@ -102,86 +108,44 @@ impl Keyring {
     }
 }
 
-/// What there is of the key of RSA.
-enum Kept {
-    /// Where to write it.
-    File(File),
-    Key(Arc<RsaKey>),
-}
-
-/// The key that is kept in this file. A file that is shorter than a key was left by a daemon that
-/// ended while it made one, and is written anew.
-fn kept_rsa(path: &Path) -> io::Result<Kept> {
-    let mut bytes = Vec::new();
-    match File::open(path) {
-        Ok(mut file) => file.read_to_end(&mut bytes).map(drop)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    if bytes.len() < RsaKey::SAVED {
-        return create(path).map(Kept::File);
-    }
-    let key = RsaKey::from_primes(&bytes);
-    key.map(|key| Kept::Key(Arc::new(key)))
-        .ok_or_else(|| io::Error::other("it holds no two primes of a key"))
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
-fn trouble(path: &Path, error: &io::Error) -> String {
-    format!(
-        "state_dir: {}: {error}; make it readable, or remove it to get a new one",
-        path.display()
-    )
-}
-
-/// The kernel's randomness.
-struct System;
-
-impl Entropy for System {
-    fn fill(&mut self, out: &mut [u8]) {
-        let mut rest = out;
-        while !rest.is_empty() {
-            match rustix::rand::getrandom(&mut *rest, rustix::rand::GetRandomFlags::empty()) {
-                Ok(count) => rest = &mut rest[count..],
-                Err(rustix::io::Errno::INTR) => {}
-                // Keys of anything else would be no secret.
-                Err(error) => panic!("no randomness from the system: {error}"),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
+    use crate::state_dir::Touch;
 
     #[test]
     fn keys_are_the_same_after_the_next_start_and_nobody_elses_to_read() {
         use std::os::unix::fs::PermissionsExt as _;
 
         let directory = std::env::temp_dir().join(format!("tarpitd-keys-{}", std::process::id()));
-        let first = Keyring::open(Some(&directory)).unwrap();
+        let state_dir = StateDir::new(Some(directory.clone().into()), Touch::Keep);
+        let first = Keyring::open(&state_dir).unwrap();
         assert!(matches!(first.lacking, Lacking::Key(Some(_))));
         for name in ["ssh_host_ed25519_key", "ssh_host_ecdsa_key", "ssh_host_rsa_key"] {
             let path = directory.join(name);
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
         }
         let secret = fs::read(directory.join("ssh_host_ed25519_key")).unwrap();
-        Keyring::open(Some(&directory)).unwrap();
+        Keyring::open(&state_dir).unwrap();
         assert_eq!(fs::read(directory.join("ssh_host_ed25519_key")).unwrap(), secret);
         for (name, bytes) in [
             ("ssh_host_rsa_key", &[0; RsaKey::SAVED][..]),
+            ("ssh_host_rsa_key", &[7; RsaKey::SAVED - 1]),
+            ("ssh_host_rsa_key", b"x"),
             ("ssh_host_ecdsa_key", &[0xFF; 32]),
             ("ssh_host_ed25519_key", b"short"),
+            ("ssh_host_ed25519_key", b""),
         ] {
             fs::write(directory.join(name), bytes).unwrap();
-            let problem = Keyring::open(Some(&directory)).err().unwrap();
-            assert!(problem.contains(name) && problem.contains("remove it"), "{problem}");
+            fs::set_permissions(directory.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+            let problem = Keyring::open(&state_dir).err().unwrap().to_string();
+            for part in [name, "damaged", "remove it to get a new one (SSH clients will see"] {
+                assert!(problem.contains(part), "{problem}");
+            }
+            assert_eq!(fs::read(directory.join(name)).unwrap(), bytes, "it is not made anew");
+            fs::remove_file(directory.join(name)).unwrap();
         }
         fs::remove_dir_all(&directory).unwrap();
     }

@@ -4,10 +4,7 @@
 use std::{
     cell::{OnceCell, RefCell},
     collections::HashMap,
-    fs,
-    io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    io,
     sync::{Arc, mpsc::Sender},
 };
 
@@ -21,12 +18,15 @@ use tarpit_proto::{
 };
 
 use crate::{
-    certificates::{self, Certificates, Unusable},
+    certificates::{self, Certificates},
     clock::Clock,
     config::{Certificate, Tarpit},
     engine::Notice,
+    entropy::random,
+    finding::{Finding, Gravity},
     host_keys::Keyring,
     log::Log,
+    state_dir::{SEED, StateDir, TLS},
 };
 
 /// The secrets of an installation. The same after every start if there is a state directory.
@@ -37,7 +37,7 @@ use crate::{
 pub(crate) struct Identity {
     /// Of all generators.
     pub(crate) seed: Seed,
-    state_dir: Option<PathBuf>,
+    state_dir: StateDir,
     clock: Clock,
     certificates: OnceCell<Arc<Certificates>>,
     /// The owner's certificates, as they were read last: rights to read them may have been given
@@ -49,16 +49,15 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// Reads the secret that all need, or makes it; says what is in the way.
-    pub(crate) fn open(state_dir: Option<&Path>, clock: Clock) -> Result<Self, String> {
-        let seed = kept(
-            state_dir,
-            "seed",
+    pub(crate) fn open(state_dir: StateDir, clock: Clock) -> Result<Self, Finding> {
+        let seed = state_dir.kept(
+            SEED,
             || random().map(|seed| seed.to_vec()),
             |bytes| bytes.try_into().map(Seed).map_err(|_| "it is not 32 bytes long".to_owned()),
         )?;
         Ok(Self {
             seed,
-            state_dir: state_dir.map(Path::to_owned),
+            state_dir,
             clock,
             certificates: OnceCell::new(),
             own: RefCell::default(),
@@ -67,7 +66,7 @@ impl Identity {
     }
 
     /// What clients of `tarpit` are held under; says what is in the way.
-    pub(crate) fn profile(&self, tarpit: &Tarpit) -> Result<Profile, String> {
+    pub(crate) fn profile(&self, tarpit: &Tarpit) -> Result<Profile, Finding> {
         let seed = &self.seed;
         // The configuration holds no other names; the default stands in all the same.
         let persona =
@@ -85,7 +84,9 @@ impl Identity {
             ..Profile::new(tarpit.pattern, persona)
         };
         if profile.any_pattern(|it| it.secures()) {
-            profile.tls = Some(self.certificates()?.tls(tarpit, own, profile.persona.host())?);
+            let tls = self.certificates()?.tls(tarpit, own, profile.persona.host());
+            let refused = |what| Finding::new(Gravity::Refused, None, what);
+            profile.tls = Some(tls.map_err(refused)?);
         }
         if profile.any_pattern(|it| it.shows_host_keys()) {
             profile.host_keys = Some(self.keyring()?.keys().clone());
@@ -94,25 +95,30 @@ impl Identity {
     }
 
     /// Reads or makes all that a tarpit may need some day, while there is the right to do so.
-    pub(crate) fn open_all(&self) -> Result<(), String> {
+    pub(crate) fn open_all(&self) -> Result<(), Finding> {
         self.certificates()?;
         self.keyring().map(drop)
     }
 
-    fn certificates(&self) -> Result<&Arc<Certificates>, String> {
+    /// Lets the user whom the daemon becomes have what is kept.
+    pub(crate) fn give_to(&self, user: (Uid, Gid)) -> io::Result<()> {
+        self.state_dir.give_to(user)
+    }
+
+    /// Whether anything is kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.state_dir.is_kept()
+    }
+
+    fn certificates(&self) -> Result<&Arc<Certificates>, Finding> {
         once(&self.certificates, || {
-            let made = kept(
-                self.state_dir.as_deref(),
-                "tls_key",
-                || Certificates::fresh(self.clock, random()?).map_err(io::Error::other),
-                |kept| Certificates::read(&kept),
-            );
-            made.map(Arc::new)
+            let make = || Certificates::fresh(self.clock, random()?).map_err(io::Error::other);
+            self.state_dir.kept(TLS, make, |kept| Certificates::read(&kept)).map(Arc::new)
         })
     }
 
-    fn keyring(&self) -> Result<&Keyring, String> {
-        once(&self.keyring, || Keyring::open(self.state_dir.as_deref()))
+    fn keyring(&self) -> Result<&Keyring, Finding> {
+        once(&self.keyring, || Keyring::open(&self.state_dir))
     }
 
     /// The host keys that there are, if they were needed.
@@ -135,22 +141,20 @@ impl Identity {
     }
 
     /// The owner's certificate as it is now, or as it was when it could be read.
-    fn own(&self, tarpit: &str, files: &Certificate) -> Result<Arc<CertifiedKey>, String> {
+    fn own(&self, tarpit: &str, files: &Certificate) -> Result<Arc<CertifiedKey>, Finding> {
         let mut known = self.own.borrow_mut();
-        match certificates::load(files) {
+        match certificates::load(tarpit, files) {
             Ok(read) => Ok(Arc::clone(known.entry(files.clone()).insert_entry(read).get())),
-            Err(Unusable { kind: io::ErrorKind::PermissionDenied, .. })
-                if known.contains_key(files) =>
-            {
+            Err(finding) if finding.gravity == Gravity::Rights && known.contains_key(files) => {
                 Ok(Arc::clone(&known[files]))
             }
-            Err(Unusable { what, .. }) => Err(format!("{tarpit}: {what}")),
+            Err(finding) => Err(finding),
         }
     }
 }
 
 /// What is in the cell, or what is made for it when it is first asked for.
-fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, String>) -> Result<&T, String> {
+fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, Finding>) -> Result<&T, Finding> {
     if let Some(known) = cell.get() {
         return Ok(known);
     }
@@ -158,95 +162,36 @@ fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, String>) -> Resu
     Ok(cell.get_or_init(|| new))
 }
 
-/// The names of all files in the state directory.
-const KEPT: [&str; 5] =
-    ["seed", "ssh_host_ecdsa_key", "ssh_host_ed25519_key", "ssh_host_rsa_key", "tls_key"];
-
-/// Lets the user whom the daemon becomes have what is kept, so that it can also be started by that
-/// user.
-pub(crate) fn give_to(state_dir: &Path, (uid, gid): (Uid, Gid)) -> io::Result<()> {
-    let files = KEPT.iter().map(|name| state_dir.join(name)).filter(|path| path.exists());
-    for path in files.chain([state_dir.to_owned()]) {
-        rustix::fs::chown(&path, Some(uid), Some(gid))?;
-    }
-    Ok(())
-}
-
-/// Bytes that nobody can guess.
-fn random() -> io::Result<[u8; 32]> {
-    let mut bytes = [0; 32];
-    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// What `read` makes of the file `name` in the state directory. If there is none yet `make` makes
-/// it; without a directory it is new at each start.
-pub(crate) fn kept<T>(
-    state_dir: Option<&Path>,
-    name: &str,
-    make: impl Fn() -> io::Result<Vec<u8>>,
-    read: impl Fn(Vec<u8>) -> Result<T, String>,
-) -> Result<T, String> {
-    let Some(directory) = state_dir else {
-        return make().map_err(|error| format!("{name}: {error}")).and_then(read);
-    };
-    let path = directory.join(name);
-    let bytes = match fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make().and_then(|bytes| keep(directory, name, &bytes).map(|()| bytes))
-        }
-        other => other,
-    };
-    bytes.map_err(|error| error.to_string()).and_then(read).map_err(|problem| {
-        format!(
-            "state_dir: {}: {problem}; make it readable, or remove it to get a new one",
-            path.display()
-        )
-    })
-}
-
-/// Writes a file whole or not at all, for its owner's eyes only.
-pub(crate) fn keep(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
-    let draft = directory.join(format!("{name}.new"));
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&draft, directory.join(name))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-    use crate::config::Config;
+    use crate::{config::Config, state_dir::Touch};
 
     #[test]
-    fn what_is_kept_is_the_same_at_the_next_start_and_nobody_else_s() {
-        use std::os::unix::fs::PermissionsExt as _;
-
+    fn keys_of_tls_are_the_same_at_the_next_start() {
         let directory = std::env::temp_dir().join(format!("tarpit-{}", std::process::id()));
-        let seed = || {
-            let identity = Identity::open(Some(&directory), Clock::start()).unwrap();
+        let state_dir = StateDir::new(Some(directory.clone().into()), Touch::Keep);
+        let keys = || {
+            let identity = Identity::open(state_dir.clone(), Clock::start()).unwrap();
             (identity.seed.0, identity.certificates().unwrap().key().to_vec())
         };
-        assert!(seed() == seed());
-        for name in ["seed", "tls_key"] {
-            let mode = fs::metadata(directory.join(name)).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600, "{name}");
-        }
+        assert!(keys() == keys());
         fs::write(directory.join("tls_key"), "nonsense").unwrap();
-        let identity = Identity::open(Some(&directory), Clock::start()).unwrap();
-        let problem = identity.certificates().unwrap_err();
-        assert!(problem.contains("tls_key") && problem.contains("remove it"), "{problem}");
+        let identity = Identity::open(state_dir, Clock::start()).unwrap();
+        let problem = identity.certificates().unwrap_err().to_string();
+        for part in ["tls_key", "damaged", "remove it", "other certificates"] {
+            assert!(problem.contains(part), "{problem}");
+        }
         fs::remove_dir_all(directory).unwrap();
     }
 
     #[test]
     fn secrets_are_there_for_whatever_shows_them_and_for_nothing_else() {
         let kept = std::env::temp_dir().join(format!("tarpit-lazy-{}", std::process::id()));
-        fs::create_dir_all(&kept).unwrap();
-        let identity = Identity::open(Some(&kept), Clock::start()).unwrap();
+        let state_dir = StateDir::new(Some(kept.clone().into()), Touch::Keep);
+        let identity = Identity::open(state_dir, Clock::start()).unwrap();
         let profile = |lines: &str| {
             let text = format!("[tarpits.a]\n{lines}\nbind = [{{ host = '::1', port = 1 }}]\n");
             let config = Config::parse("x", &text).unwrap();
@@ -266,7 +211,7 @@ mod tests {
         ] {
             assert_eq!(profile(lines), wanted, "{lines}");
         }
-        assert_eq!(names(), KEPT.len());
+        assert_eq!(names(), 5, "all of them");
         fs::remove_dir_all(kept).unwrap();
     }
 }

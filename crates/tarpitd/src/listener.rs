@@ -22,6 +22,15 @@ use tarpit_proto::pacer::Rate;
 pub(crate) struct Listener {
     fd: OwnedFd,
     address: SocketAddr,
+    presence: Presence,
+}
+
+/// Whether this machine has an address that a socket is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// Not now; once it has, clients come.
+    Absent,
+    Present,
 }
 
 /// What clients may pile up before they are accepted; the system cuts it to its own bound.
@@ -36,15 +45,9 @@ const SEND_BUFFER: usize = 4 * 1024 + 512;
 impl Listener {
     /// Binds `address`. Several listeners may share a port only if all of them are `shared`.
     pub(crate) fn bind(address: SocketAddr, rate: Option<Rate>, shared: bool) -> io::Result<Self> {
-        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let fd = socket_with(family, SocketType::STREAM, flags, None)?;
-        sockopt::set_socket_reuseaddr(&fd, true)?;
+        let fd = socket_for(address)?;
         if shared {
             sockopt::set_socket_reuseport(&fd, true)?;
-        }
-        if address.is_ipv6() {
-            sockopt::set_ipv6_v6only(&fd, true)?;
         }
         // Before listen, since the window is negotiated from it.
         sockopt::set_socket_recv_buffer_size(&fd, RECEIVE_BUFFER)?;
@@ -61,10 +64,10 @@ impl Listener {
         // way is found by `engine/vanished.rs`.
         // A reset instead of the long goodbye: no socket of ours stays behind in TIME_WAIT.
         sockopt::set_socket_linger(&fd, Some(Duration::ZERO))?;
-        bind(&fd, &address)?;
+        let presence = bind_to(&fd, address)?;
         listen(&fd, BACKLOG)?;
         let address = local_address(fd.as_fd()).unwrap_or(address);
-        Ok(Self { fd, address })
+        Ok(Self { fd, address, presence })
     }
 
     /// Lets the clients to come have a send buffer that suits `rate`.
@@ -76,6 +79,11 @@ impl Listener {
     /// Where it is bound, with the port that the kernel chose if it was to choose.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether this machine had the address when it was bound.
+    pub(crate) fn presence(&self) -> Presence {
+        self.presence
     }
 
     /// Takes a connection that waits.
@@ -108,6 +116,42 @@ pub(crate) fn probe(address: SocketAddr) -> io::Result<()> {
         return Ok(());
     }
     Listener::bind(address, None, false).map(drop)
+}
+
+/// Whether `address` could be listened on. No client is taken meanwhile: a port that is bound and
+/// not listened on refuses them as before.
+pub(crate) fn look(address: SocketAddr) -> io::Result<Presence> {
+    bind_to(&socket_for(address)?, address)
+}
+
+/// A socket with the options that decide which addresses it can have.
+fn socket_for(address: SocketAddr) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let fd = socket_with(family, SocketType::STREAM, flags, None)?;
+    sockopt::set_socket_reuseaddr(&fd, true)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&fd, true)?;
+    }
+    Ok(fd)
+}
+
+/// Binds an address even if this machine does not have it yet, as during its start. Loopback is
+/// no such address: where it is lacking it will not come.
+fn bind_to(fd: &OwnedFd, address: SocketAddr) -> io::Result<Presence> {
+    match bind(fd, &address) {
+        Ok(()) => Ok(Presence::Present),
+        Err(Errno::ADDRNOTAVAIL) if !address.ip().is_loopback() => {
+            if address.is_ipv4() {
+                sockopt::set_ip_freebind(fd, true)?;
+            } else {
+                sockopt::set_ipv6_freebind(fd, true)?;
+            }
+            bind(fd, &address)?;
+            Ok(Presence::Absent)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The address to which a connection came.
@@ -173,6 +217,34 @@ mod tests {
         assert_eq!(second.address(), first.address());
         let error = probe(first.address()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn an_address_that_is_not_there_yet_is_bound_and_told() {
+        for (address, wanted) in [
+            ("127.0.0.1:0", Presence::Present),
+            ("192.0.2.1:0", Presence::Absent),
+            ("[2001:db8::1]:0", Presence::Absent),
+        ] {
+            let address: SocketAddr = address.parse().unwrap();
+            match Listener::bind(address, None, false) {
+                Ok(listener) => assert_eq!(listener.presence(), wanted, "{address}"),
+                Err(error) => {
+                    assert!(address.is_ipv6(), "{address}: {error}");
+                    eprintln!("no IPv6 here: {error}");
+                    continue;
+                }
+            }
+            assert_eq!(look(address).unwrap(), wanted);
+        }
+    }
+
+    #[test]
+    fn who_only_looks_takes_no_client_and_sees_who_listens() {
+        let free = Listener::bind("127.0.0.1:0".parse().unwrap(), None, false).unwrap().address();
+        assert_eq!(look(free).unwrap(), Presence::Present);
+        let shared = Listener::bind(free, None, true).unwrap();
+        assert_eq!(look(shared.address()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]

@@ -12,7 +12,9 @@ mod config;
 mod console;
 mod daemon;
 mod engine;
+mod entropy;
 mod eviction;
+mod finding;
 mod hearing;
 mod host_keys;
 mod identity;
@@ -30,6 +32,7 @@ mod queue;
 mod record;
 mod sender;
 mod slab;
+mod state_dir;
 mod sys;
 mod timestamp;
 mod totals;
@@ -48,9 +51,8 @@ use std::{
 
 use cli::Task;
 use config::{Config, Origin, Problem, Request};
-
-/// The command line or the configuration is wrong.
-const MISUSED: u8 = 2;
+use daemon::Checked;
+use finding::Finding;
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
@@ -63,7 +65,7 @@ fn main() -> ExitCode {
         Err(help) if !help.use_stderr() => print(help.to_string().as_bytes()),
         Err(misuse) => {
             complain(&format!("tarpitd: {}", cli::one_line(&misuse)));
-            ExitCode::from(MISUSED)
+            ExitCode::from(daemon::MISUSED)
         }
     }
 }
@@ -95,37 +97,28 @@ fn serve(request: &Request) -> ExitCode {
     }
 }
 
-/// Says in one line what `file` would serve, or in one line each all that is wrong with it.
+/// Says what `file` would serve and within which limits, or in one line each all that is in the
+/// way.
 fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
         Ok(config) => {
             config.warnings.iter().for_each(|warning| complain(warning));
-            if complain_of_files(&config) {
-                return ExitCode::from(daemon::REFUSED);
+            let Checked { findings, summary } = daemon::check(&config);
+            for finding in &findings {
+                complain(&finding.to_string());
             }
-            print(format!("{}: {}\n", config::name(file), config.summary()).as_bytes())
+            if findings.iter().any(Finding::is_refusal) {
+                return daemon::exit_code(&findings);
+            }
+            print(format!("{}: {summary}", config::name(file)).as_bytes())
         }
         Err(problems) => give_up(&problems),
     }
 }
 
-/// Says what is wrong with the files that the configuration names, and whether it could not be
-/// served with them. What this user may not read, the one may who starts the daemon.
-fn complain_of_files(config: &Config) -> bool {
-    let mut unusable = false;
-    for tarpit in &config.tarpits {
-        let read = tarpit.certificate.as_ref().map(certificates::load);
-        if let Some(Err(error)) = read {
-            complain(&format!("{}: {}", tarpit.name, error.what));
-            unusable |= error.kind != io::ErrorKind::PermissionDenied;
-        }
-    }
-    unusable
-}
-
 fn give_up(problems: &[Problem]) -> ExitCode {
     complain(&lines(problems));
-    ExitCode::from(MISUSED)
+    ExitCode::from(daemon::MISUSED)
 }
 
 fn lines(problems: &[Problem]) -> String {

@@ -3,9 +3,9 @@
 
 use std::{
     fmt,
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions, symlink_metadata},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::Path,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -74,9 +74,16 @@ impl Target {
         Ok(Self { file, name, regular, terminal, torn: false })
     }
 
-    /// Gives a regular file to the user that the daemon becomes, who shall open it anew later.
+    /// Gives a regular file to the user that the daemon becomes, who shall open it anew later. One
+    /// that has another name as well is left alone: that user may have put a link there, to have
+    /// a file that is somebody else's.
     pub(crate) fn give_to(&self, (uid, gid): (Uid, Gid)) -> io::Result<()> {
-        if self.regular {
+        let same = |link: Metadata| {
+            self.file.metadata().is_ok_and(|ours| {
+                (ours.dev(), ours.ino(), ours.nlink()) == (link.dev(), link.ino(), 1)
+            })
+        };
+        if self.regular && symlink_metadata(&self.name).is_ok_and(same) {
             rustix::fs::fchown(&self.file, Some(uid), Some(gid))?;
         }
         Ok(())

@@ -116,10 +116,10 @@ fn limits(limits: &Limits) -> Vec<Setting> {
         ("clients", clients),
         ("per_address", cap(**per_address)),
         ("per_prefix", cap(**per_prefix)),
-        ("egress", cap(*egress)),
-        ("egress_per_day", cap(*egress_per_day)),
-        ("handshakes_per_second", cap(*handshakes_per_second)),
-        ("cpu", cap(*cpu)),
+        ("egress", cap(egress.value)),
+        ("egress_per_day", cap(egress_per_day.value)),
+        ("handshakes_per_second", cap(handshakes_per_second.value)),
+        ("cpu", cap(cpu.value)),
         ("evict", evict.name().to_owned()),
     ]
 }

@@ -83,7 +83,9 @@ pub(super) const TOP: &[Key<Draft>] = &[
         name: "user",
         form: "name, or number, or two numbers as in `\"65534:65534\"`",
         unset: Unset::Means("the daemon stays who it is"),
-        meaning: "Who the daemon becomes once its ports and files are open.",
+        meaning: "Who the daemon becomes once its ports and files are open. A name is looked up in \
+                  /etc/passwd; numbers need no such file. If it is the user who starts the daemon, \
+                  nothing changes. See FILES AND USERS.",
         outdated: None,
         read: |item, draft, notes| {
             notes.keep(&mut draft.user, item.placed(user(item)).map(Some));
@@ -360,7 +362,9 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         unset: Unset::Is("0"),
         meaning: "The most that is sent to all clients together. 0 means no cap.",
         outdated: None,
-        read: |item, limits, notes| notes.keep(&mut limits.egress, bytes(item)),
+        read: |item, limits, notes| {
+            notes.keep(&mut limits.egress, item.placed(bytes(item)));
+        },
     },
     Key {
         name: "egress_per_day",
@@ -368,7 +372,9 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         unset: Unset::Is("0"),
         meaning: "The most that is sent to all clients together in a day. 0 means no cap.",
         outdated: None,
-        read: |item, limits, notes| notes.keep(&mut limits.egress_per_day, bytes(item)),
+        read: |item, limits, notes| {
+            notes.keep(&mut limits.egress_per_day, item.placed(bytes(item)));
+        },
     },
     Key {
         name: "handshakes_per_second",
@@ -379,7 +385,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
                   without cryptography. 0 means no cap.",
         outdated: None,
         read: |item, limits, notes| {
-            notes.keep(&mut limits.handshakes_per_second, item.cap(1_000_000));
+            notes.keep(&mut limits.handshakes_per_second, item.placed(item.cap(1_000_000)));
         },
     },
     Key {
@@ -391,7 +397,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
                   patterns' own paces become half as fast, no key exchange is begun, nothing is sent, \
                   newcomers are refused. Once less is used they are won back one by one. 0 means no cap.",
         outdated: None,
-        read: |item, limits, notes| notes.keep(&mut limits.cpu, item.cap(100)),
+        read: |item, limits, notes| notes.keep(&mut limits.cpu, item.placed(item.cap(100))),
     },
     Key {
         name: "evict",

@@ -171,22 +171,6 @@ impl Config {
         all
     }
 
-    /// What it serves, in one line.
-    pub(crate) fn summary(&self) -> String {
-        /// Of each tarpit so many addresses are named.
-        const NAMED: usize = 4;
-        let tarpit = |tarpit: &Tarpit| {
-            let named: Vec<_> = tarpit.bind.iter().take(NAMED).map(SocketAddr::to_string).collect();
-            let more = match tarpit.bind.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            format!("{} on {}{more}", tarpit.pattern.name(), named.join(", "))
-        };
-        let tarpits: Vec<_> = self.tarpits.iter().map(tarpit).collect();
-        format!("serves {}", tarpits.join("; "))
-    }
-
     /// Reads what stands behind `-s`: each argument is a tarpit, `PATTERN:HOST:PORT`.
     fn from_arguments(arguments: &[String]) -> Result<Self, Vec<Problem>> {
         let (mut draft, mut notes) = (Draft::default(), Notes::default());
@@ -281,13 +265,13 @@ pub(crate) struct Limits {
     /// The most clients in one /24 (IPv6: /56); `None`: no cap.
     pub(crate) per_prefix: Placed<Option<NonZeroU32>>,
     /// The most bytes a second to all clients; `None`: no cap.
-    pub(crate) egress: Option<NonZeroU64>,
+    pub(crate) egress: Placed<Option<NonZeroU64>>,
     /// The most bytes a day to all clients; `None`: no cap.
-    pub(crate) egress_per_day: Option<NonZeroU64>,
+    pub(crate) egress_per_day: Placed<Option<NonZeroU64>>,
     /// The most key exchanges a second; `None`: no cap.
-    pub(crate) handshakes_per_second: Option<NonZeroU32>,
+    pub(crate) handshakes_per_second: Placed<Option<NonZeroU32>>,
     /// The most of a core that each worker may use, in percent; `None`: no cap.
-    pub(crate) cpu: Option<NonZeroU32>,
+    pub(crate) cpu: Placed<Option<NonZeroU32>>,
     /// Who goes when there is no room for a newcomer.
     pub(crate) evict: Evict,
 }

@@ -58,16 +58,6 @@ impl<T> Deref for Placed<T> {
     }
 }
 
-impl<T> Placed<T> {
-    /// Where it is written, in front of what is said of it; else its name, `key`.
-    pub(crate) fn says(&self, key: &str, what: impl fmt::Display) -> String {
-        match &self.place {
-            Some(place) => format!("{place}: {what}"),
-            None => format!("{key}: {what}"),
-        }
-    }
-}
-
 impl<T: fmt::Debug> fmt::Debug for Placed<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.value.fmt(f)

@@ -63,10 +63,10 @@ fn every_key_is_read() {
             clients: ClientLimit::AtMost(NonZeroU32::MIN).into(),
             per_address: NonZeroU32::new(2).into(),
             per_prefix: None.into(),
-            egress: NonZeroU64::new(4),
-            egress_per_day: NonZeroU64::new(5),
-            handshakes_per_second: NonZeroU32::new(6),
-            cpu: None,
+            egress: NonZeroU64::new(4).into(),
+            egress_per_day: NonZeroU64::new(5).into(),
+            handshakes_per_second: NonZeroU32::new(6).into(),
+            cpu: None.into(),
             evict: Evict::Oldest,
         }
     );
@@ -208,11 +208,9 @@ fn the_reference_s_published_example_loads() {
         config.warnings,
         ["x:5:9: `client_valiation` is a misspelling: write `client_validation`"]
     );
-    assert_eq!(
-        config.summary(),
-        "serves ssh_trans_hold on 127.0.0.1:2222; \
-         http_endless_header on 127.0.0.1:8080, [::1]:8888; tls_slow_hello on 127.0.0.1:8443"
-    );
+    let served = |tarpit: &Tarpit| (tarpit.pattern.name(), tarpit.bind.len());
+    let served: Vec<_> = config.tarpits.iter().map(served).collect();
+    assert_eq!(served, [("ssh_trans_hold", 1), ("http_endless_header", 2), ("tls_slow_hello", 1)]);
 }
 
 #[test]

@@ -1,17 +1,19 @@
 //! Ports: opened for those who are to come to them, or what is in the way.
 
 use std::{
-    cell::OnceCell,
     fmt, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use rustix::io::Errno;
 
+use super::files::CURE;
 use crate::{
     config::{Config, Place, Purpose, Tarpit, Wanted},
-    listener::{self, Listener},
+    finding::{Finding, Gravity, plain},
+    listener::{self, Listener, Presence},
     port_owner::{Owner, Owners},
+    state_dir::Touch,
 };
 
 /// The listeners of one address: one for each worker, or for the one whose data connections come
@@ -22,6 +24,11 @@ pub(super) struct Opened {
 }
 
 impl Opened {
+    /// Whether this machine has the address.
+    pub(super) fn presence(&self) -> Presence {
+        self.listeners.first().map_or(Presence::Present, Listener::presence)
+    }
+
     /// Listens on an address, or says what is in the way.
     pub(super) fn open(
         wanted: Wanted,
@@ -47,49 +54,137 @@ impl Opened {
         };
         match bind() {
             Ok(listeners) => Ok(Self { wanted, listeners }),
-            Err(error) => {
-                let (name, place) = (tarpit.name.clone(), tarpit.place(wanted).cloned());
-                let (asked, owner) = (wanted.at, Owner::Unknown);
-                Err(Box::new(Unbound { place, name, asked, error, owner }))
-            }
+            Err(error) => Err(Box::new(Unbound::new(wanted, tarpit, error))),
         }
     }
 }
 
-/// Opens all addresses; what is in the way goes to `problems`. Second comes what is lacking on this
-/// machine and is made up for by the rest.
-pub(super) fn open_all(config: &Config, problems: &mut Vec<String>) -> (Vec<Opened>, Vec<String>) {
-    let (mut opened, mut lacking) = (Vec::new(), Vec::new());
-    let (workers, owners) = (config.workers.get(), OnceCell::new());
+/// What came of opening addresses.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) opened: Vec<Opened>,
+    /// Those that cannot be had.
+    pub(super) unbound: Vec<Finding>,
+    /// What is to be told of others.
+    pub(super) told: Vec<Finding>,
+}
+
+/// Opens all addresses, or with [`Touch::Look`] only looks whether they could be had.
+pub(super) fn open_all(config: &Config, touch: Touch) -> Found {
+    let (mut opened, mut unbound) = (Vec::new(), Vec::new());
+    let (mut absent, mut lacking) = (Vec::new(), Vec::new());
+    let workers = config.workers.get();
     for wanted in config.wanted(workers) {
         let tarpit = &config.tarpits[wanted.index];
-        match Opened::open(wanted, tarpit, workers) {
-            Ok(one) => opened.push(one),
-            Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {
-                lacking.push(problem.to_string());
-            }
-            Err(problem) if problem.is_busy() => {
-                let owner = owners.get_or_init(Owners::look).of(problem.asked);
-                problems.push(Unbound { owner, ..*problem }.to_string());
-            }
-            Err(problem) => problems.push(problem.to_string()),
+        let found = match touch {
+            Touch::Keep => Opened::open(wanted, tarpit, workers).map(|one| {
+                let presence = one.presence();
+                opened.push(one);
+                presence
+            }),
+            Touch::Look => listener::look(wanted.at)
+                .map_err(|error| Box::new(Unbound::new(wanted, tarpit, error))),
+        };
+        match found {
+            Ok(Presence::Present) => {}
+            Ok(Presence::Absent) => absent.push(Spot::of(wanted, tarpit)),
+            Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => lacking.push(*problem),
+            Err(problem) => unbound.push(*problem),
         }
     }
-    (opened, lacking)
+    let (held, unbound): (Vec<_>, Vec<_>) = grouped(unbound)
+        .into_iter()
+        .partition(|one| touch == Touch::Look && matches!(one.owner, Owner::Tarpitd { .. }));
+    let lacking = grouped(lacking);
+    let told = absences(absent)
+        .into_iter()
+        .chain(lacking.iter().map(|one| one.finding(Gravity::Warning)))
+        .chain(held.iter().map(Unbound::note));
+    let told = told.collect();
+    let unbound = unbound.iter().map(|one| one.finding(one.gravity())).collect();
+    Found { opened, unbound, told }
+}
+
+/// Puts together what is the same for several addresses, once it is known who has those that are
+/// busy.
+pub(super) fn grouped(all: Vec<Unbound>) -> Vec<Unbound> {
+    let owners = all.iter().any(Unbound::is_busy).then(Owners::look);
+    let mut groups: Vec<Unbound> = Vec::new();
+    for mut one in all {
+        if let Some(owners) = owners.as_ref().filter(|_| one.is_busy()) {
+            one.owner = owners.of(one.spot.first);
+        }
+        match groups.iter_mut().find(|group| group.is_like(&one)) {
+            Some(group) => group.spot.more += 1,
+            None => groups.push(one),
+        }
+    }
+    groups
+}
+
+/// Warns of addresses that this machine does not have yet.
+pub(super) fn absences(spots: Vec<Spot>) -> Vec<Finding> {
+    let mut groups: Vec<Spot> = Vec::new();
+    for spot in spots {
+        match groups.iter_mut().find(|group| group.place == spot.place) {
+            Some(group) => group.more += 1,
+            None => groups.push(spot),
+        }
+    }
+    let warning = |spot: &Spot| {
+        let what = format!(
+            "{spot}: this machine does not have this address yet; it is listened on all the same, \
+             and clients come once it is there (see `ip address`)"
+        );
+        Finding::new(Gravity::Warning, spot.place.as_ref(), what)
+    };
+    groups.iter().map(warning).collect()
+}
+
+/// One address, or several that are written at the same place.
+pub(super) struct Spot {
+    place: Option<Place>,
+    tarpit: String,
+    first: SocketAddr,
+    /// How many others there are.
+    more: usize,
+}
+
+impl Spot {
+    pub(super) fn of(wanted: Wanted, tarpit: &Tarpit) -> Self {
+        Self {
+            place: tarpit.place(wanted).cloned(),
+            tarpit: tarpit.name.clone(),
+            first: wanted.at,
+            more: 0,
+        }
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tarpit, first, more, .. } = self;
+        match more {
+            0 => write!(f, "{tarpit}: {first}"),
+            1 => write!(f, "{tarpit}: {first} and 1 other address"),
+            more => write!(f, "{tarpit}: {first} and {more} other addresses"),
+        }
+    }
 }
 
 /// An address that cannot be had.
 pub(super) struct Unbound {
-    /// Where it is written.
-    place: Option<Place>,
-    name: String,
-    asked: SocketAddr,
+    spot: Spot,
     error: io::Error,
     /// Who has it, if that was looked up.
     owner: Owner,
 }
 
 impl Unbound {
+    fn new(wanted: Wanted, tarpit: &Tarpit, error: io::Error) -> Self {
+        Self { spot: Spot::of(wanted, tarpit), error, owner: Owner::Unknown }
+    }
+
     /// Whether somebody has the address already.
     pub(super) fn is_busy(&self) -> bool {
         self.error.kind() == io::ErrorKind::AddrInUse
@@ -98,44 +193,114 @@ impl Unbound {
     /// Whether the machine only lacks IPv6 and the same was asked for over IPv4, as `*` and
     /// `localhost` do.
     pub(super) fn is_for_lack_of_ipv6(&self, tarpit: &Tarpit) -> bool {
-        let ip = match self.asked.ip() {
+        let ip = match self.spot.first.ip() {
             IpAddr::V6(Ipv6Addr::LOCALHOST) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             _ => return false,
         };
-        let lacks = matches!(
-            Errno::from_io_error(&self.error),
-            Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT)
-        );
+        let lacks = matches!(self.errno(), Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT));
         lacks && tarpit.bind.iter().any(|other| other.ip() == ip)
+    }
+
+    /// What is in the way, and what to do about it.
+    pub(super) fn finding(&self, gravity: Gravity) -> Finding {
+        Finding::new(gravity, self.spot.place.as_ref(), self.what())
+    }
+
+    /// The refusal that this is.
+    pub(super) fn gravity(&self) -> Gravity {
+        let hidden = self.is_busy() && self.owner == Owner::Unknown;
+        // Root may see that it is a tarpitd.
+        if hidden { Gravity::Rights } else { Gravity::of(&self.error) }
+    }
+
+    /// That it is ours.
+    fn note(&self) -> Finding {
+        let pid = if let Owner::Tarpitd { pid } = self.owner { pid } else { 0 };
+        let what = format!("{}: held by the tarpitd that is running (pid {pid})", self.spot);
+        Finding::new(Gravity::Note, self.spot.place.as_ref(), what)
+    }
+
+    /// Whether the same is to be said of both. Where files run out it is so for all that follow.
+    fn is_like(&self, other: &Self) -> bool {
+        let same_place = self.spot.place == other.spot.place || self.is_out_of_files();
+        same_place && self.errno() == other.errno() && self.owner == other.owner
+    }
+
+    fn is_out_of_files(&self) -> bool {
+        matches!(self.errno(), Some(Errno::MFILE | Errno::NFILE))
+    }
+
+    fn errno(&self) -> Option<Errno> {
+        Errno::from_io_error(&self.error)
+    }
+
+    fn what(&self) -> String {
+        let cure = match (self.errno(), &self.owner) {
+            (Some(Errno::ADDRINUSE), Owner::Other { pid, name }) => &format!(
+                "`{}` (pid {pid}) has it; stop that one or take another port",
+                name.escape_debug()
+            ),
+            (Some(Errno::ADDRINUSE), Owner::Tarpitd { pid }) => &format!(
+                "a tarpitd that is running (pid {pid}) has it; stop that one or take another port"
+            ),
+            (Some(Errno::ADDRINUSE), Owner::Unknown) => {
+                "another program has it (root may see which); stop that one or take another port"
+            }
+            (Some(Errno::ADDRNOTAVAIL), _) => "this machine has no such address; see `ip address`",
+            (Some(Errno::ACCESS), _) => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+            (Some(Errno::AFNOSUPPORT), _) => "this machine has no IPv6; name IPv4 addresses",
+            (Some(Errno::INVAL), _) if self.spot.first.is_ipv6() => {
+                "an address of one link alone (fe80::) cannot be listened on; take another one"
+            }
+            (Some(Errno::MFILE), _) => CURE,
+            (Some(Errno::NFILE), _) => "raise the sysctl fs.file-max",
+            (Some(Errno::NOBUFS | Errno::NOMEM), _) => "give the system more memory",
+            _ => "choose another address",
+        };
+        let Spot { tarpit, first, more, .. } = &self.spot;
+        let more = match more {
+            0 => String::new(),
+            1 => " and 1 other address".to_owned(),
+            more => format!(" and {more} other addresses"),
+        };
+        format!("{tarpit}: cannot listen on {first}{more}: {}; {cure}", plain(&self.error))
     }
 }
 
 impl fmt::Display for Unbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, name, asked, error, owner } = self;
-        if let Some(place) = place {
-            write!(f, "{place}: ")?;
-        }
-        let cure = match (error.kind(), owner) {
-            (io::ErrorKind::AddrInUse, Owner::Other { pid, name }) => &format!(
-                "`{}` (pid {pid}) has it; stop that one or take another port",
-                name.escape_debug()
-            ),
-            (io::ErrorKind::AddrInUse, Owner::Tarpitd { pid }) => &format!(
-                "a tarpitd that is running (pid {pid}) has it; stop that one or take another port"
-            ),
-            (io::ErrorKind::AddrInUse, Owner::Unknown) => {
-                "another program has it; stop that one or take another port"
-            }
-            (io::ErrorKind::AddrNotAvailable, _) => {
-                "this machine has no such address; see `ip address`"
-            }
-            (io::ErrorKind::PermissionDenied, _) => {
-                "ports below 1024 need root or CAP_NET_BIND_SERVICE"
-            }
-            _ => "choose another address",
+        self.finding(self.gravity()).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_the_same_for_many_addresses_is_told_once() {
+        let text = "[tarpits.a]\npattern = 'endlessh'\nbind = ['127.0.0.1:1-495', '127.0.0.2:1']\n\
+                    [tarpits.b]\npattern = 'endlessh'\nbind = '127.0.0.3:1'\n";
+        let config = Config::parse("x", text).unwrap();
+        let told = |errno: Errno| -> Vec<_> {
+            let wanted = config.wanted(1);
+            let unbound = wanted
+                .into_iter()
+                .map(|it| Unbound::new(it, &config.tarpits[it.index], errno.into()))
+                .collect();
+            grouped(unbound).iter().map(ToString::to_string).collect()
         };
-        write!(f, "{name}: cannot listen on {asked}: {error}; {cure}")
+        assert_eq!(
+            told(Errno::MFILE),
+            [format!(
+                "x:3:9: a: cannot listen on 127.0.0.1:1 and 496 other addresses: \
+                 Too many open files; {CURE}"
+            )]
+        );
+        let denied = told(Errno::ACCESS);
+        assert_eq!(denied.len(), 3, "one for each entry: {denied:?}");
+        assert!(denied[0].contains("127.0.0.1:1 and 494 other addresses"), "{denied:?}");
+        assert!(denied[2].starts_with("x:6:8: b: cannot listen on 127.0.0.3:1: "), "{denied:?}");
     }
 }

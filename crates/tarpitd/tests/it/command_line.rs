@@ -34,13 +34,12 @@ fn check_tells_what_a_file_would_serve() {
          bind = [{ host = 'localhost', port = '8000-8001' }]",
     );
     let (code, out, err) = run(&["check", &path]);
-    assert_eq!(
-        out,
-        format!(
-            "{path}: serves endless_banner on 127.0.0.1:8000, 127.0.0.1:8001, [::1]:8000, \
-             [::1]:8001\n"
-        )
+    let served = "a: endless_banner on 127.0.0.1:8000, 127.0.0.1:8001, [::1]:8000, [::1]:8001\n";
+    assert!(
+        out.starts_with(&format!("{path}: would serve\n  {served}within these limits\n")),
+        "{out}"
     );
+    assert!(out.contains("\n  per_address = 256: default\n"), "{out}");
     assert_eq!(
         err,
         format!("{path}:3:1: `client_valiation` is a misspelling: write `client_validation`\n")

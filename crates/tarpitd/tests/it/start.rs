@@ -57,10 +57,18 @@ fn one_address_in_the_way_stops_all_unless_told_to_keep_going() {
 }
 
 #[test]
-fn a_foreign_address_and_a_missing_right_are_told_apart() {
-    let (code, text) = fails(&["-s", "endless_banner:192.0.2.1:4000"]);
-    assert_eq!(code, Some(1));
-    assert!(text.contains("no such address"), "{text}");
+fn an_address_that_is_not_there_yet_is_listened_on_with_a_warning() {
+    for (host, ip) in [("192.0.2.1", "192.0.2.1:"), ("[2001:db8::1]", "[2001:db8::1]:")] {
+        let mut daemon = Daemon::start(&["-s", &format!("endless_banner:{host}:0")], 0);
+        let line = daemon.log_line();
+        if line.contains("Address family not supported") {
+            eprintln!("no IPv6 here: {line}");
+            continue;
+        }
+        assert!(line.contains("warning: ") && line.contains("ip address"), "{line}");
+        assert!(line.contains(ip) && line.contains("does not have this address yet"), "{line}");
+        daemon.log_has(&format!(" on {ip}"));
+    }
 }
 
 #[test]

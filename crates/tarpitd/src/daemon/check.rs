@@ -1,0 +1,140 @@
+//! `tarpitd check`: what a start would say, without serving anybody or changing anything.
+
+use std::{
+    fmt::{Display, Write as _},
+    net::SocketAddr,
+    num::NonZeroU32,
+};
+
+use super::{
+    files::{Files, SPARE},
+    prepare::{Prepared, prepare},
+};
+use crate::{
+    clock::Clock,
+    config::{ClientLimit, Config, Placed, Tarpit},
+    finding::{Finding, Gravity, in_order},
+    privileges,
+    state_dir::Touch,
+};
+
+/// What came of a check.
+pub(crate) struct Checked {
+    /// What is in the way, what is worth a warning, and what is good to know.
+    pub(crate) findings: Vec<Finding>,
+    /// What would be served, and within which limits.
+    pub(crate) summary: String,
+}
+
+/// Looks whether `config` could be served on this machine.
+pub(crate) fn check(config: &Config) -> Checked {
+    let Prepared { files, user, findings, unbound, .. } =
+        prepare(config, Clock::start(), Touch::Look);
+    let mut findings: Vec<_> = findings.into_iter().chain(unbound).collect();
+    // Such a configuration is meant for root, who may do more.
+    let is_for_root = user.is_some() && !privileges::may_change_users();
+    let is_beyond_us = |finding: &Finding| finding.gravity == Gravity::Rights;
+    if is_for_root && findings.iter().any(is_beyond_us) {
+        for finding in findings.iter_mut().filter(|finding| is_beyond_us(finding)) {
+            finding.gravity = Gravity::Note;
+        }
+        let what = "with `user` it is meant to be started by root, and this user is not: what root \
+                    would be refused cannot all be told; run `check` as root";
+        findings.push(Finding::new(Gravity::Note, None, what));
+    }
+    Checked { findings: in_order(findings), summary: summary(config, &files) }
+}
+
+/// What is served, and the limits in force with their reasons.
+fn summary(config: &Config, files: &Files) -> String {
+    let mut text = "would serve\n".to_owned();
+    // Writing to a string cannot fail.
+    for tarpit in &config.tarpits {
+        let _ = writeln!(text, "  {}", line(tarpit));
+    }
+    let _ = writeln!(text, "within these limits");
+    for limit in limits(config, files) {
+        let _ = writeln!(text, "  {limit}");
+    }
+    text
+}
+
+fn line(tarpit: &Tarpit) -> String {
+    /// Of each tarpit so many addresses are named.
+    const NAMED: usize = 4;
+    let named: Vec<_> = tarpit.bind.iter().take(NAMED).map(SocketAddr::to_string).collect();
+    let more = match tarpit.bind.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}: {} on {}{more}", tarpit.name, tarpit.pattern.name(), named.join(", "))
+}
+
+/// Each limit, and why it is what it is.
+fn limits(config: &Config, files: &Files) -> Vec<String> {
+    let limits = &config.limits;
+    let Files { limit, listeners, .. } = *files;
+    let most = files.for_clients();
+    let by_files = format!("{limit} files may be open, less {listeners} for listeners and {SPARE}");
+    let clients = match *limits.clients {
+        ClientLimit::AtMost(wanted) if wanted.get() > most => {
+            format!("clients = {most}: cut from {wanted}, since {by_files}")
+        }
+        ClientLimit::AtMost(wanted) => format!("clients = {wanted}: configured"),
+        ClientLimit::FileLimit => format!("clients = {most}: {by_files}"),
+        ClientLimit::Unlimited => format!("clients: no cap, configured; {by_files}"),
+    };
+    let mut lines = vec![clients];
+    let cut = |key: &str, scope: &str, cap: &Placed<Option<NonZeroU32>>| match cap.value {
+        Some(wanted) if wanted.get() > most && cap.place.is_some() => {
+            format!("{key} = {most}{scope}: cut from {wanted}, since {by_files}")
+        }
+        _ => uncut(key, scope, cap),
+    };
+    lines.push(cut("per_address", "", &limits.per_address));
+    lines.push(cut("per_prefix", "", &limits.per_prefix));
+    for tarpit in &config.tarpits {
+        let scope = format!(" on each port of {}", tarpit.name);
+        lines.push(cut("max_clients", &scope, &tarpit.max_clients));
+    }
+    lines.push(uncut("egress", "", &limits.egress));
+    lines.push(uncut("egress_per_day", "", &limits.egress_per_day));
+    lines.push(uncut("handshakes_per_second", "", &limits.handshakes_per_second));
+    lines.push(uncut("cpu", "", &limits.cpu));
+    lines
+}
+
+fn uncut(key: &str, scope: &str, cap: &Placed<Option<impl Display>>) -> String {
+    let why = if cap.place.is_some() { "configured" } else { "default" };
+    match &cap.value {
+        Some(cap) => format!("{key} = {cap}{scope}: {why}"),
+        None => format!("{key}{scope}: no cap, {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_has_names_patterns_and_the_reason_of_each_limit() {
+        let text = "[tarpits.web]\npattern = 'http_hold'\nbind = '127.0.0.1:1-6'\nmax_clients = 9\n\
+                    [limits]\nclients = 5000\nper_prefix = 0\negress = 7\n";
+        let config = Config::parse("x", text).unwrap();
+        let files = Files::of(&config, 1, 1_000);
+        assert_eq!(
+            summary(&config, &files),
+            "would serve\n  \
+               web: http_hold on 127.0.0.1:1, 127.0.0.1:2, 127.0.0.1:3, 127.0.0.1:4 and 2 more\n\
+             within these limits\n  \
+               clients = 930: cut from 5000, since 1000 files may be open, less 6 for listeners and 64\n  \
+               per_address = 256: default\n  \
+               per_prefix: no cap, configured\n  \
+               max_clients = 9 on each port of web: configured\n  \
+               egress = 7: configured\n  \
+               egress_per_day: no cap, default\n  \
+               handshakes_per_second = 100: default\n  \
+               cpu = 80: default\n"
+        );
+    }
+}

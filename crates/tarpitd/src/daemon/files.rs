@@ -1,0 +1,163 @@
+//! How many files may be open, what they are needed for, and the caps that follow.
+
+use std::num::NonZeroU32;
+
+use crate::{
+    admission::Caps,
+    config::{ClientLimit, Config, Placed, Purpose, Tarpit},
+    finding::{Finding, Gravity},
+};
+
+/// What the open files of a configuration are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Files {
+    /// How many may be open.
+    pub(super) limit: u64,
+    pub(super) listeners: u64,
+    workers: u64,
+}
+
+/// What is kept for streams, state, and whatever else is not a client.
+pub(super) const SPARE: u64 = 64;
+
+/// How the limit is raised.
+pub(super) const CURE: &str = "raise LimitNOFILE= of the unit, or `ulimit -n`";
+
+impl Files {
+    pub(super) fn of(config: &Config, workers: usize, limit: u64) -> Self {
+        let listeners = |purpose| match purpose {
+            Purpose::Clients => workers as u64,
+            Purpose::Data(_) => 1,
+        };
+        let listeners = config.wanted(workers).iter().map(|wanted| listeners(wanted.purpose)).sum();
+        Self { limit, listeners, workers: workers as u64 }
+    }
+
+    /// How many files clients may have.
+    pub(super) fn for_clients(&self) -> u32 {
+        /// Beyond that tables would be made for clients that no kernel can hold.
+        const MOST: u64 = 10_000_000;
+        let left = self.limit.saturating_sub(self.listeners + SPARE).clamp(1, MOST);
+        u32::try_from(left).unwrap_or(u32::MAX)
+    }
+
+    /// Says if there are not even enough files to start and hold one client.
+    pub(super) fn shortage(&self) -> Option<Finding> {
+        let own = self.own();
+        (self.limit <= self.listeners + own).then(|| {
+            let what = format!(
+                "only {} files may be open, and {} listeners and the {own} files of tarpitd itself \
+                 leave none for clients: {CURE}, or listen on fewer addresses",
+                self.limit, self.listeners
+            );
+            Finding::new(Gravity::Refused, None, what)
+        })
+    }
+
+    /// The caps in force.
+    pub(super) fn caps(&self, config: &Config) -> Caps {
+        let limits = &config.limits;
+        let most = self.for_clients();
+        Caps {
+            clients: match *limits.clients {
+                ClientLimit::AtMost(clients) => clients.get().min(most),
+                ClientLimit::FileLimit => most,
+                ClientLimit::Unlimited => 0,
+            },
+            per_address: limits.per_address.map_or(0, NonZeroU32::get),
+            per_prefix: limits.per_prefix.map_or(0, NonZeroU32::get),
+        }
+    }
+
+    /// Says which caps that were written can never be reached, since files run out before.
+    pub(super) fn cuts(&self, config: &Config) -> Vec<Finding> {
+        let limits = &config.limits;
+        let clients = match *limits.clients {
+            ClientLimit::AtMost(clients) => Some(clients),
+            ClientLimit::FileLimit | ClientLimit::Unlimited => None,
+        };
+        let clients = Placed { value: clients, place: limits.clients.place.clone() };
+        let ports =
+            config.tarpits.iter().map(|Tarpit { max_clients, .. }| ("max_clients", max_clients));
+        let caps = [
+            ("clients", &clients),
+            ("per_address", &limits.per_address),
+            ("per_prefix", &limits.per_prefix),
+        ];
+        let cut = |(key, cap): (&str, &Placed<Option<NonZeroU32>>)| {
+            let (wanted, most) = (cap.value?.get(), self.for_clients());
+            let is_cut = cap.place.is_some() && wanted > most;
+            is_cut.then(|| {
+                let what = format!(
+                    "`{key} = {wanted}` is cut to {most}, since only {} files may be open, of \
+                     which {} are for listeners and {SPARE} for tarpitd itself: {CURE}",
+                    self.limit, self.listeners
+                );
+                Finding::new(Gravity::Warning, cap.place.as_ref(), what)
+            })
+        };
+        caps.into_iter().chain(ports).filter_map(cut).collect()
+    }
+
+    /// Streams, log, trace, signals and a key in the making; and of each worker what it waits on,
+    /// is woken and sends by.
+    fn own(&self) -> u64 {
+        12 + 4 * self.workers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(limits: &str, limit: u64) -> (Files, Config) {
+        let text = format!(
+            "workers = 2\n[tarpits.a]\npattern = 'ftp_hold'\nbind = '127.0.0.1:1-3'\n\
+             passive_ports = '10-13'\nmax_clients = 900\n[limits]\n{limits}"
+        );
+        let config = Config::parse("x", &text).unwrap();
+        (Files::of(&config, 2, limit), config)
+    }
+
+    #[test]
+    fn listeners_of_every_worker_and_ports_for_data_are_no_clients() {
+        let (files, config) = files("", 1_000);
+        assert_eq!(files.listeners, 2 * 3 + 4);
+        assert_eq!(files.caps(&config).clients, 1_000 - 10 - 64);
+        assert!(files.cuts(&config).is_empty() && files.shortage().is_none());
+    }
+
+    #[test]
+    fn a_cap_above_the_file_limit_is_cut_and_told_with_both_figures() {
+        let (files, config) = files("clients = 100000\nper_address = 127", 200);
+        assert_eq!(files.caps(&config).clients, 126);
+        let told: Vec<_> = files.cuts(&config).iter().map(ToString::to_string).collect();
+        let [clients, address, port] = &told[..] else { panic!("{told:?}") };
+        assert!(clients.starts_with("x:8:11: `clients = 100000` is cut to 126"), "{clients}");
+        assert!(clients.contains("200 files") && clients.contains("ulimit -n"), "{clients}");
+        assert!(address.starts_with("x:9:15: `per_address = 127` is cut to 126"), "{address}");
+        assert!(port.starts_with("x:6:15: `max_clients = 900` is cut to 126"), "{port}");
+        let (files, config) = files_of_no_cap();
+        assert_eq!(files.caps(&config).clients, 0);
+        assert!(files.cuts(&config).is_empty());
+    }
+
+    fn files_of_no_cap() -> (Files, Config) {
+        let (files, mut config) = files("clients = 0", 200);
+        config.tarpits[0].max_clients.place = None;
+        (files, config)
+    }
+
+    #[test]
+    fn too_few_files_are_told_before_they_run_out() {
+        for (limit, is_short) in [(12, true), (30, true), (31, false)] {
+            let (files, _) = files("", limit);
+            let told = files.shortage().map(|finding| finding.to_string());
+            assert_eq!(told.is_some(), is_short, "{limit}: {told:?}");
+            if let Some(told) = told {
+                assert!(told.contains(&format!("only {limit} files")), "{told}");
+            }
+            assert_eq!(files.for_clients(), 1);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What is in the way of a start, or what its owner should know: one line each.
+
+use std::{fmt, io};
+
+use crate::config::Place;
+
+/// Something that was found out about a configuration on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) gravity: Gravity,
+    /// Where in the configuration the cause stands.
+    place: Option<Place>,
+    /// What it is, and what to do about it.
+    what: String,
+}
+
+/// What follows from a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gravity {
+    /// Nothing; it is good to know.
+    Note,
+    /// The system refuses something.
+    Refused,
+    /// The system refuses it to this user; one with more rights may have it.
+    Rights,
+    /// Nothing is refused, but the owner should look at it.
+    Warning,
+    /// What is written cannot be meant.
+    Wrong,
+}
+
+impl Gravity {
+    /// Of what the system refuses with `error`.
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Self::Rights,
+            _ => Self::Refused,
+        }
+    }
+}
+
+impl Finding {
+    pub(crate) fn new(gravity: Gravity, place: Option<&Place>, what: impl Into<String>) -> Self {
+        Self { gravity, place: place.cloned(), what: what.into() }
+    }
+
+    /// Whether nothing can be served with it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self.gravity {
+            Gravity::Note | Gravity::Warning => false,
+            Gravity::Refused | Gravity::Rights | Gravity::Wrong => true,
+        }
+    }
+
+    /// Whether the line begins with the place in the configuration.
+    pub(crate) fn is_placed(&self) -> bool {
+        self.place.is_some()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        if self.gravity == Gravity::Note {
+            write!(f, "note: ")?;
+        }
+        f.write_str(&self.what)
+    }
+}
+
+/// Brings findings into the order of the text, and leaves out those that say the same.
+pub(crate) fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let is_placed = |finding: &Finding| finding.place.is_none();
+    findings
+        .sort_by(|one, other| (is_placed(one), &one.place).cmp(&(is_placed(other), &other.place)));
+    findings.dedup();
+    findings
+}
+
+/// The words of the system, without its number.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}
