@@ -12,6 +12,7 @@ use crate::install::{NMAP, Tool};
 use crate::judge::{self, Evidence, Pace};
 use crate::listener::Listener;
 use crate::nmap::{self, CHECKS, Check, Record};
+use crate::openings::{self, Finding, PROBES, Probe};
 use crate::rows::{self, Row};
 use crate::runner::{self, Job, Stay};
 use crate::trace::{self, Seen};
@@ -47,7 +48,8 @@ impl Plan {
     /// The tools that the plan needs.
     pub(crate) fn tools(&self) -> Vec<&'static Tool> {
         let mut tools: Vec<&'static Tool> = Vec::new();
-        let nmap = (!self.checks().is_empty()).then_some(&NMAP);
+        let scans = !self.checks().is_empty() || !self.probes().is_empty();
+        let nmap = scans.then_some(&NMAP);
         for tool in self.rows().iter().map(|(row, _)| row.tool).chain(nmap) {
             if !tools.contains(&tool) {
                 tools.push(tool);
@@ -67,6 +69,10 @@ impl Plan {
         CHECKS.iter().filter(|check| self.picks("nmap -sV", check.on)).collect()
     }
 
+    fn probes(&self) -> Vec<&'static Probe> {
+        PROBES.iter().filter(|probe| self.picks("nmap's scripts", probe.on)).collect()
+    }
+
     fn picks(&self, client: &str, listener: &Listener) -> bool {
         let only = self.only.to_lowercase();
         client.to_lowercase().contains(&only) || listener.name.contains(&only)
@@ -81,6 +87,8 @@ pub(crate) struct Results {
     pub(crate) rows: Vec<RowResult>,
     /// What nmap recorded.
     pub(crate) checks: Vec<CheckResult>,
+    /// What nmap's scripts found.
+    pub(crate) probes: Vec<ProbeResult>,
 }
 
 /// One client's stay.
@@ -155,6 +163,25 @@ impl CheckResult {
     }
 }
 
+/// What nmap's scripts found on one port.
+pub(crate) struct ProbeResult {
+    /// The scripts.
+    pub(crate) probe: &'static Probe,
+    /// What they found.
+    pub(crate) finding: Finding,
+    /// How long they took.
+    pub(crate) held: Duration,
+    /// What they printed.
+    pub(crate) output: PathBuf,
+}
+
+impl ProbeResult {
+    /// Whether they found no opening.
+    pub(crate) fn passed(&self) -> bool {
+        self.finding == Finding::Closed
+    }
+}
+
 /// How many passed and how many did not.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Score {
@@ -182,20 +209,21 @@ impl std::fmt::Display for Score {
 }
 
 impl Results {
-    /// Rows and checks together.
+    /// Rows, checks and probes together.
     pub(crate) fn score(&self) -> Score {
         let mut score = Score::default();
         self.rows.iter().for_each(|row| score.count(row.passed()));
         self.checks.iter().for_each(|check| score.count(check.passed()));
+        self.probes.iter().for_each(|probe| score.count(probe.passed()));
         score
     }
 }
 
-/// Runs the plan against `binary`: each row and each check has a tarpit of its own, so that the
+/// Runs the plan against `binary`: each row, check and probe has a tarpit of its own, so that the
 /// trace tells them apart.
 pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<Results> {
-    let (rows, checks) = (plan.rows(), plan.checks());
-    if rows.is_empty() && checks.is_empty() {
+    let (rows, checks, probes) = (plan.rows(), plan.checks(), plan.probes());
+    if rows.is_empty() && checks.is_empty() && probes.is_empty() {
         bail!("no client and no pattern contains {:?}", plan.only);
     }
     let cap = plan.span.cap;
@@ -203,7 +231,7 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
         "clients: {}, each for {} s at most, and scans: {}; side by side",
         rows.len(),
         cap.as_secs(),
-        checks.len(),
+        checks.len() + probes.len(),
     );
     let visits = rows.iter().map(|&(row, on)| Visit {
         tarpit: tarpit(row.client, on, ""),
@@ -217,7 +245,13 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
         cap: nmap::CAP,
         heavy: false,
     });
-    let visits: Vec<_> = visits.chain(scans).collect();
+    let looks = probes.iter().map(|probe| Visit {
+        tarpit: tarpit("nmap-scripts", probe.on, ""),
+        command: probe.command,
+        cap: openings::CAP,
+        heavy: false,
+    });
+    let visits: Vec<_> = visits.chain(scans).chain(looks).collect();
 
     let tarpits: Vec<_> = visits.iter().map(|visit| &visit.tarpit).collect();
     let daemon = Daemon::start(binary, &workspace.clients().join("daemon"), &tarpits, LIFE)?;
@@ -245,7 +279,7 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
         .collect();
     let checks = checks
         .into_iter()
-        .zip(stays)
+        .zip(&mut stays)
         .map(|(check, ((stay, _), job))| {
             // Output that cannot be read holds no service, which is what the record then says.
             let xml = fs::read(job.output()).unwrap_or_default();
@@ -253,7 +287,19 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
             CheckResult { check, record, held: stay.held, output: job.output() }
         })
         .collect();
-    Ok(Results { span: plan.span, rows, checks })
+    let probes = probes
+        .into_iter()
+        .zip(stays)
+        .map(|(probe, ((stay, tarpit), job))| {
+            // Output that cannot be read tells that nobody looked.
+            let report = fs::read(job.output()).unwrap_or_default();
+            let report = String::from_utf8_lossy(&report);
+            let seen = seen.remove(&tarpit.name).unwrap_or_default();
+            let finding = probe.finding(&stay.ending, &report, seen.connections);
+            ProbeResult { probe, finding, held: stay.held, output: job.output() }
+        })
+        .collect();
+    Ok(Results { span: plan.span, rows, checks, probes })
 }
 
 /// The longest that a daemon may live: far longer than all that runs against it.
@@ -302,7 +348,9 @@ mod tests {
         let rows = plan.rows().into_iter().map(|(row, on)| name(row.client, on.name));
         let checks = plan.checks();
         let checks = checks.iter().map(|it| name(&format!("nmap-{}", it.persona), it.on.name));
-        let names: Vec<_> = rows.chain(checks).collect();
+        let probes = plan.probes();
+        let probes = probes.iter().map(|it| name("nmap-scripts", it.on.name));
+        let names: Vec<_> = rows.chain(checks).chain(probes).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     }
 

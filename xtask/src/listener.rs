@@ -19,6 +19,11 @@ impl Listener {
         Self { name: pattern, pattern, keys: "", port: None }
     }
 
+    /// A pattern at a rate at which nothing waits, for what would leave before it has seen much.
+    const fn fast(name: &'static str, pattern: &'static str) -> Self {
+        Self { name, pattern, keys: "rate_limit = 1000\n", port: None }
+    }
+
     /// One port for all protocols. Whoever waits for the server to speak first is told what is
     /// usual for the port.
     const fn auto(name: &'static str, port: Option<u16>) -> Self {
@@ -35,14 +40,17 @@ pub(crate) static EGSH_AMINOAS: Listener = Listener::of("egsh_aminoas");
 pub(crate) static ENDLESSH: Listener = Listener::of("endlessh");
 pub(crate) static ENDLESS_BANNER: Listener = Listener::of("endless_banner");
 pub(crate) static FTP_ENDLESS_MOTD: Listener = Listener::of("ftp_endless_motd");
+pub(crate) static FTP_FAST: Listener = Listener::fast("ftp_hold, fast", "ftp_hold");
 pub(crate) static FTP_HOLD: Listener = Listener::of("ftp_hold");
 pub(crate) static HTTP_BAD_SITE: Listener = Listener::of("http_bad_site");
 pub(crate) static HTTP_DEFLATE_HTML_BOMB: Listener = Listener::of("http_deflate_html_bomb");
 pub(crate) static HTTP_DEFLATE_SIZE_BOMB: Listener = Listener::of("http_deflate_size_bomb");
 pub(crate) static HTTP_ENDLESS_HEADER: Listener = Listener::of("http_endless_header");
 pub(crate) static HTTP_FAKE_AUTH: Listener = Listener::of("http_fake_auth");
+pub(crate) static HTTP_FAST: Listener = Listener::fast("http_hold, fast", "http_hold");
 pub(crate) static HTTP_HOLD: Listener = Listener::of("http_hold");
 pub(crate) static SMTP_ENDLESS_EHLO: Listener = Listener::of("smtp_endless_ehlo");
+pub(crate) static SMTP_FAST: Listener = Listener::fast("smtp_hold, fast", "smtp_hold");
 pub(crate) static SMTP_HOLD: Listener = Listener::of("smtp_hold");
 pub(crate) static SSH_AUTH_HOLD: Listener = Listener::of("ssh_auth_hold");
 pub(crate) static SSH_KEX_HOLD: Listener = Listener::of("ssh_kex_hold");

@@ -11,6 +11,7 @@ mod judge;
 mod listener;
 mod namespace;
 mod nmap;
+mod openings;
 mod outputs;
 mod report;
 mod rows;

@@ -26,6 +26,10 @@ pub(crate) fn text(results: &Results) -> String {
     for check in results.checks.iter().filter(|check| !check.passed()) {
         let _ = writeln!(text, "nmap on {}: see {}", check.check.on.name, check.output.display());
     }
+    for probe in results.probes.iter().filter(|probe| !probe.passed()) {
+        let _ =
+            writeln!(text, "scripts on {}: see {}", probe.probe.on.name, probe.output.display());
+    }
     text
 }
 
@@ -141,7 +145,17 @@ fn tables(results: &Results) -> Vec<Table> {
             if result.passed() { "named" } else { "MISSED" }.to_owned(),
         ]);
     }
-    [clients, scans].into_iter().filter(|table| table.lines.len() > 1).collect()
+    let mut probes = Table::new(&["nmap's scripts", "pattern", "took, s", "found", "verdict"]);
+    for result in &results.probes {
+        probes.row([
+            result.probe.scripts(),
+            result.probe.on.name.to_owned(),
+            seconds(result.held),
+            printable(&result.finding.to_string()).replace('|', "/"),
+            if result.passed() { "closed" } else { "FAILED" }.to_owned(),
+        ]);
+    }
+    [clients, scans, probes].into_iter().filter(|table| table.lines.len() > 1).collect()
 }
 
 /// Cells by line, the first of which is the head.

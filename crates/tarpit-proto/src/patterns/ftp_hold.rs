@@ -104,12 +104,18 @@ impl Pattern for FtpHold {
         match (Phase::of(run), heard) {
             (Phase::Listening, Heard::Opened) => Step::REST,
             (Phase::Listening | Phase::Drawing, Heard::Said(said)) => {
-                match command::next(said, run) {
+                match command::next_kept(said, run) {
                     Some(command) => obey(run, command, cx),
                     None => Step::Keep,
                 }
             }
             (Phase::Pausing, Heard::Silence) => end_pause(run),
+            // Who names another user does not wait, and takes silence for a server that has died.
+            (Phase::Pausing, Heard::Said(said))
+                if reply(run) == Reply::Password && names_user(said.rest()) =>
+            {
+                end_pause(run)
+            }
             (Phase::Drawing, Heard::Sent) => {
                 run.count = run.count.saturating_add(1);
                 Step::DRIP
@@ -157,14 +163,10 @@ fn choose(run: &mut Run, reply: Reply) {
 /// Does what a command says.
 fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     if command.is("USER") {
-        let (name, rest) = secret::name(command.argument);
-        cx.learn(Fact::User, name);
-        if !rest.is_empty() {
-            cx.learn(Fact::Secret, rest);
-        }
+        secret::learn_name(command.argument, command.argument.len(), cx);
         run.mark &= !(ANONYMOUS | GUESSING | IN | PASSIVE);
         run.mark |= NAMED;
-        if timing::is_anonymous(name) {
+        if timing::is_anonymous(secret::name(command.argument).0) {
             run.mark |= ANONYMOUS | PATIENT;
         }
         return ponder(run, Reply::Password, cx);
@@ -182,7 +184,9 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         }
         return ponder(run, if is_in { Reply::Welcome } else { Reply::Refused }, cx);
     }
-    if run.position < MOST_TOLD {
+    if command.is("") {
+        command::tell_overlong(run, run.mark & GUESSING != 0, cx);
+    } else if run.position < MOST_TOLD {
         command.tell(run.mark & GUESSING != 0 && !is_known(command), cx);
     }
     if command.is("AUTH") {
@@ -290,6 +294,11 @@ fn end_pause(run: &mut Run) -> Step {
     let is_endless = reply(run) == Reply::Refused;
     run.enter(if is_endless { Phase::Drawing } else { Phase::Stating });
     Step::PROMPT
+}
+
+/// Whether the client's next words are a user's name.
+fn names_user(said: &[u8]) -> bool {
+    said.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"USER "))
 }
 
 /// A whole reply has gone out.

@@ -4,7 +4,9 @@
 //! ```text
 //!                command                EHLO, HELO            sent
 //!             ┌───────────►           ┌───────────► Saluting ──────► Listing, for ever
-//! greeted ► Listening    Answering    │
+//! greeted ► Listening    Answering    │                                 │ command
+//!             │                       │                                 ▼
+//!             │                       │                              Deferring: 451-, for ever
 //!             ◄───────────┘           │                sent
 //!               sent                  └────► Leaving ──────► Left: held in silence
 //!                                      QUIT
@@ -12,6 +14,8 @@
 //! A client must be told all extensions before it may go on (section 4.2.1), and each line comes
 //! within the minutes that it must wait. Commands in front of the salutation get the answers of an
 //! Exim that insists on one. So no mail is ever begun, and none is lost: it stays with its sender.
+//! Whoever speaks amid the list would take its next line for a success: it hears a refusal instead,
+//! which does not end either, and for which genuine senders come back.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -28,7 +32,7 @@ use crate::{
 pub(super) struct SmtpEndlessEhlo;
 
 phases! {
-    enum Phase { Listening, Answering, Saluting, Listing, Leaving, Left }
+    enum Phase { Listening, Answering, Saluting, Listing, Deferring, Leaving, Left }
 }
 
 /// What each command is answered before the salutation; [`Run::count`] is the place of the answer.
@@ -50,7 +54,8 @@ const ANSWERS: [(&str, &str); 15] = [
     ("SAML", "502 Command not implemented"),
     ("SEND", "502 Command not implemented"),
     ("STARTTLS", "503 STARTTLS command used when not advertised"),
-    ("VRFY", "252 Administrative prohibition"),
+    // Not 252, which guessers of names take for a yes.
+    ("VRFY", "550 Administrative prohibition"),
     ("", "500 unrecognized command"),
 ];
 
@@ -101,7 +106,15 @@ impl Pattern for SmtpEndlessEhlo {
                 run.position = 0;
                 Step::DRIP
             }
-            (Phase::Listing, Heard::Sent) => {
+            (Phase::Listing, Heard::Said(said)) => {
+                if command::next(said, run).is_none() {
+                    return Step::Keep;
+                }
+                cx.ears = Ears::Deaf;
+                run.enter(Phase::Deferring);
+                Step::DRIP
+            }
+            (Phase::Deferring | Phase::Listing, Heard::Sent) => {
                 run.position = run.position.saturating_add(1);
                 Step::DRIP
             }
@@ -123,6 +136,9 @@ impl Pattern for SmtpEndlessEhlo {
                 let host = cx.profile.persona.host();
                 text::line(&format!("221 {host} closing connection"), out);
             }
+            Phase::Deferring => {
+                smtp::Reply::Deferred.part(&cx.profile.persona, &mut cx.rng, out);
+            }
             Phase::Listing => {
                 out.extend_from_slice(b"250-");
                 match EXTENSIONS.get(run.position as usize) {
@@ -140,7 +156,6 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         return Step::Keep;
     };
     if command.is("EHLO") || command.is("HELO") || command.is("LHLO") {
-        cx.ears = Ears::Deaf;
         run.enter(Phase::Saluting);
         let line = salutation(command.argument, cx).into_bytes();
         return Step::Send(Manner::Prompt, Chunk::Boxed(line.into()));

@@ -50,7 +50,7 @@ use crate::{
     timing::{self, MailHold},
     transport::Tls,
     wire::{
-        base64,
+        base64::{self, Beyond},
         command::{self, Command},
         secret,
         smtp::{self, Dot, Reply},
@@ -125,16 +125,16 @@ impl Pattern for SmtpHold {
     fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
             (Phase::Listening, Heard::Opened) => Step::REST,
-            (Phase::Listening, Heard::Said(said)) => match command::next(said, run) {
+            (Phase::Listening, Heard::Said(said)) => match command::next_kept(said, run) {
                 Some(command) => obey(run, command, cx),
                 None => Step::Keep,
             },
             (Phase::Asked, Heard::Said(said)) => match command::answer_line(said, run) {
-                Some(line) => answered(run, line, cx),
+                Some(line) => answered(run, &line.words, line.beyond, cx),
                 None => Step::Keep,
             },
             (Phase::Drawing | Phase::Ending, Heard::Said(said)) if is_told_enough(run) => {
-                let Some(command) = command::next(said, run) else { return Step::Keep };
+                let Some(command) = command::next_kept(said, run) else { return Step::Keep };
                 let is_text = reply(run) == Reply::Deferred && !is_known(command);
                 if is_text || command.is("QUIT") && reply(run) != Reply::Hello {
                     // It sends its mail all the same, of which nothing may be read as commands, or
@@ -441,6 +441,10 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     if is_login || CHANGING.iter().any(|verb| command.is(verb)) {
         Field::Guessing.set(run, is_login.into());
     }
+    if command.is("") {
+        command::tell_overlong(run, Field::Guessing.of(run) == 1, cx);
+        return answer(run, Reply::Unknown, cx);
+    }
     let has = |field: Field| field.of(run) == 1;
     let (saluted, sender, recipient) =
         (has(Field::Saluted), has(Field::Sender), has(Field::Recipient));
@@ -550,25 +554,25 @@ fn authenticate(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     match (is_plain, initial.is_empty()) {
         (true, true) => answer(run, Reply::Plain, cx),
         (false, true) => answer(run, Reply::User, cx),
-        (true, false) => judge_plain(run, initial, cx),
+        (true, false) => judge_plain(run, initial, Beyond::default(), cx),
         (false, false) => {
-            learn_name(initial, cx);
+            learn_name(initial, Beyond::default(), cx);
             answer(run, Reply::Password, cx)
         }
     }
 }
 
-/// A question was answered.
-fn answered(run: &mut Run, line: &[u8], cx: &mut Cx<'_>) -> Step {
+/// A question was answered, by this line or what begins so.
+fn answered(run: &mut Run, line: &[u8], beyond: Beyond, cx: &mut Cx<'_>) -> Step {
     match reply(run) {
         _ if line == b"*" => answer(run, Reply::AuthCancelled, cx),
-        Reply::Plain => judge_plain(run, line, cx),
+        Reply::Plain => judge_plain(run, line, beyond, cx),
         Reply::User => {
-            learn_name(line, cx);
+            learn_name(line, beyond, cx);
             answer(run, Reply::Password, cx)
         }
         _ => {
-            learn_word(Fact::Secret, line, cx);
+            learn_word(Fact::Secret, line, beyond, cx);
             cx.learn(Fact::Method, b"login");
             judge(run, cx)
         }
@@ -576,43 +580,24 @@ fn answered(run: &mut Run, line: &[u8], cx: &mut Cx<'_>) -> Step {
 }
 
 /// Name and password came in one word (RFC 4616, section 2).
-fn judge_plain(run: &mut Run, word: &[u8], cx: &mut Cx<'_>) -> Step {
-    let plain = base64::decode(word);
-    match plain.as_deref().and_then(name_and_password) {
-        Some((user, password)) => {
-            cx.learn(Fact::User, user);
-            cx.learn(Fact::Secret, password);
-        }
-        // It may still hold a password.
-        None => cx.learn(Fact::Secret, word),
-    }
+fn judge_plain(run: &mut Run, word: &[u8], beyond: Beyond, cx: &mut Cx<'_>) -> Step {
+    secret::learn_both(word, beyond, cx);
     cx.learn(Fact::Method, b"plain");
     judge(run, cx)
 }
 
-/// The two as they stand in one message, behind whom the name is to act for.
-fn name_and_password(message: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut parts = message.splitn(3, |&byte| byte == 0).skip(1);
-    Some((parts.next()?, parts.next()?))
-}
-
 /// Tells of a name in base64. What stands behind it, or was sent for a name and is none, may be a
 /// password.
-fn learn_name(words: &[u8], cx: &mut Cx<'_>) {
+fn learn_name(words: &[u8], beyond: Beyond, cx: &mut Cx<'_>) {
     let (word, rest) = secret::name(words);
-    match base64::decode(word) {
-        Some(plain) if plain.contains(&0) => match name_and_password(&plain) {
-            Some((user, password)) => {
-                cx.learn(Fact::User, user);
-                cx.learn(Fact::Secret, password);
-            }
-            None => cx.learn(Fact::Secret, word),
-        },
-        Some(plain) => cx.learn(Fact::User, &plain),
-        None => cx.learn(Fact::User, word),
+    let of_name = if rest.is_empty() { beyond } else { Beyond::default() };
+    match base64::decode_part(word, of_name) {
+        Some((plain, _)) if plain.contains(&0) => secret::learn_both(word, of_name, cx),
+        Some((plain, length)) => cx.learn_part(Fact::User, &plain, length),
+        None => cx.learn_part(Fact::User, word, word.len() + of_name.bytes),
     }
     if !rest.is_empty() {
-        learn_word(Fact::Secret, rest, cx);
+        learn_word(Fact::Secret, rest, beyond, cx);
     }
 }
 
@@ -622,10 +607,10 @@ fn judge(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 }
 
 /// Tells of a word in base64, as it is if it is none.
-fn learn_word(fact: Fact, word: &[u8], cx: &mut Cx<'_>) {
-    match base64::decode(word) {
-        Some(plain) => cx.learn(fact, &plain),
-        None => cx.learn(fact, word),
+fn learn_word(fact: Fact, word: &[u8], beyond: Beyond, cx: &mut Cx<'_>) {
+    match base64::decode_part(word, beyond) {
+        Some((plain, length)) => cx.learn_part(fact, &plain, length),
+        None => cx.learn_part(fact, word, word.len() + beyond.bytes),
     }
 }
 

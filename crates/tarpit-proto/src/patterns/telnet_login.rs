@@ -194,7 +194,9 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
             Some(Mark::Erased) if echoes(run) => out.extend_from_slice(b"\x08 \x08"),
             Some(Mark::Byte(_) | Mark::Erased) | None => {}
             Some(Mark::Said(verb, option)) => negotiate(run, verb, option, cx, &mut out),
-            Some(Mark::Told(option)) => told(option, visit.reader.told(), cx),
+            Some(Mark::Told(option)) => {
+                told(option, visit.reader.told(), visit.reader.told_beyond(), cx);
+            }
             Some(Mark::End) => {
                 step = Some(line(run, &mut visit, cx, &mut out));
                 visit.reader.clear();
@@ -214,21 +216,17 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
 /// A line is whole: learns it, says what follows, and in which manner.
 fn line(run: &mut Run, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> Manner {
     let telnet = cx.profile.persona.telnet();
-    let line = visit.reader.line();
+    let (line, beyond) = (visit.reader.line(), visit.reader.line_beyond());
     out.extend_from_slice(b"\r\n");
     match Phase::of(run) {
         Phase::Naming if line.is_empty() => cx.profile.persona.telnet_login(out),
         Phase::Naming => {
-            let (name, rest) = secret::name(line);
-            cx.learn(Fact::User, name);
-            if !rest.is_empty() {
-                cx.learn(Fact::Secret, rest);
-            }
+            secret::learn_name(line, line.len() + beyond, cx);
             run.enter(Phase::Proving);
             out.extend_from_slice(telnet.password.as_bytes());
         }
         Phase::Proving => {
-            cx.learn(Fact::Secret, line);
+            cx.learn_part(Fact::Secret, line, line.len() + beyond);
             cx.learn(Fact::Method, b"password");
             if cx.poisons() {
                 run.enter(Phase::Thinking);
@@ -239,7 +237,7 @@ fn line(run: &mut Run, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>) ->
             }
         }
         Phase::Listening | Phase::Thinking | Phase::Holding => {
-            command(run, line, cx);
+            command(run, line, beyond, cx);
             let mut answer = Vec::new();
             let course = shell::answer(kind(cx), line, &mut answer);
             if course == Course::Stalls || run.position >= MOST_COMMANDS {
@@ -268,7 +266,7 @@ fn overhear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) {
     {
         if visit.reader.take(byte) == Some(Mark::End) {
             lines += 1;
-            command(run, visit.reader.line(), cx);
+            command(run, visit.reader.line(), visit.reader.line_beyond(), cx);
             visit.reader.clear();
         }
     }
@@ -278,10 +276,10 @@ fn overhear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) {
 }
 
 /// Tells of a line for the shell, and stops listening when there have been enough.
-fn command(run: &mut Run, line: &[u8], cx: &mut Cx<'_>) {
+fn command(run: &mut Run, line: &[u8], beyond: usize, cx: &mut Cx<'_>) {
     if !line.is_empty() {
-        let shown = Shown::line(line, false);
-        cx.learn(Fact::Command, &shown.line);
+        let shown = Shown::line(line, beyond > 0);
+        cx.learn_part(Fact::Command, &shown.line, shown.line.len() + beyond);
         shown.tell(cx);
     }
     run.position = run.position.saturating_add(1);
@@ -347,17 +345,20 @@ fn note_offers(run: &mut Run, offers: &[u8]) {
 
 /// Learns from a sub-negotiation: the terminal's type (RFC 1091), and the user that the
 /// environment names (RFC 1572).
-fn told(option: u8, told: &[u8], cx: &mut Cx<'_>) {
+fn told(option: u8, told: &[u8], beyond: usize, cx: &mut Cx<'_>) {
     match (option, told) {
-        (TERMINAL_TYPE, [0, name @ ..]) => cx.learn(Fact::TelnetTerminal, name),
+        (TERMINAL_TYPE, [0, name @ ..]) => {
+            cx.learn_part(Fact::TelnetTerminal, name, name.len() + beyond);
+        }
         (ENVIRONMENT, [0, variables @ ..]) => {
             // Names and values stand behind bytes below 4.
-            let mut words = variables.split(|&byte| byte < 4);
+            let mut words = variables.split(|&byte| byte < 4).peekable();
             while let Some(word) = words.next() {
                 if word == b"USER"
                     && let Some(user) = words.next()
                 {
-                    cx.learn(Fact::User, user);
+                    let is_last = words.peek().is_none();
+                    cx.learn_part(Fact::User, user, user.len() + if is_last { beyond } else { 0 });
                 }
             }
         }

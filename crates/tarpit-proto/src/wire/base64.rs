@@ -23,6 +23,30 @@ pub(crate) fn decode(word: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// What is not at hand of a word that is longer than what is kept of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Beyond {
+    /// How many more bytes it has.
+    pub(crate) bytes: usize,
+    /// How many of its last ones are padding.
+    pub(crate) padding: usize,
+}
+
+/// The beginning of what a word stands for that begins with `word`, and how long that is in all.
+pub(crate) fn decode_part(word: &[u8], beyond: Beyond) -> Option<(Vec<u8>, usize)> {
+    if beyond.bytes == 0 && word.len() <= LONGEST {
+        let plain = decode(word)?;
+        let length = plain.len();
+        return Some((plain, length));
+    }
+    let padding = match beyond.bytes {
+        0 => word.iter().rev().take_while(|&&byte| byte == b'=').count(),
+        _ => beyond.padding,
+    };
+    let plain = decode(&word[..word.len().min(LONGEST) / 4 * 4])?;
+    Some((plain, (word.len() + beyond.bytes).saturating_sub(padding) * 3 / 4))
+}
+
 /// Decodes `text` into `room`, up to its end, its padding, a letter of no meaning, or as much as
 /// there is room for. The letters of section 5 mean what they mean there.
 pub(crate) fn decode_into<'a>(text: &[u8], room: &'a mut [u8]) -> &'a [u8] {
@@ -91,6 +115,15 @@ mod tests {
             assert_eq!(decode_into(text, &mut [0; 16]), wanted, "{}", text.escape_ascii());
         }
         assert_eq!(decode_into(&[b'A'; 1_000], &mut [1; 5]), [0; 5]);
+    }
+
+    #[test]
+    fn the_length_of_a_word_is_known_that_is_not_at_hand() {
+        let word = [&b"YWFh".repeat(1_000)[..], b"YQ=="].concat();
+        let all = decode_part(&word, Beyond::default()).expect("base64");
+        assert_eq!((&all.0[..3], all.1), (&b"aaa"[..], 3_001));
+        let part = decode_part(&word[..321], Beyond { bytes: word.len() - 321, padding: 2 });
+        assert_eq!(part.map(|(plain, length)| (plain.len(), length)), Some((240, 3_001)));
     }
 
     proptest! {

@@ -1,12 +1,16 @@
 //! Commands of SMTP (RFC 5321, section 2.4) and FTP (RFC 959, section 5.3): a verb in any case, and
 //! perhaps an argument, on a line.
 
-use alloc::vec::Vec;
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+use core::any::Any;
 
 use crate::{
     fact::Fact,
-    script::{Cx, Run, Said, Step},
-    wire::secret::Shown,
+    script::{Big, Cx, Run, Said, Step},
+    wire::{
+        base64::Beyond,
+        secret::{self, Shown},
+    },
 };
 
 /// A line that a client sent.
@@ -69,10 +73,24 @@ const AMID_LINE: u32 = 1;
 /// A line that is longer than what may wait is passed over too, and its end counts as a command
 /// without a verb. The lowest bit of [`Run::mark`] is kept for that.
 pub(crate) fn next<'a>(said: &mut Said<'a>, run: &mut Run) -> Option<Command<'a>> {
+    next_of(said, run, false)
+}
+
+/// The same; of a line that is too long enough is kept in [`Run::big`] to be told. Whoever has got a
+/// command without a verb takes it by [`tell_overlong`].
+pub(crate) fn next_kept<'a>(said: &mut Said<'a>, run: &mut Run) -> Option<Command<'a>> {
+    next_of(said, run, true)
+}
+
+fn next_of<'a>(said: &mut Said<'a>, run: &mut Run, keeps: bool) -> Option<Command<'a>> {
     loop {
         let line = said.line()?;
         let was_amid = run.mark & AMID_LINE != 0;
-        if line.last() != Some(&b'\n') {
+        let is_whole = line.last() == Some(&b'\n');
+        if keeps && (was_amid || !is_whole) {
+            Overlong::keep(run, was_amid, line);
+        }
+        if !is_whole {
             run.mark |= AMID_LINE;
             continue;
         }
@@ -89,16 +107,123 @@ pub(crate) fn next<'a>(said: &mut Said<'a>, run: &mut Run) -> Option<Command<'a>
     }
 }
 
+/// A line that is an answer and no command: all of it, or its beginning.
+pub(crate) struct Answer<'a> {
+    pub(crate) words: Cow<'a, [u8]>,
+    pub(crate) beyond: Beyond,
+}
+
 /// Takes the next line, which is an answer and no command: it may be empty. `None`: it is not whole
-/// yet. Of a line that is longer than what may wait, its end is the answer.
-pub(crate) fn answer_line<'a>(said: &mut Said<'a>, run: &mut Run) -> Option<&'a [u8]> {
+/// yet.
+pub(crate) fn answer_line<'a>(said: &mut Said<'a>, run: &mut Run) -> Option<Answer<'a>> {
     loop {
         let line = said.line()?;
-        if line.last() == Some(&b'\n') {
-            run.mark &= !AMID_LINE;
-            return Some(line.trim_ascii());
+        let was_amid = run.mark & AMID_LINE != 0;
+        let is_whole = line.last() == Some(&b'\n');
+        if was_amid || !is_whole {
+            Overlong::keep(run, was_amid, line);
         }
-        run.mark |= AMID_LINE;
+        if !is_whole {
+            run.mark |= AMID_LINE;
+            continue;
+        }
+        run.mark &= !AMID_LINE;
+        return Some(match Overlong::take(run) {
+            Some(overlong) if was_amid => {
+                let beyond = overlong.beyond(0);
+                Answer { words: Cow::Owned(overlong.beginning), beyond }
+            }
+            _ => Answer { words: Cow::Borrowed(line.trim_ascii()), beyond: Beyond::default() },
+        });
+    }
+}
+
+/// The beginning of a line that is longer than what may wait, and how long it is. A hand-over
+/// forgets it.
+#[derive(Debug, Default)]
+struct Overlong {
+    beginning: Vec<u8>,
+    length: usize,
+    /// What it ended with so far.
+    end: [u8; 2],
+}
+
+impl Overlong {
+    /// How much of it is kept, in bytes: a verb, and as much as is told.
+    const KEPT: usize = Fact::SHOWN + 64;
+
+    /// Takes a part of such a line; `goes_on` says that it is not the first.
+    fn keep(run: &mut Run, goes_on: bool, part: &[u8]) {
+        let part = if goes_on { part } else { bare(part) };
+        let mut overlong = Self::take(run).filter(|_| goes_on).unwrap_or_default();
+        let room = Self::KEPT.saturating_sub(overlong.beginning.len());
+        overlong.beginning.extend_from_slice(&part[..part.len().min(room)]);
+        let part = part.trim_ascii_end();
+        overlong.length = overlong.length.saturating_add(part.len());
+        if let [.., before, last] = *part {
+            overlong.end = [before, last];
+        } else if let [last] = *part {
+            overlong.end = [overlong.end[1], last];
+        }
+        run.big = Some(Box::new(overlong));
+    }
+
+    fn take(run: &mut Run) -> Option<Self> {
+        run.big.take().and_then(|mut big| big.as_any_mut().downcast_mut().map(core::mem::take))
+    }
+
+    /// What is not at hand of what begins at `start`.
+    fn beyond(&self, start: usize) -> Beyond {
+        let kept = self.beginning.len().max(start);
+        let padding = self.end.iter().rev().take_while(|&&byte| byte == b'=').count();
+        Beyond { bytes: self.length.saturating_sub(kept), padding }
+    }
+}
+
+impl Big for Overlong {
+    fn save(&self, _out: &mut Vec<u8>) {}
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+/// Tells of a line that was too long to be a command as if it had been one. While its client is
+/// `guessing`, whatever it says may be a password.
+pub(crate) fn tell_overlong(run: &mut Run, guessing: bool, cx: &mut Cx<'_>) {
+    let Some(overlong) = Overlong::take(run) else { return };
+    let words = &overlong.beginning[..];
+    let end = words.iter().position(u8::is_ascii_whitespace).unwrap_or(words.len());
+    let (verb, rest) = words.split_at(end);
+    let argument = rest.trim_ascii_start();
+    let beyond = overlong.beyond(0).bytes;
+    let command = Command { verb, argument };
+    let in_all = argument.len() + beyond;
+    if command.is("USER") {
+        secret::learn_name(argument, in_all, cx);
+    } else if command.is("PASS") {
+        cx.learn_part(Fact::Secret, argument, in_all);
+        cx.learn(Fact::Method, b"password");
+    } else if command.is("EHLO") || command.is("HELO") || command.is("LHLO") {
+        cx.learn_part(Fact::SmtpHelo, argument, in_all);
+    } else if command.is("MAIL") || command.is("RCPT") {
+        let fact = if command.is("MAIL") { Fact::SmtpMailFrom } else { Fact::SmtpRcptTo };
+        let start = argument.iter().position(|&byte| byte == b'<').map_or(0, |start| start + 1);
+        let bracket = usize::from(start > 0 && overlong.end[1] == b'>');
+        cx.learn_part(fact, &argument[start..], in_all - start - bracket);
+    } else if let Some(shown) = Shown::login(verb, argument) {
+        cx.learn(Fact::Command, &shown.line);
+        shown.tell_part(overlong.beyond(0), cx);
+    } else if guessing {
+        cx.learn_part(Fact::Secret, words, words.len() + beyond);
+    } else {
+        let shown = Shown::line(words, true);
+        cx.learn_part(Fact::Command, &shown.line, shown.line.len() + beyond);
+        shown.tell(cx);
     }
 }
 

@@ -6,7 +6,11 @@
 
 use alloc::{borrow::Cow, vec, vec::Vec};
 
-use crate::{fact::Fact, script::Cx};
+use crate::{
+    fact::Fact,
+    script::Cx,
+    wire::base64::{self, Beyond},
+};
 
 /// What stands in place of a secret.
 const BLANK: &[u8] = b"***";
@@ -169,6 +173,20 @@ impl<'a> Shown<'a> {
         }
     }
 
+    /// Tells of what was blanked where the last of it goes on beyond what is at hand. In base64 it is
+    /// counted without that.
+    pub(crate) fn tell_part(&self, beyond: Beyond, cx: &mut Cx<'_>) {
+        let Some((&(fact, value), others)) = self.learnt.split_last() else { return };
+        for &(fact, value) in others {
+            cx.learn(fact, value);
+        }
+        match base64::decode_part(value, beyond) {
+            Some((plain, _)) if plain.contains(&0) => learn_both(value, beyond, cx),
+            Some((plain, length)) if beyond.bytes > 0 => cx.learn_part(fact, &plain, length),
+            _ => cx.learn_part(fact, value, value.len() + beyond.bytes),
+        }
+    }
+
     /// The same where the verb that says so stands in the argument, such as `SITE PASSWD`, or an IMAP
     /// client's behind a tag.
     fn login_within(verb: &'a [u8], argument: &'a [u8]) -> Option<Self> {
@@ -277,6 +295,34 @@ pub(crate) fn name(words: &[u8]) -> (&[u8], &[u8]) {
     let verb = rest.get(..5).filter(|verb| verb[4].is_ascii_whitespace());
     let has_verb = verb.is_some_and(|verb| verb[..4].eq_ignore_ascii_case(b"PASS"));
     (name, if has_verb { rest[5..].trim_ascii() } else { rest })
+}
+
+/// Tells of a name and of what stands behind it, where `words` are all of it or the beginning, and
+/// have `length` bytes in all.
+pub(crate) fn learn_name(words: &[u8], length: usize, cx: &mut Cx<'_>) {
+    let beyond = length.saturating_sub(words.len());
+    let (name, rest) = name(words);
+    if rest.is_empty() {
+        cx.learn_part(Fact::User, name, name.len() + beyond);
+    } else {
+        cx.learn(Fact::User, name);
+        cx.learn_part(Fact::Secret, rest, rest.len() + beyond);
+    }
+}
+
+/// Tells of a name and a password in one word in base64 (RFC 4616, section 2).
+pub(crate) fn learn_both(word: &[u8], beyond: Beyond, cx: &mut Cx<'_>) {
+    if let Some((plain, length)) = base64::decode_part(word, beyond) {
+        // Behind whom the name is to act for.
+        let mut parts = plain.splitn(3, |&byte| byte == 0).skip(1);
+        if let (Some(user), Some(password)) = (parts.next(), parts.next()) {
+            cx.learn(Fact::User, user);
+            let in_front = plain.len() - password.len();
+            return cx.learn_part(Fact::Secret, password, length - in_front);
+        }
+    }
+    // It may still hold a password.
+    cx.learn_part(Fact::Secret, word, word.len() + beyond.bytes);
 }
 
 /// Whether the word names by what clients prove themselves, here or in HTTP.

@@ -51,6 +51,9 @@ pub(crate) struct Reader {
     place: Place,
     line: Vec<u8>,
     told: Vec<u8>,
+    /// How many more bytes the line has, and the sub-negotiation.
+    line_beyond: u32,
+    told_beyond: u32,
 }
 
 /// ```text
@@ -79,10 +82,10 @@ enum Place {
 }
 
 impl Reader {
-    /// The most of a line that is kept, in bytes; the rest is dropped.
+    /// The most of a line that is kept, in bytes; the rest is counted.
     const LONGEST_LINE: usize = 256;
 
-    /// The most of a sub-negotiation that is kept, in bytes; the rest is dropped.
+    /// The most of a sub-negotiation that is kept, in bytes; the rest is counted.
     const LONGEST_TOLD: usize = 64;
 
     /// The line as far as it came. Whoever has heard its end calls [`Reader::clear`].
@@ -90,14 +93,25 @@ impl Reader {
         &self.line
     }
 
+    /// How many bytes the line has that are not kept.
+    pub(crate) fn line_beyond(&self) -> usize {
+        self.line_beyond as usize
+    }
+
     /// The sub-negotiation that has just come to its end.
     pub(crate) fn told(&self) -> &[u8] {
         &self.told
     }
 
+    /// How many bytes it has that are not kept.
+    pub(crate) fn told_beyond(&self) -> usize {
+        self.told_beyond as usize
+    }
+
     /// Begins a new line.
     pub(crate) fn clear(&mut self) {
         self.line.clear();
+        self.line_beyond = 0;
     }
 
     /// Takes the next byte.
@@ -118,6 +132,7 @@ impl Reader {
             (Place::Option(verb), option) => Some(Mark::Said(verb, option)),
             (Place::Subject, option) => {
                 self.told.clear();
+                self.told_beyond = 0;
                 self.go(Place::Matter(option))
             }
             (Place::Matter(option), IAC) => self.go(Place::MatterCommand(option)),
@@ -149,6 +164,9 @@ impl Reader {
             out.extend_from_slice(&(part.len() as u16).to_be_bytes());
             out.extend_from_slice(part);
         }
+        for beyond in [self.line_beyond, self.told_beyond] {
+            out.extend_from_slice(&beyond.to_be_bytes());
+        }
     }
 
     /// The state that was written down, and what follows it.
@@ -166,7 +184,11 @@ impl Reader {
         };
         let (line, rest) = part(rest, Self::LONGEST_LINE)?;
         let (told, rest) = part(rest, Self::LONGEST_TOLD)?;
-        Some((Self { place, line, told }, rest))
+        let (line_beyond, rest) = rest.split_first_chunk()?;
+        let (told_beyond, rest) = rest.split_first_chunk()?;
+        let (line_beyond, told_beyond) =
+            (u32::from_be_bytes(*line_beyond), u32::from_be_bytes(*told_beyond));
+        Some((Self { place, line, told, line_beyond, told_beyond }, rest))
     }
 
     fn go(&mut self, place: Place) -> Option<Mark> {
@@ -183,10 +205,18 @@ impl Reader {
                 Some(Mark::End)
             }
             // Backspace and delete.
+            0x08 | 0x7F if self.line_beyond > 0 => {
+                self.line_beyond -= 1;
+                None
+            }
             0x08 | 0x7F => self.line.pop().map(|_| Mark::Erased),
             b' '.. | b'\t' if self.line.len() < Self::LONGEST_LINE => {
                 self.line.push(byte);
                 Some(Mark::Byte(byte))
+            }
+            b' '.. | b'\t' => {
+                self.line_beyond = self.line_beyond.saturating_add(1);
+                None
             }
             _ => None,
         }
@@ -195,6 +225,8 @@ impl Reader {
     fn keep(&mut self, option: u8, byte: u8) -> Option<Mark> {
         if self.told.len() < Self::LONGEST_TOLD {
             self.told.push(byte);
+        } else {
+            self.told_beyond = self.told_beyond.saturating_add(1);
         }
         self.go(Place::Matter(option))
     }
@@ -282,6 +314,12 @@ mod tests {
     fn what_is_too_long_is_cut_off() {
         let long = [&[b'a'; 1_000][..], b"\n"].concat();
         assert_eq!(read(&long)[0].len(), Reader::LONGEST_LINE);
+        let mut reader = Reader::default();
+        // What is taken back does not count.
+        for &byte in &[&[b'a'; 300][..], b"\x08\x7F"].concat() {
+            reader.take(byte);
+        }
+        assert_eq!((reader.line().len(), reader.line_beyond()), (Reader::LONGEST_LINE, 42));
     }
 
     proptest! {

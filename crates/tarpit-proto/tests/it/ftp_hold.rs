@@ -257,3 +257,16 @@ fn whoever_asks_without_end_is_answered_at_our_pace() {
     assert!((9..=12).contains(&(stage.sent.len() - at_once)), "{}", stage.sent.len());
     assert!(stage.news.iter().filter(|fact| fact.contains("command")).count() <= 20);
 }
+
+#[test]
+fn whoever_names_another_user_does_not_wait_for_the_first() {
+    let mut stage = greeted();
+    stage.says("USER a\r\n").pass_secs(1);
+    assert_eq!(stage.heard(), "");
+    assert_eq!(answer(&mut stage, "USER b", 1), (PASSWORD.to_owned(), 0));
+    stage.pass_secs(20);
+    assert_eq!(stage.heard(), PASSWORD);
+    // A password is waited with, whoever sends it ahead.
+    stage.says("USER c\r\nPASS d\r\n").pass_secs(14);
+    assert_eq!(stage.heard(), "");
+}

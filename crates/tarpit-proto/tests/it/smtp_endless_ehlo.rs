@@ -73,7 +73,7 @@ fn every_command_before_the_salutation_has_its_one_whole_answer() {
         ("BDAT 5 LAST\r\n", "503 "),
         ("AUTH LOGIN\r\n", "503 "),
         ("STARTTLS\r\n", "503 "),
-        ("VRFY root\r\n", "252 "),
+        ("VRFY root\r\n", "550 "),
         ("EXPN all\r\n", "550 "),
         ("ETRN x\r\n", "458 "),
     ] {
@@ -103,6 +103,17 @@ fn no_mail_is_ever_taken() {
         assert_eq!(taken, None);
         assert_eq!(stage.closed, None);
     }
+}
+
+#[test]
+fn whoever_speaks_amid_the_list_hears_of_no_success() {
+    let mut stage = greeted();
+    stage.says("EHLO x\r\n").pass_secs(20).heard();
+    stage.says("MAIL FROM:<a@b.example>\r\n").pass_secs(10);
+    stage.says("RCPT TO:<root@x>\r\n").pass_secs(30 * 86_400);
+    assert!(stage.sent.len() > 300_000);
+    assert!(stage.sent.iter().all(|(_, line)| line.starts_with(b"451-") && line.len() < 80));
+    assert_eq!(stage.closed, None);
 }
 
 #[test]
