@@ -181,15 +181,15 @@ impl Cache {
     }
 }
 
-/// The owner's certificate and key, for `tarpit`; says what is wrong with them.
-pub(crate) fn load(tarpit: &str, own: &Certificate) -> Result<Arc<CertifiedKey>, Finding> {
+/// The owner's certificate and key, for `tarpit`; says all that is wrong with them.
+pub(crate) fn load(tarpit: &str, own: &Certificate) -> Result<Arc<CertifiedKey>, Vec<Finding>> {
     let Certificate { cert, key } = own;
     let finding = |gravity, name: &str, file: &Placed<PathBuf>, what: &str| {
         let what = format!("{tarpit}: {name}: {}: {what}", file.display());
         Finding::new(gravity, file.place.as_ref(), what)
     };
     let unusable = |name, file, what| finding(Gravity::Refused, name, file, what);
-    let read = |name: &str, file: &Placed<PathBuf>| {
+    let read = |name, file: &Placed<PathBuf>| {
         read_bounded(file).map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::IsADirectory => "name a file in it",
@@ -202,9 +202,14 @@ pub(crate) fn load(tarpit: &str, own: &Certificate) -> Result<Arc<CertifiedKey>,
             finding(Gravity::of(&error), name, file, &format!("{}; {advice}", plain(&error)))
         })
     };
-    let pem = read("cert", cert)?;
-    let chain = chain(&pem).map_err(|what| unusable("cert", cert, what))?;
-    let signer = signer(&read("key", key)?).map_err(|what| unusable("key", key, what))?;
+    let chain =
+        read("cert", cert).and_then(|pem| chain(&pem).map_err(|it| unusable("cert", cert, it)));
+    let signer =
+        read("key", key).and_then(|pem| signer(&pem).map_err(|it| unusable("key", key, it)));
+    let (chain, signer) = match (chain, signer) {
+        (Ok(chain), Ok(signer)) => (chain, signer),
+        (chain, signer) => return Err(chain.err().into_iter().chain(signer.err()).collect()),
+    };
     let certified = CertifiedKey::new(chain, signer);
     match certified.keys_match() {
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
@@ -214,9 +219,9 @@ pub(crate) fn load(tarpit: &str, own: &Certificate) -> Result<Arc<CertifiedKey>,
             let what = "this key does not belong to the certificate in `cert`; give the key that \
                         it was made for, and in `cert` that certificate before those that vouch \
                         for it";
-            Err(unusable("key", key, what))
+            Err(vec![unusable("key", key, what)])
         }
-        Err(_) => Err(unusable("cert", cert, DAMAGED)),
+        Err(_) => Err(vec![unusable("cert", cert, DAMAGED)]),
     }
 }
 
@@ -334,6 +339,77 @@ mod tests {
         let again = cache.get(&made, "a.example").unwrap();
         assert!(!Arc::ptr_eq(&first, &again));
         assert_ne!(first.cert[0], again.cert[0], "serial numbers differ");
+    }
+
+    /// Made for this test, and used nowhere: 1024 bits are too few.
+    const SMALL: &str = "-----BEGIN PRIVATE KEY-----\n\
+         MIICdgIBADANBgkqhkiG9w0BAQEFAASCAmAwggJcAgEAAoGBAKh1tz/lKYRhCSOu\n\
+         nm+Tlmon0EcEjSluHKp1OBf8b6eTyKRkWx/6/bCQ/9jsmPxHnqEzaYiLnmWyZ2Ca\n\
+         +9m8gfARm6JkuMLF6BUA14ObwnaCcaMjOh8I1KsCJpBEGb7xJ1teKh1y8741OVKV\n\
+         FHh2CRFysna/JwtE2Wf59VQbaLWFAgMBAAECgYB34s52+m+Bdk06x5qZbT8ubQcc\n\
+         g3Cye1qLNMCm0U/kwpeX5pOzPrwsXAS4LCjz4URTFHOWaUZguYY4ihOR8UXGnCi9\n\
+         yQyzo36zy7fvJKlt85lLmda7tZRekYYCKDgW4OgYrKoKJSXAWGc1rbgWMN7yJybX\n\
+         Ho4AEeQ+QX3+uwS4QQJBANHDe1q7EKfe2TlSwsFH25E7Kb0XMSoTAO8o+GtUks0H\n\
+         /zzumzcB3PAygdu2C9HdVF/vmvlIiRNoki/tUGQBjtcCQQDNl4yNDRUt1MOVC2l9\n\
+         V0lfTSL3HfsQSZblj8vCUcefsXFEyQovvPsv6HCISfDDfrag+5nKDnd6v4XAkTDO\n\
+         qB8DAkEAuzb5VZU33FvtDFhtMgxsT0a6jeWxH5gucUXj0gd9rjjA+SUMqx+ijU7G\n\
+         z82+5uPfdnBnpK20ifn+33+zDE7HqQJACcwF+5a7AqMX6ttPXJSzP2JanzIDi8Ql\n\
+         96yBhjIFdDutbRyzapDz21WVPzleysIYC9XRf0pvMR89TW7dx4tFZwJAHlR4/CP6\n\
+         LTl+4nkn5pAok4U53VLDxdV0PxLSbkQAxUnHqrWsyLi30nSeyOM+iLnmIAC8nMA9\n\
+         44vUBB7Pgoghxw==\n\
+         -----END PRIVATE KEY-----\n";
+
+    fn key_of_openssh() -> String {
+        let kind = "OPENSSH PRIVATE KEY";
+        format!("-----BEGIN {kind}-----\nb3BlbnNzaA==\n-----END {kind}-----\n")
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_told_in_plain_words() {
+        let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+        let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let other = KeyPair::generate().unwrap().serialize_pem();
+        let request = CertificateParams::new(["a.example".to_owned()])
+            .and_then(|params| params.serialize_request(&made.signing_key))
+            .and_then(|request| request.pem())
+            .unwrap();
+        let garbage = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+        let encrypted = key.replace("BEGIN PRIVATE", "BEGIN ENCRYPTED PRIVATE");
+        let der = |bytes: &[u8]| bytes.to_vec();
+        let folder = std::env::temp_dir().join(format!("tarpitd-certs-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (cert_file, key_file) = (folder.join("c.pem"), folder.join("k.pem"));
+        let files = Certificate { cert: cert_file.clone().into(), key: key_file.clone().into() };
+        let check = |cert: &[u8], key: &[u8], wanted: &[&str]| {
+            fs::write(&cert_file, cert).unwrap();
+            fs::write(&key_file, key).unwrap();
+            let told = load("web", &files).err().unwrap_or_default();
+            let told: Vec<_> = told.iter().map(ToString::to_string).collect();
+            assert_eq!(told.len(), wanted.len(), "{told:?}");
+            for (told, wanted) in told.iter().zip(wanted) {
+                assert!(told.starts_with("web: ") && told.contains(wanted), "{told}");
+                assert!(!told.contains("Error") && !told.contains('"'), "{told}");
+            }
+        };
+        let (cert, key) = (cert.as_bytes(), key.as_bytes());
+        check(cert, key, &[]);
+        check(cert, other.as_bytes(), &["k.pem: this key does not belong to the certificate"]);
+        check(cert, SMALL.as_bytes(), &["k.pem: this RSA key has fewer than 2048 bits"]);
+        check(cert, encrypted.as_bytes(), &["k.pem: this key is encrypted"]);
+        check(key, cert, &["this is a key and no certificate", "this is a certificate and no key"]);
+        check(request.as_bytes(), key, &["c.pem: this is a request for a certificate"]);
+        check(garbage.as_bytes(), key, &["c.pem: this certificate is damaged"]);
+        check(&cert[..cert.len() / 2], key, &["c.pem: this certificate is damaged"]);
+        check(cert, &key[..key.len() / 2], &["k.pem: this key is damaged"]);
+        check(&der(made.cert.der()), key, &["c.pem: this is in DER"]);
+        check(cert, b"", &["k.pem: there is no private key in it"]);
+        let openssh = key_of_openssh();
+        check(b"nothing", openssh.as_bytes(), &["there is no certificate in it", "key of OpenSSH"]);
+        fs::remove_file(&cert_file).unwrap();
+        fs::remove_file(&key_file).unwrap();
+        let told = load("web", &files).unwrap_err();
+        assert_eq!(told.len(), 2, "both are told: {told:?}");
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

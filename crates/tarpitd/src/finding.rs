@@ -72,9 +72,10 @@ impl fmt::Display for Finding {
 
 /// Brings findings into the order of the text, and leaves out those that say the same.
 pub(crate) fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
-    let is_placed = |finding: &Finding| finding.place.is_none();
-    findings
-        .sort_by(|one, other| (is_placed(one), &one.place).cmp(&(is_placed(other), &other.place)));
+    fn order(finding: &Finding) -> (bool, Option<&Place>, &str) {
+        (finding.place.is_none(), finding.place.as_ref(), &finding.what)
+    }
+    findings.sort_by(|one, other| order(one).cmp(&order(other)));
     findings.dedup();
     findings
 }

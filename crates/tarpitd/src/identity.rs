@@ -55,25 +55,37 @@ impl Identity {
             || random().map(|seed| seed.to_vec()),
             |bytes| bytes.try_into().map(Seed).map_err(|_| "it is not 32 bytes long".to_owned()),
         )?;
-        Ok(Self {
+        Ok(Self::of(seed, state_dir, clock))
+    }
+
+    /// One to look with at what else is wrong, where the secret that all need cannot be had.
+    pub(crate) fn to_look(state_dir: StateDir, clock: Clock) -> Self {
+        Self::of(Seed([0; 32]), state_dir, clock)
+    }
+
+    fn of(seed: Seed, state_dir: StateDir, clock: Clock) -> Self {
+        Self {
             seed,
             state_dir,
             clock,
             certificates: OnceCell::new(),
             own: RefCell::default(),
             keyring: OnceCell::new(),
-        })
+        }
     }
 
     /// What clients of `tarpit` are held under; says what is in the way.
-    pub(crate) fn profile(&self, tarpit: &Tarpit) -> Result<Profile, Finding> {
+    pub(crate) fn profile(&self, tarpit: &Tarpit) -> Result<Profile, Vec<Finding>> {
         let seed = &self.seed;
         // The configuration holds no other names; the default stands in all the same.
         let persona =
             Persona::named(tarpit.persona, seed).unwrap_or_else(|| Persona::default_for(seed));
+        let mut problems = Vec::new();
         // Whatever the owner has named is looked at, also where it is of no use.
-        let own = tarpit.certificate.as_ref().map(|files| self.own(&tarpit.name, files));
-        let own = own.transpose()?;
+        let own = tarpit
+            .certificate
+            .as_ref()
+            .and_then(|files| self.own(&tarpit.name, files).map_err(|it| problems.extend(it)).ok());
         let mut profile = Profile {
             rate: tarpit.rate,
             validate: tarpit.client_validation,
@@ -84,20 +96,22 @@ impl Identity {
             ..Profile::new(tarpit.pattern, persona)
         };
         if profile.any_pattern(|it| it.secures()) {
-            let tls = self.certificates()?.tls(tarpit, own, profile.persona.host());
             let refused = |what| Finding::new(Gravity::Refused, None, what);
-            profile.tls = Some(tls.map_err(refused)?);
+            let tls = self.certificates().and_then(|certificates| {
+                certificates.tls(tarpit, own, profile.persona.host()).map_err(refused)
+            });
+            profile.tls = tls.map_err(|it| problems.push(it)).ok();
         }
         if profile.any_pattern(|it| it.shows_host_keys()) {
-            profile.host_keys = Some(self.keyring()?.keys().clone());
+            let keys = self.keyring().map(|keyring| keyring.keys().clone());
+            profile.host_keys = keys.map_err(|it| problems.push(it)).ok();
         }
-        Ok(profile)
+        if problems.is_empty() { Ok(profile) } else { Err(problems) }
     }
 
     /// Reads or makes all that a tarpit may need some day, while there is the right to do so.
-    pub(crate) fn open_all(&self) -> Result<(), Finding> {
-        self.certificates()?;
-        self.keyring().map(drop)
+    pub(crate) fn open_all(&self) -> Vec<Finding> {
+        self.certificates().err().into_iter().chain(self.keyring().err()).collect()
     }
 
     /// Lets the user whom the daemon becomes have what is kept.
@@ -141,14 +155,17 @@ impl Identity {
     }
 
     /// The owner's certificate as it is now, or as it was when it could be read.
-    fn own(&self, tarpit: &str, files: &Certificate) -> Result<Arc<CertifiedKey>, Finding> {
+    fn own(&self, tarpit: &str, files: &Certificate) -> Result<Arc<CertifiedKey>, Vec<Finding>> {
         let mut known = self.own.borrow_mut();
         match certificates::load(tarpit, files) {
             Ok(read) => Ok(Arc::clone(known.entry(files.clone()).insert_entry(read).get())),
-            Err(finding) if finding.gravity == Gravity::Rights && known.contains_key(files) => {
+            Err(findings)
+                if findings.iter().all(|finding| finding.gravity == Gravity::Rights)
+                    && known.contains_key(files) =>
+            {
                 Ok(Arc::clone(&known[files]))
             }
-            Err(finding) => Err(finding),
+            Err(findings) => Err(findings),
         }
     }
 }

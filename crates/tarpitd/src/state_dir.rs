@@ -167,6 +167,9 @@ impl StateDir {
             return Err(self.refusal(what));
         }
         let trouble = |error: &io::Error| match error.kind() {
+            io::ErrorKind::PermissionDenied if fs::symlink_metadata(&path).is_err() => {
+                self.unwritable(directory, error)
+            }
             io::ErrorKind::PermissionDenied => self.finding(
                 error,
                 &path,

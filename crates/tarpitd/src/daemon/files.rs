@@ -46,9 +46,11 @@ impl Files {
         let own = self.own();
         (self.limit <= self.listeners + own).then(|| {
             let what = format!(
-                "only {} files may be open, and {} listeners and the {own} files of tarpitd itself \
-                 leave none for clients: {CURE}, or listen on fewer addresses",
-                self.limit, self.listeners
+                "only {} files may be open, and {} are needed before a client comes ({} for \
+                 listeners): {CURE}, or listen on fewer addresses",
+                self.limit,
+                self.listeners + own,
+                self.listeners
             );
             Finding::new(Gravity::Refused, None, what)
         })

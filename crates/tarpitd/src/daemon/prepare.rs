@@ -22,7 +22,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::{Config, Placed, Sink},
-    finding::{Finding, Gravity, plain},
+    finding::{Finding, Gravity, in_order, plain},
     identity::Identity,
     privileges,
     state_dir::{StateDir, Touch},
@@ -56,13 +56,19 @@ pub(super) fn prepare(config: &Config, clock: Clock, touch: Touch) -> Prepared {
     findings.extend(hindrance);
     let state_dir = StateDir::new(config.state_dir.clone(), touch);
     let identity = Identity::open(state_dir, clock).map_err(|it| findings.push(it)).ok();
-    let profiles = identity.as_ref().and_then(|identity| {
-        // Once rights are given up nothing more can be kept.
-        if user.is_some() && identity.is_kept() {
-            findings.extend(identity.open_all().err());
-        }
-        profiles(identity, config).map_err(|it| findings.extend(it)).ok()
-    });
+    let to_look;
+    let judged = if let Some(identity) = &identity {
+        identity
+    } else {
+        // Nothing starts without it, but all that is in the way is told at once.
+        to_look = Identity::to_look(StateDir::new(config.state_dir.clone(), Touch::Look), clock);
+        &to_look
+    };
+    // Once rights are given up nothing more can be kept.
+    if user.is_some() && judged.is_kept() {
+        findings.extend(judged.open_all());
+    }
+    let profiles = profiles(judged, config).map_err(|it| findings.extend(it)).ok();
     let targets = match touch {
         Touch::Keep => open_both(config).map_err(|it| findings.extend(it)).ok(),
         Touch::Look => {
@@ -111,9 +117,10 @@ pub(super) fn profiles(identity: &Identity, config: &Config) -> Result<Vec<Profi
     for tarpit in &config.tarpits {
         match identity.profile(tarpit) {
             Ok(profile) => profiles.push(profile),
-            Err(problem) => problems.push(problem),
+            Err(found) => problems.extend(found),
         }
     }
+    let problems = in_order(problems);
     if problems.is_empty() { Ok(profiles) } else { Err(problems) }
 }
 

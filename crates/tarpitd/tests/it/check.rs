@@ -52,13 +52,11 @@ fn everything_that_a_start_would_refuse_is_told_at_once_with_its_place() {
     let text = format!(
         "user = \"no-such-user\"\nstate_dir = \"/proc/version\"\n\
          [logging]\nclient_trace = \"/nonexistent/trace\"\nmain = \"/\"\n\
-         {}cert = \"/nonexistent/cert\"\nkey = \"/nonexistent/key\"\n\
-         [tarpits.tls]\npattern = \"tls\"\nbind = \"127.0.0.1:0\"\n\
+         {}[tarpits.tls]\npattern = \"tls\"\nbind = \"127.0.0.1:0\"\n\
          cert = \"/nonexistent/cert\"\nkey = \"/nonexistent/key\"\n",
         tarpit(&address),
     );
     let who = format!("c.toml:9:8: a: cannot listen on {address}: Address already in use");
-    // A certificate can only be looked at with an identity, which a wrong directory prevents.
     let wanted = [
         "c.toml:1:8: there is no user `no-such-user` in /etc/passwd",
         "c.toml:2:13: /proc/version: nothing can be kept: Not a directory: this is no directory",
@@ -66,22 +64,10 @@ fn everything_that_a_start_would_refuse_is_told_at_once_with_its_place() {
          make its directory",
         "c.toml:5:8: cannot open / for appending: Is a directory; name a file in it",
         &who,
+        "c.toml:13:8: tls: cert: /nonexistent/cert: No such file or directory; see whether",
+        "c.toml:14:7: tls: key: /nonexistent/key: No such file or directory; see whether",
     ];
-    let text_with_state = &text;
-    let path = directory.file("c.toml", text_with_state);
-    for arguments in [["check", &path], ["-c", &path]] {
-        let (code, out, err) = run(tarpitd().args(arguments));
-        assert_eq!((code, out.as_str()), (2, ""), "{err}");
-        let err = err.replace(&path, "c.toml");
-        for wanted in wanted {
-            assert!(err.contains(wanted), "{wanted}\nis not in\n{err}");
-        }
-    }
-    let text = text.replace("state_dir = \"/proc/version\"\n", "");
-    let path = directory.file("c.toml", &text);
-    let (_, _, err) = check(&path);
-    let cert = "c.toml:14:8: tls: cert: /nonexistent/cert: No such file or directory";
-    assert!(err.replace(&path, "c.toml").contains(cert), "{err}");
+    both_say(&directory, &text, 2, &wanted);
 }
 
 #[test]
@@ -276,4 +262,110 @@ fn keys_that_cannot_be_trusted_end_check_and_start_with_1_and_the_cure() {
     fs::write(&rsa, "cut").expect("it is ours");
     both_say(&directory, &text, 1, &["ssh_host_rsa_key: this key is damaged"]);
     assert_eq!(fs::read_to_string(&rsa).expect("it is there"), "cut", "it is not made anew");
+}
+
+/// A folder with all that the program needs to run, and nothing of /dev and /etc; `None` where this
+/// user may not make it the root of a process.
+fn bare_root(directory: &Directory) -> Option<String> {
+    if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "CI runs this as root");
+        eprintln!("only root can have another root: not tried");
+        return None;
+    }
+    let program = tarpitd().get_program().to_string_lossy().into_owned();
+    let root = directory.path("root");
+    let copy = |path: &str| {
+        let to = format!("{root}{path}");
+        let folder = to.rsplit_once('/').map_or("", |(folder, _)| folder);
+        fs::create_dir_all(folder).expect("a folder of ours");
+        fs::copy(path, to).expect("it is copied");
+    };
+    // A program that needs no libraries is said to be none.
+    let (_, libraries, _) = run(Command::new("ldd").arg(&program));
+    for word in libraries.split_whitespace().filter(|word| word.starts_with('/')) {
+        copy(word);
+    }
+    fs::copy(&program, format!("{root}/tarpitd")).expect("it is copied");
+    Some(root)
+}
+
+#[test]
+fn neither_dev_nor_etc_is_needed() {
+    let directory = Directory::new("check_bare");
+    let Some(root) = bare_root(&directory) else { return };
+    let chroot = |arguments: &[&str]| {
+        let mut command = Command::new("chroot");
+        command.args([root.as_str(), "/tarpitd"]).args(arguments);
+        command.stdin(Stdio::null()).env_remove("JOURNAL_STREAM");
+        command
+    };
+    let text = "state_dir = \"/state\"\nuser = 65534\n[tarpits.a]\npattern = \"auto\"\n\
+                bind = \"127.0.0.1:0\"\n";
+    fs::write(format!("{root}/c.toml"), text).expect("it is written");
+    let (code, _, err) = run(&mut chroot(&["check", "/c.toml"]));
+    assert_eq!((code, err.as_str()), (0, ""));
+    let daemon = Daemon::spawn(chroot(&["-c", "/c.toml"]), 1);
+    drop(daemon.connect());
+    let (_, log, status) = daemon.stop();
+    assert_eq!(status.code(), Some(0), "{log:?}");
+    assert!(fs::metadata(format!("{root}/state/seed")).is_ok_and(|seed| seed.len() == 32));
+    // A name needs a place where it can be looked up.
+    let named = text.replace("65534", "\"nobody\"");
+    fs::write(format!("{root}/c.toml"), named).expect("it is written");
+    for arguments in [["check", "/c.toml"], ["-c", "/c.toml"]] {
+        let (code, _, err) = run(&mut chroot(&arguments));
+        assert_eq!(code, 2);
+        let wanted = "/c.toml:2:8: the user `nobody` cannot be looked up in /etc/passwd: No such \
+                      file or directory; write numbers instead, as in \"65534:65534\"\n";
+        assert_eq!(err, wanted);
+    }
+}
+
+#[test]
+fn who_is_not_root_is_told_what_only_root_can_judge() {
+    let directory = Directory::new("check_others");
+    if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "CI runs this as root");
+        eprintln!("only root can become another user: not tried");
+        return;
+    }
+    // The program may lie where only root can read it.
+    let program = directory.path("tarpitd");
+    fs::copy(tarpitd().get_program(), &program).expect("it is copied");
+    fs::set_permissions(directory.path(""), Permissions::from_mode(0o777)).expect("it is ours");
+    let as_nobody = |arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", &program]);
+        command.args(arguments).stdin(Stdio::null()).env_remove("JOURNAL_STREAM");
+        command
+    };
+    let secret = directory.path("secret");
+    fs::create_dir(&secret).expect("a directory");
+    fs::set_permissions(&secret, Permissions::from_mode(0o700)).expect("it is ours");
+    let text =
+        |user: &str| format!("{user}state_dir = \"{secret}/state\"\n{}", tarpit("127.0.0.1:0"));
+    let path = directory.file("c.toml", &text("user = \"1:1\"\n"));
+    let (code, out, err) = run(&mut as_nobody(&["check", &path]));
+    assert_eq!(code, 0, "{err}");
+    for wanted in ["c.toml:1:8: note: ", "c.toml:2:13: note: ", "note: with `user`"] {
+        assert!(err.contains(wanted), "{wanted}: {err}");
+    }
+    assert!(out.contains("would serve"), "{out}");
+    // Without `user` it is this user who would start it.
+    let path = directory.file("c.toml", &text(""));
+    let (code, _, err) = run(&mut as_nobody(&["check", &path]));
+    assert_eq!(code, 1);
+    let wanted = format!(
+        "{path}:1:13: {secret}/state: nothing can be kept: Permission denied: let the user who \
+         starts tarpitd write there, or name another directory\n"
+    );
+    assert_eq!(err, wanted);
+    // The present user is nobody to become, and needs no rights.
+    let state = directory.path("state");
+    let text = format!("user = \"nobody\"\nstate_dir = \"{state}\"\n{}", tarpit("127.0.0.1:0"));
+    let path = directory.file("c.toml", &text);
+    assert_eq!(run(&mut as_nobody(&["check", &path])).2, "");
+    let daemon = Daemon::spawn(as_nobody(&["-c", &path]), 1);
+    daemon.connect().hear();
+    assert_eq!(daemon.stop().2.code(), Some(0));
 }
