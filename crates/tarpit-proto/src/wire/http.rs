@@ -30,6 +30,7 @@ mod huffman;
 mod page;
 mod request;
 mod response;
+mod torn;
 
 use core::time::Duration;
 
@@ -181,7 +182,7 @@ pub(crate) fn pad(run: &mut Run) -> Step {
 
 /// Reads on in a request, and tells what is learnt of it; says whether its head is complete.
 pub(crate) fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> bool {
-    request::read(run, said, &mut |fact, value| cx.learn(fact, value))
+    request::read(run, said, &mut |fact, value, length| cx.learn_part(fact, value, length))
 }
 
 /// Begins to answer a request.

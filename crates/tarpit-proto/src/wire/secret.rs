@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What stands in place of a secret.
-const BLANK: &[u8] = b"***";
+pub(crate) const BLANK: &[u8] = b"***";
 
 /// The most secrets of one line that are told; all are blanked.
 const MOST: usize = 4;

@@ -300,3 +300,48 @@ proptest! {
         fuzzing::check_frames_have_one_reading(&bytes);
     }
 }
+
+#[test]
+fn a_path_beyond_what_may_wait_is_told_with_its_true_length() {
+    // In HPACK's code five bits are an `a`, and so five bytes eight of them.
+    let coded = |length: usize| {
+        let bits: String = "00011".repeat(length);
+        let byte = |bits: &[u8]| bits.iter().fold(0, |byte, bit| byte << 1 | (bit - b'0'));
+        bits.as_bytes().chunks(8).map(byte).collect::<Vec<u8>>()
+    };
+    // A length that does not fit seven bits (RFC 7541, section 5.1).
+    let number = |first: u8, length: usize| {
+        let rest = u32::try_from(length - 127).expect("few");
+        vec![
+            first | 127,
+            (rest & 0x7F | 0x80) as u8,
+            (rest >> 7 & 0x7F | 0x80) as u8,
+            (rest >> 14) as u8,
+        ]
+    };
+    for length in [400, 5_000, 8_000, 16_000] {
+        for is_coded in [false, true] {
+            let path = if is_coded { coded(length) } else { vec![b'a'; length] };
+            let first = if is_coded { 0x80 } else { 0 };
+            let block = [&b"\x82\x86\x04"[..], &number(first, path.len()), &path].concat();
+            let whole = [opening(), frame(1, 0b101, 1, &block), request(3, &[])].concat();
+            let mut stage = Stage::new("http_hold").open();
+            for portion in whole.chunks(1_400) {
+                stage.says(portion);
+            }
+            let line = format!("GET {}", "a".repeat(252));
+            // `GET `, the path, and the version.
+            let wanted = format!("http_request {line} (of {})", 4 + length + 9);
+            assert!(
+                stage.learnt[0].starts_with(&wanted),
+                "{length} {is_coded}: {:?}",
+                stage.learnt
+            );
+            assert!(
+                stage.learnt[1].starts_with("http_request GET / HTTP/2.0"),
+                "{:?}",
+                stage.learnt
+            );
+        }
+    }
+}

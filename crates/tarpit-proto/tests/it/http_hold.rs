@@ -241,3 +241,45 @@ fn every_persona_has_its_own_lines_and_their_order() {
         }
     }
 }
+
+/// What is learnt of a request in which one value has `length` bytes; it comes in small portions.
+fn learnt_of(text: &str) -> Vec<String> {
+    let mut stage = Stage::new("http_hold").open();
+    for portion in text.as_bytes().chunks(1_400) {
+        stage.says(portion);
+    }
+    stage.learnt
+}
+
+#[test]
+fn a_value_beyond_what_may_wait_is_told_with_its_true_length() {
+    let shown = "a".repeat(256);
+    for length in [256, 300, 4_000, 4_096, 6_000, 20_000] {
+        let long = "a".repeat(length);
+        let of = if length > 256 { format!(" (of {length})") } else { String::new() };
+        let learnt =
+            learnt_of(&format!("GET / HTTP/1.1\r\nUser-Agent: {long}\r\nHost: {long}\r\n\r\n"))
+                .join(", ");
+        assert!(learnt.contains(&format!("http_user_agent {shown}{of}")), "{length}: {learnt}");
+        // Whether such a host is a user's name and a secret before an @ is not to be seen.
+        let host = if length > 4_000 { "http_host ***, secret" } else { "http_host" };
+        assert!(learnt.contains(&format!("{host} {shown}{of}")), "{length}: {learnt}");
+        // The method and the version are fifteen bytes.
+        let learnt = learnt_of(&format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n")).join(", ");
+        let request = format!("http_request GET /{} (of {})", &shown[5..], length + 14);
+        assert!(learnt.contains(&request) && learnt.contains("http_host x"), "{learnt}");
+        // Three letters of base64 are two bytes and more; `a:` stands in front of the secret.
+        let coded = format!("YTph{}YQ==", "YWFh".repeat(length / 3));
+        let guess = format!("GET / HTTP/1.1\r\nAuthorization: Basic {coded}\r\n\r\n");
+        let learnt = learnt_of(&guess).join(", ");
+        let guess = format!("user a, secret {shown} (of {}), method basic", length / 3 * 3 + 2);
+        assert!(length == 256 || learnt.contains(&guess), "{length}: {learnt}");
+    }
+    // What never ends is not told, and nothing more is kept of it.
+    let mut stage = Stage::new("http_hold").open();
+    stage.says("GET /");
+    for _ in 0..1_000 {
+        stage.says([b'a'; 1_400]);
+    }
+    assert!(stage.learnt.is_empty() && stage.session.save(stage.now).len() < 5_000);
+}

@@ -8,6 +8,7 @@ pub(super) const HEADERS: u8 = 1;
 pub(super) const RESET: u8 = 3;
 pub(super) const SETTINGS: u8 = 4;
 pub(super) const PING: u8 = 6;
+pub(super) const CONTINUATION: u8 = 9;
 
 /// Flags; the first means different things on different frames.
 pub(super) const ACK: u8 = 1;
@@ -42,7 +43,10 @@ impl Head {
         if self.flags & PADDED != 0
             && let Some((&padding, rest)) = block.split_first()
         {
-            block = &rest[..rest.len().saturating_sub(padding.into())];
+            // The padding stands at the end, which may lie beyond what is seen.
+            let beyond = (self.length as usize).saturating_sub(payload.len());
+            let padding = usize::from(padding).saturating_sub(beyond);
+            block = &rest[..rest.len().saturating_sub(padding)];
         }
         if self.flags & PRIORITY != 0 {
             block = block.get(5..).unwrap_or_default();

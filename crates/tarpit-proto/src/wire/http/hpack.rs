@@ -6,13 +6,26 @@
 
 use alloc::{borrow::Cow, vec::Vec};
 
-use super::huffman;
+use super::huffman::Decoder;
 
 /// Tells the names and values in `block` one by one, up to its end or to what cannot be read. What
-/// is not known is told as empty.
-pub(super) fn fields(block: &[u8], tell: &mut dyn FnMut(&[u8], &[u8])) {
+/// is not known is told as empty. Of a value that goes on beyond the block its beginning is told, and
+/// what is missing.
+pub(super) fn fields(block: &[u8], tell: Tell<'_>) {
     let mut rest = block;
     while field(&mut rest, tell).is_some() {}
+}
+
+/// Who wants to know names, values, and what is missing of them.
+type Tell<'a> = &'a mut dyn FnMut(&[u8], &[u8], Option<Missing>);
+
+/// What is missing of a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Missing {
+    /// How many bytes of the block it takes.
+    pub(super) bytes: usize,
+    /// How they are read; `None`: they are the value's own.
+    pub(super) decoder: Option<Decoder>,
 }
 
 /// Appends a field whose name stands in the static table and whose value is shorter than 127 bytes.
@@ -38,12 +51,12 @@ pub(super) enum Name {
 }
 
 /// Reads one field's representation (RFC 7541, section 6).
-fn field(rest: &mut &[u8], tell: &mut dyn FnMut(&[u8], &[u8])) -> Option<()> {
+fn field(rest: &mut &[u8], tell: Tell<'_>) -> Option<()> {
     let first = *rest.first()?;
     let bits = match first {
         0x80.. => {
             let (name, value) = indexed(number(rest, 7)?);
-            tell(name, value);
+            tell(name, value, None);
             return Some(());
         }
         // A new size of a table that we do not have.
@@ -52,10 +65,16 @@ fn field(rest: &mut &[u8], tell: &mut dyn FnMut(&[u8], &[u8])) -> Option<()> {
         _ => 4,
     };
     let index = number(rest, bits)?;
-    let name = if index == 0 { text(rest)? } else { Cow::Borrowed(indexed(index).0) };
-    let value = text(rest)?;
-    tell(&name, &value);
-    Some(())
+    let name = match index {
+        0 => match text(rest)? {
+            (name, None) => name,
+            (_, Some(_)) => return None,
+        },
+        _ => Cow::Borrowed(indexed(index).0),
+    };
+    let (value, missing) = text(rest)?;
+    tell(&name, &value, missing);
+    missing.is_none().then_some(())
 }
 
 /// The entries of the static table (RFC 7541, appendix A) that say what we want to know.
@@ -98,18 +117,22 @@ fn number(rest: &mut &[u8], bits: u32) -> Option<usize> {
     Some(value)
 }
 
-/// A string (RFC 7541, section 5.2).
-fn text<'a>(rest: &mut &'a [u8]) -> Option<Cow<'a, [u8]>> {
+/// A string (RFC 7541, section 5.2), or as much of it as there is.
+fn text<'a>(rest: &mut &'a [u8]) -> Option<(Cow<'a, [u8]>, Option<Missing>)> {
     let is_coded = *rest.first()? & 0x80 != 0;
     let length = number(rest, 7)?;
-    let (bytes, after) = rest.split_at_checked(length)?;
+    let (bytes, after) = rest.split_at(length.min(rest.len()));
     *rest = after;
+    let lacks = |decoder| {
+        let bytes = length - bytes.len();
+        (bytes > 0).then_some(Missing { bytes, decoder })
+    };
     if !is_coded {
-        return Some(Cow::Borrowed(bytes));
+        return Some((Cow::Borrowed(bytes), lacks(None)));
     }
-    let mut decoded = Vec::new();
-    huffman::decode(bytes, &mut decoded);
-    Some(Cow::Owned(decoded))
+    let (mut decoder, mut plain) = (Decoder::default(), Vec::new());
+    decoder.read(bytes, &mut plain);
+    Some((Cow::Owned(plain), lacks(Some(decoder))))
 }
 
 #[cfg(test)]
@@ -121,8 +144,9 @@ mod tests {
 
     fn read(block: &[u8]) -> Vec<String> {
         let mut all = Vec::new();
-        fields(block, &mut |name, value| {
-            all.push(std::format!("{}={}", name.escape_ascii(), value.escape_ascii()));
+        fields(block, &mut |name, value, missing| {
+            let missing = missing.map_or(String::new(), |it| std::format!("+{}", it.bytes));
+            all.push(std::format!("{}={}{missing}", name.escape_ascii(), value.escape_ascii()));
         });
         all
     }
@@ -149,5 +173,7 @@ mod tests {
         for block in [&b"\x82\x40\x0acust"[..], b"\x82\x7f\xff\xff\xff\xff\xff\x01", b"\x82\x41"] {
             assert_eq!(read(block), [":method=GET"], "{}", block.escape_ascii());
         }
+        assert_eq!(read(b"\x04\x0c/sam"), [":path=/sam+8"]);
+        assert_eq!(read(b"\x41\x8c\xf1\xe3\xc2\xe5"), [":authority=www.e+8"]);
     }
 }

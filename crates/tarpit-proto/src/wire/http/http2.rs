@@ -20,14 +20,16 @@
 //! Payloads are skipped by counting, and of fields as much is read as may wait; uploads end by
 //! themselves, since the client's window is never opened again.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use super::{
     Answer, Phase, Request, Signs,
     frame::{self, Head},
     hpack, pause_of, request, response,
+    torn::{Collected, Torn},
 };
 use crate::{
+    fact::Fact,
     script::{Chunk, Cx, Heard, Manner, Run, Said, Step},
     timing::{self, HttpHold},
 };
@@ -156,12 +158,21 @@ pub(crate) fn speak(run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
 /// Takes frames until one is to be answered, or no further one is whole.
 fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     loop {
-        let skipped = said.take((run.mark & SKIP) as usize).len();
+        let skipped = said.take((run.mark & SKIP) as usize);
         // At most as much as there was to skip.
-        run.mark -= skipped as u32;
+        run.mark -= skipped.len() as u32;
+        if let Some(torn) = Torn::of(run)
+            && torn.add_coded(skipped)
+        {
+            tell_torn(run, cx);
+        }
         let Some(head) = Head::read(said.rest()).filter(|_| run.mark & SKIP == 0) else {
             return Step::Keep;
         };
+        // Whatever else comes, there is no more of a request that was to go on.
+        if head.kind != frame::CONTINUATION {
+            tell_torn(run, cx);
+        }
         let asks = !head.flags & frame::ACK != 0 && head.stream == 0;
         let must_wait = match Course::of(run) {
             Course::Pausing => true,
@@ -220,7 +231,12 @@ fn asked(run: &mut Run, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Option<S
         // The fields behind a body.
         return None;
     }
-    let asked = read(head.block(payload), &mut |fact, value| cx.learn(fact, value));
+    let (asked, torn) = read(head.block(payload), &mut |fact, value, length| {
+        cx.learn_part(fact, value, length);
+    });
+    if let Some(torn) = torn {
+        run.big = Some(Box::new(torn));
+    }
     let request = Request::of(&asked);
     if request.is_guess() {
         run.count |= GUESS;
@@ -238,23 +254,59 @@ fn asked(run: &mut Run, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Option<S
     Some(serve(run, &asked, is_whole, cx))
 }
 
-/// What the fields in `block` ask for, in the manner of HTTP/1.
-fn read(block: &[u8], learn: request::Learn<'_>) -> Run {
-    let (mut method, mut path) = (Vec::new(), Vec::new());
-    hpack::fields(block, &mut |name, value| match name {
+/// Tells what has waited for the end of a value.
+fn tell_torn(run: &mut Run, cx: &mut Cx<'_>) {
+    if let Some(torn) = Torn::take(run) {
+        torn.tell(&mut |fact, value, length| cx.learn_part(fact, value, length));
+    }
+}
+
+/// What the fields in `block` ask for, in the manner of HTTP/1; and what is learnt, where that waits
+/// for the end of a value beyond the block.
+fn read(block: &[u8], learn: request::Learn<'_>) -> (Run, Option<Torn>) {
+    const VERSION: usize = " HTTP/2.0".len();
+    let (mut method, mut path, mut is_torn) = (Vec::new(), Vec::new(), false);
+    hpack::fields(block, &mut |name, value, missing| match name {
         b":method" => method = value.to_vec(),
-        b":path" => path = value.to_vec(),
+        b":path" => (path, is_torn) = (value.to_vec(), missing.is_some()),
         b":authority" if path.is_empty() && method == b"CONNECT" => path = value.to_vec(),
         _ => {}
     });
-    let mut asked = Run::default();
-    let line = [&method[..], b" ", &path, b" HTTP/2.0"].concat();
-    request::frame_line(&mut asked, &method, &path, &line, learn);
-    hpack::fields(block, &mut |name, value| {
+    let (mut asked, mut learnt) = (Run::default(), Collected::default());
+    let mut collect = |fact, value: &[u8]| learnt.add(fact, value);
+    request::frame_line(&mut asked, &method, &path, is_torn, &mut collect);
+    // What is missing, of which fact, and what there is of it.
+    let mut end = None;
+    hpack::fields(block, &mut |name, value, missing| {
         let name = if name == b":authority" { b"host" } else { name };
-        request::named_field(&mut asked, name, value, learn);
+        request::named_field(&mut asked, name, value, &mut collect);
+        let fact = if name == b":path" { Some(Fact::HttpRequest) } else { request::fact_of(name) };
+        end = missing.map(|missing| (missing, fact, value.to_vec()));
     });
-    asked
+    let Some((missing, fact, value)) = end else {
+        learnt.tell(learn);
+        return (asked, None);
+    };
+    let mut torn = match learnt.tear(fact, &value) {
+        Ok(torn) => torn,
+        Err(learnt) => {
+            learnt.tell(learn);
+            return (asked, None);
+        }
+    };
+    if is_torn {
+        torn.lacks(VERSION);
+    }
+    match missing.decoder {
+        Some(decoder) => {
+            torn.goes_on_coded(missing.bytes, decoder);
+            return (asked, Some(torn));
+        }
+        // How long it is stands in front of it.
+        None => torn.lacks(missing.bytes),
+    }
+    torn.tell(learn);
+    (asked, None)
 }
 
 /// Begins to deal with a request.

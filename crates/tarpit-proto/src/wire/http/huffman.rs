@@ -44,42 +44,52 @@ const SYMBOLS: [(u32, &[u8]); 21] = [
 
 /// Appends what `coded` means, up to its end or to what means nothing: at most 8 symbols for each
 /// 5 bytes.
-pub(super) fn decode(coded: &[u8], out: &mut Vec<u8>) {
-    let mut rest = Bits { bytes: coded, place: 0 };
-    while let Some(symbol) = rest.symbol() {
-        out.push(symbol);
-    }
+#[cfg(test)]
+fn decode(coded: &[u8], out: &mut Vec<u8>) {
+    Decoder::default().read(coded, out);
 }
 
-struct Bits<'a> {
-    bytes: &'a [u8],
-    place: usize,
+/// Reads a coded string that may come in parts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Decoder {
+    /// The bits since the last symbol, and how many they are.
+    code: u32,
+    length: u32,
+    /// The first code of that length, and the row of [`SYMBOLS`] that comes next.
+    first: u32,
+    row: usize,
 }
 
-impl Bits<'_> {
-    /// The next symbol; none in the ones that fill the last byte.
-    fn symbol(&mut self) -> Option<u8> {
-        let (mut code, mut length, mut first) = (0_u32, 0, 0_u32);
-        for (wanted, symbols) in SYMBOLS {
-            for _ in length..wanted {
-                code = code << 1 | self.bit()?;
-                first <<= 1;
+impl Decoder {
+    /// Appends what the next part means, up to its end or to what means nothing: the ones that fill
+    /// the last byte do not.
+    pub(super) fn read(&mut self, coded: &[u8], out: &mut Vec<u8>) {
+        for byte in coded {
+            for place in (0..8).rev() {
+                out.extend(self.symbol(u32::from(byte >> place & 1)));
             }
-            length = wanted;
-            let symbol = code.checked_sub(first).and_then(|place| symbols.get(place as usize));
-            if let Some(&symbol) = symbol {
-                return Some(symbol);
-            }
-            first += symbols.len() as u32;
         }
-        None
     }
 
-    fn bit(&mut self) -> Option<u32> {
-        let byte = self.bytes.get(self.place / 8)?;
-        let bit = byte >> (7 - self.place % 8) & 1;
-        self.place += 1;
-        Some(bit.into())
+    /// Takes a bit; the symbol that it completes.
+    fn symbol(&mut self, bit: u32) -> Option<u8> {
+        // Behind the longest code nothing means anything any more.
+        let (wanted, symbols) = *SYMBOLS.get(self.row)?;
+        self.code = self.code << 1 | bit;
+        self.first <<= 1;
+        self.length += 1;
+        if self.length < wanted {
+            return None;
+        }
+        let place = self.code.checked_sub(self.first);
+        let symbol = place.and_then(|place| symbols.get(place as usize)).copied();
+        if symbol.is_some() {
+            *self = Self::default();
+        } else {
+            self.first += symbols.len() as u32;
+            self.row += 1;
+        }
+        symbol
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Hostile bytes are inputs, not errors: whatever looks like no request is one all the same.
 
-use alloc::{vec, vec::Vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 
+use super::torn::{Collected, Torn};
 use crate::{
     fact::Fact,
     identify::is_token,
@@ -215,7 +216,10 @@ pub(crate) fn is_upload(run: &Run) -> bool {
 }
 
 /// Who wants to know what is learnt of a client.
-pub(super) type Learn<'a> = &'a mut dyn FnMut(Fact, &[u8]);
+pub(super) type Learn<'a> = &'a mut dyn FnMut(Fact, &[u8], usize);
+
+/// Who wants to know values that are whole, as far as can be seen.
+type LearnWhole<'a> = &'a mut dyn FnMut(Fact, &[u8]);
 
 impl Ask {
     /// All of them; a page comes first, as what is asked for where nothing else is said.
@@ -276,9 +280,19 @@ fn read_line(run: &mut Run, line: &[u8], learn: Learn<'_>) -> bool {
         run.count |= Request::TORN;
     }
     let torn = run.count & Request::TORN != 0;
-    match (in_fields, goes_on) {
+    if goes_on {
+        if let Some(waiting) = Torn::of(run) {
+            waiting.add(if torn { line } else { line.trim_ascii_end() });
+        }
+        if !torn && let Some(told) = Torn::take(run) {
+            told.tell(learn);
+        }
+    }
+    let mut learnt = Collected::default();
+    let mut collect = |fact, value: &[u8]| learnt.add(fact, value);
+    let ends_head = match (in_fields, goes_on) {
         (false, false) => {
-            tell_request(text, torn, learn);
+            tell_request(text, torn, &mut collect);
             request_line(run, text, torn)
         }
         // Behind a target of a kilobyte a version is taken for granted.
@@ -288,16 +302,46 @@ fn read_line(run: &mut Run, line: &[u8], learn: Learn<'_>) -> bool {
         }
         (true, false) if text.is_empty() => !torn,
         (true, false) => {
-            field(run, line, learn);
+            field(run, line, &mut collect);
             false
         }
         (true, true) => false,
+    };
+    if torn && !goes_on {
+        match learnt.tear(opened_by(in_fields, line), line) {
+            Ok(waiting) => run.big = Some(Box::new(waiting)),
+            Err(learnt) => learnt.tell(learn),
+        }
+    } else {
+        learnt.tell(learn);
+    }
+    ends_head
+}
+
+/// Which fact goes on in a line that does; `None`: the secret in its credentials.
+fn opened_by(in_fields: bool, line: &[u8]) -> Option<Fact> {
+    if !in_fields {
+        return Some(Fact::HttpRequest);
+    }
+    let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+    fact_of(name.trim_ascii())
+}
+
+/// The fact that a field is; `None`: the secret in its credentials, or nothing.
+pub(super) fn fact_of(name: &[u8]) -> Option<Fact> {
+    let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
+    if is(b"user-agent") {
+        Some(Fact::HttpUserAgent)
+    } else if is(b"host") {
+        Some(Fact::HttpHost)
+    } else {
+        None
     }
 }
 
 /// Tells of a request line, or of the first part of one. A line that does not begin with a method is
 /// not told: it may be what was sent behind a request without being announced, such as a form.
-fn tell_request(line: &[u8], torn: bool, learn: Learn<'_>) {
+fn tell_request(line: &[u8], torn: bool, learn: LearnWhole<'_>) {
     let method = line.iter().take_while(|&&byte| is_token(byte)).count();
     if method > 0 && line.get(method).is_some_and(u8::is_ascii_whitespace) {
         let version = line.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
@@ -307,7 +351,7 @@ fn tell_request(line: &[u8], torn: bool, learn: Learn<'_>) {
 }
 
 /// Tells of something, and of the secrets in it.
-fn tell(fact: Fact, shown: &Shown<'_>, learn: Learn<'_>) {
+fn tell(fact: Fact, shown: &Shown<'_>, learn: LearnWhole<'_>) {
     learn(fact, &shown.line);
     for &(fact, value) in &shown.learnt {
         learn(fact, value);
@@ -349,16 +393,17 @@ fn request_line(run: &mut Run, line: &[u8], torn: bool) -> bool {
     in_a_line && !torn
 }
 
-/// Notes what the fields of an HTTP/2 request say that take the place of its line; `line` is what
-/// that would be.
+/// Notes what the fields of an HTTP/2 request say that take the place of its line. `is_torn` says
+/// that of the target there is only the beginning.
 pub(super) fn frame_line(
     run: &mut Run,
     method: &[u8],
     target: &[u8],
-    line: &[u8],
-    learn: Learn<'_>,
+    is_torn: bool,
+    learn: LearnWhole<'_>,
 ) {
-    tell_request(line, false, learn);
+    let end: &[u8] = if is_torn { b"" } else { b" HTTP/2.0" };
+    tell_request(&[method, b" ", target, end].concat(), is_torn, learn);
     run.count |= asked_by(method, target).flags() | Request::LINE;
     if names_closed(target) {
         Signs::note(run, Signs::CLOSED);
@@ -421,7 +466,7 @@ const GUESSERS: [&[u8]; 2] = [
 ];
 
 /// Notes what matters in a field's line, or in the first part of one.
-fn field(run: &mut Run, line: &[u8], learn: Learn<'_>) {
+fn field(run: &mut Run, line: &[u8], learn: LearnWhole<'_>) {
     // A line that begins with a space goes on with the field before it.
     let Some(colon) = line.iter().position(|&byte| byte == b':').filter(|_| !folds(line)) else {
         return;
@@ -430,7 +475,7 @@ fn field(run: &mut Run, line: &[u8], learn: Learn<'_>) {
 }
 
 /// Notes what matters in a field.
-pub(super) fn named_field(run: &mut Run, name: &[u8], value: &[u8], learn: Learn<'_>) {
+pub(super) fn named_field(run: &mut Run, name: &[u8], value: &[u8], learn: LearnWhole<'_>) {
     let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
     if is(b"authorization") || is(b"proxy-authorization") {
         run.count |= Request::GUESS;
@@ -449,7 +494,8 @@ pub(super) fn named_field(run: &mut Run, name: &[u8], value: &[u8], learn: Learn
         }
     } else if is(b"host") {
         if Signs::note(run, Signs::HOST) {
-            tell(Fact::HttpHost, &Shown::authority(value, false), learn);
+            let is_cut = value.len() > LONGEST_HOST;
+            tell(Fact::HttpHost, &Shown::authority(value, is_cut), learn);
         }
     } else if is(b"accept") {
         Signs::note(run, Signs::ACCEPTS);
@@ -468,9 +514,12 @@ pub(super) fn named_field(run: &mut Run, name: &[u8], value: &[u8], learn: Learn
     }
 }
 
+/// Of a host's name that is longer, nearly as long as what may wait, the end may lie beyond.
+const LONGEST_HOST: usize = 4_000;
+
 /// Tells what credentials say, without their wrapping: by which scheme, whose they are, and the
 /// secret (RFC 7617, section 2; RFC 7616, section 3.4; RFC 6750, section 2.1).
-fn learn_credentials(credentials: &[u8], learn: Learn<'_>) {
+fn learn_credentials(credentials: &[u8], learn: LearnWhole<'_>) {
     let end = credentials.iter().position(u8::is_ascii_whitespace).unwrap_or(credentials.len());
     let (scheme, rest) = (&credentials[..end], credentials[end..].trim_ascii());
     if rest.is_empty() || !secret::is_mechanism(scheme) {
@@ -547,7 +596,7 @@ pub fn check_requests_are_read_the_same_however_cut(bytes: &[u8]) {
 }
 
 /// What is read of requests that arrive in portions, what waits at the end, and what is learnt.
-type Reading = (Vec<(u16, u32)>, u16, u32, usize, Vec<(Fact, Vec<u8>)>);
+type Reading = (Vec<(u16, u32)>, u16, u32, usize, Vec<(Fact, Vec<u8>, usize)>);
 
 /// What is read of requests that arrive in portions of `cut` bytes, which wait as they do in a
 /// session.
@@ -560,7 +609,7 @@ fn requests_and_facts(bytes: &[u8], cut: usize) -> Reading {
         loop {
             let window = &inbox[..inbox.len().min(WINDOW)];
             let mut said = Said::new(window, window.len() == WINDOW);
-            let mut learn = |fact, value: &[u8]| facts.push((fact, value.to_vec()));
+            let mut learn = |fact, value: &[u8], length| facts.push((fact, value.to_vec(), length));
             if read(&mut run, &mut said, &mut learn) {
                 read_so_far.push((run.count, run.mark));
                 Request::forget(&mut run);
@@ -678,7 +727,7 @@ mod tests {
         let (.., facts) = requests_and_facts(text.as_bytes(), usize::MAX);
         let facts: Vec<_> = facts
             .iter()
-            .map(|(fact, value)| std::format!("{} {}", fact.name(), value.escape_ascii()))
+            .map(|(fact, value, _)| std::format!("{} {}", fact.name(), value.escape_ascii()))
             .collect();
         assert_eq!(
             facts,
