@@ -40,15 +40,16 @@ impl FromStr for Network {
         };
         let (ip, length) = match ip.to_canonical() {
             // Clients have no mapped addresses here: a network of them is one of IPv4.
-            v4 @ IpAddr::V4(_) if ip.is_ipv6() => {
+            IpAddr::V4(mapped) if ip.is_ipv6() => {
                 let within = length.checked_sub(MAPPED).ok_or_else(|| {
                     format!(
                         "`{}` is an IPv4-mapped network shorter than /{MAPPED}, which holds IPv4 \
-                         addresses and others: write the IPv4 network itself, such as {v4}/8",
-                        text.escape_debug()
+                         addresses and others: write the IPv4 network itself, such as {}/8",
+                        text.escape_debug(),
+                        Ipv4Addr::from_bits(mapped.to_bits() & 0xFF00_0000)
                     )
                 })?;
-                (v4, within)
+                (IpAddr::V4(mapped), within)
             }
             _ => (ip, length),
         };

@@ -32,7 +32,11 @@ impl Host {
             ));
         };
         // An IPv4-mapped address is its IPv4 form: IPv6 sockets take no IPv4 here.
-        Ok(Self::Ip(ip.to_canonical()))
+        let ip = ip.to_canonical();
+        if ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return Err(format!("no client can connect to {ip}: write an address of one machine"));
+        }
+        Ok(Self::Ip(ip))
     }
 
     /// The one or two addresses it stands for.
@@ -109,6 +113,9 @@ impl Bind {
                 return Err(vec![format!("write {form}, with an IPv6 host in brackets")]);
             }
             Some(both) => both,
+            None if Ports::parse(text).is_ok() => {
+                return Err(vec![format!("the host is missing: write {form}, as in *:{text}")]);
+            }
             None => return Err(vec![format!("the port is missing: write {form}")]),
         };
         match (Host::parse(host), Ports::parse(port)) {
@@ -185,7 +192,9 @@ mod tests {
 
     #[test]
     fn what_is_no_host_or_port_says_why() {
-        for host in ["", "example.org", "127.0.0.1.5", "fe80::1%eth0", "[::1"] {
+        for host in
+            ["", "example.org", "127.0.0.1.5", "224.0.0.1", "ff02::1", "fe80::1%eth0", "[::1"]
+        {
             assert!(Host::parse(host).is_err(), "{host}");
         }
         for ports in ["", "x", "-1", "70000", "+22", "22-", "23-22", "0-5", "1-2-3", " 22"] {

@@ -133,7 +133,7 @@ fn logging(logging: &Logging) -> Vec<Setting> {
         ("level", level.name().to_owned()),
         ("client_trace", client_trace.to_string()),
         ("time", time.name().to_owned()),
-        ("trace_per_second", cap(*trace_per_second)),
+        ("trace_per_second", cap(trace_per_second.value)),
         ("log_secrets", log_secrets.to_string()),
         ("log_users", log_users.to_string()),
     ]

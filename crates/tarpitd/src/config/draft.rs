@@ -164,7 +164,7 @@ impl Default for Draft {
                 client_trace: Sink::Stdout.into(),
                 discretion: Discretion { log_secrets: false, log_users: true },
                 time: TimeForm::Epoch,
-                trace_per_second: NonZeroU32::new(100),
+                trace_per_second: NonZeroU32::new(100).into(),
                 json: false,
             },
         }

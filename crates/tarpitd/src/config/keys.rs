@@ -485,7 +485,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
                   at most 4.4 GB a day.",
         outdated: None,
         read: |item, logging, notes| {
-            notes.keep(&mut logging.trace_per_second, item.cap(u32::MAX));
+            notes.keep(&mut logging.trace_per_second, item.placed(item.cap(u32::MAX)));
         },
     },
     Key {
@@ -587,7 +587,7 @@ fn binds(item: &Item<'_>, tarpit: &mut TarpitDraft, notes: &mut Notes) {
         return binds_of_string(item, tarpit, notes);
     }
     if !item.is_array() {
-        let wanted = "a string \"HOST:PORT\", or an array of such strings";
+        let wanted = "a string \"HOST:PORT\", or an array of such strings or of tables";
         return notes.problems.push(item.unlike(wanted));
     }
     let items = match item.items() {

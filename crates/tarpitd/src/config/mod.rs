@@ -331,7 +331,7 @@ pub(crate) struct Logging {
     /// How the trace writes moments.
     pub(crate) time: TimeForm,
     /// The most lines a second that the trace may have in the long run; `None`: no bound.
-    pub(crate) trace_per_second: Option<NonZeroU32>,
+    pub(crate) trace_per_second: Placed<Option<NonZeroU32>>,
     /// Whether the trace is JSON on a terminal, too.
     pub(crate) json: bool,
 }
@@ -474,7 +474,9 @@ impl User {
             let is_name = !text.is_empty() && !text.contains([':', '/', '\0', '\n', ' ']);
             return if is_name { Ok(Self::Name(text.to_owned())) } else { Err(wrong()) };
         }
-        let number = |text: &str| text.parse().map_err(|_| wrong());
+        // The greatest number stands for no change to the kernel (setresuid(2)).
+        let is_meant = |number: &u32| *number != u32::MAX;
+        let number = |text: &str| text.parse().ok().filter(is_meant).ok_or_else(wrong);
         Ok(match text.split_once(':') {
             Some((uid, gid)) => Self::Ids { uid: number(uid)?, gid: Some(number(gid)?) },
             None => Self::Ids { uid: number(text)?, gid: None },

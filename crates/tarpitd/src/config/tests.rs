@@ -85,7 +85,7 @@ fn every_key_is_read() {
             client_trace: Sink::File("./x".into()).into(),
             discretion: Discretion { log_secrets: true, log_users: false },
             time: TimeForm::Rfc3339,
-            trace_per_second: NonZeroU32::new(7),
+            trace_per_second: NonZeroU32::new(7).into(),
             json: false,
         }
     );
@@ -290,7 +290,7 @@ fn values_of_another_type_are_told() {
     let bind = "this must be a string \"HOST:PORT\", or";
     check_line(
         "bind = 22",
-        &format!("3:8: {bind} an array of such strings, but it is a whole number"),
+        &format!("3:8: {bind} an array of such strings or of tables, but it is a whole number"),
     );
     check_line(
         "bind = [22]",
@@ -378,6 +378,11 @@ fn addresses_are_also_read_as_strings() {
          3:8: `x` is not a port: write a number from 0 to 65535, or a range such as 8000-8010",
     );
     check_line("bind = '0.0.0.0'", "3:8: the port is missing: write \"HOST:PORT\"");
+    check_line("bind = '80'", "3:8: the host is missing: write \"HOST:PORT\", as in *:80");
+    check_line(
+        "bind = '224.0.0.1:80'",
+        "3:8: no client can connect to 224.0.0.1: write an address of one machine",
+    );
     check_line("bind = ['::1:22']", "3:9: write \"HOST:PORT\", with an IPv6 host in brackets");
 }
 
@@ -397,6 +402,15 @@ fn mapped_addresses_are_taken_in_their_ipv4_form() {
         "5:10: `::ffff:10.0.0.0/64` is an IPv4-mapped network shorter than /96, which holds IPv4 \
          addresses and others: write the IPv4 network itself, such as 10.0.0.0/8",
     );
+}
+
+#[test]
+fn the_number_that_changes_nobody_is_no_user() {
+    // To setresuid(2) it means that the user stays, which would be root.
+    for user in ["'4294967295'", "'1:4294967295'", "4294967295"] {
+        let text = format!("user = {user}\n{SOUND}");
+        assert!(Config::parse("x", &text).is_err(), "{user}");
+    }
 }
 
 #[test]

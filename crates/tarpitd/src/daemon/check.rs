@@ -101,6 +101,7 @@ fn limits(config: &Config, files: &Files) -> Vec<String> {
     lines.push(uncut("egress_per_day", "", &limits.egress_per_day));
     lines.push(uncut("handshakes_per_second", "", &limits.handshakes_per_second));
     lines.push(uncut("cpu", "", &limits.cpu));
+    lines.push(uncut("trace_per_second", "", &config.logging.trace_per_second));
     lines
 }
 
@@ -134,7 +135,8 @@ mod tests {
                egress = 7: configured\n  \
                egress_per_day: no cap, default\n  \
                handshakes_per_second = 100: default\n  \
-               cpu = 80: default\n"
+               cpu = 80: default\n  \
+               trace_per_second = 100: default\n"
         );
     }
 }

@@ -221,14 +221,13 @@ impl Unbound {
         Finding::new(Gravity::Note, self.spot.place.as_ref(), what)
     }
 
-    /// Whether the same is to be said of both. Where files run out it is so for all that follow.
+    /// Whether the same is to be said of both: where files run out, or another tarpitd has the
+    /// addresses, also if they are written at different places.
     fn is_like(&self, other: &Self) -> bool {
-        let same_place = self.spot.place == other.spot.place || self.is_out_of_files();
-        same_place && self.errno() == other.errno() && self.owner == other.owner
-    }
-
-    fn is_out_of_files(&self) -> bool {
-        matches!(self.errno(), Some(Errno::MFILE | Errno::NFILE))
+        let is_out_of_files = matches!(self.errno(), Some(Errno::MFILE | Errno::NFILE));
+        let is_ours = matches!(self.owner, Owner::Tarpitd { .. });
+        let is_near = is_out_of_files || is_ours || self.spot.place == other.spot.place;
+        is_near && self.errno() == other.errno() && self.owner == other.owner
     }
 
     fn errno(&self) -> Option<Errno> {
@@ -242,7 +241,7 @@ impl Unbound {
                 name.escape_debug()
             ),
             (Some(Errno::ADDRINUSE), Owner::Tarpitd { pid }) => &format!(
-                "a tarpitd that is running (pid {pid}) has it; stop that one or take another port"
+                "the tarpitd that is running (pid {pid}) has it; stop that one or take another port"
             ),
             (Some(Errno::ADDRINUSE), Owner::Unknown) => {
                 "another program has it (root may see which); stop that one or take another port"

@@ -4,7 +4,10 @@
 use std::{
     fs::{self, OpenOptions},
     io,
-    os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{FileTypeExt as _, OpenOptionsExt as _},
+    },
     path::{Path, PathBuf},
 };
 
@@ -152,6 +155,7 @@ fn unusable(sink: &Placed<Sink>, key: &str, error: &io::Error) -> Finding {
     let cure = match Errno::from_io_error(error) {
         Some(Errno::ISDIR) => "name a file in it",
         Some(Errno::NOENT) => "make its directory, or give another path",
+        Some(Errno::NOTDIR) => "what should be its directory is a file; give another path",
         Some(Errno::NXIO) => "nobody reads this pipe; start its reader first",
         Some(Errno::MFILE | Errno::NFILE) => super::files::CURE,
         _ => "give another file or rights to it",
@@ -198,6 +202,8 @@ fn may_append(path: &Path) -> io::Result<Appending> {
             let is_pipe = metadata.file_type().is_fifo();
             Ok(if is_pipe { Appending::Pipe } else { Appending::Fine })
         }
+        // With a slash at the end it can only be a directory.
+        Err(_) if path.as_os_str().as_bytes().ends_with(b"/") => Err(Errno::ISDIR.into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let directory = directory_of(path);
             if !fs::metadata(&directory)?.is_dir() {

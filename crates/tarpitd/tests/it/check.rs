@@ -3,7 +3,7 @@
 use std::{
     fs::{self, Permissions},
     io::Write as _,
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt as _,
     process::{Command, Output, Stdio},
 };
@@ -152,8 +152,11 @@ fn a_cap_above_the_file_limit_is_cut_with_a_warning_by_check_and_start_alike() {
     assert!(out.contains("clients = 135: cut from 100000, since 200 files may be open"), "{out}");
     let mut daemon = Daemon::spawn(limited(&format!("-c '{path}'")), 1);
     assert!(daemon.log.iter().any(|line| line.contains(&warning)), "{:?}", daemon.log);
-    // It is what is in force: somebody makes room before files run out.
-    let clients: Vec<_> = (0..150).map(|_| daemon.connect()).collect();
+    // It is what is in force: newcomers are refused before files run out.
+    let clients: Vec<_> = (0..150).map(|_| TcpStream::connect(daemon.addresses[0])).collect();
+    for _ in 135..150 {
+        assert_eq!(daemon.trace_has("refuse")["meta"]["reason"], "clients");
+    }
     daemon.signal(rustix::process::Signal::USR1);
     let totals = daemon.log_has("totals");
     assert!(totals.contains("held=135 "), "{totals}");

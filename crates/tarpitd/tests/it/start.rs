@@ -41,8 +41,22 @@ fn a_port_of_another_tarpitd_is_busy_too_also_with_several_workers() {
     let second = directory.file("second.toml", &config(first.addresses[0].port()));
     let (code, text) = fails(&["-c", &second]);
     assert_eq!(code, Some(1));
-    let who = format!("a tarpitd that is running (pid {}) has it", first.pid());
+    let who = format!("the tarpitd that is running (pid {}) has it", first.pid());
     assert!(text.contains(&who), "{text}");
+}
+
+#[test]
+fn a_second_start_of_the_same_is_told_in_one_line_with_the_pid_of_the_first() {
+    let serve = |one: &str, other: &str| {
+        ["-s".to_owned(), format!("endless_banner:{one}"), format!("endlessh:{other}")]
+    };
+    let strings = serve("127.0.0.1:0", "127.0.0.1:0");
+    let first = Daemon::start(&strings.each_ref().map(String::as_str), 2);
+    let [one, other] = [0, 1].map(|place| first.addresses[place].to_string());
+    let (code, text) = fails(&serve(&one, &other).each_ref().map(String::as_str));
+    assert_eq!((code, text.lines().count()), (Some(1), 1), "{text}");
+    let who = format!("the tarpitd that is running (pid {}) has it", first.pid());
+    assert!(text.contains(&format!("{one} and 1 other address")) && text.contains(&who), "{text}");
 }
 
 #[test]
