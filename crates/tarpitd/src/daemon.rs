@@ -5,6 +5,7 @@
 
 mod check;
 mod files;
+mod logging;
 mod ports;
 mod prepare;
 
@@ -509,10 +510,15 @@ impl Daemon {
                 return;
             }
         };
-        let targets = open_both(&config);
+        let (wrong, warnings): (Vec<_>, Vec<_>) =
+            logging::findings(&config, Touch::Keep).into_iter().partition(Finding::is_refusal);
+        let targets = if wrong.is_empty() { open_both(&config) } else { Err(wrong) };
         let problems = match targets {
             Ok((main, trace)) => match self.apply(config) {
                 Ok(changed) => {
+                    for warning in warnings {
+                        self.log.warning(format_args!("{warning}"));
+                    }
                     self.log.reopen(main);
                     self.trace.reopen(trace);
                     let outcome = if changed { "" } else { "; nothing has changed" };
@@ -698,7 +704,7 @@ fn rules(config: &Config, workers: usize) -> Rules {
         egress_per_day: divide(egress_per_day.value, workers as u64),
         handshakes,
         cpu: cpu.map_or(0, std::num::NonZeroU32::get),
-        style: Style { discretion: config.logging.discretion, form: form(&config.logging) },
+        style: Style { discretion: config.logging.discretion(), form: form(&config.logging) },
         trace_per_second: NonZeroU32::new(divide(lines, workers as u64) as u32),
     }
 }

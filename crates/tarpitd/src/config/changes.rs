@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
-use super::{Certificate, ClientLimit, Config, Discretion, Limits, Logging, Tarpit};
+use super::{Certificate, ClientLimit, Config, Limits, Logging, Tarpit};
 
 /// A line for each difference between two configurations, for the log.
 ///
@@ -125,9 +125,16 @@ fn limits(limits: &Limits) -> Vec<Setting> {
 }
 
 fn logging(logging: &Logging) -> Vec<Setting> {
-    let Logging { main, level, client_trace, discretion, time, trace_per_second, json: _ } =
-        logging;
-    let Discretion { log_secrets, log_users } = discretion;
+    let Logging {
+        main,
+        level,
+        client_trace,
+        log_secrets,
+        log_users,
+        time,
+        trace_per_second,
+        json: _,
+    } = logging;
     vec![
         ("main", main.to_string()),
         ("level", level.name().to_owned()),

@@ -11,8 +11,7 @@ use tarpit_proto::{identify::Protocol, pacer::Rate, patterns, persona::Persona, 
 use crate::access::Access;
 
 use super::{
-    Certificate, ClientLimit, Config, Discretion, Evict, Level, Limits, Logging, Sink, Tarpit,
-    TimeForm, User,
+    Certificate, ClientLimit, Config, Evict, Level, Limits, Logging, Sink, Tarpit, TimeForm, User,
     address::{Bind, Host, Ports},
     problem::{Notes, Place, Placed, Problem, nearest},
 };
@@ -162,7 +161,8 @@ impl Default for Draft {
                 main: Sink::Stderr.into(),
                 level: Level::Info,
                 client_trace: Sink::Stdout.into(),
-                discretion: Discretion { log_secrets: false, log_users: true },
+                log_secrets: false.into(),
+                log_users: true,
                 time: TimeForm::Epoch,
                 trace_per_second: NonZeroU32::new(100).into(),
                 json: false,

@@ -438,7 +438,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         name: "main",
         form: "path of a file, `\"<stdout>\"` or `\"<stderr>\"`",
         unset: Unset::Is("\"<stderr>\""),
-        meaning: "Where the log goes. A file is appended to.",
+        meaning: "Where the log goes. A file is appended to. It cannot be the file of the trace.",
         outdated: None,
         read: |item, logging, notes| {
             notes.keep(&mut logging.main, item.placed(item.parsed(Sink::parse)));
@@ -497,7 +497,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
                   the wrong machine.",
         outdated: None,
         read: |item, logging, notes| {
-            notes.keep(&mut logging.discretion.log_secrets, item.boolean());
+            notes.keep(&mut logging.log_secrets, item.placed(item.boolean()));
         },
     },
     Key {
@@ -508,7 +508,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
                   length.",
         outdated: None,
         read: |item, logging, notes| {
-            notes.keep(&mut logging.discretion.log_users, item.boolean());
+            notes.keep(&mut logging.log_users, item.boolean());
         },
     },
     Key {

@@ -326,14 +326,23 @@ pub(crate) struct Logging {
     pub(crate) level: Level,
     /// Where the clients' trace goes.
     pub(crate) client_trace: Placed<Sink>,
-    /// Whether the trace has secrets in full, and users' names.
-    pub(crate) discretion: Discretion,
+    /// Whether the trace has secrets in full.
+    pub(crate) log_secrets: Placed<bool>,
+    /// Whether the trace has users' names.
+    pub(crate) log_users: bool,
     /// How the trace writes moments.
     pub(crate) time: TimeForm,
     /// The most lines a second that the trace may have in the long run; `None`: no bound.
     pub(crate) trace_per_second: Placed<Option<NonZeroU32>>,
     /// Whether the trace is JSON on a terminal, too.
     pub(crate) json: bool,
+}
+
+impl Logging {
+    /// What the trace keeps to itself.
+    pub(crate) fn discretion(&self) -> Discretion {
+        Discretion { log_secrets: *self.log_secrets, log_users: self.log_users }
+    }
 }
 
 /// How a moment is written.

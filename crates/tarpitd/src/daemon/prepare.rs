@@ -20,6 +20,7 @@ use tarpit_proto::script::Profile;
 
 use super::{
     files::Files,
+    logging,
     ports::{self, Opened},
 };
 use crate::{
@@ -72,7 +73,11 @@ pub(super) fn prepare(config: &Config, clock: Clock, touch: Touch) -> Prepared {
         findings.extend(judged.open_all());
     }
     let profiles = profiles(judged, config).map_err(|it| findings.extend(it)).ok();
+    let found = logging::findings(config, touch);
+    let is_refused = found.iter().any(Finding::is_refusal);
+    findings.extend(found);
     let targets = match touch {
+        _ if is_refused => None,
         Touch::Keep => open_both(config).map_err(|it| findings.extend(it)).ok(),
         Touch::Look => {
             let logging = &config.logging;
@@ -217,7 +222,7 @@ fn may_append(path: &Path) -> io::Result<Appending> {
 }
 
 /// The directory in which a file is; where a link leads, the one at its end.
-fn directory_of(path: &Path) -> PathBuf {
+pub(super) fn directory_of(path: &Path) -> PathBuf {
     let end = match fs::read_link(path) {
         Ok(target) => path.parent().unwrap_or(Path::new("")).join(target),
         Err(_) => path.to_owned(),

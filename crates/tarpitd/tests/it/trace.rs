@@ -12,7 +12,7 @@ use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 
-use crate::daemon::{Client, Daemon, Directory, tarpitd, until};
+use crate::daemon::{Client, Daemon, Directory, file_gets, tarpitd, until};
 
 /// A frame of HTTP/2 with the fields of a request for `path` that carries `credentials`.
 fn request(stream: u32, path: &str, credentials: &str) -> Vec<u8> {
@@ -219,4 +219,66 @@ fn a_terminal_shows_a_short_line_for_people_unless_json_is_asked_for() {
         rustix::process::kill_process(pid, Signal::TERM).expect("it runs");
         child.wait().expect("it ends");
     }
+}
+
+#[test]
+fn log_and_trace_in_one_file_are_refused_at_the_start_by_check_and_by_a_reload() {
+    let directory = Directory::new("one-file");
+    let tarpit = "[tarpits.a]\npattern = 'endless_banner'\nclient_trace = true\n\
+                  bind = '127.0.0.1:0'\n";
+    let [log, trace] = ["log", "trace"].map(|name| directory.path(name));
+    let good = format!("{tarpit}[logging]\nmain = '{log}'\nclient_trace = '{trace}'\n");
+    let path = directory.file("c.toml", &good);
+    let daemon = Daemon::start(&["-c", &path], 0);
+    file_gets(&log, |text| text.contains(" on 127.0.0.1:"));
+    std::fs::remove_file(&trace).expect("it was opened");
+    std::os::unix::fs::symlink(&log, &trace).expect("a link");
+    for arguments in [&["check", &path][..], &["-c", &path]] {
+        let output = tarpitd().args(arguments).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(":7:16: log and trace would be one file"), "{said}");
+    }
+    daemon.signal(Signal::HUP);
+    file_gets(&log, |text| {
+        text.contains("log and trace would be one file") && text.contains("stays as it was")
+    });
+    // By streams that lead to one file, too; but where nothing is traced that harms nobody.
+    let both = directory.path("both");
+    for (traced, code) in [(true, Some(2)), (false, None)] {
+        let file = File::options().append(true).create(true).open(&both).expect("a file");
+        let mut command = tarpitd();
+        command.args(["-s", "endless_banner:127.0.0.1:0"]).args(traced.then_some("-t"));
+        command.stdout(file.try_clone().expect("a file")).stderr(file);
+        let mut child = command.spawn().expect("it starts");
+        if code.is_some() {
+            assert_eq!(child.wait().expect("it ends").code(), code);
+        } else {
+            file_gets(&both, |text| text.contains(" on 127.0.0.1:"));
+            child.kill().and_then(|()| child.wait()).expect("it ends");
+        }
+    }
+}
+
+#[test]
+fn settings_of_a_trace_that_nobody_writes_are_told() {
+    let directory = Directory::new("idle-trace");
+    let path = directory.file(
+        "c.toml",
+        &format!(
+            "[tarpits.a]\npattern = 'endless_banner'\nbind = '127.0.0.1:0'\n\
+             [logging]\nclient_trace = '{}'\nlog_secrets = true\n",
+            directory.path("trace")
+        ),
+    );
+    let output = tarpitd().args(["check", &path]).output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("no tarpit writes to this trace"), "{said}");
+    assert!(said.contains("`log_secrets` has no effect"), "{said}");
+    let mut daemon = Daemon::start(&["-c", &path], 0);
+    daemon.log_has("warning: ");
+    daemon.log_has("`log_secrets` has no effect");
+    let (_, log, _) = Daemon::start(&["-c", &path, "-t"], 1).stop();
+    assert!(!log.iter().any(|line| line.contains("no effect")), "{log:?}");
 }

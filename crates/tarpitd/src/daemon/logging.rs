@@ -1,0 +1,170 @@
+//! What of `[logging]` contradicts itself, or can never have an effect.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::ErrorKind,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
+    path::Path,
+};
+
+use rustix::fs::{FileType, fstat};
+
+use super::prepare::directory_of;
+use crate::{
+    config::{Config, Sink},
+    finding::{Finding, Gravity},
+    state_dir::Touch,
+};
+
+/// All of it. Where nothing is to be started, our own streams say nothing about the daemon's.
+pub(super) fn findings(config: &Config, touch: Touch) -> Vec<Finding> {
+    let is_traced = config.tarpits.iter().any(|tarpit| tarpit.client_trace);
+    let mut findings: Vec<_> = one_file(config, is_traced, touch).into_iter().collect();
+    if !is_traced {
+        findings.extend(idle(config));
+    }
+    findings
+}
+
+/// Says if log and trace would be one file.
+fn one_file(config: &Config, is_traced: bool, touch: Touch) -> Option<Finding> {
+    let (main, trace) = (&config.logging.main, &config.logging.client_trace);
+    let are_files = matches!((&main.value, &trace.value), (Sink::File(_), Sink::File(_)));
+    // Streams lead to one file where a shell was told so, which is no harm if no trace is written.
+    if !are_files && (touch == Touch::Look || !is_traced) {
+        return None;
+    }
+    if end(main)? != end(trace)? {
+        return None;
+    }
+    let at = main.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+    let names = if main.value == trace.value {
+        format!("{main}{at}")
+    } else {
+        format!("{main}{at} and {trace}")
+    };
+    let what = format!(
+        "log and trace would be one file, {names}: give `client_trace` or -t a file of its own"
+    );
+    let place = trace.place.as_ref().or(main.place.as_ref());
+    Some(Finding::new(Gravity::Wrong, place, what))
+}
+
+/// Settings of the trace, where no tarpit has one.
+fn idle(config: &Config) -> Vec<Finding> {
+    let logging = &config.logging;
+    let cure = "set `client_trace = true` in a tarpit's table, or remove this";
+    let mut findings = Vec::new();
+    if let (Sink::File(_), Some(place)) = (&logging.client_trace.value, &logging.client_trace.place)
+    {
+        let what = format!("no tarpit writes to this trace: {cure}");
+        findings.push(Finding::new(Gravity::Warning, Some(place), what));
+    }
+    if *logging.log_secrets {
+        let what = format!("`log_secrets` has no effect, since no tarpit has a trace: {cure}");
+        findings.push(Finding::new(Gravity::Warning, logging.log_secrets.place.as_ref(), what));
+    }
+    findings
+}
+
+/// What tells a file from others, however it is named: its device and number, or those of the
+/// directory in which it is to be made, with its name.
+type End = (u64, u64, Option<OsString>);
+
+/// The file behind a sink; `None` where it is none in which lines would be mixed.
+fn end(sink: &Sink) -> Option<End> {
+    let stream = |stat: rustix::fs::Stat| {
+        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        is_file.then_some((stat.st_dev, stat.st_ino, None))
+    };
+    match sink {
+        Sink::File(path) => file(path),
+        Sink::Stderr => stream(fstat(rustix::stdio::stderr()).ok()?),
+        Sink::Stdout => stream(fstat(rustix::stdio::stdout()).ok()?),
+    }
+}
+
+fn file(path: &Path) -> Option<End> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() || metadata.file_type().is_fifo() => {
+            Some((metadata.dev(), metadata.ino(), None))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let directory = fs::metadata(directory_of(path)).ok()?;
+            let target = fs::read_link(path);
+            let name = target.as_deref().unwrap_or(path).file_name()?;
+            Some((directory.dev(), directory.ino(), Some(name.to_owned())))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// What is found in a configuration with these lines in a tarpit's table and in `[logging]`.
+    fn found(tarpit: &str, logging: &str) -> Vec<String> {
+        let text = format!(
+            "[logging]\n{logging}\n[tarpits.a]\npattern = 'endlessh'\nbind = '127.0.0.1:1'\n{tarpit}"
+        );
+        let config = Config::parse("x", &text).unwrap();
+        findings(&config, Touch::Look).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn one_file_is_found_however_it_is_named_and_whether_it_is_there() {
+        let folder = std::env::temp_dir().join(format!("tarpitd-one-{}", std::process::id()));
+        fs::create_dir_all(folder.join("sub")).unwrap();
+        fs::write(folder.join("there"), "").unwrap();
+        fs::hard_link(folder.join("there"), folder.join("hard")).unwrap();
+        symlink("there", folder.join("soft")).unwrap();
+        symlink("new", folder.join("to_new")).unwrap();
+        for (main, trace, same) in [
+            ("there", "there", true),
+            ("there", "sub/../there", true),
+            ("hard", "there", true),
+            ("there", "soft", true),
+            ("new", "new", true),
+            ("new", "./new", true),
+            ("new", "to_new", true),
+            ("there", "new", false),
+            ("new", "newer", false),
+            ("new", "sub/new", false),
+            // Nothing is mixed there.
+            ("/dev/null", "/dev/null", false),
+        ] {
+            let path = |name: &str| folder.join(name).display().to_string();
+            let logging = format!("main = '{}'\nclient_trace = '{}'", path(main), path(trace));
+            let found = found("client_trace = true", &logging);
+            assert_eq!(found.len(), usize::from(same), "{main} {trace}: {found:?}");
+            if same {
+                assert!(
+                    found[0].starts_with("x:3:16: log and trace would be one file"),
+                    "{found:?}"
+                );
+                assert!(found[0].contains("(x:2:8)"), "{found:?}");
+            }
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_has_no_effect_without_a_trace_is_told() {
+        let idle = "client_trace = '/nowhere/x'\nlog_secrets = true";
+        let [file, secrets] = &found("", idle)[..] else { panic!("{:?}", found("", idle)) };
+        assert!(file.starts_with("x:2:16: no tarpit writes to this trace: set "), "{file}");
+        assert!(secrets.starts_with("x:3:15: `log_secrets` has no effect"), "{secrets}");
+        for (tarpit, logging) in [
+            ("client_trace = true", idle),
+            ("", "log_secrets = false"),
+            ("", "client_trace = '<stdout>'"),
+            ("", ""),
+        ] {
+            assert_eq!(found(tarpit, logging), [""; 0], "{tarpit} {logging}");
+        }
+    }
+}
