@@ -229,11 +229,12 @@ impl<'a> Shown<'a> {
     /// Appends a word.
     fn word(&mut self, word: &'a [u8], is_cut: bool, kind: Kind) {
         let mut rest = word;
-        if !has_scheme(word)
-            && let Some((before, user, after)) = user_in_front(word, is_cut, kind)
-        {
+        // A word that is an address has no other user information in front of its scheme.
+        let front = &word[..scheme(word, 0).unwrap_or(word.len())];
+        let is_cut_there = is_cut && front.len() == word.len();
+        if let Some((before, user, after)) = user_in_front(front, is_cut_there, kind) {
             self.blank(before, user);
-            rest = after;
+            rest = &word[front.len() - after.len()..];
         }
         while let Some((before, user, after)) = user_behind_scheme(rest, is_cut) {
             self.blank(before, user);
@@ -351,8 +352,15 @@ enum Kind {
 /// The parts of a word: before user information, itself, and from its `@` on.
 type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
-fn has_scheme(word: &[u8]) -> bool {
-    word.windows(2).any(|two| two == b"//")
+/// Where the next `//` stands, from `from` on, that begins the authority of an address: at the start
+/// of a word, or behind a mark.
+fn scheme(word: &[u8], from: usize) -> Option<usize> {
+    let mut places = from..word.len().saturating_sub(1);
+    places.find(|&place| {
+        let is_marked =
+            place.checked_sub(1).is_none_or(|before| b":=\"'(,<;".contains(&word[before]));
+        is_marked && word[place..].starts_with(b"//")
+    })
 }
 
 /// The user information with which a word begins that has no scheme, or a segment of it.
@@ -373,8 +381,8 @@ fn user_in_front(word: &[u8], is_cut: bool, kind: Kind) -> Option<Parts<'_>> {
 /// The first user information behind the `//` of an address.
 fn user_behind_scheme(word: &[u8], is_cut: bool) -> Option<Parts<'_>> {
     let mut from = 0;
-    while let Some(slashes) = word[from..].windows(2).position(|two| two == b"//") {
-        let start = from + slashes + 2;
+    while let Some(slashes) = scheme(word, from) {
+        let start = slashes + 2;
         let authority = &word[start..];
         let end = authority.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#'));
         let host = &authority[..end.unwrap_or(authority.len())];
@@ -397,6 +405,8 @@ fn user_behind_scheme(word: &[u8], is_cut: bool) -> Option<Parts<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     extern crate std;
@@ -503,6 +513,38 @@ mod tests {
         }
         for verb in ["VRFY", "SITE", "PASV", "CWD", "FROB", ""] {
             assert!(Shown::login(verb.as_bytes(), b"x").is_none(), "{verb}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_borne_and_a_password_in_it_is_not_shown(
+            before in "[ -~]{0,20}",
+            scheme in "(http://|//|u:p@h )?",
+            user in "[a-z]{1,5}",
+            password in "[A-Z]{6,9}",
+            after in "[ -~]{0,20}",
+            is_cut in any::<bool>(),
+        ) {
+            let line = std::format!("{before} {scheme}{user}:{password}@{after}");
+            for shown in [
+                Shown::line(line.as_bytes(), is_cut),
+                Shown::authority(line.as_bytes(), is_cut),
+                Shown::request(line.as_bytes(), is_cut, true),
+            ] {
+                let shown = std::string::String::from_utf8_lossy(&shown.line);
+                prop_assert!(!shown.contains(&password), "{line:?} is shown as {shown:?}");
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_borne(bytes in prop::collection::vec(any::<u8>(), 0..300), is_cut in any::<bool>()) {
+            let (verb, argument) = bytes.split_at(bytes.len() / 3);
+            let _: Option<Shown<'_>> = Shown::login(verb, argument);
+            let most = bytes.len() + BLANK.len() * (bytes.len() + 1);
+            prop_assert!(Shown::line(&bytes, is_cut).line.len() <= most);
+            prop_assert!(Shown::authority(&bytes, is_cut).line.len() <= most);
+            prop_assert!(name(&bytes).0.len() <= bytes.len());
         }
     }
 }

@@ -77,6 +77,88 @@ fn the_length_of_what_is_cut_is_that_of_the_whole() {
 }
 
 #[test]
+fn the_length_of_a_field_that_does_not_fit_is_that_of_the_whole() {
+    let long = |length: usize| "a".repeat(length);
+    // Behind a name and a colon three letters are four in base64.
+    let basic = |length: usize| ["YTph".to_owned(), "YWFh".repeat(length / 3)].concat();
+    for (said, wanted) in [
+        (format!("GET /{} HTTP/1.1\r\n\r\n", long(300)), "http_request GET /aaaa 314"),
+        (format!("GET /{} HTTP/1.1\r\n\r\n", long(9_000)), "http_request GET /aaaa 9014"),
+        (
+            format!("GET / HTTP/1.1\r\nUser-Agent: {}\r\n\r\n", long(6_000)),
+            "http_user_agent aaaa 6000",
+        ),
+        (format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", long(300)), "http_host aaaa 300"),
+        (
+            format!("GET / HTTP/1.1\r\nAuthorization: Basic {}\r\n\r\n", basic(300)),
+            "secret aaaa 301",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nAuthorization: Basic {}\r\n\r\n", basic(6_000)),
+            "secret aaaa 6001",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nAuthorization: Basic {}YQ==\r\n\r\n", basic(6_000)),
+            "secret aaaa 6002",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nAuthorization: Bearer {}\r\n\r\n", long(6_000)),
+            "secret aaaa 6000",
+        ),
+        (
+            format!(
+                "CONNECT b:1 HTTP/1.1\r\nProxy-Authorization: Bearer {}\r\nHost: x\r\n\r\n",
+                long(6_000)
+            ),
+            "http_host x ",
+        ),
+    ] {
+        for pattern in ["http_hold", "http_fake_auth"] {
+            let facts = learnt(pattern, 80, said.as_bytes());
+            let start = &said[..said.len().min(40)];
+            assert!(facts.iter().any(|fact| fact == wanted), "{start}: {wanted:?} in {facts:?}");
+        }
+    }
+}
+
+#[test]
+fn the_length_of_a_path_in_http_2_is_that_of_the_whole() {
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".as_slice();
+    let frame = |kind: u8, flags: u8, payload: &[u8]| {
+        let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, 1], payload].concat()
+    };
+    // A method, and a path of so many bytes, as it stands or in code, in which `a` has five bits.
+    let block = |length: usize, coded: bool| {
+        let bytes = if coded { length * 5 / 8 } else { length };
+        let mut number = vec![(if coded { 0x80 } else { 0 }) | 127];
+        let mut rest = bytes - 127;
+        while rest >= 128 {
+            number.push(0x80 | (rest % 128) as u8);
+            rest /= 128;
+        }
+        number.push(rest as u8);
+        // Eight times 00011 are these five bytes.
+        let code = [0b0001_1000, 0b1100_0110, 0b0011_0001, 0b1000_1100, 0b0110_0011];
+        let text = if coded { code.repeat(length / 8) } else { vec![b'a'; length] };
+        [&[0x82, 0x04][..], &number, &text, &[0x0F, 0x2B, 1, b'x']].concat()
+    };
+    for length in [400, 4_800, 8_000] {
+        for coded in [false, true] {
+            let block = block(length, coded);
+            let (first, second) = block.split_at(block.len() / 2);
+            for frames in [frame(1, 5, &block), [frame(1, 1, first), frame(9, 4, second)].concat()]
+            {
+                let said = [preface, &frames, &frame(6, 0, &[0; 8])].concat();
+                let facts = learnt("http_hold", 80, &said);
+                let wanted = format!("http_request GET aaaa {}", length + 13);
+                assert!(facts.contains(&wanted), "{length} {coded}: {facts:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_line_that_was_too_long_leaves_nothing_behind() {
     for pattern in ["ftp_hold", "smtp_hold"] {
         let mut stage = Stage::new(pattern).open();
