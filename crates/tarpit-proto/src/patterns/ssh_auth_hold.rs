@@ -78,6 +78,8 @@ struct Talk {
     owed: u8,
     /// Whether the client uses its keys, too.
     keyed: bool,
+    /// Whether it has been told that it is in.
+    admitted: bool,
 }
 
 // With the session that it is boxed beside (`Live`) and the allocator's own, below 512 bytes.
@@ -366,6 +368,7 @@ impl Talk {
             pending: None,
             owed: 0,
             keyed: false,
+            admitted: false,
         }
     }
 
@@ -464,11 +467,11 @@ impl Talk {
                 }
             }
             // There are channels only for those who were let in.
-            Request::Channel { number } if cx.poisons() => {
+            Request::Channel { number } if self.admitted => {
                 self.channel = number;
                 Answer::After(INSIDE, Word::ChannelOpen)
             }
-            Request::OfChannel { command, awaits } if cx.poisons() => {
+            Request::OfChannel { command, awaits } if self.admitted => {
                 if let Some(command) = command {
                     let shown = Shown::line(command, false);
                     cx.learn(Fact::Command, &shown.line);
@@ -495,6 +498,7 @@ impl Talk {
     fn sent(&mut self, row: u16, cx: &mut Cx<'_>) -> Step {
         let length = self.content().len();
         self.lanes.sent.sent(length);
+        self.admitted |= self.word == Word::Success;
         if self.word == Word::ChannelSuccess {
             self.owed = self.owed.saturating_sub(1);
             if self.owed > 0 {
@@ -542,7 +546,7 @@ impl Talk {
         let (pending, due) =
             self.pending.map_or((None, 0), |(word, due)| (Some(word), due.as_millis()));
         out.extend_from_slice(&[number_of(Some(self.word)), number_of(pending), self.owed]);
-        out.push(self.keyed.into());
+        out.push(u8::from(self.keyed) | u8::from(self.admitted) << 1);
         out.extend_from_slice(&due.to_be_bytes());
     }
 
@@ -551,7 +555,7 @@ impl Talk {
         let (sent, rest) = Lane::load(rest)?;
         let (drop, rest) = rest.split_first_chunk()?;
         let (channel, rest) = rest.split_first_chunk()?;
-        let (&[word, pending, owed, keyed], rest) = rest.split_first_chunk()?;
+        let (&[word, pending, owed, flags], rest) = rest.split_first_chunk()?;
         let due = Time::from_millis(u64::from_be_bytes(rest.try_into().ok()?));
         Some(Self {
             lanes: Lanes { heard, sent },
@@ -560,7 +564,8 @@ impl Talk {
             word: word_of(word)?,
             pending: word_of(pending).map(|word| (word, due)),
             owed,
-            keyed: keyed != 0,
+            keyed: flags & 1 != 0,
+            admitted: flags & 2 != 0,
         })
     }
 }

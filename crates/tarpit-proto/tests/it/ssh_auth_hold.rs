@@ -173,6 +173,33 @@ fn only_poison_lets_anybody_in_and_then_nothing_is_run() {
 }
 
 #[test]
+fn nobody_gets_a_channel_who_was_not_let_in() {
+    for poison in [false, true] {
+        let mut stage = listener();
+        stage.profile.poison = poison;
+        let mut stage = stage.open();
+        let mut client =
+            Client::connect(&mut stage, Wishes { line: "SSH-2.0-libssh_0.10.6", ..WISHES });
+        client.says(&mut stage, &service());
+        client.hears(&stage);
+        // A success that it tells itself, as servers once believed, and no login at all.
+        for message in [&[SUCCESS][..], &[]] {
+            if !message.is_empty() {
+                client.says(&mut stage, message);
+            }
+            let channel = [&[90], &stringed("session")[..], &[0, 0, 0, 9], &[0; 8]].concat();
+            client.says(&mut stage, &channel);
+            let exec = [&[98, 0, 0, 0, 0], &stringed("exec")[..], &[1], &stringed("id")].concat();
+            client.says(&mut stage, &exec);
+            stage.pass_secs(600);
+            let heard = kinds(&client.hears(&stage));
+            assert!(heard.iter().all(|&kind| kind == 2), "{poison}: {heard:?}");
+        }
+        assert!(!stage.news.contains(&"learnt command id".to_owned()));
+    }
+}
+
+#[test]
 fn whoever_cannot_be_afforded_is_held_without_keys() {
     let mut stage = listener().open();
     stage.means.press(Strain::Plain);
