@@ -679,7 +679,7 @@ impl Daemon {
             }
             thread::park_timeout(Duration::from_millis(5));
         }
-        for (_, problem) in later {
+        for problem in grouped(later.into_iter().map(|(_, problem)| *problem).collect()) {
             self.log.error(format_args!("{problem}; it is not served"));
         }
         self.open_doors(opened);

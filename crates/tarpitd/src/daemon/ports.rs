@@ -247,6 +247,9 @@ impl Unbound {
                 "another program has it (root may see which); stop that one or take another port"
             }
             (Some(Errno::ADDRNOTAVAIL), _) => "this machine has no such address; see `ip address`",
+            (Some(Errno::ACCESS), _) if self.spot.first.port() >= 1_024 => {
+                "a policy of this system forbids it, such as SELinux; take another port or allow it"
+            }
             (Some(Errno::ACCESS), _) => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
             (Some(Errno::AFNOSUPPORT), _) => "this machine has no IPv6; name IPv4 addresses",
             (Some(Errno::INVAL), _) if self.spot.first.is_ipv6() => {

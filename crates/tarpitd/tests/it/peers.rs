@@ -1,11 +1,10 @@
 //! Peers that vanish, never read, or leave: nothing of them may stay.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::Read as _,
     net::SocketAddr,
     os::fd::OwnedFd,
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -13,42 +12,12 @@ use std::{
 use rustix::{
     net::sockopt,
     process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
-    thread::{LinkNameSpaceType, move_into_link_name_space},
 };
 
-use crate::daemon::{Client, Daemon, Directory, processor_time, until};
-
-/// A network namespace of the test's own; dropped, it is gone.
-struct Namespace(String);
-
-impl Namespace {
-    /// None where the machine allows none.
-    fn new() -> Option<Self> {
-        let namespace = Self(format!("tarpitd-it-{}", std::process::id()));
-        ip(&["netns", "add", &namespace.0]).then_some(namespace)
-    }
-
-    fn ip(&self, words: &str) -> bool {
-        ip(&[vec!["-n", &self.0], words.split(' ').collect()].concat())
-    }
-
-    /// Moves this thread, and so the children that it starts, into it.
-    fn enter(&self) {
-        let file = File::open(format!("/run/netns/{}", self.0)).expect("it is there");
-        let kind = Some(LinkNameSpaceType::Network);
-        move_into_link_name_space(rustix::fd::AsFd::as_fd(&file), kind).expect("we are root");
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        ip(&["netns", "del", &self.0]);
-    }
-}
-
-fn ip(words: &[&str]) -> bool {
-    Command::new("ip").args(words).output().is_ok_and(|output| output.status.success())
-}
+use crate::{
+    daemon::{Client, Daemon, Directory, processor_time, until},
+    namespace::Namespace,
+};
 
 /// The daemon's end of a client's connection, as a file of ours as well.
 fn other_end(daemon: &Daemon, client: &Client) -> Option<OwnedFd> {
@@ -72,7 +41,7 @@ fn whoever_vanishes_is_given_up_by_the_keepalive_and_was_held_until_then() {
 /// A client to whom nothing is on its way. For the other kind, whose end takes five minutes,
 /// `cargo xtask test` has a check that runs beside all others.
 fn a_peer_vanishes() {
-    let Some(namespace) = Namespace::new() else {
+    let Some(namespace) = Namespace::new("vanish") else {
         eprintln!("no network namespace can be made here (ip of iproute2, as root)");
         return;
     };

@@ -2,7 +2,10 @@
 
 use std::net::TcpListener;
 
-use crate::daemon::{Daemon, Directory, tarpitd};
+use crate::{
+    daemon::{Client, Daemon, Directory, tarpitd},
+    namespace::Namespace,
+};
 
 /// Runs it to its end; exit code and standard error.
 fn fails(arguments: &[&str]) -> (Option<i32>, String) {
@@ -83,6 +86,30 @@ fn an_address_that_is_not_there_yet_is_listened_on_with_a_warning() {
         assert!(line.contains(ip) && line.contains("does not have this address yet"), "{line}");
         daemon.log_has(&format!(" on {ip}"));
     }
+}
+
+#[test]
+fn clients_come_as_soon_as_the_address_is_there() {
+    // In a thread of its own: the others stay in the machine's network.
+    std::thread::spawn(|| {
+        let Some(namespace) = Namespace::new("late") else {
+            assert!(std::env::var_os("CI").is_none(), "CI can make namespaces");
+            eprintln!("no network namespace can be made here (ip of iproute2, as root)");
+            return;
+        };
+        assert!(namespace.ip("link set lo up"));
+        namespace.enter();
+        let addresses = ["192.0.2.1:2222", "[2001:db8::1]:2222"];
+        let [one, other] = addresses.map(|address| format!("endless_banner:{address}"));
+        let daemon = Daemon::start(&["-s", &one, &other], 2);
+        assert!(namespace.ip("address add 192.0.2.1/32 dev lo"));
+        assert!(namespace.ip("address add 2001:db8::1/128 dev lo nodad"));
+        for &address in &daemon.addresses {
+            assert!(!Client::of(address).hear().is_empty());
+        }
+    })
+    .join()
+    .expect("it passed");
 }
 
 #[test]
