@@ -62,6 +62,28 @@ enum State {
     Talking(Talk),
 }
 
+/// A user who is asked for answers, to be told beside them.
+#[derive(Debug)]
+struct Asked {
+    /// The beginning of the name, and how long it is.
+    name: Vec<u8>,
+    length: u32,
+}
+
+impl Asked {
+    /// The most of a name that is kept, in bytes.
+    const LONGEST: usize = 64;
+
+    fn of(name: &[u8]) -> Self {
+        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
+        Self { name: name[..name.len().min(Self::LONGEST)].to_vec(), length }
+    }
+
+    fn tell(&self, cx: &mut Cx<'_>) {
+        cx.learn_part(Fact::User, &self.name, self.length as usize);
+    }
+}
+
 /// A client that keys were exchanged with.
 #[derive(Debug)]
 struct Talk {
@@ -70,6 +92,8 @@ struct Talk {
     drop: u32,
     /// The client's channel.
     channel: u32,
+    /// Whose answers are awaited.
+    asked: Option<Box<Asked>>,
     /// What is being said.
     word: Word,
     /// What is to be said at that moment.
@@ -364,6 +388,7 @@ impl Talk {
             lanes,
             drop: 0,
             channel: 0,
+            asked: None,
             word: Word::Ignore,
             pending: None,
             owed: 0,
@@ -437,6 +462,7 @@ impl Talk {
         match Request::read(payload) {
             Request::Answers(answers) => {
                 for answer in answers {
+                    self.asked.iter().for_each(|asked| asked.tell(cx));
                     cx.learn(Fact::Secret, answer);
                     cx.learn(Fact::Method, login::INTERACTIVE);
                 }
@@ -456,6 +482,8 @@ impl Talk {
                     _ => {}
                 }
                 cx.learn(Fact::Method, method.name());
+                let is_asked = method == Method::Interactive;
+                self.asked = is_asked.then(|| Box::new(Asked::of(user)));
                 match method {
                     Method::Interactive => Answer::AtOnce(Word::InfoRequest),
                     Method::None if hold.none > 0 => Answer::After(hold.none, failure),
@@ -548,6 +576,10 @@ impl Talk {
         out.extend_from_slice(&[number_of(Some(self.word)), number_of(pending), self.owed]);
         out.push(u8::from(self.keyed) | u8::from(self.admitted) << 1);
         out.extend_from_slice(&due.to_be_bytes());
+        if let Some(asked) = &self.asked {
+            out.extend_from_slice(&asked.length.to_be_bytes());
+            out.extend_from_slice(&asked.name);
+        }
     }
 
     fn load(saved: &[u8]) -> Option<Self> {
@@ -556,8 +588,13 @@ impl Talk {
         let (drop, rest) = rest.split_first_chunk()?;
         let (channel, rest) = rest.split_first_chunk()?;
         let (&[word, pending, owed, flags], rest) = rest.split_first_chunk()?;
-        let due = Time::from_millis(u64::from_be_bytes(rest.try_into().ok()?));
+        let (due, rest) = rest.split_first_chunk()?;
+        let due = Time::from_millis(u64::from_be_bytes(*due));
+        let asked = rest.split_first_chunk().map(|(length, name)| {
+            Box::new(Asked { length: u32::from_be_bytes(*length), ..Asked::of(name) })
+        });
         Some(Self {
+            asked,
             lanes: Lanes { heard, sent },
             drop: u32::from_be_bytes(*drop),
             channel: u32::from_be_bytes(*channel),
