@@ -92,17 +92,17 @@ pub(super) fn open_all(config: &Config, touch: Touch) -> Found {
             Err(problem) => unbound.push(*problem),
         }
     }
-    let (held, unbound): (Vec<_>, Vec<_>) = grouped(unbound)
-        .into_iter()
-        .partition(|one| touch == Touch::Look && matches!(one.owner, Owner::Tarpitd { .. }));
-    let lacking = grouped(lacking);
-    let told = absences(absent)
-        .into_iter()
-        .chain(lacking.iter().map(|one| one.finding(Gravity::Warning)))
-        .chain(held.iter().map(Unbound::note));
-    let told = told.collect();
-    let unbound = unbound.iter().map(|one| one.finding(one.gravity())).collect();
-    Found { opened, unbound, told }
+    let warn = |one: &Unbound| one.finding(Gravity::Warning);
+    let mut told = absences(absent);
+    told.extend(grouped(lacking).iter().map(warn));
+    let mut refused = Vec::new();
+    for one in grouped(unbound) {
+        match one.note().filter(|_| touch == Touch::Look) {
+            Some(note) => told.push(note),
+            None => refused.push(one.finding(one.gravity())),
+        }
+    }
+    Found { opened, unbound: refused, told }
 }
 
 /// Puts together what is the same for several addresses, once it is known who has those that are
@@ -133,8 +133,9 @@ pub(super) fn absences(spots: Vec<Spot>) -> Vec<Finding> {
     }
     let warning = |spot: &Spot| {
         let what = format!(
-            "{spot}: this machine does not have this address yet; it is listened on all the same, \
-             and clients come once it is there (see `ip address`)"
+            "{}: {spot}: this machine does not have this address yet; it is listened on all the \
+             same, and clients come once it is there (see `ip address`)",
+            spot.tarpit
         );
         Finding::new(Gravity::Warning, spot.place.as_ref(), what)
     };
@@ -163,11 +164,11 @@ impl Spot {
 
 impl fmt::Display for Spot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tarpit, first, more, .. } = self;
-        match more {
-            0 => write!(f, "{tarpit}: {first}"),
-            1 => write!(f, "{tarpit}: {first} and 1 other address"),
-            more => write!(f, "{tarpit}: {first} and {more} other addresses"),
+        write!(f, "{}", self.first)?;
+        match self.more {
+            0 => Ok(()),
+            1 => write!(f, " and 1 other address"),
+            more => write!(f, " and {more} other addresses"),
         }
     }
 }
@@ -214,11 +215,13 @@ impl Unbound {
         if hidden { Gravity::Rights } else { Gravity::of(&self.error) }
     }
 
-    /// That it is ours.
-    fn note(&self) -> Finding {
-        let pid = if let Owner::Tarpitd { pid } = self.owner { pid } else { 0 };
-        let what = format!("{}: held by the tarpitd that is running (pid {pid})", self.spot);
-        Finding::new(Gravity::Note, self.spot.place.as_ref(), what)
+    /// That a tarpitd has it, if one has.
+    fn note(&self) -> Option<Finding> {
+        let Owner::Tarpitd { pid } = self.owner else { return None };
+        let Spot { place, tarpit, .. } = &self.spot;
+        let what =
+            format!("{tarpit}: {}: held by the tarpitd that is running (pid {pid})", self.spot);
+        Some(Finding::new(Gravity::Note, place.as_ref(), what))
     }
 
     /// Whether the same is to be said of both: where files run out, or another tarpitd has the
@@ -260,13 +263,8 @@ impl Unbound {
             (Some(Errno::NOBUFS | Errno::NOMEM), _) => "give the system more memory",
             _ => "choose another address",
         };
-        let Spot { tarpit, first, more, .. } = &self.spot;
-        let more = match more {
-            0 => String::new(),
-            1 => " and 1 other address".to_owned(),
-            more => format!(" and {more} other addresses"),
-        };
-        format!("{tarpit}: cannot listen on {first}{more}: {}; {cure}", plain(&self.error))
+        let Spot { tarpit, .. } = &self.spot;
+        format!("{tarpit}: cannot listen on {}: {}; {cure}", self.spot, plain(&self.error))
     }
 }
 

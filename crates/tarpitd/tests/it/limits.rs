@@ -185,6 +185,34 @@ fn a_process_that_may_open_no_more_files_says_so_and_holds_whom_it_has() {
 }
 
 #[test]
+fn where_files_are_few_somebody_makes_room_before_they_run_out() {
+    let directory = Directory::new("few_files");
+    let binds = vec!["\"127.0.0.1:0\""; 30].join(", ");
+    let config = directory.file(
+        "c.toml",
+        &format!(
+            "[tarpits.a]\npattern = \"endless_banner\"\nrate_limit = 64\nclient_trace = true\n\
+             bind = [{binds}]\n[limits]\nper_address = 0\nper_prefix = 0\n"
+        ),
+    );
+    let program = tarpitd().get_program().to_string_lossy().into_owned();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &format!("ulimit -n 120; exec '{program}' -c '{config}'")]);
+    command.stdin(std::process::Stdio::null());
+    let mut daemon = Daemon::spawn(command, 30);
+    // 120 files, less 30 listeners and 64.
+    let mut crowd: Vec<_> = (0..26).map(|_| daemon.connect()).collect();
+    for client in &mut crowd {
+        client.hear();
+    }
+    Client::from_to([127, 0, 9, 1].into(), daemon.addresses[0]).hear();
+    let evicted = daemon.trace_has("close");
+    assert_eq!(evicted["reason"], "evicted");
+    let (_, log, _) = daemon.stop();
+    assert!(!log.iter().any(|line| line.contains("no connection can be accepted")), "{log:?}");
+}
+
+#[test]
 fn room_is_made_again_and_again_as_the_noisiest_change() {
     let limits = "clients = 10\nper_address = 0\nper_prefix = 0";
     let (mut daemon, _directory) = limited("wedge", "rate_limit = 64", limits);
