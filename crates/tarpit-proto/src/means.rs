@@ -1,8 +1,9 @@
 //! What may be spent on clients at present: handshakes, and how hard the machine is pressed.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::time::Time;
+use crate::{time::Time, transport::Tls};
 
 /// How hard the machine is pressed by what its owner lets it spend; each step gives up more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +51,22 @@ pub struct Means {
     filled: Time,
     /// Handshakes that could not be afforded, since that was last asked.
     denied: u32,
+    /// How many handshakes of TLS may be under way at a time; each holds a share of the second.
+    most_under_way: u32,
+    under_way: Option<Arc<()>>,
+    /// Handshakes that were one too many at a time, since that was last asked.
+    crowded: u32,
+}
+
+const _: () = assert!(
+    Means::MOST_UNDER_WAY * Tls::MOST_MEMORY <= 40_000_000,
+    "all handshakes under way take at most 40 MB"
+);
+
+/// A handshake of TLS that is under way, and counted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct UnderWay {
+    _counted: Arc<()>,
 }
 
 /// Parts of a handshake in which the purse is counted, one for each millisecond.
@@ -62,11 +79,30 @@ impl Means {
     /// The most that one handshake may cost.
     pub const DEAREST: u32 = 50;
 
+    /// How many handshakes of TLS may be under way at a time. Each takes
+    /// [10 kB](Tls::MOST_MEMORY) at most, so that all take at most 40 MB.
+    pub const MOST_UNDER_WAY: u32 = 4_000;
+
     /// Means of `per_second` handshakes a second at `now`; 0: no cap.
     pub fn new(per_second: u32, now: Time) -> Self {
-        let mut means = Self { strain: Strain::Ease, per_second, purse: 0, filled: now, denied: 0 };
+        let mut means = Self {
+            strain: Strain::Ease,
+            per_second,
+            purse: 0,
+            filled: now,
+            denied: 0,
+            most_under_way: Self::MOST_UNDER_WAY,
+            under_way: None,
+            crowded: 0,
+        };
         means.purse = means.full();
         means
+    }
+
+    /// The same, with so many handshakes of TLS under way at a time.
+    #[must_use]
+    pub fn with_under_way(self, most: u32) -> Self {
+        Self { most_under_way: most, ..self }
     }
 
     /// Puts another number of handshakes a second in force.
@@ -107,6 +143,23 @@ impl Means {
         true
     }
 
+    /// The same for a handshake of TLS, which takes memory until it is done or given up.
+    pub(crate) fn begin_handshake(&mut self, cost: u32) -> Option<UnderWay> {
+        if !self.has_room() {
+            self.crowded = self.crowded.saturating_add(1);
+            return None;
+        }
+        let counted = Arc::clone(self.under_way.get_or_insert_default());
+        self.handshake(cost).then_some(UnderWay { _counted: counted })
+    }
+
+    /// Whether one more handshake of TLS may be under way, too.
+    pub(crate) fn has_room(&self) -> bool {
+        // One share is our own.
+        let under_way = self.under_way.as_ref().map_or(0, |all| Arc::strong_count(all) - 1);
+        under_way < self.most_under_way as usize
+    }
+
     /// Whether a handshake of that price could be made now, which is not begun yet.
     pub fn affords(&self, cost: u32) -> bool {
         let price = u64::from(cost) * PARTS;
@@ -116,6 +169,11 @@ impl Means {
     /// How many handshakes could not be afforded since this was last asked.
     pub fn denied(&mut self) -> u32 {
         core::mem::take(&mut self.denied)
+    }
+
+    /// How many handshakes were one too many at a time since this was last asked.
+    pub fn crowded(&mut self) -> u32 {
+        core::mem::take(&mut self.crowded)
     }
 
     /// A pattern's own interval under the present strain.
@@ -163,6 +221,26 @@ mod tests {
         assert_eq!(means.stretch(Duration::from_secs(8)), Duration::from_secs(16));
         means.press(Strain::Plain);
         assert!(!means.handshake(1));
+    }
+
+    #[test]
+    fn handshakes_under_way_are_counted_until_they_are_dropped() {
+        let mut means = Means::new(0, Time::START).with_under_way(2);
+        let first = means.begin_handshake(1);
+        let second = means.begin_handshake(1);
+        assert!(first.is_some() && second.is_some() && means.begin_handshake(1).is_none());
+        assert_eq!((means.crowded(), means.crowded(), means.denied()), (1, 0, 0));
+        drop(first);
+        assert!(means.begin_handshake(1).is_some());
+    }
+
+    #[test]
+    fn a_hundred_handshakes_a_second_are_never_too_many_at_a_time() {
+        use crate::transport::PATIENCE;
+
+        let begun = PATIENCE.as_secs() * (100 / u64::from(Tls::COST));
+        assert_eq!(begun, 1_500, "as docs/is-it-safe.md has it");
+        assert!(begun < Means::MOST_UNDER_WAY.into());
     }
 
     #[test]

@@ -413,6 +413,21 @@ impl Session {
         self.appetite() > 0
     }
 
+    /// Whether it takes memory beside itself.
+    pub fn is_boxed(&self) -> bool {
+        matches!(self.body, Body::Laden(_))
+    }
+
+    /// Whether it takes more memory than it will when the client has been understood, or given up.
+    pub fn is_amid(&self) -> bool {
+        match &self.body {
+            Body::Laden(live) => {
+                live.waiting() > 0 || live.transport.as_ref().is_some_and(|tls| tls.is_shaking())
+            }
+            Body::Lean { .. } => false,
+        }
+    }
+
     fn unpack(&mut self) -> Live {
         let nothing = Self::open(Time::START).body;
         match core::mem::replace(&mut self.body, nothing) {

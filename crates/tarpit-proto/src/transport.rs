@@ -24,7 +24,7 @@ use self::{
     keys::Keys,
     records::Records,
 };
-use crate::fact::Fact;
+use crate::{fact::Fact, means::UnderWay};
 
 /// With what a listener speaks TLS.
 #[derive(Clone, Debug)]
@@ -38,6 +38,10 @@ pub struct Tls {
 impl Tls {
     /// What a handshake costs, as [`Means::handshake`](crate::means::Means::handshake) counts.
     pub const COST: u32 = 2;
+
+    /// The most bytes that a client takes whose handshake is under way: the library's connection,
+    /// and less than 4 KiB that it has not understood.
+    pub const MOST_MEMORY: u32 = 10_000;
 
     /// TLS as `config` has it, but without resumption: nothing is kept of a client.
     pub fn new(config: ServerConfig) -> Self {
@@ -99,8 +103,8 @@ pub(crate) enum Hearing {
 
 impl Transport {
     /// Waits for the client's part of a handshake.
-    pub(crate) fn begin() -> Self {
-        Self { state: State::Handshake(Handshake::default()), owed: Vec::new() }
+    pub(crate) fn begin(under_way: UnderWay) -> Self {
+        Self { state: State::Handshake(Handshake::new(under_way)), owed: Vec::new() }
     }
 
     /// Takes the client's bytes in, appends what is said in them to `plain`, and tells what the
@@ -135,6 +139,11 @@ impl Transport {
             return Hearing::Plain;
         };
         if records.read(bytes, keys, plain) { Hearing::Plain } else { self.fail() }
+    }
+
+    /// Whether the handshake is under way.
+    pub(crate) fn is_shaking(&self) -> bool {
+        matches!(self.state, State::Handshake(_))
     }
 
     /// How many bytes of the client's wait here for more.

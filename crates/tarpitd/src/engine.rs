@@ -6,6 +6,7 @@
 mod clients;
 mod data;
 mod doors;
+mod memory;
 mod vanished;
 
 use std::{
@@ -32,7 +33,7 @@ use tarpit_proto::{
     time::{Time, Wall},
 };
 
-use self::{data::Awaited, vanished::Round};
+use self::{data::Awaited, memory::Memory, vanished::Round};
 use crate::{
     access::Access,
     admission::Admission,
@@ -93,6 +94,8 @@ pub(crate) struct Rules {
     pub(crate) egress_per_day: u64,
     /// This worker's share of the handshakes a second; 0: no cap.
     pub(crate) handshakes: u32,
+    /// This worker's share of the handshakes of TLS that may be under way at a time.
+    pub(crate) handshakes_under_way: u32,
     /// The most of a core that this worker may use, in percent; 0: no cap.
     pub(crate) cpu: u32,
     /// How the trace is written, and this worker's share of its lines a second; `None`: no bound.
@@ -183,6 +186,7 @@ struct Worker {
     budget: Budget,
     pressure: Pressure,
     means: Means,
+    memory: Memory,
     locks: Locks,
     /// When handshakes were told to be short.
     handshakes_short: Option<Time>,
@@ -238,7 +242,9 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         looked: Time::START,
         budget: Budget::new(setup.rules.egress, setup.rules.egress_per_day, now),
         pressure: Pressure::new(setup.rules.cpu, now, clock.used()),
-        means: Means::new(setup.rules.handshakes, now),
+        memory: Memory::default(),
+        means: Means::new(setup.rules.handshakes, now)
+            .with_under_way(setup.rules.handshakes_under_way),
         locks: Locks::default(),
         handshakes_short: None,
         sender: setup.sender,
@@ -300,6 +306,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         worker.look_for_the_vanished();
         worker.work_off_leftovers();
         worker.speak_all();
+        worker.memory.give_back(worker.now);
         worker.record.flush();
     }
 }
@@ -315,7 +322,8 @@ impl Worker {
         let listen = self.listen_at.map(|at| at.since(now));
         let watch = self.hearing.ends().map(|at| at.since(now));
         let round = self.next_round().map(|at| at.since(now));
-        [self.wheel.idle_for(now), shed, listen, watch, round].into_iter().flatten().min()
+        let memory = self.memory.due().map(|at| at.since(now));
+        [self.wheel.idle_for(now), shed, listen, watch, round, memory].into_iter().flatten().min()
     }
 
     fn look_at_the_clock(&mut self) {
@@ -339,13 +347,18 @@ impl Worker {
         if let Some(change) = change {
             tell_pressure(&self.record, change);
         }
-        if self.means.denied() > 0 && strain < Strain::Plain {
+        let crowded = self.means.crowded() > 0;
+        if (self.means.denied() > 0 || crowded) && strain < Strain::Plain {
             let told = self.handshakes_short.replace(self.now);
             if told.is_none_or(|told| self.now.since(told) >= SHORTAGE) {
-                self.record.log().warning(format_args!(
+                let what = if crowded {
+                    "more TLS handshakes are under way than may be at a time; further clients are \
+                     held without one until others are done or given up"
+                } else {
                     "more clients ask for a key exchange than may have one; the rest are held \
                      without; raise [limits] handshakes_per_second if that is too often"
-                ));
+                };
+                self.record.log().warning(format_args!("{what}"));
             }
         }
     }

@@ -122,6 +122,15 @@ pub(crate) fn release_pages() {
     }
 }
 
+/// Gives pages back to the kernel on which nothing lies any more. The C library of GNU keeps them
+/// otherwise; others give them back by themselves.
+pub(crate) fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it may be called at any time and from any thread (malloc_trim(3)). It says whether
+    // there was anything to give back, which changes nothing.
+    let _ = unsafe { libc::malloc_trim(0) };
+}
+
 fn own_pages() -> Vec<Range<usize>> {
     mappings::own_pages((release_pages as fn() as *const ()).addr())
 }

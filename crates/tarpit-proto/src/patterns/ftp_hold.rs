@@ -205,7 +205,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     // for, and goes on in the clear where there is none.
     if command.is("AUTH") && cx.offers_tls() && run.mark & PATIENT == 0 {
         // Behind the reply it would be too late to say so.
-        let afforded = cx.means.affords(Tls::COST);
+        let afforded = cx.means.has_room() && cx.means.affords(Tls::COST);
         return state(run, if afforded { Reply::Tls } else { Reply::NoTls });
     }
     let known = ALWAYS.iter().find(|(verb, _)| command.is(verb));

@@ -472,7 +472,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         if cx.poisons() { Reply::Begin } else { Reply::Deferred }
     } else if command.is("STARTTLS") && saluted && cx.offers_tls() {
         // Behind the reply it would be too late to say so.
-        if cx.means.affords(Tls::COST) { Reply::Tls } else { Reply::NoTls }
+        if cx.means.has_room() && cx.means.affords(Tls::COST) { Reply::Tls } else { Reply::NoTls }
     } else if command.is("RSET") {
         Field::Sender.set(run, 0);
         Field::Recipient.set(run, 0);

@@ -7,7 +7,7 @@ use super::{Cause, Doing, Event, Input, Live, Session, Wake, World, number_of, p
 use crate::{
     fact::Facts,
     locks::Locks,
-    means::{Means, Strain},
+    means::{Means, Strain, UnderWay},
     pacer::{Pacer, Rate, Unit},
     rng::{Entropy, Purpose, Rng, meeting},
     script::{
@@ -514,9 +514,9 @@ impl Turn<'_, '_> {
                     self.world.profile.any_pattern(|it| it.secures()),
                     "a pattern hides this"
                 );
-                if self.can_secure() {
+                if let Some(under_way) = self.begin_handshake() {
                     self.end_wait();
-                    self.live.transport = Some(Box::new(Transport::begin()));
+                    self.live.transport = Some(Box::new(Transport::begin(under_way)));
                     self.live.doing = Doing::Securing;
                     self.live.prick(Ears::Open);
                     self.session.pacer.hold_until(self.now, self.now.after(PATIENCE));
@@ -541,11 +541,13 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// Whether there is what TLS takes, and a handshake can be afforded. There is no TLS in TLS.
-    fn can_secure(&mut self) -> bool {
-        self.live.transport.is_none()
-            && self.world.profile.tls.is_some()
-            && self.world.means.handshake(Tls::COST)
+    /// Begins a handshake, if there is what TLS takes and one more can be afforded. There is no TLS
+    /// in TLS.
+    fn begin_handshake(&mut self) -> Option<UnderWay> {
+        if self.live.transport.is_some() || self.world.profile.tls.is_none() {
+            return None;
+        }
+        self.world.means.begin_handshake(Tls::COST)
     }
 
     /// One step that answers a step, unless there have been too many.

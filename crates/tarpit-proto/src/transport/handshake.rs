@@ -12,17 +12,18 @@ use rustls::{
 use super::{Tls, keys::Keys};
 use crate::{
     fact::Fact,
+    means::UnderWay,
     wire::tls::{ClientHello, Hello, LONGEST_HELLO, Reading},
 };
 
 /// A handshake that is not done.
-#[derive(Default)]
 pub(super) struct Handshake {
     /// What the client sent and the library has not taken; less than [`LONGEST_HELLO`]. No message
     /// of a client's in a handshake is longer than its hello.
     incoming: Vec<u8>,
     /// The library's connection, from the moment on at which the hello is whole.
     connection: Option<Box<UnbufferedServerConnection>>,
+    _under_way: UnderWay,
 }
 
 impl fmt::Debug for Handshake {
@@ -52,6 +53,10 @@ enum Want {
 }
 
 impl Handshake {
+    pub(super) fn new(under_way: UnderWay) -> Self {
+        Self { incoming: Vec::new(), connection: None, _under_way: under_way }
+    }
+
     /// Takes the client's bytes in, appends to `out` what is to be sent and to `plain` what was
     /// said inside.
     pub(super) fn advance(

@@ -219,6 +219,40 @@ fn what_cannot_be_afforded_is_held_without_cryptography() {
 }
 
 #[test]
+fn only_so_many_handshakes_are_under_way_and_each_makes_room_when_it_is_over() {
+    let drip = [22, 3, 3, 0x40, 0, 2, 0, 0x3F, 0xFC, 3, 3];
+    let mut waiting = stage();
+    waiting.means = Means::new(0, waiting.now).with_under_way(1);
+    let mut waiting = waiting.open();
+    waiting.says(HELLO);
+    assert!(waiting.bytes().len() > 500, "our part of the handshake");
+    // All clients of a worker share its means.
+    let after = |mut before: Stage| {
+        let mut stage = stage();
+        std::mem::swap(&mut stage.means, &mut before.means);
+        let mut stage = stage.open();
+        stage.says(HELLO).pass_secs(20);
+        (before, stage)
+    };
+    let (waiting, refused) = after(waiting);
+    assert!(refused.bytes().starts_with(&drip), "held without cryptography");
+    let mut waiting = waiting;
+    waiting.means = refused.means;
+    // Given up at last, or gone, or done.
+    waiting.pass_secs(40);
+    let (_, served) = after(waiting);
+    assert!(!served.bytes().starts_with(&drip));
+    let mut gone = stage();
+    gone.means = served.means;
+    drop(served.session);
+    let mut done = Client::usual(gone.open());
+    done.exchange().says(GET);
+    assert!(done.text().starts_with("HTTP/1.1 200 OK"), "{}", done.text());
+    let (_, served) = after(done.stage);
+    assert!(!served.bytes().starts_with(&drip));
+}
+
+#[test]
 fn a_handshake_that_is_not_gone_through_with_ends_in_silence() {
     // A hello that stops in the middle, one behind which comes nothing, and one that nobody reads.
     let garbled = b"\x16\x03\x01\x00\x30\x01\x00\x00\x2C\x03\x03".repeat(8);

@@ -244,7 +244,7 @@ impl Worker {
             left: if waits { 0 } else { SENDS },
             asks: is_due && sparse && is_asked(index, self.now),
             full: false,
-            listened: slot.session.listens(),
+            before: Before { listened: slot.session.listens(), amid: slot.session.is_amid() },
         })
     }
 
@@ -258,7 +258,7 @@ impl Worker {
 
     /// Gives a session its input. If its turn goes on, its draft is to be sent.
     fn go_on(&mut self, turn: &mut Option<Turn>, input: Input<'_>, draft: &mut Draft) {
-        let Some(Turn { index, id, left, full, listened, .. }) = *turn else { return };
+        let Some(Turn { index, id, left, full, before, .. }) = *turn else { return };
         let mut speaks_later = false;
         let mut input = input;
         let ended = loop {
@@ -315,8 +315,11 @@ impl Worker {
         if speaks_later {
             self.speakers.push(index);
         }
+        if before.amid && self.slots.get(index).is_some_and(|slot| !slot.session.is_amid()) {
+            self.memory.freed(self.now);
+        }
         // Readiness is told once: what came while nobody listened is asked for now.
-        if !listened && self.slots.get(index).is_some_and(|slot| slot.session.listens()) {
+        if !before.listened && self.slots.get(index).is_some_and(|slot| slot.session.listens()) {
             self.hear_later(index);
         }
     }
@@ -408,6 +411,9 @@ impl Worker {
         self.record.closed(index, about, &slot.session, cause, end);
         self.admission.leave(&berth.post.port, client.ip());
         self.berths.leave(slot.berth);
+        if slot.session.is_boxed() {
+            self.memory.freed(self.now);
+        }
         if cause == Cause::Finished {
             // Let it have its last words; a reset would throw them away. If this fails it has
             // gone already.
@@ -452,8 +458,15 @@ struct Turn {
     asks: bool,
     /// Whether the socket itself took less than it was given, and will tell when it takes more.
     full: bool,
-    /// Whether the session listened before.
+    before: Before,
+}
+
+/// How a session stood before its turn.
+#[derive(Clone, Copy)]
+struct Before {
     listened: bool,
+    /// Whether it took memory that may be free after the turn.
+    amid: bool,
 }
 
 /// A part of a draft with where it goes, unless there is nothing to send.

@@ -8,8 +8,8 @@ use std::{
 
 use crate::daemon::{Client, Daemon, Directory, open_many_files};
 
-/// Both crowds together would need more files than there are.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// Two crowds together would need more files than there are.
+pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 #[test]
 fn nineteen_thousand_from_a_hundred_addresses_cost_a_hundred_bytes_each_and_end_in_two_seconds() {

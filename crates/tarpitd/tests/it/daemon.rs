@@ -168,6 +168,27 @@ impl Daemon {
         targets.filter(|target| target == Path::new("anon_inode:[io_uring]")).count()
     }
 
+    /// Memory that nobody else has and no file holds, in bytes.
+    pub(crate) fn private(&self) -> u64 {
+        let rollup = format!("/proc/{}/smaps_rollup", self.child.id());
+        let rollup = fs::read_to_string(rollup).expect("it is running");
+        let size = |name: &str| {
+            let line = rollup.lines().find_map(|line| line.strip_prefix(name));
+            let size = line.and_then(|rest| rest.split_whitespace().next());
+            size.and_then(|size| size.parse::<u64>().ok()).expect("a number")
+        };
+        1_024 * (size("Anonymous:") + size("Swap:"))
+    }
+
+    /// What it has counted under this name, as it tells in its totals.
+    pub(crate) fn total(&mut self, name: &str) -> u64 {
+        self.signal(rustix::process::Signal::USR1);
+        let line = self.log_has("totals: ");
+        let mut words = line.split_whitespace().filter_map(|word| word.split_once('='));
+        let value = words.find_map(|(word, value)| (word == name).then_some(value));
+        value.and_then(|value| value.parse().ok()).expect("a count")
+    }
+
     /// Resident memory in KiB.
     pub(crate) fn resident(&self) -> u64 {
         let status = format!("/proc/{}/status", self.child.id());

@@ -13,6 +13,7 @@ mod flood;
 mod lawful;
 mod life;
 mod limits;
+mod memory;
 mod namespace;
 mod peers;
 mod pid_file;

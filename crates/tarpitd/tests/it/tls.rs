@@ -56,7 +56,7 @@ impl ServerCertVerifier for Trusting {
     }
 }
 
-fn settings() -> Arc<ClientConfig> {
+pub(crate) fn settings() -> Arc<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
