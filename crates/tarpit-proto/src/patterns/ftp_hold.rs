@@ -58,7 +58,7 @@ const IN: u32 = 1 << 4;
 const PASSIVE: u32 = 1 << 5;
 /// It asked for the long form of that.
 const EXTENDED: u32 = 1 << 6;
-/// It has begun to log in by `AUTH`: lines that are no commands may be passwords.
+/// It has begun to log in: lines that are no commands may be passwords.
 const GUESSING: u32 = 1 << 7;
 const REPLY: u32 = 8;
 
@@ -164,8 +164,8 @@ fn choose(run: &mut Run, reply: Reply) {
 fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     if command.is("USER") {
         secret::learn_name(command.argument, command.argument.len(), cx);
-        run.mark &= !(ANONYMOUS | GUESSING | IN | PASSIVE);
-        run.mark |= NAMED;
+        run.mark &= !(ANONYMOUS | IN | PASSIVE);
+        run.mark |= GUESSING | NAMED;
         if timing::is_anonymous(secret::name(command.argument).0) {
             run.mark |= ANONYMOUS | PATIENT;
         }
@@ -189,7 +189,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     } else if run.position < MOST_TOLD {
         command.tell(run.mark & GUESSING != 0 && !is_known(command), cx);
     }
-    if command.is("AUTH") {
+    if command.is_login() {
         run.mark |= GUESSING;
     }
     if timing::FTP_PATIENT.iter().any(|verb| command.is(verb)) {

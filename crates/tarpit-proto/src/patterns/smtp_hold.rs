@@ -437,9 +437,10 @@ fn follow(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 
 /// Does what a command says.
 fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
-    let is_login = command.is("AUTH");
-    if is_login || CHANGING.iter().any(|verb| command.is(verb)) {
-        Field::Guessing.set(run, is_login.into());
+    if command.is_login() {
+        Field::Guessing.set(run, 1);
+    } else if CHANGING.iter().any(|verb| command.is(verb)) {
+        Field::Guessing.set(run, 0);
     }
     if command.is("") {
         command::tell_overlong(run, Field::Guessing.of(run) == 1, cx);
@@ -455,6 +456,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     if command.is("BDAT") {
         return begin_part(run, command.argument, cx);
     }
+    let is_login = command.is("AUTH");
     if is_login && saluted {
         return authenticate(run, command, cx);
     }

@@ -33,10 +33,16 @@ impl Command<'_> {
         self.verb
     }
 
+    /// Whether a client logs in by it, well or badly written: what it says behind that may be a
+    /// password.
+    pub(crate) fn is_login(&self) -> bool {
+        Shown::login(self.verb, b"").is_some()
+    }
+
     /// Tells of it as a command. While its client is `guessing`, whatever it says may be a password.
     pub(crate) fn tell(&self, guessing: bool, cx: &mut Cx<'_>) {
         let shown = match Shown::login(self.verb, self.argument) {
-            None if guessing => return cx.learn(Fact::Secret, &self.words()),
+            None if guessing => return secret::learn_word(&self.words(), Beyond::default(), cx),
             None => Shown::line(self.argument, false),
             Some(shown) => {
                 cx.learn(Fact::Command, &shown.line);
@@ -219,7 +225,7 @@ pub(crate) fn tell_overlong(run: &mut Run, guessing: bool, cx: &mut Cx<'_>) {
         cx.learn(Fact::Command, &shown.line);
         shown.tell_part(overlong.beyond(0), cx);
     } else if guessing {
-        cx.learn_part(Fact::Secret, words, words.len() + beyond);
+        secret::learn_word(words, overlong.beyond(0), cx);
     } else {
         let shown = Shown::line(words, true);
         cx.learn_part(Fact::Command, &shown.line, shown.line.len() + beyond);

@@ -311,6 +311,17 @@ pub(crate) fn learn_name(words: &[u8], length: usize, cx: &mut Cx<'_>) {
     }
 }
 
+/// Tells of a secret that stands alone on a line behind `AUTH`, where base64 is spoken; as it is if
+/// it is none.
+pub(crate) fn learn_word(word: &[u8], beyond: Beyond, cx: &mut Cx<'_>) {
+    let is_whole = (word.len() + beyond.bytes).is_multiple_of(4);
+    match base64::decode_part(word, beyond).filter(|_| is_whole) {
+        Some((plain, _)) if plain.contains(&0) => learn_both(word, beyond, cx),
+        Some((plain, length)) => cx.learn_part(Fact::Secret, &plain, length),
+        None => cx.learn_part(Fact::Secret, word, word.len() + beyond.bytes),
+    }
+}
+
 /// Tells of a name and a password in one word in base64 (RFC 4616, section 2).
 pub(crate) fn learn_both(word: &[u8], beyond: Beyond, cx: &mut Cx<'_>) {
     if let Some((plain, length)) = base64::decode_part(word, beyond) {

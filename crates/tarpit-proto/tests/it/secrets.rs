@@ -72,6 +72,8 @@ fn mail(word: &str, all: &mut Vec<Visit>) {
             format!("AUTH PLAIN\r\n{plain}\r\n"),
             format!("AUTH=PLAIN {plain}\r\n"),
             format!("AUTH={plain}\r\n"),
+            format!("AUTH=PLAIN\r\n{plain}\r\n"),
+            format!("LOGIN\r\nroot\r\n{word}\r\n"),
             format!("AUTH {word}\r\n"),
             format!("AUTH root {word}\r\n"),
             format!("auth CRAM-MD5\r\n{coded}\r\n"),
@@ -92,6 +94,7 @@ fn files(word: &str, all: &mut Vec<Visit>) {
     for said in [
         format!("USER root\r\nPASS {word}\r\n"),
         format!("PASS {word}\r\n"),
+        format!("USER root\r\n{word}\r\n"),
         format!("USER root PASS {word}\r\n"),
         format!("USER root {word}\r\n"),
         format!("USER root\r\nACCT {word}\r\n"),

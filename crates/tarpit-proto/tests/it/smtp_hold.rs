@@ -446,3 +446,25 @@ fn no_tls_is_begun_that_cannot_be_afforded() {
     assert!(answer(&mut stage, "STARTTLS", 20).0.starts_with("454 "));
     assert!(answer(&mut stage, "AUTH LOGIN", 20).0.starts_with("334 "));
 }
+
+#[test]
+fn what_follows_a_login_is_a_secret_whether_or_not_that_was_accepted() {
+    for hello in ["", "EHLO gerg\r\n"] {
+        for login in ["AUTH LOGIN", "AUTH CRAM-MD5", "AUTH=PLAIN", "LOGIN"] {
+            let mut stage = greeted();
+            stage.says(["NOOP\r\n", hello].concat()).pass_secs(40);
+            for line in [login, "cm9vdA==", "c2VjcmV0", "not base64", "NOOP", "VRFY x"] {
+                stage.says([line, "\r\n"].concat()).pass_secs(60);
+            }
+            // In base64 they are counted without it.
+            let secrets = stage.news.iter().filter(|fact| fact.starts_with("learnt secret "));
+            let secrets: Vec<_> = secrets.map(|fact| &fact[14..]).collect();
+            assert!(secrets.contains(&"secret"), "{hello}{login}: {:?}", stage.news);
+            let told = ["learnt command not base64", "learnt command c2VjcmV0"];
+            assert!(told.iter().all(|fact| !stage.news.contains(&(*fact).to_owned())));
+            // Until it begins something else.
+            stage.says("MAIL FROM:<>\r\nFROB x\r\n").pass_secs(60);
+            assert!(stage.news.contains(&"learnt command FROB x".to_owned()), "{:?}", stage.news);
+        }
+    }
+}
