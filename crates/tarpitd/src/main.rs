@@ -4,6 +4,9 @@ mod access;
 mod accounts;
 mod admission;
 mod berths;
+#[cfg(test)]
+#[path = "../tests/it/blocks.rs"]
+mod blocks;
 mod budget;
 mod certificates;
 mod cli;
@@ -11,6 +14,8 @@ mod clock;
 mod config;
 mod console;
 mod daemon;
+#[cfg(test)]
+mod documents;
 mod engine;
 mod entropy;
 mod eviction;

@@ -20,13 +20,17 @@ use crate::{
 };
 
 /// Runs a test in a thread with a network of its own, in which every port is free.
-fn alone(test: fn()) {
+pub(crate) fn alone(test: fn()) {
     let mut keeper = Command::new("unshare");
     keeper.args(["--net", "sh", "-c", "ip link set lo up && echo up && read end"]);
     keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let lacks = |what: &str| {
+        // Not everybody may make a network namespace, but CI may.
+        assert!(std::env::var_os("CI").is_none(), "no network namespace: {what}");
+        eprintln!("no network namespace can be made here: {what}");
+    };
     let Ok(mut keeper) = keeper.spawn() else {
-        eprintln!("no network namespace can be made here (unshare of util-linux)");
-        return;
+        return lacks("unshare of util-linux is missing");
     };
     let mut line = String::new();
     let reads = BufReader::new(keeper.stdout.take().expect("piped")).read_line(&mut line);
@@ -43,8 +47,8 @@ fn alone(test: fn()) {
         keeper.wait().expect("it is ours");
         outcome.expect("it passed");
     } else {
-        eprintln!("no network namespace can be made here (ip of iproute2, as root)");
         keeper.wait().expect("it is ours");
+        lacks("it takes root, and ip of iproute2");
     }
 }
 
@@ -103,5 +107,19 @@ fn without_a_terminal_nothing_is_kept() {
         let daemon = crate::daemon::Daemon::spawn(built_in(&state), 6);
         drop(daemon);
         assert!(!fs::exists(state).expect("a look"));
+    });
+}
+
+#[test]
+fn a_second_start_tells_in_one_line_who_has_the_ports() {
+    alone(|| {
+        let directory = Directory::new("second-start");
+        let first = crate::daemon::Daemon::spawn(built_in(&directory.path("state")), 6);
+        let output = built_in(&directory.path("state")).output().expect("the binary starts");
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let pid = first.pid().as_raw_nonzero();
+        assert!(text.contains("tarpitd") && text.contains(&format!("pid {pid}")), "{text}");
     });
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that finds nothing has failed")]
 
+mod blocks;
 mod check;
 mod command_line;
 mod crowd;
@@ -26,4 +27,5 @@ mod terminal;
 mod tidy;
 mod tls;
 mod trace;
+mod tutorial;
 mod workers;
