@@ -30,13 +30,13 @@ fn a_password_is_told_by_its_length_alone() {
         client.0.write_all(said.as_bytes()).expect("it listens");
         clients.push(client);
         loop {
-            let line = daemon.trace_has("learn");
+            let line = daemon.trace_line();
             let meta = line["meta"].clone();
             told.push(line.to_string());
             // Redis is named, and nothing more of it is heard.
             let is_last = meta["secret_length"] == WORD.len()
                 || meta["secret_length"] == CODED.len()
-                || *pattern == "auto" && meta["protocol"] == "redis";
+                || *pattern == "auto" && line["protocol"] == "redis";
             if is_last {
                 break;
             }
