@@ -162,8 +162,10 @@ impl StateDir {
         let path = directory.join(secret.name);
         let is_open = |mode: u32| mode & 0o002 != 0;
         if fs::metadata(directory).is_ok_and(|it| it.is_dir() && is_open(it.mode())) {
-            let what =
-                format!("everybody may put files into {0}: `chmod 700 {0}`", directory.display());
+            let what = format!(
+                "{0}: everybody may put keys here: name a directory of its own, or `chmod o-w {0}`",
+                directory.display()
+            );
             return Err(self.refusal(what));
         }
         let trouble = |error: &io::Error| match error.kind() {
@@ -379,7 +381,7 @@ mod tests {
         check(&["this is a link", "remove it"]);
         fs::remove_file(&file).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
-        check(&["everybody may put files into", "chmod 700"]);
+        check(&["everybody may put keys here", "chmod o-w"]);
         fs::remove_dir_all(path).unwrap();
     }
 

@@ -163,7 +163,10 @@ fn unusable(sink: &Placed<Sink>, key: &str, error: &io::Error) -> Finding {
         Some(Errno::NOTDIR) => "what should be its directory is a file; give another path",
         Some(Errno::NXIO) => "nobody reads this pipe; start its reader first",
         Some(Errno::MFILE | Errno::NFILE) => super::files::CURE,
-        _ => "give another file or rights to it",
+        Some(Errno::ACCESS | Errno::PERM) => {
+            "let the user who runs tarpitd write there, or give another file"
+        }
+        _ => "give another file",
     };
     let what = format!("cannot open {sink} for appending: {}; {cure}", plain(error));
     let what = if sink.place.is_some() { what } else { format!("{key}: {what}") };
