@@ -380,13 +380,30 @@ fn user_in_front(word: &[u8], is_cut: bool, kind: Kind) -> Option<Parts<'_>> {
         let hides = is_cut && kind == Kind::Authority;
         return hides.then_some((&[], word, &[]));
     };
-    let colon = word[..at].iter().position(|&byte| byte == b':');
-    if colon.is_none() && kind == Kind::Text {
+    let colon = |from: usize| {
+        word[from..at].iter().position(|&byte| byte == b':').map(|colon| from + colon)
+    };
+    let mut first = colon(0);
+    let mut start = 0;
+    if let (Some(end), Kind::Text) = (first, kind)
+        && is_no_user(&word[..end])
+    {
+        (start, first) = (end + 1, colon(end + 1));
+    }
+    if first.is_none() && kind == Kind::Text {
         return None;
     }
-    let slash = word[..colon.unwrap_or(at)].iter().rposition(|&byte| byte == b'/');
-    let start = slash.map_or(0, |slash| slash + 1);
+    let slash = word[..first.unwrap_or(at)].iter().rposition(|&byte| byte == b'/');
+    let start = slash.map_or(start, |slash| slash + 1);
     Some((&word[..start], &word[start..at], &word[at..]))
+}
+
+/// Whether the word ends with what stands in front of a mail address and a colon, and is no user.
+fn is_no_user(word: &[u8]) -> bool {
+    const OTHERS: [&[u8]; 6] = [b"from", b"mailto", b"sip", b"sips", b"to", b"xmpp"];
+    let is_letter = |byte: &u8| byte.is_ascii_alphabetic();
+    let letters = word.iter().rev().take_while(|byte| is_letter(byte)).count();
+    OTHERS.iter().any(|other| word[word.len() - letters..].eq_ignore_ascii_case(other))
 }
 
 /// The first user information behind the `//` of an address.
@@ -455,6 +472,9 @@ mod tests {
             ("GET http://h:80/@x?m=a@b", "GET http://h:80/@x?m=a@b", vec![]),
             ("GET /@scope/pkg HTTP/1.1", "GET /@scope/pkg HTTP/1.1", vec![]),
             ("VRFY a@b.example", "VRFY a@b.example", vec![]),
+            ("MAIL FROM:<a@b.example>", "MAIL FROM:<a@b.example>", vec![]),
+            ("Bot/1 (+mailto:a@b.example)", "Bot/1 (+mailto:a@b.example)", vec![]),
+            ("REGISTER sip:u:p@h", "REGISTER sip:***@h", vec!["user u", "secret p"]),
             (
                 "GET http://h/ http://u:p@h",
                 "GET http://h/ http://***@h",

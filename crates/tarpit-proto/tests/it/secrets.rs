@@ -128,6 +128,7 @@ fn requests(word: &str, all: &mut Vec<Visit>) {
         format!("GET / HTTP/1.1\r\nCookie: session={word}\r\nX-Api-Key: {word}\r\n\r\n"),
         format!("GET http://root:{word}@h/ HTTP/1.1\r\n\r\n"),
         format!("GET http://{word}@h/ HTTP/1.1\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nUser-Agent: x (+http://root:{word}@h/)\r\n\r\n"),
         format!("GET //root:{word}@h/ HTTP/1.0\r\n\r\n"),
         format!("GET /x?to=https://root:{word}@h/ HTTP/1.0\r\n\r\n"),
         format!("CONNECT root:{word}@h:443 HTTP/1.1\r\nHost: root:{word}@h\r\n\r\n"),

@@ -485,7 +485,7 @@ pub(super) fn named_field(run: &mut Run, name: &[u8], value: &[u8], learn: Learn
     } else if is(b"user-agent") {
         run.count |= if GUESSERS.contains(&value) { Request::GUESS } else { 0 };
         if Signs::note(run, Signs::AGENT) {
-            learn(Fact::HttpUserAgent, value);
+            tell(Fact::HttpUserAgent, &Shown::line(value, false), learn);
             let row = timing::http_client(value).map_or(0, |hold| hold as u32 + 1);
             run.position |= row << Signs::HOLD_SHIFT;
             if value.starts_with(b"Mozilla/") {
