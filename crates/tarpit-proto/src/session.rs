@@ -506,9 +506,12 @@ impl Live {
         }
     }
 
-    /// How many bytes of the client's wait to be understood.
+    /// How many bytes of the client's wait to be understood, and of ours to be sent.
     fn waiting(&self) -> usize {
-        self.inbox.len() + self.transport.as_ref().map_or(0, |transport| transport.waiting())
+        let boxed = self.boxed.as_ref().map_or(0, |chunk| chunk.len());
+        let transport = self.transport.as_ref();
+        let transport = transport.map_or(0, |tls| tls.waiting() + tls.owed().len());
+        self.inbox.len() + boxed + transport
     }
 
     /// Whether the script can be told what the client said: not amid a chunk, since a changed run

@@ -181,12 +181,18 @@ impl Pattern for TelnetLogin {
     }
 }
 
-/// Hears bytes up to the end of a line, and answers all of them in one chunk.
+/// So much is answered at a time, and a little more: what waits to be sent must not grow with what
+/// is typed. What was not heard for it is heard once that has gone.
+const LONGEST_ANSWER: usize = 256;
+
+/// Hears bytes up to the end of a line, or to as much as is answered at a time, and answers all of
+/// them in one chunk.
 fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     let mut visit = take_visit(run);
     let mut out = Vec::new();
     let mut step = None;
     while step.is_none()
+        && out.len() < LONGEST_ANSWER
         && let [byte] = *said.take(1)
     {
         match visit.reader.take(byte) {

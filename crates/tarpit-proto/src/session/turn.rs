@@ -94,10 +94,11 @@ const MAX_MARKS: usize = 1_024;
 /// of today's methods.
 pub(super) const MAX_INBOX: usize = 4 * 1_024;
 
-/// The most bytes that wait once the caller has read as many as it is asked to: those of a script
-/// that waits for the rest, less than [`MAX_INBOX`], those of a record of TLS that is not whole, a
-/// little more than 2 KiB, and what is read next.
-pub(super) const MAX_WAITING: usize = 7 * 1_024;
+/// The most bytes that wait, of the client's and of ours, once the caller has read as many as it is
+/// asked to: those of a script that waits for the rest, less than [`MAX_INBOX`], those of a record
+/// of TLS that is not whole, a little more than 1.5 KiB, and what is read next, which so is never
+/// nothing for long.
+pub(super) const MAX_WAITING: usize = 6 * 1_024;
 
 /// The most steps in answer to one input; a script that goes on longer is put to rest.
 const MAX_STEPS: usize = 64;
