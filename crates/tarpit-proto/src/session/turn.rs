@@ -149,9 +149,7 @@ impl Turn<'_, '_> {
             }
             Input::DataPort(_) | Input::Due => {}
             Input::HalfClosed => self.half_close(),
-            Input::HalfClosing => {
-                self.half_closed = self.live.ears == Ears::Shut && self.live.doing.speaks();
-            }
+            Input::HalfClosing => self.half_closing(),
             Input::Opened => self.step(Heard::Opened),
             Input::Resumed => self.step(Heard::Resumed),
             Input::Said(bytes) => self.hear(bytes),
@@ -260,6 +258,21 @@ impl Turn<'_, '_> {
         }
     }
 
+    /// The same behind bytes that wait unread. The script hears of it once it has read them.
+    fn half_closing(&mut self) {
+        match self.live.doing {
+            _ if self.live.ears == Ears::Over => return,
+            Doing::Securing => self.give_up_securing(),
+            Doing::Waiting => self.end_wait_early(),
+            _ => {}
+        }
+        self.half_closed = true;
+        if self.live.doing == Doing::Waiting {
+            // A wait that only another wait follows, as between two gulps of a mail.
+            self.live.doing = Doing::Resting;
+        }
+    }
+
     /// Asks a script that waits what it will say, and puts that off until the wait would have been
     /// over, but for its first byte.
     fn end_wait_early(&mut self) {
@@ -268,9 +281,13 @@ impl Turn<'_, '_> {
         self.step(Heard::Silence);
         self.listen();
         match self.live.doing {
-            Doing::Prompting if self.world.profile.rate.is_some() => {}
-            Doing::Prompting | Doing::Stating => self.live.doing = Doing::StatingLater,
-            Doing::Dripping => {}
+            // A rate without limit knows no moment from which bytes may go.
+            Doing::Dripping | Doing::Prompting
+                if self.world.profile.rate.is_some_and(|rate| rate != Rate::Unlimited) => {}
+            Doing::Dripping if self.world.profile.rate.is_none() => {}
+            Doing::Dripping | Doing::Prompting | Doing::Stating => {
+                self.live.doing = Doing::StatingLater;
+            }
             _ => return,
         }
         self.session.pacer.hold_until(self.now, moment);
@@ -713,7 +730,7 @@ impl Turn<'_, '_> {
             let Some(marked) = run.copy() else { return };
             let goes_on = matches!(step, Step::Send(Manner::Drip | Manner::Prompt, Chunk::Spoken))
                 // Whoever begins to listen first hears what waits.
-                && (ears != Ears::Open || self.live.inbox.is_empty());
+                && (!matches!(ears, Ears::Open | Ears::Over) || self.live.inbox.is_empty());
             draft.marks.push(Mark { end: draft.bytes.len(), run: marked, step, ears, notes });
             draft.complete = false;
             if goes_on {

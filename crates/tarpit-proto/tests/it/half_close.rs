@@ -67,6 +67,79 @@ fn every_client_is_told_a_byte_within_a_second_or_gone_within_two() {
 }
 
 #[test]
+fn closing_behind_bytes_that_wait_unread_is_noticed_as_well() {
+    let mut unread = 0;
+    for pattern in patterns::ALL {
+        for rate in [None, Some(-60)] {
+            for more in [&b"NOOP\r\n".repeat(1_000), &vec![b'A'; 6_000]] {
+                let mut stage = Stage::new(pattern.name());
+                if let Some(rate) = rate {
+                    stage = stage.rate(rate);
+                }
+                let mut stage = stage.open();
+                stage.says(opening(*pattern)).says(more);
+                if stage.listens() {
+                    continue;
+                }
+                unread += 1;
+                stage.sent.clear();
+                stage.half_closing();
+                let told = stage.bytes().len();
+                stage.pass_secs(FREE);
+                let about = format!("{} at {rate:?}", pattern.name());
+                let closed = (told == 0).then_some(Cause::HalfClosed);
+                assert_eq!(stage.closed, closed, "{about}: {told} bytes");
+            }
+        }
+    }
+    assert!(unread > 8, "{unread}");
+}
+
+#[test]
+fn the_sender_of_a_mail_that_is_gone_behind_it_frees_its_place() {
+    let mut stage = Stage::new("smtp_hold").rate(1_000).open();
+    stage.profile.poison = true;
+    for line in ["EHLO a.example", "MAIL FROM:<a@a.example>", "RCPT TO:<b@b.example>", "DATA"] {
+        stage.says(format!("{line}\r\n")).pass_secs(60);
+    }
+    stage.says("line\r\n".repeat(1_000));
+    assert!(!stage.listens());
+    stage.half_closing().pass_secs(FREE);
+    assert_eq!(stage.closed, Some(Cause::HalfClosed));
+}
+
+#[test]
+fn who_has_closed_its_side_hears_what_others_hear() {
+    for (pattern, said) in [
+        ("ftp_hold", "USER a\r\nPASS b\r\nPASV\r\nLIST\r\n"),
+        ("smtp_hold", "EHLO a.example\r\nAUTH LOGIN\r\n*\r\nNOOP\r\n"),
+    ] {
+        let told = |closes: bool| {
+            let mut stage = Stage::new(pattern).rate(64).open();
+            stage.says(said);
+            if closes {
+                stage.half_closes();
+            }
+            stage.pass_secs(30);
+            stage.bytes()
+        };
+        let (open, closed) = (told(false), told(true));
+        let common = open.len().min(closed.len());
+        let texts = (open[..common].escape_ascii(), closed[..common].escape_ascii());
+        assert_eq!(texts.0.to_string(), texts.1.to_string(), "{pattern}");
+    }
+}
+
+#[test]
+fn without_a_limit_no_more_than_a_byte_goes_early_either() {
+    let mut stage = Stage::new("tls_slow_hello").rate(0).unvalidated().open();
+    stage.says([0x16]).half_closes();
+    assert_eq!(stage.bytes().len(), 1);
+    stage.pass_secs(600);
+    assert!(stage.bytes().len() > 1_000, "{}", stage.bytes().len());
+}
+
+#[test]
 fn a_byte_goes_early_once_and_the_rest_at_the_rate() {
     let mut stage = Stage::new("endless_banner").rate(-60).open();
     stage.pass_secs(70);
