@@ -79,6 +79,8 @@ impl Hearing {
         }
         self.shares.clear();
         self.shares.shrink_to(KEPT);
+        // Whom the system cannot watch again yet waits for one more.
+        self.until = now.after(WINDOW);
         std::mem::take(&mut self.muted)
     }
 }
@@ -122,6 +124,8 @@ mod tests {
         assert!(hearing.end(at(149)).is_empty());
         assert_eq!(hearing.end(at(150)), [1]);
         assert_eq!(hearing.ends(), None);
+        hearing.mute(1);
+        assert_eq!(hearing.ends(), Some(at(200)), "who cannot be watched is not tried without end");
     }
 
     #[test]

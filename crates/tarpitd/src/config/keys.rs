@@ -360,7 +360,8 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         name: "egress",
         form: "number of bytes per second",
         unset: Unset::Is("0"),
-        meaning: "The most that is sent to all clients together. 0 means no cap.",
+        meaning: "The most that is sent to all clients together. 0 means no cap. A client that closes \
+                  its side may get one byte beyond it.",
         outdated: None,
         read: |item, limits, notes| {
             notes.keep(&mut limits.egress, item.placed(bytes(item)));
@@ -370,7 +371,8 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         name: "egress_per_day",
         form: "number of bytes per day",
         unset: Unset::Is("0"),
-        meaning: "The most that is sent to all clients together in a day. 0 means no cap.",
+        meaning: "The most that is sent to all clients together in a day. 0 means no cap. A client \
+                  that closes its side may get one byte beyond it.",
         outdated: None,
         read: |item, limits, notes| {
             notes.keep(&mut limits.egress_per_day, item.placed(bytes(item)));

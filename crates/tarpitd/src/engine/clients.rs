@@ -236,13 +236,15 @@ impl Worker {
         // of what a send costs, and a few pages are few: so one turn in four.
         let rate = berth.post.profile.rate;
         let sparse = !matches!(rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited));
+        let departs = matches!(input, Input::HalfClosed | Input::HalfClosing);
         // Whoever's turn to speak is still to come speaks then, however much it talks meanwhile.
-        let waits = !is_due && self.speakers.holds(index);
+        let waits = !is_due && !departs && self.speakers.holds(index);
         Some(Turn {
             index,
             id: session_id(&self.ids, &slot.session, client, berth.server, self.now),
             left: if waits { 0 } else { SENDS },
             asks: is_due && sparse && is_asked(index, self.now),
+            departs,
             full: false,
             before: Before { listened: slot.session.listens(), amid: slot.session.is_amid() },
         })
@@ -334,8 +336,13 @@ impl Worker {
 
     /// The part of a draft that may go now; it is taken off the budget.
     fn part<'d>(&mut self, turn: &mut Option<Turn>, bytes: &'d [u8]) -> &'d [u8] {
-        let Some(Turn { index, asks, .. }) = turn else { return &[] };
-        let (allowed, change) = self.budget.allow(self.now, bytes.len());
+        let Some(Turn { index, asks, departs, .. }) = turn else { return &[] };
+        let (mut allowed, change) = self.budget.allow(self.now, bytes.len());
+        if std::mem::take(departs) {
+            // By this byte it is found out whether the client is there: without it the gone would
+            // keep their places until the budget is filled again, which may be tomorrow.
+            allowed = allowed.max(bytes.len().min(1));
+        }
         if let Some(change) = change {
             tell_budget(&self.record, change);
         }
@@ -456,6 +463,8 @@ struct Turn {
     left: usize,
     /// Whether it is to be asked for what is unacknowledged before anything is sent.
     asks: bool,
+    /// Whether the client has closed its side just now: a byte goes to it whatever the budget.
+    departs: bool,
     /// Whether the socket itself took less than it was given, and will tell when it takes more.
     full: bool,
     before: Before,

@@ -96,6 +96,20 @@ fn is_capped_at_3(mut daemon: Daemon, reason: &str) {
 }
 
 #[test]
+fn who_leaves_while_nothing_may_be_sent_frees_its_place_all_the_same() {
+    let limits = "egress_per_day = 1000";
+    let (mut daemon, _directory) = limited("leaving", "rate_limit = 0", limits);
+    let _greedy = daemon.connect();
+    daemon.log_has("egress budget is spent");
+    let leaving = daemon.connect();
+    daemon.trace_has("open");
+    daemon.trace_has("open");
+    drop(leaving);
+    let close = daemon.trace_has("close");
+    assert_eq!(close["reason"], "reset");
+}
+
+#[test]
 fn a_port_has_a_cap() {
     let (daemon, _directory) = limited("port", "max_clients = 3", "evict = \"refuse\"");
     is_capped_at_3(daemon, "max_clients");
