@@ -221,7 +221,7 @@ fn a_client_behind_an_ssh_key_exchange_costs_what_the_page_says() {
         hear(stream, 600);
         said
     };
-    holds("behind an SSH key exchange", 1_000, State::of("ssh_auth_hold", enter));
+    holds("behind an SSH key exchange", 2_000, State::of("ssh_auth_hold", enter));
 }
 
 #[test]
@@ -254,7 +254,7 @@ const BEHIND_TLS: &str = "behind a TLS handshake, or given up in one";
 fn a_client_behind_a_tls_handshake_costs_what_the_page_says() {
     let enter =
         |stream: &mut TcpStream| say_below(stream, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"");
-    holds(BEHIND_TLS, 1_000, State::of("tls", enter));
+    holds(BEHIND_TLS, 2_000, State::of("tls", enter));
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_client_given_up_in_a_tls_handshake_keeps_nothing_of_it() {
         hear(stream, 600);
         said + say(stream, &[&[22, 3, 3, 0x40, 0][..], &[0; 16_000]].concat())
     };
-    holds(BEHIND_TLS, 1_000, State::of("tls", enter));
+    holds(BEHIND_TLS, 2_000, State::of("tls", enter));
 }
 
 const NOT_UNDERSTOOD: &str =
