@@ -105,17 +105,18 @@ impl Target {
 
     /// Writes whole lines; says how many of them were lost, and why.
     fn write(&mut self, lines: &[u8]) -> (usize, Option<io::Error>) {
-        let mut start = Vec::new();
-        if self.torn {
-            start.push(b'\n');
-        }
-        if self.terminal {
-            // The live line may stand there.
-            start.extend_from_slice(b"\r\x1b[K");
-        }
-        if !start.is_empty() && self.file.write_all(&start).is_ok() {
+        if self.torn && self.file.write_all(b"\n").is_ok() {
             self.torn = false;
         }
+        // On a terminal the live line may stand there. It is cleared in the same write, so that it
+        // cannot be drawn again in between.
+        let cleared;
+        let lines = if self.terminal {
+            cleared = [b"\r\x1b[K", lines].concat();
+            &cleared
+        } else {
+            lines
+        };
         let mut written = 0;
         let error = loop {
             match self.file.write(&lines[written..]) {
