@@ -55,7 +55,7 @@ pub fn sight(protocol: Protocol, bytes: &[u8]) -> Sighting {
     match protocol {
         Protocol::Ftp => ftp_command(bytes),
         Protocol::Http => request_line(bytes),
-        Protocol::Smtp => verb(bytes, SMTP_VERBS),
+        Protocol::Smtp => mail_command(bytes),
         Protocol::Ssh => prefix(bytes, b"SSH-"),
         Protocol::Telnet => login(bytes),
         Protocol::Tls => client_hello(bytes),
@@ -163,6 +163,14 @@ pub(crate) fn verb(bytes: &[u8], verbs: &[&[u8]]) -> Sighting {
             }
         }
         _ => Sighting::Differs,
+    }
+}
+
+/// A mail client's first command. Some write `AUTH=PLAIN`, as servers once named their mechanisms.
+fn mail_command(bytes: &[u8]) -> Sighting {
+    match bytes.split_first_chunk::<5>() {
+        Some((first, _)) if first.eq_ignore_ascii_case(b"AUTH=") => Sighting::Matches,
+        _ => verb(bytes, SMTP_VERBS),
     }
 }
 
@@ -316,7 +324,7 @@ mod tests {
                     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
                 ],
             ),
-            (Protocol::Smtp, &[b"EHLO x\r\n", b"helo y\r\n", b"STARTTLS\r\n"]),
+            (Protocol::Smtp, &[b"EHLO x\r\n", b"helo y\r\n", b"STARTTLS\r\n", b"auth=PLAIN x\r\n"]),
             (Protocol::Ssh, &[b"SSH-2.0-Go\r\n", b"SSH-1.5-x\r\n"]),
             (
                 Protocol::Telnet,

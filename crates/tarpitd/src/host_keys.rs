@@ -39,7 +39,7 @@ enum Lacking {
 impl Keyring {
     /// Reads the keys, or makes those that can be made at once. To be called before rights are
     /// given up.
-    pub(crate) fn open(state_dir: &StateDir) -> Result<Self, Finding> {
+    pub(crate) fn open(state_dir: &StateDir) -> Result<Self, Vec<Finding>> {
         let secret = |secret, is_key: fn([u8; 32]) -> bool| {
             let make = || Ok(HostKeys::secret(&mut System).to_vec());
             let read = |bytes: Vec<u8>| {
@@ -49,16 +49,23 @@ impl Keyring {
             };
             state_dir.kept(secret, make, read)
         };
-        let ed25519 = secret(SSH_ED25519, |_| true)?;
-        let ecdsa = secret(SSH_ECDSA, |bytes| HostKeys::new([0; 32], bytes).is_some())?;
-        let keys = HostKeys::new(ed25519, ecdsa).ok_or_else(|| {
-            Finding::new(Gravity::Refused, None, "the host keys of SSH cannot be used")
-        })?;
+        let ed25519 = secret(SSH_ED25519, |_| true);
+        let ecdsa = secret(SSH_ECDSA, |bytes| HostKeys::new([0; 32], bytes).is_some());
         let rsa = state_dir.kept_later(SSH_RSA, |bytes| {
             if bytes.len() != RsaKey::SAVED {
                 return Err(format!("it is not {} bytes long", RsaKey::SAVED));
             }
             RsaKey::from_primes(&bytes).ok_or_else(|| "it holds no two primes of a key".into())
+        });
+        let (ed25519, ecdsa, rsa) = match (ed25519, ecdsa, rsa) {
+            (Ok(ed25519), Ok(ecdsa), Ok(rsa)) => (ed25519, ecdsa, rsa),
+            (ed25519, ecdsa, rsa) => {
+                let all = [ed25519.err(), ecdsa.err(), rsa.err()];
+                return Err(all.into_iter().flatten().collect());
+            }
+        };
+        let keys = HostKeys::new(ed25519, ecdsa).ok_or_else(|| {
+            vec![Finding::new(Gravity::Refused, None, "the host keys of SSH cannot be used")]
         })?;
         Ok(match rsa {
             Later::Kept(key) => {
@@ -140,13 +147,20 @@ mod tests {
         ] {
             fs::write(directory.join(name), bytes).unwrap();
             fs::set_permissions(directory.join(name), fs::Permissions::from_mode(0o600)).unwrap();
-            let problem = Keyring::open(&state_dir).err().unwrap().to_string();
+            let problems = Keyring::open(&state_dir).err().unwrap();
+            let [problem] = &problems[..] else { panic!("{problems:?}") };
+            let problem = problem.to_string();
             for part in [name, "damaged", "remove it to get a new one (SSH clients will see"] {
                 assert!(problem.contains(part), "{problem}");
             }
             assert_eq!(fs::read(directory.join(name)).unwrap(), bytes, "it is not made anew");
             fs::remove_file(directory.join(name)).unwrap();
         }
+        for name in ["ssh_host_ed25519_key", "ssh_host_ecdsa_key", "ssh_host_rsa_key"] {
+            fs::write(directory.join(name), b"x").unwrap();
+            fs::set_permissions(directory.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        assert_eq!(Keyring::open(&state_dir).err().unwrap().len(), 3, "all at once");
         fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -104,14 +104,15 @@ impl Identity {
         }
         if profile.any_pattern(|it| it.shows_host_keys()) {
             let keys = self.keyring().map(|keyring| keyring.keys().clone());
-            profile.host_keys = keys.map_err(|it| problems.push(it)).ok();
+            profile.host_keys = keys.map_err(|it| problems.extend(it)).ok();
         }
         if problems.is_empty() { Ok(profile) } else { Err(problems) }
     }
 
     /// Reads or makes all that a tarpit may need some day, while there is the right to do so.
     pub(crate) fn open_all(&self) -> Vec<Finding> {
-        self.certificates().err().into_iter().chain(self.keyring().err()).collect()
+        let keys = self.keyring().err().unwrap_or_default();
+        self.certificates().err().into_iter().chain(keys).collect()
     }
 
     /// Lets the user whom the daemon becomes have what is kept.
@@ -131,7 +132,7 @@ impl Identity {
         })
     }
 
-    fn keyring(&self) -> Result<&Keyring, Finding> {
+    fn keyring(&self) -> Result<&Keyring, Vec<Finding>> {
         once(&self.keyring, || Keyring::open(&self.state_dir))
     }
 
@@ -171,7 +172,7 @@ impl Identity {
 }
 
 /// What is in the cell, or what is made for it when it is first asked for.
-fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, Finding>) -> Result<&T, Finding> {
+fn once<T, E>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
     if let Some(known) = cell.get() {
         return Ok(known);
     }

@@ -55,9 +55,9 @@ use std::{
 };
 
 use cli::Task;
-use config::{Config, Origin, Problem, Request};
+use config::{Config, Origin, Problem, Request, Wrong};
 use daemon::Checked;
-use finding::Finding;
+use finding::{Finding, in_order};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
 fn serve(request: &Request) -> ExitCode {
     let mut config = match request.config() {
         Ok(config) => config,
-        Err(problems) => return give_up(&problems),
+        Err(wrong) => return give_up(wrong),
     };
     match &request.origin {
         Origin::Arguments(_) => daemon::run(config, None, ""),
@@ -96,7 +96,7 @@ fn serve(request: &Request) -> ExitCode {
         // What came from standard input cannot be read again.
         Origin::File(path) if config::is_standard_input(path) => daemon::run(config, None, ""),
         Origin::File(_) => {
-            let reread = || request.config().map_err(|problems| lines(&problems));
+            let reread = || request.config().map_err(|wrong| lines(&wrong.problems));
             daemon::run(config, Some(&reread), "")
         }
     }
@@ -117,12 +117,18 @@ fn check(file: &Path) -> ExitCode {
             }
             print(format!("{}: {summary}", config::name(file)).as_bytes())
         }
-        Err(problems) => give_up(&problems),
+        Err(wrong) => give_up(wrong),
     }
 }
 
-fn give_up(problems: &[Problem]) -> ExitCode {
-    complain(&lines(problems));
+/// Says what is written wrong, and what the system would refuse of the rest.
+fn give_up(Wrong { problems, rest }: Wrong) -> ExitCode {
+    let refused = rest.map(|rest| daemon::check(&rest).findings).unwrap_or_default();
+    let refused = refused.into_iter().filter(Finding::is_refusal);
+    let wrong = problems.into_iter().map(Finding::from);
+    for finding in in_order(wrong.chain(refused).collect()) {
+        complain(&finding.to_string());
+    }
     ExitCode::from(daemon::MISUSED)
 }
 

@@ -12,6 +12,7 @@ use crate::access::Access;
 
 use super::{
     Certificate, ClientLimit, Config, Evict, Level, Limits, Logging, Sink, Tarpit, TimeForm, User,
+    Wrong,
     address::{Bind, Host, Ports},
     problem::{Notes, Place, Placed, Problem, nearest},
 };
@@ -68,7 +69,7 @@ pub(super) struct BindDraft {
 
 impl Draft {
     /// The configuration, or all that is wrong with it in the order of the text.
-    pub(super) fn finish(self, mut notes: Notes) -> Result<Config, Vec<Problem>> {
+    pub(super) fn finish(self, mut notes: Notes) -> Result<Config, Wrong> {
         self.find_address_problems(&mut notes);
         self.find_cautions(&mut notes);
         for tarpit in &self.tarpits {
@@ -76,12 +77,9 @@ impl Draft {
             tarpit.find_useless_settings(&mut notes);
             tarpit.find_data_problems(self.workers, &mut notes);
         }
-        if !notes.problems.is_empty() {
-            notes.problems.sort_by(|one, other| one.place.cmp(&other.place));
-            return Err(notes.problems);
-        }
+        notes.problems.sort_by(|one, other| one.place.cmp(&other.place));
         notes.warnings.sort_by(|one, other| one.place.cmp(&other.place));
-        Ok(Config {
+        let config = Config {
             workers: self.workers,
             io_uring: self.io_uring,
             state_dir: self.state_dir,
@@ -93,7 +91,14 @@ impl Draft {
             pid_file: None,
             keep_going: false,
             warnings: notes.warnings.iter().map(Problem::to_string).collect(),
-        })
+        };
+        if notes.problems.is_empty() {
+            Ok(config)
+        } else {
+            // Where nothing was understood, there is nothing to look at.
+            let rest = (!config.tarpits.is_empty()).then(|| Box::new(config));
+            Err(Wrong { problems: notes.problems, rest })
+        }
     }
 
     fn find_address_problems(&self, notes: &mut Notes) {

@@ -72,12 +72,22 @@ pub(crate) enum Origin {
 
 impl Request {
     /// The configuration as it is now; a file is read again at each call.
-    pub(crate) fn config(&self) -> Result<Config, Vec<Problem>> {
-        let mut config = match &self.origin {
+    pub(crate) fn config(&self) -> Result<Config, Wrong> {
+        let config = match &self.origin {
             Origin::Arguments(arguments) => Config::from_arguments(arguments),
             Origin::Embedded => Config::parse("the embedded default", EMBEDDED),
             Origin::File(path) => Config::load(path),
-        }?;
+        };
+        match config {
+            Ok(config) => Ok(self.over(config)),
+            Err(Wrong { problems, rest }) => {
+                Err(Wrong { problems, rest: rest.map(|rest| Box::new(self.over(*rest))) })
+            }
+        }
+    }
+
+    /// A configuration with what the command line asks for instead.
+    fn over(&self, mut config: Config) -> Config {
         for tarpit in &mut config.tarpits {
             tarpit.rate = self.rate.or(tarpit.rate);
             tarpit.client_validation = self.client_validation.unwrap_or(tarpit.client_validation);
@@ -100,7 +110,23 @@ impl Request {
         }
         config.pid_file.clone_from(&self.pid_file);
         config.keep_going = self.keep_going;
-        Ok(config)
+        config
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug)]
+pub(crate) struct Wrong {
+    /// What is written wrong; never nothing.
+    pub(crate) problems: Vec<Problem>,
+    /// What is left without that, if anything can be: what the system would refuse of it can be
+    /// told at once, too.
+    pub(crate) rest: Option<Box<Config>>,
+}
+
+impl From<Vec<Problem>> for Wrong {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self { problems, rest: None }
     }
 }
 
@@ -131,7 +157,7 @@ pub(crate) struct Config {
 
 impl Config {
     /// Reads the file at `path`, or standard input if that is `-`.
-    pub(crate) fn load(path: &Path) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn load(path: &Path) -> Result<Self, Wrong> {
         let name = name(path).to_string();
         let at_file = |what: String| vec![Place::File(name.clone().into()).problem(what)];
         let bytes = read(path).map_err(|error| at_file(unreadable(&error)))?;
@@ -141,13 +167,13 @@ impl Config {
                 let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
                 let source = Source::new(&name, &valid);
                 let what = "this is not UTF-8, as TOML must be: save the file in that encoding";
-                Err(vec![source.place(valid.len()).problem(what)])
+                Err(vec![source.place(valid.len()).problem(what)].into())
             }
         }
     }
 
     /// Reads `text`, which problems and warnings call `name`.
-    pub(crate) fn parse(name: &str, text: &str) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn parse(name: &str, text: &str) -> Result<Self, Wrong> {
         let (mut draft, mut notes) = (Draft::default(), Notes::default());
         Source::new(name, text).read(keys::TOP, &mut draft, &mut notes);
         draft.finish(notes)
@@ -172,7 +198,7 @@ impl Config {
     }
 
     /// Reads what stands behind `-s`: each argument is a tarpit, `PATTERN:HOST:PORT`.
-    fn from_arguments(arguments: &[String]) -> Result<Self, Vec<Problem>> {
+    fn from_arguments(arguments: &[String]) -> Result<Self, Wrong> {
         let (mut draft, mut notes) = (Draft::default(), Notes::default());
         draft.logging.level = Level::Warning;
         for (index, argument) in arguments.iter().enumerate() {

@@ -11,9 +11,9 @@ use std::{
 /// Something that keeps a configuration from being used: one line for its author.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
-    pub(super) place: Place,
+    pub(crate) place: Place,
     /// What is wrong and what to do about it.
-    pub(super) what: String,
+    pub(crate) what: String,
 }
 
 /// Where something stands. In the order of reading.

@@ -6,7 +6,7 @@ use crate::access::Verdict;
 /// Checks what is wrong with `text`; each line of `wanted` is a problem without the file's name.
 #[track_caller]
 fn check(text: &str, wanted: &str) {
-    let problems = Config::parse("x", text).expect_err("problems");
+    let problems = Config::parse("x", text).expect_err("problems").problems;
     let got: Vec<_> = problems.iter().map(Problem::to_string).collect();
     let wanted: Vec<_> = wanted.trim().lines().map(|line| format!("x:{}", line.trim())).collect();
     assert!(got == wanted, "\ngot:\n{}\nwanted:\n{}", got.join("\n"), wanted.join("\n"));
@@ -129,7 +129,7 @@ fn what_is_inside_tls_and_its_certificate_are_read() {
         let pattern =
             if lines.starts_with("pattern") { "" } else { "pattern = 'endless_banner'\n" };
         let text = format!("[tarpits.a]\n{pattern}{lines}\nbind = [{{ host = '::1', port = 1 }}]");
-        let problems = Config::parse("f", &text).unwrap_err();
+        let problems = Config::parse("f", &text).unwrap_err().problems;
         let problems: Vec<_> = problems.iter().map(Problem::to_string).collect();
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(problems[0].contains(wanted), "{problems:?}");
@@ -478,13 +478,13 @@ fn columns_count_characters() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_told() {
-    let problems = Config::load(Path::new("/nonexistent/tarpitd.toml")).unwrap_err();
+    let problems = Config::load(Path::new("/nonexistent/tarpitd.toml")).unwrap_err().problems;
     assert_eq!(
         problems[0].to_string(),
         "/nonexistent/tarpitd.toml: this cannot be read: No such file or directory (os error 2): \
          see whether its name is right"
     );
-    let problems = Config::load(Path::new("/dev/zero")).unwrap_err();
+    let problems = Config::load(Path::new("/dev/zero")).unwrap_err().problems;
     assert_eq!(
         problems[0].to_string(),
         "/dev/zero: this cannot be read: file too large: \
@@ -492,7 +492,7 @@ fn a_file_that_cannot_be_read_is_told() {
     );
     let path = std::env::temp_dir().join(format!("tarpitd-latin1-{}", std::process::id()));
     std::fs::write(&path, b"# ok\n# \xfc\n").unwrap();
-    let problems = Config::load(&path).unwrap_err();
+    let problems = Config::load(&path).unwrap_err().problems;
     std::fs::remove_file(&path).unwrap();
     assert_eq!(
         problems[0].to_string(),
@@ -541,7 +541,7 @@ fn wrong_arguments_are_all_told() {
         "endless_banner:[::1]:5",
     ];
     let arguments = arguments.map(String::from).to_vec();
-    let problems = request(Origin::Arguments(arguments)).config().unwrap_err();
+    let problems = request(Origin::Arguments(arguments)).config().unwrap_err().problems;
     let got: Vec<_> = problems.iter().map(Problem::to_string).collect();
     assert_eq!(
         got,

@@ -91,8 +91,8 @@ impl Files {
             let is_cut = cap.place.is_some() && wanted > most;
             is_cut.then(|| {
                 let what = format!(
-                    "`{key} = {wanted}` is cut to {most}, since only {} files may be open, of \
-                     which {} are for listeners and {SPARE} for tarpitd itself: {CURE}",
+                    "`{key} = {wanted}` is cut to {most}, since only {} files may be open, less {} \
+                     for listeners and {SPARE} for tarpitd itself: {CURE}",
                     self.limit, self.listeners
                 );
                 Finding::new(Gravity::Warning, cap.place.as_ref(), what)

@@ -71,6 +71,25 @@ fn everything_that_a_start_would_refuse_is_told_at_once_with_its_place() {
 }
 
 #[test]
+fn what_is_written_wrong_hides_nothing_that_the_system_refuses() {
+    let directory = Directory::new("check_mixed");
+    let text = "user = \"no-such-user\"\n\
+                [tarpits.a]\npattern = \"sshh\"\nbind = \"127.0.0.1:0\"\n\
+                [tarpits.tls]\npattern = \"tls\"\nbind = \"127.0.0.1:0\"\n\
+                cert = \"/nonexistent/cert\"\nkey = \"/nonexistent/key\"\n\
+                [limits]\nclientz = 1\n[logging]\nmain = \"/nonexistent/log\"\n";
+    let wanted = [
+        "c.toml:1:8: there is no user `no-such-user`",
+        "c.toml:3:11: there is no pattern `sshh`",
+        "c.toml:8:8: tls: cert: /nonexistent/cert: No such file",
+        "c.toml:9:7: tls: key: /nonexistent/key: No such file",
+        "c.toml:11:1: unknown key `clientz`",
+        "c.toml:13:8: cannot open /nonexistent/log",
+    ];
+    both_say(&directory, text, 2, &wanted);
+}
+
+#[test]
 fn what_the_system_refuses_ends_with_1_and_what_is_written_wrong_with_2() {
     let directory = Directory::new("check_codes");
     let refused = format!("{}[logging]\nmain = \"/nonexistent/log\"\n", tarpit("127.0.0.1:0"));

@@ -13,7 +13,7 @@ fn a_password_is_told_by_its_length_alone() {
         ("http_hold", format!("GET http://u:{WORD}@h/ HTTP/1.1\r\nHost: u:{WORD}@h\r\n\r\n")),
         ("http_hold", format!("CONNECT u:{WORD}@h:443 HTTP/1.1\r\n\r\n")),
         ("smtp_hold", format!("AUTH LOGIN\r\ndQ==\r\n{CODED}\r\n")),
-        ("smtp_hold", format!("NOOP\r\nAUTH=PLAIN {CODED}\r\n")),
+        ("smtp_hold", format!("AUTH=PLAIN {CODED}\r\n")),
         ("telnet_login", format!("u\r\n{WORD}\r\n")),
         ("auto", format!("AUTH {WORD}\r\n")),
     ];
