@@ -1,52 +1,21 @@
 //! A network tarpit: makes ports look like services and holds whoever connects.
 
-mod access;
-mod accounts;
-mod admission;
-mod berths;
+mod admit;
 #[cfg(test)]
 #[path = "../tests/it/blocks.rs"]
 mod blocks;
-mod budget;
-mod certificates;
 mod cli;
-mod clock;
 mod config;
 mod console;
 mod daemon;
 #[cfg(test)]
 mod documents;
-mod engine;
-mod entropy;
-mod eviction;
-mod finding;
-mod hearing;
-mod host_keys;
-mod identity;
-mod listener;
-mod live;
-mod log;
+mod keys;
 mod manual;
-mod mappings;
-mod patterns;
-mod pid_file;
-mod port_owner;
-mod pressure;
-mod privileges;
-mod queue;
-mod record;
-mod sender;
+mod os;
+mod report;
 mod slab;
-mod state_dir;
-mod sys;
-mod timestamp;
-mod totals;
-mod trace;
-mod trace_bound;
-mod user_state;
-mod welcome;
-mod wheel;
-mod writer;
+mod worker;
 
 use std::{
     io::{self, Write as _},
@@ -55,9 +24,13 @@ use std::{
 };
 
 use cli::Task;
-use config::{Config, Origin, Problem, Request, Wrong};
+use config::{
+    Config, Origin, Problem, Request, Wrong,
+    finding::{Finding, in_order},
+};
+use console::{patterns, welcome};
 use daemon::Checked;
-use finding::{Finding, in_order};
+use os::{terminal, user_state};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
@@ -85,7 +58,7 @@ fn serve(request: &Request) -> ExitCode {
         Origin::Arguments(_) => daemon::run(config, None, ""),
         Origin::Embedded => {
             // A user of its own could not come back to what belongs to this one.
-            if console::is_attended() && config.user.is_none() {
+            if terminal::is_attended() && config.user.is_none() {
                 config.state_dir = user_state::directory().map(Into::into);
             }
             // Whoever tries it out may not have it on the search path yet.

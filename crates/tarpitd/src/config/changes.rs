@@ -207,7 +207,7 @@ fn range(ports: &[u16]) -> Option<String> {
     }
 }
 
-fn networks(networks: impl Iterator<Item = crate::access::Network>) -> BTreeSet<String> {
+fn networks(networks: impl Iterator<Item = crate::config::access::Network>) -> BTreeSet<String> {
     networks.map(|network| network.to_string()).collect()
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use tarpit_proto::{identify::Protocol, pacer::Rate, patterns, persona::Persona, script::Pattern};
 
-use crate::access::Access;
+use crate::config::access::Access;
 
 use super::{
     Certificate, ClientLimit, Config, Evict, Level, Limits, Logging, Sink, Tarpit, TimeForm, User,

@@ -13,7 +13,7 @@ use super::{
     draft::{BindDraft, Draft, MAX_RATE, MIN_RATE, TarpitDraft, pattern, persona, rate},
     problem::{Notes, Place},
 };
-use crate::access::{Access, Network};
+use crate::config::access::{Access, Network};
 
 /// A key of a table that is read into a `T`.
 pub(super) struct Key<T> {

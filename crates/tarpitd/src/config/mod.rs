@@ -1,9 +1,11 @@
 //! What the daemon is to do, from a file, the command line or the embedded default.
 
+pub(crate) mod access;
 mod address;
 mod changes;
 mod document;
 mod draft;
+pub(crate) mod finding;
 mod keys;
 mod problem;
 #[cfg(test)]
@@ -21,7 +23,7 @@ use std::{
 
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
-use crate::access::Access;
+use crate::config::access::Access;
 
 use self::{
     address::Bind,

@@ -1,7 +1,7 @@
 //! What a text of configuration means, or what is wrong with it, line by line.
 
 use super::*;
-use crate::access::Verdict;
+use crate::config::access::Verdict;
 
 /// Checks what is wrong with `text`; each line of `wanted` is a problem without the file's name.
 #[track_caller]

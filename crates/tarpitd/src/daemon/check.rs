@@ -11,11 +11,12 @@ use super::{
     prepare::{Prepared, prepare},
 };
 use crate::{
-    clock::Clock,
-    config::{ClientLimit, Config, Placed, Tarpit},
-    finding::{Finding, Gravity, in_order},
-    privileges,
-    state_dir::Touch,
+    config::{
+        ClientLimit, Config, Placed, Tarpit,
+        finding::{Finding, Gravity, in_order},
+    },
+    keys::state_dir::Touch,
+    os::{clock::Clock, privileges},
 };
 
 /// What came of a check.

@@ -3,9 +3,11 @@
 use std::num::NonZeroU32;
 
 use crate::{
-    admission::Caps,
-    config::{ClientLimit, Config, Placed, Purpose, Tarpit},
-    finding::{Finding, Gravity},
+    admit::admission::Caps,
+    config::{
+        ClientLimit, Config, Placed, Purpose, Tarpit,
+        finding::{Finding, Gravity},
+    },
 };
 
 /// What the open files of a configuration are.

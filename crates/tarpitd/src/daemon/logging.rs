@@ -12,9 +12,11 @@ use rustix::fs::{FileType, fstat};
 
 use super::prepare::directory_of;
 use crate::{
-    config::{Config, Sink},
-    finding::{Finding, Gravity},
-    state_dir::Touch,
+    config::{
+        Config, Sink,
+        finding::{Finding, Gravity},
+    },
+    keys::state_dir::Touch,
 };
 
 /// All of it. Where nothing is to be started, our own streams say nothing about the daemon's.

@@ -9,11 +9,15 @@ use rustix::io::Errno;
 
 use super::files::CURE;
 use crate::{
-    config::{Config, Place, Purpose, Tarpit, Wanted},
-    finding::{Finding, Gravity, plain},
-    listener::{self, Listener, Presence},
-    port_owner::{Owner, Owners},
-    state_dir::Touch,
+    config::{
+        Config, Place, Purpose, Tarpit, Wanted,
+        finding::{Finding, Gravity, plain},
+    },
+    keys::state_dir::Touch,
+    os::{
+        listener::{self, Listener, Presence},
+        port_owner::{Owner, Owners},
+    },
 };
 
 /// The listeners of one address: one for each worker, or for the one whose data connections come

@@ -24,13 +24,16 @@ use super::{
     ports::{self, Opened},
 };
 use crate::{
-    clock::Clock,
-    config::{Config, Placed, Sink},
-    finding::{Finding, Gravity, in_order, plain},
-    identity::Identity,
-    privileges,
-    state_dir::{StateDir, Touch},
-    writer::Target,
+    config::{
+        Config, Placed, Sink,
+        finding::{Finding, Gravity, in_order, plain},
+    },
+    keys::{
+        identity::Identity,
+        state_dir::{StateDir, Touch},
+    },
+    os::{clock::Clock, privileges},
+    report::writer::Target,
 };
 
 /// What is ready, and what is in the way. Whatever is absent has its reason among the findings.

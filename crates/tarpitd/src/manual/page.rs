@@ -104,7 +104,7 @@ fn table_called(name: &str) -> Vec<Block> {
             .iter()
             .map(|it| {
                 let text = format!("`{}`: {}", it.pattern.name(), it.reason);
-                Block::Term(crate::patterns::ports(it), vec![text + "."])
+                Block::Term(crate::console::patterns::ports(it), vec![text + "."])
             })
             .collect(),
         "personas" => vec![Block::Paragraph(sentence(

@@ -18,15 +18,18 @@ use tarpit_proto::{
 };
 
 use crate::{
-    certificates::{self, Certificates},
-    clock::Clock,
-    config::{Certificate, Tarpit},
-    engine::Notice,
-    entropy::random,
-    finding::{Finding, Gravity},
-    host_keys::Keyring,
-    log::Log,
-    state_dir::{SEED, StateDir, TLS},
+    config::{
+        Certificate, Tarpit,
+        finding::{Finding, Gravity},
+    },
+    keys::{
+        certificates::{self, Certificates},
+        host_keys::Keyring,
+        state_dir::{SEED, StateDir, TLS},
+    },
+    os::{clock::Clock, entropy::random},
+    report::log::Log,
+    worker::Notice,
 };
 
 /// The secrets of an installation. The same after every start if there is a state directory.
@@ -185,7 +188,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{config::Config, state_dir::Touch};
+    use crate::{config::Config, keys::state_dir::Touch};
 
     #[test]
     fn keys_of_tls_are_the_same_at_the_next_start() {

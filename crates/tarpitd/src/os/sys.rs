@@ -18,7 +18,7 @@ use rustix::{
     net::SendFlags,
 };
 
-use crate::{mappings, sender::Parcel};
+use crate::{os::mappings, worker::sender::Parcel};
 
 /// How many bytes on a connection the peer has not acknowledged, including unsent ones.
 pub(crate) fn unacknowledged(connection: BorrowedFd<'_>) -> io::Result<usize> {

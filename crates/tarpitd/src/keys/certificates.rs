@@ -26,9 +26,11 @@ use rustls::{
 use tarpit_proto::{patterns, time::Wall, transport::Tls};
 
 use crate::{
-    clock::Clock,
-    config::{Certificate, Placed, Tarpit},
-    finding::{Finding, Gravity, plain},
+    config::{
+        Certificate, Placed, Tarpit,
+        finding::{Finding, Gravity, plain},
+    },
+    os::clock::Clock,
 };
 
 /// The most names for which each worker keeps certificates; the oldest is made again when it is

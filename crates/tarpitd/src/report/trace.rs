@@ -17,7 +17,7 @@ use tarpit_proto::{
 
 use crate::{
     config::{Discretion, TimeForm},
-    timestamp::Timestamp,
+    report::timestamp::Timestamp,
 };
 
 /// How lines are written.

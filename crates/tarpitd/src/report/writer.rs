@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{clock::Clock, config::Sink};
+use crate::{config::Sink, os::clock::Clock};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     fs::{OFlags, fcntl_getfl, fcntl_setfl},

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tarpit_proto::time::Time;
 
-use crate::sys;
+use crate::os::sys;
 
 /// How long after something was freed all that is free is given back. To look through what is free
 /// takes about a millisecond, so that it may be done as often as that.

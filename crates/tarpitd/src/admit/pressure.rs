@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tarpit_proto::{means::Strain, time::Time};
 
-/// One worker's view of its processor time, and of what its [`Budget`](crate::budget::Budget)
+/// One worker's view of its processor time, and of what its [`Budget`](crate::admit::budget::Budget)
 /// says.
 #[derive(Debug)]
 pub(crate) struct Pressure {

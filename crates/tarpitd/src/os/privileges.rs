@@ -10,8 +10,8 @@ use rustix::{
     },
 };
 
-use crate::{
-    config::{Placed, User},
+use crate::config::{
+    Placed, User,
     finding::{Finding, Gravity, plain},
 };
 

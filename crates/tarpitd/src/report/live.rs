@@ -8,7 +8,7 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::totals::Sum;
+use crate::report::totals::Sum;
 
 /// Whether there is somebody to look at it, on a terminal that can clear a line.
 pub(crate) fn is_watched() -> bool {

@@ -10,10 +10,12 @@ use std::{
 };
 
 use crate::{
-    clock::Clock,
     config::{Level, Sink},
-    timestamp::Timestamp,
-    writer::{Report, Target, Writer},
+    os::clock::Clock,
+    report::{
+        timestamp::Timestamp,
+        writer::{Report, Target, Writer},
+    },
 };
 
 /// Where messages go; cheap to clone.

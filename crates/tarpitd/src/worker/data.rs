@@ -12,7 +12,7 @@ use super::{
     Door, Worker,
     clients::{client, session_id},
 };
-use crate::{berths::Post, slab::Slab};
+use crate::{slab::Slab, worker::berths::Post};
 
 /// Who is awaited where: at most one port for each client.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 use tarpit_proto::script::Profile;
 
-use crate::admission::Port;
+use crate::admit::admission::Port;
 
 /// What clients of one listener are held under. Never changed; a reload makes a new one, and the
 /// old one lives until its last client is gone.

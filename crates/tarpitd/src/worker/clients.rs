@@ -23,13 +23,17 @@ use tarpit_proto::{
 
 use super::{READ, Slot, Worker};
 use crate::{
-    berths::Post,
-    budget,
-    record::{Ear, Record},
-    sender::{BATCH, Parcel, Sent, send_one},
+    admit::budget,
+    os::sys,
+    report::{
+        record::{Ear, Record},
+        trace::Subject,
+    },
     slab::Slab,
-    sys,
-    trace::Subject,
+    worker::{
+        berths::Post,
+        sender::{BATCH, Parcel, Sent, send_one},
+    },
 };
 
 /// The most bytes sent to one client in a turn.

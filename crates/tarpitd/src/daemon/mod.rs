@@ -6,6 +6,7 @@
 mod check;
 mod files;
 mod logging;
+mod pid_file;
 mod ports;
 mod prepare;
 
@@ -41,26 +42,27 @@ use self::{
     prepare::{Prepared, open_both, open_main, open_trace, prepare, profiles},
 };
 use crate::{
-    admission::{Admission, Port},
-    berths::Post,
-    clock::Clock,
-    config::{self, Change, Config, Limits, Logging, Placed, Purpose, Sink, Wanted},
-    console,
-    engine::{self, COMMAND, Command, Door, Notice, Rules, Setup},
-    finding::{Finding, Gravity, in_order, plain},
-    identity::Identity,
-    listener::{Listener, Presence},
-    live,
-    log::Log,
-    pid_file::PidFile,
-    privileges,
-    record::Record,
-    sender::Sender,
-    state_dir::Touch,
-    sys,
-    totals::{Sum, Totals},
-    trace::{Form, Kind, Style},
-    writer::{self, Health, Report, Target, Writer},
+    admit::admission::{Admission, Port},
+    config::{
+        self, Change, Config, Limits, Logging, Placed, Purpose, Sink, Wanted,
+        finding::{Finding, Gravity, in_order, plain},
+    },
+    daemon::pid_file::PidFile,
+    keys::{identity::Identity, state_dir::Touch},
+    os::{
+        clock::Clock,
+        listener::{Listener, Presence},
+        privileges, sys, terminal,
+    },
+    report::{
+        live,
+        log::Log,
+        record::Record,
+        totals::{Sum, Totals},
+        trace::{Form, Kind, Style},
+        writer::{self, Health, Report, Target, Writer},
+    },
+    worker::{self, COMMAND, Command, Door, Notice, Rules, Setup, berths::Post, sender::Sender},
 };
 
 /// Exit code for what the system refused.
@@ -318,7 +320,7 @@ impl Daemon {
                 .name("worker".to_owned())
                 .stack_size(256 * 1024)
                 .spawn(move || {
-                    let result = engine::run(setup);
+                    let result = worker::run(setup);
                     // Whoever would hear it has ended before us.
                     let _ = notify.send(Notice::WorkerEnded);
                     result
@@ -352,7 +354,7 @@ impl Daemon {
         }
         let watched = live::is_watched();
         // What was started by hand on a terminal ends with it.
-        let ends_with_terminal = reread.is_none() && console::is_attended();
+        let ends_with_terminal = reread.is_none() && terminal::is_attended();
         loop {
             if watched {
                 live::draw(&self.sum());

@@ -21,13 +21,13 @@ use super::{
     clients::{about, client},
 };
 use crate::{
-    access::Verdict,
-    admission::Refusal,
-    berths::Post,
-    config::Evict,
-    eviction::{self, Candidate},
-    listener::{self, Trouble, local_address},
-    wheel::Link,
+    admit::{
+        admission::Refusal,
+        eviction::{self, Candidate},
+    },
+    config::{Evict, access::Verdict},
+    os::listener::{self, Trouble, local_address},
+    worker::{berths::Post, wheel::Link},
 };
 
 /// The most connections one door takes in a turn, so that a storm delays no drip.

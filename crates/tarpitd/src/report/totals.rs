@@ -7,7 +7,7 @@ use std::{
 
 use tarpit_proto::time::Time;
 
-use crate::{trace::Kind, trace_bound::LeftOut};
+use crate::report::{trace::Kind, trace_bound::LeftOut};
 
 /// One worker's counters. Only that worker writes them; anybody may read.
 #[derive(Debug, Default)]

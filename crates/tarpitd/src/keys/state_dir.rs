@@ -17,8 +17,8 @@ use rustix::{
     process::{Gid, Uid},
 };
 
-use crate::{
-    config::{Place, Placed},
+use crate::config::{
+    Place, Placed,
     finding::{Finding, Gravity, plain},
 };
 

@@ -8,7 +8,7 @@ use std::{os::fd::AsFd as _, time::Duration};
 use tarpit_proto::time::Time;
 
 use super::Worker;
-use crate::sys;
+use crate::os::sys;
 
 /// How long a client may acknowledge nothing. One that has closed its window acknowledges the
 /// probes of it, which are at most two minutes apart.

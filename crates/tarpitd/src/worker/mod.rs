@@ -3,11 +3,16 @@
 //! No client has a task or a thread. What a held client costs is its [`Slot`]; the loop sleeps
 //! until a socket has news or the wheel has somebody due, and does nothing while nobody is there.
 
+pub(crate) mod berths;
 mod clients;
 mod data;
 mod doors;
+pub(crate) mod hearing;
 mod memory;
+pub(crate) mod queue;
+pub(crate) mod sender;
 mod vanished;
+pub(crate) mod wheel;
 
 use std::{
     collections::HashMap,
@@ -35,22 +40,23 @@ use tarpit_proto::{
 
 use self::{data::Awaited, memory::Memory, vanished::Round};
 use crate::{
-    access::Access,
-    admission::Admission,
-    berths::{Berths, Post},
-    budget::Budget,
-    clock::Clock,
-    config::Evict,
-    eviction::Eviction,
-    hearing::Hearing,
-    listener::Listener,
-    pressure::{Change, Pressure},
-    queue::Queue,
-    record::Record,
-    sender::{BATCH, Sender},
+    admit::{
+        admission::Admission,
+        budget::Budget,
+        eviction::Eviction,
+        pressure::{Change, Pressure},
+    },
+    config::{Evict, access::Access},
+    os::{clock::Clock, listener::Listener},
+    report::{record::Record, trace::Style},
     slab::Slab,
-    trace::Style,
-    wheel::{Link, Links, Wheel},
+    worker::{
+        berths::{Berths, Post},
+        hearing::Hearing,
+        queue::Queue,
+        sender::{BATCH, Sender},
+        wheel::{Link, Links, Wheel},
+    },
 };
 
 /// A listener with its post.

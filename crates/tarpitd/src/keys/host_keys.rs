@@ -12,11 +12,11 @@ use std::{
 use tarpit_proto::keys::{HostKeys, RsaKey};
 
 use crate::{
-    engine::Notice,
-    entropy::System,
-    finding::{Finding, Gravity},
-    log::Log,
-    state_dir::{Later, SSH_ECDSA, SSH_ED25519, SSH_RSA, StateDir},
+    config::finding::{Finding, Gravity},
+    keys::state_dir::{Later, SSH_ECDSA, SSH_ED25519, SSH_RSA, StateDir},
+    os::entropy::System,
+    report::log::Log,
+    worker::Notice,
 };
 
 /// The keys, and what is left to be done for them.
@@ -120,7 +120,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::state_dir::Touch;
+    use crate::keys::state_dir::Touch;
 
     #[test]
     fn keys_are_the_same_after_the_next_start_and_nobody_elses_to_read() {

@@ -9,7 +9,7 @@ use rustix::{
     net::{SendFlags, send},
 };
 
-use crate::sys;
+use crate::os::sys;
 
 /// The most that is sent at a time: a call's price divided by this is next to nothing, and what so
 /// many are about to say is still at hand when it is sent.

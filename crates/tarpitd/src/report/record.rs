@@ -11,15 +11,17 @@ use tarpit_proto::{
 };
 
 use crate::{
-    accounts::Accounts,
-    admission::Refusal,
-    clock::Clock,
+    admit::admission::Refusal,
     config::{Discretion, TimeForm},
-    log::Log,
-    totals::Totals,
-    trace::{self, Form, Happening, Kind, Style, Subject},
-    trace_bound::{Change, LeftOut, TraceBound},
-    writer::Writer,
+    os::clock::Clock,
+    report::{
+        accounts::Accounts,
+        log::Log,
+        totals::Totals,
+        trace::{self, Form, Happening, Kind, Style, Subject},
+        trace_bound::{Change, LeftOut, TraceBound},
+        writer::Writer,
+    },
 };
 
 /// A worker's record.

@@ -6,7 +6,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use tarpit_proto::time::Time;
 
-use crate::trace::Kind;
+use crate::report::trace::Kind;
 
 /// What may be written at present, and what was not.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::fs::OFlags;
 
-use crate::port_owner::{self, Owner};
+use crate::os::port_owner::{self, Owner};
 
 /// A file with our process number, removed when this is dropped.
 #[derive(Debug)]

@@ -1,0 +1,6 @@
+//! Who this installation is: its seed, its host keys, its certificates.
+
+pub(crate) mod certificates;
+pub(crate) mod host_keys;
+pub(crate) mod identity;
+pub(crate) mod state_dir;

@@ -1,0 +1,11 @@
+//! What the system is asked for: time, sockets, rights. The only place with unsafe code or a clock.
+
+pub(crate) mod clock;
+pub(crate) mod entropy;
+pub(crate) mod listener;
+pub(crate) mod mappings;
+pub(crate) mod port_owner;
+pub(crate) mod privileges;
+pub(crate) mod sys;
+pub(crate) mod terminal;
+pub(crate) mod user_state;
