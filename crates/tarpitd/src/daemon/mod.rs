@@ -9,6 +9,7 @@ mod logging;
 mod pid_file;
 mod ports;
 mod prepare;
+mod user;
 
 use std::{
     fmt::Write as _,
@@ -48,7 +49,7 @@ use crate::{
         finding::{Finding, Gravity, in_order, plain},
     },
     daemon::pid_file::PidFile,
-    keys::{identity::Identity, state_dir::Touch},
+    keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
     os::{
         clock::Clock,
         listener::{Listener, Presence},
@@ -411,7 +412,12 @@ impl Daemon {
     /// Lets the host keys be completed if a listener shows them.
     fn complete_keys(&mut self) {
         if self.profiles.iter().any(|profile| profile.host_keys.is_some()) {
-            self.identity.complete_keys(&self.log, &self.notify);
+            let (log, notify) = (self.log.clone(), self.notify.clone());
+            self.identity.complete_keys(move |completion| match completion {
+                // Without a daemon nobody needs it.
+                Completion::Key(key) => drop(notify.send(Notice::RsaKey(key))),
+                Completion::Problem(what) => log.error(format_args!("{what}")),
+            });
         }
     }
 

@@ -22,6 +22,7 @@ use super::{
     files::Files,
     logging,
     ports::{self, Opened},
+    user::numbers,
 };
 use crate::{
     config::{
@@ -109,7 +110,7 @@ pub(super) fn prepare(config: &Config, clock: Clock, touch: Touch) -> Prepared {
 /// Whom the daemon is to become, and what is in the way of that.
 fn user(config: &Config) -> (Option<(Uid, Gid)>, Option<Finding>) {
     let Some(user) = &config.user else { return (None, None) };
-    match privileges::numbers(user) {
+    match numbers(user) {
         Ok(Some(numbers)) if !privileges::may_change_users() => {
             let what = format!(
                 "this process may not become the user {user}: start it as root, or remove `user`"

@@ -1,13 +1,7 @@
 //! The keys by which the machine's SSH server is known: kept in the state directory if there is
 //! one, else new at each start. The one of RSA takes a second to make, which a thread does.
 
-use std::{
-    fs::File,
-    io::Write as _,
-    path::PathBuf,
-    sync::{Arc, mpsc::Sender},
-    thread,
-};
+use std::{fs::File, io::Write as _, path::PathBuf, sync::Arc, thread};
 
 use tarpit_proto::keys::{HostKeys, RsaKey};
 
@@ -15,8 +9,6 @@ use crate::{
     config::finding::{Finding, Gravity},
     keys::state_dir::{Later, SSH_ECDSA, SSH_ED25519, SSH_RSA, StateDir},
     os::entropy::System,
-    report::log::Log,
-    worker::Notice,
 };
 
 /// The keys, and what is left to be done for them.
@@ -34,6 +26,14 @@ enum Lacking {
     Key(Option<(File, PathBuf)>),
     /// Nothing, or it is being made.
     Nothing,
+}
+
+/// What comes of making the key of RSA.
+#[derive(Debug)]
+pub(crate) enum Completion {
+    Key(Arc<RsaKey>),
+    /// Something failed; a sentence for the log.
+    Problem(String),
 }
 
 impl Keyring {
@@ -75,32 +75,31 @@ impl Keyring {
         })
     }
 
-    /// Lets a thread make what is lacking; it comes as a notice.
-    pub(crate) fn complete(&mut self, log: &Log, notify: &Sender<Notice>) {
+    /// Lets a thread make what is lacking, and tell what comes of it.
+    pub(crate) fn complete(&mut self, tell: impl Fn(Completion) + Clone + Send + 'static) {
         let Lacking::Key(file) = std::mem::replace(&mut self.lacking, Lacking::Nothing) else {
             return;
         };
-        let (log, reporter, notify) = (log.clone(), log.clone(), notify.clone());
+        let of_thread = tell.clone();
         let make = move || {
             let Some(key) = RsaKey::new(&mut System) else {
-                log.error(format_args!("no RSA host key could be made; SSH goes on without one"));
-                return;
+                let what = "no RSA host key could be made; SSH goes on without one";
+                return of_thread(Completion::Problem(what.to_owned()));
             };
             if let Some((mut file, path)) = file {
                 let written = file.write_all(&key.primes()).and_then(|()| file.sync_all());
                 if let Err(error) = written {
-                    log.error(format_args!(
+                    of_thread(Completion::Problem(format!(
                         "{}: {error}; the RSA host key will be another after the next start",
                         path.display()
-                    ));
+                    )));
                 }
             }
-            // Without a daemon nobody needs it.
-            let _ = notify.send(Notice::RsaKey(Arc::new(key)));
+            of_thread(Completion::Key(Arc::new(key)));
         };
         let thread = thread::Builder::new().name("host key".to_owned()).spawn(make);
         if let Err(error) = thread {
-            reporter.error(format_args!("no thread for the RSA host key: {error}"));
+            tell(Completion::Problem(format!("no thread for the RSA host key: {error}")));
         }
     }
 

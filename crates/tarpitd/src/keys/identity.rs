@@ -5,7 +5,7 @@ use std::{
     cell::{OnceCell, RefCell},
     collections::HashMap,
     io,
-    sync::{Arc, mpsc::Sender},
+    sync::Arc,
 };
 
 use rustix::process::{Gid, Uid};
@@ -24,12 +24,10 @@ use crate::{
     },
     keys::{
         certificates::{self, Certificates},
-        host_keys::Keyring,
+        host_keys::{Completion, Keyring},
         state_dir::{SEED, StateDir, TLS},
     },
     os::{clock::Clock, entropy::random},
-    report::log::Log,
-    worker::Notice,
 };
 
 /// The secrets of an installation. The same after every start if there is a state directory.
@@ -152,9 +150,9 @@ impl Identity {
     }
 
     /// Lets that host key be made if it is lacking.
-    pub(crate) fn complete_keys(&mut self, log: &Log, notify: &Sender<Notice>) {
+    pub(crate) fn complete_keys(&mut self, tell: impl Fn(Completion) + Clone + Send + 'static) {
         if let Some(keyring) = self.keyring.get_mut() {
-            keyring.complete(log, notify);
+            keyring.complete(tell);
         }
     }
 

@@ -18,7 +18,14 @@ use rustix::{
     net::SendFlags,
 };
 
-use crate::{os::mappings, worker::sender::Parcel};
+use crate::os::mappings;
+
+/// What is to go out on a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SendSlot<'a> {
+    pub(crate) connection: BorrowedFd<'a>,
+    pub(crate) bytes: &'a [u8],
+}
 
 /// How many bytes on a connection the peer has not acknowledged, including unsent ones.
 pub(crate) fn unacknowledged(connection: BorrowedFd<'_>) -> io::Result<usize> {
@@ -56,20 +63,20 @@ pub(crate) fn silent_for(connection: BorrowedFd<'_>) -> io::Result<Duration> {
     Ok(Duration::from_millis(millis.into()))
 }
 
-/// Sends parcels by a ring that has room for them all, each as far as it goes without waiting, and
-/// gives to each place the kernel's answer. If the ring fails it is closed, and parcels without an
+/// Sends send slots by a ring that has room for them all, each as far as it goes without waiting, and
+/// gives to each place the kernel's answer. If the ring fails it is closed, and send slots without an
 /// answer have not been sent.
 pub(crate) fn send_all(
     ring: &mut Option<IoUring>,
-    parcels: &[Option<Parcel<'_>>],
+    send_slots: &[Option<SendSlot<'_>>],
     answers: &mut [Option<Result<usize, Errno>>],
 ) -> io::Result<()> {
     let Some(open) = ring else { return Ok(()) };
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     let mut waited_for = 0;
     let mut queue = open.submission();
-    for (place, parcel) in (0..).zip(parcels) {
-        let Some(Parcel { connection, bytes }) = parcel else { continue };
+    for (place, send_slot) in (0..).zip(send_slots) {
+        let Some(SendSlot { connection, bytes }) = send_slot else { continue };
         // A send of 4 GiB is one of as much as fits.
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let send = opcode::Send::new(Fd(connection.as_raw_fd()), bytes.as_ptr(), length)

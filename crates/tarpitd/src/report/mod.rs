@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod live;
 pub(crate) mod log;
 pub(crate) mod record;
+pub(crate) mod refusal;
 pub(crate) mod timestamp;
 pub(crate) mod totals;
 pub(crate) mod trace;

@@ -11,12 +11,12 @@ use tarpit_proto::{
 };
 
 use crate::{
-    admit::admission::Refusal,
     config::{Discretion, TimeForm},
     os::clock::Clock,
     report::{
         accounts::Accounts,
         log::Log,
+        refusal::Refusal,
         totals::Totals,
         trace::{self, Form, Happening, Kind, Style, Subject},
         trace_bound::{Change, LeftOut, TraceBound},

@@ -24,7 +24,7 @@ use tarpit_proto::{
 use super::{READ, Slot, Worker};
 use crate::{
     admit::budget,
-    os::sys,
+    os::sys::{self, SendSlot},
     report::{
         record::{Ear, Record},
         trace::Subject,
@@ -32,7 +32,7 @@ use crate::{
     slab::Slab,
     worker::{
         berths::Post,
-        sender::{BATCH, Parcel, Sent, send_one},
+        sender::{BATCH, Sent, send_one},
     },
 };
 
@@ -201,12 +201,12 @@ impl Worker {
         for ((turn, part), draft) in turns.iter_mut().zip(&mut parts).zip(&*drafts) {
             *part = self.part(turn, draft.bytes());
         }
-        let mut parcels = [const { None }; BATCH];
-        for ((turn, part), parcel) in turns.iter().zip(parts).zip(&mut parcels) {
-            *parcel = parcel_of(&self.slots, turn.as_ref(), part);
+        let mut send_slots = [const { None }; BATCH];
+        for ((turn, part), send_slot) in turns.iter().zip(parts).zip(&mut send_slots) {
+            *send_slot = send_slot_of(&self.slots, turn.as_ref(), part);
         }
         let mut answers = [const { Ok(Sent::NOTHING) }; BATCH];
-        if let Err(error) = self.sender.send_all(&parcels, &mut answers) {
+        if let Err(error) = self.sender.send_all(&send_slots, &mut answers) {
             self.record.log().warning(format_args!(
                 "io_uring has failed ({error}): from now on each send is a call of its own"
             ));
@@ -334,7 +334,7 @@ impl Worker {
     fn transmit(&mut self, turn: &mut Option<Turn>, bytes: &[u8]) -> usize {
         let part = self.part(turn, bytes);
         let answer =
-            parcel_of(&self.slots, turn.as_ref(), part).map_or(Ok(Sent::NOTHING), send_one);
+            send_slot_of(&self.slots, turn.as_ref(), part).map_or(Ok(Sent::NOTHING), send_one);
         self.settle(turn, part.len(), answer)
     }
 
@@ -483,16 +483,16 @@ struct Before {
 }
 
 /// A part of a draft with where it goes, unless there is nothing to send.
-fn parcel_of<'a>(
+fn send_slot_of<'a>(
     slots: &'a Slab<Slot>,
     turn: Option<&Turn>,
     bytes: &'a [u8],
-) -> Option<Parcel<'a>> {
+) -> Option<SendSlot<'a>> {
     if bytes.is_empty() {
         return None;
     }
     let slot = slots.get(turn?.index)?;
-    Some(Parcel { connection: slot.fd.as_fd(), bytes })
+    Some(SendSlot { connection: slot.fd.as_fd(), bytes })
 }
 
 /// Whether the client in this slot is asked about its acknowledgements at this turn. Turns are some

@@ -21,12 +21,10 @@ use super::{
     clients::{about, client},
 };
 use crate::{
-    admit::{
-        admission::Refusal,
-        eviction::{self, Candidate},
-    },
+    admit::eviction::{self, Candidate},
     config::{Evict, access::Verdict},
     os::listener::{self, Trouble, local_address},
+    report::refusal::Refusal,
     worker::{berths::Post, wheel::Link},
 };
 

@@ -1,7 +1,7 @@
 //! How bytes leave: many connections' in one call by `io_uring` where the kernel lets us, else in
 //! one call each. What follows from either is the same.
 
-use std::{fmt, io, os::fd::BorrowedFd};
+use std::{fmt, io};
 
 use io_uring::{IoUring, Probe, opcode};
 use rustix::{
@@ -9,20 +9,13 @@ use rustix::{
     net::{SendFlags, send},
 };
 
-use crate::os::sys;
+use crate::os::sys::{self, SendSlot};
 
 /// The most that is sent at a time: a call's price divided by this is next to nothing, and what so
 /// many are about to say is still at hand when it is sent.
 pub(crate) const BATCH: usize = 128;
 
-/// What is to go out on a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Parcel<'a> {
-    pub(crate) connection: BorrowedFd<'a>,
-    pub(crate) bytes: &'a [u8],
-}
-
-/// How much of a parcel went out, and whether the rest waits for the socket's buffer.
+/// How much of a send slot went out, and whether the rest waits for the socket's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) count: usize,
@@ -33,7 +26,7 @@ impl Sent {
     pub(crate) const NOTHING: Self = Self { count: 0, full: false };
 }
 
-/// Sends the parcels of one worker.
+/// Sends the send slots of one worker.
 #[derive(Default)]
 pub(crate) struct Sender {
     /// The ring by which it does, if there is one.
@@ -53,22 +46,23 @@ impl Sender {
         Ok(Self { ring: Some(ring) })
     }
 
-    /// Sends at most [`BATCH`] parcels, each as far as it goes without waiting, and gives to each
-    /// place the answer for its parcel.
+    /// Sends at most [`BATCH`] send slots, each as far as it goes without waiting, and gives to each
+    /// place the answer for its send slot.
     ///
     /// An error is news, not a failure: the ring has been given up, and everything was sent, and
     /// will be, by one call each.
     pub(crate) fn send_all(
         &mut self,
-        parcels: &[Option<Parcel<'_>>],
+        send_slots: &[Option<SendSlot<'_>>],
         answers: &mut [Result<Sent, Errno>],
     ) -> io::Result<()> {
-        debug_assert!(parcels.len() <= BATCH, "the ring has no more room");
+        debug_assert!(send_slots.len() <= BATCH, "the ring has no more room");
         let mut results = [None; BATCH];
-        let news = sys::send_all(&mut self.ring, parcels, &mut results);
-        for ((parcel, answer), result) in parcels.iter().zip(answers).zip(results) {
-            if let Some(parcel) = parcel {
-                *answer = result.map_or_else(|| send_one(*parcel), |it| understood(it, *parcel));
+        let news = sys::send_all(&mut self.ring, send_slots, &mut results);
+        for ((send_slot, answer), result) in send_slots.iter().zip(answers).zip(results) {
+            if let Some(send_slot) = send_slot {
+                *answer =
+                    result.map_or_else(|| send_one(*send_slot), |it| understood(it, *send_slot));
             }
         }
         news
@@ -81,21 +75,21 @@ impl fmt::Debug for Sender {
     }
 }
 
-/// Sends a parcel as far as it goes without waiting.
-pub(crate) fn send_one(parcel: Parcel<'_>) -> Result<Sent, Errno> {
+/// Sends a send slot as far as it goes without waiting.
+pub(crate) fn send_one(send_slot: SendSlot<'_>) -> Result<Sent, Errno> {
     loop {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        match send(parcel.connection, parcel.bytes, flags) {
+        match send(send_slot.connection, send_slot.bytes, flags) {
             Err(Errno::INTR) => {}
-            result => return understood(result, parcel),
+            result => return understood(result, send_slot),
         }
     }
 }
 
 /// What the kernel's answer means.
-fn understood(result: Result<usize, Errno>, parcel: Parcel<'_>) -> Result<Sent, Errno> {
+fn understood(result: Result<usize, Errno>, send_slot: SendSlot<'_>) -> Result<Sent, Errno> {
     match result {
-        Ok(count) => Ok(Sent { count, full: count < parcel.bytes.len() }),
+        Ok(count) => Ok(Sent { count, full: count < send_slot.bytes.len() }),
         Err(Errno::AGAIN) => Ok(Sent { count: 0, full: true }),
         // The kernel is out of memory for a moment, and will not tell when it has some again.
         Err(Errno::INTR | Errno::NOBUFS | Errno::NOMEM) => Ok(Sent::NOTHING),
@@ -136,13 +130,13 @@ mod tests {
         (listener.accept().unwrap().0, client)
     }
 
-    fn parcel<'a>(stream: &'a TcpStream, bytes: &'a [u8]) -> Parcel<'a> {
-        Parcel { connection: stream.as_fd(), bytes }
+    fn send_slot<'a>(stream: &'a TcpStream, bytes: &'a [u8]) -> SendSlot<'a> {
+        SendSlot { connection: stream.as_fd(), bytes }
     }
 
-    fn send(sender: &mut Sender, parcels: &[Option<Parcel<'_>>]) -> Vec<Result<Sent, Errno>> {
-        let mut answers = vec![Ok(Sent::NOTHING); parcels.len()];
-        sender.send_all(parcels, &mut answers).unwrap();
+    fn send(sender: &mut Sender, send_slots: &[Option<SendSlot<'_>>]) -> Vec<Result<Sent, Errno>> {
+        let mut answers = vec![Ok(Sent::NOTHING); send_slots.len()];
+        sender.send_all(send_slots, &mut answers).unwrap();
         answers
     }
 
@@ -157,13 +151,13 @@ mod tests {
         (&failed).read(&mut [0]).unwrap_err();
         let much = vec![b'x'; 16 << 20];
 
-        let parcels = [
-            Some(parcel(&healthy, b"first")),
+        let send_slots = [
+            Some(send_slot(&healthy, b"first")),
             None,
-            Some(parcel(&stuffed, &much)),
-            Some(parcel(&failed, b"x")),
+            Some(send_slot(&stuffed, &much)),
+            Some(send_slot(&failed, b"x")),
         ];
-        let answers = send(&mut sender, &parcels);
+        let answers = send(&mut sender, &send_slots);
         assert_eq!(answers[0], Ok(Sent { count: 5, full: false }));
         assert_eq!(answers[1], Ok(Sent::NOTHING), "there was nothing");
         let part = answers[2].unwrap();
@@ -171,7 +165,7 @@ mod tests {
         assert_eq!(answers[3], Err(Errno::PIPE));
 
         // What goes into a full buffer is nothing, sooner or later.
-        let again = [parcel(&stuffed, &much), parcel(&healthy, b" second")].map(Some);
+        let again = [send_slot(&stuffed, &much), send_slot(&healthy, b" second")].map(Some);
         let stuck = (0..1_000)
             .any(|_| send(&mut sender, &again[..1])[0].unwrap() == Sent { count: 0, full: true });
         assert!(stuck, "something went each time");
@@ -203,8 +197,9 @@ mod tests {
         let Some(mut sender) = ring() else { return };
         let pairs: Vec<_> = (0..BATCH).map(|_| connection()).collect();
         for _ in 0..3 {
-            let parcels: Vec<_> = pairs.iter().map(|(ours, _)| Some(parcel(ours, b"x"))).collect();
-            let answers = send(&mut sender, &parcels);
+            let send_slots: Vec<_> =
+                pairs.iter().map(|(ours, _)| Some(send_slot(ours, b"x"))).collect();
+            let answers = send(&mut sender, &send_slots);
             assert!(answers.iter().all(|answer| *answer == Ok(Sent { count: 1, full: false })));
         }
         for (_, client) in &pairs {
@@ -220,12 +215,12 @@ mod tests {
         let Ok(broken) = IoUring::builder().setup_r_disabled().build(BATCH as u32) else { return };
         let mut sender = Sender { ring: Some(broken) };
         let (ours, mut client) = connection();
-        let parcels = [parcel(&ours, b"a"), parcel(&ours, b"b")].map(Some);
+        let send_slots = [send_slot(&ours, b"a"), send_slot(&ours, b"b")].map(Some);
         let mut answers = [Ok(Sent::NOTHING); 2];
-        sender.send_all(&parcels, &mut answers).unwrap_err();
+        sender.send_all(&send_slots, &mut answers).unwrap_err();
         assert_eq!(answers, [Ok(Sent { count: 1, full: false }); 2]);
         assert!(sender.ring.is_none());
-        send(&mut sender, &parcels);
+        send(&mut sender, &send_slots);
         drop(ours);
         let mut heard = String::new();
         client.read_to_string(&mut heard).unwrap();
