@@ -17,18 +17,14 @@ mod report;
 mod slab;
 mod worker;
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-    process::ExitCode,
-};
+use std::{path::Path, process::ExitCode};
 
 use cli::Task;
 use config::{
     Config, Origin, Problem, Request, Wrong,
     finding::{Finding, in_order},
 };
-use console::{patterns, welcome};
+use console::{complain, patterns, print, welcome};
 use daemon::Checked;
 use os::{terminal, user_state};
 
@@ -107,22 +103,4 @@ fn give_up(Wrong { problems, rest }: Wrong) -> ExitCode {
 
 fn lines(problems: &[Problem]) -> String {
     problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n")
-}
-
-/// Writes to standard output. A reader that has read enough is no failure.
-fn print(text: &[u8]) -> ExitCode {
-    let mut stdout = io::stdout();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("tarpitd: standard output cannot be written: {error}"));
-            ExitCode::from(daemon::REFUSED)
-        }
-        _ => ExitCode::SUCCESS,
-    }
-}
-
-/// Writes a line to standard error.
-fn complain(line: &str) {
-    // Where nobody listens, the exit code must do.
-    let _ = writeln!(io::stderr(), "{line}");
 }

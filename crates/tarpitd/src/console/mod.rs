@@ -2,3 +2,28 @@
 
 pub(crate) mod patterns;
 pub(crate) mod welcome;
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use crate::daemon;
+
+/// Writes to standard output. A reader that has read enough is no failure.
+pub(crate) fn print(text: &[u8]) -> ExitCode {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("tarpitd: standard output cannot be written: {error}"));
+            ExitCode::from(daemon::REFUSED)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Writes a line to standard error.
+pub(crate) fn complain(line: &str) {
+    // Where nobody listens, the exit code must do.
+    let _ = writeln!(io::stderr(), "{line}");
+}

@@ -27,7 +27,7 @@ pub(crate) fn show(page: cli::Page) -> ExitCode {
             }
         }
     }
-    crate::print(text.as_bytes())
+    crate::console::print(text.as_bytes())
 }
 
 /// Lets `pager`, which may have arguments, show the text.

@@ -94,3 +94,77 @@ fn links_between_documents_lead_somewhere() {
         }
     }
 }
+
+/// The floors of the daemon, from the top down; what stands in one line shares a floor.
+const FLOORS: &[&[&str]] = &[
+    &["main", "cli", "console", "manual", "documents", "blocks"],
+    &["daemon"],
+    &["worker"],
+    &["admit"],
+    &["report"],
+    &["keys"],
+    &["config"],
+    &["os", "slab"],
+];
+
+/// The modules at the top of the crate that code names after `crate::`.
+fn named(code: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for (start, path) in code.match_indices("crate::") {
+        // In braces each path of the outermost level has a beginning of its own.
+        let (mut depth, mut begins, mut word) = (0, true, String::new());
+        for letter in code[start + path.len()..].chars() {
+            match letter {
+                _ if begins && (letter.is_ascii_alphanumeric() || letter == '_') => {
+                    word.push(letter);
+                    continue;
+                }
+                _ if letter.is_whitespace() && word.is_empty() => continue,
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 1 => begins = true,
+                _ => {}
+            }
+            if !word.is_empty() {
+                begins = letter == ',' && depth == 1;
+                all.push(std::mem::take(&mut word));
+            }
+            if depth <= 0 {
+                break;
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn nothing_runs_back_up_from_one_floor_to_another() {
+    let floor_of = |name: &str| FLOORS.iter().position(|names| names.contains(&name));
+    let mut wrong = Vec::new();
+    for (path, text) in files(&[".rs"]) {
+        let Some(within) = path.strip_prefix("crates/tarpitd/src/") else { continue };
+        let own = within.split(['/', '.']).next().expect("a name");
+        let floor = floor_of(own).unwrap_or_else(|| panic!("{path} stands on no floor"));
+        let mut code = String::new();
+        for line in text.lines() {
+            code += line.split("//").next().unwrap_or_default();
+            code.push('\n');
+        }
+        for name in named(&code).into_iter().filter(|name| *name != own) {
+            match floor_of(&name) {
+                Some(other) if other >= floor => {}
+                Some(_) => wrong.push(format!("{path} knows {name}, which is above it")),
+                None => wrong.push(format!("{path} names {name}, which stands on no floor")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_path_is_found_in_a_list_and_in_code() {
+    assert_eq!(named("use crate::os::sys;"), ["os"]);
+    let list = "use crate::{\n    cli,\n    os::{a, b},\n    report::c,\n};\nlet x = 1;";
+    assert_eq!(named(list), ["cli", "os", "report"]);
+    assert_eq!(named("fn f(x: crate::config::Sink) {}"), ["config"]);
+}
