@@ -123,8 +123,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
 enum Side {
-    /// Say what a configuration would serve and within which limits, or all that a start would
-    /// refuse; serve nobody and change nothing.
+    /// Check a configuration without starting: show what it would serve, or every problem.
     Check {
         /// The configuration; `-` is standard input.
         file: PathBuf,

@@ -83,6 +83,14 @@ pub(crate) fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     }
     findings.sort_by(|one, other| order(one).cmp(&order(other)));
     findings.dedup();
+    // What is refused is mended first: a warning about the same place would lead elsewhere.
+    let refused: Vec<_> =
+        findings.iter().filter(|it| it.is_refusal()).filter_map(|it| it.place.clone()).collect();
+    let is_moot = |finding: &Finding| {
+        let place = finding.place.as_ref();
+        finding.gravity == Gravity::Warning && place.is_some_and(|place| refused.contains(place))
+    };
+    findings.retain(|finding| !is_moot(finding));
     findings
 }
 

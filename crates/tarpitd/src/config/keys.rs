@@ -382,8 +382,8 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         name: "handshakes_per_second",
         form: "number of handshakes per second",
         unset: Unset::Is("100"),
-        meaning: "The most key exchanges begun with all clients together, counted in those of the \
-                  cheapest kind; one with RSA counts as many. Whoever comes above it is held \
+        meaning: "The most key exchanges begun with all clients together. The unit is one exchange \
+                  of the cheapest kind; one with RSA costs up to 50. A client above the cap is held \
                   without cryptography. 0 means no cap.",
         outdated: None,
         read: |item, limits, notes| {
@@ -597,7 +597,9 @@ fn binds(item: &Item<'_>, tarpit: &mut TarpitDraft, notes: &mut Notes) {
         Err(problem) => return notes.problems.push(problem),
     };
     if items.is_empty() {
-        notes.problems.push(item.wrong("there is no address here: add { host = ..., port = ... }"));
+        notes
+            .problems
+            .push(item.wrong("there is no address here: add one, such as \"0.0.0.0:2222\""));
     }
     for item in items {
         if item.is_string() {

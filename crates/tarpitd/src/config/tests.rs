@@ -348,7 +348,7 @@ fn wrong_addresses_are_told() {
     );
     check_line(
         "bind = [{ host = '::', port = '20-10' }]",
-        "3:31: the range 20-10 holds no port: write the lower port first, and 1 or more",
+        "3:31: the range 20-10 holds no port: write the lower port first, from 1 on",
     );
     check_line(
         "bind = [{ host = '::1', port = '1-9999' }, { host = '*', port = '10000-19999' }]",
@@ -440,7 +440,7 @@ fn an_address_that_is_taken_names_both_places() {
 fn what_must_be_there_is_missed() {
     check("", "1:1: `tarpits` is missing (tables, one for each tarpit, as in `[tarpits.ssh]`)");
     check("\n[tarpits]", "2:1: there is no tarpit here: add a table such as [tarpits.ssh]");
-    check_line("bind = []", "3:8: there is no address here: add { host = ..., port = ... }");
+    check_line("bind = []", "3:8: there is no address here: add one, such as \"0.0.0.0:2222\"");
     check(
         "[tarpits.a]\nmax_clients = 1",
         "1:10: `pattern` is missing (name of a pattern, in any case)

@@ -38,9 +38,9 @@ fn cut(line: &str, room: usize) -> &str {
     }
 }
 
-/// Ends the line, so that what follows begins on its own.
+/// Takes the line away, so that what follows begins on its own and nothing stale stays.
 pub(crate) fn end() {
-    say("\n");
+    say("\r\x1b[K");
 }
 
 /// Says something to the terminal, if it takes it at once: one that is stopped must not stop us.
