@@ -1,4 +1,4 @@
-//! The system calls for which no safe function exists. Nothing else is in this file.
+//! The system calls for which no safe function exists, and what they take. Nothing else is here.
 #![expect(unsafe_code, reason = "this is the place")]
 
 use std::{

@@ -1,5 +1,5 @@
 //! Lines on their way to a file or stream, written by a thread of their own so that a full disk or
-//! a stuck reader never holds up the engine.
+//! a stuck reader never holds up a worker.
 
 use std::{
     fmt,
@@ -187,7 +187,7 @@ pub(crate) enum Health<'a> {
     Recovered(u64),
 }
 
-/// The engine's end: takes lines, and waits for nothing but another's copying of some.
+/// A worker's end: takes lines, and waits for nothing but another's copying of some.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
     life: Arc<Life>,
