@@ -123,6 +123,11 @@ pub(crate) enum MailHold {
     Endless,
 }
 
+/// How long the first line of a greeting stands alone where a rate is set. Some clients read one
+/// line and go on. A second line on its way to them by then would be taken for the answer to their
+/// next command, and each answer after it for that of the command behind.
+pub(crate) const FIRST_LINE: Duration = Duration::from_secs(2);
+
 /// The silence in front of a whole reply to whoever may be guessing, before jitter: with it below
 /// the 20 seconds after which the first guessers of mail and file servers give up.
 pub(crate) const SILENCE: Duration = Duration::from_millis(16_500);

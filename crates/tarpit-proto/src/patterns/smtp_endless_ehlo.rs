@@ -25,6 +25,7 @@ use crate::{
     pacer::Pace,
     phases,
     script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Said, Step},
+    timing,
     wire::{command, smtp, text},
 };
 
@@ -104,8 +105,12 @@ impl Pattern for SmtpEndlessEhlo {
             (Phase::Saluting, Heard::Sent) => {
                 run.enter(Phase::Listing);
                 run.position = 0;
-                Step::DRIP
+                match cx.profile.rate {
+                    Some(_) => Step::Wait(cx.later(timing::FIRST_LINE)),
+                    None => Step::DRIP,
+                }
             }
+            (Phase::Listing, Heard::Silence) => Step::DRIP,
             (Phase::Listing, Heard::Said(said)) => {
                 if command::next(said, run).is_none() {
                     return Step::Keep;

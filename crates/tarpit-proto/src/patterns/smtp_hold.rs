@@ -159,7 +159,11 @@ impl Pattern for SmtpHold {
                 | Phase::Stating,
                 Heard::Said(said),
             ) if said.is_full() => keep_waiting(run, cx),
-            (Phase::Drawing, Heard::Sent) => draw(run, cx),
+            (Phase::Drawing, Heard::Sent) if is_first_of_flow(run, cx) => {
+                Field::Owed.set(run, 0);
+                Step::Wait(cx.later(timing::FIRST_LINE))
+            }
+            (Phase::Drawing, Heard::Sent | Heard::Silence) => draw(run, cx),
             (Phase::Spelling, Heard::Sent) => spell(run, cx),
             (Phase::Pausing, Heard::Silence) => end_pause(run),
             (Phase::Ending | Phase::Stating, Heard::Sent) => follow(run, cx),
@@ -352,6 +356,11 @@ fn end_pause(run: &mut Run) -> Step {
     };
     run.enter(if is_whole { Phase::Stating } else { Phase::Drawing });
     Step::PROMPT
+}
+
+/// Whether the first line of a greeting has just gone out, at a rate.
+fn is_first_of_flow(run: &Run, cx: &Cx<'_>) -> bool {
+    reply(run) == Reply::Hello && run.count == 0 && cx.profile.rate.is_some()
 }
 
 /// A line that is not the last has gone out.

@@ -159,7 +159,10 @@ fn under_a_rate_every_line_behind_the_greeting_is_paid_for() {
     for (rate, wanted, slack) in [(64, 640, 32), (1_024, 10_240, 512)] {
         let mut stage = Stage::new("smtp_endless_ehlo").rate(rate).open();
         assert!(stage.heard().ends_with(r"\r\n"));
-        stage.says("EHLO x\r\n").pass_secs(10);
+        // The first line of the list stands alone for a while.
+        stage.says("EHLO x\r\n").pass_secs(5);
+        stage.heard();
+        stage.pass_secs(10);
         let got = stage.bytes().len();
         assert!(got.abs_diff(wanted) <= slack, "{rate}: {got}");
     }

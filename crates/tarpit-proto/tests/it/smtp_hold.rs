@@ -162,6 +162,32 @@ fn no_recipient_is_accepted_or_refused_for_good_whoever_asks() {
 }
 
 #[test]
+fn who_reads_one_line_of_a_greeting_finds_no_second_one_on_its_way() {
+    let rates = [None, Some(0), Some(100), Some(1_000), Some(100_000)];
+    for (pattern, rate) in
+        ["smtp_hold", "smtp_endless_ehlo"].into_iter().flat_map(|it| rates.map(|rate| (it, rate)))
+    {
+        let mut stage = Stage::new(pattern);
+        if let Some(rate) = rate {
+            stage = stage.rate(rate);
+        }
+        let mut stage = stage.open();
+        stage.pass_secs(2).heard();
+        stage.says("EHLO x.example\r\n").pass_secs(1);
+        assert_eq!(codes(&stage.heard()), ["250-"], "{pattern} {rate:?}");
+        stage.says("RSET\r\n").pass_secs(20);
+        let text = stage.heard();
+        let wanted = if pattern == "smtp_hold" { "250 " } else { "451-" };
+        assert_eq!(codes(&text).first(), Some(&wanted), "{pattern} {rate:?}: {text}");
+    }
+    // Who reads on gets the rest.
+    let mut stage = Stage::new("smtp_hold").rate(1_000).open();
+    stage.says("EHLO x.example\r\n").pass_secs(30);
+    let text = stage.heard();
+    assert!(codes(&text).last().is_some_and(|code| *code == "250 "), "{text}");
+}
+
+#[test]
 fn no_reply_is_taken_for_the_end_of_a_refusal_that_was_not_waited_for() {
     // Two recipients and a reset in one piece, as a mail agent sends them.
     for salutation in ["EHLO x.example", "EHLO gerg", "HELO x"] {
