@@ -7,7 +7,7 @@ use crate::{time::Time, transport::Tls};
 
 /// How hard the machine is pressed by what its owner lets it spend; each step gives up more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Strain {
+pub enum LoadLevel {
     /// All is well.
     #[default]
     Ease,
@@ -23,7 +23,7 @@ pub enum Strain {
     Closed,
 }
 
-impl Strain {
+impl LoadLevel {
     /// All of them, from none to the hardest.
     pub const STEPS: [Self; 6] =
         [Self::Ease, Self::Inattentive, Self::Slow, Self::Plain, Self::Parked, Self::Closed];
@@ -44,7 +44,7 @@ impl Strain {
 /// One worker's means, lent to its sessions.
 #[derive(Debug)]
 pub struct Means {
-    strain: Strain,
+    load_level: LoadLevel,
     /// Handshakes a second, and in [`PARTS`] of one what is left for now.
     per_second: u32,
     purse: u64,
@@ -86,7 +86,7 @@ impl Means {
     /// Means of `per_second` handshakes a second at `now`; 0: no cap.
     pub fn new(per_second: u32, now: Time) -> Self {
         let mut means = Self {
-            strain: Strain::Ease,
+            load_level: LoadLevel::Ease,
             per_second,
             purse: 0,
             filled: now,
@@ -112,13 +112,13 @@ impl Means {
     }
 
     /// Puts a strain in force.
-    pub fn press(&mut self, strain: Strain) {
-        self.strain = strain;
+    pub fn press(&mut self, load_level: LoadLevel) {
+        self.load_level = load_level;
     }
 
     /// The strain in force.
-    pub fn strain(&self) -> Strain {
-        self.strain
+    pub fn load_level(&self) -> LoadLevel {
+        self.load_level
     }
 
     /// Lets the purse fill up to `now`.
@@ -163,7 +163,7 @@ impl Means {
     /// Whether a handshake of that price could be made now, which is not begun yet.
     pub fn affords(&self, cost: u32) -> bool {
         let price = u64::from(cost) * PARTS;
-        self.strain < Strain::Plain && (self.per_second == 0 || self.purse >= price)
+        self.load_level < LoadLevel::Plain && (self.per_second == 0 || self.purse >= price)
     }
 
     /// How many handshakes could not be afforded since this was last asked.
@@ -178,7 +178,7 @@ impl Means {
 
     /// A pattern's own interval under the present strain.
     pub(crate) fn stretch(&self, interval: Duration) -> Duration {
-        if self.strain >= Strain::Slow { interval * 2 } else { interval }
+        if self.load_level >= LoadLevel::Slow { interval * 2 } else { interval }
     }
 
     fn full(&self) -> u64 {
@@ -213,13 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn under_strain_no_handshake_is_begun_and_paces_are_slower() {
+    fn under_load_no_handshake_is_begun_and_paces_are_slower() {
         let mut means = Means::new(0, Time::START);
         assert!(means.handshake(1));
-        means.press(Strain::Slow);
+        means.press(LoadLevel::Slow);
         assert!(means.handshake(1));
         assert_eq!(means.stretch(Duration::from_secs(8)), Duration::from_secs(16));
-        means.press(Strain::Plain);
+        means.press(LoadLevel::Plain);
         assert!(!means.handshake(1));
     }
 
@@ -245,15 +245,15 @@ mod tests {
 
     #[test]
     fn steps_go_up_and_down_one_by_one() {
-        let mut strain = Strain::Ease;
-        for wanted in Strain::STEPS {
-            assert_eq!(strain, wanted);
-            strain = strain.harder();
+        let mut load_level = LoadLevel::Ease;
+        for wanted in LoadLevel::STEPS {
+            assert_eq!(load_level, wanted);
+            load_level = load_level.harder();
         }
-        assert_eq!(strain, Strain::Closed);
-        for wanted in Strain::STEPS.into_iter().rev() {
-            assert_eq!(strain, wanted);
-            strain = strain.softer();
+        assert_eq!(load_level, LoadLevel::Closed);
+        for wanted in LoadLevel::STEPS.into_iter().rev() {
+            assert_eq!(load_level, wanted);
+            load_level = load_level.softer();
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Cause, Doing, Event, Input, Live, Session, Wake, World, number_of, p
 use crate::{
     fact::Facts,
     locks::Locks,
-    means::{Means, Strain, UnderWay},
+    means::{LoadLevel, Means, UnderWay},
     pacer::{Pacer, Rate, Unit},
     rng::{Entropy, Purpose, Rng, meeting},
     script::{
@@ -219,7 +219,7 @@ impl Turn<'_, '_> {
                         return self.retry();
                     }
                     // One byte frees the place of a client that is gone.
-                    if self.world.means.strain() >= Strain::Parked && !self.half_closed {
+                    if self.world.means.load_level() >= LoadLevel::Parked && !self.half_closed {
                         return Next::Wait(Wake::At(self.park()));
                     }
                     let allowance = self.allowance();

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 use tarpit_proto::{
     fact::Fact,
     identify::Protocol,
-    means::Strain,
+    means::LoadLevel,
     pacer::{Pace, Rate, Unit},
     script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Security, Step},
     session::Cause,
@@ -80,9 +80,9 @@ fn count(run: &mut Run, heard: Heard<'_, '_>, _cx: &mut Cx<'_>) -> Step {
 static COUNTER: Toy = Toy { protocol: None, step: count, speak: number };
 
 #[test]
-fn under_strain_a_pace_is_half_as_fast() {
+fn under_load_a_pace_is_half_as_fast() {
     let mut stage = Stage::with(&COUNTER).open();
-    stage.means.press(Strain::Slow);
+    stage.means.press(LoadLevel::Slow);
     stage.pass_secs(60);
     // The first interval was begun before.
     let gaps = stage.gaps();
@@ -95,12 +95,12 @@ fn whoever_is_parked_is_told_nothing_and_asked_seldom_and_spoken_to_again() {
     for rate in [None, Some(0), Some(50), Some(-2)] {
         let mut stage = Stage::with(&COUNTER);
         stage.profile.rate = rate.and_then(Rate::from_number);
-        stage.means.press(Strain::Parked);
+        stage.means.press(LoadLevel::Parked);
         let mut stage = stage.open();
         stage.pass_secs(3_600);
         assert_eq!(stage.text(), "", "{rate:?}");
         assert!(stage.inputs < 600, "{rate:?}: {} times", stage.inputs);
-        stage.means.press(Strain::Ease);
+        stage.means.press(LoadLevel::Ease);
         for _ in 0..12 {
             if stage.sent.is_empty() {
                 stage.pass_secs(1);
@@ -143,7 +143,7 @@ fn a_handshake_is_made_as_long_as_there_are_means() {
     };
     let mut stage = Stage::with(&SHAKER).open();
     stage.says("a").says("b");
-    stage.means.press(Strain::Plain);
+    stage.means.press(LoadLevel::Plain);
     stage.says("c");
     assert_eq!(stage.text(), "1\\n2\\n2\\n");
 }

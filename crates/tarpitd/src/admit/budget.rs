@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tarpit_proto::{means::Strain, time::Time};
+use tarpit_proto::{means::LoadLevel, time::Time};
 
 /// One worker's share of the budget. 0 stands for no cap.
 #[derive(Debug)]
@@ -109,22 +109,22 @@ impl Budget {
     /// What the budget calls for: when the day's is nearly spent there is less said, and when it
     /// is, nothing. Within a second's everybody gets a turn, only later; what stays short for
     /// long is made less.
-    pub(crate) fn strain(&mut self, now: Time) -> Strain {
+    pub(crate) fn load_level(&mut self, now: Time) -> LoadLevel {
         if self.per_second == 0 && self.per_day == 0 {
-            return Strain::Ease;
+            return LoadLevel::Ease;
         }
         self.refill(now);
         let day = match self.per_day {
-            0 => Strain::Ease,
-            all if self.spent >= all => Strain::Parked,
-            all if self.spent >= all / 10 * 9 => Strain::Plain,
-            all if self.spent >= all / 10 * 8 => Strain::Slow,
-            _ => Strain::Ease,
+            0 => LoadLevel::Ease,
+            all if self.spent >= all => LoadLevel::Parked,
+            all if self.spent >= all / 10 * 9 => LoadLevel::Plain,
+            all if self.spent >= all / 10 * 8 => LoadLevel::Slow,
+            _ => LoadLevel::Ease,
         };
         let second = match self.short_since {
-            Some(since) if now.since(since) >= QUIET => Strain::Plain,
-            Some(_) => Strain::Slow,
-            None => Strain::Ease,
+            Some(since) if now.since(since) >= QUIET => LoadLevel::Plain,
+            Some(_) => LoadLevel::Slow,
+            None => LoadLevel::Ease,
         };
         day.max(second)
     }
@@ -190,25 +190,28 @@ mod tests {
     #[test]
     fn as_the_day_s_budget_goes_one_thing_after_the_other_is_given_up() {
         let mut budget = Budget::new(0, 1_000, Time::START);
-        for (bytes, wanted) in
-            [(790, Strain::Ease), (100, Strain::Slow), (100, Strain::Plain), (10, Strain::Parked)]
-        {
+        for (bytes, wanted) in [
+            (790, LoadLevel::Ease),
+            (100, LoadLevel::Slow),
+            (100, LoadLevel::Plain),
+            (10, LoadLevel::Parked),
+        ] {
             budget.spend(bytes);
-            assert_eq!(budget.strain(Time::START), wanted);
+            assert_eq!(budget.load_level(Time::START), wanted);
         }
-        assert_eq!(budget.strain(Time::START.after(DAY)), Strain::Ease);
+        assert_eq!(budget.load_level(Time::START.after(DAY)), LoadLevel::Ease);
     }
 
     #[test]
-    fn a_second_s_budget_that_stays_short_is_a_strain() {
+    fn a_second_s_budget_that_stays_short_is_load() {
         let mut budget = Budget::new(1_000, 0, Time::START);
-        assert_eq!(budget.strain(Time::START), Strain::Ease);
+        assert_eq!(budget.load_level(Time::START), LoadLevel::Ease);
         sent(&mut budget, Time::START, 30);
-        assert_eq!(budget.strain(Time::from_millis(30_000)), Strain::Slow);
+        assert_eq!(budget.load_level(Time::from_millis(30_000)), LoadLevel::Slow);
         sent(&mut budget, Time::from_millis(30_000), 40);
-        assert_eq!(budget.strain(Time::from_millis(70_000)), Strain::Plain);
+        assert_eq!(budget.load_level(Time::from_millis(70_000)), LoadLevel::Plain);
         budget.allow(Time::from_millis(140_000), 1);
-        assert_eq!(budget.strain(Time::from_millis(140_000)), Strain::Ease);
+        assert_eq!(budget.load_level(Time::from_millis(140_000)), LoadLevel::Ease);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tarpit_proto::{means::Strain, time::Time};
+use tarpit_proto::{means::LoadLevel, time::Time};
 
 /// One worker's view of its processor time, and of what its [`Budget`](crate::admit::budget::Budget)
 /// says.
@@ -12,12 +12,12 @@ pub(crate) struct Pressure {
     /// The most of a core that may be used, in percent; 0: no cap.
     cap: u32,
     /// What the processor's use calls for.
-    processor: Strain,
+    processor: LoadLevel,
     /// When the present span began, and how much processor time had been used by then.
     since: Time,
     used: Duration,
     /// The strain that was found last.
-    strain: Strain,
+    load_level: LoadLevel,
     /// Whether it has been told that there is some.
     told: bool,
 }
@@ -37,8 +37,8 @@ const SPAN: Duration = Duration::from_secs(10);
 impl Pressure {
     /// No pressure yet; `used` is the processor time spent by `now`.
     pub(crate) fn new(cap: u32, now: Time, used: Duration) -> Self {
-        let processor = Strain::Ease;
-        Self { cap, processor, since: now, used, strain: Strain::Ease, told: false }
+        let processor = LoadLevel::Ease;
+        Self { cap, processor, since: now, used, load_level: LoadLevel::Ease, told: false }
     }
 
     /// Puts another cap in force.
@@ -64,7 +64,7 @@ impl Pressure {
         } else if cap == 0 || share <= span.as_micros() * cap * 3 / 4 {
             // Nobody looks while nobody is due: a long span stands for many.
             let spans = span.as_secs() / SPAN.as_secs();
-            for _ in 0..spans.min(Strain::STEPS.len() as u64) {
+            for _ in 0..spans.min(LoadLevel::STEPS.len() as u64) {
                 self.processor = self.processor.softer();
             }
         }
@@ -72,15 +72,15 @@ impl Pressure {
 
     /// The strain now that the budget calls for `budget`, and whether there is news of the
     /// processor's: what the budget does is told where it is found.
-    pub(crate) fn strain(&mut self, budget: Strain) -> (Strain, Option<Change>) {
+    pub(crate) fn load_level(&mut self, budget: LoadLevel) -> (LoadLevel, Option<Change>) {
         let change = match (self.told, self.processor) {
-            (false, strain) if strain != Strain::Ease => Some(Change::Pressed),
-            (true, Strain::Ease) => Some(Change::Eased),
+            (false, load_level) if load_level != LoadLevel::Ease => Some(Change::Pressed),
+            (true, LoadLevel::Ease) => Some(Change::Eased),
             _ => None,
         };
-        self.told = self.processor != Strain::Ease;
-        self.strain = self.processor.max(budget);
-        (self.strain, change)
+        self.told = self.processor != LoadLevel::Ease;
+        self.load_level = self.processor.max(budget);
+        (self.load_level, change)
     }
 }
 
@@ -89,32 +89,32 @@ mod tests {
     use super::*;
 
     /// The strains of spans of ten seconds each, of which so many percent were used.
-    fn strains(cap: u32, percents: &[u64]) -> Vec<Strain> {
+    fn load_levels(cap: u32, percents: &[u64]) -> Vec<LoadLevel> {
         let mut pressure = Pressure::new(cap, Time::START, Duration::ZERO);
         let (mut now, mut used) = (Time::START, Duration::ZERO);
-        let mut strains = Vec::new();
+        let mut load_levels = Vec::new();
         for percent in percents {
             now = now.after(SPAN);
             used += Duration::from_millis(percent * 100);
             assert!(pressure.is_due(now));
             pressure.look(now, used);
-            strains.push(pressure.strain(Strain::Ease).0);
+            load_levels.push(pressure.load_level(LoadLevel::Ease).0);
         }
-        strains
+        load_levels
     }
 
     #[test]
     fn one_step_is_given_up_in_each_span_above_the_cap_and_won_back_below() {
-        use Strain::{Closed, Ease, Inattentive, Parked, Plain, Slow};
+        use LoadLevel::{Closed, Ease, Inattentive, Parked, Plain, Slow};
         assert_eq!(
-            strains(50, &[49, 60, 60, 99, 60, 60, 60, 45]),
+            load_levels(50, &[49, 60, 60, 99, 60, 60, 60, 45]),
             [Ease, Inattentive, Slow, Plain, Parked, Closed, Closed, Closed]
         );
         assert_eq!(
-            strains(50, &[60, 60, 60, 60, 60, 10, 10, 10, 10, 10, 10])[4..],
+            load_levels(50, &[60, 60, 60, 60, 60, 10, 10, 10, 10, 10, 10])[4..],
             [Closed, Parked, Plain, Slow, Inattentive, Ease, Ease]
         );
-        assert_eq!(strains(0, &[100, 100]), [Ease, Ease]);
+        assert_eq!(load_levels(0, &[100, 100]), [Ease, Ease]);
     }
 
     #[test]
@@ -124,9 +124,12 @@ mod tests {
             let now = Time::START.after(SPAN * span);
             pressure.look(now, Duration::from_secs(u64::from(span) * 10));
         }
-        assert_eq!(pressure.strain(Strain::Ease), (Strain::Closed, Some(Change::Pressed)));
-        assert_eq!(pressure.strain(Strain::Ease), (Strain::Closed, None), "told once");
+        assert_eq!(
+            pressure.load_level(LoadLevel::Ease),
+            (LoadLevel::Closed, Some(Change::Pressed))
+        );
+        assert_eq!(pressure.load_level(LoadLevel::Ease), (LoadLevel::Closed, None), "told once");
         pressure.look(Time::START.after(SPAN * 100), Duration::from_secs(51));
-        assert_eq!(pressure.strain(Strain::Slow), (Strain::Slow, Some(Change::Eased)));
+        assert_eq!(pressure.load_level(LoadLevel::Slow), (LoadLevel::Slow, Some(Change::Eased)));
     }
 }

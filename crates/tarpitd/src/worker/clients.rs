@@ -94,7 +94,7 @@ impl Worker {
                 Ok((0, _)) => self.drive(index, Input::HalfClosed),
                 Ok((count, _)) => {
                     self.record.received(count);
-                    self.hearing.count(index, count, self.now, self.means.strain());
+                    self.hearing.count(index, count, self.now, self.means.load_level());
                     self.drive(index, Input::Said(&buffer[..count]));
                 }
                 Err(Errno::AGAIN) => break,

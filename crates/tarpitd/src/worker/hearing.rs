@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use tarpit_proto::{means::Strain, time::Time};
+use tarpit_proto::{means::LoadLevel, time::Time};
 
 /// The shares of all who were heard in the present window.
 #[derive(Debug)]
@@ -47,9 +47,9 @@ impl Hearing {
     }
 
     /// A client has been heard.
-    pub(crate) fn count(&mut self, index: u32, bytes: usize, now: Time, load: Strain) {
+    pub(crate) fn count(&mut self, index: u32, bytes: usize, now: Time, load: LoadLevel) {
         if self.shares.is_empty() && self.muted.is_empty() {
-            let window = if load >= Strain::Inattentive { LONG_WINDOW } else { WINDOW };
+            let window = if load >= LoadLevel::Inattentive { LONG_WINDOW } else { WINDOW };
             self.until = now.after(window);
         }
         let share = self.shares.entry(index).or_default();
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     /// How many reads of so many bytes are heard of one client in a second.
-    fn heard_in_a_second(bytes: usize, load: Strain) -> usize {
+    fn heard_in_a_second(bytes: usize, load: LoadLevel) -> usize {
         let (mut hearing, mut reads) = (Hearing::new(), 0);
         for millis in 0..1_000 {
             let now = Time::from_millis(millis);
@@ -109,15 +109,15 @@ mod tests {
 
     #[test]
     fn a_flood_is_heard_a_share_each_window() {
-        assert_eq!(heard_in_a_second(1, Strain::Ease), 20 * 8);
-        assert_eq!(heard_in_a_second(4_096, Strain::Ease), 20 * 4);
-        assert_eq!(heard_in_a_second(4_096, Strain::Inattentive), 4);
+        assert_eq!(heard_in_a_second(1, LoadLevel::Ease), 20 * 8);
+        assert_eq!(heard_in_a_second(4_096, LoadLevel::Ease), 20 * 4);
+        assert_eq!(heard_in_a_second(4_096, LoadLevel::Inattentive), 4);
     }
 
     #[test]
     fn who_was_muted_is_watched_again_when_the_window_ends() {
         let (mut hearing, at) = (Hearing::new(), Time::from_millis);
-        hearing.count(1, 1, at(100), Strain::Ease);
+        hearing.count(1, 1, at(100), LoadLevel::Ease);
         assert_eq!(hearing.ends(), None, "nobody waits");
         hearing.mute(1);
         assert_eq!(hearing.ends(), Some(at(150)));
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_place_that_another_gets_is_heard_anew() {
         let mut hearing = Hearing::new();
-        hearing.count(1, 1 << 20, Time::START, Strain::Ease);
+        hearing.count(1, 1 << 20, Time::START, LoadLevel::Ease);
         assert!(!hearing.allows(1));
         hearing.forget(1);
         assert!(hearing.allows(1));

@@ -32,7 +32,7 @@ use mio::{Events, Poll, Registry, Token};
 use tarpit_proto::{
     keys::RsaKey,
     locks::Locks,
-    means::{Means, Strain},
+    means::{LoadLevel, Means},
     rng::Seed,
     session::{Cause, Draft, Session},
     time::{Time, Wall},
@@ -347,14 +347,14 @@ impl Worker {
         if self.pressure.is_due(self.now) {
             self.pressure.look(self.now, self.clock.used());
         }
-        let (strain, change) = self.pressure.strain(self.budget.strain(self.now));
-        self.means.press(strain);
+        let (load_level, change) = self.pressure.load_level(self.budget.load_level(self.now));
+        self.means.press(load_level);
         self.means.earn(self.now);
         if let Some(change) = change {
             tell_pressure(&self.record, change);
         }
         let crowded = self.means.crowded() > 0;
-        if (self.means.denied() > 0 || crowded) && strain < Strain::Plain {
+        if (self.means.denied() > 0 || crowded) && load_level < LoadLevel::Plain {
             let told = self.handshakes_short.replace(self.now);
             if told.is_none_or(|told| self.now.since(told) >= SHORTAGE) {
                 let what = if crowded {
