@@ -10,12 +10,12 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use tarpit_proto::{
+    handshake_budget::HandshakeBudget,
     identify::{Protocol, sight},
-    locks::Locks,
-    means::Means,
     pacer::Rate,
     patterns,
     persona::Persona,
+    pins::Pins,
     rng::{Entropy, Seed},
     script::{Conn, Profile},
     session::{Draft, Event, Input, News, Output, Session, SessionId, Wake, World},
@@ -102,8 +102,8 @@ fn turns(pattern: &str, rate: Option<i64>, times: u32) -> bool {
         session: Session::open(start),
         profile,
         seed,
-        means: Means::new(0, start),
-        locks: Locks::default(),
+        budget: HandshakeBudget::new(0, start),
+        pins: Pins::default(),
         draft: Draft::default(),
     };
     client.input(Input::Opened);
@@ -124,8 +124,8 @@ struct Client {
     session: Session,
     profile: Profile,
     seed: Seed,
-    means: Means,
-    locks: Locks,
+    budget: HandshakeBudget,
+    pins: Pins,
     draft: Draft,
 }
 
@@ -144,9 +144,9 @@ impl Client {
                 seed: &self.seed,
                 start: Wall(1_795_333_948),
                 entropy: &mut Sevens,
-                means: &mut self.means,
+                budget: &mut self.budget,
                 news: &mut Deaf,
-                locks: &mut self.locks,
+                pins: &mut self.pins,
             };
             match self.session.handle(self.now, input, &mut world, &mut self.draft) {
                 Output::Close(_) => return Wake::Never,

@@ -17,11 +17,11 @@ pub use crate::{
     },
 };
 use crate::{
-    locks::Locks,
-    means::Means,
+    handshake_budget::HandshakeBudget,
     pacer::Rate,
     patterns,
     persona::Persona,
+    pins::Pins,
     rng::{Entropy, Seed},
     script::{Conn, Profile},
     session::{Draft, Event, Input, News, Output, Session, SessionId, Wake, World},
@@ -47,15 +47,15 @@ pub fn check_sessions_bear_anything(bytes: &[u8]) {
     let address = SocketAddr::from(([192, 0, 2, 7], 40_000));
     let conn = Conn { client: address, server: address, via: None };
     let (now, draft) = (Time::START, Draft::default());
-    let means = Means::new(0, now);
+    let budget = HandshakeBudget::new(0, now);
     let mut play = Play {
         profile,
         conn,
         seed,
         now,
         draft,
-        means,
-        locks: Locks::default(),
+        budget,
+        pins: Pins::default(),
         room: GREETING,
         sent: 0,
     };
@@ -104,7 +104,8 @@ fn frames_read(bytes: &[u8], cut: usize) -> (Vec<u8>, Vec<(&'static str, Vec<u8>
     let conn = Conn { client: address, server: address, via: None };
     let now = Time::START;
     let (mut session, mut draft) = (Session::open(now), Draft::default());
-    let (mut sent, mut learnt, mut means) = (Vec::new(), Learnt(Vec::new()), Means::new(0, now));
+    let (mut sent, mut learnt, mut budget) =
+        (Vec::new(), Learnt(Vec::new()), HandshakeBudget::new(0, now));
     let opening = &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..];
     let portions = bytes.chunks(cut.clamp(1, 3_000)).map(Input::Said);
     for mut input in [Input::Opened, Input::Said(opening)].into_iter().chain(portions) {
@@ -117,8 +118,8 @@ fn frames_read(bytes: &[u8], cut: usize) -> (Vec<u8>, Vec<(&'static str, Vec<u8>
                 seed: &seed,
                 start: Wall(1_795_333_948),
                 entropy: &mut Nothing,
-                means: &mut means,
-                locks: &mut Locks::default(),
+                budget: &mut budget,
+                pins: &mut Pins::default(),
                 news: &mut learnt,
             };
             let Output::Transmit(out) = session.handle(now, input, &mut world, &mut draft) else {
@@ -147,8 +148,8 @@ struct Play {
     seed: Seed,
     now: Time,
     draft: Draft,
-    means: Means,
-    locks: Locks,
+    budget: HandshakeBudget,
+    pins: Pins,
     /// How much more the connection takes for now.
     room: usize,
     /// How much it took.
@@ -166,8 +167,8 @@ impl Play {
                 seed: &self.seed,
                 start: Wall(1_795_333_948),
                 entropy: &mut Nothing,
-                means: &mut self.means,
-                locks: &mut self.locks,
+                budget: &mut self.budget,
+                pins: &mut self.pins,
                 news: &mut Nothing,
             };
             match session.handle(self.now, input, &mut world, &mut self.draft) {

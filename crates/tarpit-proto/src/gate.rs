@@ -16,7 +16,7 @@ use crate::{
     identify::{Sighting, sight},
     pacer::Pace,
     phases,
-    script::{Cx, Ears, Heard, Pattern, Run, Said, Step},
+    script::{Cx, Heard, Pattern, ReadMode, Run, Said, Step},
 };
 
 /// The gate in front of the listener's pattern.
@@ -91,7 +91,7 @@ fn look(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     match sight(protocol, said.rest()) {
         // Whoever has begun to speak is silent no longer, and is waited for as long as more can
         // come.
-        Sighting::Incomplete if !said.is_full() && cx.ears != Ears::Over => Step::REST,
+        Sighting::Incomplete if !said.is_full() && cx.read_mode != ReadMode::Ended => Step::REST,
         Sighting::Matches => {
             cx.validated(true, "");
             // Whoever has been told what strangers are told has no use for the pattern's course.
@@ -117,7 +117,7 @@ fn look(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
 /// Holds the client in silence, whatever else it says.
 fn hold(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     said.take_all();
-    cx.ears = Ears::Deaf;
+    cx.read_mode = ReadMode::Discard;
     run.enter(Phase::Stranger);
     Step::REST
 }

@@ -53,7 +53,7 @@ pub(crate) fn lasting(secret: u64, place: u64, day: u64) -> u32 {
 /// Time is cut into stretches of a tenth of the wait, and the group has one moment in each of them.
 /// So whoever came at different times is spoken to together before long, which costs one wake-up
 /// instead of many, while no client could foresee its next pause.
-pub(crate) fn meeting(seed: &Seed, group: u32, now: Time, wait: Duration) -> Time {
+pub(crate) fn shared_moment(seed: &Seed, group: u32, now: Time, wait: Duration) -> Time {
     let stretch = (millis(wait) / 10).clamp(1, u64::from(u32::MAX));
     let number = now.after(wait).as_millis() / stretch;
     let mut rng = Rng::new(seed, SessionId(group.into()), Purpose::Pace, number);
@@ -141,11 +141,11 @@ mod tests {
     }
 
     #[test]
-    fn a_meeting_is_within_a_tenth_and_the_same_for_those_who_come_at_about_that_time() {
+    fn a_shared_moment_is_within_a_tenth_of_the_wait_and_the_same_for_neighbours() {
         let (seed, wait) = (Seed([7; 32]), Duration::from_secs(8));
         let gap = |group, now: u64| {
             let now = Time::from_millis(now);
-            millis(meeting(&seed, group, now, wait).since(now))
+            millis(shared_moment(&seed, group, now, wait).since(now))
         };
         let gaps: Vec<_> = (0..10_000).map(|number| gap(1, number * 37)).collect();
         assert!(gaps.iter().all(|gap| (7_200..=8_800).contains(gap)));
@@ -154,7 +154,7 @@ mod tests {
         assert!((7_950..8_050).contains(&mean), "{mean}");
         assert_eq!(gap(1, 80_000), gap(1, 80_799) + 799);
         assert_ne!(gap(1, 80_000), gap(2, 80_000));
-        assert_eq!(meeting(&seed, 1, Time::START, Duration::ZERO), Time::START);
+        assert_eq!(shared_moment(&seed, 1, Time::START, Duration::ZERO), Time::START);
     }
 
     extern crate std;

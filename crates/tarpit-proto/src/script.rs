@@ -16,13 +16,13 @@ use core::{
 
 use crate::{
     fact::{Fact, Facts},
+    handshake_budget::HandshakeBudget,
     identify::Protocol,
     keys::HostKeys,
-    locks::Locks,
-    means::Means,
     pacer::{Pace, Rate},
     patterns,
     persona::Persona,
+    pins::Pins,
     rng::{Entropy, Rng},
     session::Cause,
     time::{Time, Wall},
@@ -98,7 +98,7 @@ pub trait Pattern: Sync {
     }
 
     /// Whether [`Profile::strict_lock`] makes a difference to it.
-    fn locks(&self) -> bool {
+    fn pins(&self) -> bool {
         false
     }
 
@@ -381,21 +381,21 @@ pub enum Chunk {
 
 /// What becomes of the client's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ears {
+pub enum ReadMode {
     /// They are read and dropped, so that its leaving is noticed.
-    Deaf,
+    Discard,
     /// The script hears them.
-    Open,
+    Deliver,
     /// None come any more: the client has closed its side. The session sets this, and it stays.
-    Over,
+    Ended,
     /// They are not read: the client's own sending stalls.
-    Shut,
+    Paused,
 }
 
-impl Ears {
+impl ReadMode {
     /// Whether the client's bytes should be read.
     pub(crate) fn listen(self) -> bool {
-        matches!(self, Self::Deaf | Self::Open)
+        matches!(self, Self::Deliver | Self::Discard)
     }
 }
 
@@ -472,15 +472,15 @@ pub struct Cx<'a> {
     pub entropy: &'a mut dyn Entropy,
     /// What may be spent at present. Not for [`Pattern::speak`], nor in answer to
     /// [`Heard::Sent`], which may be heard ahead.
-    pub means: &'a mut Means,
+    pub budget: &'a mut HandshakeBudget,
     /// Which protocols are locked to ports.
-    pub(crate) locks: &'a mut Locks,
+    pub(crate) pins: &'a mut Pins,
     /// The listener's settings.
     pub profile: &'a Profile,
     /// The connection's addresses.
     pub conn: &'a Conn,
     /// What becomes of the client's bytes from now on.
-    pub ears: Ears,
+    pub read_mode: ReadMode,
     /// Whether TLS is beneath the script, so that there can be no more of it.
     pub(crate) secured: bool,
     /// Things learnt in this step, to be told to the outside.
@@ -491,7 +491,7 @@ pub struct Cx<'a> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) facts: Facts,
-    pub(crate) uttered: Option<&'static str>,
+    pub(crate) phrase: Option<&'static str>,
     pub(crate) validated: Option<(bool, &'static str)>,
 }
 
@@ -509,14 +509,14 @@ impl Cx<'_> {
     }
 
     /// Whether the port speaks one protocol only to the client's network.
-    pub(crate) fn locks_strictly(&self) -> bool {
-        debug_assert!(self.profile.any_pattern(|it| it.locks()), "a pattern hides this");
+    pub(crate) fn pins_strictly(&self) -> bool {
+        debug_assert!(self.profile.any_pattern(|it| it.pins()), "a pattern hides this");
         self.profile.strict_lock
     }
 
     /// Lets the log have a phrase that was sent.
-    pub fn utter(&mut self, phrase: &'static str) {
-        self.notes.uttered = Some(phrase);
+    pub fn log_phrase(&mut self, phrase: &'static str) {
+        self.notes.phrase = Some(phrase);
     }
 
     /// Tells what was learnt of the client. Of a value [`Fact::SHOWN`] bytes are told, and its

@@ -24,12 +24,12 @@ use self::turn::{MAX_INBOX, MAX_WAITING, Next, Turn};
 use crate::{
     fact::Entry,
     gate::Gate,
-    locks::Locks,
-    means::Means,
+    handshake_budget::HandshakeBudget,
     pacer::Pacer,
     patterns,
+    pins::Pins,
     rng::{Entropy, Seed},
-    script::{Conn, Ears, Pattern, Profile, Run},
+    script::{Conn, Pattern, Profile, ReadMode, Run},
     time::{Time, Wall},
     transport::Transport,
 };
@@ -55,9 +55,9 @@ pub struct World<'a> {
     /// The system's randomness.
     pub entropy: &'a mut dyn Entropy,
     /// What may be spent on clients at present.
-    pub means: &'a mut Means,
+    pub budget: &'a mut HandshakeBudget,
     /// Which protocols are locked to ports.
-    pub locks: &'a mut Locks,
+    pub pins: &'a mut Pins,
     /// Where events go.
     pub news: &'a mut dyn News,
 }
@@ -79,7 +79,7 @@ pub enum Event<'a> {
         untold: usize,
     },
     /// A phrase was sent that its pattern wants to see in the log.
-    Uttered(&'static str),
+    Phrase(&'static str),
     /// The client's first bytes were looked at.
     Validated {
         /// Whether they are of the protocol.
@@ -225,11 +225,11 @@ const _: () = assert!(size_of::<Session>() <= 32, "a session is at most 32 bytes
 /// The part that is small for nearly all clients, and boxed for those that need more.
 #[derive(Debug)]
 enum Body {
-    Laden(Box<Live>),
-    Lean {
+    Boxed(Box<Live>),
+    Inline {
         script: u8,
         doing: Doing,
-        ears: Ears,
+        read_mode: ReadMode,
         phase: u8,
         offset: u16,
         count: u16,
@@ -290,7 +290,7 @@ struct Live {
     /// [`GATE`], [`OWN`], or else an index into the registry behind these.
     script: u8,
     doing: Doing,
-    ears: Ears,
+    read_mode: ReadMode,
     /// How much of the present chunk has been sent.
     offset: u16,
     run: Run,
@@ -316,10 +316,10 @@ impl Session {
     /// A session that begins at `now`; [`Input::Opened`] must come next.
     pub fn open(now: Time) -> Self {
         Self {
-            body: Body::Lean {
+            body: Body::Inline {
                 script: GATE,
                 doing: Doing::Resting,
-                ears: Ears::Open,
+                read_mode: ReadMode::Deliver,
                 phase: 0,
                 offset: 0,
                 count: 0,
@@ -369,39 +369,41 @@ impl Session {
     /// Application bytes sent so far.
     pub fn sent(&self) -> u64 {
         match &self.body {
-            Body::Laden(live) => live.sent_before + u64::from(self.sent),
-            Body::Lean { .. } => self.sent.into(),
+            Body::Boxed(live) => live.sent_before + u64::from(self.sent),
+            Body::Inline { .. } => self.sent.into(),
         }
     }
 
     /// Bytes heard so far.
     pub fn heard(&self) -> u64 {
         match &self.body {
-            Body::Laden(live) => live.heard_before + u64::from(self.heard),
-            Body::Lean { .. } => self.heard.into(),
+            Body::Boxed(live) => live.heard_before + u64::from(self.heard),
+            Body::Inline { .. } => self.heard.into(),
         }
     }
 
     /// Whether the client has closed its side.
     pub fn is_half_closed(&self) -> bool {
-        let ears = match &self.body {
-            Body::Laden(live) => live.ears,
-            Body::Lean { ears, .. } => *ears,
+        let read_mode = match &self.body {
+            Body::Boxed(live) => live.read_mode,
+            Body::Inline { read_mode, .. } => *read_mode,
         };
-        ears == Ears::Over
+        read_mode == ReadMode::Ended
     }
 
     /// How many bytes of the client's the caller may read now; 0 if it should not read.
     pub fn appetite(&self) -> usize {
         match &self.body {
-            Body::Laden(live) if !live.ears.listen() => 0,
-            Body::Laden(live) if live.ears == Ears::Open => {
+            Body::Boxed(live) if !live.read_mode.listen() => 0,
+            Body::Boxed(live) if live.read_mode == ReadMode::Deliver => {
                 let most = if live.hears() { MAX_WAITING } else { MAX_INBOX };
                 most.saturating_sub(live.waiting())
             }
-            Body::Lean { ears, .. } if !ears.listen() => 0,
+            Body::Inline { read_mode, .. } if !read_mode.listen() => 0,
             // Amid a chunk what is read waits, and there is little room.
-            Body::Lean { doing, offset, ears: Ears::Open, .. } if !doing.hears(*offset) => {
+            Body::Inline { doing, offset, read_mode: ReadMode::Deliver, .. }
+                if !doing.hears(*offset) =>
+            {
                 MAX_INBOX
             }
             _ => usize::MAX,
@@ -415,36 +417,38 @@ impl Session {
 
     /// Whether it takes memory beside itself.
     pub fn is_boxed(&self) -> bool {
-        matches!(self.body, Body::Laden(_))
+        matches!(self.body, Body::Boxed(_))
     }
 
     /// Whether it takes more memory than it will when the client has been understood, or given up.
     pub fn is_amid(&self) -> bool {
         match &self.body {
-            Body::Laden(live) => {
+            Body::Boxed(live) => {
                 live.waiting() > 0 || live.transport.as_ref().is_some_and(|tls| tls.is_shaking())
             }
-            Body::Lean { .. } => false,
+            Body::Inline { .. } => false,
         }
     }
 
     fn unpack(&mut self) -> Live {
         let nothing = Self::open(Time::START).body;
         match core::mem::replace(&mut self.body, nothing) {
-            Body::Laden(live) => *live,
-            Body::Lean { script, doing, ears, phase, offset, count, position, mark } => Live {
-                script,
-                doing,
-                ears,
-                offset,
-                run: Run { phase, count, position, mark, big: None },
-                inbox: Vec::new(),
-                boxed: None,
-                transport: None,
-                cause: None,
-                sent_before: 0,
-                heard_before: 0,
-            },
+            Body::Boxed(live) => *live,
+            Body::Inline { script, doing, read_mode, phase, offset, count, position, mark } => {
+                Live {
+                    script,
+                    doing,
+                    read_mode,
+                    offset,
+                    run: Run { phase, count, position, mark, big: None },
+                    inbox: Vec::new(),
+                    boxed: None,
+                    transport: None,
+                    cause: None,
+                    sent_before: 0,
+                    heard_before: 0,
+                }
+            }
         }
     }
 
@@ -457,11 +461,11 @@ impl Session {
             && live.sent_before == 0
             && live.heard_before == 0;
         self.body = if light {
-            let Live { script, doing, ears, offset, run, .. } = live;
+            let Live { script, doing, read_mode, offset, run, .. } = live;
             let Run { phase, count, position, mark, .. } = run;
-            Body::Lean { script, doing, ears, phase, offset, count, position, mark }
+            Body::Inline { script, doing, read_mode, phase, offset, count, position, mark }
         } else {
-            Body::Laden(Box::new(live))
+            Body::Boxed(Box::new(live))
         };
     }
 
@@ -500,9 +504,9 @@ fn number_of(pattern: &'static dyn Pattern, profile: &Profile) -> u8 {
 
 impl Live {
     /// Does with the client's bytes what the script wants, as long as any can come.
-    fn prick(&mut self, ears: Ears) {
-        if self.ears != Ears::Over {
-            self.ears = ears;
+    fn set_read_mode(&mut self, read_mode: ReadMode) {
+        if self.read_mode != ReadMode::Ended {
+            self.read_mode = read_mode;
         }
     }
 

@@ -24,7 +24,7 @@ use self::{
     keys::Keys,
     records::Records,
 };
-use crate::{fact::Fact, means::UnderWay};
+use crate::{fact::Fact, handshake_budget::UnderWay};
 
 /// With what a listener speaks TLS.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// What a handshake costs, as [`Means::handshake`](crate::means::Means::handshake) counts.
+    /// What a handshake costs, as [`HandshakeBudget::handshake`](crate::handshake_budget::HandshakeBudget::handshake) counts.
     pub const COST: u32 = 2;
 
     /// The most bytes that a client takes whose handshake is under way: the library's connection,

@@ -31,10 +31,11 @@ use crate::{
     fact::Fact,
     handing,
     identify::Protocol,
-    locks::Place,
     pacer::Pace,
-    patterns, phases, rng,
-    script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Said, Step},
+    patterns, phases,
+    pins::Place,
+    rng,
+    script::{Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Said, Step},
 };
 
 /// See the module.
@@ -122,7 +123,7 @@ impl Pattern for Auto {
         true
     }
 
-    fn locks(&self) -> bool {
+    fn pins(&self) -> bool {
         true
     }
 
@@ -174,12 +175,12 @@ impl Pattern for Auto {
 fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     let place = Place::of(cx.conn);
     let owner = PORTS.iter().find(|(_, ports)| ports.contains(&place.port));
-    let locked = cx.locks_strictly().then(|| cx.locks.decided(place, cx.now)).flatten();
+    let locked = cx.pins_strictly().then(|| cx.pins.decided(place, cx.now)).flatten();
     let home = match (locked, owner) {
         (Some(locked), _) => Spoken::numbered(locked),
         (None, Some((name, _))) => Spoken::named(name),
         (None, None) => {
-            if !cx.locks_strictly() {
+            if !cx.pins_strictly() {
                 run.mark |= SHOWS_ALL;
             }
             let day = cx.wall.0 / 86_400;
@@ -247,7 +248,7 @@ fn look(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         }
         Detection::Shown(spoken) => serve(run, spoken, cx),
         // Nothing will follow.
-        Detection::Incomplete(likeliest) if cx.ears == Ears::Over => {
+        Detection::Incomplete(likeliest) if cx.read_mode == ReadMode::Ended => {
             decide_late(run, likeliest, cx)
         }
         Detection::Incomplete(_) | Detection::Unknown => serve_unknown(run, cx),
@@ -313,23 +314,23 @@ fn refuse(run: &mut Run, spoken: &Spoken, cx: &mut Cx<'_>) -> Step {
         return hold(run, cx);
     }
     run.enter(Phase::Refusing);
-    cx.ears = Ears::Deaf;
+    cx.read_mode = ReadMode::Discard;
     Step::Send(Manner::Whole, Chunk::Boxed(words.into()))
 }
 
 /// Holds a client in silence: it is what those bear for whom there is nothing to say.
 fn hold(run: &mut Run, cx: &mut Cx<'_>) -> Step {
-    cx.ears = Ears::Deaf;
+    cx.read_mode = ReadMode::Discard;
     run.enter(Phase::Held);
     Step::REST
 }
 
 /// What is to be spoken here: `spoken`, unless another protocol is locked to the place.
 fn claim(spoken: &'static Spoken, cx: &mut Cx<'_>) -> &'static Spoken {
-    if !cx.locks_strictly() {
+    if !cx.pins_strictly() {
         return spoken;
     }
-    let decided = cx.locks.claim(Place::of(cx.conn), spoken.number(), cx.now);
+    let decided = cx.pins.claim(Place::of(cx.conn), spoken.number(), cx.now);
     Spoken::numbered(decided).unwrap_or(spoken)
 }
 

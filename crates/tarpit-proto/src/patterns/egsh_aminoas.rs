@@ -8,7 +8,7 @@ use super::EVERY_8_SECONDS;
 use crate::{
     identify::Protocol,
     pacer::Pace,
-    script::{Cx, Ears, Heard, Pattern, Run, Step},
+    script::{Cx, Heard, Pattern, ReadMode, Run, Step},
     wire::text,
 };
 
@@ -40,8 +40,8 @@ impl Pattern for EgshAminoas {
 
     fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match heard {
-            Heard::Opened => cx.ears = Ears::Deaf,
-            Heard::Sent => cx.utter(phrase(run)),
+            Heard::Opened => cx.read_mode = ReadMode::Discard,
+            Heard::Sent => cx.log_phrase(phrase(run)),
             _ => return Step::Keep,
         }
         run.count = cx.rng.below(PHRASES.len() as u32) as u16;

@@ -10,7 +10,7 @@ use super::EVERY_8_SECONDS;
 use crate::{
     identify::Protocol,
     pacer::Pace,
-    script::{Cx, Ears, Heard, Pattern, Run, Step},
+    script::{Cx, Heard, Pattern, ReadMode, Run, Step},
     wire::text,
 };
 
@@ -37,7 +37,7 @@ impl Pattern for EndlessBanner {
     fn step(&self, _run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match heard {
             Heard::Opened | Heard::Sent => {
-                cx.ears = Ears::Deaf;
+                cx.read_mode = ReadMode::Discard;
                 Step::DRIP
             }
             _ => Step::Keep,

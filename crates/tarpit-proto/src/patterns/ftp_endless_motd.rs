@@ -24,7 +24,7 @@ use crate::{
     pacer::Pace,
     phases,
     rng::Rng,
-    script::{Cx, Ears, Heard, Pattern, Run, Said, Step},
+    script::{Cx, Heard, Pattern, ReadMode, Run, Said, Step},
     timing,
     wire::{command, text},
 };
@@ -128,7 +128,7 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         if cx.profile.rate.is_some() {
             return recite(run, Phase::Refusing, cx);
         }
-        cx.ears = Ears::Deaf;
+        cx.read_mode = ReadMode::Discard;
         run.enter(Phase::Pausing);
         let silence = cx.rng.jitter(timing::SILENCE);
         return Step::Wait(cx.later(silence));
@@ -144,7 +144,7 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
 
 /// Begins the lines without end. [`Run::position`] counts them.
 fn recite(run: &mut Run, phase: Phase, cx: &mut Cx<'_>) -> Step {
-    cx.ears = Ears::Deaf;
+    cx.read_mode = ReadMode::Discard;
     run.enter(phase);
     run.position = 0;
     Step::DRIP

@@ -28,7 +28,7 @@ use crate::{
     identify::{Protocol, Sighting, sight},
     pacer::Pace,
     phases,
-    script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Security, Step},
+    script::{Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Security, Step},
     timing,
     transport::Tls,
     wire::{
@@ -128,7 +128,7 @@ impl Pattern for FtpHold {
                 Step::REST
             }
             (Phase::Securing, Heard::Secured(_)) => {
-                cx.ears = Ears::Deaf;
+                cx.read_mode = ReadMode::Discard;
                 run.enter(Phase::Silent);
                 Step::REST
             }
@@ -196,7 +196,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         run.mark |= PATIENT;
     }
     if command.is("QUIT") {
-        cx.ears = Ears::Deaf;
+        cx.read_mode = ReadMode::Discard;
         choose(run, Reply::Bye);
         run.enter(Phase::Drawing);
         return Step::PROMPT;
@@ -205,7 +205,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     // for, and goes on in the clear where there is none.
     if command.is("AUTH") && cx.offers_tls() && run.mark & PATIENT == 0 {
         // Behind the reply it would be too late to say so.
-        let afforded = cx.means.has_room() && cx.means.affords(Tls::COST);
+        let afforded = cx.budget.has_room() && cx.budget.affords(Tls::COST);
         return state(run, if afforded { Reply::Tls } else { Reply::NoTls });
     }
     let known = ALWAYS.iter().find(|(verb, _)| command.is(verb));
@@ -305,7 +305,7 @@ fn names_user(said: &[u8]) -> bool {
 fn follow(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     match reply(run) {
         Reply::Listing | Reply::Store => {
-            cx.ears = Ears::Deaf;
+            cx.read_mode = ReadMode::Discard;
             run.enter(Phase::Transferring);
         }
         Reply::Tls => {

@@ -18,7 +18,7 @@ use crate::{
     identify::Protocol,
     pacer::Pace,
     phases,
-    script::{Cx, Ears, Heard, Pattern, Run, Security, Step},
+    script::{Cx, Heard, Pattern, ReadMode, Run, Security, Step},
     wire::ftp,
 };
 
@@ -65,19 +65,19 @@ impl Pattern for FtpListing {
                     return Step::Secure;
                 }
                 said.take_all();
-                cx.ears = Ears::Shut;
+                cx.read_mode = ReadMode::Paused;
                 run.enter(Phase::Stalled);
                 Step::REST
             }
             (Phase::Securing, Heard::Secured(Security::Ready))
             | (Phase::Waiting, Heard::Silence) => {
-                cx.ears = Ears::Deaf;
+                cx.read_mode = ReadMode::Discard;
                 run.enter(Phase::Listing);
                 Step::PROMPT
             }
             // No handshake can be afforded, and what is said in one is no file.
             (Phase::Securing, Heard::Secured(_)) => {
-                cx.ears = Ears::Deaf;
+                cx.read_mode = ReadMode::Discard;
                 run.enter(Phase::Stalled);
                 Step::REST
             }

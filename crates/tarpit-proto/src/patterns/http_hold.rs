@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use crate::{
     identify::Protocol,
     pacer::{Pace, Unit},
-    script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Step},
+    script::{Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Step},
     timing::{self, HttpHold},
     wire::http::{self, Answer, Cue, Phase, Request, Signs, http2},
 };
@@ -54,7 +54,7 @@ impl Pattern for HoldHttp {
                 Some(true) => http2::open(run, said),
                 Some(false) if http::hear(run, said, cx) => {
                     let step = begin(run, cx);
-                    if cx.ears == Ears::Shut {
+                    if cx.read_mode == ReadMode::Paused {
                         // The start of an upload, which would wait here as long as it is held.
                         said.take_all();
                     }
@@ -115,7 +115,7 @@ fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     if upload {
         // What is sent to us fills the sender's own buffers, and it waits.
         run.mark = u32::MAX;
-        cx.ears = Ears::Shut;
+        cx.read_mode = ReadMode::Paused;
     }
     step
 }
@@ -139,7 +139,7 @@ fn tell(run: &mut Run, cx: &mut Cx<'_>) -> Step {
         run.position = COOKIES + 1;
     }
     if run.mark == u32::MAX {
-        cx.ears = Ears::Shut;
+        cx.read_mode = ReadMode::Paused;
     }
     step
 }

@@ -24,7 +24,7 @@ use crate::{
     identify::Protocol,
     pacer::Pace,
     phases,
-    script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Said, Step},
+    script::{Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Said, Step},
     timing,
     wire::{command, smtp, text},
 };
@@ -115,7 +115,7 @@ impl Pattern for SmtpEndlessEhlo {
                 if command::next(said, run).is_none() {
                     return Step::Keep;
                 }
-                cx.ears = Ears::Deaf;
+                cx.read_mode = ReadMode::Discard;
                 run.enter(Phase::Deferring);
                 Step::DRIP
             }
@@ -166,7 +166,7 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         return Step::Send(Manner::Prompt, Chunk::Boxed(line.into()));
     }
     if command.is("QUIT") {
-        cx.ears = Ears::Deaf;
+        cx.read_mode = ReadMode::Discard;
         run.enter(Phase::Leaving);
         return command::answer(run);
     }

@@ -46,7 +46,7 @@ use crate::{
     identify::Protocol,
     pacer::Pace,
     phases,
-    script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Said, Security, Step},
+    script::{Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Said, Security, Step},
     timing::{self, MailHold},
     transport::Tls,
     wire::{
@@ -139,7 +139,7 @@ impl Pattern for SmtpHold {
                 if is_text || command.is("QUIT") && reply(run) != Reply::Hello {
                     // It sends its mail all the same, of which nothing may be read as commands, or
                     // waits for its goodbye: a line now and then does no harm.
-                    cx.ears = Ears::Deaf;
+                    cx.read_mode = ReadMode::Discard;
                     return Step::Keep;
                 }
                 // So that no reply to a mail is taken for the one behind it. A guesser would take
@@ -169,7 +169,7 @@ impl Pattern for SmtpHold {
             (Phase::Ending | Phase::Stating, Heard::Sent) => follow(run, cx),
             (Phase::Receiving, Heard::Said(said)) => receive(run, said, cx),
             (Phase::Stalling, Heard::Silence) => {
-                cx.ears = Ears::Open;
+                cx.read_mode = ReadMode::Deliver;
                 run.enter(Phase::Receiving);
                 Step::REST
             }
@@ -409,17 +409,17 @@ fn spell(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 
 /// As much was said as may wait, and it is not its turn yet: the client's own sending stalls.
 fn keep_waiting(run: &mut Run, cx: &mut Cx<'_>) -> Step {
-    if cx.ears == Ears::Over {
+    if cx.read_mode == ReadMode::Ended {
         // It will be dropped, and what is behind it must not be taken for commands.
         return go_deaf(run, cx);
     }
-    cx.ears = Ears::Shut;
+    cx.read_mode = ReadMode::Paused;
     Step::Keep
 }
 
 /// Says and hears nothing from now on.
 fn go_deaf(run: &mut Run, cx: &mut Cx<'_>) -> Step {
-    cx.ears = Ears::Deaf;
+    cx.read_mode = ReadMode::Discard;
     run.enter(Phase::Gone);
     Step::REST
 }
@@ -427,7 +427,7 @@ fn go_deaf(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 /// A reply has gone out to its end.
 fn follow(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     Field::Owed.set(run, 0);
-    cx.ears = Ears::Open;
+    cx.read_mode = ReadMode::Deliver;
     match reply(run) {
         Reply::Begin => {
             run.count = 0;
@@ -483,7 +483,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         if cx.poisons() { Reply::Begin } else { Reply::Deferred }
     } else if command.is("STARTTLS") && saluted && cx.offers_tls() {
         // Behind the reply it would be too late to say so.
-        if cx.means.has_room() && cx.means.affords(Tls::COST) { Reply::Tls } else { Reply::NoTls }
+        if cx.budget.has_room() && cx.budget.affords(Tls::COST) { Reply::Tls } else { Reply::NoTls }
     } else if command.is("RSET") {
         Field::Sender.set(run, 0);
         Field::Recipient.set(run, 0);
@@ -663,7 +663,7 @@ fn receive(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     if run.count < GULP {
         return Step::REST;
     }
-    cx.ears = Ears::Shut;
+    cx.read_mode = ReadMode::Paused;
     run.count = 0;
     run.enter(Phase::Stalling);
     Step::Wait(cx.later(STALL))

@@ -23,7 +23,7 @@ use crate::{
     identify::Protocol,
     pacer::{Pace, Unit},
     phases,
-    script::{Big, Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Said, Step},
+    script::{Big, Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Said, Step},
     time::Time,
     timing::{self, NEVER},
     wire::{
@@ -251,7 +251,7 @@ fn idle(row: u16, cx: &mut Cx<'_>) -> Step {
 
 /// Waits for `due`, but not longer than the client is left without a packet.
 fn until(due: Time, row: u16, cx: &mut Cx<'_>) -> Step {
-    let packets = cx.means.stretch(timing::ssh_interval(row));
+    let packets = cx.budget.stretch(timing::ssh_interval(row));
     let packet = cx.now.after(cx.rng.jitter(packets));
     Step::Wait(Some(due.min(packet)))
 }
@@ -324,13 +324,13 @@ fn reply_if_due(run: &mut Run, cx: &mut Cx<'_>) -> Step {
         return Step::PROMPT;
     }
     let affordable = cx.profile.host_keys.as_ref();
-    let affordable = affordable.filter(|_| cx.means.handshake(agreement.cost()));
+    let affordable = affordable.filter(|_| cx.budget.handshake(agreement.cost()));
     let answer =
         affordable.and_then(|keys| agreement.clone().answer(request, numbers, keys, cx.entropy));
     let Some((packets, lanes)) = answer else {
         run.big = None;
         run.enter(Phase::Ignoring);
-        cx.ears = Ears::Deaf;
+        cx.read_mode = ReadMode::Discard;
         return Step::DRIP;
     };
     run.big = Some(Box::new(State::Talking(Talk::new(lanes))));
@@ -341,7 +341,7 @@ fn reply_if_due(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 /// Holds the client without keys, whatever else it says.
 fn ignore(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     said.take_all();
-    cx.ears = Ears::Deaf;
+    cx.read_mode = ReadMode::Discard;
     run.big = None;
     run.enter(Phase::Ignoring);
     Step::DRIP
@@ -446,7 +446,7 @@ impl Talk {
                     // What it waits for does not come any more.
                     self.pending = None;
                     said.take_all();
-                    cx.ears = Ears::Deaf;
+                    cx.read_mode = ReadMode::Discard;
                 }
                 Answer::None => {}
             }

@@ -23,7 +23,7 @@ use crate::{
     identify::Protocol,
     pacer::{Pace, Unit},
     phases,
-    script::{Cx, Ears, Heard, Pattern, Run, Said, Step},
+    script::{Cx, Heard, Pattern, ReadMode, Run, Said, Step},
     timing,
     wire::{ssh, text},
 };
@@ -123,5 +123,5 @@ fn hear_offer(said: &mut Said<'_>, cx: &mut Cx<'_>) {
         }
     }
     said.take_all();
-    cx.ears = Ears::Deaf;
+    cx.read_mode = ReadMode::Discard;
 }

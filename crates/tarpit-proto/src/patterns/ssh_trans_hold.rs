@@ -19,7 +19,7 @@ use crate::{
     identify::Protocol,
     pacer::{Pace, Unit},
     phases,
-    script::{Cx, Ears, Heard, Pattern, Run, Step},
+    script::{Cx, Heard, Pattern, ReadMode, Run, Step},
     timing,
     wire::{ssh, text},
 };
@@ -85,7 +85,7 @@ impl Pattern for SshTransHold {
 
 /// Sends the offer, and hears no more.
 fn offer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
-    cx.ears = Ears::Deaf;
+    cx.read_mode = ReadMode::Discard;
     run.enter(Phase::Offering);
     ssh::offer(cx)
 }

@@ -27,7 +27,7 @@ use crate::{
     pacer::Pace,
     persona::System,
     phases,
-    script::{Big, Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Said, Step},
+    script::{Big, Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Said, Step},
     wire::{
         secret::{self, Shown},
         shell::{self, Course, Shell},
@@ -209,7 +209,7 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
             }
         }
     }
-    if Phase::of(run) != Phase::Holding || cx.ears == Ears::Open {
+    if Phase::of(run) != Phase::Holding || cx.read_mode == ReadMode::Deliver {
         run.big = Some(Box::new(visit));
     }
     match step {
@@ -238,7 +238,7 @@ fn line(run: &mut Run, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>) ->
                 run.enter(Phase::Thinking);
                 visit.answer = telnet.prompt.as_bytes().to_vec();
             } else {
-                cx.ears = Ears::Deaf;
+                cx.read_mode = ReadMode::Discard;
                 run.enter(Phase::Holding);
             }
         }
@@ -276,7 +276,7 @@ fn overhear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) {
             visit.reader.clear();
         }
     }
-    if cx.ears == Ears::Open {
+    if cx.read_mode == ReadMode::Deliver {
         run.big = Some(Box::new(visit));
     }
 }
@@ -290,7 +290,7 @@ fn command(run: &mut Run, line: &[u8], beyond: usize, cx: &mut Cx<'_>) {
     }
     run.position = run.position.saturating_add(1);
     if run.position >= MOST_COMMANDS {
-        cx.ears = Ears::Deaf;
+        cx.read_mode = ReadMode::Discard;
     }
 }
 

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, vec::Vec};
 use super::{Doing, Live, Session, hundredths, low, pattern};
 use crate::{
     pacer::Pacer,
-    script::{Ears, Profile},
+    script::{Profile, ReadMode},
     time::Time,
     transport::Transport,
 };
@@ -23,7 +23,8 @@ const DOINGS: [Doing; 10] = [
     Doing::Waiting,
 ];
 
-const EARS: [Ears; 4] = [Ears::Deaf, Ears::Open, Ears::Over, Ears::Shut];
+const READ_MODES: [ReadMode; 4] =
+    [ReadMode::Discard, ReadMode::Deliver, ReadMode::Ended, ReadMode::Paused];
 
 impl Session {
     /// Writes down what a new binary needs to take the session over, for [`Session::resume`].
@@ -38,7 +39,7 @@ impl Session {
         out.extend_from_slice(&(live.heard_before + u64::from(self.heard)).to_be_bytes());
         out.push(live.script);
         out.push(live.doing as u8);
-        out.push(live.ears as u8);
+        out.push(live.read_mode as u8);
         out.extend_from_slice(&live.offset.to_be_bytes());
         let mut transport = Vec::new();
         if let Some(tls) = &live.transport {
@@ -62,11 +63,11 @@ impl Session {
         let held = saved.number()?;
         let wait = saved.number()?;
         let (sent, heard) = (saved.number()?, saved.number()?);
-        let [script, doing, ears, offset_high, offset_low] = *saved.bytes(5)? else {
+        let [script, doing, read_mode, offset_high, offset_low] = *saved.bytes(5)? else {
             return None;
         };
         let doing = DOINGS.into_iter().find(|&one| one as u8 == doing)?;
-        let ears = EARS.into_iter().find(|&one| one as u8 == ears)?;
+        let read_mode = READ_MODES.into_iter().find(|&one| one as u8 == read_mode)?;
         let inbox = saved.part()?.to_vec();
         let boxed = saved.part()?;
         let transport = match saved.part()? {
@@ -82,7 +83,7 @@ impl Session {
         session.pack(Live {
             script,
             doing,
-            ears,
+            read_mode,
             offset: u16::from_be_bytes([offset_high, offset_low]),
             run,
             inbox,

@@ -6,12 +6,12 @@ use core::time::Duration;
 use super::{Cause, Doing, Event, Input, Live, Session, Wake, World, number_of, pattern};
 use crate::{
     fact::Facts,
-    locks::Locks,
-    means::{LoadLevel, Means, UnderWay},
+    handshake_budget::{HandshakeBudget, LoadLevel, UnderWay},
     pacer::{Pacer, Rate, Unit},
-    rng::{Entropy, Purpose, Rng, meeting},
+    pins::Pins,
+    rng::{Entropy, Purpose, Rng, shared_moment},
     script::{
-        Chunk, Cx, Ears, Heard, MAX_CHUNK, Manner, Notes, Pattern, Run, Said, Security, Step,
+        Chunk, Cx, Heard, MAX_CHUNK, Manner, Notes, Pattern, ReadMode, Run, Said, Security, Step,
     },
     time::{Time, Wall},
     transport::{Hearing, LONGEST_SAID, PATIENCE, Tls, Transport},
@@ -79,7 +79,7 @@ struct Mark {
     end: usize,
     run: Run,
     step: Step,
-    ears: Ears,
+    read_mode: ReadMode,
     notes: Notes,
 }
 
@@ -219,7 +219,7 @@ impl Turn<'_, '_> {
                         return self.retry();
                     }
                     // One byte frees the place of a client that is gone.
-                    if self.world.means.load_level() >= LoadLevel::Parked && !self.half_closed {
+                    if self.world.budget.load_level() >= LoadLevel::Parked && !self.half_closed {
                         return Next::Wait(Wake::At(self.park()));
                     }
                     let allowance = self.allowance();
@@ -241,7 +241,7 @@ impl Turn<'_, '_> {
     /// would spare the client a wait. A client that has said nothing to a server that lets it speak
     /// first has left.
     fn half_close(&mut self) {
-        self.live.prick(Ears::Over);
+        self.live.set_read_mode(ReadMode::Ended);
         if self.live.doing == Doing::Securing {
             self.give_up_securing();
         } else {
@@ -261,7 +261,7 @@ impl Turn<'_, '_> {
     /// The same behind bytes that wait unread. The script hears of it once it has read them.
     fn half_closing(&mut self) {
         match self.live.doing {
-            _ if self.live.ears == Ears::Over => return,
+            _ if self.live.read_mode == ReadMode::Ended => return,
             Doing::Securing => self.give_up_securing(),
             Doing::Waiting => self.end_wait_early(),
             _ => {}
@@ -307,7 +307,7 @@ impl Turn<'_, '_> {
         });
         if self.live.transport.is_some() {
             self.decrypt(bytes);
-        } else if self.live.ears == Ears::Open {
+        } else if self.live.read_mode == ReadMode::Deliver {
             self.live.inbox.extend_from_slice(bytes);
         }
         self.listen();
@@ -321,7 +321,7 @@ impl Turn<'_, '_> {
         let mut facts = Facts::default();
         let learn = |fact, value: &[u8]| facts.add(fact, value, value.len());
         let tls = self.world.profile.tls.as_ref();
-        if matches!(self.live.ears, Ears::Deaf | Ears::Over) {
+        if matches!(self.live.read_mode, ReadMode::Discard | ReadMode::Ended) {
             transport.stop_listening();
         }
         let hearing = transport.hear(bytes, tls, &mut plain, learn);
@@ -335,7 +335,7 @@ impl Turn<'_, '_> {
             }
             Hearing::Failed => self.give_up_securing(),
         }
-        if self.live.ears == Ears::Open {
+        if self.live.read_mode == ReadMode::Deliver {
             self.live.inbox.append(&mut plain);
         }
     }
@@ -349,7 +349,7 @@ impl Turn<'_, '_> {
         self.live.doing = Doing::Resting;
         self.live.inbox = Vec::new();
         self.live.boxed = None;
-        self.live.prick(Ears::Deaf);
+        self.live.set_read_mode(ReadMode::Discard);
     }
 
     /// Lets the script hear what waits, as far as it can and will.
@@ -370,7 +370,7 @@ impl Turn<'_, '_> {
         // Steps never put anything into the inbox, so what is in it now is all there is.
         let inbox = core::mem::take(&mut self.live.inbox);
         let (mut start, steps) = (0, self.steps);
-        while matches!(self.live.ears, Ears::Open | Ears::Over)
+        while matches!(self.live.read_mode, ReadMode::Deliver | ReadMode::Ended)
             && self.live.hears()
             && start < inbox.len()
         {
@@ -384,7 +384,7 @@ impl Turn<'_, '_> {
             let stuck = said.taken() == 0 && self.live.script == before;
             // Of as much as may wait nothing was understood: it is dropped, unless the script has
             // shut its ears until it is its turn.
-            let is_lost = stuck && said.is_full() && self.live.ears != Ears::Shut;
+            let is_lost = stuck && said.is_full() && self.live.read_mode != ReadMode::Paused;
             start += if is_lost { window.len() } else { said.taken() };
             if stuck && !is_lost {
                 break;
@@ -396,7 +396,7 @@ impl Turn<'_, '_> {
         } else {
             self.live.inbox.extend_from_slice(&inbox[start..]);
         }
-        if self.live.ears == Ears::Deaf {
+        if self.live.read_mode == ReadMode::Discard {
             self.live.inbox.clear();
         }
         // What grew by doubling has room for more than waits.
@@ -434,7 +434,7 @@ impl Turn<'_, '_> {
             }
             start = mark.end;
             self.live.run = mark.run;
-            self.live.prick(mark.ears);
+            self.live.set_read_mode(mark.read_mode);
             self.live.offset = 0;
             self.tell(&mark.notes, &[]);
             self.apply(mark.step);
@@ -470,8 +470,8 @@ impl Turn<'_, '_> {
 
     /// Lets the next turn of the pattern's own pace come one interval from now.
     fn rest_one_interval(&mut self) {
-        let interval = self.world.means.stretch(self.pattern().pace(&self.live.run).interval);
-        self.session.pacer.hold_until(self.now, self.meeting(interval));
+        let interval = self.world.budget.stretch(self.pattern().pace(&self.live.run).interval);
+        self.session.pacer.hold_until(self.now, self.shared_moment(interval));
     }
 
     /// The script hears something, and what it answers is done.
@@ -489,11 +489,11 @@ impl Turn<'_, '_> {
         let pattern = self.pattern();
         let rng = self.rng(Purpose::Step, point);
         let secured = self.live.transport.is_some();
-        let mut cx = cx(self.world, self.now, rng, self.live.ears, secured);
+        let mut cx = cx(self.world, self.now, rng, self.live.read_mode, secured);
         let step = pattern.step(&mut run, heard, &mut cx);
-        let Cx { ears, notes, .. } = cx;
+        let Cx { read_mode, notes, .. } = cx;
         self.live.run = run;
-        self.live.prick(ears);
+        self.live.set_read_mode(read_mode);
         self.steps += 1;
         if first.is_empty() && notes.validated.is_some() {
             // Decided for want of more: what waits is what was looked at.
@@ -515,10 +515,10 @@ impl Turn<'_, '_> {
                 self.session.pacer = Pacer::starting(self.now);
                 let rng = self.rng(Purpose::Step, self.now.as_millis());
                 let secured = self.live.transport.is_some();
-                let mut cx = cx(self.world, self.now, rng, self.live.ears, secured);
+                let mut cx = cx(self.world, self.now, rng, self.live.read_mode, secured);
                 self.live.run = pattern.open(&mut cx);
-                let ears = cx.ears;
-                self.live.prick(ears);
+                let read_mode = cx.read_mode;
+                self.live.set_read_mode(read_mode);
                 self.step_bounded(Heard::Opened);
             }
             Step::Close(cause) => self.close(cause),
@@ -536,7 +536,7 @@ impl Turn<'_, '_> {
                     self.end_wait();
                     self.live.transport = Some(Box::new(Transport::begin(under_way)));
                     self.live.doing = Doing::Securing;
-                    self.live.prick(Ears::Open);
+                    self.live.set_read_mode(ReadMode::Deliver);
                     self.session.pacer.hold_until(self.now, self.now.after(PATIENCE));
                 } else {
                     self.step_bounded(Heard::Secured(Security::Unavailable));
@@ -565,7 +565,7 @@ impl Turn<'_, '_> {
         if self.live.transport.is_some() || self.world.profile.tls.is_none() {
             return None;
         }
-        self.world.means.begin_handshake(Tls::COST)
+        self.world.budget.begin_handshake(Tls::COST)
     }
 
     /// One step that answers a step, unless there have been too many.
@@ -651,7 +651,7 @@ impl Turn<'_, '_> {
         if moment > self.now {
             return moment;
         }
-        let later = self.meeting(PARKED);
+        let later = self.shared_moment(PARKED);
         self.session.pacer.hold_until(self.now, later);
         later
     }
@@ -717,21 +717,21 @@ impl Turn<'_, '_> {
         }
         let first = self.live.run.copy();
         let Some(mut run) = first else { return };
-        let mut ears = self.live.ears;
+        let mut read_mode = self.live.read_mode;
         while draft.complete && draft.bytes.len() < limit && draft.marks.len() < MAX_MARKS {
             let sent = self.sent() + draft.bytes.len() as u64;
             let rng = self.rng(Purpose::Step, sent);
             let pattern = self.pattern();
             let secured = self.live.transport.is_some();
-            let mut cx = cx(self.world, self.now, rng, ears, secured);
+            let mut cx = cx(self.world, self.now, rng, read_mode, secured);
             let step = pattern.step(&mut run, Heard::Sent, &mut cx);
-            let Cx { ears: heard, notes, .. } = cx;
-            ears = heard;
+            let Cx { read_mode: heard, notes, .. } = cx;
+            read_mode = heard;
             let Some(marked) = run.copy() else { return };
             let goes_on = matches!(step, Step::Send(Manner::Drip | Manner::Prompt, Chunk::Spoken))
                 // Whoever begins to listen first hears what waits.
-                && (!matches!(ears, Ears::Open | Ears::Over) || self.live.inbox.is_empty());
-            draft.marks.push(Mark { end: draft.bytes.len(), run: marked, step, ears, notes });
+                && (!matches!(read_mode, ReadMode::Deliver | ReadMode::Ended) || self.live.inbox.is_empty());
+            draft.marks.push(Mark { end: draft.bytes.len(), run: marked, step, read_mode, notes });
             draft.complete = false;
             if goes_on {
                 self.render(sent, &run, draft);
@@ -750,8 +750,8 @@ impl Turn<'_, '_> {
         let rng = self.rng(Purpose::Chunk, start);
         // The system's randomness is not for chunks, which must come out the same again.
         let mut nothing = NoEntropy;
-        let mut none = Means::new(1, self.now);
-        let mut no_locks = Locks::default();
+        let mut none = HandshakeBudget::new(1, self.now);
+        let mut no_locks = Pins::default();
         let opened = self.session.opened(self.now);
         let World { profile, conn, start, .. } = *self.world;
         let mut cx = Cx {
@@ -759,11 +759,11 @@ impl Turn<'_, '_> {
             wall: wall(start, opened),
             rng,
             entropy: &mut nothing,
-            means: &mut none,
-            locks: &mut no_locks,
+            budget: &mut none,
+            pins: &mut no_locks,
             profile,
             conn,
-            ears: self.live.ears,
+            read_mode: self.live.read_mode,
             secured: self.live.transport.is_some(),
             notes: Notes::default(),
         };
@@ -774,8 +774,8 @@ impl Turn<'_, '_> {
 
     fn tell(&mut self, notes: &Notes, first: &[u8]) {
         notes.facts.tell(self.world.news);
-        if let Some(phrase) = notes.uttered {
-            self.world.news.tell(Event::Uttered(phrase));
+        if let Some(phrase) = notes.phrase {
+            self.world.news.tell(Event::Phrase(phrase));
         }
         if let Some((expected, comment)) = notes.validated {
             let data = &first[..first.len().min(Event::SHOWN)];
@@ -792,8 +792,8 @@ impl Turn<'_, '_> {
     }
 
     /// About `wait` from now, together with others of the client's group.
-    fn meeting(&self, wait: Duration) -> Time {
-        meeting(self.world.seed, self.world.group, self.now, wait)
+    fn shared_moment(&self, wait: Duration) -> Time {
+        shared_moment(self.world.seed, self.world.group, self.now, wait)
     }
 
     fn sent(&self) -> u64 {
@@ -813,17 +813,23 @@ fn wall(start: Wall, now: Time) -> Wall {
     Wall(start.0 + now.as_millis() / 1_000)
 }
 
-fn cx<'a>(world: &'a mut World<'_>, now: Time, rng: Rng, ears: Ears, secured: bool) -> Cx<'a> {
+fn cx<'a>(
+    world: &'a mut World<'_>,
+    now: Time,
+    rng: Rng,
+    read_mode: ReadMode,
+    secured: bool,
+) -> Cx<'a> {
     Cx {
         now,
         wall: wall(world.start, now),
         rng,
         entropy: &mut *world.entropy,
-        means: &mut *world.means,
-        locks: &mut *world.locks,
+        budget: &mut *world.budget,
+        pins: &mut *world.pins,
         profile: world.profile,
         conn: world.conn,
-        ears,
+        read_mode,
         secured,
         notes: Notes::default(),
     }

@@ -12,7 +12,7 @@ use rustls::{
 use super::{Tls, keys::Keys};
 use crate::{
     fact::Fact,
-    means::UnderWay,
+    handshake_budget::UnderWay,
     wire::tls::{ClientHello, Hello, LONGEST_HELLO, Reading},
 };
 

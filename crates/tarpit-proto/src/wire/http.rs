@@ -47,7 +47,7 @@ pub(crate) use self::{
 };
 use crate::{
     phases,
-    script::{Cx, Ears, Heard, Run, Said, Step},
+    script::{Cx, Heard, ReadMode, Run, Said, Step},
     timing,
     wire::deflate::Repetition,
 };
@@ -87,7 +87,7 @@ pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> 
         (Phase::Asking, Heard::Opened) => {
             // Whatever this client says, it is answered; there may never be a request to wait for.
             Request::presume(run);
-            cx.ears = Ears::Deaf;
+            cx.read_mode = ReadMode::Discard;
             begin(run, cx)
         }
         (Phase::Asking, Heard::Said(said)) => {
@@ -102,7 +102,7 @@ pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> 
                 // More waits than may wait, and it must not be read from its middle later.
                 Request::lose(run);
                 said.take_all();
-                cx.ears = Ears::Deaf;
+                cx.read_mode = ReadMode::Discard;
             }
             Step::Keep
         }
@@ -134,7 +134,7 @@ pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> 
 
 /// Goes on from the head to a body after which nothing is heard any more.
 pub(crate) fn tell(run: &mut Run, cx: &mut Cx<'_>) -> Step {
-    cx.ears = Ears::Deaf;
+    cx.read_mode = ReadMode::Discard;
     run.enter(Phase::Telling);
     run.position = 0;
     Step::DRIP
@@ -169,7 +169,7 @@ pub(crate) fn next_request(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 /// Holds the client in silence.
 pub(crate) fn hold(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     run.enter(Phase::Holding);
-    cx.ears = Ears::Deaf;
+    cx.read_mode = ReadMode::Discard;
     Step::REST
 }
 
@@ -204,7 +204,7 @@ fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     run.enter(match Request::of(run).ask() {
         Ask::Head | Ask::Page => Phase::Heading,
         _ => {
-            cx.ears = Ears::Deaf;
+            cx.read_mode = ReadMode::Discard;
             Phase::Declining
         }
     });

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use tarpit_proto::locks::Locks;
+use tarpit_proto::pins::Pins;
 
 use crate::stage::Stage;
 
@@ -173,32 +173,32 @@ fn what_is_begun_is_waited_for_two_seconds_and_then_taken_for_the_likeliest() {
 
 #[test]
 fn under_a_lock_a_network_hears_one_protocol() {
-    let visit = |locks: &mut Locks, client: &str, said: &str| {
+    let visit = |pins: &mut Pins, client: &str, said: &str| {
         let mut stage = prepare(client, 40_000);
         stage.profile.strict_lock = true;
-        std::mem::swap(&mut stage.locks, locks);
+        std::mem::swap(&mut stage.pins, pins);
         let mut stage = stage.open();
         if said.is_empty() {
             stage.pass_secs(60);
         } else {
             stage.says(said).pass_secs(60);
         }
-        std::mem::swap(&mut stage.locks, locks);
+        std::mem::swap(&mut stage.pins, pins);
         (stage.text(), stage.news)
     };
-    let mut locks = Locks::default();
-    let (silent, _) = visit(&mut locks, CLIENT, "");
+    let mut pins = Pins::default();
+    let (silent, _) = visit(&mut pins, CLIENT, "");
     assert!(silent.starts_with("220 ") && !silent.contains("SSH-2.0"), "{silent}");
-    let (web, news) = visit(&mut locks, CLIENT, "GET / HTTP/1.0\r\n\r\n");
+    let (web, news) = visit(&mut pins, CLIENT, "GET / HTTP/1.0\r\n\r\n");
     assert!(web.starts_with("220 ") && !web.contains("HTTP/1"), "{web}");
     assert!(news[1].starts_with("validated false"), "{news:?}");
     // Another network decides for itself.
     let other = "203.0.113.9:40000";
-    let (web, _) = visit(&mut locks, other, "GET / HTTP/1.0\r\n\r\n");
+    let (web, _) = visit(&mut pins, other, "GET / HTTP/1.0\r\n\r\n");
     assert!(web.starts_with("HTTP/1.1 "));
-    let (silent, _) = visit(&mut locks, other, "");
+    let (silent, _) = visit(&mut pins, other, "");
     assert_eq!(silent, "", "a web server waits for its clients");
-    let (ssh, _) = visit(&mut locks, "203.0.113.80:9", SSH);
+    let (ssh, _) = visit(&mut pins, "203.0.113.80:9", SSH);
     assert!(!ssh.contains("SSH-2.0"));
 }
 

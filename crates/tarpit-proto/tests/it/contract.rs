@@ -4,10 +4,10 @@ use std::{fmt::Write as _, time::Duration};
 
 use tarpit_proto::{
     fact::Fact,
+    handshake_budget::LoadLevel,
     identify::Protocol,
-    means::LoadLevel,
     pacer::{Pace, Rate, Unit},
-    script::{Chunk, Cx, Ears, Heard, Manner, Pattern, Run, Security, Step},
+    script::{Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Security, Step},
     session::Cause,
 };
 
@@ -82,7 +82,7 @@ static COUNTER: Toy = Toy { protocol: None, step: count, speak: number };
 #[test]
 fn under_load_a_pace_is_half_as_fast() {
     let mut stage = Stage::with(&COUNTER).open();
-    stage.means.press(LoadLevel::Slow);
+    stage.budget.press(LoadLevel::Slow);
     stage.pass_secs(60);
     // The first interval was begun before.
     let gaps = stage.gaps();
@@ -95,12 +95,12 @@ fn whoever_is_parked_is_told_nothing_and_asked_seldom_and_spoken_to_again() {
     for rate in [None, Some(0), Some(50), Some(-2)] {
         let mut stage = Stage::with(&COUNTER);
         stage.profile.rate = rate.and_then(Rate::from_number);
-        stage.means.press(LoadLevel::Parked);
+        stage.budget.press(LoadLevel::Parked);
         let mut stage = stage.open();
         stage.pass_secs(3_600);
         assert_eq!(stage.text(), "", "{rate:?}");
         assert!(stage.inputs < 600, "{rate:?}: {} times", stage.inputs);
-        stage.means.press(LoadLevel::Ease);
+        stage.budget.press(LoadLevel::Ease);
         for _ in 0..12 {
             if stage.sent.is_empty() {
                 stage.pass_secs(1);
@@ -128,13 +128,13 @@ fn what_a_step_learns_is_told() {
 }
 
 #[test]
-fn a_handshake_is_made_as_long_as_there_are_means() {
+fn a_handshake_is_made_as_long_as_the_budget_lasts() {
     static SHAKER: Toy = Toy {
         protocol: None,
         step: |run, heard, cx| {
             if let Heard::Said(said) = heard {
                 said.take_all();
-                run.position += u32::from(cx.means.handshake(1));
+                run.position += u32::from(cx.budget.handshake(1));
                 return Step::WHOLE;
             }
             Step::REST
@@ -143,7 +143,7 @@ fn a_handshake_is_made_as_long_as_there_are_means() {
     };
     let mut stage = Stage::with(&SHAKER).open();
     stage.says("a").says("b");
-    stage.means.press(LoadLevel::Plain);
+    stage.budget.press(LoadLevel::Plain);
     stage.says("c");
     assert_eq!(stage.text(), "1\\n2\\n2\\n");
 }
@@ -295,16 +295,16 @@ fn an_overlong_line_comes_in_the_same_parts_however_it_was_cut() {
 }
 
 #[test]
-fn ears_that_are_shut_stall_the_client_until_they_open() {
+fn a_paused_read_mode_stalls_the_client_until_it_delivers_again() {
     static DOZER: Toy = Toy {
         protocol: None,
         step: |_, heard, cx| match heard {
             Heard::Opened => {
-                cx.ears = Ears::Shut;
+                cx.read_mode = ReadMode::Paused;
                 Step::Wait(cx.later(Duration::from_secs(9)))
             }
             Heard::Silence => {
-                cx.ears = Ears::Open;
+                cx.read_mode = ReadMode::Deliver;
                 Step::REST
             }
             _ => Step::Keep,

@@ -1,6 +1,6 @@
 //! Transcripts of `ftp_hold`, and of what is on its data connections.
 
-use tarpit_proto::{means::LoadLevel, patterns, persona::Persona};
+use tarpit_proto::{handshake_budget::LoadLevel, patterns, persona::Persona};
 
 use crate::{
     stage::{Stage, seed},
@@ -209,7 +209,7 @@ fn tls_is_offered_where_there_is_a_certificate_and_begins_behind_its_reply() {
     let secured = |load_level| {
         let mut stage = Stage::new("ftp_hold");
         stage.profile.tls = Some(tls());
-        stage.means.press(load_level);
+        stage.budget.press(load_level);
         let mut stage = stage.open();
         stage.heard();
         (answer(&mut stage, "AUTH TLS", 1).0, stage)
@@ -222,7 +222,7 @@ fn tls_is_offered_where_there_is_a_certificate_and_begins_behind_its_reply() {
     assert!(text.starts_with("431 "), "{text}");
     // lftp is not led to a certificate that it would not believe.
     assert!(!answer(&mut stage, "FEAT", 1).0.contains("TLS"));
-    stage.means.press(LoadLevel::Ease);
+    stage.budget.press(LoadLevel::Ease);
     assert_eq!(answer(&mut stage, "AUTH TLS", 1).0, LOGIN_FIRST);
     assert_eq!(answer(&mut stage, "USER a", 40).0, PASSWORD);
 }
@@ -232,7 +232,7 @@ fn a_data_connection_whose_handshake_cannot_be_afforded_is_held_in_silence() {
     let data = patterns::named("ftp_hold").and_then(tarpit_proto::script::Pattern::data);
     let mut stage = Stage::with(data.expect("a pattern for data connections"));
     stage.profile.tls = Some(tls());
-    stage.means.press(LoadLevel::Plain);
+    stage.budget.press(LoadLevel::Plain);
     let mut stage = stage.open();
     stage.says(include_bytes!("../corpus/client_hello.bin")).pass_secs(86_400);
     assert_eq!((stage.heard().as_str(), stage.closed), ("", None));

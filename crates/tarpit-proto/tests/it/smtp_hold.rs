@@ -1,6 +1,6 @@
 //! Transcripts of `smtp_hold`.
 
-use tarpit_proto::{means::LoadLevel, persona::Persona, session::Cause};
+use tarpit_proto::{handshake_budget::LoadLevel, persona::Persona, session::Cause};
 
 use crate::{
     stage::{Stage, seed},
@@ -466,7 +466,7 @@ fn tls_is_offered_where_there_is_a_certificate_and_begins_behind_its_reply() {
 fn no_tls_is_begun_that_cannot_be_afforded() {
     let mut stage = Stage::new("smtp_hold");
     stage.profile.tls = Some(tls());
-    stage.means.press(LoadLevel::Plain);
+    stage.budget.press(LoadLevel::Plain);
     let mut stage = stage.open();
     stage.says("EHLO gerg\r\n").pass_secs(20).heard();
     assert!(answer(&mut stage, "STARTTLS", 20).0.starts_with("454 "));

@@ -1,7 +1,7 @@
 //! Transcripts of `ssh_auth_hold`.
 
 use proptest::prelude::*;
-use tarpit_proto::means::LoadLevel;
+use tarpit_proto::handshake_budget::LoadLevel;
 
 use crate::{
     ssh::{CLIENT, offer_of, packet, packets, stringed},
@@ -205,7 +205,7 @@ fn nobody_gets_a_channel_who_was_not_let_in() {
 #[test]
 fn whoever_cannot_be_afforded_is_held_without_keys() {
     let mut stage = listener().open();
-    stage.means.press(LoadLevel::Plain);
+    stage.budget.press(LoadLevel::Plain);
     let opening = opening(WISHES);
     stage.says("SSH-2.0-x\r\n").says(packet(&opening.offer)).says(packet(&opening.request));
     stage.pass_secs(3_600);

@@ -12,11 +12,11 @@ use std::{
 use tarpit_proto::{
     account::{Account, Told},
     fact::Entry,
-    locks::Locks,
-    means::Means,
+    handshake_budget::HandshakeBudget,
     pacer::Rate,
     patterns,
     persona::Persona,
+    pins::Pins,
     rng::{Entropy, Seed},
     script::{Conn, Pattern, Profile},
     session::{Cause, Draft, Event, Input, News, Output, Session, SessionId, Wake, World},
@@ -52,9 +52,9 @@ pub(crate) struct Stage {
     entropy: Counter,
     draft: Draft,
     /// What may be spent on the client.
-    pub(crate) means: Means,
+    pub(crate) budget: HandshakeBudget,
     /// Which protocols are locked to ports.
-    pub(crate) locks: Locks,
+    pub(crate) pins: Pins,
     /// Where data connections are awaited.
     pub(crate) data_port: Option<u16>,
     /// How often the session was called.
@@ -99,7 +99,7 @@ impl News for Notebook<'_> {
                 self.learnt.push(told.join(", "));
                 return;
             }
-            Event::Uttered(phrase) => format!("uttered {phrase}"),
+            Event::Phrase(phrase) => format!("uttered {phrase}"),
             Event::Validated { expected, data, .. } => {
                 format!("validated {expected} {}", data.escape_ascii())
             }
@@ -157,8 +157,8 @@ impl Stage {
             },
             entropy: Counter(1),
             draft: Draft::default(),
-            means: Means::new(0, start),
-            locks: Locks::default(),
+            budget: HandshakeBudget::new(0, start),
+            pins: Pins::default(),
             data_port: None,
             inputs: 0,
             burst: 0,
@@ -315,8 +315,8 @@ impl Stage {
                 seed: &self.seed,
                 start: START,
                 entropy: &mut self.entropy,
-                means: &mut self.means,
-                locks: &mut self.locks,
+                budget: &mut self.budget,
+                pins: &mut self.pins,
                 news: &mut notebook,
             };
             match self.session.handle(self.now, input, &mut world, &mut self.draft) {

@@ -18,7 +18,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
     version::{TLS12, TLS13},
 };
-use tarpit_proto::{means::Means, patterns, session::Cause, transport::Tls};
+use tarpit_proto::{handshake_budget::HandshakeBudget, patterns, session::Cause, transport::Tls};
 
 use crate::stage::Stage;
 
@@ -211,8 +211,8 @@ fn a_pattern_that_greets_does_so_inside() {
 #[test]
 fn what_cannot_be_afforded_is_held_without_cryptography() {
     let mut stage = stage();
-    stage.means = Means::new(1, stage.now);
-    while stage.means.handshake(1) {}
+    stage.budget = HandshakeBudget::new(1, stage.now);
+    while stage.budget.handshake(1) {}
     let mut stage = stage.open();
     stage.says(HELLO).pass_secs(60);
     assert!(stage.bytes().starts_with(&[22, 3, 3, 0x40, 0, 2, 0, 0x3F, 0xFC, 3, 3]));
@@ -222,14 +222,14 @@ fn what_cannot_be_afforded_is_held_without_cryptography() {
 fn only_so_many_handshakes_are_under_way_and_each_makes_room_when_it_is_over() {
     let drip = [22, 3, 3, 0x40, 0, 2, 0, 0x3F, 0xFC, 3, 3];
     let mut waiting = stage();
-    waiting.means = Means::new(0, waiting.now).with_under_way(1);
+    waiting.budget = HandshakeBudget::new(0, waiting.now).with_under_way(1);
     let mut waiting = waiting.open();
     waiting.says(HELLO);
     assert!(waiting.bytes().len() > 500, "our part of the handshake");
     // All clients of a worker share its means.
     let after = |mut before: Stage| {
         let mut stage = stage();
-        std::mem::swap(&mut stage.means, &mut before.means);
+        std::mem::swap(&mut stage.budget, &mut before.budget);
         let mut stage = stage.open();
         stage.says(HELLO).pass_secs(20);
         (before, stage)
@@ -237,13 +237,13 @@ fn only_so_many_handshakes_are_under_way_and_each_makes_room_when_it_is_over() {
     let (waiting, refused) = after(waiting);
     assert!(refused.bytes().starts_with(&drip), "held without cryptography");
     let mut waiting = waiting;
-    waiting.means = refused.means;
+    waiting.budget = refused.budget;
     // Given up at last, or gone, or done.
     waiting.pass_secs(40);
     let (_, served) = after(waiting);
     assert!(!served.bytes().starts_with(&drip));
     let mut gone = stage();
-    gone.means = served.means;
+    gone.budget = served.budget;
     drop(served.session);
     let mut done = Client::usual(gone.open());
     done.exchange().says(GET);

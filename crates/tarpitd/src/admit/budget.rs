@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tarpit_proto::{means::LoadLevel, time::Time};
+use tarpit_proto::{handshake_budget::LoadLevel, time::Time};
 
 /// One worker's share of the budget. 0 stands for no cap.
 #[derive(Debug)]

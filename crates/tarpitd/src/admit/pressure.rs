@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tarpit_proto::{means::LoadLevel, time::Time};
+use tarpit_proto::{handshake_budget::LoadLevel, time::Time};
 
 /// One worker's view of its processor time, and of what its [`Budget`](crate::admit::budget::Budget)
 /// says.

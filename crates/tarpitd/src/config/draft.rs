@@ -225,7 +225,7 @@ impl TarpitDraft {
         for (what, place, is_of_use) in [
             ("`cert` and `key`: remove them", cert, any(|it| it.secures())),
             ("`poison`: remove it", self.poison.as_ref(), any(|it| it.poisons())),
-            ("`strict_lock`: remove it", self.strict_lock.as_ref(), any(|it| it.locks())),
+            ("`strict_lock`: remove it", self.strict_lock.as_ref(), any(|it| it.pins())),
         ] {
             if let (Some(place), false) = (place, is_of_use) {
                 let what = format!("`{}` has no use for {what}", pattern.name());

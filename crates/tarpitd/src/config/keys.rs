@@ -43,7 +43,7 @@ pub(crate) enum Unset {
     /// This value, as it would be written.
     Is(&'static str),
     /// What is said here.
-    Means(&'static str),
+    HandshakeBudget(&'static str),
     /// It must be written.
     Wrong,
 }
@@ -71,7 +71,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "state_dir",
         form: "path of a directory",
-        unset: Unset::Means("nothing is kept"),
+        unset: Unset::HandshakeBudget("nothing is kept"),
         meaning: "Where the installation's secrets are kept: what makes its host name, its keys and \
                   its filler unlike those of any other. Without it they are new at each start.",
         outdated: None,
@@ -82,7 +82,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "user",
         form: "name, or number, or two numbers as in `\"65534:65534\"`",
-        unset: Unset::Means("the daemon stays who it is"),
+        unset: Unset::HandshakeBudget("the daemon stays who it is"),
         meaning: "Who the daemon becomes once its ports and files are open. A name is looked up in \
                   /etc/passwd; numbers need no such file. If it is the user who starts the daemon, \
                   nothing changes. See FILES AND USERS.",
@@ -110,7 +110,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "limits",
         form: "table",
-        unset: Unset::Means("every limit's own default"),
+        unset: Unset::HandshakeBudget("every limit's own default"),
         meaning: "What all tarpits together may cost.",
         outdated: None,
         read: |item, draft, notes| item.fill(LIMITS, &mut draft.limits, notes),
@@ -118,7 +118,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "access",
         form: "table",
-        unset: Unset::Means("everybody is held"),
+        unset: Unset::HandshakeBudget("everybody is held"),
         meaning: "Who is not held.",
         outdated: None,
         read: |item, draft, notes| item.fill(ACCESS, &mut draft.access, notes),
@@ -126,7 +126,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "logging",
         form: "table",
-        unset: Unset::Means("every key's own default"),
+        unset: Unset::HandshakeBudget("every key's own default"),
         meaning: "What is written where.",
         outdated: None,
         read: |item, draft, notes| item.fill(LOGGING, &mut draft.logging, notes),
@@ -158,7 +158,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "rate_limit",
         form: "whole number: bytes per second; if negative, seconds per byte",
-        unset: Unset::Means("the pattern's own pace"),
+        unset: Unset::HandshakeBudget("the pattern's own pace"),
         meaning: "How fast each client is sent its bytes. 0 means as fast as it reads.",
         outdated: None,
         read: |item, tarpit, notes| {
@@ -190,7 +190,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "client_valiation",
         form: "boolean",
-        unset: Unset::Means("nothing"),
+        unset: Unset::HandshakeBudget("nothing"),
         meaning: "An old misspelling of `client_validation`, read with a warning.",
         outdated: Some(Outdated::Misspelling("client_validation")),
         read: |item, tarpit, notes| notes.keep(&mut tarpit.client_validation, item.boolean()),
@@ -206,7 +206,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "persona",
         form: "name of a persona",
-        unset: Unset::Means("the persona at the top of the file"),
+        unset: Unset::HandshakeBudget("the persona at the top of the file"),
         meaning: "Another machine than the one that the other tarpits pretend to be, as behind a \
                   router.",
         outdated: None,
@@ -237,7 +237,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "cert",
         form: "path of a file in PEM",
-        unset: Unset::Means("a certificate of our own for each name that is asked for"),
+        unset: Unset::HandshakeBudget("a certificate of our own for each name that is asked for"),
         meaning: "A certificate for TLS, followed by those that vouch for it. It goes with `key`. \
                   Read at the start and at each reload; where `user` may not read it, a reload keeps \
                   what was read at the start.",
@@ -247,7 +247,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "key",
         form: "path of a file in PEM",
-        unset: Unset::Means("a key of our own"),
+        unset: Unset::HandshakeBudget("a key of our own"),
         meaning: "The private key of `cert`.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.key, placed(item, path)),
@@ -255,7 +255,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "inner",
         form: "name of a pattern, in any case",
-        unset: Unset::Means("what holds HTTP clients best"),
+        unset: Unset::HandshakeBudget("what holds HTTP clients best"),
         meaning: "What clients are held by once TLS is spoken, for patterns that have something \
                   inside.",
         outdated: None,
@@ -264,7 +264,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "passive_ports",
         form: "number, or a string with a number or a range such as `\"40000-40099\"`",
-        unset: Unset::Means("no data connection can be opened"),
+        unset: Unset::HandshakeBudget("no data connection can be opened"),
         meaning: "Where data connections of FTP are awaited, on the hosts of `bind`. From one address \
                   a port serves one client at a time. There must be a port for each worker. Whoever \
                   comes there unasked is reset.",
@@ -277,7 +277,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "passive_address",
         form: "IPv4 address",
-        unset: Unset::Means("the address that the client connected to"),
+        unset: Unset::HandshakeBudget("the address that the client connected to"),
         meaning: "The address that clients are told to open data connections to, where they come \
                   through a device that translates addresses.",
         outdated: None,
@@ -319,7 +319,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
     Key {
         name: "clients",
         form: "number of clients, at most 10000000",
-        unset: Unset::Means(
+        unset: Unset::HandshakeBudget(
             "the number of files that may be open, less one for each listener and 64; each worker \
              has a listener on each address of `bind`",
         ),
@@ -516,7 +516,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
     Key {
         name: "fmt",
         form: "string",
-        unset: Unset::Means("nothing"),
+        unset: Unset::HandshakeBudget("nothing"),
         meaning: "Read for old files' sake, with a warning: lines of the log have one form, and \
                   `level` chooses among them.",
         outdated: Some(Outdated::Idle(

@@ -34,7 +34,7 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
     iterator::Signals,
 };
-use tarpit_proto::{keys::RsaKey, means::Means, script::Profile};
+use tarpit_proto::{handshake_budget::HandshakeBudget, keys::RsaKey, script::Profile};
 
 pub(crate) use self::check::{Checked, check};
 use self::{
@@ -711,7 +711,7 @@ fn rules(config: &Config, workers: usize) -> Rules {
         egress: divide(egress.value, workers as u64),
         egress_per_day: divide(egress_per_day.value, workers as u64),
         handshakes,
-        handshakes_under_way: Means::MOST_UNDER_WAY / workers as u32,
+        handshakes_under_way: HandshakeBudget::MOST_UNDER_WAY / workers as u32,
         cpu: cpu.map_or(0, std::num::NonZeroU32::get),
         style: Style { discretion: config.logging.discretion(), form: form(&config.logging) },
         trace_per_second: NonZeroU32::new(divide(lines, workers as u64) as u32),

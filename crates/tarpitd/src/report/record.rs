@@ -237,7 +237,7 @@ impl News for Ear<'_> {
             Event::Learnt { facts, untold } => {
                 self.record.learn(self.slot, self.about, facts, untold);
             }
-            Event::Uttered(phrase) => {
+            Event::Phrase(phrase) => {
                 let Subject { name, client, .. } = self.about;
                 self.record.log.info(format_args!("{name} said to {client}: {phrase}"));
             }

@@ -94,7 +94,7 @@ impl Worker {
                 Ok((0, _)) => self.drive(index, Input::HalfClosed),
                 Ok((count, _)) => {
                     self.record.received(count);
-                    self.hearing.count(index, count, self.now, self.means.load_level());
+                    self.hearing.count(index, count, self.now, self.handshakes.load_level());
                     self.drive(index, Input::Said(&buffer[..count]));
                 }
                 Err(Errno::AGAIN) => break,
@@ -283,8 +283,8 @@ impl Worker {
                 seed: &self.seed,
                 start: self.wall_at_start,
                 entropy: &mut Kernel,
-                means: &mut self.means,
-                locks: &mut self.locks,
+                budget: &mut self.handshakes,
+                pins: &mut self.pins,
                 news: &mut ear,
             };
             match slot.session.handle(self.now, input, &mut world, draft) {

@@ -12,7 +12,7 @@ use std::{
 use mio::{Interest, Token, unix::SourceFd};
 use rustix::{io::Errno, net::sockopt};
 use tarpit_proto::{
-    means::LoadLevel,
+    handshake_budget::LoadLevel,
     session::{Cause, Input, Session},
 };
 
@@ -172,7 +172,9 @@ impl Worker {
             }
             Verdict::Denied => Err(Refusal::Denied),
             Verdict::Held if !expected => Err(Refusal::Unawaited),
-            Verdict::Held if self.means.load_level() == LoadLevel::Closed => Err(Refusal::Pressed),
+            Verdict::Held if self.handshakes.load_level() == LoadLevel::Closed => {
+                Err(Refusal::Pressed)
+            }
             Verdict::Held => self.enter(client.ip(), post),
         };
         // An IPv4 client on an IPv6 socket cannot be: those are bound to IPv6 only.

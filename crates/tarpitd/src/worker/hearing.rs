@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use tarpit_proto::{means::LoadLevel, time::Time};
+use tarpit_proto::{handshake_budget::LoadLevel, time::Time};
 
 /// The shares of all who were heard in the present window.
 #[derive(Debug)]

@@ -30,9 +30,9 @@ use std::{
 
 use mio::{Events, Poll, Registry, Token};
 use tarpit_proto::{
+    handshake_budget::{HandshakeBudget, LoadLevel},
     keys::RsaKey,
-    locks::Locks,
-    means::{LoadLevel, Means},
+    pins::Pins,
     rng::Seed,
     session::{Cause, Draft, Session},
     time::{Time, Wall},
@@ -191,9 +191,9 @@ struct Worker {
     looked: Time,
     budget: Budget,
     pressure: Pressure,
-    means: Means,
+    handshakes: HandshakeBudget,
     memory: Memory,
-    locks: Locks,
+    pins: Pins,
     /// When handshakes were told to be short.
     handshakes_short: Option<Time>,
     sender: Sender,
@@ -249,9 +249,9 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         budget: Budget::new(setup.rules.egress, setup.rules.egress_per_day, now),
         pressure: Pressure::new(setup.rules.cpu, now, clock.used()),
         memory: Memory::default(),
-        means: Means::new(setup.rules.handshakes, now)
+        handshakes: HandshakeBudget::new(setup.rules.handshakes, now)
             .with_under_way(setup.rules.handshakes_under_way),
-        locks: Locks::default(),
+        pins: Pins::default(),
         handshakes_short: None,
         sender: setup.sender,
         record: setup.record,
@@ -295,7 +295,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
                     worker.reload(&stay, new);
                     worker.budget.set(rules.egress, rules.egress_per_day);
                     worker.pressure.set(rules.cpu);
-                    worker.means.set(rules.handshakes);
+                    worker.handshakes.set(rules.handshakes);
                     worker.record.set(rules.style, rules.trace_per_second);
                     worker.access = rules.access;
                     worker.evict = rules.evict;
@@ -348,13 +348,13 @@ impl Worker {
             self.pressure.look(self.now, self.clock.used());
         }
         let (load_level, change) = self.pressure.load_level(self.budget.load_level(self.now));
-        self.means.press(load_level);
-        self.means.earn(self.now);
+        self.handshakes.press(load_level);
+        self.handshakes.earn(self.now);
         if let Some(change) = change {
             tell_pressure(&self.record, change);
         }
-        let crowded = self.means.crowded() > 0;
-        if (self.means.denied() > 0 || crowded) && load_level < LoadLevel::Plain {
+        let crowded = self.handshakes.crowded() > 0;
+        if (self.handshakes.denied() > 0 || crowded) && load_level < LoadLevel::Plain {
             let told = self.handshakes_short.replace(self.now);
             if told.is_none_or(|told| self.now.since(told) >= SHORTAGE) {
                 let what = if crowded {

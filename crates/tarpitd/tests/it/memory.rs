@@ -10,7 +10,7 @@ use std::{
 
 use rustix::net::sockopt;
 use rustls::{ClientConnection, pki_types::ServerName};
-use tarpit_proto::{means::Means, transport::Tls};
+use tarpit_proto::{handshake_budget::HandshakeBudget, transport::Tls};
 
 use crate::{
     crowd::ONE_AT_A_TIME,
@@ -227,7 +227,10 @@ fn a_client_behind_an_ssh_key_exchange_costs_what_the_page_says() {
 #[test]
 fn the_page_says_what_the_program_counts_with() {
     let page = include_str!("../../../../docs/is-it-safe.md");
-    let row = format!("| {} | none | held, no cryptography |", thousands(Means::MOST_UNDER_WAY));
+    let row = format!(
+        "| {} | none | held, no cryptography |",
+        thousands(HandshakeBudget::MOST_UNDER_WAY)
+    );
     assert!(page.contains(&row), "{row}");
     assert_eq!(bound("amid a TLS handshake"), u64::from(Tls::MOST_MEMORY));
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{ClientHello, RECORD_HEADER, long_hello};
 use crate::{
     phases,
-    script::{Chunk, Cx, Ears, Manner, Run, Step},
+    script::{Chunk, Cx, Manner, ReadMode, Run, Step},
 };
 
 phases! {
@@ -28,7 +28,7 @@ const FILLER: usize = 256;
 impl Drip {
     /// Sends the part of the record that says something.
     pub(crate) fn begin(&self, hello: &ClientHello, run: &mut Run, cx: &mut Cx<'_>) -> Step {
-        cx.ears = Ears::Deaf;
+        cx.read_mode = ReadMode::Discard;
         run.enter(Phase::Beginning);
         let mut start = Vec::new();
         long_hello(self.record, hello, cx.entropy, &mut start);

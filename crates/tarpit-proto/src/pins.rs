@@ -12,8 +12,8 @@ use crate::{script::Conn, time::Time};
 /// One worker's locks, lent to its sessions. Empty, and without memory of its own, while no
 /// listener asks for any.
 #[derive(Debug, Default)]
-pub struct Locks {
-    held: BTreeMap<Place, Lock>,
+pub struct Pins {
+    held: BTreeMap<Place, Pin>,
     /// The keys of `held`, in the order in which they came.
     order: VecDeque<Place>,
 }
@@ -27,13 +27,13 @@ pub(crate) struct Place {
 }
 
 #[derive(Debug)]
-struct Lock {
+struct Pin {
     /// Which protocol; the number is the script's own.
     protocol: u8,
     since: Time,
 }
 
-impl Locks {
+impl Pins {
     /// The most that are held. Beyond it the oldest is forgotten.
     pub const MOST: usize = 4_096;
 
@@ -50,7 +50,7 @@ impl Locks {
         {
             self.held.remove(&oldest);
         }
-        self.held.insert(place, Lock { protocol, since: now });
+        self.held.insert(place, Pin { protocol, since: now });
         self.order.push_back(place);
         protocol
     }
@@ -58,12 +58,12 @@ impl Locks {
     /// What is spoken there, if that was decided.
     pub(crate) fn decided(&mut self, place: Place, now: Time) -> Option<u8> {
         while let Some(oldest) = self.order.front()
-            && self.held.get(oldest).is_none_or(|lock| now.since(lock.since) >= Self::TERM)
+            && self.held.get(oldest).is_none_or(|pin| now.since(pin.since) >= Self::TERM)
         {
             self.held.remove(oldest);
             self.order.pop_front();
         }
-        self.held.get(&place).map(|lock| lock.protocol)
+        self.held.get(&place).map(|pin| pin.protocol)
     }
 }
 
@@ -103,27 +103,27 @@ mod tests {
 
     #[test]
     fn the_first_decision_holds_for_a_day() {
-        let mut locks = Locks::default();
+        let mut pins = Pins::default();
         let here = place("192.0.2.1:1");
-        assert_eq!(locks.decided(here, Time::START), None);
-        assert_eq!(locks.claim(here, 3, Time::START), 3);
+        assert_eq!(pins.decided(here, Time::START), None);
+        assert_eq!(pins.claim(here, 3, Time::START), 3);
         let almost = Time::from_millis(86_400_000 - 1);
-        assert_eq!(locks.claim(here, 4, almost), 3);
+        assert_eq!(pins.claim(here, 4, almost), 3);
         let after = Time::from_millis(86_400_000);
-        assert_eq!(locks.decided(here, after), None);
-        assert_eq!(locks.claim(here, 4, after), 4);
+        assert_eq!(pins.decided(here, after), None);
+        assert_eq!(pins.claim(here, 4, after), 4);
     }
 
     #[test]
     fn beyond_the_bound_the_oldest_is_forgotten() {
-        let mut locks = Locks::default();
+        let mut pins = Pins::default();
         let there = |number: usize| Place { port: 22, network: number as u64 };
-        for number in 0..3 * Locks::MOST {
-            locks.claim(there(number), 1, Time::from_millis(number as u64));
-            assert!(locks.held.len() <= Locks::MOST && locks.order.len() == locks.held.len());
+        for number in 0..3 * Pins::MOST {
+            pins.claim(there(number), 1, Time::from_millis(number as u64));
+            assert!(pins.held.len() <= Pins::MOST && pins.order.len() == pins.held.len());
         }
         let now = Time::from_millis(20_000);
-        assert_eq!(locks.decided(there(2 * Locks::MOST - 1), now), None);
-        assert_eq!(locks.decided(there(2 * Locks::MOST), now), Some(1));
+        assert_eq!(pins.decided(there(2 * Pins::MOST - 1), now), None);
+        assert_eq!(pins.decided(there(2 * Pins::MOST), now), Some(1));
     }
 }

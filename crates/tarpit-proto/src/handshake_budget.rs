@@ -43,7 +43,7 @@ impl LoadLevel {
 
 /// One worker's means, lent to its sessions.
 #[derive(Debug)]
-pub struct Means {
+pub struct HandshakeBudget {
     load_level: LoadLevel,
     /// Handshakes a second, and in [`PARTS`] of one what is left for now.
     per_second: u32,
@@ -59,7 +59,7 @@ pub struct Means {
 }
 
 const _: () = assert!(
-    Means::MOST_UNDER_WAY * Tls::MOST_MEMORY <= 40_000_000,
+    HandshakeBudget::MOST_UNDER_WAY * Tls::MOST_MEMORY <= 40_000_000,
     "all handshakes under way take at most 40 MB"
 );
 
@@ -73,9 +73,9 @@ pub(crate) struct UnderWay {
 const PARTS: u64 = 1_000;
 
 /// A second's worth may be saved up, but never less than the dearest handshake.
-const LEAST_PURSE: u64 = Means::DEAREST as u64 * PARTS;
+const LEAST_PURSE: u64 = HandshakeBudget::DEAREST as u64 * PARTS;
 
-impl Means {
+impl HandshakeBudget {
     /// The most that one handshake may cost.
     pub const DEAREST: u32 = 50;
 
@@ -85,7 +85,7 @@ impl Means {
 
     /// Means of `per_second` handshakes a second at `now`; 0: no cap.
     pub fn new(per_second: u32, now: Time) -> Self {
-        let mut means = Self {
+        let mut budget = Self {
             load_level: LoadLevel::Ease,
             per_second,
             purse: 0,
@@ -95,8 +95,8 @@ impl Means {
             under_way: None,
             crowded: 0,
         };
-        means.purse = means.full();
-        means
+        budget.purse = budget.full();
+        budget
     }
 
     /// The same, with so many handshakes of TLS under way at a time.
@@ -131,7 +131,7 @@ impl Means {
 
     /// Takes the price of a handshake, and says whether it may be made. 1 is what an X25519
     /// agreement and an Ed25519 signature take together, a fifth of a millisecond; at most
-    /// [`Means::DEAREST`].
+    /// [`HandshakeBudget::DEAREST`].
     pub fn handshake(&mut self, cost: u32) -> bool {
         debug_assert!((1..=Self::DEAREST).contains(&cost), "a price out of bounds");
         let price = u64::from(cost) * PARTS;
@@ -192,46 +192,46 @@ mod tests {
 
     #[test]
     fn a_second_brings_as_many_handshakes_as_it_may() {
-        let mut means = Means::new(100, Time::START);
+        let mut budget = HandshakeBudget::new(100, Time::START);
         let mut made = 0;
         for millis in 0..10_000 {
-            means.earn(Time::from_millis(millis));
-            made += u32::from(means.handshake(1));
+            budget.earn(Time::from_millis(millis));
+            made += u32::from(budget.handshake(1));
         }
         assert!((1_000..=1_100).contains(&made), "{made}");
-        assert!(means.denied() > 8_000);
-        assert_eq!(means.denied(), 0);
+        assert!(budget.denied() > 8_000);
+        assert_eq!(budget.denied(), 0);
     }
 
     #[test]
     fn even_the_dearest_is_made_in_the_end() {
-        let mut means = Means::new(1, Time::START);
-        assert!(means.handshake(Means::DEAREST));
-        assert!(!means.handshake(1));
-        means.earn(Time::from_millis(u64::from(Means::DEAREST) * 1_000));
-        assert!(means.handshake(Means::DEAREST));
+        let mut budget = HandshakeBudget::new(1, Time::START);
+        assert!(budget.handshake(HandshakeBudget::DEAREST));
+        assert!(!budget.handshake(1));
+        budget.earn(Time::from_millis(u64::from(HandshakeBudget::DEAREST) * 1_000));
+        assert!(budget.handshake(HandshakeBudget::DEAREST));
     }
 
     #[test]
     fn under_load_no_handshake_is_begun_and_paces_are_slower() {
-        let mut means = Means::new(0, Time::START);
-        assert!(means.handshake(1));
-        means.press(LoadLevel::Slow);
-        assert!(means.handshake(1));
-        assert_eq!(means.stretch(Duration::from_secs(8)), Duration::from_secs(16));
-        means.press(LoadLevel::Plain);
-        assert!(!means.handshake(1));
+        let mut budget = HandshakeBudget::new(0, Time::START);
+        assert!(budget.handshake(1));
+        budget.press(LoadLevel::Slow);
+        assert!(budget.handshake(1));
+        assert_eq!(budget.stretch(Duration::from_secs(8)), Duration::from_secs(16));
+        budget.press(LoadLevel::Plain);
+        assert!(!budget.handshake(1));
     }
 
     #[test]
     fn handshakes_under_way_are_counted_until_they_are_dropped() {
-        let mut means = Means::new(0, Time::START).with_under_way(2);
-        let first = means.begin_handshake(1);
-        let second = means.begin_handshake(1);
-        assert!(first.is_some() && second.is_some() && means.begin_handshake(1).is_none());
-        assert_eq!((means.crowded(), means.crowded(), means.denied()), (1, 0, 0));
+        let mut budget = HandshakeBudget::new(0, Time::START).with_under_way(2);
+        let first = budget.begin_handshake(1);
+        let second = budget.begin_handshake(1);
+        assert!(first.is_some() && second.is_some() && budget.begin_handshake(1).is_none());
+        assert_eq!((budget.crowded(), budget.crowded(), budget.denied()), (1, 0, 0));
         drop(first);
-        assert!(means.begin_handshake(1).is_some());
+        assert!(budget.begin_handshake(1).is_some());
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
 
         let begun = PATIENCE.as_secs() * (100 / u64::from(Tls::COST));
         assert_eq!(begun, 1_500, "as docs/is-it-safe.md has it");
-        assert!(begun < Means::MOST_UNDER_WAY.into());
+        assert!(begun < HandshakeBudget::MOST_UNDER_WAY.into());
     }
 
     #[test]
