@@ -7,9 +7,11 @@
 use core::hash::{BuildHasher, Hash as _, Hasher as _};
 
 use crate::{
+    base::{
+        fact::{Entry, Fact},
+        time::Time,
+    },
     detect::Spoken,
-    fact::{Entry, Fact},
-    time::Time,
 };
 
 /// An account of one client's facts; to be made at its first.

@@ -3,29 +3,33 @@
 use alloc::vec::Vec;
 use core::{net::SocketAddr, time::Duration};
 
+use crate::{
+    base::{
+        handshake_budget::HandshakeBudget,
+        news::{Event, News},
+        pace::Rate,
+        rng::{Entropy, Seed, SessionId},
+        time::{Time, Wall},
+    },
+    patterns,
+    persona::Persona,
+    pins::Pins,
+    script::{Conn, Profile},
+    session::{Draft, Input, Output, Session, Wake, World},
+};
 pub use crate::{
     detect::check_detections_are_final,
     identify::check_verdicts_are_final,
-    wire::{
-        command::check_commands_have_one_reading,
+    protocols::{
         http::check_requests_are_read_the_same_however_cut,
-        shell::check_answers_of_the_shell_are_bounded,
-        smtp::check_mail_has_one_end,
+        shell::check_answers_of_the_shell_are_bounded, smtp::reply::check_mail_has_one_end,
+    },
+    script::command::check_commands_have_one_reading,
+    wire::{
         ssh::{check_identification_has_one_end, check_packets_have_one_reading},
         telnet::check_telnet_is_read_the_same_wherever_it_is_cut,
         tls::check_readings_are_final,
     },
-};
-use crate::{
-    handshake_budget::HandshakeBudget,
-    pacer::Rate,
-    patterns,
-    persona::Persona,
-    pins::Pins,
-    rng::{Entropy, Seed},
-    script::{Conn, Profile},
-    session::{Draft, Event, Input, News, Output, Session, SessionId, Wake, World},
-    time::{Time, Wall},
 };
 
 /// Whatever a client sends and takes, in whatever portions, from whichever pattern at whatever

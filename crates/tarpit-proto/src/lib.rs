@@ -12,23 +12,22 @@ extern crate alloc;
 extern crate std;
 
 pub mod account;
+mod auto;
+pub mod base;
 pub mod detect;
-pub mod fact;
 #[doc(hidden)]
 pub mod fuzzing;
-mod gate;
 mod handing;
-pub mod handshake_budget;
 pub mod identify;
-pub mod keys;
-pub mod pacer;
 pub mod patterns;
 pub mod persona;
 pub mod pins;
-pub mod rng;
+mod protocols;
 pub mod script;
 pub mod session;
-pub mod time;
 mod timing;
 pub mod transport;
+mod validate;
 mod wire;
+
+pub use base::{fact, handshake_budget, host_keys as keys, pace as pacer, rng, time};

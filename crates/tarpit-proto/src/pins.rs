@@ -7,7 +7,7 @@ use core::{
     time::Duration,
 };
 
-use crate::{script::Conn, time::Time};
+use crate::{base::time::Time, script::Conn};
 
 /// One worker's locks, lent to its sessions. Empty, and without memory of its own, while no
 /// listener asks for any.

@@ -2,11 +2,10 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::{Doing, Live, Session, hundredths, low, pattern};
+use crate::session::{Doing, Live, Session, hundredths, low, pattern};
 use crate::{
-    pacer::Pacer,
+    base::{pace::Pacer, time::Time},
     script::{Profile, ReadMode},
-    time::Time,
     transport::Transport,
 };
 

@@ -3,17 +3,21 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
-use super::{Cause, Doing, Event, Input, Live, Session, Wake, World, number_of, pattern};
 use crate::{
-    fact::Facts,
-    handshake_budget::{HandshakeBudget, LoadLevel, UnderWay},
-    pacer::{Pacer, Rate, Unit},
-    pins::Pins,
-    rng::{Entropy, Purpose, Rng, shared_moment},
-    script::{
-        Chunk, Cx, Heard, MAX_CHUNK, Manner, Notes, Pattern, ReadMode, Run, Said, Security, Step,
+    base::{cause::Cause, news::Event},
+    session::{Doing, Input, Live, Session, Wake, World, number_of, pattern},
+};
+use crate::{
+    base::{
+        fact::Facts,
+        handshake_budget::{HandshakeBudget, LoadLevel, UnderWay},
+        pace::{Pacer, Rate, Unit},
+        rng::{Entropy, Purpose, Rng, shared_moment},
+        said::Said,
+        time::{Time, Wall},
     },
-    time::{Time, Wall},
+    pins::Pins,
+    script::{Chunk, Cx, Heard, MAX_CHUNK, Manner, Notes, Pattern, ReadMode, Run, Security, Step},
     transport::{Hearing, LONGEST_SAID, PATIENCE, Tls, Transport},
 };
 
@@ -31,7 +35,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// What is to be sent, after [`Output::Transmit`](super::Output::Transmit).
+    /// What is to be sent, after [`Output::Transmit`](crate::session::Output::Transmit).
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

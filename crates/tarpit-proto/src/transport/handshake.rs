@@ -9,10 +9,9 @@ use rustls::{
     unbuffered::{ConnectionState, EncodeError, InsufficientSizeError, UnbufferedStatus},
 };
 
-use super::{Tls, keys::Keys};
+use crate::transport::{Tls, keys::Keys};
 use crate::{
-    fact::Fact,
-    handshake_budget::UnderWay,
+    base::{fact::Fact, handshake_budget::UnderWay},
     wire::tls::{ClientHello, Hello, LONGEST_HELLO, Reading},
 };
 

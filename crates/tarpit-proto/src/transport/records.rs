@@ -13,7 +13,7 @@
 
 use alloc::vec::Vec;
 
-use super::keys::{APPLICATION_DATA, Keys};
+use crate::transport::keys::{APPLICATION_DATA, Keys};
 
 /// The longest record that is kept until it is whole, in bytes behind its header. Alerts, changes of
 /// keys and nearly all requests are shorter.

@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::rng::Rng;
+use crate::base::rng::Rng;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 

@@ -3,34 +3,34 @@
 use alloc::vec::Vec;
 
 /// Kinds of frames.
-pub(super) const DATA: u8 = 0;
-pub(super) const HEADERS: u8 = 1;
-pub(super) const RESET: u8 = 3;
-pub(super) const SETTINGS: u8 = 4;
-pub(super) const PING: u8 = 6;
-pub(super) const CONTINUATION: u8 = 9;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RESET: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
+pub(crate) const CONTINUATION: u8 = 9;
 
 /// Flags; the first means different things on different frames.
-pub(super) const ACK: u8 = 1;
-pub(super) const END_STREAM: u8 = 1;
-pub(super) const END_HEADERS: u8 = 4;
+pub(crate) const ACK: u8 = 1;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 const PADDED: u8 = 8;
 const PRIORITY: u8 = 0x20;
 
 /// What a frame begins with.
 #[derive(Clone, Copy)]
-pub(super) struct Head {
-    pub(super) length: u32,
-    pub(super) kind: u8,
-    pub(super) flags: u8,
-    pub(super) stream: u32,
+pub(crate) struct Head {
+    pub(crate) length: u32,
+    pub(crate) kind: u8,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
 }
 
 impl Head {
-    pub(super) const LENGTH: usize = 9;
+    pub(crate) const LENGTH: usize = 9;
 
     /// The head in front of `bytes`; `None`: it is not whole yet.
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let &[high, middle, low, kind, flags, a, b, c, d, ..] = bytes else { return None };
         let length = u32::from_be_bytes([0, high, middle, low]);
         let stream = u32::from_be_bytes([a, b, c, d]) & 0x7FFF_FFFF;
@@ -38,7 +38,7 @@ impl Head {
     }
 
     /// The fields in a frame of headers with this `payload`, without what may stand around them.
-    pub(super) fn block<'a>(&self, payload: &'a [u8]) -> &'a [u8] {
+    pub(crate) fn block<'a>(&self, payload: &'a [u8]) -> &'a [u8] {
         let mut block = payload;
         if self.flags & PADDED != 0
             && let Some((&padding, rest)) = block.split_first()
@@ -56,7 +56,7 @@ impl Head {
 }
 
 /// Appends a frame. Its payload is at most 16 kB.
-pub(super) fn write(kind: u8, flags: u8, stream: u32, payload: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write(kind: u8, flags: u8, stream: u32, payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
     out.extend_from_slice(&[kind, flags]);
     out.extend_from_slice(&stream.to_be_bytes());

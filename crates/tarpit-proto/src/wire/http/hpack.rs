@@ -6,12 +6,12 @@
 
 use alloc::{borrow::Cow, vec::Vec};
 
-use super::huffman::Decoder;
+use crate::wire::http::huffman::Decoder;
 
 /// Tells the names and values in `block` one by one, up to its end or to what cannot be read. What
 /// is not known is told as empty. Of a value that goes on beyond the block its beginning is told, and
 /// what is missing.
-pub(super) fn fields(block: &[u8], tell: Tell<'_>) {
+pub(crate) fn fields(block: &[u8], tell: Tell<'_>) {
     let mut rest = block;
     while field(&mut rest, tell).is_some() {}
 }
@@ -21,15 +21,15 @@ type Tell<'a> = &'a mut dyn FnMut(&[u8], &[u8], Option<Missing>);
 
 /// What is missing of a value.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Missing {
+pub(crate) struct Missing {
     /// How many bytes of the block it takes.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
     /// How they are read; `None`: they are the value's own.
-    pub(super) decoder: Option<Decoder>,
+    pub(crate) decoder: Option<Decoder>,
 }
 
 /// Appends a field whose name stands in the static table and whose value is shorter than 127 bytes.
-pub(super) fn write(name: Name, value: &str, out: &mut Vec<u8>) {
+pub(crate) fn write(name: Name, value: &str, out: &mut Vec<u8>) {
     debug_assert!(value.len() < 127, "a value beyond its bound");
     match name as u8 {
         index @ 0..15 => out.push(index),
@@ -41,7 +41,7 @@ pub(super) fn write(name: Name, value: &str, out: &mut Vec<u8>) {
 
 /// The names of the fields that we send, by their places in the static table.
 #[derive(Clone, Copy)]
-pub(super) enum Name {
+pub(crate) enum Name {
     Status = 8,
     ContentLength = 28,
     ContentType = 31,

@@ -51,7 +51,7 @@ fn decode(coded: &[u8], out: &mut Vec<u8>) {
 
 /// Reads a coded string that may come in parts.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     /// The bits since the last symbol, and how many they are.
     code: u32,
     length: u32,
@@ -63,7 +63,7 @@ pub(super) struct Decoder {
 impl Decoder {
     /// Appends what the next part means, up to its end or to what means nothing: the ones that fill
     /// the last byte do not.
-    pub(super) fn read(&mut self, coded: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn read(&mut self, coded: &[u8], out: &mut Vec<u8>) {
         for byte in coded {
             for place in (0..8).rev() {
                 out.extend(self.symbol(u32::from(byte >> place & 1)));

@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{MSG_IGNORE, MSG_KEXINIT, string, take_string};
+use crate::wire::ssh::{MSG_IGNORE, MSG_KEXINIT, string, take_string};
 
 /// What a client says under keys. What has no answer here needs none.
 #[derive(Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 
 use md5::{Digest as _, Md5};
 
-use super::{MSG_KEXINIT, packet::packet, string, take_string};
+use crate::wire::ssh::{MSG_KEXINIT, packet::packet, string, take_string};
 use crate::{
     script::{Chunk, Cx, Manner, Step},
     wire::text,

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::{MSG_IGNORE, string};
-use crate::{rng::Rng, script::Said};
+use crate::base::{rng::Rng, said::Said};
+use crate::wire::ssh::{MSG_IGNORE, string};
 
 /// What packets are padded to while nothing is encrypted, and at least.
 pub(super) const BLOCK: usize = 8;

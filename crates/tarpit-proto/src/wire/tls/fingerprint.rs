@@ -7,8 +7,8 @@ use core::fmt::Write as _;
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
-use super::{CLIENT_HELLO, HANDSHAKE, RECORD_HEADER};
-use crate::{fact::Fact, wire::text};
+use crate::wire::tls::{CLIENT_HELLO, HANDSHAKE, RECORD_HEADER};
+use crate::{base::fact::Fact, wire::text};
 
 /// The longest `ClientHello` that is looked at, in bytes with its records' headers. The longest of
 /// real clients have two kilobytes.
@@ -189,7 +189,7 @@ impl Hello {
 
 /// The numbers without grease (RFC 8701).
 fn plain(numbers: &[u16]) -> impl Iterator<Item = u16> {
-    numbers.iter().copied().filter(|&number| !super::is_grease(number))
+    numbers.iter().copied().filter(|&number| !crate::wire::tls::is_grease(number))
 }
 
 fn decimal(numbers: &[u16]) -> String {
@@ -254,7 +254,7 @@ impl<'a> Reader<'a> {
 }
 
 /// For the fuzzer and its replayed corpus: what is told of any hello is bounded.
-pub(super) fn check_bounds(bytes: &[u8]) {
+pub(crate) fn check_bounds(bytes: &[u8]) {
     if let Some(hello) = Hello::read(bytes) {
         assert_eq!(hello.ja3().len(), 32);
         assert_eq!(hello.ja4().len(), 36, "{}", hello.ja4());

@@ -1,0 +1,62 @@
+//! Why a client is held no longer.
+
+/// Why a client is held no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It had to make room for another.
+    Evicted,
+    /// The connection failed in a way that has no name here.
+    Failed,
+    /// The pattern's course ended.
+    Finished,
+    /// The client closed its side while nothing could be sent to it: whether it still reads cannot
+    /// be told.
+    HalfClosed,
+    /// The client closed its side and had said nothing, where the client speaks first.
+    Left,
+    /// The client reset the connection, or answered our bytes with a reset after closing its side.
+    Reset,
+    /// The daemon was stopped.
+    Stopped,
+    /// The client vanished: it acknowledged nothing for too long.
+    TimedOut,
+}
+
+impl Cause {
+    /// All of them, with what each means, for the manual.
+    pub const ALL: [(Self, &'static str); 8] = [
+        (Self::Evicted, "it had to make room for another"),
+        (Self::Failed, "the connection failed otherwise; a conn_error stands before it"),
+        (Self::Finished, "the pattern's course ended"),
+        (
+            Self::HalfClosed,
+            "the client closed its side, and nothing could be sent to it at that moment to find out \
+             whether it still reads",
+        ),
+        (
+            Self::Left,
+            "the client closed its side and had said nothing, where the client speaks first",
+        ),
+        (
+            Self::Reset,
+            "the client reset the connection, or had closed its side and answered the next byte with \
+             a reset",
+        ),
+        (Self::Stopped, "the daemon was stopped"),
+        (Self::TimedOut, "the client vanished: nothing was acknowledged for too long"),
+    ];
+
+    /// The name in traces and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Evicted => "evicted",
+            Self::Failed => "failed",
+            Self::Finished => "finished",
+            Self::HalfClosed => "half_closed",
+            Self::Left => "left",
+            Self::Reset => "reset",
+            Self::Stopped => "stopped",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! What may be spent on clients at present: handshakes, and how hard the machine is pressed.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use crate::{base::time::Time, transport::Tls};
+
+/// How hard the machine is pressed by what its owner lets it spend; each step gives up more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LoadLevel {
+    /// All is well.
+    #[default]
+    Ease,
+    /// Whoever talks much is heard less.
+    Inattentive,
+    /// Patterns' own paces are twice as slow, too.
+    Slow,
+    /// No cryptography is begun, either: clients are held without it.
+    Plain,
+    /// Nothing is said to anybody, either. Who is held stays held.
+    Parked,
+    /// Newcomers are refused, either.
+    Closed,
+}
+
+impl LoadLevel {
+    /// All of them, from none to the hardest.
+    pub const STEPS: [Self; 6] =
+        [Self::Ease, Self::Inattentive, Self::Slow, Self::Plain, Self::Parked, Self::Closed];
+
+    /// The next harder step.
+    #[must_use]
+    pub fn harder(self) -> Self {
+        Self::STEPS[(self as usize + 1).min(Self::STEPS.len() - 1)]
+    }
+
+    /// The next softer step.
+    #[must_use]
+    pub fn softer(self) -> Self {
+        Self::STEPS[(self as usize).saturating_sub(1)]
+    }
+}
+
+/// One worker's means, lent to its sessions.
+#[derive(Debug)]
+pub struct HandshakeBudget {
+    load_level: LoadLevel,
+    /// Handshakes a second, and in [`PARTS`] of one what is left for now.
+    per_second: u32,
+    purse: u64,
+    filled: Time,
+    /// Handshakes that could not be afforded, since that was last asked.
+    denied: u32,
+    /// How many handshakes of TLS may be under way at a time; each holds a share of the second.
+    most_under_way: u32,
+    under_way: Option<Arc<()>>,
+    /// Handshakes that were one too many at a time, since that was last asked.
+    crowded: u32,
+}
+
+const _: () = assert!(
+    HandshakeBudget::MOST_UNDER_WAY * Tls::MOST_MEMORY <= 40_000_000,
+    "all handshakes under way take at most 40 MB"
+);
+
+/// A handshake of TLS that is under way, and counted until this is dropped.
+#[derive(Debug)]
+pub(crate) struct UnderWay {
+    _counted: Arc<()>,
+}
+
+/// Parts of a handshake in which the purse is counted, one for each millisecond.
+const PARTS: u64 = 1_000;
+
+/// A second's worth may be saved up, but never less than the dearest handshake.
+const LEAST_PURSE: u64 = HandshakeBudget::DEAREST as u64 * PARTS;
+
+impl HandshakeBudget {
+    /// The most that one handshake may cost.
+    pub const DEAREST: u32 = 50;
+
+    /// How many handshakes of TLS may be under way at a time. Each takes
+    /// [10 kB](Tls::MOST_MEMORY) at most, so that all take at most 40 MB.
+    pub const MOST_UNDER_WAY: u32 = 4_000;
+
+    /// Means of `per_second` handshakes a second at `now`; 0: no cap.
+    pub fn new(per_second: u32, now: Time) -> Self {
+        let mut budget = Self {
+            load_level: LoadLevel::Ease,
+            per_second,
+            purse: 0,
+            filled: now,
+            denied: 0,
+            most_under_way: Self::MOST_UNDER_WAY,
+            under_way: None,
+            crowded: 0,
+        };
+        budget.purse = budget.full();
+        budget
+    }
+
+    /// The same, with so many handshakes of TLS under way at a time.
+    #[must_use]
+    pub fn with_under_way(self, most: u32) -> Self {
+        Self { most_under_way: most, ..self }
+    }
+
+    /// Puts another number of handshakes a second in force.
+    pub fn set(&mut self, per_second: u32) {
+        self.per_second = per_second;
+        self.purse = self.purse.min(self.full());
+    }
+
+    /// Puts a strain in force.
+    pub fn press(&mut self, load_level: LoadLevel) {
+        self.load_level = load_level;
+    }
+
+    /// The strain in force.
+    pub fn load_level(&self) -> LoadLevel {
+        self.load_level
+    }
+
+    /// Lets the purse fill up to `now`.
+    pub fn earn(&mut self, now: Time) {
+        let millis = u64::try_from(now.since(self.filled).as_millis()).unwrap_or(u64::MAX);
+        let earned = millis.saturating_mul(self.per_second.into());
+        self.purse = self.purse.saturating_add(earned).min(self.full());
+        self.filled = now;
+    }
+
+    /// Takes the price of a handshake, and says whether it may be made. 1 is what an X25519
+    /// agreement and an Ed25519 signature take together, a fifth of a millisecond; at most
+    /// [`HandshakeBudget::DEAREST`].
+    pub fn handshake(&mut self, cost: u32) -> bool {
+        debug_assert!((1..=Self::DEAREST).contains(&cost), "a price out of bounds");
+        let price = u64::from(cost) * PARTS;
+        if !self.affords(cost) {
+            self.denied = self.denied.saturating_add(1);
+            return false;
+        }
+        self.purse = self.purse.saturating_sub(price);
+        true
+    }
+
+    /// The same for a handshake of TLS, which takes memory until it is done or given up.
+    pub(crate) fn begin_handshake(&mut self, cost: u32) -> Option<UnderWay> {
+        if !self.has_room() {
+            self.crowded = self.crowded.saturating_add(1);
+            return None;
+        }
+        let counted = Arc::clone(self.under_way.get_or_insert_default());
+        self.handshake(cost).then_some(UnderWay { _counted: counted })
+    }
+
+    /// Whether one more handshake of TLS may be under way, too.
+    pub(crate) fn has_room(&self) -> bool {
+        // One share is our own.
+        let under_way = self.under_way.as_ref().map_or(0, |all| Arc::strong_count(all) - 1);
+        under_way < self.most_under_way as usize
+    }
+
+    /// Whether a handshake of that price could be made now, which is not begun yet.
+    pub fn affords(&self, cost: u32) -> bool {
+        let price = u64::from(cost) * PARTS;
+        self.load_level < LoadLevel::Plain && (self.per_second == 0 || self.purse >= price)
+    }
+
+    /// How many handshakes could not be afforded since this was last asked.
+    pub fn denied(&mut self) -> u32 {
+        core::mem::take(&mut self.denied)
+    }
+
+    /// How many handshakes were one too many at a time since this was last asked.
+    pub fn crowded(&mut self) -> u32 {
+        core::mem::take(&mut self.crowded)
+    }
+
+    /// A pattern's own interval under the present strain.
+    pub(crate) fn stretch(&self, interval: Duration) -> Duration {
+        if self.load_level >= LoadLevel::Slow { interval * 2 } else { interval }
+    }
+
+    fn full(&self) -> u64 {
+        (u64::from(self.per_second) * PARTS).max(LEAST_PURSE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_brings_as_many_handshakes_as_it_may() {
+        let mut budget = HandshakeBudget::new(100, Time::START);
+        let mut made = 0;
+        for millis in 0..10_000 {
+            budget.earn(Time::from_millis(millis));
+            made += u32::from(budget.handshake(1));
+        }
+        assert!((1_000..=1_100).contains(&made), "{made}");
+        assert!(budget.denied() > 8_000);
+        assert_eq!(budget.denied(), 0);
+    }
+
+    #[test]
+    fn even_the_dearest_is_made_in_the_end() {
+        let mut budget = HandshakeBudget::new(1, Time::START);
+        assert!(budget.handshake(HandshakeBudget::DEAREST));
+        assert!(!budget.handshake(1));
+        budget.earn(Time::from_millis(u64::from(HandshakeBudget::DEAREST) * 1_000));
+        assert!(budget.handshake(HandshakeBudget::DEAREST));
+    }
+
+    #[test]
+    fn under_load_no_handshake_is_begun_and_paces_are_slower() {
+        let mut budget = HandshakeBudget::new(0, Time::START);
+        assert!(budget.handshake(1));
+        budget.press(LoadLevel::Slow);
+        assert!(budget.handshake(1));
+        assert_eq!(budget.stretch(Duration::from_secs(8)), Duration::from_secs(16));
+        budget.press(LoadLevel::Plain);
+        assert!(!budget.handshake(1));
+    }
+
+    #[test]
+    fn handshakes_under_way_are_counted_until_they_are_dropped() {
+        let mut budget = HandshakeBudget::new(0, Time::START).with_under_way(2);
+        let first = budget.begin_handshake(1);
+        let second = budget.begin_handshake(1);
+        assert!(first.is_some() && second.is_some() && budget.begin_handshake(1).is_none());
+        assert_eq!((budget.crowded(), budget.crowded(), budget.denied()), (1, 0, 0));
+        drop(first);
+        assert!(budget.begin_handshake(1).is_some());
+    }
+
+    #[test]
+    fn a_hundred_handshakes_a_second_are_never_too_many_at_a_time() {
+        use crate::transport::PATIENCE;
+
+        let begun = PATIENCE.as_secs() * (100 / u64::from(Tls::COST));
+        assert_eq!(begun, 1_500, "as docs/is-it-safe.md has it");
+        assert!(begun < HandshakeBudget::MOST_UNDER_WAY.into());
+    }
+
+    #[test]
+    fn steps_go_up_and_down_one_by_one() {
+        let mut load_level = LoadLevel::Ease;
+        for wanted in LoadLevel::STEPS {
+            assert_eq!(load_level, wanted);
+            load_level = load_level.harder();
+        }
+        assert_eq!(load_level, LoadLevel::Closed);
+        for wanted in LoadLevel::STEPS.into_iter().rev() {
+            assert_eq!(load_level, wanted);
+            load_level = load_level.softer();
+        }
+    }
+}

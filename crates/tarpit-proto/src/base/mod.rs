@@ -1,0 +1,11 @@
+//! What everything else stands on: time, randomness, pace, and the values that are told.
+
+pub mod cause;
+pub mod fact;
+pub mod handshake_budget;
+pub mod host_keys;
+pub mod news;
+pub mod pace;
+pub mod rng;
+pub mod said;
+pub mod time;

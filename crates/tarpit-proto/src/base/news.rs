@@ -1,0 +1,37 @@
+//! What a session tells of its client.
+
+use crate::base::fact::Entry;
+
+/// Whoever wants to know what sessions learn.
+pub trait News {
+    /// Something happened.
+    fn tell(&mut self, event: Event<'_>);
+}
+
+/// What a session tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// Something was learnt of the client: facts that belong together, none of them twice.
+    Learnt {
+        /// What was learnt; never nothing.
+        facts: &'a [Entry],
+        /// How many facts of the same step are beyond what one step may tell.
+        untold: usize,
+    },
+    /// A phrase was sent that its pattern wants to see in the log.
+    Phrase(&'static str),
+    /// The client's first bytes were looked at.
+    Validated {
+        /// Whether they are of the protocol.
+        expected: bool,
+        /// The first of them, at most [`Event::SHOWN`].
+        data: &'a [u8],
+        /// Why, or nothing.
+        comment: &'static str,
+    },
+}
+
+impl Event<'_> {
+    /// How many of the client's first bytes are told.
+    pub const SHOWN: usize = 4;
+}

@@ -1,0 +1,106 @@
+//! `http_bad_site`: a page that is hard on whoever renders it and never quite complete.
+//!
+//! Each of its blocks is nested in the one before, none is closed, each has a link to another page
+//! of the site (every path is one), and its script keeps one processor busy. A crawler that runs
+//! no scripts still waits for the end and has 300 more pages to visit.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::base::pace::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS};
+use crate::{
+    base::{pace::Pace, rng::Rng},
+    identify::Protocol,
+    protocols::http::{self, Cue, Phase},
+    script::{Cx, Heard, Pattern, Run, Step},
+};
+
+/// See the module.
+pub(crate) struct HttpBadSite;
+
+/// How many blocks the page has, each with a link.
+const BLOCKS: u32 = 300;
+
+/// How often a blank line follows once all blocks have been sent.
+const BLANK_EVERY: Duration = Duration::from_secs(8);
+
+impl Pattern for HttpBadSite {
+    fn name(&self) -> &'static str {
+        "http_bad_site"
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["http_bad_html"]
+    }
+
+    fn summary(&self) -> &'static str {
+        "a page of 300 unclosed blocks and links, with a script that keeps the processor busy"
+    }
+
+    fn caution(&self) -> Option<&'static str> {
+        Some(
+            "it keeps the processor of every visitor busy, search engines and researchers among them",
+        )
+    }
+
+    fn protocol(&self) -> Option<Protocol> {
+        Some(Protocol::Http)
+    }
+
+    fn pace(&self, run: &Run) -> Pace {
+        match Phase::of(run) {
+            // A block at a time, so that the page does what it is for within the hour.
+            Phase::Telling => EVERY_8_SECONDS,
+            _ => BYTE_EVERY_8_SECONDS,
+        }
+    }
+
+    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match http::converse(run, heard, cx) {
+            Cue::HeadSent => http::tell(run, cx),
+            Cue::PartSent if run.position < BLOCKS => http::tell_on(run),
+            // The page is all there; blank lines keep it from being done, whatever the rate.
+            Cue::PartSent => {
+                let wait = cx.rng.jitter(BLANK_EVERY);
+                Step::Wait(cx.later(wait))
+            }
+            Cue::Silence => http::tell_on(run),
+            Cue::Step(step) => step,
+        }
+    }
+
+    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        match (Phase::of(run), run.position) {
+            (Phase::Heading | Phase::Ending, _) => http::head(run, cx, out),
+            (Phase::Telling, 0) => {
+                http::chunk(run, cx, out, |_, out| out.extend_from_slice(OPENING));
+            }
+            (Phase::Telling, 1..=BLOCKS) => {
+                http::chunk(run, cx, out, |cx, out| block(&mut cx.rng, out));
+            }
+            (Phase::Telling, _) => http::chunk(run, cx, out, |_, out| out.push(b'\n')),
+            _ => http::reply(run, cx, out),
+        }
+    }
+}
+
+/// The page's start. The script works in slices, so that the rest of the page is still read.
+const OPENING: &[u8] = b"<html><head><title>Welcome</title>
+<script>
+setInterval(function () {
+  var end = Date.now() + 990, sum = 1;
+  while (Date.now() < end) { sum = Math.sqrt(sum * sum + Math.random()); }
+}, 1000);
+</script>
+</head><body>
+";
+
+/// Appends a block without an end and the link in it.
+fn block(rng: &mut Rng, out: &mut Vec<u8>) {
+    const TAGS: [&str; 6] = ["article", "blockquote", "center", "div", "section", "ul"];
+    out.push(b'<');
+    out.extend_from_slice(rng.pick(&TAGS).as_bytes());
+    out.push(b'>');
+    http::link(rng, out);
+    out.push(b'\n');
+}

@@ -1,0 +1,311 @@
+//! What mail servers say (RFC 5321, section 4.2; RFC 4954, section 4): each reply in the words of
+//! the server that the persona runs.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::{
+    base::rng::Rng,
+    persona::{Persona, System},
+    script::Run,
+    wire::text,
+};
+
+crate::phases! {
+    /// A reply.
+    pub(crate) enum Reply {
+        Unknown, Administrative, AuthCancelled, AuthMechanism, AuthRefused, AuthWelcome, Begin, Bye,
+        Chunk, Deferred, Hello, Help, Later, NeedsHello, NeedsRecipient, NeedsSender, NoTls, Nothing,
+        NotOffered, Password, Plain, Recipient, Reset, Sender, Tls, User, Verify,
+    }
+}
+
+impl Reply {
+    /// The one with that number.
+    pub(crate) fn numbered(phase: u8) -> Self {
+        Self::of(&Run { phase, ..Run::default() })
+    }
+
+    /// The last line, or all, as Exim, Sendmail and Microsoft's server say it. `{host}` stands for
+    /// the host's name.
+    fn words(self) -> [&'static str; 3] {
+        match self {
+            Self::Administrative => [
+                "550 Administrative prohibition",
+                "502 5.7.0 Sorry, we do not allow this operation",
+                "502 5.3.3 Command not implemented",
+            ],
+            Self::AuthCancelled => [
+                "501 Authentication cancelled",
+                "501 5.0.0 AUTH aborted",
+                "501 5.7.0 Authentication cancelled",
+            ],
+            Self::AuthMechanism => [
+                "504 Unsupported authentication mechanism",
+                "504 5.3.3 AUTH mechanism not available",
+                "504 5.7.4 Unrecognized authentication type",
+            ],
+            Self::AuthRefused => [
+                "535 Incorrect authentication data",
+                "535 5.7.0 authentication failed",
+                "535 5.7.3 Authentication unsuccessful",
+            ],
+            Self::AuthWelcome => [
+                "235 Authentication succeeded",
+                "235 2.0.0 OK Authenticated",
+                "235 2.7.0 Authentication successful",
+            ],
+            Self::Begin => [
+                "354 Enter message, ending with \".\" on a line by itself",
+                "354 Enter mail, end with \".\" on a line by itself",
+                "354 Start mail input; end with <CRLF>.<CRLF>",
+            ],
+            Self::Bye => [
+                "221 {host} closing connection",
+                "221 2.0.0 {host} closing connection",
+                "221 2.0.0 {host} Service closing transmission channel",
+            ],
+            Self::Chunk => ["250 Chunk received", "250 2.0.0 Chunk received", "250 2.1.5 Chunk OK"],
+            // Behind the client's name and the extensions.
+            Self::Hello => ["250 HELP", "250 HELP", "250 OK"],
+            Self::Help => [
+                "214-Commands supported:\r\n\
+                 214 AUTH HELO EHLO MAIL RCPT DATA BDAT NOOP QUIT RSET HELP",
+                "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY AUTH",
+                "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY AUTH BDAT",
+            ],
+            // To a recipient, and to a mail: whoever has one comes again with it.
+            Self::Deferred | Self::Later => [
+                "451 Temporary local problem - please try later",
+                "451 4.7.1 Greylisting in action, please come back later",
+                "451 4.7.0 Temporary server error. Please try again later",
+            ],
+            Self::NeedsHello => [
+                "503 HELO or EHLO required",
+                "503 5.0.0 Polite people say HELO first",
+                "503 5.5.2 Send hello first",
+            ],
+            Self::NeedsRecipient => [
+                "503 valid RCPT command must precede DATA",
+                "503 5.0.0 Need RCPT (recipient)",
+                "503 5.5.2 Need Rcpt command",
+            ],
+            Self::NeedsSender => [
+                "503 sender not yet given",
+                "503 5.0.0 Need MAIL before RCPT",
+                "503 5.5.2 Need Mail From: first",
+            ],
+            Self::NoTls => [
+                "454 TLS currently unavailable",
+                "454 4.3.3 TLS not available after start",
+                "454 4.7.0 TLS not available due to temporary reason",
+            ],
+            Self::Nothing => ["250 OK", "250 2.0.0 OK", "250 2.0.0 OK"],
+            Self::NotOffered => [
+                "503 command used when not advertised",
+                "502 5.3.3 Command not implemented",
+                "502 5.3.3 Command not implemented",
+            ],
+            Self::Password => ["334 UGFzc3dvcmQ6"; 3],
+            // The space belongs to it, though nothing follows (RFC 4954, section 4).
+            Self::Plain => ["334 "; 3],
+            Self::Recipient => ["250 Accepted", "250 2.1.5 Recipient ok", "250 2.1.5 Recipient OK"],
+            Self::Reset => ["250 Reset OK", "250 2.0.0 Reset state", "250 2.0.0 Resetting"],
+            Self::Sender => ["250 OK", "250 2.1.0 Sender ok", "250 2.1.0 Sender OK"],
+            Self::Tls => {
+                ["220 TLS go ahead", "220 2.0.0 Ready to start TLS", "220 2.0.0 SMTP server ready"]
+            }
+            Self::Unknown => [
+                "500 unrecognized command",
+                "500 5.5.1 Command unrecognized",
+                "500 5.3.3 Unrecognized command",
+            ],
+            Self::User => ["334 VXNlcm5hbWU6"; 3],
+            // Not 252, as many servers say: guessers of names take that for a yes.
+            Self::Verify => [
+                "550 Administrative prohibition",
+                "550 5.7.1 VRFY is not permitted",
+                "550 5.7.1 VRFY is not permitted",
+            ],
+        }
+    }
+
+    /// Appends its last line, or all.
+    pub(crate) fn end(self, persona: &Persona, out: &mut Vec<u8>) {
+        let words = self.words()[column(persona)];
+        text::line(&words.replace("{host}", persona.host()), out);
+    }
+
+    /// Appends a line of it that is not the last, as a server says whose rules are still looked at.
+    pub(crate) fn part(self, persona: &Persona, rng: &mut Rng, out: &mut Vec<u8>) {
+        const PARTS: [&str; 12] = [
+            "checking",
+            "still checking",
+            "please wait",
+            "please stand by",
+            "one moment please",
+            "lookup in progress",
+            "asking the policy service",
+            "waiting for the directory",
+            "waiting for DNS",
+            "retrying",
+            "callout in progress",
+            "this may take a while",
+        ];
+        out.extend_from_slice(&self.words()[column(persona)].as_bytes()[..3]);
+        out.push(b'-');
+        text::line(rng.pick(&PARTS), out);
+    }
+}
+
+/// How much of the client's name is said back.
+const LONGEST_NAME: usize = 64;
+
+/// The words that answer a client which calls itself `name`, without code and end.
+pub(crate) fn hello(persona: &Persona, name: &[u8], address: core::net::IpAddr) -> String {
+    let (host, address) = (persona.host(), address.to_canonical());
+    let graphic = name.iter().copied().filter(u8::is_ascii_graphic).map(char::from);
+    let name: String = graphic.take(LONGEST_NAME).collect();
+    let gap = if name.is_empty() { "" } else { " " };
+    match persona.system() {
+        System::Linux => alloc::format!("{host} Hello {name}{gap}[{address}]"),
+        System::Camera => alloc::format!("{host} Hello [{address}], pleased to meet you"),
+        System::Windows => alloc::format!("{host} Hello [{address}]"),
+    }
+}
+
+/// The extension at `place` that the persona's server offers, `None` behind the last but one; the
+/// last one is the end of [`Reply::Hello`].
+///
+/// Passwords are asked for in the clear only, by the two mechanisms that show them to us.
+pub(crate) fn extension(persona: &Persona, tls: bool, place: usize) -> Option<&'static str> {
+    const EXIM: &[&str] =
+        &["SIZE 52428800", "8BITMIME", "PIPELINING", "AUTH PLAIN LOGIN", "CHUNKING", STARTTLS];
+    const MICROSOFT: &[&str] = &[
+        "SIZE 2097152",
+        "PIPELINING",
+        "DSN",
+        "ENHANCEDSTATUSCODES",
+        "8bitmime",
+        "CHUNKING",
+        "VRFY",
+        STARTTLS,
+        "AUTH LOGIN PLAIN",
+    ];
+    const SENDMAIL: &[&str] = &[
+        "ENHANCEDSTATUSCODES",
+        "PIPELINING",
+        "8BITMIME",
+        "SIZE",
+        "AUTH LOGIN PLAIN",
+        STARTTLS,
+        "DELIVERBY",
+    ];
+    const STARTTLS: &str = "STARTTLS";
+    let all = [EXIM, SENDMAIL, MICROSOFT][column(persona)];
+    all.iter().copied().filter(|&one| tls || one != STARTTLS).nth(place)
+}
+
+/// Appends the rest of a line with an extension that nobody has heard of: a keyword as private
+/// ones must be, and perhaps a number.
+pub(crate) fn invented(rng: &mut Rng, out: &mut Vec<u8>) {
+    const STARTS: [&str; 16] =
+        ["B", "BR", "D", "F", "G", "K", "L", "M", "N", "P", "QU", "R", "S", "ST", "T", "V"];
+    const VOWELS: [&str; 6] = ["A", "E", "I", "O", "U", "AU"];
+    out.push(b'X');
+    for _ in 0..2 + rng.below(3) {
+        out.extend_from_slice(rng.pick(&STARTS).as_bytes());
+        out.extend_from_slice(rng.pick(&VOWELS).as_bytes());
+    }
+    let number = match rng.below(3) {
+        0 => alloc::format!(" {}", 1 + rng.below(65_535)),
+        _ => String::new(),
+    };
+    text::line(&number, out);
+}
+
+/// The place of the persona's server in a row of words.
+fn column(persona: &Persona) -> usize {
+    match persona.system() {
+        System::Linux => 0,
+        System::Camera => 1,
+        System::Windows => 2,
+    }
+}
+
+/// Looks for the line with a single dot that ends a mail (RFC 5321, section 4.1.1.4), whatever
+/// ends its lines: where we see an end, nothing is lost by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dot {
+    /// At the start of a line.
+    Start,
+    /// Behind a dot at the start of a line.
+    Single,
+    /// Behind that and a carriage return.
+    Return,
+    /// Within a line.
+    Line,
+}
+
+impl Dot {
+    /// All of them; their order is the one in which they are written down.
+    const ALL: [Self; 4] = [Self::Start, Self::Single, Self::Return, Self::Line];
+
+    /// The one with that number.
+    pub(crate) fn numbered(number: u32) -> Self {
+        Self::ALL[(number & 3) as usize]
+    }
+
+    /// Reads on, and says how many bytes belong to the mail if its end is among them.
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (place, &byte) in bytes.iter().enumerate() {
+            *self = match (*self, byte) {
+                (Self::Single | Self::Return, b'\n') => return Some(place + 1),
+                (_, b'\n') => Self::Start,
+                (Self::Start, b'.') => Self::Single,
+                (Self::Single, b'\r') => Self::Return,
+                _ => Self::Line,
+            };
+        }
+        None
+    }
+}
+
+/// For the fuzzer and its replayed corpus: where a mail ends does not depend on the portions in
+/// which it comes.
+#[doc(hidden)]
+pub fn check_mail_has_one_end(bytes: &[u8]) {
+    let bytes = &bytes[..bytes.len().min(1_000)];
+    let whole = Dot::Start.read(bytes);
+    for cut in 0..=bytes.len() {
+        let (first, second) = bytes.split_at(cut);
+        let mut dot = Dot::Start;
+        let end = dot.read(first).or_else(|| dot.read(second).map(|end| cut + end));
+        assert_eq!(end, whole, "cut at {cut}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_mail_ends_with_a_dot_alone_on_its_line() {
+        for (mail, end) in [
+            (&b".\r\n"[..], Some(3)),
+            (b"a\r\n.\r\nQUIT\r\n", Some(6)),
+            (b"a\n.\n", Some(4)),
+            (b"a\r\n..\r\n. \r\na.\r\n.\r", None),
+        ] {
+            assert_eq!(Dot::Start.read(mail), end, "{}", mail.escape_ascii());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn mails_have_one_end(mail in "([.a]{0,2}\r?\n?){0,9}") {
+            check_mail_has_one_end(mail.as_bytes());
+        }
+    }
+}

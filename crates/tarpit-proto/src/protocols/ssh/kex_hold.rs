@@ -1,0 +1,130 @@
+//! `ssh_kex_hold`: an SSH server that offers to exchange keys, hears what the client offers, and
+//! never goes on (RFC 4253, sections 7 and 11.2).
+//!
+//! ```text
+//!          first bytes match             line whole, or 2 s            sent
+//! greeted ──────────────────► Listening ────────────────────► Offering ────► Holding ─┐
+//!                                                                               ▲     │ a packet
+//!                                                                               └─────┘ to ignore
+//! ```
+//! Nothing is computed, so the whole list of the persona's release is offered. Most clients wait
+//! for the next step of a key exchange without a limit of their own; the others get packets that
+//! they must ignore, as often as `timing.rs` says.
+//!
+//! `ssh_trans_hold` does the same to a client, and hears no more of it than its identification
+//! line: it is what users of other tarpits expect under that name. This one tells who the client
+//! is: the line, and the fingerprint of its offer.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::{
+    base::{
+        fact::Fact,
+        pace::{Pace, Unit},
+        said::Said,
+    },
+    identify::Protocol,
+    phases,
+    script::{Cx, Heard, Pattern, ReadMode, Run, Step},
+    timing,
+    wire::{ssh, text},
+};
+
+/// See the module.
+pub(crate) struct SshKexHold;
+
+phases! {
+    enum Phase { Listening, Offering, Holding }
+}
+
+/// How long the rest of the client's identification line is waited for before keys are offered.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Pattern for SshKexHold {
+    fn name(&self) -> &'static str {
+        "ssh_kex_hold"
+    }
+
+    fn summary(&self) -> &'static str {
+        "an SSH key exchange that is offered and never made, to clients that tell who they are"
+    }
+
+    fn protocol(&self) -> Option<Protocol> {
+        Some(Protocol::Ssh)
+    }
+
+    fn pace(&self, run: &Run) -> Pace {
+        // 0 while nothing is known of the client.
+        Pace { unit: Unit::Chunk, interval: timing::ssh_interval(run.count) }
+    }
+
+    fn greet(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> bool {
+        text::line(cx.profile.persona.ssh(), out);
+        true
+    }
+
+    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (Phase::of(run), heard) {
+            (Phase::Listening, Heard::Opened) if cx.profile.rate.is_none() => {
+                Step::Wait(cx.later(PATIENCE))
+            }
+            (Phase::Listening, Heard::Opened | Heard::Silence) => offer(run, cx),
+            (Phase::Listening, Heard::Said(said)) => {
+                if introduce(run, said, cx) {
+                    offer(run, cx)
+                } else {
+                    Step::Keep
+                }
+            }
+            (Phase::Offering | Phase::Holding, Heard::Sent) => {
+                run.enter(Phase::Holding);
+                Step::DRIP
+            }
+            (Phase::Holding, Heard::Said(said)) => {
+                if introduce(run, said, cx) {
+                    hear_offer(said, cx);
+                }
+                Step::Keep
+            }
+            _ => Step::Keep,
+        }
+    }
+
+    fn speak(&self, _run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        ssh::ignore(&mut cx.rng, out);
+    }
+}
+
+/// Whether the client has told its name, which is its identification line; now or before.
+fn introduce(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> bool {
+    if run.count == 0 {
+        let Some(line) = ssh::identification(said) else { return false };
+        cx.learn(Fact::SshIdent, ssh::bare(line));
+        run.count = timing::ssh_row(line);
+    }
+    true
+}
+
+/// Sends our offer.
+fn offer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+    run.enter(Phase::Offering);
+    ssh::offer(cx)
+}
+
+/// Hears the client's offer, and nothing after it. A packet to be ignored may stand before it.
+fn hear_offer(said: &mut Said<'_>, cx: &mut Cx<'_>) {
+    loop {
+        let payload = match ssh::plain(said) {
+            ssh::Plain::Incomplete => return,
+            ssh::Plain::Broken => break,
+            ssh::Plain::Payload(payload) => payload,
+        };
+        if let Some(offer) = ssh::ClientOffer::read(payload) {
+            cx.learn(Fact::SshHassh, offer.hassh().as_bytes());
+            break;
+        }
+    }
+    said.take_all();
+    cx.read_mode = ReadMode::Discard;
+}

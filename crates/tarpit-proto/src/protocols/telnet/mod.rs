@@ -1,0 +1,3 @@
+//! Telnet (RFC 854).
+
+pub(crate) mod login;

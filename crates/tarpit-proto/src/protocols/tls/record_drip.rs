@@ -1,0 +1,77 @@
+//! `tls_record_drip`: the largest record that there is, dripped byte by byte and never completed
+//! (RFC 8446, section 5.1).
+//!
+//! ```text
+//!           hello whole, or 10 s without a byte             sent             sent but for a byte
+//! Listening ───────────────────────────────────► Beginning ──────► Filling ───────────────► Done
+//! ```
+//! Nobody looks into a record before it is whole, and nearly everybody starts the clock anew with
+//! every byte. It takes no cryptography, so it is also what holds those who cannot be afforded a
+//! handshake. What is whole of it is in order: a `ServerHello` that echoes the client's session and
+//! chooses among its suites. Its last byte is never sent.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::base::pace::BYTE_EVERY_8_SECONDS;
+use crate::{
+    base::{pace::Pace, said::Said},
+    identify::Protocol,
+    script::{Cx, Heard, Pattern, Run, Step},
+    wire::tls::{ClientHello, Drip, Hello, Phase, Reading},
+};
+
+/// See the module.
+pub(crate) struct TlsRecordDrip;
+
+/// How long the rest of the client's message is waited for once it has stopped coming.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The record: as long as one may be. Its last byte is never sent.
+const DRIP: Drip = Drip { record: 16 * 1_024, withheld: 1 };
+
+impl Pattern for TlsRecordDrip {
+    fn name(&self) -> &'static str {
+        "tls_record_drip"
+    }
+
+    fn summary(&self) -> &'static str {
+        "a TLS record that never becomes whole, byte by byte"
+    }
+
+    fn protocol(&self) -> Option<Protocol> {
+        Some(Protocol::Tls)
+    }
+
+    fn pace(&self, _run: &Run) -> Pace {
+        BYTE_EVERY_8_SECONDS
+    }
+
+    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (Phase::of(run), heard) {
+            (Phase::Listening, Heard::Opened) => Step::Wait(cx.later(PATIENCE)),
+            (Phase::Listening, Heard::Said(said)) => listen(run, said, cx),
+            (Phase::Listening, Heard::Silence) => DRIP.begin(&ClientHello::unknown(), run, cx),
+            (Phase::Beginning | Phase::Filling, Heard::Sent) => DRIP.go_on(run),
+            _ => Step::Keep,
+        }
+    }
+
+    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        DRIP.speak(run, cx, out);
+    }
+}
+
+/// Waits for the whole hello, since all of it tells something of the client.
+fn listen(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+    let bytes = said.rest();
+    if let Some(hello) = Hello::read(bytes) {
+        hello.tell(|fact, value| cx.learn(fact, value));
+    } else if !said.is_full() && ClientHello::may_go_on(bytes) {
+        return Step::Wait(cx.later(PATIENCE));
+    }
+    match ClientHello::read(bytes) {
+        Reading::Hello(hello) => DRIP.begin(&hello, run, cx),
+        Reading::Garbled | Reading::Incomplete => DRIP.begin(&ClientHello::unknown(), run, cx),
+    }
+}

@@ -1,0 +1,67 @@
+//! `tls_slow_hello`: one long `ServerHello`, dripped byte by byte (RFC 5246, section 7.4.1.3).
+//!
+//! ```text
+//!           hello read, or 2 s              sent             sent, to the record's end
+//! Listening ──────────────────► Beginning ───────► Filling ────────────────────────────► Done
+//! ```
+//! Clients wait for a record to be whole before they look into it, and nearly all of them start
+//! their clocks anew with every byte. The message makes sense in the end: it echoes the client's
+//! session and chooses among its suites. After that there is silence.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::base::pace::BYTE_EVERY_8_SECONDS;
+use crate::{
+    base::pace::Pace,
+    identify::Protocol,
+    script::{Cx, Heard, Pattern, Run, Step},
+    wire::tls::{ClientHello, Drip, Phase, Reading},
+};
+
+/// See the module.
+pub(crate) struct TlsSlowHello;
+
+/// How long the rest of the client's message is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The record: of the length that the reference's has.
+const DRIP: Drip = Drip { record: 0x3E63, withheld: 0 };
+
+impl Pattern for TlsSlowHello {
+    fn name(&self) -> &'static str {
+        "tls_slow_hello"
+    }
+
+    fn summary(&self) -> &'static str {
+        "one long TLS ServerHello, byte by byte"
+    }
+
+    fn protocol(&self) -> Option<Protocol> {
+        Some(Protocol::Tls)
+    }
+
+    fn pace(&self, _run: &Run) -> Pace {
+        BYTE_EVERY_8_SECONDS
+    }
+
+    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (Phase::of(run), heard) {
+            (Phase::Listening, Heard::Opened) => Step::Wait(cx.later(PATIENCE)),
+            (Phase::Listening, Heard::Said(said)) => match ClientHello::read(said.rest()) {
+                Reading::Hello(hello) => DRIP.begin(&hello, run, cx),
+                Reading::Incomplete if !said.is_full() => Step::Keep,
+                Reading::Garbled | Reading::Incomplete => {
+                    DRIP.begin(&ClientHello::unknown(), run, cx)
+                }
+            },
+            (Phase::Listening, Heard::Silence) => DRIP.begin(&ClientHello::unknown(), run, cx),
+            (Phase::Beginning | Phase::Filling, Heard::Sent) => DRIP.go_on(run),
+            _ => Step::Keep,
+        }
+    }
+
+    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        DRIP.speak(run, cx, out);
+    }
+}

@@ -1,0 +1,231 @@
+//! What lies between a script and the connection once the script has asked for it: TLS.
+//!
+//! ```text
+//!            hello whole, means spent       handshake done
+//! Awaiting ───────────────────────► Shaking ──────────────► Open: two keys and two numbers
+//!     │                                │                      │
+//!     └─── no hello ───────────────────┴── no success ────────┴─ garbled ──► Dead: only silence
+//! ```
+//! The library's connection takes four kilobytes and a half. It lives as long as the handshake;
+//! then what remains of it are the keys, and records are made and read here (RFC 8446, section 5;
+//! RFC 5246, section 6.2, RFC 5288 and RFC 7905).
+
+mod handshake;
+mod keys;
+mod records;
+
+use alloc::{sync::Arc, vec::Vec};
+use core::time::Duration;
+
+use rustls::ServerConfig;
+
+use crate::base::{fact::Fact, handshake_budget::UnderWay};
+use crate::transport::{
+    handshake::{Handshake, Progress},
+    keys::Keys,
+    records::Records,
+};
+
+/// With what a listener speaks TLS.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// For clients that would speak one of its protocols inside.
+    named: Arc<ServerConfig>,
+    /// For all others, whom a choice among protocols would only turn away.
+    unnamed: Arc<ServerConfig>,
+}
+
+impl Tls {
+    /// What a handshake costs, as [`HandshakeBudget::handshake`](crate::base::handshake_budget::HandshakeBudget::handshake) counts.
+    pub const COST: u32 = 2;
+
+    /// The most bytes that a client takes whose handshake is under way: the library's connection,
+    /// and less than 4 KiB that it has not understood.
+    pub const MOST_MEMORY: u32 = 10_000;
+
+    /// TLS as `config` has it, but without resumption: nothing is kept of a client.
+    pub fn new(config: ServerConfig) -> Self {
+        let mut named = config;
+        named.enable_secret_extraction = true;
+        named.send_tls13_tickets = 0;
+        let mut unnamed = named.clone();
+        unnamed.alpn_protocols.clear();
+        Self { named: Arc::new(named), unnamed: Arc::new(unnamed) }
+    }
+
+    fn config(&self, offers: impl Fn(&[u8]) -> bool) -> Arc<ServerConfig> {
+        let common = self.named.alpn_protocols.iter().any(|protocol| offers(protocol));
+        Arc::clone(if common { &self.named } else { &self.unnamed })
+    }
+}
+
+/// How long a handshake may take. A client that means it answers within a round trip, or where four
+/// packets are lost one after the other within 15 seconds, and scanners give it 20 seconds in all.
+/// One that has not done its part by then is held in silence, and for less.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The most application bytes that one record of ours holds. What of a record the connection does
+/// not take has to be kept, since a key must never make two records of one number.
+pub(crate) const LONGEST_SAID: usize = 2 * 1_024;
+
+/// TLS beneath one client's script.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    state: State,
+    /// Made already, and to be sent before anything else: of a handshake what the library says at
+    /// one time, of records the rest of one.
+    owed: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum State {
+    Dead,
+    Handshake(Handshake),
+    Open {
+        keys: Keys,
+        /// The client's records. `None`: nobody listens any more, and what comes is dropped.
+        records: Option<Records>,
+    },
+}
+
+const _: () = assert!(size_of::<Transport>() <= 192, "what a client in TLS keeps is small");
+
+/// What came of a client's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hearing {
+    /// No more can be understood, now or later.
+    Failed,
+    /// Nothing but plain bytes, or not even those.
+    Plain,
+    /// The handshake is done.
+    Ready,
+}
+
+impl Transport {
+    /// Waits for the client's part of a handshake.
+    pub(crate) fn begin(under_way: UnderWay) -> Self {
+        Self { state: State::Handshake(Handshake::new(under_way)), owed: Vec::new() }
+    }
+
+    /// Takes the client's bytes in, appends what is said in them to `plain`, and tells what the
+    /// client's hello tells.
+    pub(crate) fn hear(
+        &mut self,
+        bytes: &[u8],
+        tls: Option<&Tls>,
+        plain: &mut Vec<u8>,
+        learn: impl FnMut(Fact, &[u8]),
+    ) -> Hearing {
+        if let State::Handshake(handshake) = &mut self.state {
+            let Some(tls) = tls else { return self.fail() };
+            match handshake.advance(bytes, tls, &mut self.owed, plain, learn) {
+                Progress::Done(keys, rest) => {
+                    self.state = State::Open { keys: *keys, records: Some(Records::default()) };
+                    match self.read(&rest, plain) {
+                        Hearing::Plain => Hearing::Ready,
+                        failed => failed,
+                    }
+                }
+                Progress::Failed => self.fail(),
+                Progress::Pending => Hearing::Plain,
+            }
+        } else {
+            self.read(bytes, plain)
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> Hearing {
+        let State::Open { keys, records: Some(records) } = &mut self.state else {
+            return Hearing::Plain;
+        };
+        if records.read(bytes, keys, plain) { Hearing::Plain } else { self.fail() }
+    }
+
+    /// Whether the handshake is under way.
+    pub(crate) fn is_shaking(&self) -> bool {
+        matches!(self.state, State::Handshake(_))
+    }
+
+    /// How many bytes of the client's wait here for more.
+    pub(crate) fn waiting(&self) -> usize {
+        match &self.state {
+            State::Handshake(handshake) => handshake.waiting(),
+            State::Open { records: Some(records), .. } => records.waiting(),
+            State::Dead | State::Open { records: None, .. } => 0,
+        }
+    }
+
+    /// The script will hear nothing more, so that nothing more is kept or understood.
+    pub(crate) fn stop_listening(&mut self) {
+        if let State::Open { records, .. } = &mut self.state {
+            *records = None;
+        }
+    }
+
+    fn fail(&mut self) -> Hearing {
+        self.abandon();
+        Hearing::Failed
+    }
+
+    /// Gives up: no byte of ours or of the client's means anything any more.
+    pub(crate) fn abandon(&mut self) {
+        self.state = State::Dead;
+    }
+
+    /// Whether what a script says can be sent at all.
+    pub(crate) fn speaks(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    /// What is to be sent before anything else.
+    pub(crate) fn owed(&self) -> &[u8] {
+        &self.owed
+    }
+
+    /// So much of what is owed has been sent.
+    pub(crate) fn pay(&mut self, count: usize) {
+        self.owed = self.owed[count.min(self.owed.len())..].to_vec();
+    }
+
+    /// Makes a record of `said` in its place. The same number gives the same record, so that one
+    /// of which nothing was sent may be forgotten.
+    pub(crate) fn seal(&self, said: &mut Vec<u8>) {
+        match &self.state {
+            State::Open { keys, .. } => keys.seal(said),
+            _ => said.clear(),
+        }
+    }
+
+    /// A part of the record that was made last has been sent; `rest` has not.
+    pub(crate) fn sealed(&mut self, rest: &[u8]) {
+        if let State::Open { keys, .. } = &mut self.state {
+            keys.count();
+        }
+        self.owed = rest.to_vec();
+    }
+
+    /// Writes down what a new binary needs. A handshake cannot be written down.
+    pub(crate) fn save(&self, out: &mut Vec<u8>) {
+        if let State::Open { keys, records } = &self.state {
+            keys.save(out);
+            out.extend_from_slice(&(self.owed.len() as u32).to_be_bytes());
+            out.extend_from_slice(&self.owed);
+            if let Some(records) = records {
+                records.save(out);
+            }
+        }
+    }
+
+    /// The transport that [`Transport::save`] wrote down.
+    pub(crate) fn resume(saved: &[u8]) -> Option<Self> {
+        if saved.is_empty() {
+            return Some(Self { state: State::Dead, owed: Vec::new() });
+        }
+        let (keys, rest) = Keys::resume(saved)?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        let (owed, records) = rest.split_at_checked(length)?;
+        let records = if records.is_empty() { None } else { Some(Records::resume(records)?) };
+        Some(Self { state: State::Open { keys, records }, owed: owed.to_vec() })
+    }
+}
