@@ -30,4 +30,4 @@ pub mod transport;
 mod validate;
 mod wire;
 
-pub use base::{fact, handshake_budget, host_keys as keys, pace as pacer, rng, time};
+pub use base::{fact, handshake_budget, host_keys as keys, net, pace as pacer, rng, time};

@@ -2,12 +2,12 @@
 //! only one.
 
 use alloc::collections::{BTreeMap, VecDeque};
-use core::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use core::time::Duration;
 
-use crate::{base::time::Time, script::Conn};
+use crate::{
+    base::{net::Prefix, time::Time},
+    script::Conn,
+};
 
 /// One worker's locks, lent to its sessions. Empty, and without memory of its own, while no
 /// listener asks for any.
@@ -18,11 +18,11 @@ pub struct Pins {
     order: VecDeque<Place>,
 }
 
-/// A port of ours, and the network of a client: an IPv4 /24 or an IPv6 /56.
+/// A port of ours, and the network of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) port: u16,
-    /// The network's bits; those of IPv6 have one more in front.
+    /// The key of the client's [`Prefix`].
     pub(crate) network: u64,
 }
 
@@ -70,19 +70,14 @@ impl Pins {
 impl Place {
     /// Where this client has come from, and to.
     pub(crate) fn of(conn: &Conn) -> Self {
-        Self { port: conn.server.port(), network: network(conn.client) }
-    }
-}
-
-fn network(client: SocketAddr) -> u64 {
-    match client.ip().to_canonical() {
-        IpAddr::V4(address) => u64::from(address.to_bits() >> 8),
-        IpAddr::V6(address) => 1 << 56 | (address.to_bits() >> 72) as u64,
+        Self { port: conn.server.port(), network: Prefix::of(conn.client.ip()).key() }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use core::net::SocketAddr;
+
     use super::*;
 
     fn place(client: &str) -> Place {

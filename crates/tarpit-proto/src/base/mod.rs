@@ -4,6 +4,7 @@ pub mod cause;
 pub mod fact;
 pub mod handshake_budget;
 pub mod host_keys;
+pub mod net;
 pub mod news;
 pub mod pace;
 pub mod rng;

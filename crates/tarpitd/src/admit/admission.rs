@@ -12,6 +12,8 @@ use std::{
     },
 };
 
+use tarpit_proto::net::Prefix;
+
 use crate::report::refusal::Refusal;
 
 /// The caps in force; 0 stands for none.
@@ -21,7 +23,7 @@ pub(crate) struct Caps {
     pub(crate) clients: u32,
     /// Clients from one address.
     pub(crate) per_address: u32,
-    /// Clients from one prefix: /24 or /56.
+    /// Clients from one [`Prefix`].
     pub(crate) per_prefix: u32,
 }
 
@@ -123,12 +125,7 @@ impl Admission {
     }
 
     fn hashes(&self, who: IpAddr) -> (u64, u64) {
-        let prefix = match who {
-            IpAddr::V4(ip) => u64::from(ip.to_bits() >> 8),
-            // Marked, so that it meets no prefix of the other family.
-            IpAddr::V6(ip) => (ip.to_bits() >> 72) as u64 | 1 << 63,
-        };
-        (self.hasher.hash_one(who), self.hasher.hash_one(prefix))
+        (self.hasher.hash_one(who), self.hasher.hash_one(Prefix::of(who)))
     }
 }
 
