@@ -30,4 +30,6 @@ pub mod transport;
 mod validate;
 mod wire;
 
-pub use base::{fact, handshake_budget, host_keys as keys, net, pace as pacer, rng, time};
+pub use base::{
+    fact, handshake_budget, host_keys as keys, net, pace as pacer, rng, time, token_bucket,
+};

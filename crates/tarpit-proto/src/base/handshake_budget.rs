@@ -3,7 +3,10 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::{base::time::Time, transport::Tls};
+use crate::{
+    base::{time::Time, token_bucket::TokenBucket},
+    transport::Tls,
+};
 
 /// How hard the machine is pressed by what its owner lets it spend; each step gives up more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,14 +44,12 @@ impl LoadLevel {
     }
 }
 
-/// One worker's means, lent to its sessions.
+/// One worker's budget, lent to its sessions.
 #[derive(Debug)]
 pub struct HandshakeBudget {
     load_level: LoadLevel,
-    /// Handshakes a second, and in [`PARTS`] of one what is left for now.
-    per_second: u32,
-    purse: u64,
-    filled: Time,
+    /// Handshakes a second; `None`: no cap.
+    handshakes: Option<TokenBucket>,
     /// Handshakes that could not be afforded, since that was last asked.
     denied: u32,
     /// How many handshakes of TLS may be under way at a time; each holds a share of the second.
@@ -69,12 +70,6 @@ pub(crate) struct UnderWay {
     _counted: Arc<()>,
 }
 
-/// Parts of a handshake in which the purse is counted, one for each millisecond.
-const PARTS: u64 = 1_000;
-
-/// A second's worth may be saved up, but never less than the dearest handshake.
-const LEAST_PURSE: u64 = HandshakeBudget::DEAREST as u64 * PARTS;
-
 impl HandshakeBudget {
     /// The most that one handshake may cost.
     pub const DEAREST: u32 = 50;
@@ -83,20 +78,16 @@ impl HandshakeBudget {
     /// [10 kB](Tls::MOST_MEMORY) at most, so that all take at most 40 MB.
     pub const MOST_UNDER_WAY: u32 = 4_000;
 
-    /// Means of `per_second` handshakes a second at `now`; 0: no cap.
+    /// A budget of `per_second` handshakes a second at `now`; 0: no cap.
     pub fn new(per_second: u32, now: Time) -> Self {
-        let mut budget = Self {
+        Self {
             load_level: LoadLevel::Ease,
-            per_second,
-            purse: 0,
-            filled: now,
+            handshakes: bucket(None, per_second, now),
             denied: 0,
             most_under_way: Self::MOST_UNDER_WAY,
             under_way: None,
             crowded: 0,
-        };
-        budget.purse = budget.full();
-        budget
+        }
     }
 
     /// The same, with so many handshakes of TLS under way at a time.
@@ -105,28 +96,26 @@ impl HandshakeBudget {
         Self { most_under_way: most, ..self }
     }
 
-    /// Puts another number of handshakes a second in force.
-    pub fn set(&mut self, per_second: u32) {
-        self.per_second = per_second;
-        self.purse = self.purse.min(self.full());
+    /// Puts another number of handshakes a second in force at `now`; 0: no cap.
+    pub fn set(&mut self, per_second: u32, now: Time) {
+        self.handshakes = bucket(self.handshakes, per_second, now);
     }
 
-    /// Puts a strain in force.
+    /// Puts a load level in force.
     pub fn press(&mut self, load_level: LoadLevel) {
         self.load_level = load_level;
     }
 
-    /// The strain in force.
+    /// The load level in force.
     pub fn load_level(&self) -> LoadLevel {
         self.load_level
     }
 
-    /// Lets the purse fill up to `now`.
+    /// Lets in the handshakes that may be made by `now`.
     pub fn earn(&mut self, now: Time) {
-        let millis = u64::try_from(now.since(self.filled).as_millis()).unwrap_or(u64::MAX);
-        let earned = millis.saturating_mul(self.per_second.into());
-        self.purse = self.purse.saturating_add(earned).min(self.full());
-        self.filled = now;
+        if let Some(handshakes) = &mut self.handshakes {
+            handshakes.earn(now);
+        }
     }
 
     /// Takes the price of a handshake, and says whether it may be made. 1 is what an X25519
@@ -134,13 +123,11 @@ impl HandshakeBudget {
     /// [`HandshakeBudget::DEAREST`].
     pub fn handshake(&mut self, cost: u32) -> bool {
         debug_assert!((1..=Self::DEAREST).contains(&cost), "a price out of bounds");
-        let price = u64::from(cost) * PARTS;
         if !self.affords(cost) {
             self.denied = self.denied.saturating_add(1);
             return false;
         }
-        self.purse = self.purse.saturating_sub(price);
-        true
+        self.handshakes.as_mut().is_none_or(|handshakes| handshakes.take(cost.into()))
     }
 
     /// The same for a handshake of TLS, which takes memory until it is done or given up.
@@ -162,8 +149,8 @@ impl HandshakeBudget {
 
     /// Whether a handshake of that price could be made now, which is not begun yet.
     pub fn affords(&self, cost: u32) -> bool {
-        let price = u64::from(cost) * PARTS;
-        self.load_level < LoadLevel::Plain && (self.per_second == 0 || self.purse >= price)
+        self.load_level < LoadLevel::Plain
+            && self.handshakes.is_none_or(|handshakes| handshakes.has(cost.into()))
     }
 
     /// How many handshakes could not be afforded since this was last asked.
@@ -176,14 +163,17 @@ impl HandshakeBudget {
         core::mem::take(&mut self.crowded)
     }
 
-    /// A pattern's own interval under the present strain.
+    /// A pattern's own interval at the present load level.
     pub(crate) fn stretch(&self, interval: Duration) -> Duration {
         if self.load_level >= LoadLevel::Slow { interval * 2 } else { interval }
     }
+}
 
-    fn full(&self) -> u64 {
-        (u64::from(self.per_second) * PARTS).max(LEAST_PURSE)
-    }
+/// A bucket of `per_second` handshakes in place of `old`. A second's worth may be saved up, but
+/// never less than the dearest handshake.
+fn bucket(old: Option<TokenBucket>, per_second: u32, now: Time) -> Option<TokenBucket> {
+    let capacity = per_second.max(HandshakeBudget::DEAREST).into();
+    (per_second > 0).then(|| TokenBucket::replacing(old, capacity, per_second.into(), now))
 }
 
 #[cfg(test)]

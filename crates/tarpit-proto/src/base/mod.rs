@@ -10,3 +10,4 @@ pub mod pace;
 pub mod rng;
 pub mod said;
 pub mod time;
+pub mod token_bucket;

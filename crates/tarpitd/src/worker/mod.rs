@@ -295,7 +295,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
                     worker.reload(&stay, new);
                     worker.budget.set(rules.egress, rules.egress_per_day);
                     worker.pressure.set(rules.cpu);
-                    worker.handshakes.set(rules.handshakes);
+                    worker.handshakes.set(rules.handshakes, worker.now);
                     worker.record.set(rules.style, rules.trace_per_second);
                     worker.access = rules.access;
                     worker.evict = rules.evict;
