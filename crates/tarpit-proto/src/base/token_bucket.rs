@@ -73,6 +73,11 @@ impl TokenBucket {
         self.left >= tokens.saturating_mul(PARTS)
     }
 
+    /// How many tokens may be saved up.
+    pub fn capacity(&self) -> u64 {
+        self.capacity / PARTS
+    }
+
     /// How many whole tokens are there.
     pub fn left(&self) -> u64 {
         self.left / PARTS

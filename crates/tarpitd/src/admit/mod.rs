@@ -1,6 +1,6 @@
 //! Who is let in, who must go, and what may be spent.
 
 pub(crate) mod admission;
-pub(crate) mod budget;
+pub(crate) mod egress;
 pub(crate) mod eviction;
 pub(crate) mod pressure;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tarpit_proto::{handshake_budget::LoadLevel, time::Time};
 
-/// One worker's view of its processor time, and of what its [`Budget`](crate::admit::budget::Budget)
+/// One worker's view of its processor time, and of what its [`EgressBudget`](crate::admit::egress::EgressBudget)
 /// says.
 #[derive(Debug)]
 pub(crate) struct Pressure {

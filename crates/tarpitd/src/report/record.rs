@@ -19,7 +19,7 @@ use crate::{
         refusal::Refusal,
         totals::Totals,
         trace::{self, Form, Happening, Kind, Style, Subject},
-        trace_bound::{Change, LeftOut, TraceBound},
+        trace_bound::{BoundNews, LeftOut, TraceBound},
         writer::Writer,
     },
 };
@@ -57,7 +57,7 @@ impl Record {
             totals,
             trace,
             style: Style { discretion, form: Form::Json(TimeForm::Epoch) },
-            bound: TraceBound::new(clock.now()),
+            bound: TraceBound::new(),
             accounts: Accounts::new(),
             keys: RandomState::new(),
             lines: Vec::with_capacity(PIECE),
@@ -144,7 +144,7 @@ impl Record {
     /// Hands the lines over; to be called at the end of each turn.
     pub(crate) fn flush(&mut self) {
         self.hand_over();
-        if let Some(Change::Over(left_out)) = self.bound.ends(self.clock.now()) {
+        if let Some(BoundNews::Over(left_out)) = self.bound.ends(self.clock.now()) {
             self.log.notice(format_args!(
                 "all lines of the trace are written again; {} were left out, since they were more \
                  than [logging] trace_per_second allows",
@@ -188,8 +188,8 @@ impl Record {
         if !about.traced {
             return;
         }
-        let (allowed, change) = self.bound.allows(what.kind(), self.clock.now());
-        if change == Some(Change::Begun) {
+        let (allowed, news) = self.bound.allows(what.kind(), self.clock.now());
+        if news == Some(BoundNews::Begun) {
             self.log.warning(format_args!(
                 "the trace would have more lines than [logging] trace_per_second allows: some are \
                  left out, `open` and `close` last; clients stay held"

@@ -4,19 +4,15 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use tarpit_proto::time::Time;
+use tarpit_proto::{time::Time, token_bucket::TokenBucket};
 
 use crate::report::trace::Kind;
 
 /// What may be written at present, and what was not.
 #[derive(Debug)]
 pub(crate) struct TraceBound {
-    /// Lines a second; `None`: no bound.
-    rate: Option<NonZeroU32>,
-    /// Thousandths of a line that may be written.
-    left: u64,
-    /// When that was so.
-    at: Time,
+    /// Lines that may be written; `None`: no bound.
+    lines: Option<TokenBucket>,
     /// What has been left out since something was first, and when something was last.
     leaving_out: Option<(LeftOut, Time)>,
 }
@@ -24,9 +20,9 @@ pub(crate) struct TraceBound {
 /// Lines left out, by event, in the order of [`Kind::ALL`].
 pub(crate) type LeftOut = [u64; Kind::ALL.len()];
 
-/// What an owner should hear.
+/// What the log should say of the bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum BoundNews {
     /// Lines are left out from now on.
     Begun,
     /// None have been for a while; so many were.
@@ -43,61 +39,47 @@ pub(crate) const SHORT: usize = 512;
 const QUIET: Duration = Duration::from_secs(60);
 
 impl TraceBound {
-    /// A full bucket at `now`, without a bound as yet.
-    pub(crate) fn new(now: Time) -> Self {
-        Self { rate: None, left: 0, at: now, leaving_out: None }
+    /// No bound as yet.
+    pub(crate) fn new() -> Self {
+        Self { lines: None, leaving_out: None }
     }
 
     /// Sets the lines a second. What has been written is not forgotten.
     pub(crate) fn set(&mut self, rate: Option<NonZeroU32>, now: Time) {
-        let used = self.capacity().saturating_sub(self.filled(now));
-        self.rate = rate;
-        (self.left, self.at) = (self.capacity().saturating_sub(used), now);
+        self.lines = rate.map(|rate| {
+            let rate = rate.get().into();
+            TokenBucket::replacing(self.lines, rate * BURST, rate, now)
+        });
     }
 
     /// Whether a line of this kind may be written at `now`.
-    pub(crate) fn allows(&mut self, kind: Kind, now: Time) -> (bool, Option<Change>) {
-        if self.rate.is_none() {
-            return (true, None);
-        }
-        (self.left, self.at) = (self.filled(now), now);
-        let kept = if kind.comes_first() { 0 } else { self.capacity() / 2 };
-        if self.left >= kept + LINE {
-            self.left -= LINE;
+    pub(crate) fn allows(&mut self, kind: Kind, now: Time) -> (bool, Option<BoundNews>) {
+        let Some(lines) = &mut self.lines else { return (true, None) };
+        lines.earn(now);
+        let kept = if kind.comes_first() { 0 } else { lines.capacity() / 2 };
+        if lines.has(kept + 1) && lines.take(1) {
             return (true, None);
         }
         let begun = self.leaving_out.is_none();
         let (left_out, last) = self.leaving_out.get_or_insert(([0; Kind::ALL.len()], now));
         left_out[kind as usize] += 1;
         *last = now;
-        (false, begun.then_some(Change::Begun))
+        (false, begun.then_some(BoundNews::Begun))
     }
 
     /// A line that was allowed has so many bytes: one of more than [`SHORT`] counts as several.
     pub(crate) fn charge(&mut self, bytes: usize) {
-        let more = bytes.saturating_sub(1) / SHORT;
-        self.left = self.left.saturating_sub(more as u64 * LINE);
+        if let Some(lines) = &mut self.lines {
+            lines.charge((bytes.saturating_sub(1) / SHORT) as u64);
+        }
     }
 
     /// Whether it is over.
-    pub(crate) fn ends(&mut self, now: Time) -> Option<Change> {
+    pub(crate) fn ends(&mut self, now: Time) -> Option<BoundNews> {
         let (left_out, _) = self.leaving_out.take_if(|(_, last)| now.since(*last) >= QUIET)?;
-        Some(Change::Over(left_out))
-    }
-
-    fn capacity(&self) -> u64 {
-        self.rate.map_or(0, |rate| u64::from(rate.get()) * BURST * LINE)
-    }
-
-    fn filled(&self, now: Time) -> u64 {
-        let millis = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
-        let earned = self.rate.map_or(0, |rate| millis.saturating_mul(rate.get().into()));
-        self.left.saturating_add(earned).min(self.capacity())
+        Some(BoundNews::Over(left_out))
     }
 }
-
-/// What a line costs.
-const LINE: u64 = 1_000;
 
 #[cfg(test)]
 mod tests {
@@ -108,7 +90,7 @@ mod tests {
     }
 
     fn bound(rate: u32) -> TraceBound {
-        let mut bound = TraceBound::new(at(0));
+        let mut bound = TraceBound::new();
         bound.set(NonZeroU32::new(rate), at(0));
         bound
     }
@@ -142,11 +124,12 @@ mod tests {
     #[test]
     fn a_long_line_counts_as_several() {
         let mut bound = bound(10);
+        let left = |bound: &TraceBound| bound.lines.unwrap().left();
         for (bytes, cost) in [(0, 1), (512, 1), (513, 2), (10_000, 20)] {
-            let before = bound.left;
+            let before = left(&bound);
             assert!(bound.allows(Kind::Learn, at(0)).0);
             bound.charge(bytes);
-            assert_eq!(before - bound.left, cost * LINE, "{bytes}");
+            assert_eq!(before - left(&bound), cost, "{bytes}");
         }
     }
 
@@ -157,7 +140,7 @@ mod tests {
         let mut said: Vec<_> = (0..3).map(|_| bound.allows(Kind::Open, at(1)).1).collect();
         said.push(bound.ends(at(60_000)));
         assert_eq!(said, [None; 4], "it has been told by then");
-        let Some(Change::Over(left_out)) = bound.ends(at(60_001)) else { panic!("not over") };
+        let Some(BoundNews::Over(left_out)) = bound.ends(at(60_001)) else { panic!("not over") };
         assert_eq!(left_out[Kind::Open as usize], 100_000 - 600 + 3);
         assert_eq!(left_out.iter().sum::<u64>(), 100_000 - 600 + 3);
         assert_eq!(bound.ends(at(200_000)), None);

@@ -23,7 +23,7 @@ use tarpit_proto::{
 
 use super::{READ, Slot, Worker};
 use crate::{
-    admit::budget,
+    admit::egress::EgressNews,
     os::sys::{self, SendSlot},
     report::{
         record::{Ear, Record},
@@ -341,21 +341,21 @@ impl Worker {
     /// The part of a draft that may go now; it is taken off the budget.
     fn part<'d>(&mut self, turn: &mut Option<Turn>, bytes: &'d [u8]) -> &'d [u8] {
         let Some(Turn { index, asks, departs, .. }) = turn else { return &[] };
-        let (mut allowed, change) = self.budget.allow(self.now, bytes.len());
+        let (mut allowed, news) = self.egress.allow(self.now, bytes.len());
         if std::mem::take(departs) {
             // By this byte it is found out whether the client is there: without it the gone would
             // keep their places until the budget is filled again, which may be tomorrow.
             allowed = allowed.max(bytes.len().min(1));
         }
-        if let Some(change) = change {
-            tell_budget(&self.record, change);
+        if let Some(news) = news {
+            tell_egress(&self.record, news);
         }
         let asks = std::mem::take(asks);
         let waits = |fd: &OwnedFd| sys::unacknowledged(fd.as_fd()).unwrap_or(0) > 0;
         if asks && self.slots.get(*index).is_some_and(|slot| waits(&slot.fd)) {
             return &[];
         }
-        self.budget.spend(allowed);
+        self.egress.spend(allowed);
         &bytes[..allowed]
     }
 
@@ -369,7 +369,7 @@ impl Worker {
     ) -> usize {
         let Some(Turn { index, left, full, .. }) = turn else { return 0 };
         let count = answer.map_or(0, |sent| sent.count);
-        self.budget.put_back(part - count);
+        self.egress.put_back(part - count);
         self.record.sent(count);
         match answer {
             Ok(sent) => {
@@ -547,13 +547,13 @@ pub(super) fn about(
     Subject { name: &post.name, pattern, client, server, session, traced: post.traced }
 }
 
-fn tell_budget(record: &Record, turn: budget::Turn) {
-    match turn {
-        budget::Turn::Exhausted => record.log().warning(format_args!(
+fn tell_egress(record: &Record, news: EgressNews) {
+    match news {
+        EgressNews::Exhausted => record.log().warning(format_args!(
             "the egress budget is spent: clients are held in silence until there is more; \
              raise [limits] egress or egress_per_day if that is too often"
         )),
-        budget::Turn::Recovered => {
+        EgressNews::Recovered => {
             record.log().notice(format_args!("the egress budget allows sending again"));
         }
     }

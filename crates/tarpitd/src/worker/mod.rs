@@ -42,7 +42,7 @@ use self::{data::Awaited, memory::Memory, vanished::Round};
 use crate::{
     admit::{
         admission::Admission,
-        budget::Budget,
+        egress::EgressBudget,
         eviction::Eviction,
         pressure::{Change, Pressure},
     },
@@ -189,7 +189,7 @@ struct Worker {
     evictions: HashMap<Option<usize>, Eviction>,
     /// When clients were last looked at for that.
     looked: Time,
-    budget: Budget,
+    egress: EgressBudget,
     pressure: Pressure,
     handshakes: HandshakeBudget,
     memory: Memory,
@@ -246,7 +246,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         evict: setup.rules.evict,
         evictions: HashMap::new(),
         looked: Time::START,
-        budget: Budget::new(setup.rules.egress, setup.rules.egress_per_day, now),
+        egress: EgressBudget::new(setup.rules.egress, setup.rules.egress_per_day, now),
         pressure: Pressure::new(setup.rules.cpu, now, clock.used()),
         memory: Memory::default(),
         handshakes: HandshakeBudget::new(setup.rules.handshakes, now)
@@ -293,7 +293,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
             match command {
                 Command::Reload { stay, new, rules } => {
                     worker.reload(&stay, new);
-                    worker.budget.set(rules.egress, rules.egress_per_day);
+                    worker.egress.set(rules.egress, rules.egress_per_day, worker.now);
                     worker.pressure.set(rules.cpu);
                     worker.handshakes.set(rules.handshakes, worker.now);
                     worker.record.set(rules.style, rules.trace_per_second);
@@ -347,7 +347,7 @@ impl Worker {
         if self.pressure.is_due(self.now) {
             self.pressure.look(self.now, self.clock.used());
         }
-        let (load_level, change) = self.pressure.load_level(self.budget.load_level(self.now));
+        let (load_level, change) = self.pressure.load_level(self.egress.load_level(self.now));
         self.handshakes.press(load_level);
         self.handshakes.earn(self.now);
         if let Some(change) = change {
