@@ -1,26 +1,10 @@
 //! The project's chores: `cargo xtask test`, `install`, `clients`, `dist`, `bench`, `soak`.
 
-mod bench;
-mod clients;
-mod clock;
-mod daemon;
-mod dist;
-mod elf;
-mod install;
-mod judge;
-mod listener;
-mod namespace;
-mod nmap;
-mod openings;
-mod outputs;
-mod report;
+mod base;
+mod chores;
+mod client;
 mod rows;
-mod runner;
-mod soak;
-mod test;
-mod trace;
-mod vanish;
-mod workspace;
+mod running;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,7 +13,9 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use workspace::Workspace;
+use base::workspace::Workspace;
+use chores::{bench, clients, dist, report, soak, test, vanish};
+use client::tool;
 
 /// The project's chores
 #[derive(Parser)]
@@ -126,7 +112,7 @@ fn run(chore: Chore) -> Result<bool> {
                 span: if full { clients::Span::FULL } else { clients::Span::SHORT },
                 only: only.unwrap_or_default(),
             };
-            install::require(&workspace, &plan.tools())?;
+            tool::require(&workspace, &plan.tools())?;
             let binary = match binary {
                 Some(binary) => binary,
                 None => workspace.build_daemon()?,
@@ -141,7 +127,7 @@ fn run(chore: Chore) -> Result<bool> {
             Ok(score.failed == 0)
         }
         Chore::Dist => dist::run(&workspace),
-        Chore::Install => install::all(&workspace).map(|()| true),
+        Chore::Install => tool::all(&workspace).map(|()| true),
         Chore::Soak { seconds } => soak::run(&workspace, Duration::from_secs(seconds)),
         Chore::Test => test::run(&workspace),
         Chore::Vanish => {

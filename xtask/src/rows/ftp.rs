@@ -1,9 +1,9 @@
 //! Clients of FTP.
 
 use super::{Row, STAYS_UNSERVED, guess, until};
-use crate::install::{CURL, HYDRA, LFTP, MEDUSA, NCRACK, PYTHON};
-use crate::judge::Demand;
-use crate::listener::{AUTO_FTP, FTP_ENDLESS_MOTD, FTP_HOLD, Listener};
+use crate::client::demand::Demand;
+use crate::client::listener::{AUTO_FTP, FTP_ENDLESS_MOTD, FTP_HOLD, Listener};
+use crate::client::tool::{CURL, HYDRA, LFTP, MEDUSA, NCRACK, PYTHON};
 
 const HOLDS: &[&Listener] = &[&FTP_HOLD, &AUTO_FTP];
 

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::{Row, STAYS, guess};
-use crate::install::{
-    AIOHTTP, CHROMIUM, CURL, DIRB, FFUF, FIREFOX, GO, GOBUSTER, HTTPX, HYDRA, MEDUSA, NODE,
-    REQUESTS, SCRAPY, WGET,
-};
-use crate::judge::Demand;
-use crate::listener::{
+use crate::client::demand::Demand;
+use crate::client::listener::{
     AUTO, HTTP_BAD_SITE, HTTP_DEFLATE_HTML_BOMB, HTTP_DEFLATE_SIZE_BOMB, HTTP_ENDLESS_HEADER,
     HTTP_FAKE_AUTH, HTTP_HOLD, Listener, TLS_HTTP,
+};
+use crate::client::tool::{
+    AIOHTTP, CHROMIUM, CURL, DIRB, FFUF, FIREFOX, GO, GOBUSTER, HTTPX, HYDRA, MEDUSA, NODE,
+    REQUESTS, SCRAPY, WGET,
 };
 
 /// The pattern that holds HTTP, and the port for everything.

@@ -1,9 +1,9 @@
 //! Clients of SMTP.
 
 use super::{Row, STAYS_UNSERVED, guess, until};
-use crate::install::{CURL, HYDRA, MEDUSA, MSMTP, PYTHON, SWAKS};
-use crate::judge::Demand;
-use crate::listener::{AUTO_SMTP, Listener, SMTP_ENDLESS_EHLO, SMTP_HOLD};
+use crate::client::demand::Demand;
+use crate::client::listener::{AUTO_SMTP, Listener, SMTP_ENDLESS_EHLO, SMTP_HOLD};
+use crate::client::tool::{CURL, HYDRA, MEDUSA, MSMTP, PYTHON, SWAKS};
 
 const HOLDS: &[&Listener] = &[&SMTP_HOLD, &AUTO_SMTP];
 

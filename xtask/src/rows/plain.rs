@@ -1,8 +1,8 @@
 //! Clients of no protocol.
 
 use super::{Row, STAYS};
-use crate::install::NETCAT;
-use crate::listener::{EGSH_AMINOAS, ENDLESS_BANNER};
+use crate::client::listener::{EGSH_AMINOAS, ENDLESS_BANNER};
+use crate::client::tool::NETCAT;
 
 pub(super) static ROWS: &[Row] = &[Row {
     client: "netcat",

@@ -1,11 +1,13 @@
 //! Clients of SSH.
 
 use super::{Row, STAYS, STAYS_UNSERVED, until};
-use crate::install::{
+use crate::client::demand::Demand;
+use crate::client::listener::{
+    AUTO, ENDLESSH, Listener, SSH_AUTH_HOLD, SSH_KEX_HOLD, SSH_TRANS_HOLD,
+};
+use crate::client::tool::{
     CURL, DBCLIENT, GO_CRYPTO, HYDRA, MEDUSA, NCRACK, OPENSSH, PARAMIKO, PLINK, SSHPASS,
 };
-use crate::judge::Demand;
-use crate::listener::{AUTO, ENDLESSH, Listener, SSH_AUTH_HOLD, SSH_KEX_HOLD, SSH_TRANS_HOLD};
 
 /// The patterns that hold SSH, and the port for everything.
 const HOLDS: &[&Listener] = &[&SSH_AUTH_HOLD, &SSH_KEX_HOLD, &AUTO];

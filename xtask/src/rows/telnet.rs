@@ -1,9 +1,9 @@
 //! Clients of Telnet.
 
 use super::{Row, STAYS_UNSERVED, guess};
-use crate::install::{HYDRA, MEDUSA, NCRACK, TELNET};
-use crate::judge::Demand;
-use crate::listener::{AUTO_TELNET, Listener, TELNET_LOGIN};
+use crate::client::demand::Demand;
+use crate::client::listener::{AUTO_TELNET, Listener, TELNET_LOGIN};
+use crate::client::tool::{HYDRA, MEDUSA, NCRACK, TELNET};
 
 const HOLDS: &[&Listener] = &[&TELNET_LOGIN, &AUTO_TELNET];
 

@@ -1,10 +1,10 @@
 //! Clients of TLS.
 
 use super::{Row, STAYS};
-use crate::install::{CURL, GNUTLS, GO, OPENSSL, PYTHON};
-use crate::listener::{
+use crate::client::listener::{
     AUTO, Listener, TLS_ENDLESS_HELLO_REQUEST, TLS_HTTP, TLS_RECORD_DRIP, TLS_SLOW_HELLO,
 };
+use crate::client::tool::{CURL, GNUTLS, GO, OPENSSL, PYTHON};
 
 const HOLDS: &[&Listener] = &[&TLS_RECORD_DRIP, &TLS_HTTP, &AUTO];
 

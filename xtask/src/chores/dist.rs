@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::daemon::{HOST, free_ports};
+use crate::running::daemon::{HOST, free_ports};
 
-use crate::workspace::{Workspace, call};
-use crate::{clock, elf};
+use crate::base::workspace::{Workspace, call};
+use crate::base::{clock, elf};
 
 const MAX_SIZE: u64 = 6_000_000;
 const MAX_START: Duration = Duration::from_millis(50);

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::process::Process;
-use crate::namespace::Namespace;
-use crate::workspace::{Workspace, call};
+use crate::base::workspace::{Workspace, call};
+use crate::running::namespace::Namespace;
+use crate::running::process::Process;
 
 /// A program under measurement, in one setting.
 #[derive(Clone, Copy)]
@@ -284,7 +284,7 @@ pub(crate) fn start_in(
     let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut process = Process::start(&words, output)?;
     process.wait_for(at).with_context(|| {
-        format!("{} did not start:\n{}", program.name, crate::report::tail(&log, 5))
+        format!("{} did not start:\n{}", program.name, crate::chores::report::tail(&log, 5))
     })?;
     Ok(process)
 }

@@ -3,10 +3,8 @@
 //! A figure alone says little, since machines differ and are busy with other things: what counts is
 //! the ratio to another program in the same run. Every run starts each program anew.
 
-pub(crate) mod crowd;
 mod figures;
 mod million;
-pub(crate) mod process;
 pub(crate) mod programs;
 mod steps;
 
@@ -22,12 +20,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::clock;
-use crate::namespace::{Namespace, SERVER, SERVER_V6};
-use crate::workspace::{Workspace, call};
-use crowd::Crowd;
+use crate::base::clock;
+use crate::base::workspace::{Workspace, call};
+use crate::running::crowd::Crowd;
+use crate::running::namespace::{Namespace, SERVER, SERVER_V6};
+use crate::running::process::{self, Process};
 use figures::{Figures, What};
-use process::Process;
 use programs::{BY_DEFAULT, EVERY_SECOND, IDLE, MEMORY, OURS, Program, SSH_TARPIT, STORM};
 
 /// What to measure.

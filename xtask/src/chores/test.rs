@@ -5,13 +5,14 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::clients::{self, Plan, Score, Span};
-use crate::workspace::Workspace;
-use crate::{install, report, vanish};
+use crate::base::workspace::Workspace;
+use crate::chores::clients::{self, Plan, Score, Span};
+use crate::chores::{report, vanish};
+use crate::client::tool;
 
 /// Runs it all and closes with the score; false when anything failed.
 pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
-    install::all(workspace)?;
+    tool::all(workspace)?;
     // It only waits, for as long as all the rest takes.
     let vanish = vanish::begin(workspace)?;
     let mut score = cargo_test(workspace)?;

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use crate::workspace::Workspace;
-use crate::{clock, install};
+use crate::base::clock;
+use crate::base::workspace::Workspace;
+use crate::client::tool;
 
 /// How many light programs run at once. All of them mostly sleep: it bounds memory, not work.
 const AT_ONCE: usize = 256;
@@ -49,8 +50,8 @@ impl Job {
     ) -> Self {
         let folder = workspace.clients().join("run").join(name);
         let (host, port) = (address.ip().to_string(), address.port().to_string());
-        let python = install::python(workspace).display().to_string();
-        let go = install::go_client(workspace).display().to_string();
+        let python = tool::python(workspace).display().to_string();
+        let go = tool::go_client(workspace).display().to_string();
         let scripts = workspace.scripts().display().to_string();
         let own = folder.display().to_string();
         // Divided first, so that a path with a space stays one word.
@@ -102,7 +103,7 @@ impl Job {
             .current_dir(&self.folder)
             // No proxy, no locale, no settings of whoever runs this.
             .env_clear()
-            .env("PATH", install::PATH)
+            .env("PATH", tool::PATH)
             .env("HOME", &self.folder)
             .env("LANG", "C.UTF-8")
             .stdin(Stdio::null())

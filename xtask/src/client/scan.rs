@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::listener::{
+use crate::client::listener::{
     AUTO, AUTO_FTP, AUTO_SMTP, AUTO_TELNET, ENDLESSH, FTP_ENDLESS_MOTD, FTP_HOLD, HTTP_BAD_SITE,
     HTTP_ENDLESS_HEADER, HTTP_FAKE_AUTH, HTTP_HOLD, Listener, SMTP_ENDLESS_EHLO, SMTP_HOLD,
     SSH_AUTH_HOLD, SSH_KEX_HOLD, SSH_TRANS_HOLD, TELNET_LOGIN, TLS_HTTP, TLS_RECORD_DRIP,
 };
-use crate::runner::Ending;
+use crate::running::job::Ending;
 
 /// The longest a scan may take; one that matches takes a few seconds, or some 15 where nmap first
 /// waits for a banner that HTTP does not have.

@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::outputs::Dialect;
-use crate::workspace::{Workspace, call};
+use crate::base::workspace::{Workspace, call};
+use crate::client::dialect::Dialect;
 
 /// A program or library that a row needs.
 #[derive(PartialEq)]

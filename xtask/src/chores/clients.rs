@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::daemon::{Daemon, Tarpit};
-use crate::install::{NMAP, Tool};
-use crate::judge::{self, Evidence, Pace};
-use crate::listener::Listener;
-use crate::nmap::{self, CHECKS, Check, Record};
-use crate::openings::{self, Finding, PROBES, Probe};
+use crate::base::workspace::Workspace;
+use crate::client::demand::{self, Evidence, Pace};
+use crate::client::listener::Listener;
+use crate::client::probe::{self, Finding, PROBES, Probe};
+use crate::client::scan::{self, CHECKS, Check, Record};
+use crate::client::tool::{NMAP, Tool};
 use crate::rows::{self, Row};
-use crate::runner::{self, Job, Stay};
-use crate::trace::{self, Seen};
-use crate::workspace::Workspace;
+use crate::running::daemon::{Daemon, Tarpit};
+use crate::running::job::{self, Job, Stay};
+use crate::running::trace::{self, Seen};
 
 /// What to run.
 pub(crate) struct Plan {
@@ -131,7 +131,7 @@ impl RowResult {
         if seen.connections == 0 {
             broken.push("never connected".to_owned());
         }
-        let pace = match judge::pace(&evidence) {
+        let pace = match demand::pace(&evidence) {
             Pace::Of(pace) => Some(pace),
             Pace::NoneDone | Pace::Unknown => None,
         };
@@ -241,14 +241,14 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
     });
     let scans = checks.iter().map(|check| Visit {
         tarpit: tarpit(&format!("nmap-{}", check.persona), check.on, &check.key()),
-        command: nmap::COMMAND,
-        cap: nmap::CAP,
+        command: scan::COMMAND,
+        cap: scan::CAP,
         heavy: false,
     });
     let looks = probes.iter().map(|probe| Visit {
         tarpit: tarpit("nmap-scripts", probe.on, ""),
         command: probe.command,
-        cap: openings::CAP,
+        cap: probe::CAP,
         heavy: false,
     });
     let visits: Vec<_> = visits.chain(scans).chain(looks).collect();
@@ -262,7 +262,7 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
             Job::new(workspace, &tarpit.name, command, address, *cap).heavy(*heavy)
         })
         .collect();
-    let stays = runner::side_by_side(&jobs)?;
+    let stays = job::side_by_side(&jobs)?;
     let mut seen = trace::read(&daemon.stop()?)?;
 
     let mut versions: BTreeMap<&str, String> = BTreeMap::new();

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::crowd::Crowd;
 use super::programs::{self, EVERY_SECOND, OURS};
 use super::{PORT, SPARE, WARM, fill, float, micros, raise_file_limit, warm};
-use crate::clock;
-use crate::namespace::{Namespace, SERVER};
-use crate::workspace::{Workspace, call};
+use crate::base::clock;
+use crate::base::workspace::{Workspace, call};
+use crate::running::crowd::Crowd;
+use crate::running::namespace::{Namespace, SERVER};
+use crate::running::process::{self, Process};
 
 /// What is held at the defaults: a line now and then, in what all machines can bear.
 const SPAN: Duration = Duration::from_secs(60);
@@ -64,11 +65,11 @@ pub(crate) fn run(workspace: &Workspace, goal: usize) -> Result<bool> {
             break;
         }
     }
-    let used = || servers.iter().map(super::Process::cpu).sum::<Result<Duration>>();
+    let used = || servers.iter().map(Process::cpu).sum::<Result<Duration>>();
     let before = used()?;
     let heard = crowd.hear(SPAN, SPAN)?;
     let cpu = used()?.saturating_sub(before);
-    let memory = servers.iter().map(super::Process::memory).sum::<Result<u64>>()?;
+    let memory = servers.iter().map(Process::memory).sum::<Result<u64>>()?;
     let clients = float(held as u64);
     let hours = SPAN.as_secs_f64() / 3_600.0 * clients;
     println!("{held} of {goal} clients: {end}");
@@ -87,5 +88,5 @@ pub(crate) fn run(workspace: &Workspace, goal: usize) -> Result<bool> {
 /// Bytes in the kernel's slabs, the whole machine's.
 fn kernel_memory() -> Result<u64> {
     let text = std::fs::read_to_string("/proc/meminfo")?;
-    Ok(super::process::field(&text, "Slab:").unwrap_or(0) * 1_024)
+    Ok(process::field(&text, "Slab:").unwrap_or(0) * 1_024)
 }

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::clients::{Results, RowResult, Span};
-use crate::judge::Demand;
-use crate::runner::Ending;
+use crate::chores::clients::{Results, RowResult, Span};
+use crate::client::demand::Demand;
+use crate::running::job::Ending;
 use crate::seconds;
 
 /// The table for the terminal, and below it what the clients that left too early had printed.

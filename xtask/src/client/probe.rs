@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use crate::listener::{
+use crate::client::listener::{
     FTP_FAST, FTP_HOLD, HTTP_FAST, HTTP_HOLD, Listener, SMTP_ENDLESS_EHLO, SMTP_FAST, SMTP_HOLD,
     SSH_AUTH_HOLD, TELNET_LOGIN,
 };
-use crate::runner::Ending;
+use crate::running::job::Ending;
 
 /// The longest that nmap's scripts for one port may take together; each of them has some seconds
 /// less.
@@ -17,7 +17,7 @@ pub(crate) const CAP: Duration = Duration::from_secs(100);
 pub(crate) struct Probe {
     /// Who is looked at.
     pub(crate) on: &'static Listener,
-    /// nmap with the scripts, divided at spaces; see `runner::Job::new`.
+    /// nmap with the scripts, divided at spaces; see `running::job::Job::new`.
     pub(crate) command: &'static str,
     /// What they print of an opening.
     openings: &'static [&'static str],

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::workspace::{Workspace, call};
+use crate::base::workspace::{Workspace, call};
 
 /// What is counted: its name, and the words of the program that does it.
 const COUNTED: [(&str, &[&str]); 7] = [

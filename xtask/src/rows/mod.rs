@@ -14,9 +14,9 @@ mod tls;
 
 use std::time::Duration;
 
-use crate::install::Tool;
-use crate::judge::Demand;
-use crate::listener::Listener;
+use crate::client::demand::Demand;
+use crate::client::listener::Listener;
+use crate::client::tool::Tool;
 
 /// One client, and what it must do on each of some listeners.
 pub(crate) struct Row {
@@ -28,7 +28,7 @@ pub(crate) struct Row {
     pub(crate) demands: &'static [Demand],
     /// What must be installed.
     pub(crate) tool: &'static Tool,
-    /// Its command line, divided at spaces; `runner::Job::new` lists what stands in braces.
+    /// Its command line, divided at spaces; `running::job::Job::new` lists what stands in braces.
     pub(crate) command: &'static str,
 }
 

@@ -17,10 +17,10 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::clients::Score;
-use crate::clock;
-use crate::namespace::Namespace;
-use crate::workspace::Workspace;
+use crate::base::clock;
+use crate::base::workspace::Workspace;
+use crate::chores::clients::Score;
+use crate::running::namespace::Namespace;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 1);
 /// Where the clients are that will vanish.

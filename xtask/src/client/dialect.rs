@@ -1,6 +1,6 @@
 //! What the tools print about themselves: passwords found, guesses made, words tried.
 
-use crate::runner::Ending;
+use crate::running::job::Ending;
 
 /// Whose way of printing it is.
 #[derive(Clone, Copy, PartialEq)]

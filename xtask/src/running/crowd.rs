@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::process::guarded;
-use crate::clock;
-use crate::namespace::{DEVICE, Namespace, SERVER};
-use crate::workspace::Workspace;
+use crate::base::clock;
+use crate::base::workspace::Workspace;
+use crate::running::namespace::{DEVICE, Namespace, SERVER};
+use crate::running::process::guarded;
 
 /// Clients that one process holds; dropped, all leave.
 pub(crate) struct Crowd {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::clock;
+use crate::base::clock;
 
 /// How long a start may take on a machine that is busy with other things.
 const START: Duration = Duration::from_secs(20);
@@ -169,7 +169,7 @@ fn first_number(text: &str) -> Option<u64> {
 }
 
 /// The number behind `name` in a file of lines.
-pub(super) fn field(text: &str, name: &str) -> Option<u64> {
+pub(crate) fn field(text: &str, name: &str) -> Option<u64> {
     first_number(text.lines().find_map(|line| line.strip_prefix(name))?)
 }
 

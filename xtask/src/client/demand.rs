@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::clients::Span;
-use crate::outputs::Dialect;
-use crate::runner::{Ending, Stay};
+use crate::chores::clients::Span;
+use crate::client::dialect::Dialect;
+use crate::running::job::{Ending, Stay};
+use crate::running::trace::Seen;
 use crate::seconds;
-use crate::trace::Seen;
 
 /// One thing that a row demands.
 #[derive(Clone, Copy)]

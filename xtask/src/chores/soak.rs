@@ -10,12 +10,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::bench::crowd::Crowd;
-use crate::bench::process::{Process, guarded};
-use crate::bench::{self, programs};
-use crate::clock;
-use crate::daemon::free_ports;
-use crate::workspace::{Workspace, call};
+use crate::base::clock;
+use crate::base::workspace::{Workspace, call};
+use crate::chores::bench::{self, programs};
+use crate::running::crowd::Crowd;
+use crate::running::daemon::free_ports;
+use crate::running::process::{Process, guarded};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -71,12 +71,12 @@ pub(crate) fn run(workspace: &Workspace, span: Duration) -> Result<bool> {
     let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let words = [&binary, Path::new("-c"), &configuration];
     let mut daemon = Process::start(&words.map(|word| word.display().to_string()), output)?;
-    daemon.wait_for(drips).with_context(|| crate::report::tail(&log, 5))?;
+    daemon.wait_for(drips).with_context(|| crate::chores::report::tail(&log, 5))?;
     println!("{} patterns, {MOB} clients, {} s", patterns.len(), span.as_secs());
 
     let soaked = soak(workspace, &mut daemon, drips, &targets, span);
     if soaked.is_err() {
-        eprintln!("{}", crate::report::tail(&log, 5));
+        eprintln!("{}", crate::chores::report::tail(&log, 5));
     }
     soaked
 }

@@ -1,0 +1,9 @@
+//! The chores: one file for each word behind `cargo xtask`.
+
+pub(crate) mod bench;
+pub(crate) mod clients;
+pub(crate) mod dist;
+pub(crate) mod report;
+pub(crate) mod soak;
+pub(crate) mod test;
+pub(crate) mod vanish;

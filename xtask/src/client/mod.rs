@@ -1,0 +1,8 @@
+//! What a row of real clients is made of: the tool, the listener, and what is demanded.
+
+pub(crate) mod demand;
+pub(crate) mod dialect;
+pub(crate) mod listener;
+pub(crate) mod probe;
+pub(crate) mod scan;
+pub(crate) mod tool;

@@ -1,0 +1,8 @@
+//! Programs that run: the daemon, clients and crowds, where they run and what they leave behind.
+
+pub(crate) mod crowd;
+pub(crate) mod daemon;
+pub(crate) mod job;
+pub(crate) mod namespace;
+pub(crate) mod process;
+pub(crate) mod trace;
