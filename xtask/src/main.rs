@@ -109,7 +109,7 @@ fn run(chore: Chore) -> Result<bool> {
         }
         Chore::Clients { full, only, write, binary } => {
             let plan = clients::Plan {
-                span: if full { clients::Span::FULL } else { clients::Span::SHORT },
+                span: if full { client::span::Span::FULL } else { client::span::Span::SHORT },
                 only: only.unwrap_or_default(),
             };
             tool::require(&workspace, &plan.tools())?;
@@ -136,9 +136,4 @@ fn run(chore: Chore) -> Result<bool> {
             Ok(score.failed == 0)
         }
     }
-}
-
-/// Seconds with one decimal, as every table and message of the chores shows a duration.
-fn seconds(duration: Duration) -> String {
-    format!("{:.1}", duration.as_secs_f64())
 }

@@ -13,3 +13,8 @@ pub(crate) fn now() -> Instant {
 pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }
+
+/// Seconds with one decimal, as every table and message of the chores shows a duration.
+pub(crate) fn seconds(duration: Duration) -> String {
+    format!("{:.1}", duration.as_secs_f64())
+}

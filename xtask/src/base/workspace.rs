@@ -55,6 +55,21 @@ impl Workspace {
         self.target.join("clients")
     }
 
+    /// The interpreter that Python clients run in, in the clients' venv.
+    pub(crate) fn python(&self) -> PathBuf {
+        self.venv().join("bin/python")
+    }
+
+    /// The venv of the Python clients.
+    pub(crate) fn venv(&self) -> PathBuf {
+        self.clients().join("venv")
+    }
+
+    /// The program with our clients around Go's libraries.
+    pub(crate) fn go_client(&self) -> PathBuf {
+        self.clients().join("go-client")
+    }
+
     /// The folder of the scripts and lists that some clients are given.
     pub(crate) fn scripts(&self) -> PathBuf {
         self.root.join("xtask/clients")

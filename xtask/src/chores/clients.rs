@@ -8,10 +8,12 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::base::workspace::Workspace;
+use crate::chores::score::Score;
 use crate::client::demand::{self, Evidence, Pace};
 use crate::client::listener::Listener;
 use crate::client::probe::{self, Finding, PROBES, Probe};
 use crate::client::scan::{self, CHECKS, Check, Record};
+use crate::client::span::Span;
 use crate::client::tool::{NMAP, Tool};
 use crate::rows::{self, Row};
 use crate::running::daemon::{Daemon, Tarpit};
@@ -24,24 +26,6 @@ pub(crate) struct Plan {
     pub(crate) span: Span,
     /// Only what has this in its client or its pattern, in any case; empty for everything.
     pub(crate) only: String,
-}
-
-/// How long clients are watched.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) struct Span {
-    /// When a client that is still there is ended.
-    pub(crate) cap: Duration,
-    /// How long a client without a limit of its own has to stay.
-    pub(crate) wanted: Duration,
-}
-
-impl Span {
-    /// The promise of the manual: two minutes, with some room above.
-    pub(crate) const FULL: Self =
-        Self { cap: Duration::from_secs(130), wanted: Duration::from_secs(120) };
-    /// For the ordinary tests.
-    pub(crate) const SHORT: Self =
-        Self { cap: Duration::from_secs(40), wanted: Duration::from_secs(40) };
 }
 
 impl Plan {
@@ -179,32 +163,6 @@ impl ProbeResult {
     /// Whether they found no opening.
     pub(crate) fn passed(&self) -> bool {
         self.finding == Finding::Closed
-    }
-}
-
-/// How many passed and how many did not.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Score {
-    /// Those that passed.
-    pub(crate) passed: usize,
-    /// Those that did not.
-    pub(crate) failed: usize,
-}
-
-impl Score {
-    /// Counts one more.
-    pub(crate) fn count(&mut self, passed: bool) {
-        if passed {
-            self.passed += 1;
-        } else {
-            self.failed += 1;
-        }
-    }
-}
-
-impl std::fmt::Display for Score {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} passed, {} failed", self.passed, self.failed)
     }
 }
 

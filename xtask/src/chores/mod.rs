@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod clients;
 pub(crate) mod dist;
 pub(crate) mod report;
+pub(crate) mod score;
 pub(crate) mod soak;
 pub(crate) mod test;
 pub(crate) mod vanish;

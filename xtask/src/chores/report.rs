@@ -7,10 +7,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::chores::clients::{Results, RowResult, Span};
+use crate::base::clock::seconds;
+use crate::chores::clients::{Results, RowResult};
 use crate::client::demand::Demand;
+use crate::client::span::Span;
 use crate::running::job::Ending;
-use crate::seconds;
+use crate::running::output::{printable, tail};
 
 /// The table for the terminal, and below it what the clients that left too early had printed.
 pub(crate) fn text(results: &Results) -> String {
@@ -41,23 +43,6 @@ pub(crate) fn write(path: &Path, results: &Results) -> Result<()> {
     fs::write(path, page(results)).with_context(|| format!("cannot write {}", path.display()))?;
     println!("wrote {}", path.display());
     Ok(())
-}
-
-/// The last lines of a file, indented; of a file that cannot be read, none.
-pub(crate) fn tail(path: &Path, count: usize) -> String {
-    let text = fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = &lines[lines.len().saturating_sub(count)..];
-    if last.is_empty() {
-        return "    (nothing printed)".to_owned();
-    }
-    // What a client prints may be what a server told it: no control character reaches a terminal.
-    last.iter().map(|line| format!("    {}", printable(line))).collect::<Vec<_>>().join("\n")
-}
-
-fn printable(text: &str) -> String {
-    text.replace(char::is_control, "?")
 }
 
 fn page(results: &Results) -> String {
@@ -207,10 +192,5 @@ mod tests {
         table.row(["a long name".to_owned(), "7".to_owned()]);
         assert_eq!(table.aligned(), "client       held\na long name  7\n");
         assert_eq!(table.markdown(), "| client | held |\n| --- | --- |\n| a long name | 7 |\n");
-    }
-
-    #[test]
-    fn the_tail_of_a_file_that_is_not_there_says_so() {
-        assert_eq!(tail(Path::new("/nonexistent"), 3), "    (nothing printed)");
     }
 }

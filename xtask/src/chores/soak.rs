@@ -10,11 +10,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::base::clock;
+use crate::base::clock::{self, seconds};
 use crate::base::workspace::{Workspace, call};
 use crate::chores::bench::{self, programs};
 use crate::running::crowd::Crowd;
 use crate::running::daemon::free_ports;
+use crate::running::output::tail;
 use crate::running::process::{Process, guarded};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -71,12 +72,12 @@ pub(crate) fn run(workspace: &Workspace, span: Duration) -> Result<bool> {
     let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let words = [&binary, Path::new("-c"), &configuration];
     let mut daemon = Process::start(&words.map(|word| word.display().to_string()), output)?;
-    daemon.wait_for(drips).with_context(|| crate::chores::report::tail(&log, 5))?;
+    daemon.wait_for(drips).with_context(|| tail(&log, 5))?;
     println!("{} patterns, {MOB} clients, {} s", patterns.len(), span.as_secs());
 
     let soaked = soak(workspace, &mut daemon, drips, &targets, span);
     if soaked.is_err() {
-        eprintln!("{}", crate::chores::report::tail(&log, 5));
+        eprintln!("{}", tail(&log, 5));
     }
     soaked
 }
@@ -136,7 +137,7 @@ fn soak(
     check("nobody well-behaved is let go", heard.gone.to_string(), heard.gone == 0);
     if lives {
         let files = daemon.files()?;
-        let after = crate::seconds(clock::now() - began);
+        let after = seconds(clock::now() - began);
         let got = format!("{files_before} before, {files} after {after} s");
         check("files are given back", got, files <= files_before);
     }

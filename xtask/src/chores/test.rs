@@ -6,8 +6,10 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 
 use crate::base::workspace::Workspace;
-use crate::chores::clients::{self, Plan, Score, Span};
+use crate::chores::clients::{self, Plan};
+use crate::chores::score::Score;
 use crate::chores::{report, vanish};
+use crate::client::span::Span;
 use crate::client::tool;
 
 /// Runs it all and closes with the score; false when anything failed.

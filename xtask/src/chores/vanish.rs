@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::base::clock;
 use crate::base::workspace::Workspace;
-use crate::chores::clients::Score;
+use crate::chores::score::Score;
 use crate::running::namespace::Namespace;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 1);

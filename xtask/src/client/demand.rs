@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::chores::clients::Span;
+use crate::base::clock::seconds;
 use crate::client::dialect::Dialect;
+use crate::client::span::Span;
 use crate::running::job::{Ending, Stay};
 use crate::running::trace::Seen;
-use crate::seconds;
 
 /// One thing that a row demands.
 #[derive(Clone, Copy)]

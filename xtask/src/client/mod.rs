@@ -5,4 +5,5 @@ pub(crate) mod dialect;
 pub(crate) mod listener;
 pub(crate) mod probe;
 pub(crate) mod scan;
+pub(crate) mod span;
 pub(crate) mod tool;

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::base::workspace::{Workspace, call};
 use crate::client::dialect::Dialect;
+use crate::running::job::PATH;
 
 /// A program or library that a row needs.
 #[derive(PartialEq)]
@@ -78,7 +79,7 @@ impl Tool {
             }
             Provider::Python { distribution, .. } => python_version(workspace, distribution),
             Provider::PythonItself => {
-                let mut command = Command::new(python(workspace));
+                let mut command = Command::new(workspace.python());
                 command.args(["-c", "import platform; print(platform.python_version())"]);
                 command
             }
@@ -95,10 +96,10 @@ impl Tool {
         match self.provider {
             Provider::Debian { program, .. } => find(program).is_some(),
             Provider::Go { library, .. } => {
-                has_library(library) && is_newer(&go_client(workspace), &go_source(workspace))
+                has_library(library) && is_newer(&workspace.go_client(), &go_source(workspace))
             }
             Provider::Python { version, .. } => self.version(workspace) == version,
-            Provider::PythonItself => python(workspace).exists(),
+            Provider::PythonItself => workspace.python().exists(),
         }
     }
 }
@@ -150,10 +151,6 @@ static ALL: [&Tool; 32] = [
     &WGET,
 ];
 
-/// Where clients are looked for and what they get as PATH: the system's programs, and neither those
-/// of whoever runs this nor only the few that a user's PATH may leave.
-pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// Debian's Python, and not one found on PATH: a version manager's may not outlive the venv.
 const SYSTEM_PYTHON: &str = "/usr/bin/python3";
 
@@ -184,11 +181,6 @@ pub(crate) fn require(workspace: &Workspace, tools: &[&'static Tool]) -> Result<
         return Ok(());
     }
     bail!("the tests lack programs: {}; `cargo xtask install` installs them", missing.join(", "))
-}
-
-/// The interpreter that Python clients run in.
-pub(crate) fn python(workspace: &Workspace) -> PathBuf {
-    venv(workspace).join("bin/python")
 }
 
 fn find(program: &str) -> Option<PathBuf> {
@@ -285,10 +277,10 @@ fn fill_venv(workspace: &Workspace) -> Result<()> {
     if wanted.is_empty() {
         return Ok(());
     }
-    let venv = venv(workspace);
+    let venv = workspace.venv();
     call(Command::new(SYSTEM_PYTHON).args(["-m", "venv", "--clear"]).arg(&venv))
         .context("no venv for the Python clients")?;
-    let mut pip = Command::new(python(workspace));
+    let mut pip = Command::new(workspace.python());
     pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
     call(pip.args(wanted))
 }
@@ -299,19 +291,14 @@ fn has_library(library: &str) -> bool {
 
 /// Builds our clients around Go's libraries from what is on this machine.
 fn build_go_client(workspace: &Workspace) -> Result<()> {
-    if is_newer(&go_client(workspace), &go_source(workspace)) {
+    if is_newer(&workspace.go_client(), &go_source(workspace)) {
         return Ok(());
     }
     let mut go = Command::new("go");
     go.env("GO111MODULE", "off").env("GOPATH", GOPATH).env("GOFLAGS", "");
     go.env("GOCACHE", workspace.clients().join("go-cache"));
-    go.args(["build", "-o"]).arg(go_client(workspace)).arg(go_source(workspace));
+    go.args(["build", "-o"]).arg(workspace.go_client()).arg(go_source(workspace));
     call(&mut go).context("no Go clients")
-}
-
-/// The program with our clients around Go's libraries.
-pub(crate) fn go_client(workspace: &Workspace) -> PathBuf {
-    workspace.clients().join("go-client")
 }
 
 fn go_source(workspace: &Workspace) -> PathBuf {
@@ -325,12 +312,8 @@ fn is_newer(made: &Path, source: &Path) -> bool {
 }
 
 fn python_version(workspace: &Workspace, distribution: &str) -> Command {
-    let mut command = Command::new(python(workspace));
+    let mut command = Command::new(workspace.python());
     let ask = "import sys; from importlib.metadata import version; print(version(sys.argv[1]))";
     command.args(["-c", ask, distribution]);
     command
-}
-
-fn venv(workspace: &Workspace) -> PathBuf {
-    workspace.clients().join("venv")
 }

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::base::clock;
+use crate::running::output::tail;
 
 /// Between our asking for free ports and the daemon's binding them, another program may take one.
 const TRIES: usize = 5;
@@ -229,7 +230,7 @@ fn listening_addresses() -> Result<Vec<SocketAddrV4>> {
 /// What happened, with the end of the log, which says why.
 fn refusal(folder: &Path, what: &str) -> String {
     let log = folder.join(LOG);
-    let tail = crate::chores::report::tail(&log, 5);
+    let tail = tail(&log, 5);
     format!("tarpitd {what}; the end of {}:\n{tail}", log.display())
 }
 

@@ -15,7 +15,10 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use crate::base::clock;
 use crate::base::workspace::Workspace;
-use crate::client::tool;
+
+/// Where clients are looked for and what they get as PATH: the system's programs, and neither those
+/// of whoever runs this nor only the few that a user's PATH may leave.
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// How many light programs run at once. All of them mostly sleep: it bounds memory, not work.
 const AT_ONCE: usize = 256;
@@ -50,8 +53,8 @@ impl Job {
     ) -> Self {
         let folder = workspace.clients().join("run").join(name);
         let (host, port) = (address.ip().to_string(), address.port().to_string());
-        let python = tool::python(workspace).display().to_string();
-        let go = tool::go_client(workspace).display().to_string();
+        let python = workspace.python().display().to_string();
+        let go = workspace.go_client().display().to_string();
         let scripts = workspace.scripts().display().to_string();
         let own = folder.display().to_string();
         // Divided first, so that a path with a space stays one word.
@@ -103,7 +106,7 @@ impl Job {
             .current_dir(&self.folder)
             // No proxy, no locale, no settings of whoever runs this.
             .env_clear()
-            .env("PATH", tool::PATH)
+            .env("PATH", PATH)
             .env("HOME", &self.folder)
             .env("LANG", "C.UTF-8")
             .stdin(Stdio::null())

@@ -4,5 +4,6 @@ pub(crate) mod crowd;
 pub(crate) mod daemon;
 pub(crate) mod job;
 pub(crate) mod namespace;
+pub(crate) mod output;
 pub(crate) mod process;
 pub(crate) mod trace;

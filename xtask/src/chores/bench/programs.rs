@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::base::workspace::{Workspace, call};
 use crate::running::namespace::Namespace;
+use crate::running::output::tail;
 use crate::running::process::Process;
 
 /// A program under measurement, in one setting.
@@ -283,9 +284,9 @@ pub(crate) fn start_in(
     let log = own_folder(workspace)?.join(format!("output-{}.log", at.port()));
     let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut process = Process::start(&words, output)?;
-    process.wait_for(at).with_context(|| {
-        format!("{} did not start:\n{}", program.name, crate::chores::report::tail(&log, 5))
-    })?;
+    process
+        .wait_for(at)
+        .with_context(|| format!("{} did not start:\n{}", program.name, tail(&log, 5)))?;
     Ok(process)
 }
 
