@@ -95,8 +95,11 @@ fn links_between_documents_lead_somewhere() {
     }
 }
 
-/// The floors of the daemon, from the top down; what stands in one line shares a floor.
-const FLOORS: &[&[&str]] = &[
+/// The floors of one crate, from the top down; what stands in one line shares a floor.
+type Floors = &'static [&'static [&'static str]];
+
+/// The daemon's.
+const DAEMON: Floors = &[
     &["main", "cli", "console", "manual", "documents", "blocks"],
     &["daemon"],
     &["worker"],
@@ -107,29 +110,70 @@ const FLOORS: &[&[&str]] = &[
     &["os", "slab"],
 ];
 
-/// The modules at the top of the crate that code names after `crate::`.
-fn named(code: &str) -> Vec<String> {
+/// The chores'.
+const XTASK: Floors = &[&["main"], &["chores"], &["rows"], &["client"], &["running"], &["base"]];
+
+/// A place in code that names something by its path from the top of the crate, or by climbing to it.
+#[derive(Debug, PartialEq, Eq)]
+struct Named {
+    /// Counted from 1.
+    line: usize,
+    /// The module at the top of the crate.
+    name: String,
+}
+
+/// Where paths from the top of the crate begin in code that stands `depth` modules below it: behind
+/// `crate::`, and behind as many `super::` as lead there.
+fn beginnings(code: &str, depth: usize) -> Vec<usize> {
+    let is_within_word = |before: &str| {
+        before.ends_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '_')
+    };
+    let crates =
+        code.match_indices("crate::").filter(|(start, _)| !is_within_word(&code[..*start]));
+    let mut all: Vec<_> = crates.map(|(start, path)| start + path.len()).collect();
+    let mut from = 0;
+    while let Some(start) = code[from..].find("super::").map(|found| from + found) {
+        let steps = code[start..].split("super::").take_while(|between| between.is_empty()).count();
+        from = start + steps * "super::".len();
+        // A module that is written out within the file is one more.
+        let own = match code[..start].rfind("\nmod ") {
+            Some(module) if !code[module + 1..start].contains("\n}") => depth + 1,
+            _ => depth,
+        };
+        if steps == own {
+            all.push(from);
+        }
+    }
+    all
+}
+
+/// The modules at the top of the crate that `code` names in a list of imports or in a path.
+fn named(code: &str, depth: usize) -> Vec<Named> {
     let mut all = Vec::new();
-    for (start, path) in code.match_indices("crate::") {
+    let bare: String =
+        code.lines().flat_map(|line| [line.split("//").next().unwrap_or_default(), "\n"]).collect();
+    for start in beginnings(&bare, depth) {
         // In braces each path of the outermost level has a beginning of its own.
-        let (mut depth, mut begins, mut word) = (0, true, String::new());
-        for letter in code[start + path.len()..].chars() {
+        let (mut nesting, mut begins, mut name) = (0, true, String::new());
+        for (place, letter) in bare[start..].char_indices() {
             match letter {
                 _ if begins && (letter.is_ascii_alphanumeric() || letter == '_') => {
-                    word.push(letter);
+                    name.push(letter);
                     continue;
                 }
-                _ if letter.is_whitespace() && word.is_empty() => continue,
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                ',' if depth == 1 => begins = true,
+                _ if letter.is_whitespace() && name.is_empty() => continue,
+                '{' => nesting += 1,
+                '}' => nesting -= 1,
+                ',' if nesting == 1 => begins = true,
                 _ => {}
             }
-            if !word.is_empty() {
-                begins = letter == ',' && depth == 1;
-                all.push(std::mem::take(&mut word));
+            if !name.is_empty() {
+                begins = letter == ',' && nesting == 1;
+                let before = &bare[..start + place - name.len()];
+                let line = before.matches('\n').count() + 1;
+                all.push(Named { line, name: std::mem::take(&mut name) });
             }
-            if depth <= 0 {
+            if nesting <= 0 {
                 break;
             }
         }
@@ -137,34 +181,64 @@ fn named(code: &str) -> Vec<String> {
     all
 }
 
-#[test]
-fn nothing_runs_back_up_from_one_floor_to_another() {
-    let floor_of = |name: &str| FLOORS.iter().position(|names| names.contains(&name));
+/// How many modules a file stands below the top of its crate.
+fn depth(within: &str) -> usize {
+    let above = within.matches('/').count();
+    match within {
+        "main.rs" | "lib.rs" => 0,
+        _ if within.ends_with("/mod.rs") => above,
+        _ => above + 1,
+    }
+}
+
+/// Each line of the crate whose sources are in `folder` that names something above its floor.
+fn arrows_up(folder: &str, floors: Floors) -> Vec<String> {
+    let floor_of = |name: &str| floors.iter().position(|names| names.contains(&name));
     let mut wrong = Vec::new();
     for (path, text) in files(&[".rs"]) {
-        let Some(within) = path.strip_prefix("crates/tarpitd/src/") else { continue };
+        let Some(within) = path.strip_prefix(folder) else { continue };
         let own = within.split(['/', '.']).next().expect("a name");
-        let floor = floor_of(own).unwrap_or_else(|| panic!("{path} stands on no floor"));
-        let mut code = String::new();
-        for line in text.lines() {
-            code += line.split("//").next().unwrap_or_default();
-            code.push('\n');
-        }
-        for name in named(&code).into_iter().filter(|name| *name != own) {
+        let Some(floor) = floor_of(own) else {
+            wrong.push(format!("{path} stands on no floor"));
+            continue;
+        };
+        for Named { line, name } in named(&text, depth(within)) {
+            let code = text.lines().nth(line - 1).expect("a line").trim();
             match floor_of(&name) {
                 Some(other) if other >= floor => {}
-                Some(_) => wrong.push(format!("{path} knows {name}, which is above it")),
-                None => wrong.push(format!("{path} names {name}, which stands on no floor")),
+                Some(_) => wrong.push(format!("{path}:{line}: {name} is above it: {code}")),
+                // What `super` climbs to may be an item of the crate itself, such as a macro.
+                None if name.starts_with(char::is_uppercase) => {}
+                None => wrong.push(format!("{path}:{line}: {name} is on no floor: {code}")),
             }
         }
     }
+    wrong
+}
+
+#[test]
+fn nothing_runs_back_up_from_one_floor_to_another() {
+    let mut wrong = arrows_up("crates/tarpitd/src/", DAEMON);
+    wrong.extend(arrows_up("xtask/src/", XTASK));
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
-fn a_path_is_found_in_a_list_and_in_code() {
-    assert_eq!(named("use crate::os::sys;"), ["os"]);
-    let list = "use crate::{\n    cli,\n    os::{a, b},\n    report::c,\n};\nlet x = 1;";
-    assert_eq!(named(list), ["cli", "os", "report"]);
-    assert_eq!(named("fn f(x: crate::config::Sink) {}"), ["config"]);
+fn a_path_is_found_in_a_list_and_in_code_with_its_line() {
+    let found = |code, depth| -> Vec<(usize, String)> {
+        named(code, depth).into_iter().map(|Named { line, name }| (line, name)).collect()
+    };
+    let owned = |all: &[(usize, &str)]| -> Vec<(usize, String)> {
+        all.iter().map(|&(line, name)| (line, name.to_owned())).collect()
+    };
+    assert_eq!(found("use crate::os::sys;", 1), owned(&[(1, "os")]));
+    let list =
+        "use crate::{\n    cli, // Not crate::console.\n    os::{a, b},\n    report::c,\n};\n";
+    assert_eq!(found(list, 1), owned(&[(2, "cli"), (3, "os"), (4, "report")]));
+    assert_eq!(found("\nfn f(x: crate::config::Sink) {}", 1), owned(&[(2, "config")]));
+    // Climbed to from a file in a folder; one step less stays within the folder.
+    assert_eq!(found("use super::super::worker;", 2), owned(&[(1, "worker")]));
+    assert_eq!(found("use super::wheel;", 2), []);
+    let tests = "use super::super::os;\n\nmod tests {\n    use super::super::wheel;\n}\n";
+    assert_eq!(found(tests, 2), owned(&[(1, "os")]));
 }
