@@ -53,8 +53,8 @@ pub(super) const TOP: &[Key<Draft>] = &[
         name: "workers",
         form: "number of threads, at most 256",
         unset: Unset::Is("1"),
-        meaning: "Threads that serve clients. 0 means one for each core. One is enough for tens of \
-                  thousands of clients.",
+        meaning: "Threads that serve clients. 0 means one for each core. One thread is enough for \
+                  tens of thousands of clients.",
         outdated: None,
         read: |item, draft, notes| notes.keep(&mut draft.workers, workers(item)),
     },
@@ -62,18 +62,19 @@ pub(super) const TOP: &[Key<Draft>] = &[
         name: "io_uring",
         form: "boolean",
         unset: Unset::Is("true"),
-        meaning: "Send to many clients in one call by the kernel's `io_uring`, which costs a sixth \
-                  less. Where the kernel or a container forbids it, or this is `false`, each send \
-                  is a call of its own.",
+        meaning: "Send to many clients in one call, by the kernel's `io_uring`. That takes a \
+                  sixth less CPU time. If this is `false`, or if the kernel or a container \
+                  forbids io_uring, tarpitd uses one `send()` for each client.",
         outdated: None,
         read: |item, draft, notes| notes.keep(&mut draft.io_uring, item.boolean()),
     },
     Key {
         name: "state_dir",
         form: "path of a directory",
-        unset: Unset::HandshakeBudget("nothing is kept"),
-        meaning: "Where the installation's secrets are kept: what makes its host name, its keys and \
-                  its filler unlike those of any other. Without it they are new at each start.",
+        unset: Unset::HandshakeBudget("none"),
+        meaning: "Where tarpitd keeps the secrets of this installation. They make its host name, \
+                  its keys and its filler differ from those of any other installation. Without it \
+                  they are new at each start.",
         outdated: None,
         read: |item, draft, notes| {
             notes.keep(&mut draft.state_dir, item.placed(item.parsed(path)).map(Some));
@@ -82,10 +83,10 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "user",
         form: "name, or number, or two numbers as in `\"65534:65534\"`",
-        unset: Unset::HandshakeBudget("the daemon stays who it is"),
-        meaning: "Who the daemon becomes once its ports and files are open. A name is looked up in \
-                  /etc/passwd; numbers need no such file. If it is the user who starts the daemon, \
-                  nothing changes. See FILES AND USERS.",
+        unset: Unset::HandshakeBudget("the user who starts the daemon"),
+        meaning: "The user that the daemon becomes once its ports and files are open. A name is \
+                  looked up in /etc/passwd; numbers need no such file. If this user starts the \
+                  daemon, nothing changes. See FILES AND USERS.",
         outdated: None,
         read: |item, draft, notes| {
             notes.keep(&mut draft.user, item.placed(user(item)).map(Some));
@@ -95,7 +96,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
         name: "persona",
         form: "name",
         unset: Unset::Is("\"ubuntu-22.04\""),
-        meaning: "The machine that all ports together pretend to be.",
+        meaning: "The machine that all ports together imitate.",
         outdated: None,
         read: |item, draft, notes| notes.keep(&mut draft.persona, item.parsed(persona)),
     },
@@ -103,31 +104,31 @@ pub(super) const TOP: &[Key<Draft>] = &[
         name: "tarpits",
         form: "tables, one for each tarpit, as in `[tarpits.ssh]`",
         unset: Unset::Wrong,
-        meaning: "What to serve, under names of your choice.",
+        meaning: "The tarpits to serve, under names of your choice.",
         outdated: None,
         read: tarpits,
     },
     Key {
         name: "limits",
         form: "table",
-        unset: Unset::HandshakeBudget("every limit's own default"),
-        meaning: "What all tarpits together may cost.",
+        unset: Unset::HandshakeBudget("each key's own default"),
+        meaning: "Limits for all tarpits together.",
         outdated: None,
         read: |item, draft, notes| item.fill(LIMITS, &mut draft.limits, notes),
     },
     Key {
         name: "access",
         form: "table",
-        unset: Unset::HandshakeBudget("everybody is held"),
-        meaning: "Who is not held.",
+        unset: Unset::HandshakeBudget("all clients are held"),
+        meaning: "Which clients tarpitd does not hold.",
         outdated: None,
         read: |item, draft, notes| item.fill(ACCESS, &mut draft.access, notes),
     },
     Key {
         name: "logging",
         form: "table",
-        unset: Unset::HandshakeBudget("every key's own default"),
-        meaning: "What is written where.",
+        unset: Unset::HandshakeBudget("each key's own default"),
+        meaning: "What tarpitd writes, and where.",
         outdated: None,
         read: |item, draft, notes| item.fill(LOGGING, &mut draft.logging, notes),
     },
@@ -138,7 +139,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "pattern",
         form: "name of a pattern, in any case",
         unset: Unset::Wrong,
-        meaning: "What clients are held by: one of those that `tarpitd patterns` lists, or a \
+        meaning: "The pattern that holds the clients: one that `tarpitd patterns` lists, or a \
                   protocol such as `ssh`, which means the pattern that is recommended for it.",
         outdated: None,
         read: |item, tarpit, notes| {
@@ -149,9 +150,10 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "bind",
         form: "array of strings `\"HOST:PORT\"` or of tables with `host` and `port`, or one string",
         unset: Unset::Wrong,
-        meaning: "Where to listen. In a string an IPv6 host is in brackets, as in `\"[::1]:2222\"`. \
-                  No address may stand twice in a file. One that this machine does not have is \
-                  listened on all the same, with a warning: clients come once it is there.",
+        meaning: "Where to listen. In a string an IPv6 host stands in brackets, as in \
+                  `\"[::1]:2222\"`. A file may not name an address twice. If the machine does not \
+                  have an address yet, tarpitd listens on it all the same and warns; clients can \
+                  connect once the machine has the address.",
         outdated: None,
         read: binds,
     },
@@ -159,7 +161,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "rate_limit",
         form: "whole number: bytes per second; if negative, seconds per byte",
         unset: Unset::HandshakeBudget("the pattern's own pace"),
-        meaning: "How fast each client is sent its bytes. 0 means as fast as it reads.",
+        meaning: "How fast tarpitd sends to each client. 0 means as fast as the client reads.",
         outdated: None,
         read: |item, tarpit, notes| {
             let rate = item
@@ -172,7 +174,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "max_clients",
         form: "number of clients",
         unset: Unset::Is("4096"),
-        meaning: "The most clients held at one time on each bound port. 0 means no cap.",
+        meaning: "The most clients held at one time on each port of `bind`. 0 means no limit.",
         outdated: None,
         read: |item, tarpit, notes| {
             notes.keep(&mut tarpit.max_clients, item.placed(item.cap(u32::MAX)));
@@ -182,15 +184,15 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "client_validation",
         form: "boolean",
         unset: Unset::Is("true"),
-        meaning: "Whether clients must show that they speak the pattern's protocol before they \
-                  are served its course.",
+        meaning: "Whether a client must show that it speaks the pattern's protocol before the \
+                  pattern runs.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.client_validation, item.boolean()),
     },
     Key {
         name: "client_valiation",
         form: "boolean",
-        unset: Unset::HandshakeBudget("nothing"),
+        unset: Unset::HandshakeBudget("none"),
         meaning: "An old misspelling of `client_validation`, read with a warning.",
         outdated: Some(Outdated::Misspelling("client_validation")),
         read: |item, tarpit, notes| notes.keep(&mut tarpit.client_validation, item.boolean()),
@@ -199,7 +201,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "client_trace",
         form: "boolean",
         unset: Unset::Is("false"),
-        meaning: "Whether this tarpit's clients appear in the trace.",
+        meaning: "Whether the trace has this tarpit's clients.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.client_trace, item.boolean()),
     },
@@ -207,8 +209,8 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "persona",
         form: "name of a persona",
         unset: Unset::HandshakeBudget("the persona at the top of the file"),
-        meaning: "Another machine than the one that the other tarpits pretend to be, as behind a \
-                  router.",
+        meaning: "The machine that this tarpit imitates, if it is another one than for the other \
+                  tarpits, as if the port were behind a router.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.persona, item.parsed(persona).map(Some)),
     },
@@ -216,9 +218,9 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "poison",
         form: "boolean",
         unset: Unset::Is("false"),
-        meaning: "Whether clients may be told that they got in: a password that was right, an \
-                  anonymous login, a recipient of mail that is accepted, a shell that runs nothing. It \
-                  ends the guessing of some tools, and draws people.",
+        meaning: "Whether tarpitd may tell clients that they got in: accept a password or an \
+                  anonymous login, accept the recipients of mail, open a shell that runs nothing. \
+                  Some tools then stop guessing, but people come by.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.poison, item.switch()),
     },
@@ -226,28 +228,30 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "strict_lock",
         form: "boolean",
         unset: Unset::Is("false"),
-        meaning: "Whether `auto` speaks one protocol only on a port to a network (/24 or /56): the \
-                  first that was decided, until it is forgotten after 24 hours, or earlier when more \
-                  than 4096 others came since. Whoever speaks another one is told what a stranger is \
-                  told. Each worker remembers for itself, so that with several a network may see as \
-                  many protocols.",
+        meaning: "Whether `auto` speaks only one protocol on a port to a network (/24 or /56): \
+                  the first one that was decided. tarpitd forgets it after 24 hours, or earlier \
+                  once more than 4096 other networks connected. A client of another protocol is \
+                  refused as CLIENT VALIDATION in tarpitd(1) describes. Each worker remembers for \
+                  itself, so with several workers a network may see as many protocols.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.strict_lock, item.switch()),
     },
     Key {
         name: "cert",
         form: "path of a file in PEM",
-        unset: Unset::HandshakeBudget("a certificate of our own for each name that is asked for"),
-        meaning: "A certificate for TLS, followed by those that vouch for it. It goes with `key`. \
-                  Read at the start and at each reload; where `user` may not read it, a reload keeps \
-                  what was read at the start.",
+        unset: Unset::HandshakeBudget(
+            "a self-signed certificate for each name that a client asks for",
+        ),
+        meaning: "A certificate for TLS, followed by its chain. Needs `key`. tarpitd reads it at \
+                  the start and at each reload. If `user` may not read it, a reload keeps the one \
+                  that was read at the start.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.cert, placed(item, path)),
     },
     Key {
         name: "key",
         form: "path of a file in PEM",
-        unset: Unset::HandshakeBudget("a key of our own"),
+        unset: Unset::HandshakeBudget("a key that tarpitd makes"),
         meaning: "The private key of `cert`.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.key, placed(item, path)),
@@ -255,8 +259,8 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "inner",
         form: "name of a pattern, in any case",
-        unset: Unset::HandshakeBudget("what holds HTTP clients best"),
-        meaning: "What clients are held by once TLS is spoken, for patterns that have something \
+        unset: Unset::HandshakeBudget("`http_hold`"),
+        meaning: "The pattern that holds clients inside TLS, for patterns that have something \
                   inside.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.inner, placed(item, pattern)),
@@ -264,10 +268,10 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "passive_ports",
         form: "number, or a string with a number or a range such as `\"40000-40099\"`",
-        unset: Unset::HandshakeBudget("no data connection can be opened"),
-        meaning: "Where data connections of FTP are awaited, on the hosts of `bind`. From one address \
-                  a port serves one client at a time. There must be a port for each worker. Whoever \
-                  comes there unasked is reset.",
+        unset: Unset::HandshakeBudget("no data connections"),
+        meaning: "The ports for FTP data connections, on the hosts of `bind`. For each client \
+                  address, a port serves one client at a time. Each worker needs at least one \
+                  port. tarpitd resets connections to these ports that no FTP session expects.",
         outdated: None,
         read: |item, tarpit, notes| {
             let read = ports(item).map(|ports| Some((item.place(), ports)));
@@ -277,16 +281,16 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "passive_address",
         form: "IPv4 address",
-        unset: Unset::HandshakeBudget("the address that the client connected to"),
-        meaning: "The address that clients are told to open data connections to, where they come \
-                  through a device that translates addresses.",
+        unset: Unset::HandshakeBudget("the address to which the client connected"),
+        meaning: "The address to which clients are told to open FTP data connections, if they \
+                  reach this machine through NAT.",
         outdated: None,
         read: |item, tarpit, notes| {
             let read =
                 placed(item, |text| match text.parse().map(|ip: IpAddr| ip.to_canonical()) {
                     Ok(IpAddr::V4(ip)) => Ok(ip),
                     _ => Err(format!(
-                        "`{}` is no IPv4 address, such as 192.0.2.7",
+                        "`{}` is not an IPv4 address: write one such as 192.0.2.7",
                         text.escape_debug()
                     )),
                 });
@@ -300,8 +304,8 @@ pub(super) const BIND: &[Key<BindDraft>] = &[
         name: "host",
         form: "IP address, `\"localhost\"` or `\"*\"`",
         unset: Unset::Wrong,
-        meaning: "`localhost` is the loopback address of both IPv4 and IPv6, `*` every address of \
-                  both; `::` is every address of IPv6 only. Other names are not looked up.",
+        meaning: "`localhost` means the loopback addresses of IPv4 and IPv6, `*` every address of \
+                  both, `::` every address of IPv6 only. Other names are not looked up.",
         outdated: None,
         read: |item, bind, notes| notes.keep(&mut bind.host, item.parsed(Host::parse).map(Some)),
     },
@@ -309,7 +313,7 @@ pub(super) const BIND: &[Key<BindDraft>] = &[
         name: "port",
         form: "number, or a string with a number or a range such as `\"8000-8010\"`",
         unset: Unset::Wrong,
-        meaning: "Port 0 lets the kernel choose one, which the log names.",
+        meaning: "With port 0 the kernel chooses a port, which the log names.",
         outdated: None,
         read: |item, bind, notes| notes.keep(&mut bind.ports, ports(item).map(Some)),
     },
@@ -320,12 +324,12 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         name: "clients",
         form: "number of clients, at most 10000000",
         unset: Unset::HandshakeBudget(
-            "the number of files that may be open, less one for each listener and 64; each worker \
-             has a listener on each address of `bind`",
+            "the limit of open files, less one for each listener and 64; each worker has a listener \
+             on each address of `bind`",
         ),
-        meaning: "The most clients held at one time in all. 0 means no cap. A cap above the number \
-                  of files that may be open, less those of the listeners and 64, is cut to that, \
-                  with a warning.",
+        meaning: "The most clients held at one time in all. 0 means no limit. If it is more than \
+                  the open files allow (less one for each listener and 64), tarpitd lowers it to \
+                  that and warns.",
         outdated: None,
         read: |item, limits, notes| {
             /// Tables that are made at the start have room for so many.
@@ -339,7 +343,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         name: "per_address",
         form: "number of clients",
         unset: Unset::Is("256"),
-        meaning: "The most clients held at one time from one address. 0 means no cap.",
+        meaning: "The most clients held at one time from one address. 0 means no limit.",
         outdated: None,
         read: |item, limits, notes| {
             notes.keep(&mut limits.per_address, item.placed(item.cap(u32::MAX)));
@@ -350,7 +354,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         form: "number of clients",
         unset: Unset::Is("1024"),
         meaning: "The most clients held at one time from one network: an IPv4 /24 or an IPv6 /56. \
-                  0 means no cap.",
+                  0 means no limit.",
         outdated: None,
         read: |item, limits, notes| {
             notes.keep(&mut limits.per_prefix, item.placed(item.cap(u32::MAX)));
@@ -360,8 +364,8 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         name: "egress",
         form: "number of bytes per second",
         unset: Unset::Is("0"),
-        meaning: "The most that is sent to all clients together. 0 means no cap. A client that closes \
-                  its side may get one byte beyond it.",
+        meaning: "The most bytes a second sent to all clients together. 0 means no limit. A \
+                  client that closes its sending side may get one byte more.",
         outdated: None,
         read: |item, limits, notes| {
             notes.keep(&mut limits.egress, item.placed(bytes(item)));
@@ -371,8 +375,8 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         name: "egress_per_day",
         form: "number of bytes per day",
         unset: Unset::Is("0"),
-        meaning: "The most that is sent to all clients together in a day. 0 means no cap. A client \
-                  that closes its side may get one byte beyond it.",
+        meaning: "The most bytes a day sent to all clients together. 0 means no limit. A client \
+                  that closes its sending side may get one byte more.",
         outdated: None,
         read: |item, limits, notes| {
             notes.keep(&mut limits.egress_per_day, item.placed(bytes(item)));
@@ -382,9 +386,9 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         name: "handshakes_per_second",
         form: "number of handshakes per second",
         unset: Unset::Is("100"),
-        meaning: "The most key exchanges begun with all clients together. The unit is one exchange \
-                  of the cheapest kind; one with RSA costs up to 50. A client above the cap is held \
-                  without cryptography. 0 means no cap.",
+        meaning: "The most key exchanges begun a second with all clients together. The unit is \
+                  one exchange of the cheapest kind; an exchange with RSA costs up to 50 units. \
+                  Beyond the limit tarpitd holds clients without cryptography. 0 means no limit.",
         outdated: None,
         read: |item, limits, notes| {
             notes.keep(&mut limits.handshakes_per_second, item.placed(item.cap(1_000_000)));
@@ -394,10 +398,11 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         name: "cpu",
         form: "percentage of a core, for each worker",
         unset: Unset::Is("80"),
-        meaning: "How much of a processor may be used. While more is used, one thing after the \
-                  other is given up, a step every 10 seconds: clients that talk much are heard less, \
-                  patterns' own paces become half as fast, no key exchange is begun, nothing is sent, \
-                  newcomers are refused. Once less is used they are won back one by one. 0 means no cap.",
+        meaning: "How much CPU time tarpitd may use. While it uses more, it takes another measure \
+                  every 10 seconds: it reads less from clients that send a lot, then halves the \
+                  patterns' own pace, then begins no key exchange, then sends nothing, then refuses \
+                  new clients. Once it uses less, it takes the measures back one by one. 0 means no \
+                  limit.",
         outdated: None,
         read: |item, limits, notes| notes.keep(&mut limits.cpu, item.placed(item.cap(100))),
     },
@@ -405,10 +410,11 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         name: "evict",
         form: "`\"noisiest-prefix\"`, `\"oldest\"` or `\"refuse\"`",
         unset: Unset::Is("\"noisiest-prefix\""),
-        meaning: "Who goes when the cap in all or of a port is reached: a client of the network \
-                  (/24 or /56) that has the most, so that nobody keeps others out, and the newcomer if \
-                  its own network would then have as many; the one held \
-                  for the longest time; or the newcomer.",
+        meaning: "Which client goes when the limit of all clients or of a port is reached. \
+                  `noisiest-prefix`: a client of the network (/24 or /56) that holds the most \
+                  places, so that no network keeps others out; if the new client's own network \
+                  would then hold as many, the new client. `oldest`: the client held longest. \
+                  `refuse`: the new client.",
         outdated: None,
         read: |item, limits, notes| notes.keep(&mut limits.evict, item.parsed(Evict::parse)),
     },
@@ -419,9 +425,9 @@ pub(super) const ACCESS: &[Key<Access>] = &[
         name: "allow",
         form: "array of addresses and networks, as in `[\"192.0.2.7\", \"2001:db8::/32\"]`",
         unset: Unset::Is("[]"),
-        meaning: "Clients from there are closed at once and never delayed. Where networks of both \
-                  lists hold an address the longer prefix decides. No network is special unless it \
-                  is named, loopback and private ones neither.",
+        meaning: "tarpitd closes connections from these networks at once and never delays them. \
+                  If an address is in both lists, the longer prefix decides. No network is \
+                  special unless you name it, not even loopback or private ones.",
         outdated: None,
         read: |item, access, notes| networks(item, notes, |network| access.allow(network)),
     },
@@ -429,7 +435,7 @@ pub(super) const ACCESS: &[Key<Access>] = &[
         name: "deny",
         form: "array of addresses and networks",
         unset: Unset::Is("[]"),
-        meaning: "Clients from there are reset at once: nothing is spent on them.",
+        meaning: "tarpitd resets connections from these networks at once.",
         outdated: None,
         read: |item, access, notes| networks(item, notes, |network| access.deny(network)),
     },
@@ -440,7 +446,8 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         name: "main",
         form: "path of a file, `\"<stdout>\"` or `\"<stderr>\"`",
         unset: Unset::Is("\"<stderr>\""),
-        meaning: "Where the log goes. A file is appended to. It cannot be the file of the trace.",
+        meaning: "Where the log goes. tarpitd appends to a file. The log and the trace cannot \
+                  share a file.",
         outdated: None,
         read: |item, logging, notes| {
             notes.keep(&mut logging.main, item.placed(item.parsed(Sink::parse)));
@@ -450,7 +457,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         name: "level",
         form: "`\"debug\"`, `\"info\"`, `\"warning\"` (or `\"warn\"`), `\"error\"` or `\"critical\"`",
         unset: Unset::Is("\"info\""),
-        meaning: "How grave a message must be to appear in the log.",
+        meaning: "The lowest level of messages in the log.",
         outdated: None,
         read: |item, logging, notes| notes.keep(&mut logging.level, item.parsed(Level::parse)),
     },
@@ -458,8 +465,8 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         name: "client_trace",
         form: "path of a file, `\"<stdout>\"` or `\"<stderr>\"`",
         unset: Unset::Is("\"<stdout>\""),
-        meaning: "Where the trace of those tarpits goes that have `client_trace = true`. A file \
-                  is appended to.",
+        meaning: "Where the trace goes. It has the clients of the tarpits with `client_trace = \
+                  true`. tarpitd appends to a file.",
         outdated: None,
         read: |item, logging, notes| {
             notes.keep(&mut logging.client_trace, item.placed(item.parsed(Sink::parse)));
@@ -469,7 +476,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         name: "time",
         form: "`\"epoch\"` or `\"rfc3339\"`",
         unset: Unset::Is("\"epoch\""),
-        meaning: "How the trace writes moments: as seconds since 1970 with six decimals, or in UTC \
+        meaning: "How the trace writes times: as seconds since 1970 with six decimals, or in UTC \
                   with milliseconds, as in `\"2026-11-22T07:52:28.123Z\"`.",
         outdated: None,
         read: |item, logging, notes| notes.keep(&mut logging.time, item.parsed(TimeForm::parse)),
@@ -478,13 +485,13 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         name: "trace_per_second",
         form: "number of lines, over all clients",
         unset: Unset::Is("100"),
-        meaning: "The most lines a second that the trace has in the long run, so that no crowd of \
-                  clients fills the disk. A line of more than 512 bytes counts as several. What \
-                  ten minutes bring may be written at once. Beyond that lines are left out, `open` \
-                  and `close` last: the other events leave half of the ten minutes to them. The \
-                  log says when that begins and, with the numbers by event, when it is over. With \
-                  several `workers` each has its share. 0 means no bound. 100 lines a second are \
-                  at most 4.4 GB a day.",
+        meaning: "The most lines a second in the trace over the long run, so that a crowd of \
+                  clients cannot fill the disk. A line of more than 512 bytes counts as several. \
+                  The lines of ten minutes may come at once. Beyond that tarpitd omits lines, \
+                  `open` and `close` last: half of the ten minutes is reserved for these two. The \
+                  log says when that begins and, with the number of lines by event, when it is \
+                  over. Several `workers` share the limit equally. 0 means no limit. 100 lines a \
+                  second are at most 4.4 GB a day.",
         outdated: None,
         read: |item, logging, notes| {
             notes.keep(&mut logging.trace_per_second, item.placed(item.cap(u32::MAX)));
@@ -494,8 +501,8 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         name: "log_secrets",
         form: "boolean",
         unset: Unset::Is("false"),
-        meaning: "Whether the trace has passwords and other secrets that clients send. If not, it \
-                  has their length. Such a trace is worth guarding: many a password is typed on \
+        meaning: "Whether the trace has the passwords and other secrets that clients send. If \
+                  not, it has their length. Guard such a trace: people often type a password on \
                   the wrong machine.",
         outdated: None,
         read: |item, logging, notes| {
@@ -506,7 +513,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         name: "log_users",
         form: "boolean",
         unset: Unset::Is("true"),
-        meaning: "Whether the trace has the names of users that clients send. If not, it has their \
+        meaning: "Whether the trace has the user names that clients send. If not, it has their \
                   length.",
         outdated: None,
         read: |item, logging, notes| {
@@ -516,11 +523,11 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
     Key {
         name: "fmt",
         form: "string",
-        unset: Unset::HandshakeBudget("nothing"),
-        meaning: "Read for old files' sake, with a warning: lines of the log have one form, and \
-                  `level` chooses among them.",
+        unset: Unset::HandshakeBudget("none"),
+        meaning: "Has no effect; read with a warning, for old files. The log has one format, and \
+                  `level` selects its lines.",
         outdated: Some(Outdated::Idle(
-            "has no effect, since the log has one form: remove it, and use `level`",
+            "has no effect, since the log has one format: remove it, and use `level`",
         )),
         read: |item, _, notes| notes.keep(&mut (), item.parsed(|_| Ok(()))),
     },
@@ -569,13 +576,11 @@ fn tarpits(item: &Item<'_>, draft: &mut Draft, notes: &mut Notes) {
         Err(problem) => return notes.problems.push(problem),
     };
     if entries.is_empty() {
-        notes
-            .problems
-            .push(item.wrong("there is no tarpit here: add a table such as [tarpits.ssh]"));
+        notes.problems.push(item.wrong("there is no tarpit: add a table such as [tarpits.ssh]"));
     }
     for (name, item) in entries {
         if name.is_empty() || name.contains(char::is_control) {
-            let what = "a tarpit's name cannot be empty or hold control characters";
+            let what = "a tarpit's name cannot be empty or contain control characters";
             notes.problems.push(item.key_place().problem(what));
         }
         let mut tarpit = TarpitDraft::new(name);
@@ -597,9 +602,7 @@ fn binds(item: &Item<'_>, tarpit: &mut TarpitDraft, notes: &mut Notes) {
         Err(problem) => return notes.problems.push(problem),
     };
     if items.is_empty() {
-        notes
-            .problems
-            .push(item.wrong("there is no address here: add one, such as \"0.0.0.0:2222\""));
+        notes.problems.push(item.wrong("there is no address: add one, such as \"0.0.0.0:2222\""));
     }
     for item in items {
         if item.is_string() {

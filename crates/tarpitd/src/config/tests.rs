@@ -122,7 +122,7 @@ fn what_is_inside_tls_and_its_certificate_are_read() {
         ("inner = 'endlessh'", "`endless_banner` has nothing inside"),
         ("passive_ports = 40000", "`endless_banner` has no data connections"),
         ("passive_address = '192.0.2.7'", "`passive_address` needs `passive_ports` beside it"),
-        ("passive_address = 'x'", "`x` is no IPv4 address"),
+        ("passive_address = 'x'", "`x` is not an IPv4 address"),
         ("pattern = 'tls'\ninner = 'tls'", "`tls` cannot be inside TLS"),
         ("pattern = 'tls'\ninner = 'tls_slow_hello'", "`tls_slow_hello` cannot be inside TLS"),
     ] {
@@ -219,7 +219,7 @@ fn the_reference_s_log_format_is_read_with_a_warning() {
     let config = config(&format!("{SOUND}[logging]\nfmt = '%(message)s'"));
     assert_eq!(
         config.warnings,
-        ["x:5:1: `fmt` has no effect, since the log has one form: remove it, and use `level`"]
+        ["x:5:1: `fmt` has no effect, since the log has one format: remove it, and use `level`"]
     );
 }
 
@@ -439,8 +439,8 @@ fn an_address_that_is_taken_names_both_places() {
 #[test]
 fn what_must_be_there_is_missed() {
     check("", "1:1: `tarpits` is missing (tables, one for each tarpit, as in `[tarpits.ssh]`)");
-    check("\n[tarpits]", "2:1: there is no tarpit here: add a table such as [tarpits.ssh]");
-    check_line("bind = []", "3:8: there is no address here: add one, such as \"0.0.0.0:2222\"");
+    check("\n[tarpits]", "2:1: there is no tarpit: add a table such as [tarpits.ssh]");
+    check_line("bind = []", "3:8: there is no address: add one, such as \"0.0.0.0:2222\"");
     check(
         "[tarpits.a]\nmax_clients = 1",
         "1:10: `pattern` is missing (name of a pattern, in any case)

@@ -173,7 +173,7 @@ fn keys(title: &str) -> Vec<Block> {
             let unset = match entry.unset {
                 Unset::Is(value) => format!("Default: {}.", literal(value)),
                 Unset::HandshakeBudget(meaning) => format!("Default: {meaning}."),
-                Unset::Wrong => "It must be there.".to_owned(),
+                Unset::Wrong => "Required.".to_owned(),
             };
             let about = format!("{}. {unset}", entry.form);
             Block::Term(literal(entry.name), vec![sentence(&about), entry.meaning.to_owned()])

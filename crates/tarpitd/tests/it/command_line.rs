@@ -53,7 +53,7 @@ fn all_problems_of_a_file_are_told_at_once_whoever_asks() {
     let wanted = format!(
         "{path}:1:1: unknown key `worker`; did you mean `workers`?\n\
          {path}:3:11: there is no pattern `endless_baner`: did you mean `endless_banner`?\n\
-         {path}:4:8: there is no address here: add one, such as \"0.0.0.0:2222\"\n"
+         {path}:4:8: there is no address: add one, such as \"0.0.0.0:2222\"\n"
     );
     for arguments in [["check", &path], ["-c", &path]] {
         assert_eq!(run(&arguments), (2, String::new(), wanted.clone()));
