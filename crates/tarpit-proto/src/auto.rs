@@ -106,7 +106,7 @@ impl Pattern for Auto {
     }
 
     fn summary(&self) -> &'static str {
-        "every protocol on one port, as the client's first bytes show it"
+        "recognises each client's protocol on one port and holds the client by the pattern for it"
     }
 
     fn shows_host_keys(&self) -> bool {

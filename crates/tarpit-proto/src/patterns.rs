@@ -88,7 +88,7 @@ pub const RECOMMENDED: &[Recommendation] = &[
         service: "http",
         ports: &[80, 8080],
         pattern: &http::hold::HoldHttp,
-        reason: "records requests; holds browsers, guessers and path scanners each in its own way",
+        reason: "records requests; holds browsers, password guessers and path scanners",
         protocol: Some(Protocol::Http),
     },
     Recommendation {

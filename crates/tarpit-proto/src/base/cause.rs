@@ -25,25 +25,28 @@ pub enum Cause {
 impl Cause {
     /// All of them, with what each means, for the manual.
     pub const ALL: [(Self, &'static str); 8] = [
-        (Self::Evicted, "it had to make room for another"),
-        (Self::Failed, "the connection failed otherwise; a conn_error stands before it"),
-        (Self::Finished, "the pattern's course ended"),
+        (Self::Evicted, "tarpitd disconnected the client to make room for another"),
+        (
+            Self::Failed,
+            "the connection failed in another way; a `conn_error` line precedes this one",
+        ),
+        (Self::Finished, "the pattern ended"),
         (
             Self::HalfClosed,
-            "the client closed its side, and nothing could be sent to it at that moment to find out \
-             whether it still reads",
+            "the client closed its sending side, and the protocol allowed no byte at that moment to \
+             test whether it still reads",
         ),
         (
             Self::Left,
-            "the client closed its side and had said nothing, where the client speaks first",
+            "the client closed its sending side and had sent nothing, where the client speaks first",
         ),
         (
             Self::Reset,
-            "the client reset the connection, or had closed its side and answered the next byte with \
-             a reset",
+            "the client reset the connection, or closed its sending side and answered the next byte \
+             with a reset",
         ),
         (Self::Stopped, "the daemon was stopped"),
-        (Self::TimedOut, "the client vanished: nothing was acknowledged for too long"),
+        (Self::TimedOut, "the client vanished: it acknowledged nothing for too long"),
     ];
 
     /// The name in traces and metrics.

@@ -54,24 +54,27 @@ impl Fact {
     /// All of them, with what each means, for the manual.
     pub const ALL: [(Self, &'static str); 19] = [
         (Self::Command, "a command of a text protocol"),
-        (Self::HttpHost, "the Host of an HTTP request"),
-        (Self::HttpRequest, "the line of an HTTP request"),
-        (Self::HttpUserAgent, "the User-Agent of an HTTP request"),
+        (Self::HttpHost, "the Host header of an HTTP request"),
+        (Self::HttpRequest, "the request line of an HTTP request"),
+        (Self::HttpUserAgent, "the User-Agent header of an HTTP request"),
         (Self::Ja3, "the JA3 fingerprint of a TLS client"),
         (Self::Ja4, "the JA4 fingerprint of a TLS client"),
-        (Self::Method, "by what a user would be known: password, publickey, plain and so on"),
-        (Self::Protocol, "what the client speaks, on a port for several: here a key beside `meta`"),
-        (Self::Secret, "a password, an answer to a challenge, or an Authorization"),
+        (Self::Method, "how the client would authenticate: password, publickey, plain and so on"),
+        (
+            Self::Protocol,
+            "the protocol of the client, on a port that serves several; a key beside `meta`",
+        ),
+        (Self::Secret, "a password, an answer to a challenge, or an Authorization header"),
         (Self::SmtpHelo, "the name in HELO or EHLO"),
         (Self::SmtpMailFrom, "the sender of a mail"),
         (Self::SmtpRcptTo, "a recipient of a mail"),
         (Self::SshHassh, "the HASSH fingerprint of an SSH client"),
         (Self::SshIdent, "the identification line of an SSH client"),
         (Self::SshKey, "the SHA-256 fingerprint of an SSH public key"),
-        (Self::TelnetTerminal, "the terminal that a telnet client has"),
-        (Self::TlsAlpn, "the application protocols that a TLS client names"),
-        (Self::TlsSni, "the server's name that a TLS client asks for"),
-        (Self::User, "a user's name"),
+        (Self::TelnetTerminal, "the terminal type of a telnet client"),
+        (Self::TlsAlpn, "the application protocols that a TLS client offers"),
+        (Self::TlsSni, "the server name that a TLS client asks for"),
+        (Self::User, "a user name"),
     ];
 
     /// Whether it is what a client would prove itself by.

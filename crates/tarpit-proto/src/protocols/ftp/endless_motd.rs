@@ -60,7 +60,7 @@ impl Pattern for FtpEndlessMotd {
     }
 
     fn summary(&self) -> &'static str {
-        "an FTP login that is refused with a message of the day without end"
+        "refuses a login with a message of the day that never ends"
     }
 
     fn protocol(&self) -> Option<Protocol> {

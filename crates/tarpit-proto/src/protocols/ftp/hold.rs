@@ -68,7 +68,7 @@ impl Pattern for FtpHold {
     }
 
     fn summary(&self) -> &'static str {
-        "an FTP login that takes its time and is refused without end"
+        "refuses every login slowly, as often as the client tries"
     }
 
     fn secures(&self) -> bool {

@@ -41,7 +41,7 @@ impl Pattern for FtpListing {
     }
 
     fn summary(&self) -> &'static str {
-        "a directory without end, on a data connection"
+        "a directory listing that never ends, on a data connection"
     }
 
     fn secures(&self) -> bool {

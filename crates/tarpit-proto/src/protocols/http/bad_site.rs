@@ -34,13 +34,11 @@ impl Pattern for HttpBadSite {
     }
 
     fn summary(&self) -> &'static str {
-        "a page of 300 unclosed blocks and links, with a script that keeps the processor busy"
+        "sends a page of 300 unclosed blocks and links, with a script that keeps the CPU busy"
     }
 
     fn caution(&self) -> Option<&'static str> {
-        Some(
-            "it keeps the processor of every visitor busy, search engines and researchers among them",
-        )
+        Some("it keeps the CPU of every visitor busy, search engines and researchers too")
     }
 
     fn protocol(&self) -> Option<Protocol> {

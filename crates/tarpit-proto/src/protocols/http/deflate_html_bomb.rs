@@ -38,11 +38,11 @@ impl Pattern for HttpDeflateHtmlBomb {
     }
 
     fn summary(&self) -> &'static str {
-        "20 kB of gzip that inflate to 8 MB of badly nested HTML"
+        "sends 20 kB of gzip that inflate to 8 MB of badly nested HTML"
     }
 
     fn caution(&self) -> Option<&'static str> {
-        Some("it costs every visitor memory and time, search engines and researchers among them")
+        Some("it costs every visitor memory and CPU time, search engines and researchers too")
     }
 
     fn protocol(&self) -> Option<Protocol> {

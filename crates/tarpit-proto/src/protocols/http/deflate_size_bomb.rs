@@ -35,13 +35,11 @@ impl Pattern for HttpDeflateSizeBomb {
     }
 
     fn summary(&self) -> &'static str {
-        "1 MB of deflate that inflates to 1 GB of nothing"
+        "sends 1 MB of deflate that inflates to 1 GB of zero bytes"
     }
 
     fn caution(&self) -> Option<&'static str> {
-        Some(
-            "it costs every visitor a gigabyte of memory, search engines and researchers among them",
-        )
+        Some("it costs every visitor a gigabyte of memory, search engines and researchers too")
     }
 
     fn protocol(&self) -> Option<Protocol> {

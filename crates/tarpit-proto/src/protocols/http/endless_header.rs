@@ -30,7 +30,7 @@ impl Pattern for HttpEndlessHeader {
     }
 
     fn summary(&self) -> &'static str {
-        "a response head that goes on with cookies, and then a page without an end"
+        "sends a long response header of cookies, then a page that never ends"
     }
 
     fn protocol(&self) -> Option<Protocol> {

@@ -22,7 +22,7 @@ impl Pattern for HttpFakeAuth {
     }
 
     fn summary(&self) -> &'static str {
-        "asks for a password, and slowly refuses every one"
+        "asks for a password and refuses every one slowly"
     }
 
     fn protocol(&self) -> Option<Protocol> {

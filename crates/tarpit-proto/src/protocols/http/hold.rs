@@ -27,7 +27,7 @@ impl Pattern for HoldHttp {
     }
 
     fn summary(&self) -> &'static str {
-        "holds each client by what it bears best: a head, a body, or slow refusals"
+        "holds each client by what keeps it longest: a header, a body, or slow refusals"
     }
 
     fn poisons(&self) -> bool {

@@ -27,7 +27,7 @@ impl Pattern for EgshAminoas {
     }
 
     fn summary(&self) -> &'static str {
-        "lines of four strange phrases for ever, to whoever connects; each is also logged"
+        "sends lines of four strange phrases to every client, for ever, and logs each line"
     }
 
     fn protocol(&self) -> Option<Protocol> {

@@ -23,7 +23,7 @@ impl Pattern for EndlessBanner {
     }
 
     fn summary(&self) -> &'static str {
-        "random hexadecimal lines for ever, to whoever connects"
+        "sends random hexadecimal lines to every client, for ever"
     }
 
     fn protocol(&self) -> Option<Protocol> {

@@ -74,7 +74,7 @@ impl Pattern for SmtpEndlessEhlo {
     }
 
     fn summary(&self) -> &'static str {
-        "a mail server whose list of extensions never ends"
+        "answers EHLO with a list of extensions that never ends"
     }
 
     fn protocol(&self) -> Option<Protocol> {

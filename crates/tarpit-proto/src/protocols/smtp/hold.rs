@@ -94,7 +94,7 @@ impl Pattern for SmtpHold {
     }
 
     fn summary(&self) -> &'static str {
-        "a mail server that goes through the whole dialogue slowly, and takes no mail"
+        "goes through the whole mail dialogue slowly; never accepts mail"
     }
 
     fn secures(&self) -> bool {

@@ -120,7 +120,7 @@ impl Pattern for SshAuthHold {
     }
 
     fn summary(&self) -> &'static str {
-        "an SSH server whose key exchange is real and whose authentication never ends"
+        "completes the key exchange; the authentication never ends"
     }
 
     fn poisons(&self) -> bool {

@@ -34,7 +34,7 @@ impl Pattern for Endlessh {
     }
 
     fn summary(&self) -> &'static str {
-        "random hexadecimal lines for ever, to SSH clients"
+        "sends random hexadecimal lines to SSH clients, for ever"
     }
 
     fn protocol(&self) -> Option<Protocol> {

@@ -47,7 +47,7 @@ impl Pattern for SshKexHold {
     }
 
     fn summary(&self) -> &'static str {
-        "an SSH key exchange that is offered and never made, to clients that tell who they are"
+        "offers a key exchange, records the client's fingerprint, and never goes on"
     }
 
     fn protocol(&self) -> Option<Protocol> {

@@ -40,7 +40,7 @@ impl Pattern for SshTransHold {
     }
 
     fn summary(&self) -> &'static str {
-        "an SSH key exchange that is offered, and then packets to be ignored for ever"
+        "offers a key exchange, then sends packets that clients must ignore, for ever"
     }
 
     fn protocol(&self) -> Option<Protocol> {

@@ -109,7 +109,7 @@ impl Pattern for TelnetLogin {
     }
 
     fn summary(&self) -> &'static str {
-        "a telnet login that takes a password and never says whether it is right"
+        "asks for user and password and never says whether they are right"
     }
 
     fn poisons(&self) -> bool {

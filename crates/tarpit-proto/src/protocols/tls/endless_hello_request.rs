@@ -23,7 +23,7 @@ impl Pattern for TlsEndlessHelloRequest {
     }
 
     fn summary(&self) -> &'static str {
-        "TLS messages that ask the client to begin anew, for ever"
+        "asks the client to begin the handshake again, for ever"
     }
 
     fn protocol(&self) -> Option<Protocol> {

@@ -33,7 +33,7 @@ impl Pattern for Tls {
     }
 
     fn summary(&self) -> &'static str {
-        "a whole TLS handshake, and inside it another pattern (`inner`)"
+        "completes the handshake, then holds the client by another pattern inside (`inner`)"
     }
 
     fn secures(&self) -> bool {

@@ -36,7 +36,7 @@ impl Pattern for TlsRecordDrip {
     }
 
     fn summary(&self) -> &'static str {
-        "a TLS record that never becomes whole, byte by byte"
+        "sends one record byte by byte and never completes it"
     }
 
     fn protocol(&self) -> Option<Protocol> {

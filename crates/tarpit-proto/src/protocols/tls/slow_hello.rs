@@ -34,7 +34,7 @@ impl Pattern for TlsSlowHello {
     }
 
     fn summary(&self) -> &'static str {
-        "one long TLS ServerHello, byte by byte"
+        "sends one long ServerHello, byte by byte"
     }
 
     fn protocol(&self) -> Option<Protocol> {
