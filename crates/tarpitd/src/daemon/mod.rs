@@ -63,7 +63,7 @@ use crate::{
         trace::{Form, Kind, Style},
         writer::{self, Health, Report, Target, Writer},
     },
-    worker::{self, COMMAND, Command, Door, Notice, Rules, Setup, berths::Post, sender::Sender},
+    worker::{self, COMMAND, Command, Door, Notice, Rules, Setup, endpoints::Post, sender::Sender},
 };
 
 /// Exit code for what the system refused.

@@ -31,7 +31,7 @@ use crate::{
     },
     slab::Slab,
     worker::{
-        berths::Post,
+        endpoints::Post,
         sender::{BATCH, Sent, send_one},
     },
 };
@@ -135,7 +135,8 @@ impl Worker {
     /// Watches a client's socket.
     pub(super) fn watch(&self, index: u32) -> io::Result<()> {
         let Some(slot) = self.slots.get(index) else { return Ok(()) };
-        let rate = self.berths.get(slot.berth).and_then(|berth| berth.post.profile.rate);
+        let rate =
+            self.endpoints.get(slot.endpoint).and_then(|endpoint| endpoint.post.profile.rate);
         let interest = if rate == Some(Rate::Unlimited) {
             Interest::READABLE | Interest::WRITABLE
         } else {
@@ -232,20 +233,20 @@ impl Worker {
     /// Looks up what a client's turn needs to know.
     fn begin(&self, index: u32, input: &Input<'_>) -> Option<Turn> {
         let slot = self.slots.get(index)?;
-        let berth = self.berths.get(slot.berth)?;
-        let client = client(slot, berth.server, &self.v6);
+        let endpoint = self.endpoints.get(slot.endpoint)?;
+        let client = client(slot, endpoint.server, &self.v6);
         let is_due = matches!(input, Input::Due);
         // What is due while earlier bytes are still unacknowledged would only cost the kernel
         // another page; unless so much is to go that this is the usual state. To ask costs a third
         // of what a send costs, and a few pages are few: so one turn in four.
-        let rate = berth.post.profile.rate;
+        let rate = endpoint.post.profile.rate;
         let sparse = !matches!(rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited));
         let departs = matches!(input, Input::HalfClosed | Input::HalfClosing);
         // Whoever's turn to speak is still to come speaks then, however much it talks meanwhile.
         let waits = !is_due && !departs && self.speakers.holds(index);
         Some(Turn {
             index,
-            id: session_id(&self.ids, &slot.session, client, berth.server, self.now),
+            id: session_id(&self.ids, &slot.session, client, endpoint.server, self.now),
             left: if waits { 0 } else { SENDS },
             asks: is_due && sparse && is_asked(index, self.now),
             departs,
@@ -269,8 +270,8 @@ impl Worker {
         let mut input = input;
         let ended = loop {
             let Some(slot) = self.slots.get_mut(index) else { break None };
-            let Some(berth) = self.berths.get(slot.berth) else { break None };
-            let (post, server) = (&*berth.post, berth.server);
+            let Some(endpoint) = self.endpoints.get(slot.endpoint) else { break None };
+            let (post, server) = (&*endpoint.post, endpoint.server);
             let client = client(slot, server, &self.v6);
             let conn = Conn { client, server, via: None };
             let about = about(post, client, server, id);
@@ -395,10 +396,10 @@ impl Worker {
         };
         // Who had closed its side went as one goes: nothing failed.
         let went = cause == Cause::Reset && slot.session.is_half_closed();
-        if !went && let Some(berth) = self.berths.get(slot.berth) {
-            let client = client(slot, berth.server, &self.v6);
-            let id = session_id(&self.ids, &slot.session, client, berth.server, self.now);
-            let about = about(&berth.post, client, berth.server, id);
+        if !went && let Some(endpoint) = self.endpoints.get(slot.endpoint) {
+            let client = client(slot, endpoint.server, &self.v6);
+            let id = session_id(&self.ids, &slot.session, client, endpoint.server, self.now);
+            let about = about(&endpoint.post, client, endpoint.server, id);
             self.record.failed(index, about, error);
         }
         self.close(index, cause);
@@ -410,18 +411,18 @@ impl Worker {
         self.awaited.forget(index);
         self.hearing.forget(index);
         let Some(slot) = self.slots.remove(index) else { return };
-        let Some(berth) = self.berths.get(slot.berth) else { return };
-        let server = berth.server;
+        let Some(endpoint) = self.endpoints.get(slot.endpoint) else { return };
+        let server = endpoint.server;
         let client = client(&slot, server, &self.v6);
         if client.is_ipv6() {
             self.v6.remove(slot.peer);
         }
         let id = session_id(&self.ids, &slot.session, client, server, self.now);
         let end = self.last_sign(&slot, cause);
-        let about = about(&berth.post, client, server, id);
+        let about = about(&endpoint.post, client, server, id);
         self.record.closed(index, about, &slot.session, cause, end);
-        self.admission.leave(&berth.post.port, client.ip());
-        self.berths.leave(slot.berth);
+        self.admission.leave(&endpoint.post.port, client.ip());
+        self.endpoints.leave(slot.endpoint);
         if slot.session.is_boxed() {
             self.memory.freed(self.now);
         }

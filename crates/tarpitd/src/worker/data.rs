@@ -12,7 +12,7 @@ use super::{
     Door, Worker,
     clients::{client, session_id},
 };
-use crate::{slab::Slab, worker::berths::Post};
+use crate::{slab::Slab, worker::endpoints::Post};
 
 /// Who is awaited where: at most one port for each client.
 #[derive(Debug, Default)]
@@ -78,8 +78,8 @@ impl Worker {
     /// Whether the slot is still the client's.
     fn is_here(&self, Asker { slot, id }: Asker) -> bool {
         let Some(held) = self.slots.get(slot) else { return false };
-        let Some(berth) = self.berths.get(held.berth) else { return false };
-        let client = client(held, berth.server, &self.v6);
-        session_id(&self.ids, &held.session, client, berth.server, self.now) == id
+        let Some(endpoint) = self.endpoints.get(held.endpoint) else { return false };
+        let client = client(held, endpoint.server, &self.v6);
+        session_id(&self.ids, &held.session, client, endpoint.server, self.now) == id
     }
 }

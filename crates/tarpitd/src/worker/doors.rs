@@ -25,7 +25,7 @@ use crate::{
     config::{Evict, access::Verdict},
     os::listener::{self, Trouble, local_address},
     report::refusal::Refusal,
-    worker::{berths::Post, wheel::Link},
+    worker::{endpoints::Post, wheel::Link},
 };
 
 /// The most connections one door takes in a turn, so that a storm delays no drip.
@@ -180,14 +180,14 @@ impl Worker {
         // An IPv4 client on an IPv6 socket cannot be: those are bound to IPv6 only.
         let session = Session::open(self.now);
         let id = self.id(&session, client, server);
-        let berth = entered.and_then(|()| {
-            self.berths.enter(post, server).ok_or_else(|| {
+        let endpoint = entered.and_then(|()| {
+            self.endpoints.enter(post, server).ok_or_else(|| {
                 self.admission.leave(&post.port, client.ip());
                 Refusal::Addresses
             })
         });
-        let berth = match berth {
-            Ok(berth) => berth,
+        let endpoint = match endpoint {
+            Ok(endpoint) => endpoint,
             Err(refusal) => {
                 let about = about(post, client, server, id);
                 self.record.refused(about, refusal);
@@ -203,7 +203,7 @@ impl Worker {
             session,
             peer,
             port: client.port(),
-            berth,
+            endpoint,
             fd,
             link: Link::IDLE,
         });
@@ -256,8 +256,8 @@ impl Worker {
     /// A client as eviction sees it.
     pub(super) fn candidate(&self, index: u32) -> Option<Candidate> {
         let slot = self.slots.get(index)?;
-        let berth = self.berths.get(slot.berth)?;
-        let who = client(slot, berth.server, &self.v6).ip();
+        let endpoint = self.endpoints.get(slot.endpoint)?;
+        let who = client(slot, endpoint.server, &self.v6).ip();
         let opened = slot.session.opened(self.now);
         Some(Candidate { index, opened, prefix: self.admission.prefix(who) })
     }
@@ -265,7 +265,7 @@ impl Worker {
     /// What tells the port of a client from others.
     pub(super) fn port_of(&self, index: u32) -> Option<usize> {
         let slot = self.slots.get(index)?;
-        let berth = self.berths.get(slot.berth)?;
-        Some(Arc::as_ptr(&berth.post.port).addr())
+        let endpoint = self.endpoints.get(slot.endpoint)?;
+        Some(Arc::as_ptr(&endpoint.post.port).addr())
     }
 }

@@ -3,10 +3,10 @@
 //! No client has a task or a thread. What a held client costs is its [`Slot`]; the loop sleeps
 //! until a socket has news or the wheel has somebody due, and does nothing while nobody is there.
 
-pub(crate) mod berths;
 mod clients;
 mod data;
 mod doors;
+pub(crate) mod endpoints;
 pub(crate) mod hearing;
 mod memory;
 pub(crate) mod queue;
@@ -51,7 +51,7 @@ use crate::{
     report::{record::Record, trace::Style},
     slab::Slab,
     worker::{
-        berths::{Berths, Post},
+        endpoints::{Endpoints, Post},
         hearing::Hearing,
         queue::Queue,
         sender::{BATCH, Sender},
@@ -150,7 +150,7 @@ struct Slot {
     /// a reset the kernel has forgotten it.
     peer: u32,
     port: u16,
-    berth: u16,
+    endpoint: u16,
     fd: OwnedFd,
     link: Link,
 }
@@ -177,7 +177,7 @@ struct Worker {
     slots: Slab<Slot>,
     v6: Slab<Ipv6Addr>,
     wheel: Wheel,
-    berths: Berths,
+    endpoints: Endpoints,
     awaited: Awaited,
     notify: mpsc::Sender<Notice>,
     /// When the calendar was last looked at.
@@ -237,7 +237,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         slots: Slab::new(),
         v6: Slab::new(),
         wheel: Wheel::new(),
-        berths: Berths::default(),
+        endpoints: Endpoints::default(),
         awaited: Awaited::default(),
         notify: setup.notify,
         calendar: now,

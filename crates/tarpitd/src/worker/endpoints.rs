@@ -22,60 +22,60 @@ pub(crate) struct Post {
     pub(crate) port: Arc<Port>,
 }
 
-/// What many clients have in common: the post, and the address that they connected to.
+/// An address of ours where clients are held, with the settings that they are held under.
 #[derive(Debug)]
-pub(crate) struct Berth {
+pub(crate) struct Endpoint {
     pub(crate) post: Arc<Post>,
     pub(crate) server: SocketAddr,
     clients: u32,
 }
 
-/// A worker's berths, by a number that a slot has room for.
+/// A worker's endpoints, each by a number for which a slot has room.
 #[derive(Debug, Default)]
-pub(crate) struct Berths {
-    all: Vec<Option<Berth>>,
-    /// Where the berth of a post (by its address in memory) and an address of ours is.
-    places: HashMap<(usize, SocketAddr), u16>,
+pub(crate) struct Endpoints {
+    all: Vec<Option<Endpoint>>,
+    /// The number of the endpoint of a post (by its address in memory) and an address of ours.
+    numbers: HashMap<(usize, SocketAddr), u16>,
     free: Vec<u16>,
 }
 
-impl Berths {
-    /// The berth for one more client of `post` that connected to `server`; `None` where there are
-    /// 65,536 berths already.
+impl Endpoints {
+    /// The endpoint for one more client of `post` that connected to `server`; `None` where there are
+    /// 65,536 endpoints already.
     pub(crate) fn enter(&mut self, post: &Arc<Post>, server: SocketAddr) -> Option<u16> {
         let key = (Arc::as_ptr(post).addr(), server);
-        let index = if let Some(&index) = self.places.get(&key) {
+        let index = if let Some(&index) = self.numbers.get(&key) {
             index
         } else {
-            let berth = Some(Berth { post: Arc::clone(post), server, clients: 0 });
+            let endpoint = Some(Endpoint { post: Arc::clone(post), server, clients: 0 });
             let index = self.free.pop().or_else(|| u16::try_from(self.all.len()).ok())?;
             match self.all.get_mut(usize::from(index)) {
-                Some(place) => *place = berth,
-                None => self.all.push(berth),
+                Some(place) => *place = endpoint,
+                None => self.all.push(endpoint),
             }
-            self.places.insert(key, index);
+            self.numbers.insert(key, index);
             index
         };
-        if let Some(Some(berth)) = self.all.get_mut(usize::from(index)) {
-            berth.clients += 1;
+        if let Some(Some(endpoint)) = self.all.get_mut(usize::from(index)) {
+            endpoint.clients += 1;
         }
         Some(index)
     }
 
-    /// One client less in the berth, which is given up with the last one.
+    /// One client less in the endpoint, which is given up with the last one.
     pub(crate) fn leave(&mut self, index: u16) {
         let Some(place) = self.all.get_mut(usize::from(index)) else { return };
-        let Some(berth) = place else { return };
-        berth.clients -= 1;
-        if berth.clients == 0 {
-            self.places.remove(&(Arc::as_ptr(&berth.post).addr(), berth.server));
+        let Some(endpoint) = place else { return };
+        endpoint.clients -= 1;
+        if endpoint.clients == 0 {
+            self.numbers.remove(&(Arc::as_ptr(&endpoint.post).addr(), endpoint.server));
             *place = None;
             self.free.push(index);
         }
     }
 
-    /// The berth with that number.
-    pub(crate) fn get(&self, index: u16) -> Option<&Berth> {
+    /// The endpoint with that number.
+    pub(crate) fn get(&self, index: u16) -> Option<&Endpoint> {
         self.all.get(usize::from(index))?.as_ref()
     }
 }
@@ -105,28 +105,28 @@ mod tests {
     }
 
     #[test]
-    fn clients_with_the_same_in_common_share_a_berth_until_the_last_has_left() {
-        let (mut berths, one, two) = (Berths::default(), post(), post());
-        let first = berths.enter(&one, server(1)).unwrap();
-        assert_eq!(berths.enter(&one, server(1)), Some(first));
-        assert_ne!(berths.enter(&two, server(1)), Some(first));
-        assert_ne!(berths.enter(&one, server(2)), Some(first));
-        berths.leave(first);
-        assert_eq!(berths.get(first).unwrap().server, server(1));
-        berths.leave(first);
-        assert!(berths.get(first).is_none());
-        assert_eq!(berths.enter(&two, server(9)), Some(first), "the place is used again");
+    fn clients_with_the_same_in_common_share_an_endpoint_until_the_last_has_left() {
+        let (mut endpoints, one, two) = (Endpoints::default(), post(), post());
+        let first = endpoints.enter(&one, server(1)).unwrap();
+        assert_eq!(endpoints.enter(&one, server(1)), Some(first));
+        assert_ne!(endpoints.enter(&two, server(1)), Some(first));
+        assert_ne!(endpoints.enter(&one, server(2)), Some(first));
+        endpoints.leave(first);
+        assert_eq!(endpoints.get(first).unwrap().server, server(1));
+        endpoints.leave(first);
+        assert!(endpoints.get(first).is_none());
+        assert_eq!(endpoints.enter(&two, server(9)), Some(first), "the place is used again");
         assert_eq!(Arc::strong_count(&one), 2);
     }
 
     #[test]
     fn there_are_as_many_as_a_slot_can_number() {
-        let (mut berths, post) = (Berths::default(), post());
+        let (mut endpoints, post) = (Endpoints::default(), post());
         for number in 0..=u32::from(u16::MAX) {
-            assert!(berths.enter(&post, server(number)).is_some());
+            assert!(endpoints.enter(&post, server(number)).is_some());
         }
-        assert_eq!(berths.enter(&post, server(1 << 20)), None);
-        berths.leave(7);
-        assert!(berths.enter(&post, server(1 << 20)).is_some());
+        assert_eq!(endpoints.enter(&post, server(1 << 20)), None);
+        endpoints.leave(7);
+        assert!(endpoints.enter(&post, server(1 << 20)).is_some());
     }
 }
