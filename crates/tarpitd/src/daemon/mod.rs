@@ -52,7 +52,7 @@ use crate::{
     keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
     os::{
         clock::Clock,
-        listener::{Listener, Presence},
+        listen_socket::{ListenSocket, Presence},
         privileges, sys, terminal,
     },
     report::{
@@ -63,7 +63,9 @@ use crate::{
         trace::{Form, Kind, Style},
         writer::{self, Health, Report, Target, Writer},
     },
-    worker::{self, COMMAND, Command, Door, Notice, Rules, Setup, endpoints::Post, sender::Sender},
+    worker::{
+        self, COMMAND, Command, Listener, Notice, Rules, Setup, endpoints::Post, sender::Sender,
+    },
 };
 
 /// Exit code for what the system refused.
@@ -233,25 +235,25 @@ impl Daemon {
             notify,
             config,
         };
-        let mut doors = daemon.doors_of_new(opened.len());
+        let mut listeners = daemon.lists_of_listeners(opened.len());
         for one in opened {
-            daemon.add(one, &mut doors);
+            daemon.add(one, &mut listeners);
         }
-        daemon.spawn(doors).map_err(|error| vec![no_start(&error)])?;
+        daemon.spawn(listeners).map_err(|error| vec![no_start(&error)])?;
         daemon.complete_keys();
         sys::release_pages();
         Ok(daemon)
     }
 
-    fn doors_of_new(&self, count: usize) -> Vec<Vec<Door>> {
+    fn lists_of_listeners(&self, count: usize) -> Vec<Vec<Listener>> {
         (0..self.config.workers.get()).map(|_| Vec::with_capacity(count)).collect()
     }
 
-    /// Gives the workers their doors of the port that was opened.
-    fn add(&mut self, opened: Opened, doors: &mut [Vec<Door>]) {
-        let Opened { wanted, listeners } = opened;
+    /// Gives the workers their listeners of the port that was opened.
+    fn add(&mut self, opened: Opened, listeners: &mut [Vec<Listener>]) {
+        let Opened { wanted, sockets } = opened;
         let tarpit = &self.config.tarpits[wanted.index];
-        let Some(address) = listeners.first().map(Listener::address) else { return };
+        let Some(address) = sockets.first().map(ListenSocket::address) else { return };
         let port = Arc::new(Port::new(address));
         let key = self.next_key;
         self.next_key += 1;
@@ -267,8 +269,8 @@ impl Daemon {
                 worker
             }
         };
-        for (listener, doors) in listeners.into_iter().zip(doors.iter_mut().skip(first)) {
-            doors.push(Door { key, listener, post: Arc::clone(&served), knocked: false });
+        for (socket, listeners) in sockets.into_iter().zip(listeners.iter_mut().skip(first)) {
+            listeners.push(Listener { key, socket, post: Arc::clone(&served), knocked: false });
         }
         self.bound.push(Bound { key, wanted, post: served });
     }
@@ -293,9 +295,9 @@ impl Daemon {
         })
     }
 
-    fn spawn(&mut self, doors: Vec<Vec<Door>>) -> io::Result<()> {
-        let rules = rules(&self.config, doors.len());
-        for doors in doors {
+    fn spawn(&mut self, listeners: Vec<Vec<Listener>>) -> io::Result<()> {
+        let rules = rules(&self.config, listeners.len());
+        for listeners in listeners {
             let poll = Poll::new()?;
             let waker = Waker::new(poll.registry(), COMMAND)?;
             let totals = Arc::new(Totals::default());
@@ -308,7 +310,7 @@ impl Daemon {
                 poll,
                 clock: self.clock,
                 seed: self.identity.seed.clone(),
-                doors,
+                listeners,
                 admission: Arc::clone(&self.admission),
                 rules: rules.clone(),
                 sender,
@@ -369,10 +371,10 @@ impl Daemon {
             match notice {
                 Err(RecvTimeoutError::Timeout) => {}
                 // So that the next reload opens it anew.
-                Ok(Notice::DoorLost(key)) => {
+                Ok(Notice::ListenerLost(key)) => {
                     self.bound.retain(|bound| bound.key != key);
                     // Other workers may still have their part of the port.
-                    self.open_doors(Vec::new());
+                    self.open_listeners(Vec::new());
                 }
                 Ok(Notice::RsaKey(key)) => self.show_key(key),
                 Ok(Notice::Signal(SIGHUP)) if ends_with_terminal => {
@@ -405,7 +407,7 @@ impl Daemon {
             bound.post = self.post(bound.wanted, &bound.post.port);
             self.bound.push(bound);
         }
-        self.open_doors(Vec::new());
+        self.open_listeners(Vec::new());
         sys::release_pages();
     }
 
@@ -641,7 +643,7 @@ impl Daemon {
             let post = self.post(wanted, &bound.post.port);
             self.bound.push(Bound { key: bound.key, wanted, post });
         }
-        self.open_doors(opened);
+        self.open_listeners(opened);
         self.complete_keys();
         if !later.is_empty() {
             self.open_later(later);
@@ -650,16 +652,16 @@ impl Daemon {
         Ok(is_new)
     }
 
-    /// Gives the workers their new doors, and new posts for those that stay.
-    fn open_doors(&mut self, opened: Vec<Opened>) {
+    /// Gives the workers their new listeners, and new posts for those that stay.
+    fn open_listeners(&mut self, opened: Vec<Opened>) {
         let stay: Vec<_> =
             self.bound.iter().map(|bound| (bound.key, Arc::clone(&bound.post))).collect();
         let rules = rules(&self.config, self.workers.len());
-        let mut doors = self.doors_of_new(opened.len());
+        let mut listeners = self.lists_of_listeners(opened.len());
         for one in opened {
-            self.add(one, &mut doors);
+            self.add(one, &mut listeners);
         }
-        for (worker, new) in self.workers.iter().zip(doors) {
+        for (worker, new) in self.workers.iter().zip(listeners) {
             send(worker, Command::Reload { stay: stay.clone(), new, rules: rules.clone() });
         }
     }
@@ -690,7 +692,7 @@ impl Daemon {
         for problem in grouped(later.into_iter().map(|(_, problem)| *problem).collect()) {
             self.log.error(format_args!("{problem}; it is not served"));
         }
-        self.open_doors(opened);
+        self.open_listeners(opened);
     }
 }
 

@@ -15,22 +15,22 @@ use crate::{
     },
     keys::state_dir::Touch,
     os::{
-        listener::{self, Listener, Presence},
+        listen_socket::{self, ListenSocket, Presence},
         port_owner::{Owner, Owners},
     },
 };
 
-/// The listeners of one address: one for each worker, or for the one whose data connections come
+/// The sockets of one address: one for each worker, or for the one whose data connections come
 /// there.
 pub(super) struct Opened {
     pub(super) wanted: Wanted,
-    pub(super) listeners: Vec<Listener>,
+    pub(super) sockets: Vec<ListenSocket>,
 }
 
 impl Opened {
     /// Whether this machine has the address.
     pub(super) fn presence(&self) -> Presence {
-        self.listeners.first().map_or(Presence::Present, Listener::presence)
+        self.sockets.first().map_or(Presence::Present, ListenSocket::presence)
     }
 
     /// Listens on an address, or says what is in the way.
@@ -43,21 +43,21 @@ impl Opened {
             Purpose::Clients => workers,
             Purpose::Data(_) => 1,
         };
-        let bind = || -> io::Result<Vec<Listener>> {
+        let bind = || -> io::Result<Vec<ListenSocket>> {
             let shared = count > 1;
             if shared {
-                listener::probe(wanted.at)?;
+                listen_socket::probe(wanted.at)?;
             }
-            let first = Listener::bind(wanted.at, tarpit.rate, shared)?;
+            let first = ListenSocket::bind(wanted.at, tarpit.rate, shared)?;
             let address = first.address();
             let mut all = vec![first];
             for _ in 1..count {
-                all.push(Listener::bind(address, tarpit.rate, shared)?);
+                all.push(ListenSocket::bind(address, tarpit.rate, shared)?);
             }
             Ok(all)
         };
         match bind() {
-            Ok(listeners) => Ok(Self { wanted, listeners }),
+            Ok(sockets) => Ok(Self { wanted, sockets }),
             Err(error) => Err(Box::new(Unbound::new(wanted, tarpit, error))),
         }
     }
@@ -86,7 +86,7 @@ pub(super) fn open_all(config: &Config, touch: Touch) -> Found {
                 opened.push(one);
                 presence
             }),
-            Touch::Look => listener::look(wanted.at)
+            Touch::Look => listen_socket::look(wanted.at)
                 .map_err(|error| Box::new(Unbound::new(wanted, tarpit, error))),
         };
         match found {

@@ -2,7 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod entropy;
-pub(crate) mod listener;
+pub(crate) mod listen_socket;
 pub(crate) mod mappings;
 pub(crate) mod port_owner;
 pub(crate) mod privileges;

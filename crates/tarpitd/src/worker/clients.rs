@@ -292,7 +292,7 @@ impl Worker {
                 Output::Close(cause) => break Some(cause),
                 Output::OpenData => {
                     let ends = (client.ip(), server.ip());
-                    let awaited = self.awaited.ask(&self.doors, post, ends, (index, id));
+                    let awaited = self.awaited.ask(&self.listeners, post, ends, (index, id));
                     input = Input::DataPort(awaited);
                 }
                 Output::Transmit(_) if left == 0 => {

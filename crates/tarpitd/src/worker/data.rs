@@ -9,7 +9,7 @@ use std::{collections::HashMap, net::IpAddr};
 use tarpit_proto::session::{Input, SessionId};
 
 use super::{
-    Door, Worker,
+    Listener, Worker,
     clients::{client, session_id},
 };
 use crate::{slab::Slab, worker::endpoints::Post};
@@ -31,19 +31,19 @@ impl Awaited {
     /// awaited yet; `None` if there is none.
     pub(super) fn ask(
         &mut self,
-        doors: &Slab<Door>,
+        listeners: &Slab<Listener>,
         post: &Post,
         (who, at): (IpAddr, IpAddr),
         (slot, id): (u32, SessionId),
     ) -> Option<u16> {
         self.forget(slot);
-        let serves = |door: &&Door| {
-            let ip = door.listener.address().ip();
+        let serves = |listener: &&Listener| {
+            let ip = listener.socket.address().ip();
             let here = ip == at || (ip.is_unspecified() && ip.is_ipv4() == at.is_ipv4());
-            door.post.data && door.post.name == post.name && here
+            listener.post.data && listener.post.name == post.name && here
         };
-        let doors = doors.indices().into_iter().filter_map(|index| doors.get(index));
-        let mut ports = doors.filter(serves).map(|door| door.listener.address().port());
+        let listeners = listeners.indices().into_iter().filter_map(|index| listeners.get(index));
+        let mut ports = listeners.filter(serves).map(|listener| listener.socket.address().port());
         let free = ports.find(|&port| !self.0.contains_key(&(who, port)))?;
         self.0.insert((who, free), Asker { slot, id });
         Some(free)
@@ -62,9 +62,9 @@ impl Awaited {
 }
 
 impl Worker {
-    /// The client that was to come to this door from `who`, if any was and is still there.
-    pub(super) fn take_awaited(&mut self, door: u32, who: IpAddr) -> Option<Asker> {
-        let port = self.doors.get(door)?.listener.address().port();
+    /// The client that was to come to this listener from `who`, if any was and is still there.
+    pub(super) fn take_awaited(&mut self, listener: u32, who: IpAddr) -> Option<Asker> {
+        let port = self.listeners.get(listener)?.socket.address().port();
         self.awaited.take(who, port).filter(|&asker| self.is_here(asker))
     }
 

@@ -3,9 +3,9 @@
 //! No client has a task or a thread. What a held client costs is its [`Slot`]; the loop sleeps
 //! until a socket has news or the wheel has somebody due, and does nothing while nobody is there.
 
+mod accept;
 mod clients;
 mod data;
-mod doors;
 pub(crate) mod endpoints;
 pub(crate) mod hearing;
 mod memory;
@@ -47,7 +47,7 @@ use crate::{
         pressure::{Change, Pressure},
     },
     config::{Evict, access::Access},
-    os::{clock::Clock, listener::Listener},
+    os::{clock::Clock, listen_socket::ListenSocket},
     report::{record::Record, trace::Style},
     slab::Slab,
     worker::{
@@ -61,10 +61,10 @@ use crate::{
 
 /// A listener with its post.
 #[derive(Debug)]
-pub(crate) struct Door {
-    /// What tells doors apart over a reload.
+pub(crate) struct Listener {
+    /// What tells listeners apart over a reload.
     pub(crate) key: u64,
-    pub(crate) listener: Listener,
+    pub(crate) socket: ListenSocket,
     pub(crate) post: Arc<Post>,
     /// Whether somebody may wait there.
     pub(crate) knocked: bool,
@@ -73,8 +73,8 @@ pub(crate) struct Door {
 /// What the daemon's own thread waits for.
 #[derive(Debug)]
 pub(crate) enum Notice {
-    /// The door with this key could not be kept open.
-    DoorLost(u64),
+    /// The listener with this key could not be kept open.
+    ListenerLost(u64),
     /// The host key that takes a while has been made.
     RsaKey(Arc<RsaKey>),
     Signal(i32),
@@ -84,8 +84,8 @@ pub(crate) enum Notice {
 /// What the daemon tells a worker.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Let the doors be these: a post for each key that stays, and new doors.
-    Reload { stay: Vec<(u64, Arc<Post>)>, new: Vec<Door>, rules: Rules },
+    /// Let the listeners be these: a post for each key that stays, and new listeners.
+    Reload { stay: Vec<(u64, Arc<Post>)>, new: Vec<Listener>, rules: Rules },
     /// Close everything, with a line for each client, and return.
     Stop,
 }
@@ -115,7 +115,7 @@ pub(crate) struct Setup {
     pub(crate) poll: Poll,
     pub(crate) clock: Clock,
     pub(crate) seed: Seed,
-    pub(crate) doors: Vec<Door>,
+    pub(crate) listeners: Vec<Listener>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) rules: Rules,
     pub(crate) sender: Sender,
@@ -127,8 +127,8 @@ pub(crate) struct Setup {
 /// The token by which a command announces itself.
 pub(crate) const COMMAND: Token = Token(usize::MAX - 1);
 
-/// Tokens from here on are doors; below they are slots.
-const DOORS: usize = 1 << 40;
+/// Tokens from here on are listeners; below they are slots.
+const LISTENERS: usize = 1 << 40;
 
 /// The most bytes read at a time.
 const READ: usize = 4 * 1024;
@@ -173,7 +173,7 @@ struct Worker {
     seed: Seed,
     /// Makes session numbers that say nothing about the clients.
     ids: RandomState,
-    doors: Slab<Door>,
+    listeners: Slab<Listener>,
     slots: Slab<Slot>,
     v6: Slab<Ipv6Addr>,
     wheel: Wheel,
@@ -214,7 +214,7 @@ struct Worker {
     round: Round,
     /// Who is due in this turn; kept for its memory.
     due: Vec<u32>,
-    /// Doors at which connections may wait.
+    /// Listeners at which connections may wait.
     knocked: Vec<u32>,
     /// Accepting stands still until then.
     shed: Option<Time>,
@@ -224,7 +224,7 @@ struct Worker {
 
 /// Serves until told to stop.
 pub(crate) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { mut poll, clock, doors, commands, .. } = setup;
+    let Setup { mut poll, clock, listeners, commands, .. } = setup;
     let now = clock.now();
     let mut worker = Worker {
         registry: poll.registry().try_clone()?,
@@ -233,7 +233,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         wall_at_start: clock.wall_at_start(),
         seed: setup.seed,
         ids: RandomState::new(),
-        doors: Slab::new(),
+        listeners: Slab::new(),
         slots: Slab::new(),
         v6: Slab::new(),
         wheel: Wheel::new(),
@@ -269,8 +269,8 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         shed: None,
         shortage: None,
     };
-    for door in doors {
-        worker.open_door(door)?;
+    for listener in listeners {
+        worker.open_listener(listener)?;
     }
     let mut events = Events::with_capacity(1_024);
     loop {
@@ -285,7 +285,9 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         for event in &events {
             match event.token() {
                 COMMAND => {}
-                Token(door) if door >= DOORS => worker.knock((door - DOORS) as u32),
+                Token(listener) if listener >= LISTENERS => {
+                    worker.knock((listener - LISTENERS) as u32)
+                }
                 Token(slot) => worker.notice(slot as u32, event),
             }
         }
@@ -371,7 +373,7 @@ impl Worker {
 
     /// Closes everything, with a line for each client.
     fn stop(&mut self) {
-        self.doors = Slab::new();
+        self.listeners = Slab::new();
         let end = self.clock.now().after(FAREWELL);
         self.record.lift_bound();
         for index in self.slots.indices() {

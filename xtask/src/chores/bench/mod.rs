@@ -325,7 +325,7 @@ impl Bench<'_> {
         let mut crowd = Crowd::start(self.workspace, at, STORM.hello, 0)?;
         let seconds = time_to_hold(&server, &mut crowd, self.plan.clients)?;
         let watched = server.watched()?;
-        // Each worker watches its clients; its door and waker do not count beside them.
+        // Each worker watches its clients; its listener and waker do not count beside them.
         let [.., least, most] = watched[..] else { bail!("there are no two workers") };
         figures.add(What::AcceptSeconds, "tarpitd, 2 workers", seconds);
         figures.add(What::Share, "tarpitd", 100.0 * float(least) / float(least + most));

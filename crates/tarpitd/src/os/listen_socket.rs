@@ -19,7 +19,7 @@ use tarpit_proto::pacer::Rate;
 
 /// A bound port.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub(crate) struct ListenSocket {
     fd: OwnedFd,
     address: SocketAddr,
     presence: Presence,
@@ -42,7 +42,7 @@ const RECEIVE_BUFFER: usize = 4 * 1024;
 /// Enough for a few turns of any pattern's own pace.
 const SEND_BUFFER: usize = 4 * 1024 + 512;
 
-impl Listener {
+impl ListenSocket {
     /// Binds `address`. Several listeners may share a port only if all of them are `shared`.
     pub(crate) fn bind(address: SocketAddr, rate: Option<Rate>, shared: bool) -> io::Result<Self> {
         let fd = socket_for(address)?;
@@ -115,7 +115,7 @@ pub(crate) fn probe(address: SocketAddr) -> io::Result<()> {
     if address.port() == 0 {
         return Ok(());
     }
-    Listener::bind(address, None, false).map(drop)
+    ListenSocket::bind(address, None, false).map(drop)
 }
 
 /// Whether `address` could be listened on. No client is taken meanwhile: a port that is bound and
@@ -212,8 +212,8 @@ mod tests {
 
     #[test]
     fn a_port_that_is_shared_is_found_busy_by_the_probe() {
-        let first = Listener::bind("127.0.0.1:0".parse().unwrap(), None, true).unwrap();
-        let second = Listener::bind(first.address(), None, true).unwrap();
+        let first = ListenSocket::bind("127.0.0.1:0".parse().unwrap(), None, true).unwrap();
+        let second = ListenSocket::bind(first.address(), None, true).unwrap();
         assert_eq!(second.address(), first.address());
         let error = probe(first.address()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
@@ -227,7 +227,7 @@ mod tests {
             ("[2001:db8::1]:0", Presence::Absent),
         ] {
             let address: SocketAddr = address.parse().unwrap();
-            match Listener::bind(address, None, false) {
+            match ListenSocket::bind(address, None, false) {
                 Ok(listener) => assert_eq!(listener.presence(), wanted, "{address}"),
                 Err(error) => {
                     assert!(address.is_ipv6(), "{address}: {error}");
@@ -241,9 +241,10 @@ mod tests {
 
     #[test]
     fn who_only_looks_takes_no_client_and_sees_who_listens() {
-        let free = Listener::bind("127.0.0.1:0".parse().unwrap(), None, false).unwrap().address();
+        let free =
+            ListenSocket::bind("127.0.0.1:0".parse().unwrap(), None, false).unwrap().address();
         assert_eq!(look(free).unwrap(), Presence::Present);
-        let shared = Listener::bind(free, None, true).unwrap();
+        let shared = ListenSocket::bind(free, None, true).unwrap();
         assert_eq!(look(shared.address()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 

@@ -1,4 +1,4 @@
-//! Doors: opened, knocked at, reloaded; and who is let in.
+//! Listeners: opened, knocked at, reloaded; and who is let in.
 
 use std::{
     collections::HashMap,
@@ -17,98 +17,98 @@ use tarpit_proto::{
 };
 
 use super::{
-    DOORS, Door, Notice, SHORTAGE, Slot, Worker,
+    LISTENERS, Listener, Notice, SHORTAGE, Slot, Worker,
     clients::{about, client},
 };
 use crate::{
     admit::eviction::{self, Candidate},
     config::{Evict, access::Verdict},
-    os::listener::{self, Trouble, local_address},
+    os::listen_socket::{self, Trouble, local_address},
     report::refusal::Refusal,
     worker::{endpoints::Post, wheel::Link},
 };
 
-/// The most connections one door takes in a turn, so that a storm delays no drip.
+/// The most connections one listener takes in a turn, so that a storm delays no drip.
 const ACCEPTS: usize = 128;
 
 /// How long no connection is accepted after the system ran out of something.
 const SHED: Duration = Duration::from_secs(1);
 
 impl Worker {
-    pub(super) fn open_door(&mut self, door: Door) -> io::Result<()> {
-        let index = self.doors.insert(door);
-        let Some(door) = self.doors.get(index) else { return Ok(()) };
-        let fd = door.listener.fd().as_raw_fd();
-        let token = Token(DOORS + index as usize);
-        let key = door.key;
+    pub(super) fn open_listener(&mut self, listener: Listener) -> io::Result<()> {
+        let index = self.listeners.insert(listener);
+        let Some(listener) = self.listeners.get(index) else { return Ok(()) };
+        let fd = listener.socket.fd().as_raw_fd();
+        let token = Token(LISTENERS + index as usize);
+        let key = listener.key;
         if let Err(error) = self.registry.register(&mut SourceFd(&fd), token, Interest::READABLE) {
-            self.doors.remove(index);
+            self.listeners.remove(index);
             // If nobody listens the daemon has ended.
-            let _ = self.notify.send(Notice::DoorLost(key));
+            let _ = self.notify.send(Notice::ListenerLost(key));
             return Err(error);
         }
         self.knock(index);
         Ok(())
     }
 
-    pub(super) fn knock(&mut self, door: u32) {
-        if let Some(one) = self.doors.get_mut(door)
+    pub(super) fn knock(&mut self, listener: u32) {
+        if let Some(one) = self.listeners.get_mut(listener)
             && !one.knocked
         {
             one.knocked = true;
-            self.knocked.push(door);
+            self.knocked.push(listener);
         }
     }
 
-    pub(super) fn reload(&mut self, stay: &[(u64, Arc<Post>)], new: Vec<Door>) {
+    pub(super) fn reload(&mut self, stay: &[(u64, Arc<Post>)], new: Vec<Listener>) {
         let posts: HashMap<u64, &Arc<Post>> = stay.iter().map(|(key, post)| (*key, post)).collect();
-        for index in self.doors.indices() {
-            let Some(door) = self.doors.get_mut(index) else { continue };
-            match posts.get(&door.key) {
+        for index in self.listeners.indices() {
+            let Some(listener) = self.listeners.get_mut(index) else { continue };
+            match posts.get(&listener.key) {
                 Some(&post) => {
-                    door.post = Arc::clone(post);
-                    door.listener.suit(post.profile.rate);
+                    listener.post = Arc::clone(post);
+                    listener.socket.suit(post.profile.rate);
                 }
-                None => drop(self.doors.remove(index)),
+                None => drop(self.listeners.remove(index)),
             }
         }
-        for door in new {
-            let address = door.listener.address();
-            if let Err(error) = self.open_door(door) {
+        for listener in new {
+            let address = listener.socket.address();
+            if let Err(error) = self.open_listener(listener) {
                 self.record.log().error(format_args!("cannot watch {address}: {error}"));
             }
         }
     }
 
-    /// Lets in who waits at the doors, each up to its budget.
+    /// Lets in who waits at the listeners, each up to its budget.
     pub(super) fn accept_all(&mut self) {
         match self.shed {
             Some(until) if until > self.now => return,
             _ => self.shed = None,
         }
         let knocked = std::mem::take(&mut self.knocked);
-        for door in knocked {
-            if let Some(one) = self.doors.get_mut(door) {
+        for listener in knocked {
+            if let Some(one) = self.listeners.get_mut(listener) {
                 one.knocked = false;
             }
-            if self.shed.is_some() || self.accept(door) {
-                self.knock(door);
+            if self.shed.is_some() || self.accept(listener) {
+                self.knock(listener);
             }
         }
     }
 
-    /// Lets in who waits at one door; says whether there may be more.
+    /// Lets in who waits at one listener; says whether there may be more.
     pub(super) fn accept(&mut self, index: u32) -> bool {
         for _ in 0..ACCEPTS {
-            let Some(door) = self.doors.get(index) else { return false };
-            match door.listener.accept() {
+            let Some(listener) = self.listeners.get(index) else { return false };
+            match listener.socket.accept() {
                 Ok((fd, client)) => {
-                    let server = if door.listener.is_wildcard() {
-                        local_address(fd.as_fd()).unwrap_or(door.listener.address())
+                    let server = if listener.socket.is_wildcard() {
+                        local_address(fd.as_fd()).unwrap_or(listener.socket.address())
                     } else {
-                        door.listener.address()
+                        listener.socket.address()
                     };
-                    let post = Arc::clone(&door.post);
+                    let post = Arc::clone(&listener.post);
                     if post.data {
                         let asker = self.take_awaited(index, client.ip());
                         let held = self.welcome(fd, client, server, &post, asker.is_some());
@@ -128,14 +128,14 @@ impl Worker {
                     return true;
                 }
                 Err(Trouble::Fatal(errno)) => {
-                    let address = door.listener.address();
+                    let address = listener.socket.address();
                     self.record.log().error(format_args!(
                         "{address} cannot accept any more and is closed: {errno}; \
                          send SIGHUP to open it anew"
                     ));
                     // If nobody listens the daemon has ended.
-                    let _ = self.notify.send(Notice::DoorLost(door.key));
-                    self.doors.remove(index);
+                    let _ = self.notify.send(Notice::ListenerLost(listener.key));
+                    self.listeners.remove(index);
                     return false;
                 }
             }
@@ -148,7 +148,7 @@ impl Worker {
             return;
         }
         self.shortage = Some(self.now);
-        let cure = listener::cure(errno);
+        let cure = listen_socket::cure(errno);
         self.record.log().warning(format_args!(
             "no connection can be accepted for now: {errno}; {cure}. Those held stay held."
         ));
