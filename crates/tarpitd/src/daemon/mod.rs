@@ -270,7 +270,7 @@ impl Daemon {
             }
         };
         for (socket, listeners) in sockets.into_iter().zip(listeners.iter_mut().skip(first)) {
-            listeners.push(Listener { key, socket, post: Arc::clone(&served), knocked: false });
+            listeners.push(Listener::new(key, socket, Arc::clone(&served)));
         }
         self.bound.push(Bound { key, wanted, post: served });
     }

@@ -1,4 +1,4 @@
-//! Listeners: opened, knocked at, reloaded; and who is let in.
+//! Listeners: opened, reloaded, and emptied of the connections that wait; and who is let in.
 
 use std::{
     collections::HashMap,
@@ -47,16 +47,16 @@ impl Worker {
             let _ = self.notify.send(Notice::ListenerLost(key));
             return Err(error);
         }
-        self.knock(index);
+        self.note_ready(index);
         Ok(())
     }
 
-    pub(super) fn knock(&mut self, listener: u32) {
+    pub(super) fn note_ready(&mut self, listener: u32) {
         if let Some(one) = self.listeners.get_mut(listener)
-            && !one.knocked
+            && !one.is_ready
         {
-            one.knocked = true;
-            self.knocked.push(listener);
+            one.is_ready = true;
+            self.ready.push(listener);
         }
     }
 
@@ -80,24 +80,24 @@ impl Worker {
         }
     }
 
-    /// Lets in who waits at the listeners, each up to its budget.
+    /// Accepts the connections that wait at the listeners, of each up to its budget.
     pub(super) fn accept_all(&mut self) {
         match self.shed {
             Some(until) if until > self.now => return,
             _ => self.shed = None,
         }
-        let knocked = std::mem::take(&mut self.knocked);
-        for listener in knocked {
+        let ready = std::mem::take(&mut self.ready);
+        for listener in ready {
             if let Some(one) = self.listeners.get_mut(listener) {
-                one.knocked = false;
+                one.is_ready = false;
             }
             if self.shed.is_some() || self.accept(listener) {
-                self.knock(listener);
+                self.note_ready(listener);
             }
         }
     }
 
-    /// Lets in who waits at one listener; says whether there may be more.
+    /// Accepts the connections that wait at one listener; says whether there may be more.
     pub(super) fn accept(&mut self, index: u32) -> bool {
         for _ in 0..ACCEPTS {
             let Some(listener) = self.listeners.get(index) else { return false };

@@ -66,8 +66,15 @@ pub(crate) struct Listener {
     pub(crate) key: u64,
     pub(crate) socket: ListenSocket,
     pub(crate) post: Arc<Post>,
-    /// Whether somebody may wait there.
-    pub(crate) knocked: bool,
+    /// Whether connections may wait there.
+    is_ready: bool,
+}
+
+impl Listener {
+    /// A listener at which no connection waits as yet.
+    pub(crate) fn new(key: u64, socket: ListenSocket, post: Arc<Post>) -> Self {
+        Self { key, socket, post, is_ready: false }
+    }
 }
 
 /// What the daemon's own thread waits for.
@@ -214,8 +221,8 @@ struct Worker {
     round: Round,
     /// Who is due in this turn; kept for its memory.
     due: Vec<u32>,
-    /// Listeners at which connections may wait.
-    knocked: Vec<u32>,
+    /// Listeners at which connections may wait, each once.
+    ready: Vec<u32>,
     /// Accepting stands still until then.
     shed: Option<Time>,
     /// When a shortage was told of last.
@@ -265,7 +272,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         hearing: Hearing::new(),
         round: Round::default(),
         due: Vec::with_capacity(4_096),
-        knocked: Vec::new(),
+        ready: Vec::new(),
         shed: None,
         shortage: None,
     };
@@ -286,7 +293,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
             match event.token() {
                 COMMAND => {}
                 Token(listener) if listener >= LISTENERS => {
-                    worker.knock((listener - LISTENERS) as u32)
+                    worker.note_ready((listener - LISTENERS) as u32);
                 }
                 Token(slot) => worker.notice(slot as u32, event),
             }
@@ -323,7 +330,7 @@ impl Worker {
     /// How long nothing needs to be done; for ever, if nobody is due.
     fn patience(&self) -> Option<Duration> {
         let now = self.clock.now();
-        if self.speakers.len() > 0 || (!self.knocked.is_empty() && self.shed.is_none()) {
+        if self.speakers.len() > 0 || (!self.ready.is_empty() && self.shed.is_none()) {
             return Some(Duration::ZERO);
         }
         let shed = self.shed.map(|until| until.since(now));
