@@ -15,7 +15,7 @@ use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, SerialNu
 use rustix::fs::OFlags;
 use rustls::{
     ServerConfig,
-    crypto::ring,
+    crypto::{CryptoProvider, ring},
     pki_types::{
         CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer,
         pem::{self, PemObject as _},
@@ -30,7 +30,10 @@ use crate::{
         Certificate, Placed, Tarpit,
         finding::{Finding, Gravity, plain},
     },
-    os::clock::Clock,
+    os::{
+        clock::Clock,
+        entropy::{System, random},
+    },
 };
 
 /// The most names for which each worker keeps certificates; the oldest is made again when it is
@@ -92,8 +95,8 @@ impl Certificates {
             Some(own) => Arc::new(Own(own)),
             None => Arc::new(Made { by: Arc::clone(self), host: host.to_lowercase() }),
         };
-        let provider = Arc::new(ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let provider = CryptoProvider { secure_random: &System, ..ring::default_provider() };
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| format!("TLS cannot be spoken: {error}"))?
             .with_no_client_auth()
@@ -119,9 +122,7 @@ impl Certificates {
         };
         params.not_before = day(self.made);
         params.not_after = day(Wall(self.made.0 + GOOD_FOR.as_secs()));
-        let mut serial = [0; 20];
-        // If the kernel has no randomness the serial number is a plain one.
-        let _ = rustix::rand::getrandom(&mut serial, rustix::rand::GetRandomFlags::empty());
+        let mut serial = random::<20>();
         // Positive, as serial numbers must be (RFC 5280, section 4.1.2.2).
         serial[0] = serial[0] & 0x7F | 0x40;
         params.serial_number = Some(SerialNumber::from_slice(&serial));

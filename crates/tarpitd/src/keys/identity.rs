@@ -53,7 +53,7 @@ impl Identity {
     pub(crate) fn open(state_dir: StateDir, clock: Clock) -> Result<Self, Finding> {
         let seed = state_dir.kept(
             SEED,
-            || random().map(|seed| seed.to_vec()),
+            || Ok(random::<32>().to_vec()),
             |bytes| bytes.try_into().map(Seed).map_err(|_| "it is not 32 bytes long".to_owned()),
         )?;
         Ok(Self::of(seed, state_dir, clock))
@@ -128,7 +128,7 @@ impl Identity {
 
     fn certificates(&self) -> Result<&Arc<Certificates>, Finding> {
         once(&self.certificates, || {
-            let make = || Certificates::fresh(self.clock, random()?).map_err(io::Error::other);
+            let make = || Certificates::fresh(self.clock, random()).map_err(io::Error::other);
             self.state_dir.kept(TLS, make, |kept| Certificates::read(&kept)).map(Arc::new)
         })
     }

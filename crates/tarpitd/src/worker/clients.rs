@@ -15,7 +15,6 @@ use rustix::{
 };
 use tarpit_proto::{
     pacer::Rate,
-    rng::Entropy,
     script::Conn,
     session::{Cause, Draft, Input, Output, Session, SessionId, Wake, World},
     time::Time,
@@ -24,7 +23,10 @@ use tarpit_proto::{
 use super::{READ, Slot, Worker};
 use crate::{
     admit::egress::EgressNews,
-    os::sys::{self, SendSlot},
+    os::{
+        entropy::System,
+        sys::{self, SendSlot},
+    },
     report::{
         record::{Ear, Record},
         trace::Subject,
@@ -283,7 +285,7 @@ impl Worker {
                 group: index / GROUP,
                 seed: &self.seed,
                 start: self.wall_at_start,
-                entropy: &mut Kernel,
+                entropy: &mut System,
                 budget: &mut self.handshakes,
                 pins: &mut self.pins,
                 news: &mut ear,
@@ -556,24 +558,6 @@ fn tell_egress(record: &Record, news: EgressNews) {
         )),
         EgressNews::Recovered => {
             record.log().notice(format_args!("the egress budget allows sending again"));
-        }
-    }
-}
-
-/// The system's randomness.
-struct Kernel;
-
-impl Entropy for Kernel {
-    fn fill(&mut self, out: &mut [u8]) {
-        let mut filled = 0;
-        while filled < out.len() {
-            // Fails only when interrupted, or on a kernel older than all that are supported.
-            let rest = &mut out[filled..];
-            match rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty()) {
-                Ok(count) => filled += count,
-                Err(Errno::INTR) => {}
-                Err(_) => return,
-            }
         }
     }
 }

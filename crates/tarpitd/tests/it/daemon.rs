@@ -155,6 +155,16 @@ impl Daemon {
         (trace, log, status)
     }
 
+    /// Waits until it ends by itself; how it ended.
+    pub(crate) fn ends(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("the end", || {
+            status = self.child.try_wait().expect("it was started");
+            status.is_some()
+        });
+        status.expect("it has ended")
+    }
+
     /// Closes our ends of its streams, as when a terminal goes away.
     pub(crate) fn close_streams(&mut self) {
         (_, self.stdout) = mpsc::channel();

@@ -2,15 +2,24 @@
 
 use std::{
     fs,
-    io::{ErrorKind, Read as _},
+    io::{ErrorKind, Read as _, Write as _},
+    net::TcpStream,
     process::{Command, Stdio},
 };
 
-use crate::daemon::{Client, Daemon, Directory, tarpitd};
+use crate::daemon::{Client, Daemon, Directory, PATIENCE, tarpitd};
 
 /// A daemon of which some system calls fail, and the file in which they stand; `None` where
 /// strace is missing or may not look on.
 fn under_strace(directory: &Directory, fault: &str) -> Option<(Daemon, String)> {
+    serve_under_strace(directory, "endless_banner", fault)
+}
+
+fn serve_under_strace(
+    directory: &Directory,
+    pattern: &str,
+    fault: &str,
+) -> Option<(Daemon, String)> {
     let output = directory.path("strace");
     let strace = |call: &str| {
         let mut command = Command::new("strace");
@@ -27,8 +36,10 @@ fn under_strace(directory: &Directory, fault: &str) -> Option<(Daemon, String)> 
     let (call, _) = fault.split_once(':').expect("a call and its fault");
     let config = directory.file(
         "c.toml",
-        "[tarpits.a]\npattern = \"endless_banner\"\nrate_limit = 64\n\
-         bind = [{ host = \"127.0.0.1\", port = 0 }]\n",
+        &format!(
+            "[tarpits.a]\npattern = \"{pattern}\"\nrate_limit = 64\n\
+             bind = [{{ host = \"127.0.0.1\", port = 0 }}]\n"
+        ),
     );
     let mut command = strace(call);
     command.args(["-e", &format!("inject={fault}")]);
@@ -162,4 +173,24 @@ fn a_ring_that_fails_is_done_without_and_nobody_is_lost() {
     let (_, log, status) = daemon.stop();
     assert_eq!(status.code(), Some(0));
     assert!(!log.iter().any(|line| line.contains("io_uring")), "said once: {log:?}");
+}
+
+#[test]
+fn a_daemon_without_randomness_ends_instead_of_using_keys_that_can_be_guessed() {
+    let directory = Directory::new("entropy");
+    // Each thread counts for itself: the start needs fewer calls, and each client one cookie.
+    let fault = "getrandom:error=ENOSYS:when=40+";
+    let Some((mut daemon, _)) = serve_under_strace(&directory, "ssh_kex_hold", fault) else {
+        return;
+    };
+    let mut clients = Vec::new();
+    for _ in 0..60 {
+        // Once it has ended nobody answers.
+        let Ok(stream) = TcpStream::connect_timeout(&daemon.addresses[0], PATIENCE) else { break };
+        let _ = (&stream).write_all(b"SSH-2.0-OpenSSH_9.2p1\r\n");
+        clients.push(stream);
+    }
+    let line = daemon.log_has("getrandom");
+    assert!(line.contains("tarpitd stops") && line.contains("seccomp"), "{line}");
+    assert_eq!(daemon.ends().code(), Some(1));
 }
