@@ -14,8 +14,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use base::workspace::Workspace;
-use chores::{bench, clients, dist, report, soak, test, vanish};
-use client::tool;
+use chores::{bench, clients, dist, install, report, soak, test, vanish};
 
 /// The project's chores
 #[derive(Parser)]
@@ -112,7 +111,7 @@ fn run(chore: Chore) -> Result<bool> {
                 span: if full { client::span::Span::FULL } else { client::span::Span::SHORT },
                 only: only.unwrap_or_default(),
             };
-            tool::require(&workspace, &plan.tools())?;
+            install::require(&workspace, &plan.tools())?;
             let binary = match binary {
                 Some(binary) => binary,
                 None => workspace.build_daemon()?,
@@ -127,7 +126,7 @@ fn run(chore: Chore) -> Result<bool> {
             Ok(score.failed == 0)
         }
         Chore::Dist => dist::run(&workspace),
-        Chore::Install => tool::all(&workspace).map(|()| true),
+        Chore::Install => install::all(&workspace).map(|()| true),
         Chore::Soak { seconds } => soak::run(&workspace, Duration::from_secs(seconds)),
         Chore::Test => test::run(&workspace),
         Chore::Vanish => {

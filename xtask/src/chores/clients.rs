@@ -11,11 +11,12 @@ use crate::base::workspace::Workspace;
 use crate::chores::score::Score;
 use crate::client::demand::{self, Evidence, Pace};
 use crate::client::listener::Listener;
-use crate::client::probe::{self, Finding, PROBES, Probe};
-use crate::client::scan::{self, CHECKS, Check, Record};
+use crate::client::probe::{self, Finding, Probe};
+use crate::client::row::Row;
+use crate::client::scan::{self, NMAP, Record, Scan};
 use crate::client::span::Span;
-use crate::client::tool::{NMAP, Tool};
-use crate::rows::{self, Row};
+use crate::client::tool::Tool;
+use crate::rows;
 use crate::running::daemon::{Daemon, Tarpit};
 use crate::running::job::{self, Job, Stay};
 use crate::running::trace::{self, Seen};
@@ -32,7 +33,7 @@ impl Plan {
     /// The tools that the plan needs.
     pub(crate) fn tools(&self) -> Vec<&'static Tool> {
         let mut tools: Vec<&'static Tool> = Vec::new();
-        let scans = !self.checks().is_empty() || !self.probes().is_empty();
+        let scans = !self.scans().is_empty() || !self.probes().is_empty();
         let nmap = scans.then_some(&NMAP);
         for tool in self.rows().iter().map(|(row, _)| row.tool).chain(nmap) {
             if !tools.contains(&tool) {
@@ -43,18 +44,18 @@ impl Plan {
     }
 
     fn rows(&self) -> Vec<(&'static Row, &'static Listener)> {
-        rows::all()
+        rows::rows()
             .flat_map(|row| row.on.iter().map(move |&listener| (row, listener)))
             .filter(|(row, listener)| self.picks(row.client, listener))
             .collect()
     }
 
-    fn checks(&self) -> Vec<&'static Check> {
-        CHECKS.iter().filter(|check| self.picks("nmap -sV", check.on)).collect()
+    fn scans(&self) -> Vec<&'static Scan> {
+        rows::scans().filter(|scan| self.picks("nmap -sV", scan.on)).collect()
     }
 
     fn probes(&self) -> Vec<&'static Probe> {
-        PROBES.iter().filter(|probe| self.picks("nmap's scripts", probe.on)).collect()
+        rows::probes().filter(|probe| self.picks("nmap's scripts", probe.on)).collect()
     }
 
     fn picks(&self, client: &str, listener: &Listener) -> bool {
@@ -70,7 +71,7 @@ pub(crate) struct Results {
     /// The clients' stays, in the order of the table.
     pub(crate) rows: Vec<RowResult>,
     /// What nmap recorded.
-    pub(crate) checks: Vec<CheckResult>,
+    pub(crate) scans: Vec<ScanResult>,
     /// What nmap's scripts found.
     pub(crate) probes: Vec<ProbeResult>,
 }
@@ -129,9 +130,9 @@ impl RowResult {
 }
 
 /// What nmap recorded on one pattern.
-pub(crate) struct CheckResult {
-    /// The check.
-    pub(crate) check: &'static Check,
+pub(crate) struct ScanResult {
+    /// The scan.
+    pub(crate) scan: &'static Scan,
     /// What nmap recorded.
     pub(crate) record: Record,
     /// How long it took.
@@ -140,10 +141,10 @@ pub(crate) struct CheckResult {
     pub(crate) output: PathBuf,
 }
 
-impl CheckResult {
+impl ScanResult {
     /// Whether nmap recorded what we play.
     pub(crate) fn passed(&self) -> bool {
-        self.record.satisfies(self.check)
+        self.record.satisfies(self.scan)
     }
 }
 
@@ -167,21 +168,21 @@ impl ProbeResult {
 }
 
 impl Results {
-    /// Rows, checks and probes together.
+    /// Rows, scans and probes together.
     pub(crate) fn score(&self) -> Score {
         let mut score = Score::default();
         self.rows.iter().for_each(|row| score.count(row.passed()));
-        self.checks.iter().for_each(|check| score.count(check.passed()));
+        self.scans.iter().for_each(|scan| score.count(scan.passed()));
         self.probes.iter().for_each(|probe| score.count(probe.passed()));
         score
     }
 }
 
-/// Runs the plan against `binary`: each row, check and probe has a tarpit of its own, so that the
+/// Runs the plan against `binary`: each row, scan and probe has a tarpit of its own, so that the
 /// trace tells them apart.
 pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<Results> {
-    let (rows, checks, probes) = (plan.rows(), plan.checks(), plan.probes());
-    if rows.is_empty() && checks.is_empty() && probes.is_empty() {
+    let (rows, scans, probes) = (plan.rows(), plan.scans(), plan.probes());
+    if rows.is_empty() && scans.is_empty() && probes.is_empty() {
         bail!("no client and no pattern contains {:?}", plan.only);
     }
     let cap = plan.span.cap;
@@ -189,27 +190,27 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
         "clients: {}, each for {} s at most, and scans: {}; side by side",
         rows.len(),
         cap.as_secs(),
-        checks.len() + probes.len(),
+        scans.len() + probes.len(),
     );
-    let visits = rows.iter().map(|&(row, on)| Visit {
+    let of_rows = rows.iter().map(|&(row, on)| Visit {
         tarpit: tarpit(row.client, on, ""),
-        command: row.command,
+        command: row.command.to_owned(),
         cap,
         heavy: row.tool.heavy,
     });
-    let scans = checks.iter().map(|check| Visit {
-        tarpit: tarpit(&format!("nmap-{}", check.persona), check.on, &check.key()),
-        command: scan::COMMAND,
+    let of_scans = scans.iter().map(|scan| Visit {
+        tarpit: tarpit(&format!("nmap-{}", scan.persona), scan.on, &scan.key()),
+        command: scan::COMMAND.to_owned(),
         cap: scan::CAP,
         heavy: false,
     });
-    let looks = probes.iter().map(|probe| Visit {
+    let of_probes = probes.iter().map(|probe| Visit {
         tarpit: tarpit("nmap-scripts", probe.on, ""),
-        command: probe.command,
+        command: probe.command(),
         cap: probe::CAP,
         heavy: false,
     });
-    let visits: Vec<_> = visits.chain(scans).chain(looks).collect();
+    let visits: Vec<_> = of_rows.chain(of_scans).chain(of_probes).collect();
 
     let tarpits: Vec<_> = visits.iter().map(|visit| &visit.tarpit).collect();
     let daemon = Daemon::start(binary, &workspace.clients().join("daemon"), &tarpits, LIFE)?;
@@ -235,14 +236,14 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
             RowResult::judged((row, on), version, plan.span, stay, seen, job.output())
         })
         .collect();
-    let checks = checks
+    let scans = scans
         .into_iter()
         .zip(&mut stays)
-        .map(|(check, ((stay, _), job))| {
+        .map(|(scan, ((stay, _), job))| {
             // Output that cannot be read holds no service, which is what the record then says.
             let xml = fs::read(job.output()).unwrap_or_default();
             let record = Record::read(&stay.ending, &String::from_utf8_lossy(&xml));
-            CheckResult { check, record, held: stay.held, output: job.output() }
+            ScanResult { scan, record, held: stay.held, output: job.output() }
         })
         .collect();
     let probes = probes
@@ -257,7 +258,7 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
             ProbeResult { probe, finding, held: stay.held, output: job.output() }
         })
         .collect();
-    Ok(Results { span: plan.span, rows, checks, probes })
+    Ok(Results { span: plan.span, rows, scans, probes })
 }
 
 /// The longest that a daemon may live: far longer than all that runs against it.
@@ -266,7 +267,7 @@ const LIFE: Duration = Duration::from_secs(900);
 /// A program that is to meet a tarpit of its own.
 struct Visit {
     tarpit: Tarpit,
-    command: &'static str,
+    command: String,
     cap: Duration,
     heavy: bool,
 }
@@ -304,19 +305,19 @@ mod tests {
     fn every_row_and_check_has_a_name_of_its_own() {
         let plan = plan("");
         let rows = plan.rows().into_iter().map(|(row, on)| name(row.client, on.name));
-        let checks = plan.checks();
-        let checks = checks.iter().map(|it| name(&format!("nmap-{}", it.persona), it.on.name));
+        let scans = plan.scans();
+        let scans = scans.iter().map(|it| name(&format!("nmap-{}", it.persona), it.on.name));
         let probes = plan.probes();
         let probes = probes.iter().map(|it| name("nmap-scripts", it.on.name));
-        let names: Vec<_> = rows.chain(checks).chain(probes).collect();
+        let names: Vec<_> = rows.chain(scans).chain(probes).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     }
 
     #[test]
     fn a_part_of_a_client_or_of_a_listener_picks_rows() {
         assert!(plan("openssh").rows().iter().all(|(row, _)| row.client.contains("OpenSSH")));
-        assert!(plan("openssh").checks().is_empty());
-        assert!(plan("smtp_endless").checks().len() == 1);
+        assert!(plan("openssh").scans().is_empty());
+        assert!(plan("smtp_endless").scans().len() == 1);
         assert!(plan("no such client").rows().is_empty());
     }
 }

@@ -25,8 +25,8 @@ pub(crate) fn text(results: &Results) -> String {
         let broken = printable(&row.broken.join("; "));
         let _ = writeln!(text, "{name}: {broken}; it printed last:\n{}", tail(&row.output, 5));
     }
-    for check in results.checks.iter().filter(|check| !check.passed()) {
-        let _ = writeln!(text, "nmap on {}: see {}", check.check.on.name, check.output.display());
+    for scan in results.scans.iter().filter(|scan| !scan.passed()) {
+        let _ = writeln!(text, "nmap on {}: see {}", scan.scan.on.name, scan.output.display());
     }
     for probe in results.probes.iter().filter(|probe| !probe.passed()) {
         let _ =
@@ -119,13 +119,13 @@ fn tables(results: &Results) -> Vec<Table> {
     }
     let mut scans =
         Table::new(&["scan", "pattern", "persona", "took, s", "wanted", "recorded", "verdict"]);
-    for result in &results.checks {
+    for result in &results.scans {
         scans.row([
             "nmap -sV".to_owned(),
-            result.check.on.name.to_owned(),
-            result.check.persona.to_owned(),
+            result.scan.on.name.to_owned(),
+            result.scan.persona.to_owned(),
             seconds(result.held),
-            result.check.wanted(),
+            result.scan.wanted(),
             printable(&result.record.to_string()),
             if result.passed() { "named" } else { "MISSED" }.to_owned(),
         ]);
@@ -133,7 +133,7 @@ fn tables(results: &Results) -> Vec<Table> {
     let mut probes = Table::new(&["nmap's scripts", "pattern", "took, s", "found", "verdict"]);
     for result in &results.probes {
         probes.row([
-            result.probe.scripts(),
+            result.probe.scripts.join(", "),
             result.probe.on.name.to_owned(),
             seconds(result.held),
             printable(&result.finding.to_string()).replace('|', "/"),

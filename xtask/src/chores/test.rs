@@ -7,14 +7,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::base::workspace::Workspace;
 use crate::chores::clients::{self, Plan};
+use crate::chores::install;
 use crate::chores::score::Score;
 use crate::chores::{report, vanish};
 use crate::client::span::Span;
-use crate::client::tool;
 
 /// Runs it all and closes with the score; false when anything failed.
 pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
-    tool::all(workspace)?;
+    install::all(workspace)?;
     // It only waits, for as long as all the rest takes.
     let vanish = vanish::begin(workspace)?;
     let mut score = cargo_test(workspace)?;

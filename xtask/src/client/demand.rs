@@ -39,7 +39,23 @@ pub(crate) struct Evidence<'a> {
     pub(crate) output: &'a str,
 }
 
+/// It stays, and that is all.
+pub(crate) const STAYS: &[Demand] = &[Demand::Stays];
+
+/// It stays, and never takes us for a server that let it in.
+pub(crate) const STAYS_UNSERVED: &[Demand] = &[Demand::Stays, Demand::NoSuccess];
+
 impl Demand {
+    /// A guesser to whom each guess costs so many seconds.
+    pub(crate) const fn guess(seconds: u64) -> Self {
+        Self::Pace { each: Duration::from_secs(seconds), unit: "guess" }
+    }
+
+    /// A client with a limit of its own.
+    pub(crate) const fn until(seconds: u64, why: &'static str) -> Self {
+        Self::StaysUntil { limit: Duration::from_secs(seconds), why }
+    }
+
     /// The demand as the table says it, for a span of that length.
     pub(crate) fn wanted(&self, span: Span) -> String {
         match *self {

@@ -4,6 +4,7 @@ pub(crate) mod demand;
 pub(crate) mod dialect;
 pub(crate) mod listener;
 pub(crate) mod probe;
+pub(crate) mod row;
 pub(crate) mod scan;
 pub(crate) mod span;
 pub(crate) mod tool;

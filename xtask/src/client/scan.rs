@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::client::listener::{
-    AUTO, AUTO_FTP, AUTO_SMTP, AUTO_TELNET, ENDLESSH, FTP_ENDLESS_MOTD, FTP_HOLD, HTTP_BAD_SITE,
-    HTTP_ENDLESS_HEADER, HTTP_FAKE_AUTH, HTTP_HOLD, Listener, SMTP_ENDLESS_EHLO, SMTP_HOLD,
-    SSH_AUTH_HOLD, SSH_KEX_HOLD, SSH_TRANS_HOLD, TELNET_LOGIN, TLS_HTTP, TLS_RECORD_DRIP,
-};
+use crate::client::listener::Listener;
+use crate::client::tool::Tool;
 use crate::running::job::Ending;
+
+pub(crate) static NMAP: Tool = Tool::debian("nmap", "nmap", "nmap");
 
 /// The longest a scan may take; one that matches takes a few seconds, or some 15 where nmap first
 /// waits for a banner that HTTP does not have.
@@ -17,17 +16,18 @@ pub(crate) const CAP: Duration = Duration::from_secs(100);
 pub(crate) const COMMAND: &str = "nmap -n -Pn -sT -sV -p {port} -oX - {host}";
 
 /// A listener, the persona that it plays, and what it must be taken for.
-pub(crate) struct Check {
+pub(crate) struct Scan {
     /// Who is scanned.
     pub(crate) on: &'static Listener,
     /// Who it plays; [`DEFAULT`] where nobody is named.
     pub(crate) persona: &'static str,
-    wanted: Wanted,
+    /// What nmap must record.
+    pub(crate) wanted: Wanted,
 }
 
 /// What nmap must record.
 #[derive(Clone, Copy)]
-enum Wanted {
+pub(crate) enum Wanted {
     /// One of these products, where nmap's match has no version.
     Product(&'static [&'static str]),
     /// The product, inside TLS.
@@ -38,8 +38,9 @@ enum Wanted {
     Version(&'static [&'static str]),
 }
 
-impl Check {
-    const fn of(on: &'static Listener, wanted: Wanted) -> Self {
+impl Scan {
+    /// A scan of a listener with the persona in force where the user names none.
+    pub(crate) const fn of(on: &'static Listener, wanted: Wanted) -> Self {
         Self { on, persona: DEFAULT, wanted }
     }
 
@@ -65,70 +66,10 @@ impl Check {
 /// The persona in force where the user names none.
 const DEFAULT: &str = "ubuntu-22.04";
 
-/// Every check: the patterns and the ports for all of them with the default persona, then the
-/// other personas on the patterns that play one through.
-pub(crate) static CHECKS: &[Check] = &[
-    Check::of(&ENDLESSH, OPENSSH),
-    Check::of(&SSH_AUTH_HOLD, OPENSSH),
-    Check::of(&SSH_KEX_HOLD, OPENSSH),
-    Check::of(&SSH_TRANS_HOLD, OPENSSH),
-    // What speaks first on a port without a usual protocol is drawn for each.
-    Check::of(&AUTO, Wanted::Version(&["OpenSSH", "vsftpd", "Exim smtpd"])),
-    Check::of(&HTTP_BAD_SITE, APACHE),
-    Check::of(&HTTP_ENDLESS_HEADER, APACHE),
-    Check::of(&HTTP_FAKE_AUTH, APACHE),
-    Check::of(&HTTP_HOLD, APACHE),
-    Check::of(&TLS_HTTP, Wanted::Secure("Apache httpd")),
-    Check::of(&TLS_RECORD_DRIP, Wanted::Service),
-    Check::of(&SMTP_ENDLESS_EHLO, EXIM),
-    Check::of(&SMTP_HOLD, EXIM),
-    Check::of(&AUTO_SMTP, EXIM),
-    Check::of(&FTP_ENDLESS_MOTD, VSFTPD),
-    Check::of(&FTP_HOLD, VSFTPD),
-    Check::of(&AUTO_FTP, VSFTPD),
-    Check::of(&TELNET_LOGIN, LINUX_TELNETD),
-    // That greeting leaves nmap in doubt, and what it asks for next is served there as well.
-    Check::of(&AUTO_TELNET, Wanted::Product(&["Linux telnetd", "Apache httpd"])),
-    Check { on: &SSH_AUTH_HOLD, persona: "debian-12", wanted: OPENSSH },
-    Check { on: &HTTP_HOLD, persona: "debian-12", wanted: APACHE },
-    Check { on: &TLS_HTTP, persona: "debian-12", wanted: Wanted::Secure("Apache httpd") },
-    Check { on: &SMTP_HOLD, persona: "debian-12", wanted: EXIM },
-    Check { on: &FTP_HOLD, persona: "debian-12", wanted: VSFTPD },
-    Check { on: &TELNET_LOGIN, persona: "debian-12", wanted: LINUX_TELNETD },
-    Check { on: &SSH_AUTH_HOLD, persona: WINDOWS, wanted: OPENSSH },
-    Check { on: &HTTP_HOLD, persona: WINDOWS, wanted: Wanted::Version(&["Microsoft IIS httpd"]) },
-    Check { on: &TLS_HTTP, persona: WINDOWS, wanted: Wanted::Secure("Microsoft IIS httpd") },
-    Check {
-        on: &SMTP_HOLD,
-        persona: WINDOWS,
-        wanted: Wanted::Version(&["Microsoft ESMTP", "Microsoft Exchange smtpd"]),
-    },
-    Check { on: &FTP_HOLD, persona: WINDOWS, wanted: Wanted::Product(&["Microsoft ftpd"]) },
-    Check {
-        on: &TELNET_LOGIN,
-        persona: WINDOWS,
-        wanted: Wanted::Product(&["Microsoft Windows XP telnetd", "Microsoft telnetd"]),
-    },
-    Check { on: &SSH_AUTH_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Dropbear sshd"]) },
-    Check { on: &HTTP_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Boa"]) },
-    Check { on: &TLS_HTTP, persona: CAMERA, wanted: Wanted::Secure("Boa") },
-    Check { on: &SMTP_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Sendmail"]) },
-    Check { on: &FTP_HOLD, persona: CAMERA, wanted: VSFTPD },
-    Check {
-        on: &TELNET_LOGIN,
-        persona: CAMERA,
-        wanted: Wanted::Product(&["BusyBox telnetd", "security DVR telnetd"]),
-    },
-];
-
-const CAMERA: &str = "ip-camera";
-const WINDOWS: &str = "windows-server-2019";
-
-const APACHE: Wanted = Wanted::Version(&["Apache httpd"]);
-const EXIM: Wanted = Wanted::Version(&["Exim smtpd"]);
-const LINUX_TELNETD: Wanted = Wanted::Product(&["Linux telnetd"]);
-const OPENSSH: Wanted = Wanted::Version(&["OpenSSH"]);
-const VSFTPD: Wanted = Wanted::Version(&["vsftpd"]);
+/// Whom a scan is told of where the row names another persona.
+pub(crate) const CAMERA: &str = "ip-camera";
+pub(crate) const DEBIAN: &str = "debian-12";
+pub(crate) const WINDOWS: &str = "windows-server-2019";
 
 /// What nmap recorded about the one port.
 #[derive(Debug, PartialEq)]
@@ -158,14 +99,14 @@ impl Record {
         }
     }
 
-    /// Whether it is what `check` wants.
-    pub(crate) fn satisfies(&self, check: &Check) -> bool {
+    /// Whether it is what `scan` wants.
+    pub(crate) fn satisfies(&self, scan: &Scan) -> bool {
         let Self::Product { product, version, secure } = self else {
             let tcpwrapped = matches!(self, Self::Service(name) if name == "tcpwrapped");
-            return matches!(check.wanted, Wanted::Service) && !tcpwrapped;
+            return matches!(scan.wanted, Wanted::Service) && !tcpwrapped;
         };
         let product = product.as_str();
-        match check.wanted {
+        match scan.wanted {
             Wanted::Product(products) => products.contains(&product) && !secure,
             Wanted::Secure(wanted) => product == wanted && version.is_some() && *secure,
             Wanted::Service => true,
@@ -212,13 +153,17 @@ mod tests {
     use std::process::ExitStatus;
 
     use super::*;
+    use crate::client::listener::AUTO;
 
     fn record(xml: &str) -> Record {
         Record::read(&Ending::Left(ExitStatus::default()), xml)
     }
 
-    fn check(wanted: Wanted) -> Check {
-        Check::of(&HTTP_HOLD, wanted)
+    const APACHE: Wanted = Wanted::Version(&["Apache httpd"]);
+    const OPENSSH: Wanted = Wanted::Version(&["OpenSSH"]);
+
+    fn scan(wanted: Wanted) -> Scan {
+        Scan::of(&AUTO, wanted)
     }
 
     #[test]
@@ -229,29 +174,29 @@ mod tests {
              version=\"9.2p1 Debian 2+deb12u2\" method=\"probed\" conf=\"10\"><cpe>a</cpe>",
         );
         assert_eq!(record.to_string(), "OpenSSH 9.2p1 Debian 2+deb12u2");
-        assert!(record.satisfies(&check(OPENSSH)));
-        assert!(record.satisfies(&check(Wanted::Service)));
-        assert!(!record.satisfies(&check(APACHE)));
+        assert!(record.satisfies(&scan(OPENSSH)));
+        assert!(record.satisfies(&scan(Wanted::Service)));
+        assert!(!record.satisfies(&scan(APACHE)));
     }
 
     #[test]
     fn a_guess_from_the_port_number_does_not_satisfy() {
         let record = record("<service name=\"http-alt\" method=\"table\" conf=\"3\"/>");
         assert_eq!(record.to_string(), "service \"http-alt\" without a product");
-        assert!(!record.satisfies(&check(APACHE)));
+        assert!(!record.satisfies(&scan(APACHE)));
     }
 
     #[test]
     fn tcpwrapped_satisfies_nothing() {
         let record = record("<service name=\"tcpwrapped\" method=\"probed\" conf=\"8\"/>");
-        assert!(!record.satisfies(&check(Wanted::Service)));
+        assert!(!record.satisfies(&scan(Wanted::Service)));
     }
 
     #[test]
     fn a_product_without_a_version_satisfies_only_where_none_is_to_be_had() {
         let record = record("<service name=\"http\" product=\"nginx\" method=\"probed\"/>");
-        assert!(!record.satisfies(&check(Wanted::Version(&["nginx"]))));
-        assert!(record.satisfies(&check(Wanted::Product(&["nginx"]))));
+        assert!(!record.satisfies(&scan(Wanted::Version(&["nginx"]))));
+        assert!(record.satisfies(&scan(Wanted::Product(&["nginx"]))));
     }
 
     #[test]
@@ -259,8 +204,8 @@ mod tests {
         let record =
             record("<service name=\"http\" product=\"nginx\" version=\"1.18.0\" tunnel=\"ssl\"/>");
         assert_eq!(record.to_string(), "nginx 1.18.0, inside TLS");
-        assert!(record.satisfies(&check(Wanted::Secure("nginx"))));
-        assert!(!record.satisfies(&check(Wanted::Version(&["nginx"]))));
+        assert!(record.satisfies(&scan(Wanted::Secure("nginx"))));
+        assert!(!record.satisfies(&scan(Wanted::Version(&["nginx"]))));
     }
 
     #[test]

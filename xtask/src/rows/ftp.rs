@@ -1,15 +1,27 @@
 //! Clients of FTP.
 
-use super::{Row, STAYS_UNSERVED, guess, until};
-use crate::client::demand::Demand;
-use crate::client::listener::{AUTO_FTP, FTP_ENDLESS_MOTD, FTP_HOLD, Listener};
-use crate::client::tool::{CURL, HYDRA, LFTP, MEDUSA, NCRACK, PYTHON};
+use super::tools::{CURL, HYDRA, MEDUSA, NCRACK, PYTHON};
+use crate::client::demand::{Demand, STAYS_UNSERVED};
+use crate::client::listener::Listener;
+use crate::client::probe::Probe;
+use crate::client::row::{Clients, Row};
+use crate::client::scan::{CAMERA, DEBIAN, Scan, WINDOWS, Wanted};
+use crate::client::tool::Tool;
+
+pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
+
+static AUTO_FTP: Listener = Listener::auto("auto, port 2121", 2121);
+static FTP_ENDLESS_MOTD: Listener = Listener::of("ftp_endless_motd");
+static FTP_FAST: Listener = Listener::fast("ftp_hold, fast", "ftp_hold");
+static FTP_HOLD: Listener = Listener::of("ftp_hold");
+
+static LFTP: Tool = Tool::debian("lftp", "lftp", "lftp");
 
 const HOLDS: &[&Listener] = &[&FTP_HOLD, &AUTO_FTP];
 
 const CURL_COMMAND: &str = "curl --silent --show-error --output /dev/null ftp://{host}:{port}/";
 
-pub(super) static ROWS: &[Row] = &[
+const ROWS: &[Row] = &[
     Row {
         client: "ftplib",
         on: &[&FTP_ENDLESS_MOTD, &FTP_HOLD, &AUTO_FTP],
@@ -27,7 +39,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         client: "curl ftp",
         on: &[&FTP_ENDLESS_MOTD],
-        demands: &[until(120, "it waits 120 s for each whole reply")],
+        demands: &[Demand::until(120, "it waits 120 s for each whole reply")],
         tool: &CURL,
         command: CURL_COMMAND,
     },
@@ -42,7 +54,7 @@ pub(super) static ROWS: &[Row] = &[
         client: "hydra ftp",
         on: HOLDS,
         demands: &[
-            until(
+            Demand::until(
                 32,
                 "it tries its seven passwords side by side, and gives up each after a refusal or \
                  32 s of silence",
@@ -62,8 +74,37 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         client: "medusa ftp",
         on: HOLDS,
-        demands: &[Demand::NoSuccess, guess(15)],
+        demands: &[Demand::NoSuccess, Demand::guess(15)],
         tool: &MEDUSA,
         command: "medusa -M ftp -u admin -P {scripts}/seven.txt -h {host} -n {port}",
     },
 ];
+
+const VSFTPD: Wanted = Wanted::Version(&["vsftpd"]);
+
+const SCANS: &[Scan] = &[
+    Scan::of(&FTP_ENDLESS_MOTD, VSFTPD),
+    Scan::of(&FTP_HOLD, VSFTPD),
+    Scan::of(&AUTO_FTP, VSFTPD),
+    Scan { on: &FTP_HOLD, persona: DEBIAN, wanted: VSFTPD },
+    Scan { on: &FTP_HOLD, persona: WINDOWS, wanted: Wanted::Product(&["Microsoft ftpd"]) },
+    Scan { on: &FTP_HOLD, persona: CAMERA, wanted: VSFTPD },
+];
+
+/// Openings of a server of files. Where a rate is set nothing waits, and the scripts get further.
+const OPENINGS: Probe = Probe {
+    on: &FTP_HOLD,
+    scripts: &[
+        "ftp-anon",
+        "ftp-bounce",
+        "ftp-syst",
+        "ftp-libopie",
+        "ftp-proftpd-backdoor",
+        "ftp-vsftpd-backdoor",
+    ],
+    arguments: "ftp-bounce.checkhost=127.0.0.1",
+    openings: &["login allowed", "bounce working", "low ports", "VULNERABLE"],
+};
+
+const PROBES: &[Probe] =
+    &[Probe { on: &FTP_HOLD, ..OPENINGS }, Probe { on: &FTP_FAST, ..OPENINGS }];

@@ -2,16 +2,38 @@
 
 use std::time::Duration;
 
-use super::{Row, STAYS, guess};
-use crate::client::demand::Demand;
-use crate::client::listener::{
-    AUTO, HTTP_BAD_SITE, HTTP_DEFLATE_HTML_BOMB, HTTP_DEFLATE_SIZE_BOMB, HTTP_ENDLESS_HEADER,
-    HTTP_FAKE_AUTH, HTTP_HOLD, Listener, TLS_HTTP,
-};
-use crate::client::tool::{
-    AIOHTTP, CHROMIUM, CURL, DIRB, FFUF, FIREFOX, GO, GOBUSTER, HTTPX, HYDRA, MEDUSA, NODE,
-    REQUESTS, SCRAPY, WGET,
-};
+use super::tls::TLS_HTTP;
+use super::tools::{CURL, GO, HYDRA, MEDUSA};
+use crate::client::demand::{Demand, STAYS};
+use crate::client::dialect::Dialect;
+use crate::client::listener::{AUTO, Listener};
+use crate::client::probe::Probe;
+use crate::client::row::{Clients, Row};
+use crate::client::scan::{CAMERA, DEBIAN, Scan, WINDOWS, Wanted};
+use crate::client::tool::Tool;
+
+pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
+
+static HTTP_BAD_SITE: Listener = Listener::of("http_bad_site");
+static HTTP_DEFLATE_HTML_BOMB: Listener = Listener::of("http_deflate_html_bomb");
+static HTTP_DEFLATE_SIZE_BOMB: Listener = Listener::of("http_deflate_size_bomb");
+static HTTP_ENDLESS_HEADER: Listener = Listener::of("http_endless_header");
+static HTTP_FAKE_AUTH: Listener = Listener::of("http_fake_auth");
+static HTTP_FAST: Listener = Listener::fast("http_hold, fast", "http_hold");
+static HTTP_HOLD: Listener = Listener::of("http_hold");
+
+static AIOHTTP: Tool = Tool::python("aiohttp", "3.14.5");
+static CHROMIUM: Tool = Tool::debian("Chromium", "chromium", "chromium").heavy();
+static DIRB: Tool = Tool::debian("dirb", "dirb", "dirb").that_speaks(Dialect::Dirb);
+static FFUF: Tool = Tool::debian("ffuf", "ffuf", "ffuf").that_speaks(Dialect::Ffuf);
+static FIREFOX: Tool = Tool::debian("Firefox", "firefox-esr", "firefox-esr").heavy();
+static GOBUSTER: Tool =
+    Tool::debian("gobuster", "gobuster", "gobuster").that_speaks(Dialect::Gobuster);
+static HTTPX: Tool = Tool::python("httpx", "0.28.1");
+static NODE: Tool = Tool::debian("Node", "nodejs", "node");
+static REQUESTS: Tool = Tool::python("requests", "2.34.2");
+static SCRAPY: Tool = Tool::python("Scrapy", "2.19.0");
+static WGET: Tool = Tool::debian("wget", "wget", "wget");
 
 /// The pattern that holds HTTP, and the port for everything.
 const HOLDS: &[&Listener] = &[&HTTP_HOLD, &AUTO];
@@ -24,7 +46,7 @@ const PAGES: &[&Listener] =
     &[&HTTP_ENDLESS_HEADER, &HTTP_FAKE_AUTH, &HTTP_BAD_SITE, &HTTP_HOLD, &AUTO];
 
 /// Passwords are refused, and slowly.
-const GUESSER: &[Demand] = &[Demand::NoSuccess, guess(9)];
+const GUESSER: &[Demand] = &[Demand::NoSuccess, Demand::guess(9)];
 
 /// Tools that look for files go on to the end of their list, and slowly.
 const FINDER: &[Demand] = &[
@@ -33,7 +55,7 @@ const FINDER: &[Demand] = &[
     Demand::Pace { each: Duration::from_secs(6), unit: "word" },
 ];
 
-pub(super) static ROWS: &[Row] = &[
+const ROWS: &[Row] = &[
     Row {
         client: "curl",
         on: PAGES,
@@ -194,7 +216,7 @@ pub(super) static ROWS: &[Row] = &[
         // One at a time. It has 20 passwords, so that they last longer than we watch.
         client: "hydra http-get -t 1",
         on: &[&HTTP_FAKE_AUTH, &HTTP_HOLD, &AUTO],
-        demands: &[Demand::Stays, Demand::NoSuccess, guess(9)],
+        demands: &[Demand::Stays, Demand::NoSuccess, Demand::guess(9)],
         tool: &HYDRA,
         command: "hydra -I -V -t 1 -l admin -P {scripts}/passwords.txt -s {port} {host} \
                   http-get /",
@@ -235,3 +257,41 @@ pub(super) static ROWS: &[Row] = &[
         command: "dirb http://{host}:{port}/ {scripts}/words.txt",
     },
 ];
+
+const APACHE: Wanted = Wanted::Version(&["Apache httpd"]);
+
+const SCANS: &[Scan] = &[
+    Scan::of(&HTTP_BAD_SITE, APACHE),
+    Scan::of(&HTTP_ENDLESS_HEADER, APACHE),
+    Scan::of(&HTTP_FAKE_AUTH, APACHE),
+    Scan::of(&HTTP_HOLD, APACHE),
+    Scan { on: &HTTP_HOLD, persona: DEBIAN, wanted: APACHE },
+    Scan { on: &HTTP_HOLD, persona: WINDOWS, wanted: Wanted::Version(&["Microsoft IIS httpd"]) },
+    Scan { on: &HTTP_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Boa"]) },
+];
+
+/// Openings of a web server. Where a rate is set nothing waits, and the scripts get further.
+const OPENINGS: Probe = Probe {
+    on: &HTTP_HOLD,
+    scripts: &[
+        "http-open-proxy",
+        "http-methods",
+        "http-put",
+        "http-trace",
+        "http-webdav-scan",
+        "http-method-tamper",
+    ],
+    arguments: "proxy.url=http://www.example.org/,http-methods.test-all,http-put.url=/upload.txt,\
+                http-put.file={scripts}/words.txt",
+    openings: &[
+        "OPEN proxy",
+        "Potentially risky methods",
+        "successfully created",
+        "TRACE is enabled",
+        "VULNERABLE",
+        "WebDAV type",
+    ],
+};
+
+const PROBES: &[Probe] =
+    &[Probe { on: &HTTP_HOLD, ..OPENINGS }, Probe { on: &HTTP_FAST, ..OPENINGS }];

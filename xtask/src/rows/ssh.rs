@@ -1,13 +1,29 @@
 //! Clients of SSH.
 
-use super::{Row, STAYS, STAYS_UNSERVED, until};
-use crate::client::demand::Demand;
-use crate::client::listener::{
-    AUTO, ENDLESSH, Listener, SSH_AUTH_HOLD, SSH_KEX_HOLD, SSH_TRANS_HOLD,
-};
-use crate::client::tool::{
-    CURL, DBCLIENT, GO_CRYPTO, HYDRA, MEDUSA, NCRACK, OPENSSH, PARAMIKO, PLINK, SSHPASS,
-};
+use super::tools::{CURL, HYDRA, MEDUSA, NCRACK};
+use crate::client::demand::{Demand, STAYS, STAYS_UNSERVED};
+use crate::client::listener::{AUTO, Listener};
+use crate::client::probe::Probe;
+use crate::client::row::{Clients, Row};
+use crate::client::scan::{CAMERA, DEBIAN, Scan, WINDOWS, Wanted};
+use crate::client::tool::{Provider, Tool};
+
+pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
+
+static ENDLESSH: Listener = Listener::of("endlessh");
+static SSH_AUTH_HOLD: Listener = Listener::of("ssh_auth_hold");
+static SSH_KEX_HOLD: Listener = Listener::of("ssh_kex_hold");
+static SSH_TRANS_HOLD: Listener = Listener::of("ssh_trans_hold");
+
+static DBCLIENT: Tool = Tool::debian("dbclient", "dropbear-bin", "dbclient");
+static GO_CRYPTO: Tool = Tool::plain(
+    "Go x/crypto",
+    Provider::Go { package: "golang-golang-x-crypto-dev", library: "golang.org/x/crypto/ssh" },
+);
+static OPENSSH: Tool = Tool::debian("OpenSSH", "openssh-client", "ssh");
+static PARAMIKO: Tool = Tool::python("paramiko", "5.1.0");
+static PLINK: Tool = Tool::debian("plink", "putty-tools", "plink");
+static SSHPASS: Tool = Tool::debian("sshpass", "sshpass", "sshpass");
 
 /// The patterns that hold SSH, and the port for everything.
 const HOLDS: &[&Listener] = &[&SSH_AUTH_HOLD, &SSH_KEX_HOLD, &AUTO];
@@ -23,7 +39,7 @@ const OPENSSH_COMMAND: &str = "env SSH_ASKPASS={scripts}/askpass.sh SSH_ASKPASS_
 const PARAMIKO_COMMAND: &str = "{python} {scripts}/paramiko_login.py {host} {port}";
 const HYDRA_COMMAND: &str = "hydra -I -V -l root -P {scripts}/seven.txt -s {port} {host} ssh";
 
-pub(super) static ROWS: &[Row] = &[
+const ROWS: &[Row] = &[
     Row {
         client: "OpenSSH",
         on: &[&ENDLESSH, &SSH_TRANS_HOLD, &SSH_AUTH_HOLD, &SSH_KEX_HOLD, &AUTO],
@@ -98,7 +114,10 @@ pub(super) static ROWS: &[Row] = &[
         client: "paramiko",
         on: WITH_EXCHANGE,
         demands: &[
-            until(60, "it gives every login 30 s after the key exchange, whatever it hears"),
+            Demand::until(
+                60,
+                "it gives every login 30 s after the key exchange, whatever it hears",
+            ),
             Demand::NoSuccess,
         ],
         tool: &PARAMIKO,
@@ -108,7 +127,10 @@ pub(super) static ROWS: &[Row] = &[
         client: "hydra ssh",
         on: &[&SSH_TRANS_HOLD, &SSH_KEX_HOLD],
         demands: &[
-            until(24, "its SSH library gives everything before the password 26 to 33 s in all"),
+            Demand::until(
+                24,
+                "its SSH library gives everything before the password 26 to 33 s in all",
+            ),
             Demand::NoSuccess,
         ],
         tool: &HYDRA,
@@ -136,3 +158,23 @@ pub(super) static ROWS: &[Row] = &[
         command: "ncrack --user root -P {scripts}/seven.txt ssh://{host}:{port}",
     },
 ];
+
+const OPENSSH_SERVER: Wanted = Wanted::Version(&["OpenSSH"]);
+
+const SCANS: &[Scan] = &[
+    Scan::of(&ENDLESSH, OPENSSH_SERVER),
+    Scan::of(&SSH_AUTH_HOLD, OPENSSH_SERVER),
+    Scan::of(&SSH_KEX_HOLD, OPENSSH_SERVER),
+    Scan::of(&SSH_TRANS_HOLD, OPENSSH_SERVER),
+    Scan { on: &SSH_AUTH_HOLD, persona: DEBIAN, wanted: OPENSSH_SERVER },
+    Scan { on: &SSH_AUTH_HOLD, persona: WINDOWS, wanted: OPENSSH_SERVER },
+    Scan { on: &SSH_AUTH_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Dropbear sshd"]) },
+];
+
+const PROBES: &[Probe] = &[Probe {
+    on: &SSH_AUTH_HOLD,
+    scripts: &["ssh-auth-methods", "ssh-brute", "ssh-run", "sshv1"],
+    arguments: "userdb={scripts}/users.txt,passdb={scripts}/seven.txt,ssh-run.cmd=id,\
+                    ssh-run.username=root,ssh-run.password=root",
+    openings: &["none_auth", "Valid credentials", "uid=", "supports SSHv1"],
+}];

@@ -1,13 +1,23 @@
 //! Clients of Telnet.
 
-use super::{Row, STAYS_UNSERVED, guess};
-use crate::client::demand::Demand;
-use crate::client::listener::{AUTO_TELNET, Listener, TELNET_LOGIN};
-use crate::client::tool::{HYDRA, MEDUSA, NCRACK, TELNET};
+use super::tools::{HYDRA, MEDUSA, NCRACK};
+use crate::client::demand::{Demand, STAYS_UNSERVED};
+use crate::client::listener::Listener;
+use crate::client::probe::Probe;
+use crate::client::row::{Clients, Row};
+use crate::client::scan::{CAMERA, DEBIAN, Scan, WINDOWS, Wanted};
+use crate::client::tool::Tool;
+
+pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
+
+static AUTO_TELNET: Listener = Listener::auto("auto, port 2323", 2323);
+static TELNET_LOGIN: Listener = Listener::of("telnet_login");
+
+static TELNET: Tool = Tool::debian("telnet", "inetutils-telnet", "telnet");
 
 const HOLDS: &[&Listener] = &[&TELNET_LOGIN, &AUTO_TELNET];
 
-pub(super) static ROWS: &[Row] = &[
+const ROWS: &[Row] = &[
     Row {
         // Somebody types a name and a password.
         client: "telnet",
@@ -33,8 +43,35 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         client: "medusa telnet",
         on: HOLDS,
-        demands: &[Demand::NoSuccess, guess(15)],
+        demands: &[Demand::NoSuccess, Demand::guess(15)],
         tool: &MEDUSA,
         command: "medusa -M telnet -u admin -P {scripts}/seven.txt -h {host} -n {port}",
     },
 ];
+
+const LINUX_TELNETD: Wanted = Wanted::Product(&["Linux telnetd"]);
+
+const SCANS: &[Scan] = &[
+    Scan::of(&TELNET_LOGIN, LINUX_TELNETD),
+    // That greeting leaves nmap in doubt, and what it asks for next is served there as well.
+    Scan::of(&AUTO_TELNET, Wanted::Product(&["Linux telnetd", "Apache httpd"])),
+    Scan { on: &TELNET_LOGIN, persona: DEBIAN, wanted: LINUX_TELNETD },
+    Scan {
+        on: &TELNET_LOGIN,
+        persona: WINDOWS,
+        wanted: Wanted::Product(&["Microsoft Windows XP telnetd", "Microsoft telnetd"]),
+    },
+    Scan {
+        on: &TELNET_LOGIN,
+        persona: CAMERA,
+        wanted: Wanted::Product(&["BusyBox telnetd", "security DVR telnetd"]),
+    },
+];
+
+const PROBES: &[Probe] = &[Probe {
+    on: &TELNET_LOGIN,
+    scripts: &["telnet-brute", "telnet-encryption"],
+    arguments: "userdb={scripts}/users.txt,passdb={scripts}/seven.txt,\
+                    telnet-brute.timeout=20s",
+    openings: &["Valid credentials", "supports encryption"],
+}];

@@ -1,14 +1,31 @@
 //! Clients of TLS.
 
-use super::{Row, STAYS};
-use crate::client::listener::{
-    AUTO, Listener, TLS_ENDLESS_HELLO_REQUEST, TLS_HTTP, TLS_RECORD_DRIP, TLS_SLOW_HELLO,
+use super::tools::{CURL, GO, PYTHON};
+use crate::client::demand::STAYS;
+use crate::client::listener::{AUTO, Listener};
+use crate::client::row::{Clients, Row};
+use crate::client::scan::{CAMERA, DEBIAN, Scan, WINDOWS, Wanted};
+use crate::client::tool::Tool;
+
+pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: &[] };
+
+static TLS_ENDLESS_HELLO_REQUEST: Listener = Listener::of("tls_endless_hello_request");
+pub(super) static TLS_HTTP: Listener = Listener {
+    name: "tls, inner http_hold",
+    pattern: "tls",
+    keys: "inner = \"http_hold\"\n",
+    // Scanners look for TLS behind this port first, and behind others after half a minute.
+    port: Some(8443),
 };
-use crate::client::tool::{CURL, GNUTLS, GO, OPENSSL, PYTHON};
+static TLS_RECORD_DRIP: Listener = Listener::of("tls_record_drip");
+static TLS_SLOW_HELLO: Listener = Listener::of("tls_slow_hello");
+
+static GNUTLS: Tool = Tool::debian("gnutls-cli", "gnutls-bin", "gnutls-cli");
+static OPENSSL: Tool = Tool::debian("openssl", "openssl", "openssl");
 
 const HOLDS: &[&Listener] = &[&TLS_RECORD_DRIP, &TLS_HTTP, &AUTO];
 
-pub(super) static ROWS: &[Row] = &[
+const ROWS: &[Row] = &[
     Row {
         client: "curl https",
         on: &[&TLS_SLOW_HELLO, &TLS_RECORD_DRIP],
@@ -47,4 +64,12 @@ pub(super) static ROWS: &[Row] = &[
         tool: &PYTHON,
         command: "{python} {scripts}/ssl_connect.py {host} {port}",
     },
+];
+
+const SCANS: &[Scan] = &[
+    Scan::of(&TLS_HTTP, Wanted::Secure("Apache httpd")),
+    Scan::of(&TLS_RECORD_DRIP, Wanted::Service),
+    Scan { on: &TLS_HTTP, persona: DEBIAN, wanted: Wanted::Secure("Apache httpd") },
+    Scan { on: &TLS_HTTP, persona: WINDOWS, wanted: Wanted::Secure("Microsoft IIS httpd") },
+    Scan { on: &TLS_HTTP, persona: CAMERA, wanted: Wanted::Secure("Boa") },
 ];
