@@ -12,7 +12,10 @@ use clap::{
 use clap_complete::Shell;
 use tarpit_proto::{pacer::Rate, patterns};
 
-use crate::config::{Level, Origin, Request, Sink, User, rate};
+use crate::{
+    config::{self, Origin, Request, rate},
+    settings::{Level, Sink, User},
+};
 
 /// What is to be done.
 #[derive(Debug)]
@@ -93,7 +96,7 @@ struct Arguments {
     /// Become this user once ports and files are open.
     ///
     /// A name, a number, or two numbers. It takes the place of `user` in a file.
-    #[arg(short, long, value_name = "NAME|UID[:GID]", value_parser = User::parse)]
+    #[arg(short, long, value_name = "NAME|UID[:GID]", value_parser = config::user)]
     user: Option<User>,
 
     /// Write the process number to a file.
@@ -292,7 +295,7 @@ fn parse_sink(text: &str) -> Result<Sink, String> {
             text.escape_debug()
         ));
     }
-    Sink::parse(text)
+    config::sink(text)
 }
 
 #[cfg(test)]

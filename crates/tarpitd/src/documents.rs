@@ -10,7 +10,7 @@ use std::{
 use crate::{
     blocks::{Block, blocks},
     cli::{self, Task},
-    config::{Config, Origin},
+    config::{self, Origin},
 };
 
 /// The blocks of the documents that are for users, with the documents' names.
@@ -51,7 +51,7 @@ fn every_block_says_where_it_belongs() {
 fn every_configuration_of_the_documents_loads_without_a_warning() {
     let mut count = 0;
     for (path, block) in all().iter().filter(|(_, block)| block.language == "toml") {
-        let config = Config::parse(path, &block.text)
+        let config = config::parse(path, &block.text)
             .unwrap_or_else(|problems| panic!("{problems:?} in\n{}", block.text));
         assert!(config.warnings.is_empty(), "{path}: {:?}", config.warnings);
         count += 1;
@@ -70,7 +70,7 @@ fn every_call_of_tarpitd_in_the_documents_is_understood() {
             if let Task::Serve(request) = task
                 && let Origin::Arguments(_) = request.origin
             {
-                assert!(request.config().is_ok(), "{path}: {line}: {:?}", request.config());
+                assert!(request.settings().is_ok(), "{path}: {line}: {:?}", request.settings());
             }
             count += 1;
         }

@@ -14,19 +14,18 @@ mod keys;
 mod manual;
 mod os;
 mod report;
+mod settings;
 mod slab;
 mod worker;
 
 use std::{path::Path, process::ExitCode};
 
 use cli::Task;
-use config::{
-    Config, Origin, Problem, Request, Wrong,
-    finding::{Finding, in_order},
-};
+use config::{Origin, Problem, Request, Wrong};
 use console::{complain, patterns, print, welcome};
 use daemon::Checked;
 use os::{terminal, user_state};
+use settings::finding::{Finding, in_order};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
@@ -46,27 +45,27 @@ fn main() -> ExitCode {
 
 /// Serves until it is told to stop.
 fn serve(request: &Request) -> ExitCode {
-    let mut config = match request.config() {
-        Ok(config) => config,
+    let mut settings = match request.settings() {
+        Ok(settings) => settings,
         Err(wrong) => return give_up(wrong),
     };
     match &request.origin {
-        Origin::Arguments(_) => daemon::run(config, None, ""),
+        Origin::Arguments(_) => daemon::run(settings, None, ""),
         Origin::Embedded => {
             // A user of its own could not come back to what belongs to this one.
-            if terminal::is_attended() && config.user.is_none() {
-                config.state_dir = user_state::directory().map(Into::into);
+            if terminal::is_attended() && settings.user.is_none() {
+                settings.state_dir = user_state::directory().map(Into::into);
             }
             // Whoever tries it out may not have it on the search path yet.
             let program = std::env::args_os().next().unwrap_or_else(|| "tarpitd".into());
-            let welcome = welcome::text(&config, &program.to_string_lossy());
-            daemon::run(config, None, &welcome)
+            let welcome = welcome::text(&settings, &program.to_string_lossy());
+            daemon::run(settings, None, &welcome)
         }
         // What came from standard input cannot be read again.
-        Origin::File(path) if config::is_standard_input(path) => daemon::run(config, None, ""),
+        Origin::File(path) if config::is_standard_input(path) => daemon::run(settings, None, ""),
         Origin::File(_) => {
-            let reread = || request.config().map_err(|wrong| lines(&wrong.problems));
-            daemon::run(config, Some(&reread), "")
+            let reread = || request.settings().map_err(|wrong| lines(&wrong.problems));
+            daemon::run(settings, Some(&reread), "")
         }
     }
 }
@@ -74,17 +73,17 @@ fn serve(request: &Request) -> ExitCode {
 /// Says what `file` would serve and within which limits, or in one line each all that is in the
 /// way.
 fn check(file: &Path) -> ExitCode {
-    match Config::load(file) {
-        Ok(config) => {
-            config.warnings.iter().for_each(|warning| complain(warning));
-            let Checked { findings, summary } = daemon::check(&config);
+    match config::load(file) {
+        Ok(settings) => {
+            settings.warnings.iter().for_each(|warning| complain(warning));
+            let Checked { findings, summary } = daemon::check(&settings);
             for finding in &findings {
                 complain(&finding.to_string());
             }
             if findings.iter().any(Finding::is_refusal) {
                 return daemon::exit_code(&findings);
             }
-            print(format!("{}: {summary}", config::name(file)).as_bytes())
+            print(format!("{}: {summary}", config::shown_name(file)).as_bytes())
         }
         Err(wrong) => give_up(wrong),
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tarpit_proto::time::Time;
 
-use crate::config::Evict;
+use crate::settings::Evict;
 
 /// Clients who may have to go, found by one look at all.
 #[derive(Debug, Default)]

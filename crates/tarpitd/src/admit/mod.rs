@@ -1,5 +1,6 @@
 //! Who is let in, who must go, and what may be spent.
 
+pub(crate) mod access;
 pub(crate) mod admission;
 pub(crate) mod egress;
 pub(crate) mod eviction;

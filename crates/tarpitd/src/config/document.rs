@@ -7,10 +7,41 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-use super::{
-    keys::{Key, Outdated, Unset, section_of},
-    problem::{Notes, Place, Placed, Problem, nearest},
-};
+use super::problem::{Notes, Problem, nearest};
+use crate::settings::{Place, Placed};
+
+/// A key of a table that is read into a `T`.
+pub(super) struct Key<T> {
+    pub(super) name: &'static str,
+    /// What its value looks like, with its unit.
+    pub(super) form: &'static str,
+    pub(super) unset: Unset,
+    /// What it is for, in sentences.
+    pub(super) meaning: &'static str,
+    /// What to do about it if it is only read for old files' sake.
+    pub(super) outdated: Option<Outdated>,
+    pub(super) read: fn(&Item<'_>, &mut T, &mut Notes),
+}
+
+/// Why a key is only read for old files' sake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outdated {
+    /// It has no effect; what to do about it, as the end of a sentence that begins with its name.
+    Idle(&'static str),
+    /// It means the key of this name.
+    Misspelling(&'static str),
+}
+
+/// What holds where a key is not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unset {
+    /// This value, as it would be written.
+    Is(&'static str),
+    /// What this sentence says.
+    Means(&'static str),
+    /// It must be written.
+    Wrong,
+}
 
 /// A text, and what its author calls it.
 #[derive(Clone)]
@@ -19,11 +50,17 @@ pub(super) struct Source<'a> {
     text: &'a str,
     /// Whether its syntax is wrong somewhere, so that a key which seems missing may be there.
     is_broken: bool,
+    /// Where a key of this name belongs, for one that stands in a wrong table.
+    section_of: fn(&str) -> Option<&'static str>,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(name: &'a str, text: &'a str) -> Self {
-        Self { name: name.into(), text, is_broken: false }
+    pub(super) fn new(
+        name: &'a str,
+        text: &'a str,
+        section_of: fn(&str) -> Option<&'static str>,
+    ) -> Self {
+        Self { name: name.into(), text, is_broken: false, section_of }
     }
 
     /// Fills `target` with what `keys` find in the text.
@@ -87,9 +124,11 @@ impl<'a> Item<'a> {
         let mut meant = Vec::new();
         for (name, item) in &entries {
             let Some(key) = keys.iter().find(|key| key.name == *name) else {
-                let guess = guess(name, keys);
+                let section = (self.source.section_of)(name);
+                // A key of another table is no misspelling of one of this table.
+                let guess = guess(name, keys).filter(|_| section.is_none());
                 meant.extend(guess);
-                notes.problems.push(item.key_place().problem(unknown(name, guess)));
+                notes.problems.push(item.key_place().problem(unknown(name, section, guess)));
                 continue;
             };
             match key.outdated {
@@ -241,14 +280,14 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Which of these keys is probably meant by `name`, unless it is one of another table.
+/// The key that is probably meant by `name`.
 fn guess<T>(name: &str, keys: &[Key<T>]) -> Option<&'static str> {
     let current = keys.iter().filter(|key| key.outdated.is_none()).map(|key| key.name);
-    nearest(name, current).filter(|_| section_of(name).is_none())
+    nearest(name, current)
 }
 
-fn unknown(name: &str, guess: Option<&str>) -> String {
-    let advice = match (section_of(name), guess) {
+fn unknown(name: &str, section: Option<&str>, guess: Option<&str>) -> String {
+    let advice = match (section, guess) {
         (Some(section), _) => format!("; it belongs {section}"),
         (None, Some(guess)) => format!("; did you mean `{guess}`?"),
         (None, None) => "; see tarpitd --manual tarpitd.toml.5".to_owned(),

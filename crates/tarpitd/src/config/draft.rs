@@ -8,21 +8,19 @@ use std::{
 
 use tarpit_proto::{identify::Protocol, pacer::Rate, patterns, persona::Persona, script::Pattern};
 
-use crate::config::access::Access;
-
 use super::{
-    Certificate, ClientLimit, Config, Evict, Level, Limits, Logging, Sink, Tarpit, TimeForm, User,
     Wrong,
     address::{Bind, Host, Ports},
-    problem::{Notes, Place, Placed, Problem, nearest},
+    problem::{Notes, Problem},
+    values::pattern,
+};
+use crate::settings::{
+    AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Place, Placed, Settings,
+    Sink, Tarpit, TimeForm, User,
 };
 
 /// The most addresses on which one daemon listens. Whoever needs more ports redirects them to one.
 const MAX_ADDRESSES: usize = 16_384;
-
-/// The numbers that stand for rates.
-pub(super) const MIN_RATE: i64 = -(Rate::SLOWEST as i64);
-pub(super) const MAX_RATE: i64 = u32::MAX as i64;
 
 /// A configuration with its defaults, to which what was written is added.
 #[derive(Debug)]
@@ -34,7 +32,7 @@ pub(super) struct Draft {
     pub(super) persona: &'static str,
     pub(super) tarpits: Vec<TarpitDraft>,
     pub(super) limits: Limits,
-    pub(super) access: Access,
+    pub(super) access: AccessLists,
     pub(super) logging: Logging,
 }
 
@@ -68,8 +66,8 @@ pub(super) struct BindDraft {
 }
 
 impl Draft {
-    /// The configuration, or all that is wrong with it in the order of the text.
-    pub(super) fn finish(self, mut notes: Notes) -> Result<Config, Wrong> {
+    /// The settings, or all that is wrong with them in the order of the text.
+    pub(super) fn finish(self, mut notes: Notes) -> Result<Settings, Wrong> {
         self.find_address_problems(&mut notes);
         self.find_cautions(&mut notes);
         for tarpit in &self.tarpits {
@@ -79,7 +77,7 @@ impl Draft {
         }
         notes.problems.sort_by(|one, other| one.place.cmp(&other.place));
         notes.warnings.sort_by(|one, other| one.place.cmp(&other.place));
-        let config = Config {
+        let settings = Settings {
             workers: self.workers,
             io_uring: self.io_uring,
             state_dir: self.state_dir,
@@ -93,10 +91,10 @@ impl Draft {
             warnings: notes.warnings.iter().map(Problem::to_string).collect(),
         };
         if notes.problems.is_empty() {
-            Ok(config)
+            Ok(settings)
         } else {
             // Where nothing was understood, there is nothing to look at.
-            let rest = (!config.tarpits.is_empty()).then(|| Box::new(config));
+            let rest = (!settings.tarpits.is_empty()).then(|| Box::new(settings));
             Err(Wrong { problems: notes.problems, rest })
         }
     }
@@ -161,7 +159,7 @@ impl Default for Draft {
                 cpu: NonZeroU32::new(80).into(),
                 evict: Evict::NoisiestPrefix,
             },
-            access: Access::default(),
+            access: AccessLists::default(),
             logging: Logging {
                 main: Sink::Stderr.into(),
                 level: Level::Info,
@@ -290,9 +288,13 @@ impl TarpitDraft {
         Some(Tarpit {
             name: self.name,
             pattern: self.pattern?,
-            bind: self.binds.iter().flat_map(|(_, bind)| bind.addresses()).collect(),
-            places: self.binds.into_iter().map(|(place, bind)| Placed::at(place, bind)).collect(),
-            passive_place: self.passive_ports.as_ref().map(|(place, _)| place.clone()),
+            bind: self
+                .binds
+                .iter()
+                .flat_map(|(place, bind)| {
+                    bind.addresses().map(|address| Placed::at(place.clone(), address))
+                })
+                .collect(),
             rate: self.rate,
             max_clients: self.max_clients,
             client_validation: self.client_validation,
@@ -306,37 +308,9 @@ impl TarpitDraft {
             inner: self.inner.map(|(_, inner)| inner),
             passive_ports: self
                 .passive_ports
-                .map(|(_, ports)| ports.numbers().collect())
+                .map(|(place, ports)| Placed::at(place, ports.numbers().collect()))
                 .unwrap_or_default(),
             passive_address: self.passive_address.map(|(_, address)| address),
         })
     }
-}
-
-/// The pattern called `name`, in any case; also by its protocol or an old name.
-pub(super) fn pattern(name: &str) -> Result<&'static dyn Pattern, String> {
-    patterns::named(name).ok_or_else(|| {
-        let names = patterns::ALL.iter().flat_map(|&pattern| {
-            std::iter::once(pattern.name()).chain(patterns::other_names(pattern))
-        });
-        let advice = match nearest(name, names) {
-            Some(nearest) => format!("did you mean `{nearest}`?"),
-            None => "`tarpitd patterns` lists them".to_owned(),
-        };
-        format!("there is no pattern `{}`: {advice}", name.escape_debug())
-    })
-}
-
-/// The persona called `name`.
-pub(super) fn persona(name: &str) -> Result<&'static str, String> {
-    Persona::names().find(|known| *known == name).ok_or_else(|| {
-        let names: Vec<_> = Persona::names().collect();
-        format!("there is no persona `{}`: write one of {}", name.escape_debug(), names.join(", "))
-    })
-}
-
-/// The rate that `number` stands for.
-pub(crate) fn rate(number: i64) -> Result<Rate, String> {
-    Rate::from_number(number)
-        .ok_or_else(|| format!("the rate {number} is not between {MIN_RATE} and {MAX_RATE}"))
 }

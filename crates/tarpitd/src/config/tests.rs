@@ -1,12 +1,23 @@
 //! What a text of configuration means, or what is wrong with it, line by line.
 
+use std::{
+    collections::BTreeSet,
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
+};
+
+use tarpit_proto::{pacer::Rate, script::Pattern};
+
 use super::*;
-use crate::config::access::Verdict;
+use crate::settings::{
+    AccessLists, Certificate, ClientLimit, Evict, Limits, Logging, Network, Placed, Settings, Sink,
+    Tarpit, TimeForm, User,
+};
 
 /// Checks what is wrong with `text`; each line of `wanted` is a problem without the file's name.
 #[track_caller]
 fn check(text: &str, wanted: &str) {
-    let problems = Config::parse("x", text).expect_err("problems").problems;
+    let problems = parse("x", text).expect_err("problems").problems;
     let got: Vec<_> = problems.iter().map(Problem::to_string).collect();
     let wanted: Vec<_> = wanted.trim().lines().map(|line| format!("x:{}", line.trim())).collect();
     assert!(got == wanted, "\ngot:\n{}\nwanted:\n{}", got.join("\n"), wanted.join("\n"));
@@ -19,8 +30,8 @@ fn check_line(line: &str, wanted: &str) {
     check(&format!("[tarpits.a]\npattern = 'endless_banner'\n{line}\n{bind}"), wanted);
 }
 
-fn config(text: &str) -> Config {
-    Config::parse("x", text).unwrap_or_else(|problems| panic!("{problems:?}"))
+fn settings(text: &str) -> Settings {
+    parse("x", text).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 
 fn request(origin: Origin) -> Request {
@@ -42,7 +53,7 @@ const SOUND: &str =
 
 #[test]
 fn every_key_is_read() {
-    let config = config(
+    let settings = settings(
         "workers = 3\nstate_dir = '/var/lib/tarpitd'\nuser = '65534:100'\npersona = 'debian-12'\n\
          [limits]\nclients = 1\nper_address = 2\nper_prefix = 0\negress = 4\negress_per_day = 5\n\
          handshakes_per_second = 6\ncpu = 0\n\
@@ -54,11 +65,11 @@ fn every_key_is_read() {
          bind = [{ host = '127.0.0.1', port = '22' }, { host = 'localhost', port = 0 }]\n\
          [tarpits.a]\npattern = 'endless_banner'\nbind = [{ host = '*', port = '80-81' }]",
     );
-    assert_eq!(config.workers.get(), 3);
-    assert_eq!(config.state_dir, Some(PathBuf::from("/var/lib/tarpitd").into()));
-    assert_eq!(config.user, Some(User::Ids { uid: 65534, gid: Some(100) }.into()));
+    assert_eq!(settings.workers.get(), 3);
+    assert_eq!(settings.state_dir, Some(PathBuf::from("/var/lib/tarpitd").into()));
+    assert_eq!(settings.user, Some(User::Ids { uid: 65534, gid: Some(100) }.into()));
     assert_eq!(
-        config.limits,
+        settings.limits,
         Limits {
             clients: ClientLimit::AtMost(NonZeroU32::MIN).into(),
             per_address: NonZeroU32::new(2).into(),
@@ -70,15 +81,16 @@ fn every_key_is_read() {
             evict: Evict::Oldest,
         }
     );
-    for (ip, verdict) in [
-        ("192.0.2.7", Verdict::Allowed),
-        ("198.51.100.9", Verdict::Denied),
-        ("192.0.2.8", Verdict::Held),
-    ] {
-        assert_eq!(config.access.verdict(ip.parse().unwrap()), verdict);
-    }
+    let network = |ip: &str, length| Network::of(ip.parse().unwrap(), length);
     assert_eq!(
-        config.logging,
+        settings.access,
+        AccessLists {
+            allow: [network("192.0.2.7", 32), network("2001:db8::", 32)].into(),
+            deny: [network("198.51.100.0", 24)].into(),
+        }
+    );
+    assert_eq!(
+        settings.logging,
         Logging {
             main: Sink::Stdout.into(),
             level: Level::Warning,
@@ -90,7 +102,7 @@ fn every_key_is_read() {
             json: false,
         }
     );
-    let [z, a] = &config.tarpits[..] else { panic!("{:?}", config.tarpits) };
+    let [z, a] = &settings.tarpits[..] else { panic!("{:?}", settings.tarpits) };
     assert_eq!((z.name.as_str(), a.name.as_str()), ("z", "a"));
     assert_eq!(z.pattern.name(), "telnet_login");
     assert_eq!(z.rate, Rate::from_number(-2));
@@ -99,19 +111,19 @@ fn every_key_is_read() {
     assert_eq!((z.persona, z.poison), ("ip-camera", true));
     assert_eq!((a.persona, a.poison), ("debian-12", false));
     let addresses =
-        |tarpit: &Tarpit| -> Vec<_> { tarpit.bind.iter().map(SocketAddr::to_string).collect() };
+        |tarpit: &Tarpit| -> Vec<_> { tarpit.addresses().map(|it| it.to_string()).collect() };
     assert_eq!(addresses(z), ["127.0.0.1:22", "127.0.0.1:0", "[::1]:0"]);
     assert_eq!(addresses(a), ["0.0.0.0:80", "0.0.0.0:81", "[::]:80", "[::]:81"]);
-    assert!(config.warnings.is_empty());
+    assert!(settings.warnings.is_empty());
 }
 
 #[test]
 fn what_is_inside_tls_and_its_certificate_are_read() {
-    let config = config(
+    let settings = settings(
         "[tarpits.a]\npattern = 'tls'\ninner = 'SMTP_endless_ehlo'\ncert = 'c.pem'\nkey = 'k.pem'\n\
          bind = [{ host = '::1', port = 1 }]",
     );
-    let [tarpit] = &config.tarpits[..] else { panic!("{:?}", config.tarpits) };
+    let [tarpit] = &settings.tarpits[..] else { panic!("{:?}", settings.tarpits) };
     assert_eq!(tarpit.inner.map(Pattern::name), Some("smtp_endless_ehlo"));
     let path = |path: &str| Placed::from(PathBuf::from(path));
     let files = Certificate { cert: path("c.pem"), key: path("k.pem") };
@@ -129,7 +141,7 @@ fn what_is_inside_tls_and_its_certificate_are_read() {
         let pattern =
             if lines.starts_with("pattern") { "" } else { "pattern = 'endless_banner'\n" };
         let text = format!("[tarpits.a]\n{pattern}{lines}\nbind = [{{ host = '::1', port = 1 }}]");
-        let problems = Config::parse("f", &text).unwrap_err().problems;
+        let problems = parse("f", &text).unwrap_err().problems;
         let problems: Vec<_> = problems.iter().map(Problem::to_string).collect();
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(problems[0].contains(wanted), "{problems:?}");
@@ -153,7 +165,7 @@ fn ports_for_data_are_addresses_like_all_others() {
 
 #[test]
 fn what_is_written_as_its_default_changes_nothing() {
-    let unwritten = format!("{:?}", config(SOUND));
+    let unwritten = format!("{:?}", settings(SOUND));
     let mut written = 0;
     for section in sections() {
         for entry in section.entries {
@@ -167,7 +179,7 @@ fn what_is_written_as_its_default_changes_nothing() {
                 "in [logging]" => format!("{SOUND}[logging]\n{line}"),
                 other => panic!("{other}"),
             };
-            assert_eq!(format!("{:?}", config(&text)), unwritten, "{text}");
+            assert_eq!(format!("{:?}", settings(&text)), unwritten, "{text}");
             written += 1;
         }
     }
@@ -176,17 +188,17 @@ fn what_is_written_as_its_default_changes_nothing() {
 
 #[test]
 fn the_embedded_default_is_sound() {
-    let config =
-        request(Origin::Embedded).config().unwrap_or_else(|problems| panic!("{problems:?}"));
-    assert!(config.warnings.is_empty());
-    let mut addresses = config.tarpits.iter().flat_map(|tarpit| &tarpit.bind);
+    let settings =
+        request(Origin::Embedded).settings().unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert!(settings.warnings.is_empty());
+    let mut addresses = settings.tarpits.iter().flat_map(|tarpit| &tarpit.bind);
     assert!(addresses.all(|address| address.ip().is_loopback()));
-    assert!(config.tarpits.iter().all(|tarpit| tarpit.client_trace));
+    assert!(settings.tarpits.iter().all(|tarpit| tarpit.client_trace));
 }
 
 #[test]
 fn the_reference_s_published_example_loads() {
-    let config = config(
+    let settings = settings(
         "[tarpits]
         [tarpits.my_cool_ssh_tarpit]
         pattern = \"ssh_trans_hold\"
@@ -206,19 +218,19 @@ fn the_reference_s_published_example_loads() {
         client_trace = \"./client_trace.log\"",
     );
     assert_eq!(
-        config.warnings,
+        settings.warnings,
         ["x:5:9: `client_valiation` is a misspelling: write `client_validation`"]
     );
     let served = |tarpit: &Tarpit| (tarpit.pattern.name(), tarpit.bind.len());
-    let served: Vec<_> = config.tarpits.iter().map(served).collect();
+    let served: Vec<_> = settings.tarpits.iter().map(served).collect();
     assert_eq!(served, [("ssh_trans_hold", 1), ("http_endless_header", 2), ("tls_slow_hello", 1)]);
 }
 
 #[test]
 fn the_reference_s_log_format_is_read_with_a_warning() {
-    let config = config(&format!("{SOUND}[logging]\nfmt = '%(message)s'"));
+    let settings = settings(&format!("{SOUND}[logging]\nfmt = '%(message)s'"));
     assert_eq!(
-        config.warnings,
+        settings.warnings,
         ["x:5:1: `fmt` has no effect, since the log has one format: remove it, and use `level`"]
     );
 }
@@ -360,8 +372,8 @@ fn wrong_addresses_are_told() {
 #[test]
 fn addresses_are_also_read_as_strings() {
     let bind = |bind: &str| {
-        let config = config(&format!("[tarpits.a]\npattern = 'endlessh'\nbind = {bind}\n"));
-        config.tarpits[0].bind.iter().map(SocketAddr::to_string).collect::<Vec<_>>()
+        let settings = settings(&format!("[tarpits.a]\npattern = 'endlessh'\nbind = {bind}\n"));
+        settings.tarpits[0].addresses().map(|it| it.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(bind("'0.0.0.0:2222'"), ["0.0.0.0:2222"]);
     assert_eq!(bind("['*:22', '[::1]:2222']"), ["0.0.0.0:22", "[::]:22", "[::1]:2222"]);
@@ -389,15 +401,17 @@ fn addresses_are_also_read_as_strings() {
 
 #[test]
 fn mapped_addresses_are_taken_in_their_ipv4_form() {
-    let config = config(&format!(
+    let settings = settings(&format!(
         "{SOUND}[access]\nallow = ['::ffff:192.0.2.0/120']\ndeny = ['::ffff:198.51.100.9']\n\
          [tarpits.f]\npattern = 'ftp_hold'\nbind = '*:21'\npassive_ports = 40000\n\
          passive_address = '::ffff:192.0.2.7'"
     ));
-    for (ip, verdict) in [("192.0.2.7", Verdict::Allowed), ("198.51.100.9", Verdict::Denied)] {
-        assert_eq!(config.access.verdict(ip.parse().unwrap()), verdict);
-    }
-    assert_eq!(config.tarpits[1].passive_address, Some([192, 0, 2, 7].into()));
+    let written = |networks: &BTreeSet<Network>| -> Vec<_> {
+        networks.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(written(&settings.access.allow), ["192.0.2.0/24"]);
+    assert_eq!(written(&settings.access.deny), ["198.51.100.9/32"]);
+    assert_eq!(settings.tarpits[1].passive_address, Some([192, 0, 2, 7].into()));
     check(
         &format!("{SOUND}[access]\nallow = ['::ffff:10.0.0.0/64']"),
         "5:10: `::ffff:10.0.0.0/64` is an IPv4-mapped network shorter than /96, which holds IPv4 \
@@ -410,15 +424,15 @@ fn the_number_that_changes_nobody_is_no_user() {
     // To setresuid(2) it means that the user stays, which would be root.
     for user in ["'4294967295'", "'1:4294967295'", "4294967295"] {
         let text = format!("user = {user}\n{SOUND}");
-        assert!(Config::parse("x", &text).is_err(), "{user}");
+        assert!(parse("x", &text).is_err(), "{user}");
     }
 }
 
 #[test]
 fn a_user_may_be_a_number_and_a_level_short() {
-    let config = config(&format!("user = 65534\n{SOUND}[logging]\nlevel = 'Warn'"));
-    assert_eq!(config.user, Some(User::Ids { uid: 65534, gid: None }.into()));
-    assert_eq!(config.logging.level, Level::Warning);
+    let settings = settings(&format!("user = 65534\n{SOUND}[logging]\nlevel = 'Warn'"));
+    assert_eq!(settings.user, Some(User::Ids { uid: 65534, gid: None }.into()));
+    assert_eq!(settings.logging.level, Level::Warning);
 }
 
 #[test]
@@ -478,13 +492,13 @@ fn columns_count_characters() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_told() {
-    let problems = Config::load(Path::new("/nonexistent/tarpitd.toml")).unwrap_err().problems;
+    let problems = load(Path::new("/nonexistent/tarpitd.toml")).unwrap_err().problems;
     assert_eq!(
         problems[0].to_string(),
         "/nonexistent/tarpitd.toml: this cannot be read: No such file or directory (os error 2): \
          see whether its name is right"
     );
-    let problems = Config::load(Path::new("/dev/zero")).unwrap_err().problems;
+    let problems = load(Path::new("/dev/zero")).unwrap_err().problems;
     assert_eq!(
         problems[0].to_string(),
         "/dev/zero: this cannot be read: file too large: \
@@ -492,7 +506,7 @@ fn a_file_that_cannot_be_read_is_told() {
     );
     let path = std::env::temp_dir().join(format!("tarpitd-latin1-{}", std::process::id()));
     std::fs::write(&path, b"# ok\n# \xfc\n").unwrap();
-    let problems = Config::load(&path).unwrap_err().problems;
+    let problems = load(&path).unwrap_err().problems;
     std::fs::remove_file(&path).unwrap();
     assert_eq!(
         problems[0].to_string(),
@@ -507,22 +521,23 @@ fn a_file_that_cannot_be_read_is_told() {
 fn the_command_line_serves_its_arguments() {
     let arguments = ["ENDLESS_BANNER:*:22", "endless_banner:[::1]:2222"].map(String::from).to_vec();
     let mut request = request(Origin::Arguments(arguments));
-    let config = request.config().unwrap();
-    assert_eq!(config.logging.level, Level::Warning);
-    let [one, other] = &config.tarpits[..] else { panic!("{:?}", config.tarpits) };
+    let settings = request.settings().unwrap();
+    assert_eq!(settings.logging.level, Level::Warning);
+    let [one, other] = &settings.tarpits[..] else { panic!("{:?}", settings.tarpits) };
     assert_eq!((one.name.as_str(), other.name.as_str()), ("cli_0", "cli_1"));
     assert_eq!(one.bind.len(), 2);
-    assert_eq!(other.bind, ["[::1]:2222".parse().unwrap()]);
+    let addresses: Vec<_> = other.addresses().collect();
+    assert_eq!(addresses, ["[::1]:2222".parse().unwrap()]);
     assert_eq!((one.client_trace, one.client_validation, one.rate), (false, true, None));
 
     request.rate = Rate::from_number(64);
     request.client_validation = Some(false);
     request.trace = Some(Sink::File("t".into()));
     request.level = Some(Level::Debug);
-    let config = request.config().unwrap();
-    let one = &config.tarpits[0];
-    assert_eq!(config.logging.level, Level::Debug);
-    assert_eq!(config.logging.client_trace, Sink::File("t".into()).into());
+    let settings = request.settings().unwrap();
+    let one = &settings.tarpits[0];
+    assert_eq!(settings.logging.level, Level::Debug);
+    assert_eq!(settings.logging.client_trace, Sink::File("t".into()).into());
     assert_eq!(
         (one.client_trace, one.client_validation, one.rate),
         (true, false, Rate::from_number(64))
@@ -541,7 +556,7 @@ fn wrong_arguments_are_all_told() {
         "endless_banner:[::1]:5",
     ];
     let arguments = arguments.map(String::from).to_vec();
-    let problems = request(Origin::Arguments(arguments)).config().unwrap_err().problems;
+    let problems = request(Origin::Arguments(arguments)).settings().unwrap_err().problems;
     let got: Vec<_> = problems.iter().map(Problem::to_string).collect();
     assert_eq!(
         got,
@@ -569,7 +584,7 @@ fn dangerous_patterns_are_cautioned_against_only_in_public() {
             let text = format!(
                 "[tarpits.a]\npattern = '{name}'\nbind = [{{ host = '{host}', port = 80 }}]"
             );
-            assert_eq!(config(&text).warnings.len(), wanted, "{text}");
+            assert_eq!(settings(&text).warnings.len(), wanted, "{text}");
         }
     }
 }
@@ -592,7 +607,7 @@ fn networks_and_policies_that_make_no_sense_are_named() {
 fn settings_that_a_pattern_has_no_use_for_are_told() {
     let text = "[tarpits.a]\npattern = 'endless_banner'\npoison = true\nstrict_lock = true\n\
                 cert = 'c.pem'\nkey = 'k.pem'\nbind = [{ host = '::1', port = 1 }]\n";
-    let told = config(text).warnings;
+    let told = settings(text).warnings;
     let wanted: Vec<_> = [
         ("3:10", "`poison`: remove it"),
         ("4:15", "`strict_lock`: remove it"),
@@ -604,12 +619,12 @@ fn settings_that_a_pattern_has_no_use_for_are_told() {
     for (inner, wanted) in [("endlessh", 1), ("ftp_hold", 0)] {
         let lines = format!("'tls'\ninner = '{inner}'\npoison = true");
         let text = SOUND.replace("'endless_banner'", &lines);
-        assert_eq!(config(&text).warnings.len(), wanted, "{text}");
+        assert_eq!(settings(&text).warnings.len(), wanted, "{text}");
     }
     for pattern in ["auto", "ftp_hold"] {
-        let told = config(&text.replace("endless_banner", pattern)).warnings;
+        let told = settings(&text.replace("endless_banner", pattern)).warnings;
         assert_eq!(told.len(), usize::from(pattern != "auto"), "{told:?}");
     }
     let off = text.replace("true", "false").replace("endless_banner", "ftp_hold");
-    assert!(config(&off).warnings.is_empty());
+    assert!(settings(&off).warnings.is_empty());
 }

@@ -4,18 +4,18 @@ use std::fmt::Write as _;
 
 use tarpit_proto::identify::Protocol;
 
-use crate::config::Config;
+use crate::settings::Settings;
 
 /// What is served, how to try each tarpit from another terminal, and how to open one to the world
 /// with `program`, which is what the newcomer would type.
-pub(crate) fn text(config: &Config, program: &str) -> String {
+pub(crate) fn text(settings: &Settings, program: &str) -> String {
     let mut text = String::from(
         "tarpitd serves its built-in tarpits, which only this machine can reach.\n\
          Try one from another terminal, and watch it get stuck:\n\n",
     );
-    let width = config.tarpits.iter().map(|tarpit| tarpit.pattern.name().len()).max();
-    for tarpit in &config.tarpits {
-        for address in &tarpit.bind {
+    let width = settings.tarpits.iter().map(|tarpit| tarpit.pattern.name().len()).max();
+    for tarpit in &settings.tarpits {
+        for address in tarpit.addresses() {
             let (ip, port) = (address.ip(), address.port());
             let attempt = match tarpit.pattern.protocol() {
                 Some(Protocol::Ftp) => format!("curl ftp://{address}/"),
@@ -38,7 +38,7 @@ pub(crate) fn text(config: &Config, program: &str) -> String {
             );
         }
     }
-    if let Some((name, port)) = config
+    if let Some((name, port)) = settings
         .tarpits
         .first()
         .and_then(|tarpit| Some((tarpit.pattern.name(), tarpit.bind.first()?.port())))

@@ -2,7 +2,6 @@
 
 use std::{
     fmt::{Display, Write as _},
-    net::SocketAddr,
     num::NonZeroU32,
 };
 
@@ -11,12 +10,12 @@ use super::{
     prepare::{Prepared, prepare},
 };
 use crate::{
-    config::{
-        ClientLimit, Config, Placed, Tarpit,
-        finding::{Finding, Gravity, in_order},
-    },
     keys::state_dir::Touch,
     os::{clock::Clock, privileges},
+    settings::{
+        ClientLimit, Placed, Settings, Tarpit,
+        finding::{Finding, Gravity, in_order},
+    },
 };
 
 /// What came of a check.
@@ -28,9 +27,9 @@ pub(crate) struct Checked {
 }
 
 /// Looks whether `config` could be served on this machine.
-pub(crate) fn check(config: &Config) -> Checked {
+pub(crate) fn check(settings: &Settings) -> Checked {
     let Prepared { files, user, findings, unbound, .. } =
-        prepare(config, Clock::start(), Touch::Look);
+        prepare(settings, Clock::start(), Touch::Look);
     let mut findings: Vec<_> = findings.into_iter().chain(unbound).collect();
     // Such a configuration is meant for root, who may do more.
     let is_for_root = user.is_some() && !privileges::may_change_users();
@@ -43,18 +42,18 @@ pub(crate) fn check(config: &Config) -> Checked {
                     would be refused cannot all be told; run `check` as root";
         findings.push(Finding::new(Gravity::Note, None, what));
     }
-    Checked { findings: in_order(findings), summary: summary(config, &files) }
+    Checked { findings: in_order(findings), summary: summary(settings, &files) }
 }
 
 /// What is served, and the limits in force with their reasons.
-fn summary(config: &Config, files: &Files) -> String {
+fn summary(settings: &Settings, files: &Files) -> String {
     let mut text = "would serve\n".to_owned();
     // Writing to a string cannot fail.
-    for tarpit in &config.tarpits {
+    for tarpit in &settings.tarpits {
         let _ = writeln!(text, "  {}", line(tarpit));
     }
     let _ = writeln!(text, "within these limits");
-    for limit in limits(config, files) {
+    for limit in limits(settings, files) {
         let _ = writeln!(text, "  {limit}");
     }
     text
@@ -63,7 +62,7 @@ fn summary(config: &Config, files: &Files) -> String {
 fn line(tarpit: &Tarpit) -> String {
     /// Of each tarpit so many addresses are named.
     const NAMED: usize = 4;
-    let named: Vec<_> = tarpit.bind.iter().take(NAMED).map(SocketAddr::to_string).collect();
+    let named: Vec<_> = tarpit.addresses().take(NAMED).map(|it| it.to_string()).collect();
     let more = match tarpit.bind.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
@@ -72,8 +71,8 @@ fn line(tarpit: &Tarpit) -> String {
 }
 
 /// Each limit, and why it is what it is.
-fn limits(config: &Config, files: &Files) -> Vec<String> {
-    let limits = &config.limits;
+fn limits(settings: &Settings, files: &Files) -> Vec<String> {
+    let limits = &settings.limits;
     let Files { limit, listeners, .. } = *files;
     let most = files.for_clients();
     let by_files = format!("{limit} files may be open, less {listeners} for listeners and {SPARE}");
@@ -94,7 +93,7 @@ fn limits(config: &Config, files: &Files) -> Vec<String> {
     };
     lines.push(cut("per_address", "", &limits.per_address));
     lines.push(cut("per_prefix", "", &limits.per_prefix));
-    for tarpit in &config.tarpits {
+    for tarpit in &settings.tarpits {
         let scope = format!(" on each port of {}", tarpit.name);
         lines.push(cut("max_clients", &scope, &tarpit.max_clients));
     }
@@ -102,7 +101,7 @@ fn limits(config: &Config, files: &Files) -> Vec<String> {
     lines.push(uncut("egress_per_day", "", &limits.egress_per_day));
     lines.push(uncut("handshakes_per_second", "", &limits.handshakes_per_second));
     lines.push(uncut("cpu", "", &limits.cpu));
-    lines.push(uncut("trace_per_second", "", &config.logging.trace_per_second));
+    lines.push(uncut("trace_per_second", "", &settings.logging.trace_per_second));
     lines
 }
 
@@ -117,15 +116,16 @@ fn uncut(key: &str, scope: &str, cap: &Placed<Option<impl Display>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
 
     #[test]
     fn the_summary_has_names_patterns_and_the_reason_of_each_limit() {
         let text = "[tarpits.web]\npattern = 'http_hold'\nbind = '127.0.0.1:1-6'\nmax_clients = 9\n\
                     [limits]\nclients = 5000\nper_prefix = 0\negress = 7\n";
-        let config = Config::parse("x", text).unwrap();
-        let files = Files::of(&config, 1, 1_000);
+        let settings = config::parse("x", text).unwrap();
+        let files = Files::of(&settings, 1, 1_000);
         assert_eq!(
-            summary(&config, &files),
+            summary(&settings, &files),
             "would serve\n  \
                web: http_hold on 127.0.0.1:1, 127.0.0.1:2, 127.0.0.1:3, 127.0.0.1:4 and 2 more\n\
              within these limits\n  \

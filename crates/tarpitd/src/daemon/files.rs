@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use crate::{
     admit::admission::Caps,
-    config::{
-        ClientLimit, Config, Placed, Purpose, Tarpit,
+    settings::{
+        ClientLimit, Placed, Purpose, Settings, Tarpit,
         finding::{Finding, Gravity},
     },
 };
@@ -26,12 +26,13 @@ pub(super) const SPARE: u64 = 64;
 pub(super) const CURE: &str = "raise LimitNOFILE= of the unit, or `ulimit -n`";
 
 impl Files {
-    pub(super) fn of(config: &Config, workers: usize, limit: u64) -> Self {
+    pub(super) fn of(settings: &Settings, workers: usize, limit: u64) -> Self {
         let listeners = |purpose| match purpose {
             Purpose::Clients => workers as u64,
             Purpose::Data(_) => 1,
         };
-        let listeners = config.wanted(workers).iter().map(|wanted| listeners(wanted.purpose)).sum();
+        let listeners =
+            settings.wanted(workers).iter().map(|wanted| listeners(wanted.purpose)).sum();
         Self { limit, listeners, workers: workers as u64 }
     }
 
@@ -59,8 +60,8 @@ impl Files {
     }
 
     /// The caps in force.
-    pub(super) fn caps(&self, config: &Config) -> Caps {
-        let limits = &config.limits;
+    pub(super) fn caps(&self, settings: &Settings) -> Caps {
+        let limits = &settings.limits;
         let most = self.for_clients();
         Caps {
             clients: match *limits.clients {
@@ -74,15 +75,15 @@ impl Files {
     }
 
     /// Says which caps that were written can never be reached, since files run out before.
-    pub(super) fn cuts(&self, config: &Config) -> Vec<Finding> {
-        let limits = &config.limits;
+    pub(super) fn cuts(&self, settings: &Settings) -> Vec<Finding> {
+        let limits = &settings.limits;
         let clients = match *limits.clients {
             ClientLimit::AtMost(clients) => Some(clients),
             ClientLimit::FileLimit | ClientLimit::Unlimited => None,
         };
         let clients = Placed { value: clients, place: limits.clients.place.clone() };
         let ports =
-            config.tarpits.iter().map(|Tarpit { max_clients, .. }| ("max_clients", max_clients));
+            settings.tarpits.iter().map(|Tarpit { max_clients, .. }| ("max_clients", max_clients));
         let caps = [
             ("clients", &clients),
             ("per_address", &limits.per_address),
@@ -113,43 +114,44 @@ impl Files {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
 
-    fn files(limits: &str, limit: u64) -> (Files, Config) {
+    fn files(limits: &str, limit: u64) -> (Files, Settings) {
         let text = format!(
             "workers = 2\n[tarpits.a]\npattern = 'ftp_hold'\nbind = '127.0.0.1:1-3'\n\
              passive_ports = '10-13'\nmax_clients = 900\n[limits]\n{limits}"
         );
-        let config = Config::parse("x", &text).unwrap();
-        (Files::of(&config, 2, limit), config)
+        let settings = config::parse("x", &text).unwrap();
+        (Files::of(&settings, 2, limit), settings)
     }
 
     #[test]
     fn listeners_of_every_worker_and_ports_for_data_are_no_clients() {
-        let (files, config) = files("", 1_000);
+        let (files, settings) = files("", 1_000);
         assert_eq!(files.listeners, 2 * 3 + 4);
-        assert_eq!(files.caps(&config).clients, 1_000 - 10 - 64);
-        assert!(files.cuts(&config).is_empty() && files.shortage().is_none());
+        assert_eq!(files.caps(&settings).clients, 1_000 - 10 - 64);
+        assert!(files.cuts(&settings).is_empty() && files.shortage().is_none());
     }
 
     #[test]
     fn a_cap_above_the_file_limit_is_cut_and_told_with_both_figures() {
-        let (files, config) = files("clients = 100000\nper_address = 127", 200);
-        assert_eq!(files.caps(&config).clients, 126);
-        let told: Vec<_> = files.cuts(&config).iter().map(ToString::to_string).collect();
+        let (files, settings) = files("clients = 100000\nper_address = 127", 200);
+        assert_eq!(files.caps(&settings).clients, 126);
+        let told: Vec<_> = files.cuts(&settings).iter().map(ToString::to_string).collect();
         let [clients, address, port] = &told[..] else { panic!("{told:?}") };
         assert!(clients.starts_with("x:8:11: `clients = 100000` is cut to 126"), "{clients}");
         assert!(clients.contains("200 files") && clients.contains("ulimit -n"), "{clients}");
         assert!(address.starts_with("x:9:15: `per_address = 127` is cut to 126"), "{address}");
         assert!(port.starts_with("x:6:15: `max_clients = 900` is cut to 126"), "{port}");
-        let (files, config) = files_of_no_cap();
-        assert_eq!(files.caps(&config).clients, 0);
-        assert!(files.cuts(&config).is_empty());
+        let (files, settings) = files_of_no_cap();
+        assert_eq!(files.caps(&settings).clients, 0);
+        assert!(files.cuts(&settings).is_empty());
     }
 
-    fn files_of_no_cap() -> (Files, Config) {
-        let (files, mut config) = files("clients = 0", 200);
-        config.tarpits[0].max_clients.place = None;
-        (files, config)
+    fn files_of_no_cap() -> (Files, Settings) {
+        let (files, mut settings) = files("clients = 0", 200);
+        settings.tarpits[0].max_clients.place = None;
+        (files, settings)
     }
 
     #[test]

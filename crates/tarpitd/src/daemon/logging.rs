@@ -12,26 +12,26 @@ use rustix::fs::{FileType, fstat};
 
 use super::prepare::directory_of;
 use crate::{
-    config::{
-        Config, Sink,
+    keys::state_dir::Touch,
+    settings::{
+        Settings, Sink,
         finding::{Finding, Gravity},
     },
-    keys::state_dir::Touch,
 };
 
 /// All of it. Where nothing is to be started, our own streams say nothing about the daemon's.
-pub(super) fn findings(config: &Config, touch: Touch) -> Vec<Finding> {
-    let is_traced = config.tarpits.iter().any(|tarpit| tarpit.client_trace);
-    let mut findings: Vec<_> = one_file(config, is_traced, touch).into_iter().collect();
+pub(super) fn findings(settings: &Settings, touch: Touch) -> Vec<Finding> {
+    let is_traced = settings.tarpits.iter().any(|tarpit| tarpit.client_trace);
+    let mut findings: Vec<_> = one_file(settings, is_traced, touch).into_iter().collect();
     if !is_traced {
-        findings.extend(idle(config));
+        findings.extend(idle(settings));
     }
     findings
 }
 
 /// Says if log and trace would be one file.
-fn one_file(config: &Config, is_traced: bool, touch: Touch) -> Option<Finding> {
-    let (main, trace) = (&config.logging.main, &config.logging.client_trace);
+fn one_file(settings: &Settings, is_traced: bool, touch: Touch) -> Option<Finding> {
+    let (main, trace) = (&settings.logging.main, &settings.logging.client_trace);
     let are_files = matches!((&main.value, &trace.value), (Sink::File(_), Sink::File(_)));
     // Streams lead to one file where a shell was told so, which is no harm if no trace is written.
     if !are_files && (touch == Touch::Look || !is_traced) {
@@ -54,8 +54,8 @@ fn one_file(config: &Config, is_traced: bool, touch: Touch) -> Option<Finding> {
 }
 
 /// Settings of the trace, where no tarpit has one.
-fn idle(config: &Config) -> Vec<Finding> {
-    let logging = &config.logging;
+fn idle(settings: &Settings) -> Vec<Finding> {
+    let logging = &settings.logging;
     let cure = "set `client_trace = true` in a tarpit's table, or remove this";
     let mut findings = Vec::new();
     if let (Sink::File(_), Some(place)) = (&logging.client_trace.value, &logging.client_trace.place)
@@ -107,14 +107,15 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::config;
 
     /// What is found in a configuration with these lines in a tarpit's table and in `[logging]`.
     fn found(tarpit: &str, logging: &str) -> Vec<String> {
         let text = format!(
             "[logging]\n{logging}\n[tarpits.a]\npattern = 'endlessh'\nbind = '127.0.0.1:1'\n{tarpit}"
         );
-        let config = Config::parse("x", &text).unwrap();
-        findings(&config, Touch::Look).iter().map(ToString::to_string).collect()
+        let settings = config::parse("x", &text).unwrap();
+        findings(&settings, Touch::Look).iter().map(ToString::to_string).collect()
     }
 
     #[test]

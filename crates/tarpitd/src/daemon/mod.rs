@@ -3,6 +3,7 @@
 //! Everything that needs rights or can fail is done before the first thread starts: files and
 //! ports are opened, then rights are dropped. After that only signals come.
 
+mod changes;
 mod check;
 mod files;
 mod logging;
@@ -38,17 +39,17 @@ use tarpit_proto::{handshake_budget::HandshakeBudget, keys::RsaKey, script::Prof
 
 pub(crate) use self::check::{Checked, check};
 use self::{
+    changes::{Change, changes},
     files::Files,
+    pid_file::PidFile,
     ports::{Opened, Spot, Unbound, absences, grouped},
     prepare::{Prepared, open_both, open_main, open_trace, prepare, profiles},
 };
 use crate::{
-    admit::admission::{Admission, Port},
-    config::{
-        self, Change, Config, Limits, Logging, Placed, Purpose, Sink, Wanted,
-        finding::{Finding, Gravity, in_order, plain},
+    admit::{
+        access::Access,
+        admission::{Admission, Port},
     },
-    daemon::pid_file::PidFile,
     keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
     os::{
         clock::Clock,
@@ -62,6 +63,10 @@ use crate::{
         totals::{Sum, Totals},
         trace::{Form, Kind, Style},
         writer::{self, Health, Report, Target, Writer},
+    },
+    settings::{
+        Limits, Logging, Placed, Purpose, Settings, Sink, Wanted,
+        finding::{Finding, Gravity, in_order, plain},
     },
     worker::{
         self, COMMAND, Command, Listener, Notice, Rules, Setup, endpoints::Post, sender::Sender,
@@ -88,11 +93,11 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 const LIVE: Duration = Duration::from_secs(1);
 
 /// Reads the configuration again, for SIGHUP; `Err` says why it cannot be used.
-pub(crate) type Reread<'a> = &'a dyn Fn() -> Result<Config, String>;
+pub(crate) type Reread<'a> = &'a dyn Fn() -> Result<Settings, String>;
 
-/// Serves `config` until a signal ends it. `welcome` is said once everything is open.
-pub(crate) fn run(config: Config, reread: Option<Reread<'_>>, welcome: &str) -> ExitCode {
-    match Daemon::start(config, reread.is_some()) {
+/// Serves `settings` until a signal ends it. `welcome` is said once everything is open.
+pub(crate) fn run(settings: Settings, reread: Option<Reread<'_>>, welcome: &str) -> ExitCode {
+    match Daemon::start(settings, reread.is_some()) {
         Ok(daemon) => daemon.live(reread, welcome),
         Err(findings) => {
             let code = exit_code(&findings);
@@ -132,7 +137,7 @@ fn no_start(error: &io::Error) -> Finding {
 
 /// A running daemon.
 struct Daemon {
-    config: Config,
+    settings: Settings,
     clock: Clock,
     identity: Identity,
     /// What newcomers at each tarpit are held under, in the order of the configuration.
@@ -168,14 +173,14 @@ struct Bound {
 
 impl Daemon {
     /// Opens all that is needed and lets the workers run. `has_file`: the configuration is a file.
-    fn start(config: Config, has_file: bool) -> Result<Self, Vec<Finding>> {
+    fn start(settings: Settings, has_file: bool) -> Result<Self, Vec<Finding>> {
         let clock = Clock::start();
         let Prepared { files, identity, profiles, targets, opened, user, findings, unbound } =
-            prepare(&config, clock, Touch::Keep);
+            prepare(&settings, clock, Touch::Keep);
         let (mut refusals, warnings): (Vec<_>, Vec<_>) =
             findings.into_iter().partition(Finding::is_refusal);
         let serves_others = refusals.is_empty() && !opened.is_empty();
-        if !(unbound.is_empty() || config.keep_going && serves_others) {
+        if !(unbound.is_empty() || settings.keep_going && serves_others) {
             refusals.extend(unbound.iter().cloned());
             if serves_others {
                 let what = "nothing is served; --keep-going serves the other addresses";
@@ -187,14 +192,14 @@ impl Daemon {
         else {
             return Err(refusals);
         };
-        let pid_file = config.pid_file.as_deref().map(PidFile::write).transpose();
+        let pid_file = settings.pid_file.as_deref().map(PidFile::write).transpose();
         let pid_file = pid_file.map_err(|what| vec![Finding::new(Gravity::Refused, None, what)])?;
         if let Some(user) = user {
-            become_user(&config, user, &identity, (&main, &trace)).map_err(|it| vec![it])?;
+            become_user(&settings, user, &identity, (&main, &trace)).map_err(|it| vec![it])?;
         }
         let (notify, notices) = mpsc::channel();
         let start = || -> io::Result<(Log, Writer)> {
-            let log = Log::open(&config.logging.main, main, config.logging.level, clock)?;
+            let log = Log::open(&settings.logging.main, main, settings.logging.level, clock)?;
             let reporter = log.clone();
             let report = Report::to(move |name, health| report(&reporter, name, health));
             let trace = Writer::spawn("trace", trace, clock, report, writer::ROOM)?;
@@ -205,7 +210,7 @@ impl Daemon {
         for problem in unbound {
             log.error(format_args!("{problem}"));
         }
-        for warning in &config.warnings {
+        for warning in &settings.warnings {
             log.warning(format_args!("{warning}"));
         }
         for warning in in_order(warnings) {
@@ -218,7 +223,7 @@ impl Daemon {
                 "running as root; {cure} gives that up once the ports are open"
             ));
         }
-        let caps = files.caps(&config);
+        let caps = files.caps(&settings);
         let mut daemon = Self {
             clock,
             identity,
@@ -233,7 +238,7 @@ impl Daemon {
             notices,
             _pid_file: pid_file,
             notify,
-            config,
+            settings,
         };
         let mut listeners = daemon.lists_of_listeners(opened.len());
         for one in opened {
@@ -246,13 +251,13 @@ impl Daemon {
     }
 
     fn lists_of_listeners(&self, count: usize) -> Vec<Vec<Listener>> {
-        (0..self.config.workers.get()).map(|_| Vec::with_capacity(count)).collect()
+        (0..self.settings.workers.get()).map(|_| Vec::with_capacity(count)).collect()
     }
 
     /// Gives the workers their listeners of the port that was opened.
     fn add(&mut self, opened: Opened, listeners: &mut [Vec<Listener>]) {
         let Opened { wanted, sockets } = opened;
-        let tarpit = &self.config.tarpits[wanted.index];
+        let tarpit = &self.settings.tarpits[wanted.index];
         let Some(address) = sockets.first().map(ListenSocket::address) else { return };
         let port = Arc::new(Port::new(address));
         let key = self.next_key;
@@ -277,7 +282,7 @@ impl Daemon {
 
     /// What newcomers to a port are held under.
     fn post(&self, wanted: Wanted, port: &Arc<Port>) -> Arc<Post> {
-        let tarpit = &self.config.tarpits[wanted.index];
+        let tarpit = &self.settings.tarpits[wanted.index];
         let mut profile = self.profiles[wanted.index].clone();
         let data = wanted.purpose != Purpose::Clients;
         if data {
@@ -296,7 +301,7 @@ impl Daemon {
     }
 
     fn spawn(&mut self, listeners: Vec<Vec<Listener>>) -> io::Result<()> {
-        let rules = rules(&self.config, listeners.len());
+        let rules = rules(&self.settings, listeners.len());
         for listeners in listeners {
             let poll = Poll::new()?;
             let waker = Waker::new(poll.registry(), COMMAND)?;
@@ -335,7 +340,7 @@ impl Daemon {
 
     /// What a worker sends by.
     fn sender(&self) -> Sender {
-        if !self.config.io_uring {
+        if !self.settings.io_uring {
             return Sender::default();
         }
         Sender::with_ring().unwrap_or_else(|error| {
@@ -479,11 +484,11 @@ impl Daemon {
 
     /// Opens the files anew, for whoever has renamed them. `signal` has asked for it.
     fn reopen(&self, signal: &str) {
-        let logging = &self.config.logging;
+        let logging = &self.settings.logging;
         let mut opened = Vec::new();
         let mut keep = |sink: &Placed<Sink>,
-                        open: &dyn Fn(&Config) -> Result<Target, Finding>,
-                        reopen: &dyn Fn(Target)| match open(&self.config) {
+                        open: &dyn Fn(&Settings) -> Result<Target, Finding>,
+                        reopen: &dyn Fn(Target)| match open(&self.settings) {
             Ok(target) => {
                 reopen(target);
                 opened.extend(matches!(**sink, Sink::File(_)).then(|| sink.to_string()));
@@ -510,8 +515,8 @@ impl Daemon {
             self.reopen("SIGHUP");
             return;
         };
-        let config = match reread() {
-            Ok(config) => config,
+        let settings = match reread() {
+            Ok(settings) => settings,
             Err(problems) => {
                 for problem in problems.lines() {
                     self.log.error(format_args!("{problem}"));
@@ -521,10 +526,10 @@ impl Daemon {
             }
         };
         let (wrong, warnings): (Vec<_>, Vec<_>) =
-            logging::findings(&config, Touch::Keep).into_iter().partition(Finding::is_refusal);
-        let targets = if wrong.is_empty() { open_both(&config) } else { Err(wrong) };
+            logging::findings(&settings, Touch::Keep).into_iter().partition(Finding::is_refusal);
+        let targets = if wrong.is_empty() { open_both(&settings) } else { Err(wrong) };
         let problems = match targets {
-            Ok((main, trace)) => match self.apply(config) {
+            Ok((main, trace)) => match self.apply(settings) {
                 Ok(changed) => {
                     for warning in warnings {
                         self.log.warning(format_args!("{warning}"));
@@ -549,9 +554,9 @@ impl Daemon {
 
     /// Puts another configuration in force and says whether anything is different then, or says
     /// what is in the way.
-    fn apply(&mut self, mut config: Config) -> Result<bool, Vec<Finding>> {
-        let profiles = profiles(&self.identity, &config)?;
-        let files = Files::of(&config, self.workers.len(), self.file_limit);
+    fn apply(&mut self, mut settings: Settings) -> Result<bool, Vec<Finding>> {
+        let profiles = profiles(&self.identity, &settings)?;
+        let files = Files::of(&settings, self.workers.len(), self.file_limit);
         if let Some(shortage) = files.shortage() {
             return Err(vec![shortage]);
         }
@@ -563,8 +568,8 @@ impl Daemon {
         let serves = |bound: &Bound, wanted: Wanted| {
             bound.wanted.at == wanted.at && bound.wanted.purpose == wanted.purpose
         };
-        for wanted in config.wanted(self.workers.len()) {
-            let name = &config.tarpits[wanted.index].name;
+        for wanted in settings.wanted(self.workers.len()) {
+            let name = &settings.tarpits[wanted.index].name;
             let same = |bound: &Bound| serves(bound, wanted) && bound.post.name == *name;
             match old.iter().position(same) {
                 Some(at) => stay.push((wanted, old.remove(at))),
@@ -576,7 +581,7 @@ impl Daemon {
                 stay.push((wanted, old.remove(at)));
                 continue;
             }
-            let tarpit = &config.tarpits[wanted.index];
+            let tarpit = &settings.tarpits[wanted.index];
             match Opened::open(wanted, tarpit, self.workers.len()) {
                 Ok(one) => opened.push(one),
                 Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {}
@@ -596,7 +601,7 @@ impl Daemon {
             .partition(|(wanted, _)| gone.iter().any(|bound| in_the_way(bound, wanted.at)));
         unbound.extend(busy.into_iter().map(|(_, problem)| *problem));
         let unbound = grouped(unbound);
-        if !unbound.is_empty() && !config.keep_going {
+        if !unbound.is_empty() && !settings.keep_going {
             self.bound = gone.into_iter().chain(stay.into_iter().map(|(_, bound)| bound)).collect();
             self.bound.sort_by_key(|bound| bound.key);
             return Err(unbound.iter().map(|one| one.finding(one.gravity())).collect());
@@ -604,15 +609,15 @@ impl Daemon {
         for problem in unbound {
             self.log.error(format_args!("{problem}"));
         }
-        for warning in &config.warnings {
+        for warning in &settings.warnings {
             self.log.warning(format_args!("{warning}"));
         }
         let absent = opened.iter().filter(|one| one.presence() == Presence::Absent);
-        let absent = absent.map(|one| Spot::of(one.wanted, &config.tarpits[one.wanted.index]));
-        for warning in files.cuts(&config).into_iter().chain(absences(absent.collect())) {
+        let absent = absent.map(|one| Spot::of(one.wanted, &settings.tarpits[one.wanted.index]));
+        for warning in files.cuts(&settings).into_iter().chain(absences(absent.collect())) {
             self.log.warning(format_args!("{warning}"));
         }
-        let changes = config::changes(&self.config, &config);
+        let changes = changes(&self.settings, &settings);
         for Change { what, needs_restart } in &changes {
             if *needs_restart {
                 self.log.warning(format_args!("{what}: only read at the start, so restart for it"));
@@ -620,19 +625,19 @@ impl Daemon {
                 self.log.notice(format_args!("{what}"));
             }
         }
-        if self.log.is_journal() && config.logging.main != self.config.logging.main {
+        if self.log.is_journal() && settings.logging.main != self.settings.logging.main {
             self.log.warning(format_args!("`main` stays with journald: restart for another place"));
         }
-        config.workers = self.config.workers;
-        config.io_uring = self.config.io_uring;
-        config.user.clone_from(&self.config.user);
-        config.state_dir.clone_from(&self.config.state_dir);
+        settings.workers = self.settings.workers;
+        settings.io_uring = self.settings.io_uring;
+        settings.user.clone_from(&self.settings.user);
+        settings.state_dir.clone_from(&self.settings.state_dir);
         let is_new =
             !(changes.is_empty() && gone.is_empty() && opened.is_empty() && later.is_empty());
-        self.config = config;
+        self.settings = settings;
         self.profiles = profiles;
-        self.log.set_level(self.config.logging.level);
-        self.admission.set(files.caps(&self.config));
+        self.log.set_level(self.settings.logging.level);
+        self.admission.set(files.caps(&self.settings));
         for gone in gone {
             self.log.notice(format_args!(
                 "{}: {} is closed; those held there stay",
@@ -656,7 +661,7 @@ impl Daemon {
     fn open_listeners(&mut self, opened: Vec<Opened>) {
         let stay: Vec<_> =
             self.bound.iter().map(|bound| (bound.key, Arc::clone(&bound.post))).collect();
-        let rules = rules(&self.config, self.workers.len());
+        let rules = rules(&self.settings, self.workers.len());
         let mut listeners = self.lists_of_listeners(opened.len());
         for one in opened {
             self.add(one, &mut listeners);
@@ -672,7 +677,7 @@ impl Daemon {
         let mut opened = Vec::new();
         loop {
             later.retain_mut(|(wanted, problem)| {
-                let tarpit = &self.config.tarpits[wanted.index];
+                let tarpit = &self.settings.tarpits[wanted.index];
                 match Opened::open(*wanted, tarpit, self.workers.len()) {
                     Ok(one) => {
                         opened.push(one);
@@ -703,19 +708,19 @@ fn send(worker: &Worker, command: Command) {
 }
 
 /// What holds for all clients of one of so many workers.
-fn rules(config: &Config, workers: usize) -> Rules {
-    let Limits { egress, egress_per_day, handshakes_per_second, cpu, evict, .. } = &config.limits;
+fn rules(settings: &Settings, workers: usize) -> Rules {
+    let Limits { egress, egress_per_day, handshakes_per_second, cpu, evict, .. } = &settings.limits;
     let handshakes = handshakes_per_second.map_or(0, |all| all.get().div_ceil(workers as u32));
-    let lines = config.logging.trace_per_second.map(Into::into);
+    let lines = settings.logging.trace_per_second.map(Into::into);
     Rules {
-        access: Arc::new(config.access.clone()),
+        access: Arc::new(Access::new(settings.access.clone())),
         evict: *evict,
         egress: divide(egress.value, workers as u64),
         egress_per_day: divide(egress_per_day.value, workers as u64),
         handshakes,
         handshakes_under_way: HandshakeBudget::MOST_UNDER_WAY / workers as u32,
         cpu: cpu.map_or(0, std::num::NonZeroU32::get),
-        style: Style { discretion: config.logging.discretion(), form: form(&config.logging) },
+        style: Style { discretion: settings.logging.discretion(), form: form(&settings.logging) },
         trace_per_second: NonZeroU32::new(divide(lines, workers as u64) as u32),
     }
 }
@@ -738,7 +743,7 @@ fn divide(budget: Option<std::num::NonZeroU64>, workers: u64) -> u64 {
 /// Gives up rights, once the user that the daemon becomes can reach all that it will need; or says
 /// what is in the way.
 fn become_user(
-    config: &Config,
+    settings: &Settings,
     user: (Uid, Gid),
     identity: &Identity,
     (main, trace): (&Target, &Target),
@@ -750,7 +755,7 @@ fn become_user(
         privileges::become_user(user)
     };
     change().map_err(|error| {
-        let place = config.user.as_ref().and_then(|user| user.place.as_ref());
+        let place = settings.user.as_ref().and_then(|user| user.place.as_ref());
         let what = format!(
             "cannot become the user {}:{}: {}; start as root, on a file system that knows owners",
             user.0.as_raw(),

@@ -9,14 +9,14 @@ use rustix::io::Errno;
 
 use super::files::CURE;
 use crate::{
-    config::{
-        Config, Place, Purpose, Tarpit, Wanted,
-        finding::{Finding, Gravity, plain},
-    },
     keys::state_dir::Touch,
     os::{
         listen_socket::{self, ListenSocket, Presence},
         port_owner::{Owner, Owners},
+    },
+    settings::{
+        Place, Purpose, Settings, Tarpit, Wanted,
+        finding::{Finding, Gravity, plain},
     },
 };
 
@@ -74,12 +74,12 @@ pub(super) struct Found {
 }
 
 /// Opens all addresses, or with [`Touch::Look`] only looks whether they could be had.
-pub(super) fn open_all(config: &Config, touch: Touch) -> Found {
+pub(super) fn open_all(settings: &Settings, touch: Touch) -> Found {
     let (mut opened, mut unbound) = (Vec::new(), Vec::new());
     let (mut absent, mut lacking) = (Vec::new(), Vec::new());
-    let workers = config.workers.get();
-    for wanted in config.wanted(workers) {
-        let tarpit = &config.tarpits[wanted.index];
+    let workers = settings.workers.get();
+    for wanted in settings.wanted(workers) {
+        let tarpit = &settings.tarpits[wanted.index];
         let found = match touch {
             Touch::Keep => Opened::open(wanted, tarpit, workers).map(|one| {
                 let presence = one.presence();
@@ -204,7 +204,7 @@ impl Unbound {
             _ => return false,
         };
         let lacks = matches!(self.errno(), Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT));
-        lacks && tarpit.bind.iter().any(|other| other.ip() == ip)
+        lacks && tarpit.addresses().any(|other| other.ip() == ip)
     }
 
     /// What is in the way, and what to do about it.
@@ -281,17 +281,18 @@ impl fmt::Display for Unbound {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
 
     #[test]
     fn what_is_the_same_for_many_addresses_is_told_once() {
         let text = "[tarpits.a]\npattern = 'endlessh'\nbind = ['127.0.0.1:1-495', '127.0.0.2:1']\n\
                     [tarpits.b]\npattern = 'endlessh'\nbind = '127.0.0.3:1'\n";
-        let config = Config::parse("x", text).unwrap();
+        let settings = config::parse("x", text).unwrap();
         let told = |errno: Errno| -> Vec<_> {
-            let wanted = config.wanted(1);
+            let wanted = settings.wanted(1);
             let unbound = wanted
                 .into_iter()
-                .map(|it| Unbound::new(it, &config.tarpits[it.index], errno.into()))
+                .map(|it| Unbound::new(it, &settings.tarpits[it.index], errno.into()))
                 .collect();
             grouped(unbound).iter().map(ToString::to_string).collect()
         };

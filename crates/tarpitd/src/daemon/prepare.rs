@@ -25,16 +25,16 @@ use super::{
     user::numbers,
 };
 use crate::{
-    config::{
-        Config, Placed, Sink,
-        finding::{Finding, Gravity, in_order, plain},
-    },
     keys::{
         identity::Identity,
         state_dir::{StateDir, Touch},
     },
     os::{clock::Clock, privileges},
     report::writer::Target,
+    settings::{
+        Placed, Settings, Sink,
+        finding::{Finding, Gravity, in_order, plain},
+    },
 };
 
 /// What is ready, and what is in the way. Whatever is absent has its reason among the findings.
@@ -55,45 +55,45 @@ pub(super) struct Prepared {
 }
 
 /// Opens all that `config` needs, or with [`Touch::Look`] only looks whether it could be opened.
-pub(super) fn prepare(config: &Config, clock: Clock, touch: Touch) -> Prepared {
-    let files = Files::of(config, config.workers.get(), privileges::raise_file_limit());
+pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepared {
+    let files = Files::of(settings, settings.workers.get(), privileges::raise_file_limit());
     let shortage = files.shortage();
     let has_files = shortage.is_none();
-    let mut findings: Vec<_> = shortage.into_iter().chain(files.cuts(config)).collect();
-    let (user, hindrance) = user(config);
+    let mut findings: Vec<_> = shortage.into_iter().chain(files.cuts(settings)).collect();
+    let (user, hindrance) = user(settings);
     findings.extend(hindrance);
-    let state_dir = StateDir::new(config.state_dir.clone(), touch);
+    let state_dir = StateDir::new(settings.state_dir.clone(), touch);
     let identity = Identity::open(state_dir, clock).map_err(|it| findings.push(it)).ok();
     let to_look;
     let judged = if let Some(identity) = &identity {
         identity
     } else {
         // Nothing starts without it, but all that is in the way is told at once.
-        to_look = Identity::to_look(StateDir::new(config.state_dir.clone(), Touch::Look), clock);
+        to_look = Identity::to_look(StateDir::new(settings.state_dir.clone(), Touch::Look), clock);
         &to_look
     };
     // Once rights are given up nothing more can be kept.
     if user.is_some() && judged.is_kept() {
         findings.extend(judged.open_all());
     }
-    let profiles = profiles(judged, config).map_err(|it| findings.extend(it)).ok();
-    let found = logging::findings(config, touch);
+    let profiles = profiles(judged, settings).map_err(|it| findings.extend(it)).ok();
+    let found = logging::findings(settings, touch);
     let is_refused = found.iter().any(Finding::is_refusal);
     findings.extend(found);
     let targets = match touch {
         _ if is_refused => None,
-        Touch::Keep => open_both(config).map_err(|it| findings.extend(it)).ok(),
+        Touch::Keep => open_both(settings).map_err(|it| findings.extend(it)).ok(),
         Touch::Look => {
-            let logging = &config.logging;
+            let logging = &settings.logging;
             for (sink, key) in [(&logging.main, MAIN_KEY), (&logging.client_trace, TRACE_KEY)] {
                 findings.extend(look(sink, key));
             }
             None
         }
     };
-    findings.extend(user.into_iter().flat_map(|user| rotations(config, user)));
+    findings.extend(user.into_iter().flat_map(|user| rotations(settings, user)));
     // Where files run out, an address is the wrong thing to blame.
-    let found = if has_files { ports::open_all(config, touch) } else { ports::Found::default() };
+    let found = if has_files { ports::open_all(settings, touch) } else { ports::Found::default() };
     findings.extend(found.told);
     Prepared {
         files,
@@ -108,8 +108,8 @@ pub(super) fn prepare(config: &Config, clock: Clock, touch: Touch) -> Prepared {
 }
 
 /// Whom the daemon is to become, and what is in the way of that.
-fn user(config: &Config) -> (Option<(Uid, Gid)>, Option<Finding>) {
-    let Some(user) = &config.user else { return (None, None) };
+fn user(settings: &Settings) -> (Option<(Uid, Gid)>, Option<Finding>) {
+    let Some(user) = &settings.user else { return (None, None) };
     match numbers(user) {
         Ok(Some(numbers)) if !privileges::may_change_users() => {
             let what = format!(
@@ -124,9 +124,12 @@ fn user(config: &Config) -> (Option<(Uid, Gid)>, Option<Finding>) {
 }
 
 /// What newcomers at each tarpit are held under, or all that is in the way.
-pub(super) fn profiles(identity: &Identity, config: &Config) -> Result<Vec<Profile>, Vec<Finding>> {
+pub(super) fn profiles(
+    identity: &Identity,
+    settings: &Settings,
+) -> Result<Vec<Profile>, Vec<Finding>> {
     let (mut profiles, mut problems) = (Vec::new(), Vec::new());
-    for tarpit in &config.tarpits {
+    for tarpit in &settings.tarpits {
         match identity.profile(tarpit) {
             Ok(profile) => profiles.push(profile),
             Err(found) => problems.extend(found),
@@ -140,22 +143,22 @@ const MAIN_KEY: &str = "logging.main";
 const TRACE_KEY: &str = "logging.client_trace";
 
 /// Opens the log and the trace, or says all that is in the way.
-pub(super) fn open_both(config: &Config) -> Result<(Target, Target), Vec<Finding>> {
-    match (open_main(config), open_trace(config)) {
+pub(super) fn open_both(settings: &Settings) -> Result<(Target, Target), Vec<Finding>> {
+    match (open_main(settings), open_trace(settings)) {
         (Ok(main), Ok(trace)) => Ok((main, trace)),
         (main, trace) => Err([main.err(), trace.err()].into_iter().flatten().collect()),
     }
 }
 
 /// Opens the log.
-pub(super) fn open_main(config: &Config) -> Result<Target, Finding> {
-    let sink = &config.logging.main;
+pub(super) fn open_main(settings: &Settings) -> Result<Target, Finding> {
+    let sink = &settings.logging.main;
     Target::open(sink).map_err(|error| unusable(sink, MAIN_KEY, &error))
 }
 
 /// Opens the trace.
-pub(super) fn open_trace(config: &Config) -> Result<Target, Finding> {
-    let sink = &config.logging.client_trace;
+pub(super) fn open_trace(settings: &Settings) -> Result<Target, Finding> {
+    let sink = &settings.logging.client_trace;
     Target::open(sink).map_err(|error| unusable(sink, TRACE_KEY, &error))
 }
 
@@ -241,7 +244,7 @@ pub(super) fn directory_of(path: &Path) -> PathBuf {
 }
 
 /// Warns of files that the user whom the daemon becomes could not make anew once they are renamed.
-fn rotations(config: &Config, user: (Uid, Gid)) -> Vec<Finding> {
+fn rotations(settings: &Settings, user: (Uid, Gid)) -> Vec<Finding> {
     let (uid, gid) = user;
     let warning = |sink: &Placed<Sink>| {
         let Sink::File(path) = &sink.value else { return None };
@@ -260,7 +263,10 @@ fn rotations(config: &Config, user: (Uid, Gid)) -> Vec<Finding> {
         );
         Some(Finding::new(Gravity::Warning, sink.place.as_ref(), what))
     };
-    [&config.logging.main, &config.logging.client_trace].into_iter().filter_map(warning).collect()
+    [&settings.logging.main, &settings.logging.client_trace]
+        .into_iter()
+        .filter_map(warning)
+        .collect()
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::fs;
 use rustix::process::{Gid, Uid, geteuid, getgid, getuid};
 
 use crate::{
-    config::{
+    os::privileges::may_change_users,
+    settings::{
         Placed, User,
         finding::{Finding, Gravity, plain},
     },
-    os::privileges::may_change_users,
 };
 
 /// Where users stand (passwd(5)).

@@ -26,13 +26,13 @@ use rustls::{
 use tarpit_proto::{patterns, time::Wall, transport::Tls};
 
 use crate::{
-    config::{
-        Certificate, Placed, Tarpit,
-        finding::{Finding, Gravity, plain},
-    },
     os::{
         clock::Clock,
         entropy::{System, random},
+    },
+    settings::{
+        Certificate, Placed, Tarpit,
+        finding::{Finding, Gravity, plain},
     },
 };
 

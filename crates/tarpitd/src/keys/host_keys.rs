@@ -6,9 +6,9 @@ use std::{fs::File, io::Write as _, path::PathBuf, sync::Arc, thread};
 use tarpit_proto::keys::{HostKeys, RsaKey};
 
 use crate::{
-    config::finding::{Finding, Gravity},
     keys::state_dir::{Later, SSH_ECDSA, SSH_ED25519, SSH_RSA, StateDir},
     os::entropy::System,
+    settings::finding::{Finding, Gravity},
 };
 
 /// The keys, and what is left to be done for them.

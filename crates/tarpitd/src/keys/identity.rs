@@ -18,16 +18,16 @@ use tarpit_proto::{
 };
 
 use crate::{
-    config::{
-        Certificate, Tarpit,
-        finding::{Finding, Gravity},
-    },
     keys::{
         certificates::{self, Certificates},
         host_keys::{Completion, Keyring},
         state_dir::{SEED, StateDir, TLS},
     },
     os::{clock::Clock, entropy::random},
+    settings::{
+        Certificate, Tarpit,
+        finding::{Finding, Gravity},
+    },
 };
 
 /// The secrets of an installation. The same after every start if there is a state directory.
@@ -186,7 +186,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{config::Config, keys::state_dir::Touch};
+    use crate::{config, keys::state_dir::Touch};
 
     #[test]
     fn keys_of_tls_are_the_same_at_the_next_start() {
@@ -213,8 +213,8 @@ mod tests {
         let identity = Identity::open(state_dir, Clock::start()).unwrap();
         let profile = |lines: &str| {
             let text = format!("[tarpits.a]\n{lines}\nbind = [{{ host = '::1', port = 1 }}]\n");
-            let config = Config::parse("x", &text).unwrap();
-            let Profile { tls, host_keys, .. } = identity.profile(&config.tarpits[0]).unwrap();
+            let settings = config::parse("x", &text).unwrap();
+            let Profile { tls, host_keys, .. } = identity.profile(&settings.tarpits[0]).unwrap();
             (tls.is_some(), host_keys.is_some())
         };
         assert_eq!(profile("pattern = 'http_hold'"), (false, false));

@@ -17,7 +17,7 @@ use rustix::{
     process::{Gid, Uid},
 };
 
-use crate::config::{
+use crate::settings::{
     Place, Placed,
     finding::{Finding, Gravity, plain},
 };

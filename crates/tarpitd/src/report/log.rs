@@ -10,12 +10,12 @@ use std::{
 };
 
 use crate::{
-    config::{Level, Sink},
     os::clock::Clock,
     report::{
         timestamp::Timestamp,
         writer::{Report, Target, Writer},
     },
+    settings::{Level, Sink},
 };
 
 /// Where messages go; cheap to clone.

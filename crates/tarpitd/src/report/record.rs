@@ -11,7 +11,6 @@ use tarpit_proto::{
 };
 
 use crate::{
-    config::{Discretion, TimeForm},
     os::clock::Clock,
     report::{
         accounts::Accounts,
@@ -22,6 +21,7 @@ use crate::{
         trace_bound::{BoundNews, LeftOut, TraceBound},
         writer::Writer,
     },
+    settings::{Discretion, TimeForm},
 };
 
 /// A worker's record.

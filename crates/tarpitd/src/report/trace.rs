@@ -16,8 +16,8 @@ use tarpit_proto::{
 };
 
 use crate::{
-    config::{Discretion, TimeForm},
     report::timestamp::Timestamp,
+    settings::{Discretion, TimeForm},
 };
 
 /// How lines are written.

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{config::Sink, os::clock::Clock};
+use crate::{os::clock::Clock, settings::Sink};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     fs::{OFlags, fcntl_getfl, fcntl_setfl},

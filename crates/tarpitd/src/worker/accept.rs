@@ -21,10 +21,13 @@ use super::{
     clients::{about, client},
 };
 use crate::{
-    admit::eviction::{self, Candidate},
-    config::{Evict, access::Verdict},
+    admit::{
+        access::Verdict,
+        eviction::{self, Candidate},
+    },
     os::listen_socket::{self, Trouble, local_address},
     report::refusal::Refusal,
+    settings::Evict,
     worker::{endpoints::Post, wheel::Link},
 };
 

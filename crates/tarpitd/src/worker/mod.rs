@@ -41,14 +41,15 @@ use tarpit_proto::{
 use self::{data::Awaited, memory::Memory, vanished::Round};
 use crate::{
     admit::{
+        access::Access,
         admission::Admission,
         egress::EgressBudget,
         eviction::Eviction,
         pressure::{Change, Pressure},
     },
-    config::{Evict, access::Access},
     os::{clock::Clock, listen_socket::ListenSocket},
     report::{record::Record, trace::Style},
+    settings::Evict,
     slab::Slab,
     worker::{
         endpoints::{Endpoints, Post},

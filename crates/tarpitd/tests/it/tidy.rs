@@ -107,6 +107,7 @@ const DAEMON: Floors = &[
     &["report"],
     &["keys"],
     &["config"],
+    &["settings"],
     &["os", "slab"],
 ];
 

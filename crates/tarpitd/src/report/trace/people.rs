@@ -5,7 +5,7 @@ use std::{fmt, io::Write as _, time::Duration};
 use tarpit_proto::{account::Told, fact::Entry, time::Wall};
 
 use super::{Happening, Learnt, Subject, shown};
-use crate::config::Discretion;
+use crate::settings::Discretion;
 
 /// Appends the line to `out`. Nothing that a client sent moves the cursor.
 pub(super) fn write(

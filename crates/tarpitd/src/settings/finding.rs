@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::config::{Place, Problem};
+use super::Place;
 
 /// Something that was found out about a configuration on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,12 +55,6 @@ impl Finding {
     /// Whether the line begins with the place in the configuration.
     pub(crate) fn is_placed(&self) -> bool {
         self.place.is_some()
-    }
-}
-
-impl From<Problem> for Finding {
-    fn from(Problem { place, what }: Problem) -> Self {
-        Self { gravity: Gravity::Wrong, place: Some(place), what }
     }
 }
 

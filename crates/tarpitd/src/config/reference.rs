@@ -2,51 +2,21 @@
 //! the manual page is made, too.
 
 use std::{
+    collections::BTreeSet,
     net::IpAddr,
     num::{NonZeroU64, NonZeroUsize},
 };
 
 use super::{
-    ClientLimit, Evict, Level, Limits, Logging, Sink, TimeForm, User,
     address::{Bind, Host, Ports},
-    document::Item,
-    draft::{BindDraft, Draft, MAX_RATE, MIN_RATE, TarpitDraft, pattern, persona, rate},
-    problem::{Notes, Place},
+    document::{Item, Key, Outdated, Unset},
+    draft::{BindDraft, Draft, TarpitDraft},
+    problem::{Notes, Problem},
+    values::{
+        self, MAX_RATE, MIN_RATE, evict, level, path, pattern, persona, rate, sink, time_form,
+    },
 };
-use crate::config::access::{Access, Network};
-
-/// A key of a table that is read into a `T`.
-pub(super) struct Key<T> {
-    pub(super) name: &'static str,
-    /// What its value looks like, with its unit.
-    pub(super) form: &'static str,
-    pub(super) unset: Unset,
-    /// What it is for, in sentences.
-    pub(super) meaning: &'static str,
-    /// What to do about it if it is only read for old files' sake.
-    pub(super) outdated: Option<Outdated>,
-    pub(super) read: fn(&Item<'_>, &mut T, &mut Notes),
-}
-
-/// Why a key is only read for old files' sake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outdated {
-    /// It has no effect; what to do about it, as the end of a sentence that begins with its name.
-    Idle(&'static str),
-    /// It means the key of this name.
-    Misspelling(&'static str),
-}
-
-/// What holds where a key is not written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unset {
-    /// This value, as it would be written.
-    Is(&'static str),
-    /// What is said here.
-    HandshakeBudget(&'static str),
-    /// It must be written.
-    Wrong,
-}
+use crate::settings::{AccessLists, ClientLimit, Limits, Logging, Network, Place, User};
 
 pub(super) const TOP: &[Key<Draft>] = &[
     Key {
@@ -71,7 +41,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "state_dir",
         form: "path of a directory",
-        unset: Unset::HandshakeBudget("none"),
+        unset: Unset::Means("none"),
         meaning: "Where tarpitd keeps the secrets of this installation. They make its host name, \
                   its keys and its filler differ from those of any other installation. Without it \
                   they are new at each start.",
@@ -83,7 +53,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "user",
         form: "name, or number, or two numbers as in `\"65534:65534\"`",
-        unset: Unset::HandshakeBudget("the user who starts the daemon"),
+        unset: Unset::Means("the user who starts the daemon"),
         meaning: "The user that the daemon becomes once its ports and files are open. A name is \
                   looked up in /etc/passwd; numbers need no such file. If this user starts the \
                   daemon, nothing changes. See FILES AND USERS.",
@@ -111,7 +81,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "limits",
         form: "table",
-        unset: Unset::HandshakeBudget("each key's own default"),
+        unset: Unset::Means("each key's own default"),
         meaning: "Limits for all tarpits together.",
         outdated: None,
         read: |item, draft, notes| item.fill(LIMITS, &mut draft.limits, notes),
@@ -119,7 +89,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "access",
         form: "table",
-        unset: Unset::HandshakeBudget("all clients are held"),
+        unset: Unset::Means("all clients are held"),
         meaning: "Which clients tarpitd does not hold.",
         outdated: None,
         read: |item, draft, notes| item.fill(ACCESS, &mut draft.access, notes),
@@ -127,7 +97,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "logging",
         form: "table",
-        unset: Unset::HandshakeBudget("each key's own default"),
+        unset: Unset::Means("each key's own default"),
         meaning: "What tarpitd writes, and where.",
         outdated: None,
         read: |item, draft, notes| item.fill(LOGGING, &mut draft.logging, notes),
@@ -160,7 +130,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "rate_limit",
         form: "whole number: bytes per second; if negative, seconds per byte",
-        unset: Unset::HandshakeBudget("the pattern's own pace"),
+        unset: Unset::Means("the pattern's own pace"),
         meaning: "How fast tarpitd sends to each client. 0 means as fast as the client reads.",
         outdated: None,
         read: |item, tarpit, notes| {
@@ -192,7 +162,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "client_valiation",
         form: "boolean",
-        unset: Unset::HandshakeBudget("none"),
+        unset: Unset::Means("none"),
         meaning: "An old misspelling of `client_validation`, read with a warning.",
         outdated: Some(Outdated::Misspelling("client_validation")),
         read: |item, tarpit, notes| notes.keep(&mut tarpit.client_validation, item.boolean()),
@@ -208,7 +178,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "persona",
         form: "name of a persona",
-        unset: Unset::HandshakeBudget("the persona at the top of the file"),
+        unset: Unset::Means("the persona at the top of the file"),
         meaning: "The machine that this tarpit imitates, if it is another one than for the other \
                   tarpits, as if the port were behind a router.",
         outdated: None,
@@ -239,9 +209,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "cert",
         form: "path of a file in PEM",
-        unset: Unset::HandshakeBudget(
-            "a self-signed certificate for each name that a client asks for",
-        ),
+        unset: Unset::Means("a self-signed certificate for each name that a client asks for"),
         meaning: "A certificate for TLS, followed by its chain. Needs `key`. tarpitd reads it at \
                   the start and at each reload. If `user` may not read it, a reload keeps the one \
                   that was read at the start.",
@@ -251,7 +219,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "key",
         form: "path of a file in PEM",
-        unset: Unset::HandshakeBudget("a key that tarpitd makes"),
+        unset: Unset::Means("a key that tarpitd makes"),
         meaning: "The private key of `cert`.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.key, placed(item, path)),
@@ -259,7 +227,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "inner",
         form: "name of a pattern, in any case",
-        unset: Unset::HandshakeBudget("`http_hold`"),
+        unset: Unset::Means("`http_hold`"),
         meaning: "The pattern that holds clients inside TLS, for patterns that have something \
                   inside.",
         outdated: None,
@@ -268,7 +236,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "passive_ports",
         form: "number, or a string with a number or a range such as `\"40000-40099\"`",
-        unset: Unset::HandshakeBudget("no data connections"),
+        unset: Unset::Means("no data connections"),
         meaning: "The ports for FTP data connections, on the hosts of `bind`. For each client \
                   address, a port serves one client at a time. Each worker needs at least one \
                   port. tarpitd resets connections to these ports that no FTP session expects.",
@@ -281,7 +249,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "passive_address",
         form: "IPv4 address",
-        unset: Unset::HandshakeBudget("the address to which the client connected"),
+        unset: Unset::Means("the address to which the client connected"),
         meaning: "The address to which clients are told to open FTP data connections, if they \
                   reach this machine through NAT.",
         outdated: None,
@@ -323,7 +291,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
     Key {
         name: "clients",
         form: "number of clients, at most 10000000",
-        unset: Unset::HandshakeBudget(
+        unset: Unset::Means(
             "the limit of open files, less one for each listener and 64; each worker has a listener \
              on each address of `bind`",
         ),
@@ -416,11 +384,11 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
                   would then hold as many, the new client. `oldest`: the client held longest. \
                   `refuse`: the new client.",
         outdated: None,
-        read: |item, limits, notes| notes.keep(&mut limits.evict, item.parsed(Evict::parse)),
+        read: |item, limits, notes| notes.keep(&mut limits.evict, item.parsed(evict)),
     },
 ];
 
-pub(super) const ACCESS: &[Key<Access>] = &[
+pub(super) const ACCESS: &[Key<AccessLists>] = &[
     Key {
         name: "allow",
         form: "array of addresses and networks, as in `[\"192.0.2.7\", \"2001:db8::/32\"]`",
@@ -429,7 +397,7 @@ pub(super) const ACCESS: &[Key<Access>] = &[
                   If an address is in both lists, the longer prefix decides. No network is \
                   special unless you name it, not even loopback or private ones.",
         outdated: None,
-        read: |item, access, notes| networks(item, notes, |network| access.allow(network)),
+        read: |item, access, notes| networks(item, notes, &mut access.allow),
     },
     Key {
         name: "deny",
@@ -437,7 +405,7 @@ pub(super) const ACCESS: &[Key<Access>] = &[
         unset: Unset::Is("[]"),
         meaning: "tarpitd resets connections from these networks at once.",
         outdated: None,
-        read: |item, access, notes| networks(item, notes, |network| access.deny(network)),
+        read: |item, access, notes| networks(item, notes, &mut access.deny),
     },
 ];
 
@@ -450,7 +418,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
                   share a file.",
         outdated: None,
         read: |item, logging, notes| {
-            notes.keep(&mut logging.main, item.placed(item.parsed(Sink::parse)));
+            notes.keep(&mut logging.main, item.placed(item.parsed(sink)));
         },
     },
     Key {
@@ -459,7 +427,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         unset: Unset::Is("\"info\""),
         meaning: "The lowest level of messages in the log.",
         outdated: None,
-        read: |item, logging, notes| notes.keep(&mut logging.level, item.parsed(Level::parse)),
+        read: |item, logging, notes| notes.keep(&mut logging.level, item.parsed(level)),
     },
     Key {
         name: "client_trace",
@@ -469,7 +437,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
                   true`. tarpitd appends to a file.",
         outdated: None,
         read: |item, logging, notes| {
-            notes.keep(&mut logging.client_trace, item.placed(item.parsed(Sink::parse)));
+            notes.keep(&mut logging.client_trace, item.placed(item.parsed(sink)));
         },
     },
     Key {
@@ -479,7 +447,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         meaning: "How the trace writes times: as seconds since 1970 with six decimals, or in UTC \
                   with milliseconds, as in `\"2026-11-22T07:52:28.123Z\"`.",
         outdated: None,
-        read: |item, logging, notes| notes.keep(&mut logging.time, item.parsed(TimeForm::parse)),
+        read: |item, logging, notes| notes.keep(&mut logging.time, item.parsed(time_form)),
     },
     Key {
         name: "trace_per_second",
@@ -523,7 +491,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
     Key {
         name: "fmt",
         form: "string",
-        unset: Unset::HandshakeBudget("none"),
+        unset: Unset::Means("none"),
         meaning: "Has no effect; read with a warning, for old files. The log has one format, and \
                   `level` selects its lines.",
         outdated: Some(Outdated::Idle(
@@ -631,12 +599,12 @@ fn binds_of_string(item: &Item<'_>, tarpit: &mut TarpitDraft, notes: &mut Notes)
     }
 }
 
-fn networks(item: &Item<'_>, notes: &mut Notes, mut add: impl FnMut(Network)) {
+fn networks(item: &Item<'_>, notes: &mut Notes, list: &mut BTreeSet<Network>) {
     match item.items() {
         Ok(items) => {
             for item in items {
-                match item.parsed(str::parse) {
-                    Ok(network) => add(network),
+                match item.parsed(values::network) {
+                    Ok(network) => drop(list.insert(network)),
                     Err(problem) => notes.problems.push(problem),
                 }
             }
@@ -645,7 +613,7 @@ fn networks(item: &Item<'_>, notes: &mut Notes, mut add: impl FnMut(Network)) {
     }
 }
 
-fn workers(item: &Item<'_>) -> Result<NonZeroUsize, super::Problem> {
+fn workers(item: &Item<'_>) -> Result<NonZeroUsize, Problem> {
     /// Beyond it threads only cost memory, on any machine.
     const MOST: usize = 256;
     let number = item.number(0, MOST)?;
@@ -655,11 +623,11 @@ fn workers(item: &Item<'_>) -> Result<NonZeroUsize, super::Problem> {
     }))
 }
 
-fn bytes(item: &Item<'_>) -> Result<Option<NonZeroU64>, super::Problem> {
+fn bytes(item: &Item<'_>) -> Result<Option<NonZeroU64>, Problem> {
     item.number(0, i64::MAX as u64).map(NonZeroU64::new)
 }
 
-fn ports(item: &Item<'_>) -> Result<Ports, super::Problem> {
+fn ports(item: &Item<'_>) -> Result<Ports, Problem> {
     if item.is_integer() {
         item.number(0, u16::MAX).map(Ports::single)
     } else if item.is_string() {
@@ -669,11 +637,11 @@ fn ports(item: &Item<'_>) -> Result<Ports, super::Problem> {
     }
 }
 
-fn user(item: &Item<'_>) -> Result<User, super::Problem> {
+fn user(item: &Item<'_>) -> Result<User, Problem> {
     if item.is_integer() {
         item.number(0, u32::MAX - 1).map(|uid| User::Ids { uid, gid: None })
     } else if item.is_string() {
-        item.parsed(User::parse)
+        item.parsed(values::user)
     } else {
         Err(item.unlike("a name, or a number such as 65534"))
     }
@@ -683,10 +651,6 @@ fn user(item: &Item<'_>) -> Result<User, super::Problem> {
 fn placed<T>(
     item: &Item<'_>,
     parse: impl FnOnce(&str) -> Result<T, String>,
-) -> Result<Option<(Place, T)>, super::Problem> {
+) -> Result<Option<(Place, T)>, Problem> {
     item.parsed(parse).map(|value| Some((item.place(), value)))
-}
-
-fn path(text: &str) -> Result<std::path::PathBuf, String> {
-    if text.is_empty() { Err("the path is empty".into()) } else { Ok(text.into()) }
 }

@@ -1,29 +1,29 @@
 //! What a reload changes: two configurations compared, key by key.
 
-use std::{collections::BTreeSet, fmt};
+use std::fmt;
 
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
-use super::{Certificate, ClientLimit, Config, Limits, Logging, Tarpit};
+use crate::settings::{Certificate, ClientLimit, Limits, Logging, Settings, Tarpit};
 
 /// A line for each difference between two configurations, for the log.
 ///
 /// Addresses are left out: which of them were really opened and closed is told by whoever does it.
-pub(crate) fn changes(old: &Config, new: &Config) -> Vec<Change> {
+pub(crate) fn changes(old: &Settings, new: &Settings) -> Vec<Change> {
     let mut changes = Vec::new();
     compare("", &top(old), &top(new), &mut changes);
     compare("[limits] ", &limits(&old.limits), &limits(&new.limits), &mut changes);
     compare("[logging] ", &logging(&old.logging), &logging(&new.logging), &mut changes);
     for (key, old, new) in [
-        ("allow", networks(old.access.allowed()), networks(new.access.allowed())),
-        ("deny", networks(old.access.denied()), networks(new.access.denied())),
+        ("allow", &old.access.allow, &new.access.allow),
+        ("deny", &old.access.deny, &new.access.deny),
     ] {
-        let lost = old.difference(&new).map(|network| format!("[access] {key}: {network} removed"));
-        let won = new.difference(&old).map(|network| format!("[access] {key}: {network} added"));
+        let lost = old.difference(new).map(|network| format!("[access] {key}: {network} removed"));
+        let won = new.difference(old).map(|network| format!("[access] {key}: {network} added"));
         changes.extend(lost.chain(won).map(Change::at_once));
     }
-    let named = |config: &'_ Config, name: &str| {
-        config.tarpits.iter().position(|tarpit| tarpit.name == name)
+    let named = |settings: &'_ Settings, name: &str| {
+        settings.tarpits.iter().position(|tarpit| tarpit.name == name)
     };
     for tarpit in &old.tarpits {
         let prefix = format!("{}: ", tarpit.name);
@@ -74,8 +74,8 @@ fn compare(prefix: &str, old: &[Setting], new: &[Setting], changes: &mut Vec<Cha
 
 // In the functions below every field is named, so that the compiler asks for each new key.
 
-fn top(config: &Config) -> Vec<Setting> {
-    let Config {
+fn top(settings: &Settings) -> Vec<Setting> {
+    let Settings {
         workers,
         io_uring,
         state_dir,
@@ -87,7 +87,7 @@ fn top(config: &Config) -> Vec<Setting> {
         pid_file: _,
         keep_going: _,
         warnings: _,
-    } = config;
+    } = settings;
     vec![
         ("workers", workers.to_string()),
         ("io_uring", io_uring.to_string()),
@@ -151,8 +151,6 @@ fn settings(tarpit: &Tarpit) -> Vec<Setting> {
         name: _,
         pattern,
         bind: _,
-        places: _,
-        passive_place: _,
         rate,
         max_clients,
         client_validation,
@@ -207,19 +205,16 @@ fn range(ports: &[u16]) -> Option<String> {
     }
 }
 
-fn networks(networks: impl Iterator<Item = crate::config::access::Network>) -> BTreeSet<String> {
-    networks.map(|network| network.to_string()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
 
     /// Checks what a reload tells that goes from one text to another.
     #[track_caller]
     fn check(old: &str, new: &str, wanted: &[&str]) {
-        let config = |text: &str| Config::parse("x", text).unwrap();
-        let changes = changes(&config(old), &config(new));
+        let settings = |text: &str| config::parse("x", text).unwrap();
+        let changes = changes(&settings(old), &settings(new));
         let lines: Vec<_> = changes.iter().map(|change| change.what.as_str()).collect();
         assert_eq!(lines, wanted);
     }
@@ -291,8 +286,9 @@ mod tests {
     #[test]
     fn what_is_only_read_at_the_start_is_marked() {
         let one = tarpit("a", "pattern = 'ssh'");
-        let config = |text: &str| Config::parse("x", &format!("{text}\n{one}")).unwrap();
-        let changes = changes(&config(""), &config("workers = 2\nuser = 'x'\nio_uring = false"));
+        let settings = |text: &str| config::parse("x", &format!("{text}\n{one}")).unwrap();
+        let changes =
+            changes(&settings(""), &settings("workers = 2\nuser = 'x'\nio_uring = false"));
         let lines: Vec<_> = changes.iter().map(|it| (it.what.as_str(), it.needs_restart)).collect();
         assert_eq!(
             lines,

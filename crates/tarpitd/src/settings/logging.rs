@@ -1,0 +1,109 @@
+//! What is written where: the log and the clients' trace.
+
+use std::{fmt, num::NonZeroU32, path::PathBuf};
+
+use super::Placed;
+
+/// The settings of log and trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Logging {
+    /// Where the log goes.
+    pub(crate) main: Placed<Sink>,
+    pub(crate) level: Level,
+    /// Where the clients' trace goes.
+    pub(crate) client_trace: Placed<Sink>,
+    /// Whether the trace has secrets in full.
+    pub(crate) log_secrets: Placed<bool>,
+    /// Whether the trace has users' names.
+    pub(crate) log_users: bool,
+    /// How the trace writes moments.
+    pub(crate) time: TimeForm,
+    /// The most lines a second that the trace may have in the long run; `None`: no bound.
+    pub(crate) trace_per_second: Placed<Option<NonZeroU32>>,
+    /// Whether the trace is JSON on a terminal, too.
+    pub(crate) json: bool,
+}
+
+impl Logging {
+    /// What the trace keeps to itself.
+    pub(crate) fn discretion(&self) -> Discretion {
+        Discretion { log_secrets: *self.log_secrets, log_users: self.log_users }
+    }
+}
+
+/// What the trace keeps to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Discretion {
+    /// Whether passwords and the like are written.
+    pub(crate) log_secrets: bool,
+    /// Whether users' names are written.
+    pub(crate) log_users: bool,
+}
+
+/// Where lines are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sink {
+    File(PathBuf),
+    Stderr,
+    Stdout,
+}
+
+impl fmt::Display for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Stderr => f.write_str("<stderr>"),
+            Self::Stdout => f.write_str("<stdout>"),
+        }
+    }
+}
+
+/// How grave a message in the log is; a later one is graver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    Debug,
+    /// Clients that come and go; only `-v` asks for it.
+    Clients,
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
+
+impl Level {
+    /// Each level that has a name in the configuration, the least grave first.
+    pub(crate) const NAMED: [(Self, &'static str); 5] = [
+        (Self::Debug, "debug"),
+        (Self::Info, "info"),
+        (Self::Warning, "warning"),
+        (Self::Error, "error"),
+        (Self::Critical, "critical"),
+    ];
+
+    /// The name in the configuration; [`Level::Clients`] has none of its own.
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMED.iter().find(|(level, _)| *level == self).map_or("info", |(_, name)| name)
+    }
+}
+
+/// How a moment is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimeForm {
+    /// Seconds since 1970, with six decimals.
+    Epoch,
+    /// RFC 3339, in UTC, with milliseconds.
+    Rfc3339,
+}
+
+impl TimeForm {
+    /// Every form.
+    pub(crate) const ALL: [Self; 2] = [Self::Epoch, Self::Rfc3339];
+
+    /// The name in the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Epoch => "epoch",
+            Self::Rfc3339 => "rfc3339",
+        }
+    }
+}

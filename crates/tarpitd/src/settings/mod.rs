@@ -1,0 +1,212 @@
+//! What the daemon is to do, parsed: the types that every floor above reads. `config` makes them.
+
+pub(crate) mod finding;
+mod logging;
+mod network;
+mod place;
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+};
+
+use tarpit_proto::{pacer::Rate, script::Pattern};
+
+pub(crate) use self::{
+    logging::{Discretion, Level, Logging, Sink, TimeForm},
+    network::{AccessLists, Family, Network},
+    place::{Place, Placed},
+};
+
+/// All that was asked for. Nothing in it needs to be checked again.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Threads that serve clients.
+    pub(crate) workers: NonZeroUsize,
+    /// Whether sends may go by `io_uring`.
+    pub(crate) io_uring: bool,
+    /// Where host keys and the persona's seed are kept; `None`: they are new at each start.
+    pub(crate) state_dir: Option<Placed<PathBuf>>,
+    /// The user that the daemon becomes once it has opened its ports and files.
+    pub(crate) user: Option<Placed<User>>,
+    /// What to serve, in the order in which it was written; never empty.
+    pub(crate) tarpits: Vec<Tarpit>,
+    pub(crate) limits: Limits,
+    /// Clients that are not held.
+    pub(crate) access: AccessLists,
+    pub(crate) logging: Logging,
+    /// Where the process number is written.
+    pub(crate) pid_file: Option<PathBuf>,
+    /// Whether to serve the other addresses when one cannot be opened.
+    pub(crate) keep_going: bool,
+    /// What the author should know, one line each.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Settings {
+    /// All addresses on which this many workers listen.
+    pub(crate) fn wanted(&self, workers: usize) -> Vec<Wanted> {
+        let mut all = Vec::new();
+        for (index, tarpit) in self.tarpits.iter().enumerate() {
+            let clients = tarpit.addresses();
+            all.extend(clients.map(|at| Wanted { index, at, purpose: Purpose::Clients }));
+            let hosts: BTreeSet<_> = tarpit.addresses().map(|at| at.ip()).collect();
+            for host in hosts {
+                let ports = tarpit.passive_ports.iter().enumerate();
+                all.extend(ports.map(|(place, &port)| {
+                    let purpose = Purpose::Data(place % workers.max(1));
+                    Wanted { index, at: SocketAddr::new(host, port), purpose }
+                }));
+            }
+        }
+        all
+    }
+}
+
+/// A pattern on its addresses.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
+pub(crate) struct Tarpit {
+    pub(crate) name: String,
+    pub(crate) pattern: &'static dyn Pattern,
+    /// Where it listens; never empty. No two tarpits share an address, but for port 0.
+    pub(crate) bind: Vec<Placed<SocketAddr>>,
+    /// `None`: the pattern keeps its own pace.
+    pub(crate) rate: Option<Rate>,
+    /// The most clients on each of the addresses; `None`: no cap.
+    pub(crate) max_clients: Placed<Option<NonZeroU32>>,
+    /// Whether clients must show that they speak the pattern's protocol.
+    pub(crate) client_validation: bool,
+    pub(crate) client_trace: bool,
+    /// The machine that is played: one of [`Persona::names`].
+    ///
+    /// [`Persona::names`]: tarpit_proto::persona::Persona::names
+    pub(crate) persona: &'static str,
+    /// Whether clients may be told that they got in.
+    pub(crate) poison: bool,
+    pub(crate) strict_lock: bool,
+    /// The owner's certificate for TLS; `None`: self-signed ones.
+    pub(crate) certificate: Option<Certificate>,
+    /// What is inside TLS; `None`: HTTP.
+    pub(crate) inner: Option<&'static dyn Pattern>,
+    /// Where data connections arrive: each port belongs to one worker, in turn.
+    pub(crate) passive_ports: Placed<Vec<u16>>,
+    /// Where clients are told to open them; `None`: at the address that they connected to.
+    pub(crate) passive_address: Option<Ipv4Addr>,
+}
+
+impl Tarpit {
+    /// Where it listens for clients.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.bind.iter().map(|bind| bind.value)
+    }
+
+    /// Where it is written that this address is wanted.
+    pub(crate) fn place(&self, wanted: Wanted) -> Option<&Place> {
+        match wanted.purpose {
+            Purpose::Clients => {
+                let bind = self.bind.iter().find(|bind| bind.value == wanted.at)?;
+                bind.place.as_ref()
+            }
+            Purpose::Data(_) => self.passive_ports.place.as_ref(),
+        }
+    }
+}
+
+/// An address on which to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The tarpit's place among [`Settings::tarpits`].
+    pub(crate) index: usize,
+    pub(crate) at: SocketAddr,
+    pub(crate) purpose: Purpose,
+}
+
+/// Which connections arrive at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Everybody's, at any worker.
+    Clients,
+    /// Data connections of the clients of the worker with this number.
+    Data(usize),
+}
+
+/// Files with a certificate and its key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Certificate {
+    pub(crate) cert: Placed<PathBuf>,
+    pub(crate) key: Placed<PathBuf>,
+}
+
+/// What all tarpits together may cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) clients: Placed<ClientLimit>,
+    /// The most clients with one address; `None`: no cap.
+    pub(crate) per_address: Placed<Option<NonZeroU32>>,
+    /// The most clients in one /24 (IPv6: /56); `None`: no cap.
+    pub(crate) per_prefix: Placed<Option<NonZeroU32>>,
+    /// The most bytes a second to all clients; `None`: no cap.
+    pub(crate) egress: Placed<Option<NonZeroU64>>,
+    /// The most bytes a day to all clients; `None`: no cap.
+    pub(crate) egress_per_day: Placed<Option<NonZeroU64>>,
+    /// The most key exchanges a second; `None`: no cap.
+    pub(crate) handshakes_per_second: Placed<Option<NonZeroU32>>,
+    /// The most of a core that each worker may use, in percent; `None`: no cap.
+    pub(crate) cpu: Placed<Option<NonZeroU32>>,
+    pub(crate) evict: Evict,
+}
+
+/// Which client goes when a cap in all or of a port is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Evict {
+    /// A client of the prefix that has the most, unless the newcomer's would then have as many.
+    NoisiestPrefix,
+    /// The client that has been held for the longest time.
+    Oldest,
+    /// The newcomer.
+    Refuse,
+}
+
+impl Evict {
+    /// Every policy.
+    pub(crate) const ALL: [Self; 3] = [Self::NoisiestPrefix, Self::Oldest, Self::Refuse];
+
+    /// The name in the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NoisiestPrefix => "noisiest-prefix",
+            Self::Oldest => "oldest",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+/// The most clients in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClientLimit {
+    AtMost(NonZeroU32),
+    /// As many as files may be open, less those of the listeners and 64.
+    FileLimit,
+    Unlimited,
+}
+
+/// A user of the system, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum User {
+    Ids { uid: u32, gid: Option<u32> },
+    Name(String),
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ids { uid, gid: Some(gid) } => write!(f, "{uid}:{gid}"),
+            Self::Ids { uid, gid: None } => write!(f, "{uid}"),
+            Self::Name(name) => write!(f, "\"{name}\""),
+        }
+    }
+}

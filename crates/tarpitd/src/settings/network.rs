@@ -1,0 +1,73 @@
+//! Networks, and the lists of those whose clients are not held.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// A network, such as `192.0.2.0/24`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Network {
+    family: Family,
+    /// The address, zero behind its prefix; one of IPv4 in the upper 32 bits.
+    bits: u128,
+    /// How many of the bits count.
+    length: u8,
+}
+
+/// Which kind of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+impl Network {
+    /// The network of `length` bits that holds `ip`.
+    pub(crate) fn of(ip: IpAddr, length: u8) -> Self {
+        let (family, bits) = bits(ip);
+        let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+        Self { family, bits: bits & mask, length }
+    }
+
+    /// Whether `ip` is the first of its addresses.
+    pub(crate) fn starts_with(self, ip: IpAddr) -> bool {
+        (self.family, self.bits) == bits(ip)
+    }
+
+    pub(crate) fn family(self) -> Family {
+        self.family
+    }
+
+    /// How many bits its addresses share.
+    pub(crate) fn length(self) -> u8 {
+        self.length
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { family, bits, length } = *self;
+        match family {
+            Family::V4 => write!(f, "{}/{length}", Ipv4Addr::from_bits((bits >> 96) as u32)),
+            Family::V6 => write!(f, "{}/{length}", Ipv6Addr::from_bits(bits)),
+        }
+    }
+}
+
+fn bits(ip: IpAddr) -> (Family, u128) {
+    match ip {
+        IpAddr::V4(ip) => (Family::V4, u128::from(ip.to_bits()) << 96),
+        IpAddr::V6(ip) => (Family::V6, ip.to_bits()),
+    }
+}
+
+/// The networks whose clients are not held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AccessLists {
+    /// Their clients are closed at once.
+    pub(crate) allow: BTreeSet<Network>,
+    /// Their clients are reset at once.
+    pub(crate) deny: BTreeSet<Network>,
+}
