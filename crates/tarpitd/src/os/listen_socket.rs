@@ -23,6 +23,8 @@ pub(crate) struct ListenSocket {
     fd: OwnedFd,
     address: SocketAddr,
     presence: Presence,
+    /// How many errors of accept in a row had no name here.
+    unnamed: u8,
 }
 
 /// Whether this machine has an address that a socket is bound to.
@@ -67,7 +69,7 @@ impl ListenSocket {
         let presence = bind_to(&fd, address)?;
         listen(&fd, BACKLOG)?;
         let address = local_address(fd.as_fd()).unwrap_or(address);
-        Ok(Self { fd, address, presence })
+        Ok(Self { fd, address, presence, unnamed: 0 })
     }
 
     /// Lets the clients to come have a send buffer that suits `rate`.
@@ -87,9 +89,11 @@ impl ListenSocket {
     }
 
     /// Takes a connection that waits.
-    pub(crate) fn accept(&self) -> Result<(OwnedFd, SocketAddr), Trouble> {
+    pub(crate) fn accept(&mut self) -> Result<(OwnedFd, SocketAddr), Trouble> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let (fd, client) = acceptfrom_with(&self.fd, flags).map_err(Trouble::of)?;
+        let accepted = acceptfrom_with(&self.fd, flags);
+        let (fd, client) = accepted.map_err(|errno| Trouble::of(errno, &mut self.unnamed))?;
+        self.unnamed = 0;
         // A client without an address has gone already.
         let client = client.and_then(|client| client.try_into().ok()).ok_or(Trouble::Retry)?;
         Ok((fd, client))
@@ -182,18 +186,55 @@ pub(crate) enum Trouble {
     Shed(Errno),
 }
 
+/// After so many errors in a row that have no name here, the system is taken to be out of
+/// something: a filter that forbids accept would have it called without end.
+const UNNAMED: u8 = 16;
+
 impl Trouble {
     /// Sorted by hand, after accept(2): errors already pending on the new connection, and those
-    /// of the network, come out of accept as well and mean nothing for the listener.
-    fn of(errno: Errno) -> Self {
-        match errno {
+    /// of the network, come out of accept as well and mean nothing for the listener. `unnamed`
+    /// counts the errors in a row that are none of these.
+    fn of(errno: Errno, unnamed: &mut u8) -> Self {
+        let trouble = match errno {
             Errno::AGAIN => Self::Nobody,
-            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Self::Shed(errno),
             Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP => {
                 Self::Fatal(errno)
             }
-            _ => Self::Retry,
-        }
+            Errno::CONNABORTED
+            | Errno::CONNRESET
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::INTR
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::NONET
+            | Errno::NOPROTOOPT
+            | Errno::PROTO
+            | Errno::TIMEDOUT => Self::Retry,
+            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Self::Shed(errno),
+            _ if *unnamed + 1 < UNNAMED => {
+                *unnamed += 1;
+                return Self::Retry;
+            }
+            // The count stays: until a call succeeds, each further error is a shortage at once.
+            _ => return Self::Shed(errno),
+        };
+        *unnamed = 0;
+        trouble
+    }
+}
+
+/// What the errno of a shortage is called in manuals.
+pub(crate) fn symbol(errno: Errno) -> &'static str {
+    match errno {
+        Errno::ACCESS => "EACCES",
+        Errno::MFILE => "EMFILE",
+        Errno::NFILE => "ENFILE",
+        Errno::NOBUFS => "ENOBUFS",
+        Errno::NOMEM => "ENOMEM",
+        Errno::NOSYS => "ENOSYS",
+        Errno::PERM => "EPERM",
+        _ => "an unexpected errno",
     }
 }
 
@@ -202,7 +243,8 @@ pub(crate) fn cure(errno: Errno) -> &'static str {
     match errno {
         Errno::MFILE => "raise LimitNOFILE= of the unit, or `ulimit -n`",
         Errno::NFILE => "raise the sysctl fs.file-max",
-        _ => "give the system more memory, or lower [limits] clients",
+        Errno::NOBUFS | Errno::NOMEM => "give the system more memory, or lower [limits] clients",
+        _ => "allow accept4(2) where a filter (seccomp, AppArmor, SELinux) forbids it",
     }
 }
 
@@ -250,17 +292,34 @@ mod tests {
 
     #[test]
     fn exhaustion_is_not_taken_for_the_end() {
-        for (errno, limit) in [
-            (Errno::MFILE, "ulimit -n"),
-            (Errno::NFILE, "fs.file-max"),
-            (Errno::NOBUFS, "memory"),
-            (Errno::NOMEM, "memory"),
+        for (errno, name, limit) in [
+            (Errno::MFILE, "EMFILE", "ulimit -n"),
+            (Errno::NFILE, "ENFILE", "fs.file-max"),
+            (Errno::NOBUFS, "ENOBUFS", "memory"),
+            (Errno::NOMEM, "ENOMEM", "memory"),
         ] {
-            assert_eq!(Trouble::of(errno), Trouble::Shed(errno));
+            assert_eq!(Trouble::of(errno, &mut 0), Trouble::Shed(errno));
+            assert_eq!(symbol(errno), name);
             assert!(cure(errno).contains(limit));
         }
-        assert_eq!(Trouble::of(Errno::CONNABORTED), Trouble::Retry);
-        assert_eq!(Trouble::of(Errno::HOSTUNREACH), Trouble::Retry);
-        assert_eq!(Trouble::of(Errno::BADF), Trouble::Fatal(Errno::BADF));
+        assert_eq!(Trouble::of(Errno::CONNABORTED, &mut 0), Trouble::Retry);
+        assert_eq!(Trouble::of(Errno::HOSTUNREACH, &mut 0), Trouble::Retry);
+        assert_eq!(Trouble::of(Errno::BADF, &mut 0), Trouble::Fatal(Errno::BADF));
+    }
+
+    #[test]
+    fn an_errno_without_a_name_is_a_shortage_once_it_has_come_sixteen_times_in_a_row() {
+        let mut unnamed = 0;
+        let mut of = |errno| Trouble::of(errno, &mut unnamed);
+        for errno in [Errno::PERM, Errno::CONNABORTED, Errno::PERM] {
+            for _ in 0..15 {
+                assert_eq!(of(errno), Trouble::Retry);
+            }
+        }
+        for _ in 0..300 {
+            assert_eq!(of(Errno::PERM), Trouble::Shed(Errno::PERM));
+        }
+        assert_eq!(of(Errno::AGAIN), Trouble::Nobody);
+        assert_eq!(of(Errno::PERM), Trouble::Retry);
     }
 }

@@ -103,7 +103,7 @@ impl Worker {
     /// Accepts the connections that wait at one listener; says whether there may be more.
     pub(super) fn accept(&mut self, index: u32) -> bool {
         for _ in 0..ACCEPTS {
-            let Some(listener) = self.listeners.get(index) else { return false };
+            let Some(listener) = self.listeners.get_mut(index) else { return false };
             match listener.socket.accept() {
                 Ok((fd, client)) => {
                     let server = if listener.socket.is_wildcard() {
@@ -151,9 +151,9 @@ impl Worker {
             return;
         }
         self.shortage = Some(self.now);
-        let cure = listen_socket::cure(errno);
+        let (symbol, cure) = (listen_socket::symbol(errno), listen_socket::cure(errno));
         self.record.log().warning(format_args!(
-            "no connection can be accepted for now: {errno}; {cure}. Those held stay held."
+            "no connection can be accepted for now: {symbol}: {errno}; {cure}. Those held stay held."
         ));
     }
 
