@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test`, `install`, `clients`, `dist`, `bench`, `soak`.
+//! The project's chores: `cargo xtask test`, `docs`, `clients`, `dist`, `bench`, `soak` and so on.
 
 mod base;
 mod chores;
@@ -14,7 +14,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use base::workspace::Workspace;
-use chores::{bench, clients, dist, install, report, soak, test, vanish};
+use chores::{bench, clients, dist, docs, install, report, soak, test, vanish};
 
 /// The project's chores
 #[derive(Parser)]
@@ -68,6 +68,8 @@ enum Chore {
     },
     /// Make dist/tarpitd, one static file, and check its size, start-up time and memory
     Dist,
+    /// Write both pages of the manual and the generated tables of the documents
+    Docs,
     /// Install the real clients that the tests need, and nothing else
     Install,
     /// Let every pattern bear a mixed crowd, and fail if anything of the daemon grows
@@ -126,6 +128,7 @@ fn run(chore: Chore) -> Result<bool> {
             Ok(score.failed == 0)
         }
         Chore::Dist => dist::run(&workspace),
+        Chore::Docs => docs::run(&workspace).map(|()| true),
         Chore::Install => install::all(&workspace).map(|()| true),
         Chore::Soak { seconds } => soak::run(&workspace, Duration::from_secs(seconds)),
         Chore::Test => test::run(&workspace),

@@ -10,6 +10,8 @@ mod console;
 mod daemon;
 #[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod generated;
 mod keys;
 mod manual;
 mod os;

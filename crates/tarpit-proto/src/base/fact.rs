@@ -51,30 +51,60 @@ impl Fact {
     /// The most of a value that is told, in bytes; its full length is told beside it.
     pub const SHOWN: usize = 256;
 
-    /// All of them, with what each means, for the manual.
-    pub const ALL: [(Self, &'static str); 19] = [
-        (Self::Command, "a command of a text protocol"),
-        (Self::HttpHost, "the Host header of an HTTP request"),
-        (Self::HttpRequest, "the request line of an HTTP request"),
-        (Self::HttpUserAgent, "the User-Agent header of an HTTP request"),
-        (Self::Ja3, "the JA3 fingerprint of a TLS client"),
-        (Self::Ja4, "the JA4 fingerprint of a TLS client"),
-        (Self::Method, "how the client would authenticate: password, publickey, plain and so on"),
+    /// All of them, with what each means, and who may be behind its value: for the manual and for the
+    /// page on the law.
+    pub const ALL: [(Self, &'static str, &'static str); 19] = [
+        (
+            Self::Command,
+            "a command of a text protocol",
+            "words that somebody typed; secrets known as such are blanked",
+        ),
+        (
+            Self::HttpHost,
+            "the Host header of an HTTP request",
+            "the site that was meant, yours or a third party's",
+        ),
+        (
+            Self::HttpRequest,
+            "the request line of an HTTP request",
+            "paths and searches; secrets known as such are blanked",
+        ),
+        (
+            Self::HttpUserAgent,
+            "the User-Agent header of an HTTP request",
+            "the program, rarely a person",
+        ),
+        (Self::Ja3, "the JA3 fingerprint of a TLS client", "the program"),
+        (Self::Ja4, "the JA4 fingerprint of a TLS client", "the program"),
+        (
+            Self::Method,
+            "how the client would authenticate: password, publickey, plain and so on",
+            "nobody",
+        ),
         (
             Self::Protocol,
             "the protocol of the client, on a port that serves several; a key beside `meta`",
+            "nobody",
         ),
-        (Self::Secret, "a password, an answer to a challenge, or an Authorization header"),
-        (Self::SmtpHelo, "the name in HELO or EHLO"),
-        (Self::SmtpMailFrom, "the sender of a mail"),
-        (Self::SmtpRcptTo, "a recipient of a mail"),
-        (Self::SshHassh, "the HASSH fingerprint of an SSH client"),
-        (Self::SshIdent, "the identification line of an SSH client"),
-        (Self::SshKey, "the SHA-256 fingerprint of an SSH public key"),
-        (Self::TelnetTerminal, "the terminal type of a telnet client"),
-        (Self::TlsAlpn, "the application protocols that a TLS client offers"),
-        (Self::TlsSni, "the server name that a TLS client asks for"),
-        (Self::User, "a user name"),
+        (
+            Self::Secret,
+            "a password, an answer to a challenge, or an Authorization header",
+            "the owner of a stolen password",
+        ),
+        (Self::SmtpHelo, "the name in HELO or EHLO", "the client's host"),
+        (Self::SmtpMailFrom, "the sender of a mail", "a third party's mail address"),
+        (Self::SmtpRcptTo, "a recipient of a mail", "a third party's mail address"),
+        (Self::SshHassh, "the HASSH fingerprint of an SSH client", "the program"),
+        (Self::SshIdent, "the identification line of an SSH client", "the program"),
+        (
+            Self::SshKey,
+            "the SHA-256 fingerprint of an SSH public key",
+            "the owner of that key, here and elsewhere",
+        ),
+        (Self::TelnetTerminal, "the terminal type of a telnet client", "the program"),
+        (Self::TlsAlpn, "the application protocols that a TLS client offers", "the program"),
+        (Self::TlsSni, "the server name that a TLS client asks for", "the site that was meant"),
+        (Self::User, "a user name", "real people, often whose data were stolen"),
     ];
 
     /// Whether it is what a client would prove itself by.
@@ -197,7 +227,7 @@ mod tests {
 
     #[test]
     fn all_facts_are_listed_once_in_the_order_of_their_names() {
-        let names: Vec<_> = Fact::ALL.iter().map(|(fact, _)| fact.name()).collect();
+        let names: Vec<_> = Fact::ALL.iter().map(|(fact, ..)| fact.name()).collect();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
     }
 

@@ -67,8 +67,6 @@ pub(crate) fn json() -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
-
     use super::*;
 
     #[test]
@@ -94,25 +92,5 @@ mod tests {
         let entry = entry.unwrap();
         assert_eq!(entry["aliases"], serde_json::json!(["ssh"]));
         assert_eq!(entry["ports"], serde_json::json!([22, 2222]));
-    }
-
-    /// The recommendations as a table of Markdown.
-    fn markdown() -> String {
-        let row = |recommendation: &Recommendation| {
-            let Recommendation { pattern, reason, .. } = recommendation;
-            format!("| {} | `{}` | {reason} |\n", ports(recommendation), pattern.name())
-        };
-        let rows: String = patterns::RECOMMENDED.iter().map(row).collect();
-        format!("| port | pattern | what it does |\n|---|---|---|\n{rows}")
-    }
-
-    #[test]
-    fn the_documents_recommend_what_the_program_does() {
-        for path in ["README.md", "docs/getting-started.md"] {
-            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
-            let text = fs::read_to_string(file).unwrap();
-            let wanted = markdown();
-            assert!(text.contains(&wanted), "{path} should have this table:\n\n{wanted}");
-        }
     }
 }

@@ -112,7 +112,7 @@ fn table_called(name: &str) -> Vec<Block> {
         ))],
         "facts" => Fact::ALL
             .iter()
-            .map(|(fact, meaning)| Block::Term(literal(fact.name()), vec![sentence(meaning)]))
+            .map(|(fact, meaning, _)| Block::Term(literal(fact.name()), vec![sentence(meaning)]))
             .collect(),
         "reasons" => Cause::ALL
             .iter()

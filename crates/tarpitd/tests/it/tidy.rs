@@ -100,7 +100,7 @@ type Floors = &'static [&'static [&'static str]];
 
 /// The daemon's.
 const DAEMON: Floors = &[
-    &["main", "cli", "console", "manual", "documents", "blocks"],
+    &["main", "cli", "console", "manual", "documents", "generated", "blocks"],
     &["daemon"],
     &["worker"],
     &["admit"],
