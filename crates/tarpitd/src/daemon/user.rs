@@ -1,13 +1,15 @@
-//! Whom the daemon becomes: a user's name, looked up.
+//! The user that the daemon becomes: a name looked up, and the change itself.
 
-use std::fs;
+use std::{fs, io};
 
 use rustix::process::{Gid, Uid, geteuid, getgid, getuid};
 
 use crate::{
-    os::privileges::may_change_users,
+    keys::identity::Identity,
+    os::privileges::{self, may_change_users},
+    report::writer::Target,
     settings::{
-        Placed, User,
+        Placed, Settings, User,
         finding::{Finding, Gravity, plain},
     },
 };
@@ -59,6 +61,32 @@ fn look_up(passwd: &str, name: &str) -> Option<(u32, u32)> {
         let uid = fields.nth(1)?.parse().ok()?;
         let gid = fields.next()?.parse().ok()?;
         named.then_some((uid, gid))
+    })
+}
+
+/// Gives up rights, once the user that the daemon becomes can reach all that it will need; or says
+/// what is in the way.
+pub(super) fn become_user(
+    settings: &Settings,
+    user: (Uid, Gid),
+    identity: &Identity,
+    (main, trace): (&Target, &Target),
+) -> Result<(), Finding> {
+    let change = || -> io::Result<()> {
+        main.give_to(user)?;
+        trace.give_to(user)?;
+        identity.give_to(user)?;
+        privileges::become_user(user)
+    };
+    change().map_err(|error| {
+        let place = settings.user.as_ref().and_then(|user| user.place.as_ref());
+        let what = format!(
+            "cannot become the user {}:{}: {}; start as root, on a file system that knows owners",
+            user.0.as_raw(),
+            user.1.as_raw(),
+            plain(&error)
+        );
+        Finding::new(Gravity::of(&error), place, what)
     })
 }
 

@@ -1,0 +1,48 @@
+//! What holds for all clients of a worker: its share of the limits, and how the trace is written.
+
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    sync::Arc,
+};
+
+use tarpit_proto::handshake_budget::HandshakeBudget;
+
+use crate::{
+    admit::access::Access,
+    report::trace::{Form, Style},
+    settings::{Limits, Logging, Settings, Sink},
+    worker::Rules,
+};
+
+/// The rules of each of this many workers.
+pub(super) fn rules(settings: &Settings, workers: usize) -> Rules {
+    let Limits { egress, egress_per_day, handshakes_per_second, cpu, evict, .. } = &settings.limits;
+    let handshakes = handshakes_per_second.map_or(0, |all| all.get().div_ceil(workers as u32));
+    let lines = settings.logging.trace_per_second.map(Into::into);
+    Rules {
+        access: Arc::new(Access::new(settings.access.clone())),
+        evict: *evict,
+        egress: divide(egress.value, workers as u64),
+        egress_per_day: divide(egress_per_day.value, workers as u64),
+        handshakes,
+        handshakes_under_way: HandshakeBudget::MOST_UNDER_WAY / workers as u32,
+        cpu: cpu.map_or(0, NonZeroU32::get),
+        style: Style { discretion: settings.logging.discretion(), form: form(&settings.logging) },
+        trace_per_second: NonZeroU32::new(divide(lines, workers as u64) as u32),
+    }
+}
+
+/// Who reads the trace: people, if it goes to a terminal.
+fn form(logging: &Logging) -> Form {
+    let watched = match *logging.client_trace {
+        Sink::File(_) => false,
+        Sink::Stderr => rustix::termios::isatty(rustix::stdio::stderr()),
+        Sink::Stdout => rustix::termios::isatty(rustix::stdio::stdout()),
+    };
+    if watched && !logging.json { Form::People } else { Form::Json(logging.time) }
+}
+
+/// A worker's share of a budget; 0 is none, and a share is never none.
+fn divide(budget: Option<NonZeroU64>, workers: u64) -> u64 {
+    budget.map_or(0, |all| all.get().div_ceil(workers))
+}

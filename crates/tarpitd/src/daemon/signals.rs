@@ -1,0 +1,30 @@
+//! Signals, heard by a thread of their own.
+
+use std::{io, sync::mpsc, thread};
+
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2},
+    iterator::Signals,
+};
+
+use super::REFUSED;
+use crate::worker::Notice;
+
+/// Turns signals into notices. A second INT or TERM ends the process at once.
+pub(super) fn watch_signals(notify: mpsc::Sender<Notice>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2])?;
+    thread::Builder::new().name("signals".to_owned()).stack_size(64 * 1024).spawn(move || {
+        let mut ending = false;
+        for signal in signals.forever() {
+            let ends = matches!(signal, SIGINT | SIGTERM);
+            if ends && ending {
+                std::process::exit(REFUSED.into());
+            }
+            ending |= ends;
+            if notify.send(Notice::Signal(signal)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}
