@@ -88,15 +88,15 @@ impl Worker {
             if appetite == 0 {
                 break;
             }
-            if !self.hearing.allows(index) {
-                self.mute(index);
+            if !self.read_shares.allows(index) {
+                self.unwatch(index);
                 break;
             }
             match recv(&slot.fd, &mut buffer[..appetite], RecvFlags::DONTWAIT) {
                 Ok((0, _)) => self.drive(index, Input::HalfClosed),
                 Ok((count, _)) => {
                     self.record.received(count);
-                    self.hearing.count(index, count, self.now, self.handshakes.load_level());
+                    self.read_shares.count(index, count, self.now, self.handshakes.load_level());
                     self.drive(index, Input::Said(&buffer[..count]));
                 }
                 Err(Errno::AGAIN) => break,
@@ -112,11 +112,11 @@ impl Worker {
 
     /// Lets no news of a client's come until its share is filled again: each would take us a turn
     /// of the loop.
-    fn mute(&mut self, index: u32) {
+    fn unwatch(&mut self, index: u32) {
         let Some(slot) = self.slots.get(index) else { return };
         let raw = slot.fd.as_raw_fd();
         match self.registry.deregister(&mut SourceFd(&raw)) {
-            Ok(()) => self.hearing.mute(index),
+            Ok(()) => self.read_shares.unwatch(index),
             // It is not watched, then, or the system is short of something.
             Err(_) => self.hear_later(index),
         }
@@ -124,11 +124,11 @@ impl Worker {
 
     /// Watches those again whose share is filled; what has come meanwhile is told at once.
     pub(super) fn watch_again(&mut self) {
-        for index in self.hearing.end(self.now) {
+        for index in self.read_shares.end(self.now) {
             match self.watch(index) {
                 // Another client has got the place meanwhile, and is watched.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(_) => self.hearing.mute(index),
+                Err(_) => self.read_shares.unwatch(index),
                 Ok(()) => {}
             }
         }
@@ -411,7 +411,7 @@ impl Worker {
     pub(super) fn close(&mut self, index: u32, cause: Cause) {
         self.wheel.disarm(&mut self.slots, index);
         self.awaited.forget(index);
-        self.hearing.forget(index);
+        self.read_shares.forget(index);
         let Some(slot) = self.slots.remove(index) else { return };
         let Some(endpoint) = self.endpoints.get(slot.endpoint) else { return };
         let server = endpoint.server;

@@ -7,9 +7,9 @@ mod accept;
 mod clients;
 mod data;
 pub(crate) mod endpoints;
-pub(crate) mod hearing;
 mod memory;
 pub(crate) mod queue;
+pub(crate) mod read_shares;
 pub(crate) mod sender;
 mod vanished;
 pub(crate) mod wheel;
@@ -53,8 +53,8 @@ use crate::{
     slab::Slab,
     worker::{
         endpoints::{Endpoints, Post},
-        hearing::Hearing,
         queue::Queue,
+        read_shares::ReadShares,
         sender::{BATCH, Sender},
         wheel::{Link, Links, Wheel},
     },
@@ -216,8 +216,8 @@ struct Worker {
     /// for at that moment.
     talkers: Queue,
     listen_at: Option<Time>,
-    /// Who has been heard how much lately.
-    hearing: Hearing,
+    /// How much of each client has been read lately.
+    read_shares: ReadShares,
     /// How far it has been looked for clients that have vanished.
     round: Round,
     /// Who is due in this turn; kept for its memory.
@@ -270,7 +270,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         speakers: Queue::default(),
         talkers: Queue::default(),
         listen_at: None,
-        hearing: Hearing::new(),
+        read_shares: ReadShares::new(),
         round: Round::default(),
         due: Vec::with_capacity(4_096),
         ready: Vec::new(),
@@ -336,7 +336,7 @@ impl Worker {
         }
         let shed = self.shed.map(|until| until.since(now));
         let listen = self.listen_at.map(|at| at.since(now));
-        let watch = self.hearing.ends().map(|at| at.since(now));
+        let watch = self.read_shares.ends().map(|at| at.since(now));
         let round = self.next_round().map(|at| at.since(now));
         let memory = self.memory.due().map(|at| at.since(now));
         [self.wheel.idle_for(now), shed, listen, watch, round, memory].into_iter().flatten().min()
