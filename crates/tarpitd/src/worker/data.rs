@@ -14,9 +14,16 @@ use super::{
 };
 use crate::{slab::Slab, worker::endpoints::Post};
 
-/// Who is awaited where: at most one port for each client.
+/// Which clients are awaited at which ports: at most one port for each client.
 #[derive(Debug, Default)]
-pub(super) struct Awaited(HashMap<(IpAddr, u16), Asker>);
+pub(super) struct Awaited {
+    askers: HashMap<Meant, Asker>,
+    /// The other way round, by the slot of the client: it is asked at the end of each client.
+    by_slot: HashMap<u32, Meant>,
+}
+
+/// The connection that is awaited: from this address, to this port.
+type Meant = (IpAddr, u16);
 
 /// The client that is to open a data connection.
 #[derive(Clone, Copy, Debug)]
@@ -44,20 +51,27 @@ impl Awaited {
         };
         let listeners = listeners.indices().into_iter().filter_map(|index| listeners.get(index));
         let mut ports = listeners.filter(serves).map(|listener| listener.socket.address().port());
-        let free = ports.find(|&port| !self.0.contains_key(&(who, port)))?;
-        self.0.insert((who, free), Asker { slot, id });
+        let free = ports.find(|&port| !self.askers.contains_key(&(who, port)))?;
+        self.put((who, free), Asker { slot, id });
         Some(free)
     }
 
     /// The client in `slot` is gone, or asks anew.
     pub(super) fn forget(&mut self, slot: u32) {
-        if !self.0.is_empty() {
-            self.0.retain(|_, asker| asker.slot != slot);
+        if let Some(meant) = self.by_slot.remove(&slot) {
+            self.askers.remove(&meant);
         }
     }
 
+    fn put(&mut self, meant: Meant, asker: Asker) {
+        self.askers.insert(meant, asker);
+        self.by_slot.insert(asker.slot, meant);
+    }
+
     fn take(&mut self, who: IpAddr, port: u16) -> Option<Asker> {
-        self.0.remove(&(who, port))
+        let asker = self.askers.remove(&(who, port))?;
+        self.by_slot.remove(&asker.slot);
+        Some(asker)
     }
 }
 
@@ -81,5 +95,34 @@ impl Worker {
         let Some(endpoint) = self.endpoints.get(held.endpoint) else { return false };
         let client = client(held, endpoint.server, &self.v6);
         session_id(&self.ids, &held.session, client, endpoint.server, self.now) == id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const WHO: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    fn asker(slot: u32) -> Asker {
+        Asker { slot, id: SessionId(slot.into()) }
+    }
+
+    #[test]
+    fn a_client_is_awaited_until_it_comes_or_goes() {
+        let mut awaited = Awaited::default();
+        awaited.put((WHO, 1), asker(7));
+        awaited.put((WHO, 2), asker(8));
+        awaited.forget(9);
+        assert_eq!(awaited.take(WHO, 1).map(|it| it.slot), Some(7));
+        assert!(awaited.take(WHO, 1).is_none(), "one connection only");
+        awaited.put((WHO, 1), asker(9));
+        awaited.forget(7);
+        awaited.forget(8);
+        assert!(awaited.take(WHO, 2).is_none(), "its client is gone");
+        assert_eq!(awaited.take(WHO, 1).map(|it| it.slot), Some(9), "another client's");
+        assert!(awaited.askers.is_empty() && awaited.by_slot.is_empty());
     }
 }
