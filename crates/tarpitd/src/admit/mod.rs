@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod admission;
+pub(crate) mod cpu;
 pub(crate) mod egress;
 pub(crate) mod eviction;
-pub(crate) mod pressure;
+pub(crate) mod load;

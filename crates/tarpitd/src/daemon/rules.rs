@@ -8,7 +8,7 @@ use std::{
 use tarpit_proto::handshake_budget::HandshakeBudget;
 
 use crate::{
-    admit::access::Access,
+    admit::{access::Access, load::Bounds},
     report::trace::{Form, Style},
     settings::{Limits, Logging, Settings, Sink},
     worker::Rules,
@@ -22,11 +22,13 @@ pub(super) fn rules(settings: &Settings, workers: usize) -> Rules {
     Rules {
         access: Arc::new(Access::new(settings.access.clone())),
         evict: *evict,
-        egress: divide(egress.value, workers as u64),
-        egress_per_day: divide(egress_per_day.value, workers as u64),
-        handshakes,
-        handshakes_under_way: HandshakeBudget::MOST_UNDER_WAY / workers as u32,
-        cpu: cpu.map_or(0, NonZeroU32::get),
+        bounds: Bounds {
+            egress: divide(egress.value, workers as u64),
+            egress_per_day: divide(egress_per_day.value, workers as u64),
+            handshakes,
+            handshakes_under_way: HandshakeBudget::MOST_UNDER_WAY / workers as u32,
+            cpu: cpu.map_or(0, NonZeroU32::get),
+        },
         style: Style { discretion: settings.logging.discretion(), form: form(&settings.logging) },
         trace_per_second: NonZeroU32::new(divide(lines, workers as u64) as u32),
     }

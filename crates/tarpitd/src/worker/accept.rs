@@ -175,9 +175,7 @@ impl Worker {
             }
             Verdict::Denied => Err(Refusal::Denied),
             Verdict::Held if !expected => Err(Refusal::Unawaited),
-            Verdict::Held if self.handshakes.load_level() == LoadLevel::Closed => {
-                Err(Refusal::Pressed)
-            }
+            Verdict::Held if self.load.level() == LoadLevel::Closed => Err(Refusal::Pressed),
             Verdict::Held => self.enter(client.ip(), post),
         };
         // An IPv4 client on an IPv6 socket cannot be: those are bound to IPv6 only.

@@ -22,15 +22,11 @@ use tarpit_proto::{
 
 use super::{READ, Slot, Worker};
 use crate::{
-    admit::egress::EgressNews,
     os::{
         entropy::System,
         sys::{self, SendSlot},
     },
-    report::{
-        record::{Ear, Record},
-        trace::Subject,
-    },
+    report::{record::Ear, trace::Subject},
     slab::Slab,
     worker::{
         endpoints::Post,
@@ -96,7 +92,7 @@ impl Worker {
                 Ok((0, _)) => self.drive(index, Input::HalfClosed),
                 Ok((count, _)) => {
                     self.record.received(count);
-                    self.read_shares.count(index, count, self.now, self.handshakes.load_level());
+                    self.read_shares.count(index, count, self.now, self.load.level());
                     self.drive(index, Input::Said(&buffer[..count]));
                 }
                 Err(Errno::AGAIN) => break,
@@ -286,7 +282,7 @@ impl Worker {
                 seed: &self.seed,
                 start: self.wall_at_start,
                 entropy: &mut System,
-                budget: &mut self.handshakes,
+                budget: &mut self.load.handshakes,
                 pins: &mut self.pins,
                 news: &mut ear,
             };
@@ -344,21 +340,18 @@ impl Worker {
     /// The part of a draft that may go now; it is taken off the budget.
     fn part<'d>(&mut self, turn: &mut Option<Turn>, bytes: &'d [u8]) -> &'d [u8] {
         let Some(Turn { index, asks, departs, .. }) = turn else { return &[] };
-        let (mut allowed, news) = self.egress.allow(self.now, bytes.len());
-        if std::mem::take(departs) {
-            // By this byte it is found out whether the client is there: without it the gone would
-            // keep their places until the budget is filled again, which may be tomorrow.
-            allowed = allowed.max(bytes.len().min(1));
-        }
-        if let Some(news) = news {
-            tell_egress(&self.record, news);
-        }
-        let asks = std::mem::take(asks);
+        let (asks, departs) = (std::mem::take(asks), std::mem::take(departs));
         let waits = |fd: &OwnedFd| sys::unacknowledged(fd.as_fd()).unwrap_or(0) > 0;
         if asks && self.slots.get(*index).is_some_and(|slot| waits(&slot.fd)) {
             return &[];
         }
-        self.egress.spend(allowed);
+        let mut allowed = self.load.spend(bytes.len(), self.now, self.record.log());
+        if departs && allowed == 0 && !bytes.is_empty() {
+            // By this byte it is found out whether the client is there: without it the gone would
+            // keep their places until the budget is filled again, which may be tomorrow.
+            allowed = 1;
+            self.load.overspend(allowed);
+        }
         &bytes[..allowed]
     }
 
@@ -372,7 +365,7 @@ impl Worker {
     ) -> usize {
         let Some(Turn { index, left, full, .. }) = turn else { return 0 };
         let count = answer.map_or(0, |sent| sent.count);
-        self.egress.put_back(part - count);
+        self.load.put_back(part - count);
         self.record.sent(count);
         match answer {
             Ok(sent) => {
@@ -548,16 +541,4 @@ pub(super) fn about(
 ) -> Subject<'_> {
     let pattern = post.profile.pattern.name();
     Subject { name: &post.name, pattern, client, server, session, traced: post.traced }
-}
-
-fn tell_egress(record: &Record, news: EgressNews) {
-    match news {
-        EgressNews::Exhausted => record.log().warning(format_args!(
-            "the egress budget is spent: clients are held in silence until there is more; \
-             raise [limits] egress or egress_per_day if that is too often"
-        )),
-        EgressNews::Recovered => {
-            record.log().notice(format_args!("the egress budget allows sending again"));
-        }
-    }
 }

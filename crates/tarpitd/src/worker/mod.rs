@@ -30,7 +30,6 @@ use std::{
 
 use mio::{Events, Poll, Registry, Token};
 use tarpit_proto::{
-    handshake_budget::{HandshakeBudget, LoadLevel},
     keys::RsaKey,
     pins::Pins,
     rng::Seed,
@@ -43,9 +42,8 @@ use crate::{
     admit::{
         access::Access,
         admission::Admission,
-        egress::EgressBudget,
         eviction::Eviction,
-        pressure::{Change, Pressure},
+        load::{Bounds, Load},
     },
     os::{clock::Clock, listen_socket::ListenSocket},
     report::{record::Record, trace::Style},
@@ -103,15 +101,7 @@ pub(crate) enum Command {
 pub(crate) struct Rules {
     pub(crate) access: Arc<Access>,
     pub(crate) evict: Evict,
-    /// This worker's share of what may be sent in a second and in a day; 0: no cap.
-    pub(crate) egress: u64,
-    pub(crate) egress_per_day: u64,
-    /// This worker's share of the handshakes a second; 0: no cap.
-    pub(crate) handshakes: u32,
-    /// This worker's share of the handshakes of TLS that may be under way at a time.
-    pub(crate) handshakes_under_way: u32,
-    /// The most of a core that this worker may use, in percent; 0: no cap.
-    pub(crate) cpu: u32,
+    pub(crate) bounds: Bounds,
     /// How the trace is written, and this worker's share of its lines a second; `None`: no bound.
     pub(crate) style: Style,
     pub(crate) trace_per_second: Option<NonZeroU32>,
@@ -197,13 +187,9 @@ struct Worker {
     evictions: HashMap<Option<usize>, Eviction>,
     /// When clients were last looked at for that.
     looked: Time,
-    egress: EgressBudget,
-    pressure: Pressure,
-    handshakes: HandshakeBudget,
+    load: Load,
     memory: Memory,
     pins: Pins,
-    /// When handshakes were told to be short.
-    handshakes_short: Option<Time>,
     sender: Sender,
     record: Record,
     draft: Draft,
@@ -254,13 +240,9 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         evict: setup.rules.evict,
         evictions: HashMap::new(),
         looked: Time::START,
-        egress: EgressBudget::new(setup.rules.egress, setup.rules.egress_per_day, now),
-        pressure: Pressure::new(setup.rules.cpu, now, clock.used()),
+        load: Load::new(setup.rules.bounds, clock),
         memory: Memory::default(),
-        handshakes: HandshakeBudget::new(setup.rules.handshakes, now)
-            .with_under_way(setup.rules.handshakes_under_way),
         pins: Pins::default(),
-        handshakes_short: None,
         sender: setup.sender,
         record: setup.record,
         draft: Draft::default(),
@@ -303,9 +285,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
             match command {
                 Command::Reload { stay, new, rules } => {
                     worker.reload(&stay, new);
-                    worker.egress.set(rules.egress, rules.egress_per_day, worker.now);
-                    worker.pressure.set(rules.cpu);
-                    worker.handshakes.set(rules.handshakes, worker.now);
+                    worker.load.set(rules.bounds, worker.now);
                     worker.record.set(rules.style, rules.trace_per_second);
                     worker.access = rules.access;
                     worker.evict = rules.evict;
@@ -349,34 +329,7 @@ impl Worker {
             self.calendar = self.now;
             self.wall_at_start = self.clock.wall_at_start();
         }
-        self.judge();
-    }
-
-    /// Finds out what may be spent in this turn.
-    fn judge(&mut self) {
-        if self.pressure.is_due(self.now) {
-            self.pressure.look(self.now, self.clock.used());
-        }
-        let (load_level, change) = self.pressure.load_level(self.egress.load_level(self.now));
-        self.handshakes.press(load_level);
-        self.handshakes.earn(self.now);
-        if let Some(change) = change {
-            tell_pressure(&self.record, change);
-        }
-        let crowded = self.handshakes.crowded() > 0;
-        if (self.handshakes.denied() > 0 || crowded) && load_level < LoadLevel::Plain {
-            let told = self.handshakes_short.replace(self.now);
-            if told.is_none_or(|told| self.now.since(told) >= SHORTAGE) {
-                let what = if crowded {
-                    "more TLS handshakes are under way than may be at a time; further clients are \
-                     held without one until others are done or given up"
-                } else {
-                    "more clients ask for a key exchange than may have one; the rest are held \
-                     without; raise [limits] handshakes_per_second if that is too often"
-                };
-                self.record.log().warning(format_args!("{what}"));
-            }
-        }
+        self.load.judge(self.now, self.clock, self.record.log());
     }
 
     /// Closes everything, with a line for each client.
@@ -389,18 +342,5 @@ impl Worker {
             self.record.flush_patiently(|| end.since(self.clock.now()));
         }
         self.record.flush();
-    }
-}
-
-fn tell_pressure(record: &Record, change: Change) {
-    match change {
-        Change::Pressed => record.log().warning(format_args!(
-            "CPU use is above [limits] cpu: clients that talk much are heard less, then paces become \
-             slower, then no key exchange is begun, then nothing is sent, then newcomers are refused, \
-             a step every 10 seconds until less is used"
-        )),
-        Change::Eased => {
-            record.log().notice(format_args!("CPU use is back below [limits] cpu"));
-        }
     }
 }
