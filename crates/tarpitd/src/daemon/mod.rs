@@ -144,6 +144,7 @@ struct Worker {
     commands: mpsc::Sender<Command>,
     waker: Waker,
     totals: Arc<Totals>,
+    ended: bool,
 }
 
 /// A port as it was asked for and as it was got.
@@ -285,7 +286,7 @@ impl Daemon {
 
     fn spawn(&mut self, listeners: Vec<Vec<Listener>>) -> io::Result<()> {
         let rules = rules(&self.settings, listeners.len());
-        for listeners in listeners {
+        for (number, listeners) in listeners.into_iter().enumerate() {
             let poll = Poll::new()?;
             let waker = Waker::new(poll.registry(), COMMAND)?;
             let totals = Arc::new(Totals::default());
@@ -312,11 +313,11 @@ impl Daemon {
                 .stack_size(256 * 1024)
                 .spawn(move || {
                     let result = worker::run(setup);
-                    // Whoever would hear it has ended before us.
-                    let _ = notify.send(Notice::WorkerEnded);
+                    // If nobody hears it the daemon has ended.
+                    let _ = notify.send(Notice::WorkerEnded(number));
                     result
                 })?;
-            self.workers.push(Worker { thread, commands, waker, totals });
+            self.workers.push(Worker { thread, commands, waker, totals, ended: false });
         }
         Ok(())
     }
@@ -376,7 +377,8 @@ impl Daemon {
                     self.stop(watched);
                     return ExitCode::SUCCESS;
                 }
-                Ok(Notice::WorkerEnded) => {
+                Ok(Notice::WorkerEnded(number)) => {
+                    self.note_end(number);
                     self.log.error(format_args!("a worker has ended by itself; stopping"));
                     self.stop(watched);
                     return ExitCode::from(REFUSED);
@@ -420,10 +422,15 @@ impl Daemon {
         for worker in &self.workers {
             send(worker, Command::Stop);
         }
-        let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
-        let done = |daemon: &Self| daemon.workers.iter().all(|worker| worker.thread.is_finished());
-        while !done(&self) && left() > LAST_WORDS {
-            thread::park_timeout(Duration::from_millis(5));
+        let clock = self.clock;
+        let left = || FAREWELL.saturating_sub(clock.now().since(begun));
+        while self.workers.iter().any(|worker| !worker.ended) {
+            match self.notices.recv_timeout(left().saturating_sub(LAST_WORDS)) {
+                Ok(Notice::WorkerEnded(number)) => self.note_end(number),
+                // Nothing else changes what is left to do.
+                Ok(_) => {}
+                Err(_) => break,
+            }
         }
         // The trace first, so that the totals know of every line that was lost.
         self.trace.flush(left().saturating_sub(LAST_WORDS));
@@ -436,13 +443,17 @@ impl Daemon {
         self.tell_totals();
         self.log.notice(format_args!("stopped"));
         self.log.flush(left());
-        let finished: Vec<_> =
-            self.workers.extract_if(.., |worker| worker.thread.is_finished()).collect();
-        for worker in finished {
+        for worker in self.workers.extract_if(.., |worker| worker.ended) {
             if let Ok(Err(error)) = worker.thread.join() {
                 let what = format!("a worker has ended: {}", plain(&error));
                 complain(&Finding::new(Gravity::Refused, None, what));
             }
+        }
+    }
+
+    fn note_end(&mut self, worker: usize) {
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.ended = true;
         }
     }
 

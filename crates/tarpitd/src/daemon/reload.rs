@@ -1,13 +1,21 @@
 //! A reload: the configuration read again, and put in force without letting anybody go.
 
-use std::{net::SocketAddr, sync::Arc, thread, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    time::Duration,
+};
 
 use super::{
     Bound, Daemon, Reread,
     changes::{Change, changes},
     files::Files,
     logging,
-    ports::{Opened, Spot, Unbound, absences, grouped},
+    ports::{Opened, Spot, absences, grouped},
     prepare::{open_both, profiles},
     rules::rules,
     send,
@@ -19,9 +27,9 @@ use crate::{
     worker::Command,
 };
 
-/// How long a reload waits for the workers to close what is in the way of what is new; much longer
-/// than it takes unless the machine is very busy.
-const HANDOVER: Duration = Duration::from_secs(5);
+/// How long a reload waits for the workers to put it in force; much longer than it takes unless the
+/// machine is very busy.
+const IN_FORCE: Duration = Duration::from_secs(5);
 
 impl Daemon {
     /// Reads the configuration again. A wrong one changes nothing.
@@ -164,17 +172,19 @@ impl Daemon {
             let post = self.post(wanted, &bound.post.port);
             self.bound.push(Bound { key: bound.key, wanted, post });
         }
-        self.open_listeners(opened);
+        let reloaded = self.open_listeners(opened);
         self.complete_keys();
+        self.wait_for(&reloaded);
         if !later.is_empty() {
-            self.open_later(later);
+            self.open_later(later.into_iter().map(|(wanted, _)| wanted).collect());
         }
         sys::release_pages();
         Ok(is_new)
     }
 
-    /// Gives the workers their new listeners, and new posts for those that stay.
-    pub(super) fn open_listeners(&mut self, opened: Vec<Opened>) {
+    /// Gives the workers their new listeners, and new posts for those that stay. What it returns
+    /// hangs up once all of them have them.
+    pub(super) fn open_listeners(&mut self, opened: Vec<Opened>) -> Receiver<Infallible> {
         let stay: Vec<_> =
             self.bound.iter().map(|bound| (bound.key, Arc::clone(&bound.post))).collect();
         let rules = rules(&self.settings, self.workers.len());
@@ -182,37 +192,37 @@ impl Daemon {
         for one in opened {
             self.add(one, &mut listeners);
         }
+        let (pending, reloaded) = mpsc::channel();
         for (worker, new) in self.workers.iter().zip(listeners) {
-            send(worker, Command::Reload { stay: stay.clone(), new, rules: rules.clone() });
+            let (stay, rules, pending) = (stay.clone(), rules.clone(), pending.clone());
+            send(worker, Command::Reload { stay, new, rules, pending });
         }
+        reloaded
     }
 
-    /// Opens what had to wait until the workers have closed a listener of ours.
-    fn open_later(&mut self, mut later: Vec<(Wanted, Box<Unbound>)>) {
-        let begun = self.clock.now();
-        let mut opened = Vec::new();
-        loop {
-            later.retain_mut(|(wanted, problem)| {
-                let tarpit = &self.settings.tarpits[wanted.index];
-                match Opened::open(*wanted, tarpit, self.workers.len()) {
-                    Ok(one) => {
-                        opened.push(one);
-                        false
-                    }
-                    Err(error) => {
-                        *problem = error;
-                        true
-                    }
-                }
-            });
-            if later.is_empty() || self.clock.now().since(begun) >= HANDOVER {
-                break;
+    /// Opens what had to wait until the workers had closed a listener of ours.
+    fn open_later(&mut self, later: Vec<Wanted>) {
+        let (mut opened, mut unbound) = (Vec::new(), Vec::new());
+        for wanted in later {
+            let tarpit = &self.settings.tarpits[wanted.index];
+            match Opened::open(wanted, tarpit, self.workers.len()) {
+                Ok(one) => opened.push(one),
+                Err(problem) => unbound.push(*problem),
             }
-            thread::park_timeout(Duration::from_millis(5));
         }
-        for problem in grouped(later.into_iter().map(|(_, problem)| *problem).collect()) {
+        for problem in grouped(unbound) {
             self.log.error(format_args!("{problem}; it is not served"));
         }
-        self.open_listeners(opened);
+        let reloaded = self.open_listeners(opened);
+        self.wait_for(&reloaded);
+    }
+
+    /// Waits until every worker has put a reload in force.
+    fn wait_for(&self, reloaded: &Receiver<Infallible>) {
+        if let Err(RecvTimeoutError::Timeout) = reloaded.recv_timeout(IN_FORCE) {
+            self.log.warning(format_args!(
+                "a worker is so busy that the new configuration is not yet in force"
+            ));
+        }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod wheel;
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     hash::RandomState,
     io,
     net::Ipv6Addr,
@@ -84,14 +85,21 @@ pub(crate) enum Notice {
     /// The host key that takes a while has been made.
     RsaKey(Arc<RsaKey>),
     Signal(i32),
-    WorkerEnded,
+    /// The worker with this number has ended.
+    WorkerEnded(usize),
 }
 
 /// What the daemon tells a worker.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Let the listeners be these: a post for each key that stays, and new listeners.
-    Reload { stay: Vec<(u64, Arc<Post>)>, new: Vec<Listener>, rules: Rules },
+    Reload {
+        stay: Vec<(u64, Arc<Post>)>,
+        new: Vec<Listener>,
+        rules: Rules,
+        /// Dropped once all of it is in force.
+        pending: mpsc::Sender<Infallible>,
+    },
     /// Close everything, with a line for each client, and return.
     Stop,
 }
@@ -283,13 +291,14 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         }
         while let Ok(command) = commands.try_recv() {
             match command {
-                Command::Reload { stay, new, rules } => {
+                Command::Reload { stay, new, rules, pending } => {
                     worker.reload(&stay, new);
                     worker.load.set(rules.bounds, worker.now);
                     worker.record.set(rules.style, rules.trace_per_second);
                     worker.access = rules.access;
                     worker.evict = rules.evict;
                     worker.evictions.clear();
+                    drop(pending);
                 }
                 Command::Stop => {
                     worker.stop();

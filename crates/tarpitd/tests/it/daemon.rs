@@ -315,8 +315,15 @@ pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < PATIENCE, "{what} never came");
-        thread::park_timeout(Duration::from_millis(5));
+        pause(Duration::from_millis(5));
     }
+}
+
+/// Lets time pass between two looks at something that gives no sign, or between two moments that
+/// must differ. A test that waits for something else uses [`until`].
+#[expect(clippy::disallowed_methods, reason = "this is the place")]
+pub(crate) fn pause(span: Duration) {
+    thread::sleep(span);
 }
 
 /// Whether a file's text fulfils a condition in the end.

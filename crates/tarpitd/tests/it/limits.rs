@@ -47,10 +47,10 @@ fn the_oldest_goes_where_that_is_the_policy() {
     first.hear();
     // Moments are kept to a hundredth of a second.
     let met = daemon.trace_has("open")["session"].clone();
-    std::thread::park_timeout(std::time::Duration::from_millis(30));
+    crate::daemon::pause(std::time::Duration::from_millis(30));
     let mut second = daemon.connect();
     second.hear();
-    std::thread::park_timeout(std::time::Duration::from_millis(30));
+    crate::daemon::pause(std::time::Duration::from_millis(30));
     daemon.connect().hear();
     first.is_reset();
     let close = daemon.trace_has("close");
@@ -324,7 +324,7 @@ fn newcomers_are_refused_while_a_storm_uses_more_of_the_processor_than_allowed()
                     return line;
                 }
                 drop(newcomer);
-                std::thread::park_timeout(std::time::Duration::from_millis(500));
+                crate::daemon::pause(std::time::Duration::from_millis(500));
             }
             over.store(true, Relaxed);
             panic!("nobody met with {wanted}");

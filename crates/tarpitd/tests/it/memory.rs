@@ -113,7 +113,7 @@ fn measure(row: &str, count: usize, state: &State, number: usize) {
         if each <= most {
             break;
         }
-        std::thread::park_timeout(Duration::from_millis(50));
+        crate::daemon::pause(Duration::from_millis(50));
         each = took(&daemon) / count;
     }
     assert!(each <= most, "{pattern}, {row}: {each} bytes each, and the page says {most}");

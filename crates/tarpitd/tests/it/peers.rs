@@ -139,7 +139,7 @@ fn clients_that_never_read_cost_a_bounded_buffer_and_delay_nobody() {
     let waiting = || connections(port).iter().map(|(_, bytes)| bytes).sum::<u64>();
     let mut before = 0;
     until("full buffers", || {
-        thread::park_timeout(Duration::from_secs(1));
+        crate::daemon::pause(Duration::from_secs(1));
         let now = waiting();
         let full = now > 0 && now == before;
         before = now;

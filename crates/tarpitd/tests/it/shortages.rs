@@ -34,18 +34,19 @@ fn serve_under_strace(
         return None;
     }
     let (call, _) = fault.split_once(':').expect("a call and its fault");
-    let config = directory.file(
-        "c.toml",
-        &format!(
-            "[tarpits.a]\npattern = \"{pattern}\"\nrate_limit = 64\n\
-             bind = [{{ host = \"127.0.0.1\", port = 0 }}]\n"
-        ),
-    );
+    let config = directory.file("c.toml", &tarpit(pattern, "127.0.0.1"));
     let mut command = strace(call);
     command.args(["-e", &format!("inject={fault}")]);
     command.arg(tarpitd().get_program()).args(["-c", &config]);
     command.stdin(Stdio::null()).env_remove("JOURNAL_STREAM");
     Some((Daemon::spawn(command, 1), output))
+}
+
+fn tarpit(pattern: &str, host: &str) -> String {
+    format!(
+        "[tarpits.a]\npattern = \"{pattern}\"\nrate_limit = 64\n\
+         bind = [{{ host = \"{host}\", port = 0 }}]\n"
+    )
 }
 
 /// How many of the calls failed by our doing.
@@ -199,4 +200,18 @@ fn a_daemon_without_randomness_ends_instead_of_using_keys_that_can_be_guessed() 
     let line = daemon.log_has("getrandom");
     assert!(line.contains("tarpitd stops") && line.contains("seccomp"), "{line}");
     assert_eq!(daemon.ends().code(), Some(1));
+}
+
+#[test]
+fn a_reload_is_told_once_every_worker_obeys_it() {
+    let directory = Directory::new("slow_reload");
+    // A worker hears of everything half a second late.
+    let fault = "/^epoll_p?wait$:delay_exit=500000";
+    let Some((mut daemon, _)) = under_strace(&directory, fault) else { return };
+    let old = daemon.addresses[0];
+    directory.file("c.toml", &tarpit("endless_banner", "127.0.0.2"));
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.log_has("the configuration has been read again");
+    assert!(TcpStream::connect(old).is_err(), "the old listener is still open");
+    Client::of(daemon.addresses[1]).hear();
 }
