@@ -43,7 +43,7 @@ pub(crate) enum Page {
     Configuration,
 }
 
-/// Makes ports look like services and holds whoever connects.
+/// Makes ports look like services and holds every client that connects.
 ///
 /// Without -s and -c it serves a few tarpits on this machine only, to try it out.
 #[derive(Debug, Parser)]
@@ -51,63 +51,64 @@ pub(crate) enum Page {
 struct Arguments {
     /// Serve a pattern on an address.
     ///
-    /// May be repeated, and takes several values. The pattern's name is in any case. HOST is an IP
-    /// address (IPv6 in brackets), `localhost` or `*`; PORT is a number or a range such as
-    /// 8000-8010. The tarpits are named `cli_0`, `cli_1` and so on.
+    /// May be repeated, and takes several values. Upper and lower case do not matter in PATTERN.
+    /// HOST is an IP address (IPv6 in brackets), `localhost` or `*`. PORT is a number or a range
+    /// such as 8000-8010. The tarpits are named `cli_0`, `cli_1` and so on.
     #[arg(short, long, value_name = "PATTERN:HOST:PORT", num_args = 1.., conflicts_with = "config")]
     serve: Vec<String>,
 
-    /// Serve what a file says; see tarpitd.toml(5).
+    /// Serve the tarpits in a configuration file; see tarpitd.toml(5).
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Send so many bytes per second; if negative, one byte in so many seconds.
+    /// Send this many bytes per second; if negative, one byte in that many seconds.
     ///
-    /// 0 means as fast as the client reads. Without it each pattern keeps its own pace. Holds for
-    /// all tarpits, also those of a file.
+    /// 0 means as fast as the client reads. Without this option each pattern keeps its own pace.
+    /// Applies to all tarpits, those of a file too.
     #[arg(short, long, value_name = "INT", allow_negative_numbers = true, value_parser = parse_rate)]
     rate_limit: Option<Rate>,
 
     /// Write a trace of the clients, as JSON lines, to a file or to standard output.
     ///
-    /// The file is appended to. Holds for all tarpits, also those of a file.
+    /// tarpitd appends to the file. Applies to all tarpits, those of a file too.
     #[arg(short, long, value_name = "FILE", num_args = 0..=1, default_missing_value = "<stdout>",
         value_parser = parse_sink)]
     trace_client: Option<Sink>,
 
     /// Write the trace as JSON on a terminal, too.
     ///
-    /// Without it a terminal shows one short line for each event; files and pipes always get JSON.
+    /// Without this option a terminal shows one short line for each event. Files and pipes always
+    /// get JSON.
     #[arg(long)]
     json: bool,
 
-    /// Whether clients must show that they speak the pattern's protocol.
+    /// Check that clients speak the pattern's protocol, or do not.
     ///
-    /// `check`, which is also meant where no value follows, is the default. Holds for all tarpits,
-    /// also those of a file.
+    /// `check` is the default, also if no value follows. Applies to all tarpits, those of a file
+    /// too.
     #[arg(short = 'e', long, value_name = "check|none", num_args = 0..=1,
         default_missing_value = "check", hide_possible_values = true)]
     validate_client: Option<Validation>,
 
-    /// Log more: once for what happens and for clients that come and go, twice for details.
+    /// Log more: once for events and for clients opened and closed, twice for details.
     #[arg(short, action = ArgAction::Count)]
     verbose: u8,
 
     /// Become this user once ports and files are open.
     ///
-    /// A name, a number, or two numbers. It takes the place of `user` in a file.
+    /// A name, a number, or two numbers. It overrides `user` in a file.
     #[arg(short, long, value_name = "NAME|UID[:GID]", value_parser = config::user)]
     user: Option<User>,
 
     /// Write the process number to a file.
     ///
-    /// Everybody may read it. It is written once the ports are open, and removed at the end, or
-    /// emptied where the user that the daemon has become may not remove it. A file that an earlier
-    /// daemon has left behind is replaced.
+    /// Everybody may read the file. tarpitd writes it once the ports are open and removes it at the
+    /// end, or empties it if the user that the daemon became may not remove it. tarpitd replaces a
+    /// file that an earlier daemon left behind.
     #[arg(long, value_name = "PATH")]
     pid_file: Option<PathBuf>,
 
-    /// Serve the other addresses when one cannot be had.
+    /// Serve the other addresses if one cannot be opened.
     #[arg(long)]
     keep_going: bool,
 
@@ -227,7 +228,7 @@ fn right_call(error: &clap::Error, words: &[OsString]) -> Option<String> {
 fn instead_of_command(word: &str) -> Option<String> {
     let shown = word.escape_debug();
     if is_address_to_serve(word) {
-        return Some(format!("an address to serve stands behind -s: write `tarpitd -s '{shown}'`"));
+        return Some(format!("an address to serve needs -s: write `tarpitd -s '{shown}'`"));
     }
     let path = Path::new(word);
     let is_option = definition().get_arguments().any(|argument| argument.get_long() == Some(word))
@@ -242,15 +243,13 @@ fn instead_of_command(word: &str) -> Option<String> {
     }
     if path.exists() {
         return Some(format!(
-            "a configuration stands behind -c: write `tarpitd -c {shown}` to serve it, or \
+            "a configuration needs -c: write `tarpitd -c {shown}` to serve it, or \
              `tarpitd check {shown}` to see what is wrong with it"
         ));
     }
     let names_a_file = path.extension() == Some(OsStr::new("toml")) || word.contains('/');
     names_a_file.then(|| {
-        format!(
-            "there is no file `{shown}`; a configuration stands behind -c, as in `tarpitd -c FILE`"
-        )
+        format!("there is no file `{shown}`; to serve a configuration, write `tarpitd -c FILE`")
     })
 }
 
@@ -285,13 +284,13 @@ impl Arguments {
 }
 
 fn parse_rate(text: &str) -> Result<Rate, String> {
-    rate(text.parse().map_err(|_| "it is not a whole number")?)
+    rate(text.parse().map_err(|_| "not a whole number")?)
 }
 
 fn parse_sink(text: &str) -> Result<Sink, String> {
     if is_address_to_serve(text) {
         return Err(format!(
-            "this is an address to serve, which stands behind -s; a file of that name is ./{}",
+            "this is an address to serve, which needs -s; write ./{} for a file of that name",
             text.escape_debug()
         ));
     }
@@ -388,11 +387,11 @@ mod tests {
         check_error("tarpitd check -c", &wanted.replace("x.toml", "FILE"));
         check_error(
             "tarpitd x.toml",
-            "there is no file `x.toml`; a configuration stands behind -c, as in `tarpitd -c FILE`",
+            "there is no file `x.toml`; to serve a configuration, write `tarpitd -c FILE`",
         );
         check_error(
             "tarpitd Cargo.toml",
-            "a configuration stands behind -c: write `tarpitd -c Cargo.toml` to serve it, or \
+            "a configuration needs -c: write `tarpitd -c Cargo.toml` to serve it, or \
              `tarpitd check Cargo.toml` to see what is wrong with it",
         );
         check_error(
@@ -402,13 +401,13 @@ mod tests {
         for address in ["ssh:*:2222", "endlessh:[::1]:22", "HTTP_ENDLESS_COOKIE:127.0.0.1:80"] {
             check_error(
                 &format!("tarpitd {address}"),
-                &format!("an address to serve stands behind -s: write `tarpitd -s '{address}'`"),
+                &format!("an address to serve needs -s: write `tarpitd -s '{address}'`"),
             );
             check_error(
                 &format!("tarpitd -s ssh:*:1 -t {address}"),
                 &format!(
                     "invalid value '{address}' for '--trace-client [<FILE>]': this is an address \
-                     to serve, which stands behind -s; a file of that name is ./{address}"
+                     to serve, which needs -s; write ./{address} for a file of that name"
                 ),
             );
         }
@@ -427,7 +426,7 @@ mod tests {
         );
         check_error(
             "tarpitd -r x",
-            "invalid value 'x' for '--rate-limit <INT>': it is not a whole number",
+            "invalid value 'x' for '--rate-limit <INT>': not a whole number",
         );
         check_error(
             "tarpitd -r -86401",

@@ -112,11 +112,11 @@ impl Load {
         let told = self.shortage_told.replace(now);
         if told.is_none_or(|told| now.since(told) >= SHORTAGE) {
             let what = if is_crowded {
-                "more TLS handshakes are under way than may be at a time; further clients are \
-                 held without one until others are done or given up"
+                "too many TLS handshakes are under way: further clients are held without one \
+                 until others complete or time out"
             } else {
-                "more clients ask for a key exchange than may have one; the rest are held \
-                 without; raise [limits] handshakes_per_second if that is too often"
+                "[limits] handshakes_per_second is reached: further clients are held without a \
+                 key exchange; raise it if this happens often"
             };
             log.warning(format_args!("{what}"));
         }
@@ -126,9 +126,9 @@ impl Load {
 fn tell_cpu(news: CpuNews, log: &Log) {
     match news {
         CpuNews::Above => log.warning(format_args!(
-            "CPU use is above [limits] cpu: clients that talk much are heard less, then paces become \
-             slower, then no key exchange is begun, then nothing is sent, then newcomers are refused, \
-             a step every 10 seconds until less is used"
+            "CPU use is above [limits] cpu: tarpitd reads less from clients that send a lot, then \
+             slows its paces down, then begins no key exchange, then sends nothing, then refuses \
+             new clients, one step every 10 seconds until CPU use is lower"
         )),
         CpuNews::Below => log.notice(format_args!("CPU use is back below [limits] cpu")),
     }
@@ -137,11 +137,11 @@ fn tell_cpu(news: CpuNews, log: &Log) {
 fn tell_egress(news: EgressNews, log: &Log) {
     match news {
         EgressNews::Exhausted => log.warning(format_args!(
-            "the egress budget is spent: clients are held in silence until there is more; \
-             raise [limits] egress or egress_per_day if that is too often"
+            "egress limit reached: clients are held in silence until it allows sending again; \
+             raise [limits] egress or egress_per_day if this happens often"
         )),
         EgressNews::Recovered => {
-            log.notice(format_args!("the egress budget allows sending again"));
+            log.notice(format_args!("the egress limit allows sending again"));
         }
     }
 }

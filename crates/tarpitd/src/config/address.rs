@@ -76,7 +76,7 @@ impl Ports {
         let range = number(first)?..=number(last)?;
         if range.is_empty() || range.contains(&0) {
             return Err(format!(
-                "the range {text} holds no port: write the lower port first, from 1 on"
+                "the range {text} is not valid: write the lower port first, from 1 on"
             ));
         }
         Ok(Self(range))

@@ -110,16 +110,16 @@ impl Draft {
                 });
                 if let Some((address, other, name)) = overlap {
                     notes.problems.push(place.problem(format!(
-                        "{address} is taken already, by tarpit `{name}` at {other}: \
-                         give one of them another port"
+                        "{address} is already used by tarpit `{name}` at {other}: give one of \
+                         them another port"
                     )));
                 }
                 let had_room = count <= MAX_ADDRESSES;
                 count += bind.count();
                 if had_room && count > MAX_ADDRESSES {
                     notes.problems.push(place.problem(format!(
-                        "these are more than {MAX_ADDRESSES} addresses: \
-                         listen on few and redirect the other ports to them"
+                        "more than {MAX_ADDRESSES} addresses: listen on a few and redirect the \
+                         other ports to them"
                     )));
                 }
                 earlier.push((place, tarpit, bind));
@@ -236,10 +236,10 @@ impl TarpitDraft {
         let mut problem = |place: &Place, what: String| notes.problems.push(place.problem(what));
         match (&self.cert, &self.key) {
             (Some((place, _)), None) => {
-                problem(place, "`cert` needs the certificate's `key` beside it".into());
+                problem(place, "`cert` needs `key`".into());
             }
             (None, Some((place, _))) => {
-                problem(place, "`key` needs the key's `cert` beside it".into());
+                problem(place, "`key` needs `cert`".into());
             }
             _ => {}
         }
@@ -274,12 +274,12 @@ impl TarpitDraft {
                 problem(place, what);
             }
             if ports.numbers().count() < workers.get() {
-                let what = format!("each of {workers} workers needs a port: give as many or more");
+                let what = format!("{workers} workers need a port each: name at least as many");
                 problem(place, what);
             }
         }
         if let (Some((place, _)), None) = (&self.passive_address, &self.passive_ports) {
-            problem(place, "`passive_address` needs `passive_ports` beside it".into());
+            problem(place, "`passive_address` needs `passive_ports`".into());
         }
     }
 

@@ -112,11 +112,11 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// Why a file cannot be read, and what to do about it.
 fn unreadable(error: &io::Error) -> String {
     let advice = match error.kind() {
-        io::ErrorKind::FileTooLarge => "a configuration has at most 1 MiB, name another file",
+        io::ErrorKind::FileTooLarge => "a configuration has at most 1 MiB; name another file",
         io::ErrorKind::IsADirectory => "name a file in it",
-        io::ErrorKind::NotFound => "see whether its name is right",
-        io::ErrorKind::PermissionDenied => "let the user read it who runs tarpitd",
-        _ => "see whether it is a file with a configuration",
+        io::ErrorKind::NotFound => "check its name",
+        io::ErrorKind::PermissionDenied => "let the user who runs tarpitd read it",
+        _ => "name a file with a configuration",
     };
-    format!("this cannot be read: {error}: {advice}")
+    format!("cannot read this file: {error}; {advice}")
 }

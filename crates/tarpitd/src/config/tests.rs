@@ -129,11 +129,11 @@ fn what_is_inside_tls_and_its_certificate_are_read() {
     let files = Certificate { cert: path("c.pem"), key: path("k.pem") };
     assert_eq!(tarpit.certificate, Some(files));
     for (lines, wanted) in [
-        ("cert = 'c.pem'", "`cert` needs the certificate's `key` beside it"),
-        ("key = 'c.pem'", "`key` needs the key's `cert` beside it"),
+        ("cert = 'c.pem'", "`cert` needs `key`"),
+        ("key = 'c.pem'", "`key` needs `cert`"),
         ("inner = 'endlessh'", "`endless_banner` has nothing inside"),
         ("passive_ports = 40000", "`endless_banner` has no data connections"),
-        ("passive_address = '192.0.2.7'", "`passive_address` needs `passive_ports` beside it"),
+        ("passive_address = '192.0.2.7'", "`passive_address` needs `passive_ports`"),
         ("passive_address = 'x'", "`x` is not an IPv4 address"),
         ("pattern = 'tls'\ninner = 'tls'", "`tls` cannot be inside TLS"),
         ("pattern = 'tls'\ninner = 'tls_slow_hello'", "`tls_slow_hello` cannot be inside TLS"),
@@ -153,13 +153,12 @@ fn ports_for_data_are_addresses_like_all_others() {
     check(
         "[tarpits.a]\npattern = 'ftp_hold'\npassive_ports = '2120-2130'\n\
          bind = [{ host = '::1', port = 2121 }]",
-        "3:17: [::1]:2121 is taken already, by tarpit `a` at x:4:9: give one of them another port",
+        "3:17: [::1]:2121 is already used by tarpit `a` at x:4:9: give one of them another port",
     );
     check(
         "[tarpits.a]\npattern = 'ftp_hold'\npassive_ports = '20000-60000'\n\
          bind = [{ host = '::1', port = 2121 }]",
-        "3:17: these are more than 16384 addresses: listen on few and redirect the other ports to \
-         them",
+        "3:17: more than 16384 addresses: listen on a few and redirect the other ports to them",
     );
 }
 
@@ -360,12 +359,11 @@ fn wrong_addresses_are_told() {
     );
     check_line(
         "bind = [{ host = '::', port = '20-10' }]",
-        "3:31: the range 20-10 holds no port: write the lower port first, from 1 on",
+        "3:31: the range 20-10 is not valid: write the lower port first, from 1 on",
     );
     check_line(
         "bind = [{ host = '::1', port = '1-9999' }, { host = '*', port = '10000-19999' }]",
-        "3:44: these are more than 16384 addresses: \
-         listen on few and redirect the other ports to them",
+        "3:44: more than 16384 addresses: listen on a few and redirect the other ports to them",
     );
 }
 
@@ -414,7 +412,8 @@ fn mapped_addresses_are_taken_in_their_ipv4_form() {
     assert_eq!(settings.tarpits[1].passive_address, Some([192, 0, 2, 7].into()));
     check(
         &format!("{SOUND}[access]\nallow = ['::ffff:10.0.0.0/64']"),
-        "5:10: `::ffff:10.0.0.0/64` is an IPv4-mapped network shorter than /96, which holds IPv4 \
+        "5:10: `::ffff:10.0.0.0/64` is an IPv4-mapped network shorter than /96, which contains \
+         IPv4 \
          addresses and others: write the IPv4 network itself, such as 10.0.0.0/8",
     );
 }
@@ -439,14 +438,14 @@ fn a_user_may_be_a_number_and_a_level_short() {
 fn an_address_that_is_taken_names_both_places() {
     check_line(
         "bind = [{ host = '::1', port = 1 }, { host = '::1', port = '1' }]",
-        "3:37: [::1]:1 is taken already, by tarpit `a` at x:3:9: give one of them another port",
+        "3:37: [::1]:1 is already used by tarpit `a` at x:3:9: give one of them another port",
     );
     check(
         &format!(
             "{SOUND}[tarpits.b]\npattern = 'endless_banner'\n\
              bind = [{{ host = '127.0.0.1', port = 1 }}, {{ host = '*', port = '1-5' }}]"
         ),
-        "6:43: [::]:1 is taken already, by tarpit `a` at x:3:9: give one of them another port",
+        "6:43: [::]:1 is already used by tarpit `a` at x:3:9: give one of them another port",
     );
 }
 
@@ -463,8 +462,8 @@ fn what_must_be_there_is_missed() {
     check(
         &format!("state_dir = ''\nuser = 'a b'\n[logging]\nmain = '<stdot>'\n{SOUND}"),
         "1:13: the path is empty
-         2:8: `a b` is no user: write a name, or numbers as in 65534 or 65534:65534
-         4:8: `<stdot>` is neither <stdout> nor <stderr>; a file of that name is ./<stdot>",
+         2:8: `a b` is not a user: write a name, or numbers as in 65534 or 65534:65534
+         4:8: `<stdot>` is neither <stdout> nor <stderr>; write ./<stdot> for a file of that name",
     );
 }
 
@@ -495,14 +494,14 @@ fn a_file_that_cannot_be_read_is_told() {
     let problems = load(Path::new("/nonexistent/tarpitd.toml")).unwrap_err().problems;
     assert_eq!(
         problems[0].to_string(),
-        "/nonexistent/tarpitd.toml: this cannot be read: No such file or directory (os error 2): \
-         see whether its name is right"
+        "/nonexistent/tarpitd.toml: cannot read this file: No such file or directory (os error 2); \
+         check its name"
     );
     let problems = load(Path::new("/dev/zero")).unwrap_err().problems;
     assert_eq!(
         problems[0].to_string(),
-        "/dev/zero: this cannot be read: file too large: \
-         a configuration has at most 1 MiB, name another file"
+        "/dev/zero: cannot read this file: file too large; \
+         a configuration has at most 1 MiB; name another file"
     );
     let path = std::env::temp_dir().join(format!("tarpitd-latin1-{}", std::process::id()));
     std::fs::write(&path, b"# ok\n# \xfc\n").unwrap();
@@ -571,7 +570,7 @@ fn wrong_arguments_are_all_told() {
             "-s endless_banner::::1:22: write PATTERN:HOST:PORT, with an IPv6 host in brackets",
             "-s endless_banner:::1:22: write PATTERN:HOST:PORT, with an IPv6 host in brackets",
             "-s endless_banner:1.2.3.4: the port is missing: write PATTERN:HOST:PORT",
-            "-s endless_banner:[::1]:5: [::1]:5 is taken already, by tarpit `cli_5` \
+            "-s endless_banner:[::1]:5: [::1]:5 is already used by tarpit `cli_5` \
              at -s endless_banner:*:5: give one of them another port",
         ]
     );
@@ -593,8 +592,9 @@ fn dangerous_patterns_are_cautioned_against_only_in_public() {
 fn networks_and_policies_that_make_no_sense_are_named() {
     check(
         &format!("{SOUND}[access]\nallow = ['example.org', '10.0.0.1/8']\ndeny = 'x'\n"),
-        "5:10: `example.org` is no network: write an address, or one with a prefix length as in 192.0.2.0/24 or 2001:db8::/32
-         5:25: `10.0.0.1/8` has bits behind its prefix: write 10.0.0.0/8
+        "5:10: `example.org` is not a network: write an address, or one with a prefix length as \
+         in 192.0.2.0/24 or 2001:db8::/32
+         5:25: `10.0.0.1/8` has bits set after its prefix: write 10.0.0.0/8
          6:8: this must be an array, but it is a string",
     );
     check(

@@ -47,7 +47,7 @@ pub(super) fn network(text: &str) -> Result<Network, String> {
     let (ip, length) = text.split_once('/').map_or((text, None), |(ip, l)| (ip, Some(l)));
     let wrong = || {
         format!(
-            "`{}` is no network: write an address, or one with a prefix length as in \
+            "`{}` is not a network: write an address, or one with a prefix length as in \
              192.0.2.0/24 or 2001:db8::/32",
             text.escape_debug()
         )
@@ -63,7 +63,7 @@ pub(super) fn network(text: &str) -> Result<Network, String> {
         IpAddr::V4(mapped) if ip.is_ipv6() => {
             let within = length.checked_sub(MAPPED).ok_or_else(|| {
                 format!(
-                    "`{}` is an IPv4-mapped network shorter than /{MAPPED}, which holds IPv4 \
+                    "`{}` is an IPv4-mapped network shorter than /{MAPPED}, which contains IPv4 \
                      addresses and others: write the IPv4 network itself, such as {}/8",
                     text.escape_debug(),
                     Ipv4Addr::from_bits(mapped.to_bits() & 0xFF00_0000)
@@ -77,7 +77,7 @@ pub(super) fn network(text: &str) -> Result<Network, String> {
     if network.starts_with(ip) {
         Ok(network)
     } else {
-        Err(format!("`{}` has bits behind its prefix: write {network}", text.escape_debug()))
+        Err(format!("`{}` has bits set after its prefix: write {network}", text.escape_debug()))
     }
 }
 
@@ -120,7 +120,7 @@ pub(crate) fn sink(text: &str) -> Result<Sink, String> {
         "<stderr>" => Ok(Sink::Stderr),
         "<stdout>" => Ok(Sink::Stdout),
         _ if text.starts_with('<') && text.ends_with('>') => Err(format!(
-            "`{}` is neither <stdout> nor <stderr>; a file of that name is ./{0}",
+            "`{}` is neither <stdout> nor <stderr>; write ./{0} for a file of that name",
             text.escape_debug()
         )),
         _ => path(text).map(Sink::File),
@@ -131,7 +131,7 @@ pub(crate) fn sink(text: &str) -> Result<Sink, String> {
 pub(super) fn time_form(text: &str) -> Result<TimeForm, String> {
     TimeForm::ALL.into_iter().find(|form| form.name() == text).ok_or_else(|| {
         let text = text.escape_debug();
-        format!("there is no form `{text}`: write `epoch` or `rfc3339`")
+        format!("there is no time format `{text}`: write `epoch` or `rfc3339`")
     })
 }
 
@@ -139,7 +139,7 @@ pub(super) fn time_form(text: &str) -> Result<TimeForm, String> {
 pub(crate) fn user(text: &str) -> Result<User, String> {
     let wrong = || {
         format!(
-            "`{}` is no user: write a name, or numbers as in 65534 or 65534:65534",
+            "`{}` is not a user: write a name, or numbers as in 65534 or 65534:65534",
             text.escape_debug()
         )
     };
@@ -167,7 +167,7 @@ mod tests {
             assert_eq!(network(text).unwrap().to_string(), text);
         }
         for text in ["", "example.org", "192.0.2.0/33", "192.0.2.0/-1", "192.0.2.0/24/1", "/8"] {
-            assert!(network(text).unwrap_err().contains("is no network"), "{text}");
+            assert!(network(text).unwrap_err().contains("is not a network"), "{text}");
         }
         for (mapped, wanted) in [
             ("::ffff:192.0.2.7", "192.0.2.7/32"),

@@ -15,7 +15,7 @@ pub(crate) fn print(text: &[u8]) -> ExitCode {
     let mut stdout = io::stdout();
     match stdout.write_all(text).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("tarpitd: standard output cannot be written: {error}"));
+            complain(&format!("tarpitd: cannot write to standard output: {error}"));
             ExitCode::from(daemon::REFUSED)
         }
         _ => ExitCode::SUCCESS,

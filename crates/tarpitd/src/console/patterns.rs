@@ -20,7 +20,7 @@ pub(crate) fn table() -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {ports:wide$}  {service:<6}  {:<13}  {reason}", pattern.name());
     }
-    text += "\nAll patterns, and what else each may be called:\n\n";
+    text += "\nAll patterns, with their other names:\n\n";
     for &pattern in patterns::ALL {
         let protocol = pattern.protocol().map_or("any", Protocol::name);
         let names: Vec<_> = patterns::other_names(pattern).collect();

@@ -11,7 +11,7 @@ use crate::settings::Settings;
 pub(crate) fn text(settings: &Settings, program: &str) -> String {
     let mut text = String::from(
         "tarpitd serves its built-in tarpits, which only this machine can reach.\n\
-         Try one from another terminal, and watch it get stuck:\n\n",
+         Try one from another terminal, and watch it hang:\n\n",
     );
     let width = settings.tarpits.iter().map(|tarpit| tarpit.pattern.name().len()).max();
     for tarpit in &settings.tarpits {
@@ -46,7 +46,8 @@ pub(crate) fn text(settings: &Settings, program: &str) -> String {
         // As above.
         let _ = write!(
             text,
-            "\nCtrl-C stops it. After that, open one to the world:  {program} -s '{name}:*:{port}'\n\
+            "\nCtrl-C stops tarpitd. After that, open one to the world:  {program} -s \
+             '{name}:*:{port}'\n\
              Which pattern for which port:  {program} patterns\n\
              The manual:                    {program} --manual\n\n"
         );

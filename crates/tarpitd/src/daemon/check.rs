@@ -38,8 +38,8 @@ pub(crate) fn check(settings: &Settings) -> Checked {
         for finding in findings.iter_mut().filter(|finding| is_beyond_us(finding)) {
             finding.gravity = Gravity::Note;
         }
-        let what = "with `user` it is meant to be started by root, and this user is not: what root \
-                    would be refused cannot all be told; run `check` as root";
+        let what = "root must start a configuration with `user`; run `check` as root to see \
+                    everything that root would be refused";
         findings.push(Finding::new(Gravity::Note, None, what));
     }
     Checked { findings: in_order(findings), summary: summary(settings, &files) }
@@ -75,19 +75,20 @@ fn limits(settings: &Settings, files: &Files) -> Vec<String> {
     let limits = &settings.limits;
     let Files { limit, listeners, .. } = *files;
     let most = files.for_clients();
-    let by_files = format!("{limit} files may be open, less {listeners} for listeners and {SPARE}");
+    let by_files =
+        format!("{limit} open files are allowed, less {listeners} for listeners and {SPARE}");
     let clients = match *limits.clients {
         ClientLimit::AtMost(wanted) if wanted.get() > most => {
-            format!("clients = {most}: cut from {wanted}, since {by_files}")
+            format!("clients = {most}: lowered from {wanted}, since {by_files}")
         }
         ClientLimit::AtMost(wanted) => format!("clients = {wanted}: configured"),
         ClientLimit::FileLimit => format!("clients = {most}: {by_files}"),
-        ClientLimit::Unlimited => format!("clients: no cap, configured; {by_files}"),
+        ClientLimit::Unlimited => format!("clients: no limit, configured; {by_files}"),
     };
     let mut lines = vec![clients];
     let cut = |key: &str, scope: &str, cap: &Placed<Option<NonZeroU32>>| match cap.value {
         Some(wanted) if wanted.get() > most && cap.place.is_some() => {
-            format!("{key} = {most}{scope}: cut from {wanted}, since {by_files}")
+            format!("{key} = {most}{scope}: lowered from {wanted}, since {by_files}")
         }
         _ => uncut(key, scope, cap),
     };
@@ -109,7 +110,7 @@ fn uncut(key: &str, scope: &str, cap: &Placed<Option<impl Display>>) -> String {
     let why = if cap.place.is_some() { "configured" } else { "default" };
     match &cap.value {
         Some(cap) => format!("{key} = {cap}{scope}: {why}"),
-        None => format!("{key}{scope}: no cap, {why}"),
+        None => format!("{key}{scope}: no limit, {why}"),
     }
 }
 
@@ -129,12 +130,12 @@ mod tests {
             "would serve\n  \
                web: http_hold on 127.0.0.1:1, 127.0.0.1:2, 127.0.0.1:3, 127.0.0.1:4 and 2 more\n\
              within these limits\n  \
-               clients = 930: cut from 5000, since 1000 files may be open, less 6 for listeners and 64\n  \
+               clients = 930: lowered from 5000, since 1000 open files are allowed, less 6 for listeners and 64\n  \
                per_address = 256: default\n  \
-               per_prefix: no cap, configured\n  \
+               per_prefix: no limit, configured\n  \
                max_clients = 9 on each port of web: configured\n  \
                egress = 7: configured\n  \
-               egress_per_day: no cap, default\n  \
+               egress_per_day: no limit, default\n  \
                handshakes_per_second = 100: default\n  \
                cpu = 80: default\n  \
                trace_per_second = 100: default\n"

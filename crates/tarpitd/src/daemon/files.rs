@@ -49,8 +49,8 @@ impl Files {
         let own = self.own();
         (self.limit <= self.listeners + own).then(|| {
             let what = format!(
-                "only {} files may be open, and {} are needed before a client comes ({} for \
-                 listeners): {CURE}, or listen on fewer addresses",
+                "only {} open files are allowed, and {} are needed before the first client ({} \
+                 for listeners): {CURE}, or listen on fewer addresses",
                 self.limit,
                 self.listeners + own,
                 self.listeners
@@ -94,8 +94,8 @@ impl Files {
             let is_cut = cap.place.is_some() && wanted > most;
             is_cut.then(|| {
                 let what = format!(
-                    "`{key} = {wanted}` is cut to {most}, since only {} files may be open, less {} \
-                     for listeners and {SPARE} for tarpitd itself: {CURE}",
+                    "`{key} = {wanted}` is lowered to {most}: only {} open files are allowed, \
+                     less {} for listeners and {SPARE} for tarpitd itself; {CURE}",
                     self.limit, self.listeners
                 );
                 Finding::new(Gravity::Warning, cap.place.as_ref(), what)
@@ -139,10 +139,10 @@ mod tests {
         assert_eq!(files.caps(&settings).clients, 126);
         let told: Vec<_> = files.cuts(&settings).iter().map(ToString::to_string).collect();
         let [clients, address, port] = &told[..] else { panic!("{told:?}") };
-        assert!(clients.starts_with("x:8:11: `clients = 100000` is cut to 126"), "{clients}");
-        assert!(clients.contains("200 files") && clients.contains("ulimit -n"), "{clients}");
-        assert!(address.starts_with("x:9:15: `per_address = 127` is cut to 126"), "{address}");
-        assert!(port.starts_with("x:6:15: `max_clients = 900` is cut to 126"), "{port}");
+        assert!(clients.starts_with("x:8:11: `clients = 100000` is lowered to 126"), "{clients}");
+        assert!(clients.contains("200 open files") && clients.contains("ulimit -n"), "{clients}");
+        assert!(address.starts_with("x:9:15: `per_address = 127` is lowered to 126"), "{address}");
+        assert!(port.starts_with("x:6:15: `max_clients = 900` is lowered to 126"), "{port}");
         let (files, settings) = files_of_no_cap();
         assert_eq!(files.caps(&settings).clients, 0);
         assert!(files.cuts(&settings).is_empty());
@@ -161,7 +161,7 @@ mod tests {
             let told = files.shortage().map(|finding| finding.to_string());
             assert_eq!(told.is_some(), is_short, "{limit}: {told:?}");
             if let Some(told) = told {
-                assert!(told.contains(&format!("only {limit} files")), "{told}");
+                assert!(told.contains(&format!("only {limit} open files")), "{told}");
             }
             assert_eq!(files.for_clients(), 1);
         }

@@ -47,7 +47,8 @@ fn one_file(settings: &Settings, is_traced: bool, touch: Touch) -> Option<Findin
         format!("{main}{at} and {trace}")
     };
     let what = format!(
-        "log and trace would be one file, {names}: give `client_trace` or -t a file of its own"
+        "the log and the trace are the same file, {names}: name another one for `client_trace` or \
+         -t"
     );
     let place = trace.place.as_ref().or(main.place.as_ref());
     Some(Finding::new(Gravity::Wrong, place, what))
@@ -146,7 +147,7 @@ mod tests {
             assert_eq!(found.len(), usize::from(same), "{main} {trace}: {found:?}");
             if same {
                 assert!(
-                    found[0].starts_with("x:3:16: log and trace would be one file"),
+                    found[0].starts_with("x:3:16: the log and the trace are the same file"),
                     "{found:?}"
                 );
                 assert!(found[0].contains("(x:2:8)"), "{found:?}");

@@ -113,7 +113,7 @@ pub(crate) fn exit_code(findings: &[Finding]) -> ExitCode {
 fn no_start(error: &io::Error) -> Finding {
     let cure = match Errno::from_io_error(error) {
         Some(Errno::MFILE) => files::CURE,
-        _ => "let it have more memory and processes",
+        _ => "give it more memory and processes",
     };
     Finding::new(Gravity::Refused, None, format!("cannot start: {}; {cure}", plain(error)))
 }
@@ -167,7 +167,7 @@ impl Daemon {
         if !(unbound.is_empty() || settings.keep_going && serves_others) {
             refusals.extend(unbound.iter().cloned());
             if serves_others {
-                let what = "nothing is served; --keep-going serves the other addresses";
+                let what = "no address is served; --keep-going serves the others";
                 refusals.push(Finding::new(Gravity::Refused, None, what));
             }
         }
@@ -204,7 +204,7 @@ impl Daemon {
             let cure =
                 if has_file { "`user = \"nobody\"` in the configuration" } else { "-u nobody" };
             log.warning(format_args!(
-                "running as root; {cure} gives that up once the ports are open"
+                "running as root; with {cure} tarpitd drops root once the ports are open"
             ));
         }
         let caps = files.caps(&settings);
@@ -331,7 +331,7 @@ impl Daemon {
             // The first worker's word stands for all: what one is refused, so are the others.
             if self.workers.is_empty() {
                 self.log.notice(format_args!(
-                    "each send is a call of its own, since io_uring is not to be had here ({error})"
+                    "io_uring unavailable ({error}), using one send() per client"
                 ));
             }
             Sender::default()
@@ -379,7 +379,9 @@ impl Daemon {
                 }
                 Ok(Notice::WorkerEnded(number)) => {
                     self.note_end(number);
-                    self.log.error(format_args!("a worker has ended by itself; stopping"));
+                    self.log.error(format_args!(
+                        "a worker thread ended unexpectedly; stopping the daemon"
+                    ));
                     self.stop(watched);
                     return ExitCode::from(REFUSED);
                 }
@@ -436,16 +438,16 @@ impl Daemon {
         self.trace.flush(left().saturating_sub(LAST_WORDS));
         match self.trace.abandon() {
             0 => {}
-            lines => self.log.error(format_args!(
-                "the trace's reader is stuck: {lines} lines that waited for it are lost"
-            )),
+            lines => self
+                .log
+                .error(format_args!("trace reader is stuck: {lines} waiting lines are lost")),
         }
         self.tell_totals();
         self.log.notice(format_args!("stopped"));
         self.log.flush(left());
         for worker in self.workers.extract_if(.., |worker| worker.ended) {
             if let Ok(Err(error)) = worker.thread.join() {
-                let what = format!("a worker has ended: {}", plain(&error));
+                let what = format!("a worker thread ended: {}", plain(&error));
                 complain(&Finding::new(Gravity::Refused, None, what));
             }
         }
@@ -493,10 +495,10 @@ impl Daemon {
         keep(&logging.client_trace, &open_trace, &|target| self.trace.reopen(target));
         let is_file = |sink: &Placed<Sink>| matches!(**sink, Sink::File(_));
         if !opened.is_empty() {
-            self.log.notice(format_args!("{signal}: opened {} anew", opened.join(" and ")));
+            self.log.notice(format_args!("{signal}: reopened {}", opened.join(" and ")));
         } else if !is_file(&logging.main) && !is_file(&logging.client_trace) {
             self.log.notice(format_args!(
-                "{signal}: nothing to open anew: the log and the trace go to {} and {}",
+                "{signal}: nothing to reopen: the log and the trace go to {} and {}",
                 logging.main.value, logging.client_trace.value
             ));
         }
@@ -512,13 +514,11 @@ fn send(worker: &Worker, command: Command) {
 fn report(log: &Log, name: &str, health: Health<'_>) {
     match health {
         Health::Failing(error) => log.error(format_args!(
-            "the trace cannot be written to {name}: {error}; lines are lost until it can, clients \
-             stay held"
+            "cannot write the trace to {name}: {error}; lines are lost until it works again, \
+             clients stay held"
         )),
         Health::Recovered(lost) => {
-            log.notice(format_args!(
-                "the trace is written to {name} again; {lost} lines were lost"
-            ));
+            log.notice(format_args!("writing the trace to {name} again; {lost} lines were lost"));
         }
     }
 }

@@ -28,7 +28,7 @@ impl PidFile {
         };
         let mut file = open(path).map_err(refused)?;
         if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-            return Err(problem("this is no regular file; name another"));
+            return Err(problem("not a regular file; name another one"));
         }
         match earlier(&mut file).map_err(refused)? {
             Earlier::Nobody => {}
@@ -36,14 +36,14 @@ impl PidFile {
                 let is_other = pid != std::process::id();
                 if is_other && matches!(port_owner::process(pid), Some(Owner::Tarpitd { .. })) {
                     return Err(problem(&format!(
-                        "a tarpitd that is running (pid {pid}) has written it; stop that one or \
-                         name another file"
+                        "the running tarpitd (pid {pid}) uses it; stop that one or name another \
+                         file"
                     )));
                 }
             }
             Earlier::Text => {
                 return Err(problem(
-                    "it holds something else than a process number; name another file or remove it",
+                    "this file does not contain a process number; name another one or remove it",
                 ));
             }
         }

@@ -137,8 +137,8 @@ pub(super) fn absences(spots: Vec<Spot>) -> Vec<Finding> {
     }
     let warning = |spot: &Spot| {
         let what = format!(
-            "{}: {spot}: this machine does not have this address yet; it is listened on all the \
-             same, and clients come once it is there (see `ip address`)",
+            "{}: {spot}: this machine does not have this address yet (see `ip address`); clients \
+             can connect once it has",
             spot.tarpit
         );
         Finding::new(Gravity::Warning, spot.place.as_ref(), what)
@@ -223,8 +223,7 @@ impl Unbound {
     fn note(&self) -> Option<Finding> {
         let Owner::Tarpitd { pid } = self.owner else { return None };
         let Spot { place, tarpit, .. } = &self.spot;
-        let what =
-            format!("{tarpit}: {}: held by the tarpitd that is running (pid {pid})", self.spot);
+        let what = format!("{tarpit}: {}: held by the running tarpitd (pid {pid})", self.spot);
         Some(Finding::new(Gravity::Note, place.as_ref(), what))
     }
 
@@ -244,23 +243,23 @@ impl Unbound {
     fn what(&self) -> String {
         let cure = match (self.errno(), &self.owner) {
             (Some(Errno::ADDRINUSE), Owner::Other { pid, name }) => &format!(
-                "`{}` (pid {pid}) has it; stop that one or take another port",
+                "`{}` (pid {pid}) uses it; stop that program or choose another port",
                 name.escape_debug()
             ),
             (Some(Errno::ADDRINUSE), Owner::Tarpitd { pid }) => &format!(
-                "the tarpitd that is running (pid {pid}) has it; stop that one or take another port"
+                "the running tarpitd (pid {pid}) uses it; stop that one or choose another port"
             ),
             (Some(Errno::ADDRINUSE), Owner::Unknown) => {
-                "another program has it (root may see which); stop that one or take another port"
+                "another program uses it (root can see which); stop that one or choose another port"
             }
             (Some(Errno::ADDRNOTAVAIL), _) => "this machine has no such address; see `ip address`",
             (Some(Errno::ACCESS), _) if self.spot.first.port() >= 1_024 => {
-                "a policy of this system forbids it, such as SELinux; take another port or allow it"
+                "a security policy such as SELinux forbids it; allow it or choose another port"
             }
             (Some(Errno::ACCESS), _) => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
-            (Some(Errno::AFNOSUPPORT), _) => "this machine has no IPv6; name IPv4 addresses",
+            (Some(Errno::AFNOSUPPORT), _) => "this machine has no IPv6; use IPv4 addresses",
             (Some(Errno::INVAL), _) if self.spot.first.is_ipv6() => {
-                "an address of one link alone (fe80::) cannot be listened on; take another one"
+                "tarpitd cannot listen on link-local addresses (fe80::); choose another one"
             }
             (Some(Errno::MFILE), _) => CURE,
             (Some(Errno::NFILE), _) => "raise the sysctl fs.file-max",

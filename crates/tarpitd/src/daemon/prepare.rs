@@ -113,7 +113,7 @@ fn user(settings: &Settings) -> (Option<(Uid, Gid)>, Option<Finding>) {
     match numbers(user) {
         Ok(Some(numbers)) if !privileges::may_change_users() => {
             let what = format!(
-                "this process may not become the user {user}: start it as root, or remove `user`"
+                "this process may not become user {user}: start it as root, or remove `user`"
             );
             let hindrance = Finding::new(Gravity::Rights, user.place.as_ref(), what);
             (Some(numbers), Some(hindrance))
@@ -166,14 +166,14 @@ pub(super) fn open_trace(settings: &Settings) -> Result<Target, Finding> {
 fn unusable(sink: &Placed<Sink>, key: &str, error: &io::Error) -> Finding {
     let cure = match Errno::from_io_error(error) {
         Some(Errno::ISDIR) => "name a file in it",
-        Some(Errno::NOENT) => "make its directory, or give another path",
-        Some(Errno::NOTDIR) => "what should be its directory is a file; give another path",
-        Some(Errno::NXIO) => "nobody reads this pipe; start its reader first",
+        Some(Errno::NOENT) => "create its directory, or name another path",
+        Some(Errno::NOTDIR) => "its directory is a file; name another path",
+        Some(Errno::NXIO) => "no program reads this pipe; start the reader first",
         Some(Errno::MFILE | Errno::NFILE) => super::files::CURE,
         Some(Errno::ACCESS | Errno::PERM) => {
-            "let the user who runs tarpitd write there, or give another file"
+            "let the user who runs tarpitd write there, or name another file"
         }
-        _ => "give another file",
+        _ => "name another file",
     };
     let what = format!("cannot open {sink} for appending: {}; {cure}", plain(error));
     let what = if sink.place.is_some() { what } else { format!("{key}: {what}") };
@@ -189,7 +189,7 @@ fn look(sink: &Placed<Sink>, key: &str) -> Option<Finding> {
         Ok(Appending::Pipe) => Some(Finding::new(
             Gravity::Note,
             sink.place.as_ref(),
-            format!("{sink} is a pipe: the start needs somebody who reads it"),
+            format!("{sink} is a pipe: start its reader before tarpitd"),
         )),
         Err(error) => Some(unusable(sink, key, &error)),
     }
@@ -254,9 +254,9 @@ fn rotations(settings: &Settings, user: (Uid, Gid)) -> Vec<Finding> {
             return None;
         }
         let what = format!(
-            "once {sink} is renamed, the user {uid}:{gid} cannot make it anew in {}: USR2 and HUP \
-             will fail; give that user a directory of its own, or let the rotation make the file \
-             (in logrotate, `create 0640 USER GROUP`)",
+            "once {sink} is renamed, user {uid}:{gid} cannot create it again in {}, so USR2 and \
+             HUP will fail; give that user a directory of its own, or let the rotation create the \
+             file (in logrotate, `create 0640 USER GROUP`)",
             directory.display(),
             uid = uid.as_raw(),
             gid = gid.as_raw(),

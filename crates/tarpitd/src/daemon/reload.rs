@@ -35,7 +35,7 @@ impl Daemon {
     /// Reads the configuration again. A wrong one changes nothing.
     pub(super) fn reload(&mut self, reread: Option<Reread<'_>>) {
         let Some(reread) = reread else {
-            self.log.notice(format_args!("SIGHUP: there is no configuration file to read again"));
+            self.log.notice(format_args!("SIGHUP: no configuration file to reload"));
             self.reopen("SIGHUP");
             return;
         };
@@ -45,7 +45,9 @@ impl Daemon {
                 for problem in problems.lines() {
                     self.log.error(format_args!("{problem}"));
                 }
-                self.log.error(format_args!("the configuration stays as it was"));
+                self.log.error(format_args!(
+                    "SIGHUP: configuration not reloaded, the old one stays in force"
+                ));
                 return;
             }
         };
@@ -60,10 +62,8 @@ impl Daemon {
                     }
                     self.log.reopen(main);
                     self.trace.reopen(trace);
-                    let outcome = if changed { "" } else { "; nothing has changed" };
-                    self.log.notice(format_args!(
-                        "SIGHUP: the configuration has been read again{outcome}"
-                    ));
+                    let outcome = if changed { "" } else { "; no changes" };
+                    self.log.notice(format_args!("SIGHUP: configuration reloaded{outcome}"));
                     return;
                 }
                 Err(problems) => problems,
@@ -73,7 +73,8 @@ impl Daemon {
         for problem in problems {
             self.log.error(format_args!("{problem}"));
         }
-        self.log.error(format_args!("the configuration stays as it was"));
+        self.log
+            .error(format_args!("SIGHUP: configuration not reloaded, the old one stays in force"));
     }
 
     /// Puts another configuration in force and says whether anything is different then, or says
@@ -144,13 +145,13 @@ impl Daemon {
         let changes = changes(&self.settings, &settings);
         for Change { what, needs_restart } in &changes {
             if *needs_restart {
-                self.log.warning(format_args!("{what}: only read at the start, so restart for it"));
+                self.log.warning(format_args!("{what}: takes effect only after a restart"));
             } else {
                 self.log.notice(format_args!("{what}"));
             }
         }
         if self.log.is_journal() && settings.logging.main != self.settings.logging.main {
-            self.log.warning(format_args!("`main` stays with journald: restart for another place"));
+            self.log.warning(format_args!("`main`: the log stays in journald until a restart"));
         }
         settings.workers = self.settings.workers;
         settings.io_uring = self.settings.io_uring;
@@ -164,7 +165,7 @@ impl Daemon {
         self.admission.set(files.caps(&self.settings));
         for gone in gone {
             self.log.notice(format_args!(
-                "{}: {} is closed; those held there stay",
+                "{}: stopped listening on {}; its clients stay held",
                 gone.post.name, gone.post.port.address
             ));
         }
@@ -211,7 +212,7 @@ impl Daemon {
             }
         }
         for problem in grouped(unbound) {
-            self.log.error(format_args!("{problem}; it is not served"));
+            self.log.error(format_args!("{problem}; not served"));
         }
         let reloaded = self.open_listeners(opened);
         self.wait_for(&reloaded);

@@ -27,15 +27,15 @@ pub(super) fn numbers(user: &Placed<User>) -> Result<Option<(Uid, Gid)>, Finding
             let name = name.escape_debug();
             let passwd = fs::read_to_string(PASSWD).map_err(|error| {
                 wrong(format!(
-                    "the user `{name}` cannot be looked up in {PASSWD}: {}; write numbers instead, \
-                     as in \"65534:65534\"",
+                    "cannot look up user `{name}` in {PASSWD}: {}; write numbers instead, as in \
+                     \"65534:65534\"",
                     plain(&error)
                 ))
             })?;
             let found = look_up(&passwd, &name.to_string()).ok_or_else(|| {
                 wrong(format!(
-                    "there is no user `{name}` in {PASSWD}, and other sources of users are not \
-                     asked; name one that is there, or write numbers, as in \"65534:65534\""
+                    "there is no user `{name}` in {PASSWD}, the only place where tarpitd looks; \
+                     name another user, or write numbers, as in \"65534:65534\""
                 ))
             })?;
             (found.0, Some(found.1))
@@ -81,7 +81,7 @@ pub(super) fn become_user(
     change().map_err(|error| {
         let place = settings.user.as_ref().and_then(|user| user.place.as_ref());
         let what = format!(
-            "cannot become the user {}:{}: {}; start as root, on a file system that knows owners",
+            "cannot become user {}:{}: {}; start as root, on a file system with file owners",
             user.0.as_raw(),
             user.1.as_raw(),
             plain(&error)

@@ -67,7 +67,7 @@ impl Certificates {
 
     /// The key that was kept.
     pub(crate) fn read(kept: &[u8]) -> Result<Self, String> {
-        let wrong = || "it is no key of ours".to_owned();
+        let wrong = || "it is not a key that tarpitd made".to_owned();
         let (made, der) = kept.split_first_chunk().ok_or("it is too short")?;
         let der = PrivatePkcs8KeyDer::from(der.to_vec());
         let key = KeyPair::from_pkcs8_der_and_sign_algo(&der, &PKCS_ECDSA_P256_SHA256)
@@ -98,7 +98,7 @@ impl Certificates {
         let provider = CryptoProvider { secure_random: &System, ..ring::default_provider() };
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| format!("TLS cannot be spoken: {error}"))?
+            .map_err(|error| format!("cannot set up TLS: {error}"))?
             .with_no_client_auth()
             .with_cert_resolver(resolver);
         if let Some(inner) = patterns::inside(tarpit.pattern, tarpit.inner) {
@@ -196,11 +196,11 @@ pub(crate) fn load(tarpit: &str, own: &Certificate) -> Result<Arc<CertifiedKey>,
         read_bounded(file).map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::IsADirectory => "name a file in it",
-                io::ErrorKind::NotFound => "see whether its name is right",
+                io::ErrorKind::NotFound => "check its name",
                 io::ErrorKind::PermissionDenied => {
-                    "let the user read it who starts tarpitd, and who it becomes"
+                    "let the user who starts tarpitd and the user that it becomes read it"
                 }
-                _ => "give a file in PEM",
+                _ => "name a file in PEM",
             };
             finding(Gravity::of(&error), name, file, &format!("{}; {advice}", plain(&error)))
         })
@@ -219,7 +219,7 @@ pub(crate) fn load(tarpit: &str, own: &Certificate) -> Result<Arc<CertifiedKey>,
             Ok(Arc::new(certified))
         }
         Err(rustls::Error::InconsistentKeys(_)) => {
-            let what = "this key does not belong to the certificate in `cert`; give the key that \
+            let what = "this key does not belong to the certificate in `cert`; name the key that \
                         it was made for, and in `cert` that certificate before those that vouch \
                         for it";
             Err(vec![unusable("key", key, what)])
@@ -228,7 +228,7 @@ pub(crate) fn load(tarpit: &str, own: &Certificate) -> Result<Arc<CertifiedKey>,
     }
 }
 
-const DAMAGED: &str = "this certificate is damaged; give a whole copy in PEM";
+const DAMAGED: &str = "this certificate is damaged; name a complete copy in PEM";
 
 /// The certificates in a file, or what is wrong with it.
 fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
@@ -236,15 +236,15 @@ fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
     match chain {
         Ok(chain) if !chain.is_empty() => Ok(chain),
         Ok(_) if has(pem, "PRIVATE KEY-----") => {
-            Err("this is a key and no certificate; `cert` and `key` may have been swapped")
+            Err("this is a key, not a certificate; `cert` and `key` may be swapped")
         }
         Ok(_) if has(pem, "BEGIN CERTIFICATE REQUEST") => {
-            Err("this is a request for a certificate; give the certificate that came of it")
+            Err("this is a certificate request; name the certificate that was issued for it")
         }
         Ok(_) if is_der(pem) => {
-            Err("this is in DER; give it in PEM: `openssl x509 -inform der -in FILE -out NEW`")
+            Err("this is in DER; convert it to PEM: `openssl x509 -inform der -in FILE -out NEW`")
         }
-        Ok(_) => Err("there is no certificate in it; give one in PEM"),
+        Ok(_) => Err("this file contains no certificate; name one in PEM"),
         Err(_) => Err(DAMAGED),
     }
 }
@@ -253,7 +253,8 @@ fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
 fn signer(pem: &[u8]) -> Result<Arc<dyn SigningKey>, &'static str> {
     if has(pem, "BEGIN ENCRYPTED PRIVATE KEY") || has(pem, "Proc-Type: 4,ENCRYPTED") {
         return Err(
-            "this key is encrypted, and nobody is asked for its passphrase; take that off: \
+            "this key is encrypted, and tarpitd cannot ask for its passphrase; remove the \
+             passphrase: \
              `openssl pkey -in FILE -out NEW`",
         );
     }
@@ -262,21 +263,22 @@ fn signer(pem: &[u8]) -> Result<Arc<dyn SigningKey>, &'static str> {
         Err(pem::Error::NoItemsFound) => {
             return Err(match pem {
                 _ if has(pem, "BEGIN CERTIFICATE-----") => {
-                    "this is a certificate and no key; `cert` and `key` may have been swapped"
+                    "this is a certificate, not a key; `cert` and `key` may be swapped"
                 }
                 _ if has(pem, "BEGIN OPENSSH PRIVATE KEY") => {
-                    "this is a key of OpenSSH; give the certificate's private key in PEM"
+                    "this is an OpenSSH key; name the certificate's private key in PEM"
                 }
                 _ if has(pem, "BEGIN PUBLIC KEY") => {
-                    "this is a public key; give the certificate's private key in PEM"
+                    "this is a public key; name the certificate's private key in PEM"
                 }
                 _ if is_der(pem) => {
-                    "this is in DER; give it in PEM: `openssl pkey -inform der -in FILE -out NEW`"
+                    "this is in DER; convert it to PEM: `openssl pkey -inform der -in FILE -out \
+                     NEW`"
                 }
-                _ => "there is no private key in it; give the certificate's in PEM",
+                _ => "this file contains no private key; name the certificate's in PEM",
             });
         }
-        Err(_) => return Err("this key is damaged; give a whole copy in PEM"),
+        Err(_) => return Err("this key is damaged; name a complete copy in PEM"),
     };
     if let Ok(signer) = ring::sign::any_supported_type(&der) {
         return Ok(signer);
@@ -287,10 +289,8 @@ fn signer(pem: &[u8]) -> Result<Arc<dyn SigningKey>, &'static str> {
             "this RSA key has fewer than 2048 bits, which TLS clients refuse; make a longer one: \
                  `openssl genrsa 2048`, and a certificate for it",
         ),
-        _ => Err(
-            "this key is damaged or of a kind that is not supported; give one of RSA from 2048 to \
-             8192 bits, of ECDSA on P-256 or P-384, or of Ed25519",
-        ),
+        _ => Err("this key is damaged or of an unsupported kind; use one of RSA from 2048 to \
+             8192 bits, of ECDSA on P-256 or P-384, or of Ed25519"),
     }
 }
 
@@ -315,7 +315,7 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     if !metadata.is_file() {
-        return Err(io::Error::other("this is no regular file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let mut bytes = Vec::new();
     file.take(MOST).read_to_end(&mut bytes)?;
@@ -399,15 +399,19 @@ mod tests {
         check(cert, other.as_bytes(), &["k.pem: this key does not belong to the certificate"]);
         check(cert, SMALL.as_bytes(), &["k.pem: this RSA key has fewer than 2048 bits"]);
         check(cert, encrypted.as_bytes(), &["k.pem: this key is encrypted"]);
-        check(key, cert, &["this is a key and no certificate", "this is a certificate and no key"]);
-        check(request.as_bytes(), key, &["c.pem: this is a request for a certificate"]);
+        check(key, cert, &["this is a key, not a certificate", "this is a certificate, not a key"]);
+        check(request.as_bytes(), key, &["c.pem: this is a certificate request"]);
         check(garbage.as_bytes(), key, &["c.pem: this certificate is damaged"]);
         check(&cert[..cert.len() / 2], key, &["c.pem: this certificate is damaged"]);
         check(cert, &key[..key.len() / 2], &["k.pem: this key is damaged"]);
         check(&der(made.cert.der()), key, &["c.pem: this is in DER"]);
-        check(cert, b"", &["k.pem: there is no private key in it"]);
+        check(cert, b"", &["k.pem: this file contains no private key"]);
         let openssh = key_of_openssh();
-        check(b"nothing", openssh.as_bytes(), &["there is no certificate in it", "key of OpenSSH"]);
+        check(
+            b"nothing",
+            openssh.as_bytes(),
+            &["this file contains no certificate", "an OpenSSH key"],
+        );
         fs::remove_file(&cert_file).unwrap();
         fs::remove_file(&key_file).unwrap();
         let told = load("web", &files).unwrap_err();

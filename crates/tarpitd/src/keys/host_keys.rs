@@ -45,7 +45,11 @@ impl Keyring {
             let read = |bytes: Vec<u8>| {
                 let bytes = <[u8; 32]>::try_from(bytes);
                 let bytes = bytes.map_err(|_| "it is not 32 bytes long".to_owned())?;
-                if is_key(bytes) { Ok(bytes) } else { Err("it is no key of its kind".to_owned()) }
+                if is_key(bytes) {
+                    Ok(bytes)
+                } else {
+                    Err("it is not a key of this kind".to_owned())
+                }
             };
             state_dir.kept(secret, make, read)
         };
@@ -55,7 +59,8 @@ impl Keyring {
             if bytes.len() != RsaKey::SAVED {
                 return Err(format!("it is not {} bytes long", RsaKey::SAVED));
             }
-            RsaKey::from_primes(&bytes).ok_or_else(|| "it holds no two primes of a key".into())
+            RsaKey::from_primes(&bytes)
+                .ok_or_else(|| "it does not contain two primes of a key".into())
         });
         let (ed25519, ecdsa, rsa) = match (ed25519, ecdsa, rsa) {
             (Ok(ed25519), Ok(ecdsa), Ok(rsa)) => (ed25519, ecdsa, rsa),
@@ -65,7 +70,7 @@ impl Keyring {
             }
         };
         let keys = HostKeys::new(ed25519, ecdsa).ok_or_else(|| {
-            vec![Finding::new(Gravity::Refused, None, "the host keys of SSH cannot be used")]
+            vec![Finding::new(Gravity::Refused, None, "cannot use the SSH host keys")]
         })?;
         Ok(match rsa {
             Later::Kept(key) => {
@@ -83,14 +88,14 @@ impl Keyring {
         let of_thread = tell.clone();
         let make = move || {
             let Some(key) = RsaKey::new(&mut System) else {
-                let what = "no RSA host key could be made; SSH goes on without one";
+                let what = "cannot make an RSA host key; SSH continues without one";
                 return of_thread(Completion::Problem(what.to_owned()));
             };
             if let Some((mut file, path)) = file {
                 let written = file.write_all(&key.primes()).and_then(|()| file.sync_all());
                 if let Err(error) = written {
                     of_thread(Completion::Problem(format!(
-                        "{}: {error}; the RSA host key will be another after the next start",
+                        "{}: {error}; the RSA host key will change at the next start",
                         path.display()
                     )));
                 }
@@ -99,7 +104,9 @@ impl Keyring {
         };
         let thread = thread::Builder::new().name("host key".to_owned()).spawn(make);
         if let Err(error) = thread {
-            tell(Completion::Problem(format!("no thread for the RSA host key: {error}")));
+            tell(Completion::Problem(format!(
+                "cannot start a thread for the RSA host key: {error}; SSH continues without one"
+            )));
         }
     }
 

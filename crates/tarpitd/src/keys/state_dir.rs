@@ -94,7 +94,7 @@ impl StateDir {
     ) -> Result<T, Finding> {
         let fresh = || {
             make().map_err(|error| {
-                let what = format!("no {} can be made: {}", secret.name, plain(&error));
+                let what = format!("cannot make {}: {}", secret.name, plain(&error));
                 Finding::new(Gravity::of(&error), self.place(), what)
             })
         };
@@ -163,7 +163,7 @@ impl StateDir {
         let is_open = |mode: u32| mode & 0o002 != 0;
         if fs::metadata(directory).is_ok_and(|it| it.is_dir() && is_open(it.mode())) {
             let what = format!(
-                "{0}: everybody may put keys here: name a directory of its own, or `chmod o-w {0}`",
+                "{0}: everybody may write to this directory: name another one, or `chmod o-w {0}`",
                 directory.display()
             );
             return Err(self.refusal(what));
@@ -184,20 +184,20 @@ impl StateDir {
             io::ErrorKind::NotADirectory => self.unwritable(directory, error),
             _ => self.finding(error, &path, &format!("{}: {}", plain(error), removed(secret))),
         };
-        let (file, metadata) =
-            match open(&path) {
-                Ok(opened) => opened,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) if is_link(&path) => {
-                    return Err(self.finding(&error, &path, &format!(
-                    "this is a link, which is not followed: put the file itself there, or {}",
+        let (file, metadata) = match open(&path) {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_link(&path) => {
+                return Err(self.finding(&error, &path, &format!(
+                    "this is a link, which tarpitd does not follow: put the file itself there, or \
+                     {}",
                     removed(secret)
                 )));
-                }
-                Err(error) => return Err(trouble(&error)),
-            };
+            }
+            Err(error) => return Err(trouble(&error)),
+        };
         if !metadata.is_file() {
-            let what = format!("{}: this is no regular file: {}", path.display(), removed(secret));
+            let what = format!("{}: not a regular file: {}", path.display(), removed(secret));
             return Err(self.refusal(what));
         }
         let mode = metadata.mode() & 0o7777;
@@ -231,14 +231,14 @@ impl StateDir {
                 "let the user who starts tarpitd write there, or name another directory"
             }
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-                "this is no directory: name one"
+                "not a directory: name one"
             }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 "make room there, or name another directory"
             }
-            _ => "name a directory that can be written",
+            _ => "name a directory that tarpitd may write to",
         };
-        let what = format!("nothing can be kept: {}: {cure}", plain(error));
+        let what = format!("cannot keep anything here: {}: {cure}", plain(error));
         self.finding(error, directory, &what)
     }
 
@@ -375,13 +375,13 @@ mod tests {
         fs::remove_file(&file).unwrap();
         let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
         rustix::fs::mknodat(CWD, &file, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        check(&["no regular file", "remove it"]);
+        check(&["not a regular file", "remove it"]);
         fs::remove_file(&file).unwrap();
         symlink("/etc/hostname", &file).unwrap();
         check(&["this is a link", "remove it"]);
         fs::remove_file(&file).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
-        check(&["everybody may put keys here", "chmod o-w"]);
+        check(&["everybody may write to this directory", "chmod o-w"]);
         fs::remove_dir_all(path).unwrap();
     }
 
@@ -392,7 +392,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         for touch in [Touch::Look, Touch::Keep] {
             let told = seed(&file, touch).unwrap_err().to_string();
-            assert!(told.contains("this is no directory: name one"), "{told}");
+            assert!(told.contains("not a directory: name one"), "{told}");
         }
         fs::remove_dir_all(path).unwrap();
     }

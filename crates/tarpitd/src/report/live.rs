@@ -61,7 +61,7 @@ impl fmt::Display for Line<'_> {
         let Sum { opened, held, refused, sent, time, .. } = *self.0;
         write!(
             f,
-            "held now {held} | total {opened} | time held {} | sent {}",
+            "held {held} | opened {opened} | time held {} | sent {}",
             Span(time),
             Size(sent)
         )?;
@@ -117,20 +117,20 @@ mod tests {
         };
         assert_eq!(
             Line(&sum).to_string(),
-            "held now 3 | total 12 | time held 1 h 02 min | sent 45 kB"
+            "held 3 | opened 12 | time held 1 h 02 min | sent 45 kB"
         );
     }
 
     #[test]
     fn the_line_is_cut_behind_a_whole_figure() {
-        let line = "held now 3 | total 12 | sent 45 kB";
+        let line = "held 3 | opened 12 | sent 45 kB";
         for (room, wanted) in [
             (80, line),
             (line.len(), line),
-            (line.len() - 1, "held now 3 | total 12"),
-            (21, "held now 3 | total 12"),
-            (20, "held now 3"),
-            (10, "held now 3"),
+            (line.len() - 1, "held 3 | opened 12"),
+            (18, "held 3 | opened 12"),
+            (17, "held 3"),
+            (6, "held 3"),
             (4, "held"),
             (0, ""),
         ] {

@@ -89,7 +89,7 @@ impl Record {
     pub(crate) fn refused(&mut self, about: Subject<'_>, refusal: Refusal) {
         self.totals.refuse();
         let reason = refusal.name();
-        self.log.debug(format_args!("{} refuses {}: {reason}", about.name, about.client));
+        self.log.debug(format_args!("{} refused {}: {reason}", about.name, about.client));
         self.trace(about, None, Happening::Refuse { reason });
     }
 
@@ -146,8 +146,7 @@ impl Record {
         self.hand_over();
         if let Some(BoundNews::Over(left_out)) = self.bound.ends(self.clock.now()) {
             self.log.notice(format_args!(
-                "all lines of the trace are written again; {} were left out, since they were more \
-                 than [logging] trace_per_second allows",
+                "the trace is below [logging] trace_per_second again; lines left out: {}",
                 counts(&left_out)
             ));
         }
@@ -191,8 +190,8 @@ impl Record {
         let (allowed, news) = self.bound.allows(what.kind(), self.clock.now());
         if news == Some(BoundNews::Begun) {
             self.log.warning(format_args!(
-                "the trace would have more lines than [logging] trace_per_second allows: some are \
-                 left out, `open` and `close` last; clients stay held"
+                "the trace is above [logging] trace_per_second: leaving out lines, `open` and \
+                 `close` last; clients stay held"
             ));
         }
         if !allowed {
@@ -239,7 +238,7 @@ impl News for Ear<'_> {
             }
             Event::Phrase(phrase) => {
                 let Subject { name, client, .. } = self.about;
-                self.record.log.info(format_args!("{name} said to {client}: {phrase}"));
+                self.record.log.info(format_args!("{name} sent to {client}: {phrase}"));
             }
             Event::Validated { expected, data, comment } => {
                 let protocol = self.record.protocol(self.slot);

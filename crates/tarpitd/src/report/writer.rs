@@ -318,7 +318,7 @@ impl Writer {
             drop(desk);
             shared.lose(count);
             if let Some(name) = name {
-                shared.fail(&name, "its reader is stuck and 4 MiB wait", &self.report);
+                shared.fail(&name, "its reader is stuck and 4 MiB are waiting", &self.report);
             }
             return;
         }

@@ -133,8 +133,8 @@ impl Worker {
                 Err(Trouble::Fatal(errno)) => {
                     let address = listener.socket.address();
                     self.record.log().error(format_args!(
-                        "{address} cannot accept any more and is closed: {errno}; \
-                         send SIGHUP to open it anew"
+                        "accept failed on {address}: {errno}; stopped listening there, send \
+                         SIGHUP to open it again"
                     ));
                     // If nobody listens the daemon has ended.
                     let _ = self.notify.send(Notice::ListenerLost(listener.key));
@@ -153,7 +153,7 @@ impl Worker {
         self.shortage = Some(self.now);
         let (symbol, cure) = (listen_socket::symbol(errno), listen_socket::cure(errno));
         self.record.log().warning(format_args!(
-            "no connection can be accepted for now: {symbol}: {errno}; {cure}. Those held stay held."
+            "accept paused: {symbol}: {errno}; {cure}. Held clients stay held."
         ));
     }
 

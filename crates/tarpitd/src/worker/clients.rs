@@ -206,9 +206,9 @@ impl Worker {
         }
         let mut answers = [const { Ok(Sent::NOTHING) }; BATCH];
         if let Err(error) = self.sender.send_all(&send_slots, &mut answers) {
-            self.record.log().warning(format_args!(
-                "io_uring has failed ({error}): from now on each send is a call of its own"
-            ));
+            self.record
+                .log()
+                .warning(format_args!("io_uring failed ({error}), using one send() per client"));
         }
         let told = turns.into_iter().zip(parts.map(<[u8]>::len)).zip(answers);
         for (((mut turn, part), answer), draft) in told.zip(drafts) {

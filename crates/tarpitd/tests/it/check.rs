@@ -59,13 +59,13 @@ fn everything_that_a_start_would_refuse_is_told_at_once_with_its_place() {
     let who = format!("c.toml:9:8: a: cannot listen on {address}: Address already in use");
     let wanted = [
         "c.toml:1:8: there is no user `no-such-user` in /etc/passwd",
-        "c.toml:2:13: /proc/version: nothing can be kept: Not a directory: this is no directory",
+        "c.toml:2:13: /proc/version: cannot keep anything here: Not a directory: not a directory",
         "c.toml:4:16: cannot open /nonexistent/trace for appending: No such file or directory; \
-         make its directory",
+         create its directory",
         "c.toml:5:8: cannot open / for appending: Is a directory; name a file in it",
         &who,
-        "c.toml:13:8: tls: cert: /nonexistent/cert: No such file or directory; see whether",
-        "c.toml:14:7: tls: key: /nonexistent/key: No such file or directory; see whether",
+        "c.toml:13:8: tls: cert: /nonexistent/cert: No such file or directory; check its",
+        "c.toml:14:7: tls: key: /nonexistent/key: No such file or directory; check its",
     ];
     both_say(&directory, &text, 2, &wanted);
 }
@@ -138,7 +138,7 @@ fn a_port_of_a_running_tarpitd_is_a_note_and_of_anybody_else_a_refusal() {
         (
             0,
             format!(
-                "{path}:4:8: note: a: {address}: held by the tarpitd that is running (pid {})\n",
+                "{path}:4:8: note: a: {address}: held by the running tarpitd (pid {})\n",
                 daemon.pid()
             )
         )
@@ -149,7 +149,7 @@ fn a_port_of_a_running_tarpitd_is_a_note_and_of_anybody_else_a_refusal() {
     let address = other.local_addr().expect("it is bound").to_string();
     let (code, _, err) = check(&directory.file("c.toml", &tarpit(&address)));
     assert_eq!(code, 1);
-    assert!(err.contains(&format!("(pid {}) has it", std::process::id())), "{err}");
+    assert!(err.contains(&format!("(pid {}) uses it", std::process::id())), "{err}");
 }
 
 #[test]
@@ -164,11 +164,11 @@ fn a_cap_above_the_file_limit_is_cut_with_a_warning_by_check_and_start_alike() {
         command.stdin(Stdio::null()).env_remove("JOURNAL_STREAM");
         command
     };
-    let warning = format!("{path}:6:11: `clients = 100000` is cut to 135, since only 200 files");
+    let warning = format!("{path}:6:11: `clients = 100000` is lowered to 135: only 200 open files");
     let (code, out, err) = run(&mut limited(&format!("check '{path}'")));
     assert_eq!(code, 0, "{err}");
     assert!(err.contains(&warning) && err.contains("ulimit -n"), "{err}");
-    assert!(out.contains("clients = 135: cut from 100000, since 200 files may be open"), "{out}");
+    assert!(out.contains("clients = 135: lowered from 100000, since 200 open files"), "{out}");
     let mut daemon = Daemon::spawn(limited(&format!("-c '{path}'")), 1);
     assert!(daemon.log.iter().any(|line| line.contains(&warning)), "{:?}", daemon.log);
     // It is what is in force: newcomers are refused before files run out.
@@ -193,7 +193,7 @@ fn too_few_files_are_told_in_one_line() {
             let line = format!("ulimit -n {files}; exec '{program}' {arguments} '{path}'");
             let (code, out, err) = run(command.args(["-c", &line]));
             assert_eq!((code, out.as_str(), err.lines().count()), (1, "", 1), "{err}");
-            assert!(err.contains(&format!("only {files} files may be open")), "{err}");
+            assert!(err.contains(&format!("only {files} open files are allowed")), "{err}");
             assert!(err.contains("LimitNOFILE="), "{err}");
         }
     }
@@ -232,7 +232,7 @@ fn files_that_could_not_be_made_anew_are_warned_of() {
     );
     let path = directory.file("c.toml", &text);
     let warning =
-        format!("{path}:3:16: once {trace} is renamed, the user {user} cannot make it anew");
+        format!("{path}:3:16: once {trace} is renamed, user {user} cannot create it again");
     let (code, _, err) = check(&path);
     assert_eq!(code, 0);
     assert!(err.contains(&warning) && err.contains("logrotate"), "{err}");
@@ -252,8 +252,8 @@ fn a_pipe_that_nobody_reads_is_told_and_not_waited_for() {
     let (code, _, err) = run(tarpitd().args(["-s", "endless_banner:127.0.0.1:0", "-t", &pipe]));
     assert_eq!(code, 1);
     let wanted = format!(
-        "-t {pipe}: cannot open {pipe} for appending: No such device or address; nobody reads this \
-         pipe; start its reader first\n"
+        "-t {pipe}: cannot open {pipe} for appending: No such device or address; no program \
+         reads this pipe; start the reader first\n"
     );
     assert_eq!(err, wanted);
     let text = format!("{}[logging]\nclient_trace = \"{pipe}\"\n", tarpit("127.0.0.1:0"));
@@ -278,7 +278,7 @@ fn keys_that_cannot_be_trusted_end_check_and_start_with_1_and_the_cure() {
     both_say(&directory, &text, 1, &[&wanted]);
     fs::remove_file(&seed).expect("it is ours");
     rustix::fs::mknodat(CWD, &seed, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
-    both_say(&directory, &text, 1, &["seed: this is no regular file: remove it to get a new one"]);
+    both_say(&directory, &text, 1, &["seed: not a regular file: remove it to get a new one"]);
     fs::remove_file(&seed).expect("it is ours");
     let rsa = format!("{state}/ssh_host_rsa_key");
     fs::write(&rsa, "cut").expect("it is ours");
@@ -337,7 +337,7 @@ fn neither_dev_nor_etc_is_needed() {
     for arguments in [["check", "/c.toml"], ["-c", "/c.toml"]] {
         let (code, _, err) = run(&mut chroot(&arguments));
         assert_eq!(code, 2);
-        let wanted = "/c.toml:2:8: the user `nobody` cannot be looked up in /etc/passwd: No such \
+        let wanted = "/c.toml:2:8: cannot look up user `nobody` in /etc/passwd: No such \
                       file or directory; write numbers instead, as in \"65534:65534\"\n";
         assert_eq!(err, wanted);
     }
@@ -369,7 +369,7 @@ fn who_is_not_root_is_told_what_only_root_can_judge() {
     let path = directory.file("c.toml", &text("user = \"1:1\"\n"));
     let (code, out, err) = run(&mut as_nobody(&["check", &path]));
     assert_eq!(code, 0, "{err}");
-    for wanted in ["c.toml:1:8: note: ", "c.toml:2:13: note: ", "note: with `user`"] {
+    for wanted in ["c.toml:1:8: note: ", "c.toml:2:13: note: ", "note: root must start"] {
         assert!(err.contains(wanted), "{wanted}: {err}");
     }
     assert!(out.contains("would serve"), "{out}");
@@ -378,8 +378,8 @@ fn who_is_not_root_is_told_what_only_root_can_judge() {
     let (code, _, err) = run(&mut as_nobody(&["check", &path]));
     assert_eq!(code, 1);
     let wanted = format!(
-        "{path}:1:13: {secret}/state: nothing can be kept: Permission denied: let the user who \
-         starts tarpitd write there, or name another directory\n"
+        "{path}:1:13: {secret}/state: cannot keep anything here: Permission denied: let the user \
+         who starts tarpitd write there, or name another directory\n"
     );
     assert_eq!(err, wanted);
     // The present user is nobody to become, and needs no rights.

@@ -120,6 +120,6 @@ fn a_reader_that_leaves_is_no_failure_and_a_full_disk_is_one() {
         let output = program(arguments).stdout(full).output().expect("it runs");
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         let text = String::from_utf8_lossy(&output.stderr);
-        assert!(text.starts_with("tarpitd: standard output cannot be written"), "{text}");
+        assert!(text.starts_with("tarpitd: cannot write to standard output"), "{text}");
     }
 }

@@ -91,14 +91,14 @@ fn a_full_disk_is_reported_once_and_clients_stay_held() {
     for client in &mut clients {
         client.hear();
     }
-    let line = daemon.log_has("cannot be written");
+    let line = daemon.log_has("cannot write the trace");
     assert!(line.contains("No space left"), "{line}");
     for client in &mut clients {
         client.hear();
     }
     let (_, log, status) = daemon.stop();
     assert_eq!(status.code(), Some(0));
-    assert!(!log.iter().any(|line| line.contains("cannot be written")), "said once: {log:?}");
+    assert!(!log.iter().any(|line| line.contains("cannot write the trace")), "said once: {log:?}");
     let totals = log.iter().find(|line| line.contains("lost_trace_lines=")).expect("totals");
     assert!(totals.ends_with("lost_trace_lines=60"), "{totals}");
 }

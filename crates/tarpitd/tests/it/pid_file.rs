@@ -61,13 +61,13 @@ fn a_file_that_is_somebody_else_s_is_left_alone() {
     let path = directory.path("pid");
     let daemon = Daemon::start(&["-s", ANY, "--pid-file", &path], 1);
     let pid = daemon.pid().as_raw_nonzero();
-    assert!(fails(&path).contains(&format!("a tarpitd that is running (pid {pid})")));
+    assert!(fails(&path).contains(&format!("the running tarpitd (pid {pid})")));
     assert_eq!(fs::read_to_string(&path).expect("it is there"), format!("{pid}\n"));
 
     let text = directory.file("text", "root:x:0:0:root:/root:/bin/sh\n");
-    assert!(fails(&text).contains("something else than a process number"));
+    assert!(fails(&text).contains("does not contain a process number"));
     assert!(fs::read_to_string(&text).expect("it is there").starts_with("root:"));
-    assert!(fails("/dev/null").contains("no regular file"));
+    assert!(fails("/dev/null").contains("not a regular file"));
     assert!(fails("/nonexistent/pid").contains("name a file in a directory"));
     let link = directory.path("link");
     std::os::unix::fs::symlink(&text, &link).expect("a link");

@@ -25,7 +25,7 @@ fn a_busy_port_is_named_and_ends_the_start_with_1() {
     let (_listener, address) = busy();
     let (code, text) = fails(&["-s", &format!("endless_banner:{address}")]);
     assert_eq!(code, Some(1));
-    let who = format!("(pid {}) has it; stop that one", std::process::id());
+    let who = format!("(pid {}) uses it; stop that program", std::process::id());
     assert!(text.contains(&address) && text.contains(&who), "{text}");
     assert_eq!(text.lines().count(), 1, "{text}");
 }
@@ -44,7 +44,7 @@ fn a_port_of_another_tarpitd_is_busy_too_also_with_several_workers() {
     let second = directory.file("second.toml", &config(first.addresses[0].port()));
     let (code, text) = fails(&["-c", &second]);
     assert_eq!(code, Some(1));
-    let who = format!("the tarpitd that is running (pid {}) has it", first.pid());
+    let who = format!("the running tarpitd (pid {}) uses it", first.pid());
     assert!(text.contains(&who), "{text}");
 }
 
@@ -58,7 +58,7 @@ fn a_second_start_of_the_same_is_told_in_one_line_with_the_pid_of_the_first() {
     let [one, other] = [0, 1].map(|place| first.addresses[place].to_string());
     let (code, text) = fails(&serve(&one, &other).each_ref().map(String::as_str));
     assert_eq!((code, text.lines().count()), (Some(1), 1), "{text}");
-    let who = format!("the tarpitd that is running (pid {}) has it", first.pid());
+    let who = format!("the running tarpitd (pid {}) uses it", first.pid());
     assert!(text.contains(&format!("{one} and 1 other address")) && text.contains(&who), "{text}");
 }
 
@@ -210,6 +210,6 @@ fn an_address_behind_t_makes_no_file() {
     let output = command.output().expect("the binary starts");
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8_lossy(&output.stderr);
-    assert!(text.contains("stands behind -s") && text.lines().count() == 1, "{text}");
+    assert!(text.contains("needs -s") && text.lines().count() == 1, "{text}");
     assert_eq!(std::fs::read_dir(directory.path("")).expect("a directory").count(), 0);
 }

@@ -128,7 +128,7 @@ fn a_daemon_with_a_file_outlives_its_terminal() {
     let mut terminal = Terminal::start(command, 80);
     terminal.shows("start-up line", |text| text.contains(" on 127.0.0.1:"));
     terminal.signal(Signal::HUP);
-    terminal.shows("reload", |text| text.contains("SIGHUP: the configuration has been read again"));
+    terminal.shows("reload", |text| text.contains("SIGHUP: configuration reloaded"));
     assert!(terminal.child.try_wait().expect("it is ours").is_none());
 }
 
@@ -138,7 +138,7 @@ fn the_live_line_is_cut_to_the_terminal_and_follows_its_size() {
     let mut terminal = Terminal::start(serving(&directory), 80);
     let whole = |text: &str| live_lines(text).iter().any(|line| line.contains(" | sent "));
     terminal.shows("whole live line", whole);
-    for (columns, wanted) in [(24, "held now 0 | total 0"), (12, "held now 0"), (7, "held n")] {
+    for (columns, wanted) in [(20, "held 0 | opened 0"), (12, "held 0"), (5, "held")] {
         resize(&terminal.master, columns);
         terminal.text.clear();
         terminal.shows("shorter line", |text| live_lines(text).contains(&wanted));

@@ -209,7 +209,7 @@ fn a_terminal_shows_a_short_line_for_people_unless_json_is_asked_for() {
         assert!(plain.chars().all(|c| !c.is_control() || "\r\n".contains(c)), "{plain:?}");
         assert_eq!(plain.starts_with("{\"time\":"), json, "{plain}");
         if !json {
-            assert!(plain.contains(" cli_0: has come"), "{plain}");
+            assert!(plain.contains(" cli_0: opened"), "{plain}");
             assert!(
                 plain.contains(r"cli_0: http_request GET /\u{1b}[2J\u{9b} HTTP/1.1"),
                 "{plain}"
@@ -237,11 +237,11 @@ fn log_and_trace_in_one_file_are_refused_at_the_start_by_check_and_by_a_reload()
         let output = tarpitd().args(arguments).output().expect("it runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        assert!(said.contains(":7:16: log and trace would be one file"), "{said}");
+        assert!(said.contains(":7:16: the log and the trace are the same file"), "{said}");
     }
     daemon.signal(Signal::HUP);
     file_gets(&log, |text| {
-        text.contains("log and trace would be one file") && text.contains("stays as it was")
+        text.contains("the log and the trace are the same file") && text.contains("not reloaded")
     });
     // By streams that lead to one file, too; but where nothing is traced that harms nobody.
     let both = directory.path("both");

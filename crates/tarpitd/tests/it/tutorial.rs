@@ -115,8 +115,8 @@ fn every_command_of_the_tutorial_works_in_its_place() {
             "\"user\":\"root\"",
             "subject=CN = www.example.org",
             "[\"ssh\",\"127.0.0.1\",\"per_address\"]",
-            "SIGHUP: the configuration has been read again",
-            "the configuration stays as it was",
+            "SIGHUP: configuration reloaded",
+            "SIGHUP: configuration not reloaded, the old one stays in force",
             "totals: held=3 ",
         ] {
             assert!(shown.contains(wanted), "{wanted} is not in\n{shown}");

@@ -39,14 +39,18 @@ impl fmt::Display for What<'_> {
         match self.what {
             Happening::Close { held, sent, received, reason, .. } => {
                 let held = held.as_secs_f64();
-                write!(f, "gone after {held:.1} s ({reason}), sent {sent} B, received {received} B")
+                write!(
+                    f,
+                    "closed after {held:.1} s ({reason}), sent {sent} B, received {received} B"
+                )
             }
             Happening::ConnError { msg, .. } => write!(f, "connection failed: {msg}"),
             Happening::Learn { facts, told } => self.learn(facts, told, f),
-            Happening::Open => f.write_str("has come"),
+            Happening::Open => f.write_str("opened"),
             Happening::Refuse { reason } => write!(f, "refused ({reason})"),
             Happening::Validate { expected, data, comment } => {
-                let verdict = if expected { "speaks the protocol" } else { "is a stranger" };
+                let verdict =
+                    if expected { "speaks the protocol" } else { "speaks another protocol" };
                 write!(f, "{verdict}, begins with {}", Escaped(data))?;
                 if comment.is_empty() { Ok(()) } else { write!(f, " ({comment})") }
             }
@@ -123,21 +127,21 @@ mod tests {
             untold: 0,
         };
         for (what, wanted) in [
-            (Happening::Open, "has come"),
-            (close, "gone after 12.3 s (left), sent 340 B, received 20 B"),
+            (Happening::Open, "opened"),
+            (close, "closed after 12.3 s (left), sent 340 B, received 20 B"),
             (
                 Happening::Learn { facts: &facts, told: Told::All },
                 r"user it's \u{1b}[2J\u{9b}... (300 bytes), secret of 4 bytes, method \xff\x1b",
             ),
             (
                 Happening::Validate { expected: false, data: b"GET\n", comment: "no" },
-                r"is a stranger, begins with GET\n (no)",
+                r"speaks another protocol, begins with GET\n (no)",
             ),
             (Happening::Refuse { reason: "per_address" }, "refused (per_address)"),
         ] {
             assert_eq!(line(what, None), format!("07:52:28 192.0.2.7:40000 my_ssh: {wanted}\n"));
         }
         let text = line(Happening::Open, Some("redis"));
-        assert_eq!(text, "07:52:28 192.0.2.7:40000 my_ssh (redis): has come\n");
+        assert_eq!(text, "07:52:28 192.0.2.7:40000 my_ssh (redis): opened\n");
     }
 }
