@@ -25,23 +25,23 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::pace::EVERY_8_SECONDS;
 use crate::{
-    base::{fact::Fact, pace::Pace, rng, said::Said},
+    base::{
+        fact::Fact,
+        net::Prefix,
+        pace::{EVERY_8_SECONDS, Pace},
+        rng,
+        said::Said,
+    },
     detect::{Detection, Spoken, detect},
-    handing,
     identify::Protocol,
-    patterns, phases,
-    pins::Place,
-    script::{Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Step},
+    patterns,
+    script::{About, Chunk, Cx, Heard, Manner, Pattern, ReadMode, Script, Step, Uses},
+    states,
 };
 
 /// See the module.
 pub(crate) struct Auto;
-
-phases! {
-    enum Phase { Listening, Amid, Greeting, Greeted, GreetedAmid, Arriving, Refusing, Held }
-}
 
 /// How long the client's first bytes are waited for. They come with the connection or right behind
 /// it; those who wait for ours give up after 2 seconds at the earliest.
@@ -90,79 +90,89 @@ const PORTS: &[(&str, &[u16])] = &[
 /// The first greeting on all other ports.
 const FIRST: [Protocol; 2] = [Protocol::Ftp, Protocol::Smtp];
 
-/// No protocol, in [`Run::position`].
-const NOBODY: u8 = u8::MAX;
-
-/// Flags in [`Run::mark`]: which greetings the client has seen, and whether the port is one of those
-/// on which the others may follow the first.
-const SAW_220: u32 = 1;
-const SAW_SSH: u32 = 2;
-const SAW_TELNET: u32 = 4;
-const SHOWS_ALL: u32 = 8;
-
-impl Pattern for Auto {
-    fn name(&self) -> &'static str {
-        "auto"
+states! {
+    /// Where a client of the port stands, and what it has been shown.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(crate) struct State {
+        at: At,
+        /// What silent and unknown clients are served; `None`: nothing.
+        home: Option<&'static Spoken>,
+        shown: Shown,
+        /// Whether further greetings follow the first, which is so on ports that belong to no
+        /// protocol.
+        shows_all: bool,
     }
 
-    fn summary(&self) -> &'static str {
-        "recognises each client's protocol on one port and holds the client by the pattern for it"
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum At {
+        /// Nothing was said or heard yet.
+        #[default]
+        Listening,
+        /// The first bytes may still become one thing or another.
+        Amid { likeliest: Option<&'static Spoken>, greeted: bool },
+        /// A greeting goes out.
+        Greeting,
+        Greeted,
+        Refusing,
+        Held,
     }
 
-    fn shows_host_keys(&self) -> bool {
-        true
+    /// Which greetings the client has seen.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    struct Shown {
+        a_220: bool,
+        ssh: bool,
+        telnet: bool,
+    }
+}
+
+static ABOUT: About = About {
+    inner: Some(&crate::protocols::http::hold::HoldHttp),
+    ..About::new(
+        "auto",
+        "recognises each client's protocol on one port and holds the client by the pattern for it",
+    )
+};
+
+impl Script for Auto {
+    type State = State;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn secures(&self) -> bool {
-        true
+    fn uses(&self) -> Uses {
+        let own = Uses { pins: true, ..Uses::NOTHING };
+        let patterns = Protocol::ALL.into_iter().filter_map(patterns::best_for);
+        patterns.fold(own, |all, pattern| all.and(pattern.uses()))
     }
 
-    fn poisons(&self) -> bool {
-        true
-    }
-
-    fn pins(&self) -> bool {
-        true
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        None
-    }
-
-    fn carries(&self) -> bool {
-        true
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _state: &State) -> Pace {
         // Nothing of its own drips.
         EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match (Phase::of(run), heard) {
-            (Phase::Listening, Heard::Opened) => begin(run, cx),
-            // What comes back to a greeting tells whether whoever has closed its side is there.
-            (Phase::Listening, Heard::Silence | Heard::HalfClosed) => greet_the_silent(run, cx),
-            (Phase::Greeting, Heard::Sent) => {
-                run.enter(Phase::Greeted);
-                wait_for_answer(run, cx)
+    fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (state.at, heard) {
+            (At::Listening, Heard::Opened) => begin(state, cx),
+            // What comes back to a greeting tells whether a client that has closed its side is
+            // there.
+            (At::Listening, Heard::Silence | Heard::HalfClosed) => greet_the_silent(state, cx),
+            (At::Greeting, Heard::Sent) => {
+                state.at = At::Greeted;
+                wait_for_answer(*state, cx)
             }
-            (Phase::Greeted, Heard::Silence) => greet_once_more(run, cx),
-            (
-                Phase::Listening | Phase::Amid | Phase::Greeted | Phase::GreetedAmid,
-                Heard::Said(said),
-            ) => look(run, said, cx),
-            (Phase::Amid | Phase::GreetedAmid, Heard::Silence) => {
-                let likeliest = Spoken::numbered(run.count as u8);
-                decide_late(run, likeliest, cx)
+            (At::Greeted, Heard::Silence) => greet_once_more(state, cx),
+            (At::Listening | At::Amid { .. } | At::Greeted, Heard::Said(said)) => {
+                look(state, said, cx)
             }
-            (Phase::Arriving, Heard::Sent) => handing::arrive(run),
-            (Phase::Refusing, Heard::Sent) => hold(run, cx),
-            _ => Step::Keep,
+            (At::Amid { likeliest, .. }, Heard::Silence) => decide_late(state, likeliest, cx),
+            (At::Refusing, Heard::Sent) => hold(state),
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Run, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, _state: &State, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         // All that it says is boxed.
         debug_assert!(false, "nothing is spoken");
         out.push(b'\n');
@@ -170,166 +180,169 @@ impl Pattern for Auto {
 }
 
 /// Finds out whose port it is, and listens.
-fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
-    let place = Place::of(cx.conn);
-    let owner = PORTS.iter().find(|(_, ports)| ports.contains(&place.port));
-    let locked = cx.pins_strictly().then(|| cx.pins.decided(place, cx.now)).flatten();
-    let home = match (locked, owner) {
-        (Some(locked), _) => Spoken::numbered(locked),
-        (None, Some((name, _))) => Spoken::named(name),
+fn begin(state: &mut State, cx: &mut Cx<'_>) -> Step {
+    let port = cx.conn.server.port();
+    let owner = PORTS.iter().find(|(_, ports)| ports.contains(&port));
+    let pinned = cx.pins_strictly().then(|| cx.pins.pinned(cx.conn, cx.now)).flatten();
+    state.home = match (pinned, owner) {
+        (Some(name), _) | (None, Some(&(name, _))) => Spoken::named(name),
         (None, None) => {
-            if !cx.pins_strictly() {
-                run.mark |= SHOWS_ALL;
-            }
+            state.shows_all = !cx.pins_strictly();
             let day = cx.wall.0 / 86_400;
-            let spot = place.network ^ u64::from(place.port) << 48;
+            let network = Prefix::of(cx.conn.client.ip()).key();
+            let spot = network ^ u64::from(port) << 48;
             let number = rng::lasting(cx.profile.persona.number(), spot, day);
             Spoken::of(FIRST[number as usize % FIRST.len()])
         }
     };
-    run.position = home.map_or(NOBODY, Spoken::number).into();
-    let speaks_first = home.is_some_and(|home| seen_by(home) != 0);
+    let speaks_first = state.home.is_some_and(|home| !is_client_first(home));
     let patience = if owner.is_some() && speaks_first { SHORT_PATIENCE } else { PATIENCE };
-    Step::Wait(cx.later(patience))
+    Step::wait(cx.later(patience))
 }
 
-/// Shows whoever has said nothing what this port says.
-fn greet_the_silent(run: &mut Run, cx: &mut Cx<'_>) -> Step {
-    run.enter(Phase::Greeted);
-    match home(run) {
-        Some(spoken) => {
-            let spoken = claim(spoken, cx);
-            run.position = spoken.number().into();
-            greet(run, spoken, cx).unwrap_or(Step::REST)
-        }
-        None => Step::REST,
-    }
+/// Shows a client that has said nothing what this port says.
+fn greet_the_silent(state: &mut State, cx: &mut Cx<'_>) -> Step {
+    state.at = At::Greeted;
+    let Some(home) = state.home else { return Step::REST };
+    let spoken = claim(home, cx);
+    state.home = Some(spoken);
+    greet(state, spoken, cx).unwrap_or(Step::REST)
 }
 
 /// Sends a greeting, if this protocol has one.
-fn greet(run: &mut Run, spoken: &Spoken, cx: &mut Cx<'_>) -> Option<Step> {
-    let pattern = spoken.protocol.and_then(patterns::best_for)?;
-    let step = handing::greet(run, Phase::Greeting, pattern, cx)?;
-    run.mark |= seen_by(spoken);
-    Some(step)
+fn greet(state: &mut State, spoken: &Spoken, cx: &Cx<'_>) -> Option<Step> {
+    let words = greeting(spoken, cx);
+    if words.is_empty() {
+        return None;
+    }
+    state.shown.note(spoken);
+    state.at = At::Greeting;
+    Some(Step::send(Manner::Whole, Chunk::Boxed(words.into())))
+}
+
+/// The greeting of a protocol; possibly nothing.
+fn greeting(spoken: &Spoken, cx: &Cx<'_>) -> Vec<u8> {
+    let mut words = Vec::new();
+    if let Some(greet) = spoken.pattern().and_then(|pattern| pattern.about().greet) {
+        greet(&cx.profile.persona, cx.wall, &mut words);
+    }
+    words
 }
 
 /// Waits for what the client answers to a greeting.
-fn wait_for_answer(run: &Run, cx: &Cx<'_>) -> Step {
-    match run.mark & (SHOWS_ALL | SAW_SSH | SAW_TELNET) {
-        SHOWS_ALL => Step::Wait(cx.later(SECOND_GREETING)),
-        flags if flags == SHOWS_ALL | SAW_SSH => Step::Wait(cx.later(THIRD_GREETING)),
-        _ => Step::REST,
+fn wait_for_answer(state: State, cx: &Cx<'_>) -> Step {
+    match state.shown {
+        Shown { telnet: true, .. } => Step::REST,
+        _ if !state.shows_all => Step::REST,
+        Shown { ssh: true, .. } => Step::wait(cx.later(THIRD_GREETING)),
+        _ => Step::wait(cx.later(SECOND_GREETING)),
     }
 }
 
-/// Shows whoever says nothing to one greeting the next.
-fn greet_once_more(run: &mut Run, cx: &mut Cx<'_>) -> Step {
-    let next = if run.mark & SAW_SSH == 0 { Protocol::Ssh } else { Protocol::Telnet };
+/// Shows a client that says nothing to one greeting the next.
+fn greet_once_more(state: &mut State, cx: &mut Cx<'_>) -> Step {
+    let next = if state.shown.ssh { Protocol::Telnet } else { Protocol::Ssh };
     let Some(spoken) = Spoken::of(next) else { return Step::REST };
-    greet(run, spoken, cx).unwrap_or(Step::REST)
+    greet(state, spoken, cx).unwrap_or(Step::REST)
 }
 
 /// Looks at the client's first bytes.
-fn look(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
-    // Whoever has seen a prompt for a name may type one.
-    let expects = match home(run) {
-        _ if run.mark & SAW_TELNET != 0 => Some(Protocol::Telnet),
+fn look(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+    // A client that has seen a prompt for a name may type one.
+    let expects = match state.home {
+        _ if state.shown.telnet => Some(Protocol::Telnet),
         home => home.and_then(|home| home.protocol),
     };
     match detect(said.rest(), expects) {
         Detection::Incomplete(likeliest) if !said.is_full() => {
-            run.count = likeliest.map_or(NOBODY, Spoken::number).into();
-            let greeted = matches!(Phase::of(run), Phase::Greeted | Phase::GreetedAmid);
-            run.enter(if greeted { Phase::GreetedAmid } else { Phase::Amid });
-            Step::Wait(cx.later(AMID_PATIENCE))
+            let greeted = matches!(state.at, At::Greeted | At::Amid { greeted: true, .. });
+            state.at = At::Amid { likeliest, greeted };
+            Step::wait(cx.later(AMID_PATIENCE))
         }
-        Detection::Shown(spoken) => serve(run, spoken, cx),
+        Detection::Shown(spoken) => serve(state, spoken, cx),
         // Nothing will follow.
         Detection::Incomplete(likeliest) if cx.read_mode == ReadMode::Ended => {
-            decide_late(run, likeliest, cx)
+            decide_late(state, likeliest, cx)
         }
-        Detection::Incomplete(_) | Detection::Unknown => serve_unknown(run, cx),
+        Detection::Incomplete(_) | Detection::Unknown => serve_unknown(state, cx),
     }
 }
 
-/// Decides for whoever has begun something and not gone on: what it most likely is, if that can be
-/// served at all.
-fn decide_late(run: &mut Run, likeliest: Option<&'static Spoken>, cx: &mut Cx<'_>) -> Step {
+/// Decides for a client that has begun something and not gone on: what it most likely is, if that
+/// can be served at all.
+fn decide_late(state: &mut State, likeliest: Option<&'static Spoken>, cx: &mut Cx<'_>) -> Step {
     match likeliest {
-        Some(spoken) if spoken.protocol.is_some() => serve(run, spoken, cx),
-        _ => serve_unknown(run, cx),
+        Some(spoken) if spoken.protocol.is_some() => serve(state, spoken, cx),
+        _ => serve_unknown(state, cx),
     }
 }
 
 /// Serves a client that has shown what it speaks.
-fn serve(run: &mut Run, spoken: &'static Spoken, cx: &mut Cx<'_>) -> Step {
+fn serve(state: &mut State, spoken: &'static Spoken, cx: &mut Cx<'_>) -> Step {
     cx.learn(Fact::Protocol, spoken.name.as_bytes());
     let decided = claim(spoken, cx);
     if decided.name != spoken.name {
         tell(cx, false, "this port speaks another protocol to the client's network");
-        return refuse(run, decided, cx);
+        return refuse(state, decided, cx);
     }
-    let Some(pattern) = spoken.protocol.and_then(patterns::best_for) else {
+    let Some(pattern) = spoken.pattern() else {
         tell(cx, false, "no pattern speaks this protocol");
-        return hold(run, cx);
+        return hold(state);
     };
     tell(cx, true, "");
-    // A greeting is not said twice, nor one that begins with 220 behind another.
-    if run.mark & seen_by(spoken) != 0 {
-        return Step::Become(pattern);
-    }
-    handing::hand_on(run, Phase::Arriving, pattern, cx)
+    hand_on(*state, spoken, pattern)
+}
+
+/// Hands a client on. A greeting is not said twice, nor one that begins with 220 behind another.
+fn hand_on(state: State, spoken: &Spoken, pattern: &'static dyn Pattern) -> Step {
+    if state.shown.has(spoken) { Step::become_pattern(pattern) } else { Step::hand_on(pattern) }
 }
 
 /// Serves a client whose first bytes are of no known protocol: what this port speaks answers.
-fn serve_unknown(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn serve_unknown(state: &mut State, cx: &mut Cx<'_>) -> Step {
     cx.learn(Fact::Protocol, b"unknown");
     tell(cx, false, "the first bytes are of no protocol that is known");
-    let Some(home) = home(run) else { return hold(run, cx) };
+    let Some(home) = state.home else { return hold(state) };
     let decided = claim(home, cx);
     match decided.protocol {
         // Their patterns need a client that speaks the protocol.
-        Some(Protocol::Ssh | Protocol::Tls) | None => refuse(run, decided, cx),
-        Some(protocol) => match patterns::best_for(protocol) {
-            Some(pattern) if run.mark & seen_by(decided) != 0 => Step::Become(pattern),
-            Some(pattern) => handing::hand_on(run, Phase::Arriving, pattern, cx),
-            None => hold(run, cx),
+        Some(Protocol::Ssh | Protocol::Tls) | None => refuse(state, decided, cx),
+        Some(_) => match decided.pattern() {
+            Some(pattern) => hand_on(*state, decided, pattern),
+            None => hold(state),
         },
     }
 }
 
 /// Tells a client what strangers to this protocol are told, and holds it in silence.
-fn refuse(run: &mut Run, spoken: &Spoken, cx: &mut Cx<'_>) -> Step {
+fn refuse(state: &mut State, spoken: &Spoken, cx: &Cx<'_>) -> Step {
     let mut words = Vec::new();
-    if let Some(pattern) = spoken.protocol.and_then(patterns::best_for) {
-        if run.mark & seen_by(spoken) == 0 {
-            pattern.greet(cx, &mut words);
-        }
-        pattern.refuse(cx, &mut words);
+    if !state.shown.has(spoken) {
+        words = greeting(spoken, cx);
+    }
+    if let Some(refuse) = spoken.pattern().and_then(|pattern| pattern.about().refuse) {
+        refuse(&cx.profile.persona, cx.wall, &mut words);
     }
     if words.is_empty() {
-        return hold(run, cx);
+        return hold(state);
     }
-    run.enter(Phase::Refusing);
-    cx.read_mode = ReadMode::Discard;
-    Step::Send(Manner::Whole, Chunk::Boxed(words.into()))
+    state.at = At::Refusing;
+    Step::send(Manner::Whole, Chunk::Boxed(words.into())).discarding()
 }
 
-/// Holds a client in silence: it is what those bear for whom there is nothing to say.
-fn hold(run: &mut Run, cx: &mut Cx<'_>) -> Step {
-    cx.read_mode = ReadMode::Discard;
-    run.enter(Phase::Held);
-    Step::REST
+/// Holds a client in silence: all clients bear it for whom there is nothing to say.
+fn hold(state: &mut State) -> Step {
+    state.at = At::Held;
+    Step::REST.discarding()
 }
 
-/// What is to be spoken here: `spoken`, unless another protocol is locked to the place.
+/// What is to be spoken here: `spoken`, unless another protocol is pinned to the network.
 fn claim(spoken: &'static Spoken, cx: &mut Cx<'_>) -> &'static Spoken {
     if !cx.pins_strictly() {
         return spoken;
     }
-    let decided = cx.pins.claim(Place::of(cx.conn), spoken.number(), cx.now);
-    Spoken::numbered(decided).unwrap_or(spoken)
+    let decided = cx.pins.pin(cx.conn, spoken.name, cx.now);
+    Spoken::named(decided).unwrap_or(spoken)
 }
 
 /// Tells whether the client is served what it speaks, where that is asked.
@@ -339,17 +352,29 @@ fn tell(cx: &mut Cx<'_>, expected: bool, comment: &'static str) {
     }
 }
 
-/// What silent and unknown clients of this port are served.
-fn home(run: &Run) -> Option<&'static Spoken> {
-    u8::try_from(run.position).ok().and_then(Spoken::numbered)
+/// Whether clients of this protocol speak first.
+fn is_client_first(spoken: &Spoken) -> bool {
+    spoken.pattern().is_none_or(|pattern| pattern.about().greet.is_none())
 }
 
-/// The flag of those who have seen this protocol's greeting; 0 where the client speaks first.
-fn seen_by(spoken: &Spoken) -> u32 {
-    match spoken.protocol {
-        Some(Protocol::Ftp | Protocol::Smtp) => SAW_220,
-        Some(Protocol::Ssh) => SAW_SSH,
-        Some(Protocol::Telnet) => SAW_TELNET,
-        Some(Protocol::Http | Protocol::Tls) | None => 0,
+impl Shown {
+    /// Takes down that the client has seen this protocol's greeting.
+    fn note(&mut self, spoken: &Spoken) {
+        match spoken.protocol {
+            Some(Protocol::Ftp | Protocol::Smtp) => self.a_220 = true,
+            Some(Protocol::Ssh) => self.ssh = true,
+            Some(Protocol::Telnet) => self.telnet = true,
+            _ => {}
+        }
+    }
+
+    /// Whether the client has seen this protocol's greeting, or one that begins alike.
+    fn has(self, spoken: &Spoken) -> bool {
+        match spoken.protocol {
+            Some(Protocol::Ftp | Protocol::Smtp) => self.a_220,
+            Some(Protocol::Ssh) => self.ssh,
+            Some(Protocol::Telnet) => self.telnet,
+            _ => false,
+        }
     }
 }

@@ -3,7 +3,16 @@
 //! A later pattern needs one line here: its protocol in the row of [`TABLE`] that has only a name.
 //! Hostile bytes are inputs, not errors: the answer is a verdict, for any bytes and any cut.
 
-use crate::identify::{Protocol, Sighting, prefix, sight, verb};
+use alloc::vec::Vec;
+
+use crate::{
+    identify::{Protocol, Sighting, prefix, sight, verb},
+    patterns,
+    script::{
+        Pattern,
+        state::{Field, Packer, Saved, Unpacker, layout, load_name, save_name},
+    },
+};
 
 /// A protocol that first bytes can show, whether a pattern speaks it or not.
 #[derive(Debug)]
@@ -61,6 +70,11 @@ impl Spoken {
         TABLE.iter().find(|spoken| spoken.protocol == Some(protocol))
     }
 
+    /// The pattern that serves its clients where the owner has named none.
+    pub(crate) fn pattern(&self) -> Option<&'static dyn Pattern> {
+        self.protocol.and_then(patterns::best_for)
+    }
+
     /// Where it stands in the table, for a script that can keep no more than a number.
     pub(crate) fn number(&self) -> u8 {
         let place = TABLE.iter().position(|spoken| spoken.name == self.name);
@@ -77,6 +91,40 @@ impl Spoken {
         TABLE.get(usize::from(number))
     }
 }
+
+impl PartialEq for Spoken {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Spoken {}
+
+impl Saved for &'static Spoken {
+    const LAYOUT: u32 = layout(b"spoken", 0);
+
+    fn save(&self, out: &mut Vec<u8>) {
+        save_name(self.name, out);
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        Spoken::named(load_name(saved)?)
+    }
+}
+
+impl Field for &'static Spoken {
+    const BITS: u32 = 7;
+
+    fn put(self, out: &mut Packer) {
+        out.push(self.number().into(), Self::BITS);
+    }
+
+    fn get(from: &mut Unpacker) -> Option<Self> {
+        Spoken::numbered(u8::try_from(from.pull(Self::BITS)).ok()?)
+    }
+}
+
+const _: () = assert!(TABLE.len() < 128, "a place in the table takes 7 bits");
 
 /// A protocol that a pattern speaks.
 const fn ours(name: &'static str, protocol: Protocol, sight: fn(&[u8]) -> Sighting) -> Spoken {

@@ -75,9 +75,9 @@ pub fn check_sessions_bear_anything(bytes: &[u8]) {
         play.room = usize::from(length) * 16;
         play.input(&mut session, Input::Due);
         assert_eq!(session.sent(), play.sent);
-        let saved = session.save(play.now);
+        let saved = session.save(play.now, &play.profile);
         assert!(saved.len() < 40_000, "{} bytes for one client", saved.len());
-        assert!(Session::resume(play.now, &play.profile, &saved).is_some());
+        assert!(Session::resume(play.now, &play.profile, &saved).is_known);
     }
     play.input(&mut session, Input::HalfClosed);
 }

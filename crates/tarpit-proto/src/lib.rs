@@ -17,7 +17,6 @@ pub mod base;
 pub mod detect;
 #[doc(hidden)]
 pub mod fuzzing;
-mod handing;
 pub mod identify;
 pub mod patterns;
 pub mod persona;

@@ -46,18 +46,7 @@ pub fn named(name: &str) -> Option<&'static dyn Pattern> {
 pub fn other_names(pattern: &'static dyn Pattern) -> impl Iterator<Item = &'static str> {
     let recommended = RECOMMENDED.iter().filter(|it| it.pattern.name() == pattern.name());
     let services = recommended.map(|it| it.service).filter(|service| *service != pattern.name());
-    services.chain(pattern.aliases().iter().copied())
-}
-
-/// Where `pattern` stands in the registry.
-pub(crate) fn place(pattern: &dyn Pattern) -> Option<u16> {
-    let place = ALL.iter().position(|one| one.name() == pattern.name());
-    place.and_then(|place| u16::try_from(place).ok())
-}
-
-/// The pattern that stands at `place` in the registry.
-pub(crate) fn at(place: u16) -> Option<&'static dyn Pattern> {
-    ALL.get(usize::from(place)).copied()
+    services.chain(pattern.about().aliases.iter().copied())
 }
 
 /// The one answer to "which pattern?" for a port.
@@ -139,7 +128,7 @@ pub fn inside(
     pattern: &dyn Pattern,
     chosen: Option<&'static dyn Pattern>,
 ) -> Option<&'static dyn Pattern> {
-    chosen.or_else(|| best_for(Protocol::Http)).filter(|_| pattern.carries())
+    pattern.about().inner.map(|usual| chosen.unwrap_or(usual))
 }
 
 /// Whether what is asked is true of `pattern` or of what is [`inside`] it.
@@ -156,7 +145,7 @@ mod tests {
     use super::*;
 
     fn name_of(pattern: Option<&dyn Pattern>) -> Option<&'static str> {
-        pattern.map(Pattern::name)
+        pattern.map(<dyn Pattern>::name)
     }
 
     #[test]

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use crate::{
     base::{net::Prefix, time::Time},
-    script::Conn,
+    script::{Conn, Pinned},
 };
 
 /// One worker's locks, lent to its sessions. Empty, and without memory of its own, while no
@@ -28,8 +28,7 @@ pub(crate) struct Place {
 
 #[derive(Debug)]
 struct Pin {
-    /// Which protocol; the number is the script's own.
-    protocol: u8,
+    protocol: &'static str,
     since: Time,
 }
 
@@ -41,7 +40,7 @@ impl Pins {
     pub const TERM: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// What is spoken there, from now on: `protocol`, unless another one was decided before.
-    pub(crate) fn claim(&mut self, place: Place, protocol: u8, now: Time) -> u8 {
+    fn claim(&mut self, place: Place, protocol: &'static str, now: Time) -> &'static str {
         if let Some(decided) = self.decided(place, now) {
             return decided;
         }
@@ -56,7 +55,7 @@ impl Pins {
     }
 
     /// What is spoken there, if that was decided.
-    pub(crate) fn decided(&mut self, place: Place, now: Time) -> Option<u8> {
+    fn decided(&mut self, place: Place, now: Time) -> Option<&'static str> {
         while let Some(oldest) = self.order.front()
             && self.held.get(oldest).is_none_or(|pin| now.since(pin.since) >= Self::TERM)
         {
@@ -64,6 +63,16 @@ impl Pins {
             self.order.pop_front();
         }
         self.held.get(&place).map(|pin| pin.protocol)
+    }
+}
+
+impl Pinned for Pins {
+    fn pinned(&mut self, conn: &Conn, now: Time) -> Option<&'static str> {
+        self.decided(Place::of(conn), now)
+    }
+
+    fn pin(&mut self, conn: &Conn, protocol: &'static str, now: Time) -> &'static str {
+        self.claim(Place::of(conn), protocol, now)
     }
 }
 
@@ -101,12 +110,12 @@ mod tests {
         let mut pins = Pins::default();
         let here = place("192.0.2.1:1");
         assert_eq!(pins.decided(here, Time::START), None);
-        assert_eq!(pins.claim(here, 3, Time::START), 3);
+        assert_eq!(pins.claim(here, "ftp", Time::START), "ftp");
         let almost = Time::from_millis(86_400_000 - 1);
-        assert_eq!(pins.claim(here, 4, almost), 3);
+        assert_eq!(pins.claim(here, "ssh", almost), "ftp");
         let after = Time::from_millis(86_400_000);
         assert_eq!(pins.decided(here, after), None);
-        assert_eq!(pins.claim(here, 4, after), 4);
+        assert_eq!(pins.claim(here, "ssh", after), "ssh");
     }
 
     #[test]
@@ -114,11 +123,11 @@ mod tests {
         let mut pins = Pins::default();
         let there = |number: usize| Place { port: 22, network: number as u64 };
         for number in 0..3 * Pins::MOST {
-            pins.claim(there(number), 1, Time::from_millis(number as u64));
+            pins.claim(there(number), "ssh", Time::from_millis(number as u64));
             assert!(pins.held.len() <= Pins::MOST && pins.order.len() == pins.held.len());
         }
         let now = Time::from_millis(20_000);
         assert_eq!(pins.decided(there(2 * Pins::MOST - 1), now), None);
-        assert_eq!(pins.decided(there(2 * Pins::MOST), now), Some(1));
+        assert_eq!(pins.decided(there(2 * Pins::MOST), now), Some("ssh"));
     }
 }

@@ -15,119 +15,134 @@ use alloc::vec::Vec;
 use crate::{
     base::{pace::Pace, said::Said},
     identify::{Sighting, sight},
-    phases,
-    script::{Cx, Heard, Pattern, ReadMode, Run, Step},
+    script::{About, Cx, Heard, ReadMode, Script, Step},
+    states,
 };
 
 /// The gate in front of the listener's pattern.
 pub(crate) struct Gate;
 
-phases! {
-    enum Phase { Greeting, Listening, Probing, Probed, Refusing, Stranger }
+states! {
+    /// Where a client stands that has not been let through.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) enum State {
+        #[default]
+        Greeting,
+        Listening,
+        Probing,
+        Probed,
+        Refusing,
+        Stranger,
+    }
 }
 
-impl Pattern for Gate {
-    fn name(&self) -> &'static str {
-        "gate"
+static ABOUT: About = About::new("gate", "lets a client through to the listener's pattern");
+
+impl Script for Gate {
+    type State = State;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "lets a client through to the listener's pattern"
-    }
-
-    fn protocol(&self) -> Option<crate::identify::Protocol> {
-        None
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _state: &State) -> Pace {
         // Nothing of the gate's drips.
         crate::base::pace::EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         let pattern = cx.profile.pattern;
-        match (Phase::of(run), heard) {
-            (Phase::Greeting, Heard::Opened) if pattern.greet(cx, &mut Vec::new()) => Step::WHOLE,
-            (Phase::Greeting, Heard::Opened | Heard::Sent) => {
+        match (*state, heard) {
+            (State::Greeting, Heard::Opened) if greet(cx, &mut Vec::new()) => Step::WHOLE,
+            (State::Greeting, Heard::Opened | Heard::Sent) => {
                 if !cx.profile.validate || pattern.protocol().is_none() {
-                    return Step::Become(pattern);
+                    return Step::become_pattern(pattern);
                 }
-                run.enter(Phase::Listening);
-                Step::Wait(pattern.null_probe_after().and_then(|patience| cx.later(patience)))
+                *state = State::Listening;
+                Step::wait(pattern.about().null_probe_after.and_then(|patience| cx.later(patience)))
             }
-            (Phase::Listening, Heard::Silence) => {
-                run.enter(Phase::Probing);
-                answer(run, cx)
+            (State::Listening, Heard::Silence) => {
+                *state = State::Probing;
+                answer(state, cx)
             }
-            (Phase::Listening | Phase::Probed, Heard::Said(said)) => look(run, said, cx),
-            (Phase::Probing, Heard::Sent) => {
-                run.enter(Phase::Probed);
+            (State::Listening | State::Probed, Heard::Said(said)) => look(state, said, cx),
+            (State::Probing, Heard::Sent) => {
+                *state = State::Probed;
                 Step::REST
             }
-            (Phase::Refusing, Heard::Sent) => {
-                run.enter(Phase::Stranger);
+            (State::Refusing, Heard::Sent) => {
+                *state = State::Stranger;
                 Step::REST
             }
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        match Phase::of(run) {
-            Phase::Greeting => {
-                cx.profile.pattern.greet(cx, out);
+    fn speak(&self, state: &State, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        match *state {
+            State::Greeting => {
+                greet(cx, out);
             }
-            _ => cx.profile.pattern.refuse(cx, out),
+            _ => refuse(cx, out),
         }
     }
 }
 
+/// Appends the greeting of the listener's pattern, and says whether there is one.
+fn greet(cx: &Cx<'_>, out: &mut Vec<u8>) -> bool {
+    let greeting = cx.profile.pattern.about().greet;
+    if let Some(greet) = greeting {
+        greet(&cx.profile.persona, cx.wall, out);
+    }
+    greeting.is_some()
+}
+
+/// Appends what the listener's pattern tells strangers.
+fn refuse(cx: &Cx<'_>, out: &mut Vec<u8>) {
+    if let Some(refuse) = cx.profile.pattern.about().refuse {
+        refuse(&cx.profile.persona, cx.wall, out);
+    }
+}
+
 /// Looks at the client's first bytes and decides.
-fn look(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+fn look(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     let pattern = cx.profile.pattern;
     let Some(protocol) = pattern.protocol() else {
-        return Step::Become(pattern);
+        return Step::become_pattern(pattern);
     };
     match sight(protocol, said.rest()) {
-        // Whoever has begun to speak is silent no longer, and is waited for as long as more can
-        // come.
+        // A client that has begun to speak is waited for as long as more can come.
         Sighting::Incomplete if !said.is_full() && cx.read_mode != ReadMode::Ended => Step::REST,
         Sighting::Matches => {
             cx.validated(true, "");
-            // Whoever has been told what strangers are told has no use for the pattern's course.
-            if Phase::of(run) == Phase::Probed {
-                hold(run, said, cx)
-            } else {
-                Step::Become(pattern)
-            }
+            // A client that was told what strangers are told has no use for the pattern's course.
+            if *state == State::Probed { hold(state, said) } else { Step::become_pattern(pattern) }
         }
         Sighting::Differs | Sighting::Incomplete => {
             cx.validated(false, "the first bytes are of another protocol");
-            let told = Phase::of(run) == Phase::Probed;
-            let step = hold(run, said, cx);
-            if told {
-                return step;
+            if *state == State::Probed {
+                return hold(state, said);
             }
-            run.enter(Phase::Refusing);
-            answer(run, cx)
+            said.take_all();
+            *state = State::Refusing;
+            answer(state, cx).discarding()
         }
     }
 }
 
 /// Holds the client in silence, whatever else it says.
-fn hold(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+fn hold(state: &mut State, said: &mut Said<'_>) -> Step {
     said.take_all();
-    cx.read_mode = ReadMode::Discard;
-    run.enter(Phase::Stranger);
-    Step::REST
+    *state = State::Stranger;
+    Step::REST.discarding()
 }
 
 /// Says what strangers are told, if that is anything.
-fn answer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn answer(state: &mut State, cx: &Cx<'_>) -> Step {
     let mut words = Vec::new();
-    cx.profile.pattern.refuse(cx, &mut words);
+    refuse(cx, &mut words);
     if words.is_empty() {
-        run.enter(if Phase::of(run) == Phase::Probing { Phase::Probed } else { Phase::Stranger });
+        *state = if *state == State::Probing { State::Probed } else { State::Stranger };
         return Step::REST;
     }
     Step::WHOLE

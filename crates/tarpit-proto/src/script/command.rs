@@ -2,13 +2,14 @@
 //! perhaps an argument, on a line.
 
 use alloc::{borrow::Cow, boxed::Box, vec::Vec};
-use core::any::Any;
 
 use crate::{
     base::{fact::Fact, said::Said},
     script::{
-        Big, Cx, Run, Step,
+        Cx, Step,
+        legacy::Registers,
         secret::{self, Shown},
+        state::Saved,
     },
     wire::base64::Beyond,
 };
@@ -65,30 +66,30 @@ impl Command<'_> {
 /// listener than we are a talker.
 const PATIENCE: u32 = 20;
 
-/// Says the answer that `run` stands for, counting it in [`Run::position`].
-pub(crate) fn answer(run: &mut Run) -> Step {
+/// Says the answer that `run` stands for, counting it in [`Registers::position`].
+pub(crate) fn answer(run: &mut Registers) -> Step {
     run.position = run.position.saturating_add(1);
     if run.position > PATIENCE { Step::DRIP } else { Step::PROMPT }
 }
 
-/// The flag in [`Run::mark`] of a client that is amid a line longer than what may wait.
+/// The flag in [`Registers::mark`] of a client that is amid a line longer than what may wait.
 const AMID_LINE: u32 = 1;
 
 /// Takes the next command; empty lines are passed over. `None`: none is whole yet.
 ///
 /// A line that is longer than what may wait is passed over too, and its end counts as a command
-/// without a verb. The lowest bit of [`Run::mark`] is kept for that.
-pub(crate) fn next<'a>(said: &mut Said<'a>, run: &mut Run) -> Option<Command<'a>> {
+/// without a verb. The lowest bit of [`Registers::mark`] is kept for that.
+pub(crate) fn next<'a>(said: &mut Said<'a>, run: &mut Registers) -> Option<Command<'a>> {
     next_of(said, run, false)
 }
 
-/// The same; of a line that is too long enough is kept in [`Run::big`] to be told. Whoever has got a
+/// The same; of a line that is too long enough is kept in [`Registers::big`] to be told. Whoever has got a
 /// command without a verb takes it by [`tell_overlong`].
-pub(crate) fn next_kept<'a>(said: &mut Said<'a>, run: &mut Run) -> Option<Command<'a>> {
+pub(crate) fn next_kept<'a>(said: &mut Said<'a>, run: &mut Registers) -> Option<Command<'a>> {
     next_of(said, run, true)
 }
 
-fn next_of<'a>(said: &mut Said<'a>, run: &mut Run, keeps: bool) -> Option<Command<'a>> {
+fn next_of<'a>(said: &mut Said<'a>, run: &mut Registers, keeps: bool) -> Option<Command<'a>> {
     loop {
         let line = said.line()?;
         let was_amid = run.mark & AMID_LINE != 0;
@@ -121,7 +122,7 @@ pub(crate) struct Answer<'a> {
 
 /// Takes the next line, which is an answer and no command: it may be empty. `None`: it is not whole
 /// yet.
-pub(crate) fn answer_line<'a>(said: &mut Said<'a>, run: &mut Run) -> Option<Answer<'a>> {
+pub(crate) fn answer_line<'a>(said: &mut Said<'a>, run: &mut Registers) -> Option<Answer<'a>> {
     loop {
         let line = said.line()?;
         let was_amid = run.mark & AMID_LINE != 0;
@@ -159,7 +160,7 @@ impl Overlong {
     const KEPT: usize = Fact::SHOWN + 64;
 
     /// Takes a part of such a line; `goes_on` says that it is not the first.
-    fn keep(run: &mut Run, goes_on: bool, part: &[u8]) {
+    fn keep(run: &mut Registers, goes_on: bool, part: &[u8]) {
         let part = if goes_on { part } else { bare(part) };
         let mut overlong = Self::take(run).filter(|_| goes_on).unwrap_or_default();
         let room = Self::KEPT.saturating_sub(overlong.beginning.len());
@@ -174,7 +175,7 @@ impl Overlong {
         run.big = Some(Box::new(overlong));
     }
 
-    fn take(run: &mut Run) -> Option<Self> {
+    fn take(run: &mut Registers) -> Option<Self> {
         run.big.take().and_then(|mut big| big.as_any_mut().downcast_mut().map(core::mem::take))
     }
 
@@ -186,21 +187,19 @@ impl Overlong {
     }
 }
 
-impl Big for Overlong {
+impl Saved for Overlong {
+    const LAYOUT: u32 = 0;
+
     fn save(&self, _out: &mut Vec<u8>) {}
 
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
+    fn load(_saved: &mut &[u8]) -> Option<Self> {
+        None
     }
 }
 
 /// Tells of a line that was too long to be a command as if it had been one. While its client is
 /// `guessing`, whatever it says may be a password.
-pub(crate) fn tell_overlong(run: &mut Run, guessing: bool, cx: &mut Cx<'_>) {
+pub(crate) fn tell_overlong(run: &mut Registers, guessing: bool, cx: &mut Cx<'_>) {
     let Some(overlong) = Overlong::take(run) else { return };
     let words = &overlong.beginning[..];
     let end = words.iter().position(u8::is_ascii_whitespace).unwrap_or(words.len());
@@ -246,12 +245,12 @@ fn bare(line: &[u8]) -> &[u8] {
 pub fn check_commands_have_one_reading(bytes: &[u8]) {
     let bytes = &bytes[..bytes.len().min(1_000)];
     let mut whole = Said::new(bytes, false);
-    let mut run = Run::default();
+    let mut run = Registers::default();
     let mut start = 0;
     for end in 0..=bytes.len() {
         let mut said = Said::new(&bytes[start..end], false);
         while let Some(command) = next(&mut said, &mut run) {
-            assert_eq!(next(&mut whole, &mut Run::default()), Some(command), "at {end}");
+            assert_eq!(next(&mut whole, &mut Registers::default()), Some(command), "at {end}");
             let verb = command.verb.to_ascii_lowercase();
             assert!(core::str::from_utf8(&verb).map_or(true, |verb| command.is(verb)), "at {end}");
         }
@@ -271,7 +270,7 @@ mod tests {
     use std::string::{String, ToString as _};
 
     fn commands(bytes: &[u8], full: bool) -> Vec<String> {
-        let (mut said, mut run) = (Said::new(bytes, full), Run::default());
+        let (mut said, mut run) = (Said::new(bytes, full), Registers::default());
         let mut found = Vec::new();
         while let Some(command) = next(&mut said, &mut run) {
             let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
@@ -288,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_one_command_that_nobody_knows() {
-        let mut run = Run::default();
+        let mut run = Registers::default();
         assert_eq!(next(&mut Said::new(&[b'a'; 64], true), &mut run), None);
         assert_eq!(next(&mut Said::new(&[b'a'; 64], true), &mut run), None);
         let mut said = Said::new(b"aa\nNOOP\n", false);

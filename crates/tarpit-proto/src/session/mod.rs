@@ -24,8 +24,8 @@ pub use crate::base::{
     news::{Event, News},
     rng::SessionId,
 };
-pub use crate::session::turn::Draft;
 use crate::session::turn::{MAX_INBOX, MAX_WAITING, Next, Turn};
+pub use crate::session::{save::Resumed, turn::Draft};
 use crate::{
     base::{
         handshake_budget::HandshakeBudget,
@@ -35,9 +35,10 @@ use crate::{
     },
     patterns,
     pins::Pins,
-    script::{Conn, Pattern, Profile, ReadMode, Run},
+    script::{Conn, Pattern, Profile, ReadMode, Run, state::STATE_BITS},
+    states,
     transport::Transport,
-    validate::Gate,
+    validate::{self, Gate},
 };
 
 /// What the caller lends to a session for the time of one input.
@@ -137,42 +138,46 @@ enum Body {
         script: u8,
         doing: Doing,
         read_mode: ReadMode,
-        phase: u8,
         offset: u16,
-        count: u16,
-        position: u32,
-        mark: u32,
+        words: [u8; STATE_BITS as usize / 8],
     },
 }
 
-/// What a session is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doing {
-    /// Awaits the port of a data connection.
-    Asking,
-    Closing,
-    Dripping,
-    /// Awaits the end: the client has closed its side, and nothing may be sent to it.
-    Freeing,
-    Prompting,
-    Resting,
-    /// Awaits the handshake that the script has asked for.
-    Securing,
-    Stating,
-    /// States a line of which one byte has gone out early; the rest goes when its moment comes.
-    StatingLater,
-    Waiting,
+states! {
+    /// What a session is doing.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Doing {
+        /// Awaits the port of a data connection.
+        Asking,
+        Closing,
+        Dripping,
+        /// Awaits the end: the client has closed its side, and nothing may be sent to it.
+        Freeing,
+        /// Greets for the script, which takes over behind the greeting.
+        Greeting,
+        Prompting,
+        Resting,
+        /// Awaits the handshake that the script has asked for.
+        Securing,
+        Stating,
+        /// States a line of which one byte has gone out early; the rest goes when its moment comes.
+        StatingLater,
+        Waiting,
+    }
 }
 
 impl Doing {
     /// Whether something is to be sent.
     fn speaks(self) -> bool {
-        matches!(self, Self::Dripping | Self::Prompting | Self::Stating | Self::StatingLater)
+        matches!(
+            self,
+            Self::Dripping | Self::Greeting | Self::Prompting | Self::Stating | Self::StatingLater
+        )
     }
 
     /// Whether that goes whole, whatever the rate.
     fn states(self) -> bool {
-        matches!(self, Self::Stating | Self::StatingLater)
+        matches!(self, Self::Greeting | Self::Stating | Self::StatingLater)
     }
 
     /// Whether a script that has sent `offset` bytes of its chunk can be told something.
@@ -183,6 +188,7 @@ impl Doing {
             Self::Asking
             | Self::Closing
             | Self::Freeing
+            | Self::Greeting
             | Self::Prompting
             | Self::Securing
             | Self::Stating
@@ -227,11 +233,8 @@ impl Session {
                 script: GATE,
                 doing: Doing::Resting,
                 read_mode: ReadMode::Deliver,
-                phase: 0,
                 offset: 0,
-                count: 0,
-                position: 0,
-                mark: 0,
+                words: [0; STATE_BITS as usize / 8],
             },
             opened: hundredths(now),
             pacer: Pacer::starting(now),
@@ -337,25 +340,30 @@ impl Session {
         }
     }
 
+    /// Holds the client in silence from now on, whatever it says.
+    fn be_silent(&mut self) {
+        let words = Run::of(validate::State::Stranger).words;
+        let (script, doing, read_mode) = (GATE, Doing::Resting, ReadMode::Discard);
+        self.body = Body::Inline { script, doing, read_mode, offset: 0, words };
+    }
+
     fn unpack(&mut self) -> Live {
         let nothing = Self::open(Time::START).body;
         match core::mem::replace(&mut self.body, nothing) {
             Body::Boxed(live) => *live,
-            Body::Inline { script, doing, read_mode, phase, offset, count, position, mark } => {
-                Live {
-                    script,
-                    doing,
-                    read_mode,
-                    offset,
-                    run: Run { phase, count, position, mark, big: None },
-                    inbox: Vec::new(),
-                    boxed: None,
-                    transport: None,
-                    cause: None,
-                    sent_before: 0,
-                    heard_before: 0,
-                }
-            }
+            Body::Inline { script, doing, read_mode, offset, words } => Live {
+                script,
+                doing,
+                read_mode,
+                offset,
+                run: Run { words, boxed: None },
+                inbox: Vec::new(),
+                boxed: None,
+                transport: None,
+                cause: None,
+                sent_before: 0,
+                heard_before: 0,
+            },
         }
     }
 
@@ -363,14 +371,13 @@ impl Session {
         let light = live.inbox.is_empty()
             && live.boxed.is_none()
             && live.transport.is_none()
-            && live.run.big.is_none()
+            && live.run.boxed.is_none()
             && live.cause.is_none()
             && live.sent_before == 0
             && live.heard_before == 0;
         self.body = if light {
             let Live { script, doing, read_mode, offset, run, .. } = live;
-            let Run { phase, count, position, mark, .. } = run;
-            Body::Inline { script, doing, read_mode, phase, offset, count, position, mark }
+            Body::Inline { script, doing, read_mode, offset, words: run.words }
         } else {
             Body::Boxed(Box::new(live))
         };
@@ -392,21 +399,33 @@ fn low(number: u64) -> u32 {
 }
 
 /// The script behind a number of [`Live::script`].
-fn pattern(script: u8, profile: &Profile) -> Option<&'static dyn Pattern> {
+fn pattern(script: u8, profile: &Profile) -> &'static dyn Pattern {
     match script {
-        GATE => Some(&Gate),
-        OWN => Some(profile.pattern),
-        other => patterns::ALL.get(usize::from(other - OWN - 1)).copied(),
+        GATE => &Gate,
+        OWN => profile.pattern,
+        other => {
+            let known = patterns::ALL.get(usize::from(other - OWN - 1));
+            known.copied().unwrap_or(profile.pattern)
+        }
     }
 }
 
 /// The number of a pattern for [`Live::script`].
-fn number_of(pattern: &'static dyn Pattern, profile: &Profile) -> u8 {
-    if pattern.name() == profile.pattern.name() {
-        return OWN;
+fn number_of(pattern: &dyn Pattern, profile: &Profile) -> u8 {
+    named(pattern.name(), profile).map_or(OWN, |(number, _)| number)
+}
+
+/// The number, and the pattern, that is called so.
+fn named(name: &str, profile: &Profile) -> Option<(u8, &'static dyn Pattern)> {
+    if name == profile.pattern.name() {
+        return Some((OWN, profile.pattern));
     }
-    let index = patterns::ALL.iter().position(|one| one.name() == pattern.name());
-    index.and_then(|index| u8::try_from(index + 2).ok()).unwrap_or(OWN)
+    let gate: &'static dyn Pattern = &Gate;
+    if name == gate.name() {
+        return Some((GATE, gate));
+    }
+    let place = patterns::ALL.iter().position(|one| one.name() == name)?;
+    Some((u8::try_from(place).ok()? + OWN + 1, patterns::ALL[place]))
 }
 
 impl Live {

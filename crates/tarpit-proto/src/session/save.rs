@@ -1,117 +1,115 @@
 //! A session written down, for a hand-over to a new binary.
+//!
+//! Behind a format byte stand the session's own numbers, then the script by its pattern's name, and
+//! its state as the pattern writes it. What a new binary does not know is held in silence.
 
 use alloc::{boxed::Box, vec::Vec};
 
-use crate::session::{Doing, Live, Session, hundredths, low, pattern};
+use super::{Doing, Live, Session, hundredths, low, named, pattern};
 use crate::{
     base::{pace::Pacer, time::Time},
-    script::{Profile, ReadMode},
+    script::{
+        Profile, ReadMode,
+        state::{Saved, load_name, save_name},
+    },
     transport::Transport,
 };
 
-const DOINGS: [Doing; 10] = [
-    Doing::Asking,
-    Doing::Closing,
-    Doing::Dripping,
-    Doing::Freeing,
-    Doing::Prompting,
-    Doing::Resting,
-    Doing::Securing,
-    Doing::Stating,
-    Doing::StatingLater,
-    Doing::Waiting,
-];
+/// The form in which sessions are written down; another form has another number.
+const FORMAT: u8 = 2;
 
-const READ_MODES: [ReadMode; 4] =
-    [ReadMode::Discard, ReadMode::Deliver, ReadMode::Ended, ReadMode::Paused];
+/// A session that was taken over.
+#[derive(Debug)]
+pub struct Resumed {
+    /// The session. [`Input::Resumed`](super::Input::Resumed) must come next.
+    pub session: Session,
+    /// Whether this binary knows all that was written down. Otherwise the client is held in
+    /// silence.
+    pub is_known: bool,
+}
 
 impl Session {
     /// Writes down what a new binary needs to take the session over, for [`Session::resume`].
-    pub fn save(&mut self, now: Time) -> Vec<u8> {
-        let live = self.unpack();
+    pub fn save(&mut self, now: Time, profile: &Profile) -> Vec<u8> {
+        let mut live = self.unpack();
         let mut out = Vec::new();
-        out.extend_from_slice(&self.held_millis(now).to_be_bytes());
+        FORMAT.save(&mut out);
+        self.held_millis(now).save(&mut out);
         // Behind the present if credit has been saved up, and then the number wraps.
-        let wait = self.pacer.moment(now).as_millis().wrapping_sub(now.as_millis());
-        out.extend_from_slice(&wait.to_be_bytes());
-        out.extend_from_slice(&(live.sent_before + u64::from(self.sent)).to_be_bytes());
-        out.extend_from_slice(&(live.heard_before + u64::from(self.heard)).to_be_bytes());
-        out.push(live.script);
-        out.push(live.doing as u8);
-        out.push(live.read_mode as u8);
-        out.extend_from_slice(&live.offset.to_be_bytes());
-        let mut transport = Vec::new();
-        if let Some(tls) = &live.transport {
-            transport.push(1);
-            tls.save(&mut transport);
-        }
-        let boxed = live.boxed.as_deref().unwrap_or_default();
-        for part in [&live.inbox[..], boxed, &transport, &live.run.save()] {
-            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
-            out.extend_from_slice(&length.to_be_bytes());
-            out.extend_from_slice(part);
-        }
+        self.pacer.moment(now).as_millis().wrapping_sub(now.as_millis()).save(&mut out);
+        (live.sent_before + u64::from(self.sent)).save(&mut out);
+        (live.heard_before + u64::from(self.heard)).save(&mut out);
+        let pattern = pattern(live.script, profile);
+        save_name(pattern.name(), &mut out);
+        live.doing.save(&mut out);
+        live.read_mode.save(&mut out);
+        live.offset.save(&mut out);
+        live.inbox.save(&mut out);
+        live.boxed.as_deref().map(<[u8]>::to_vec).save(&mut out);
+        let transport = live.transport.as_ref().map(|transport| {
+            let mut saved = Vec::new();
+            transport.save(&mut saved);
+            saved
+        });
+        transport.save(&mut out);
+        pattern.save(&mut live.run, &mut out);
         self.pack(live);
         out
     }
 
-    /// The session that [`Session::save`] wrote down, under the same profile. `None` if it was not
-    /// written by this version for it. [`Input::Resumed`] must come next.
-    pub fn resume(now: Time, profile: &Profile, saved: &[u8]) -> Option<Self> {
-        let mut saved = Saved(saved);
-        let held = saved.number()?;
-        let wait = saved.number()?;
-        let (sent, heard) = (saved.number()?, saved.number()?);
-        let [script, doing, read_mode, offset_high, offset_low] = *saved.bytes(5)? else {
-            return None;
-        };
-        let doing = DOINGS.into_iter().find(|&one| one as u8 == doing)?;
-        let read_mode = READ_MODES.into_iter().find(|&one| one as u8 == read_mode)?;
-        let inbox = saved.part()?.to_vec();
-        let boxed = saved.part()?;
-        let transport = match saved.part()? {
-            [] => None,
-            [_, rest @ ..] => Some(Box::new(Transport::resume(rest)?)),
-        };
-        let run = pattern(script, profile)?.resume(saved.part()?)?;
+    /// The session that [`Session::save`] wrote down, under the same profile.
+    pub fn resume(now: Time, profile: &Profile, mut saved: &[u8]) -> Resumed {
         let mut session = Self::open(now);
-        session.opened = hundredths(now).wrapping_sub(low(held / 10));
-        session.pacer = Pacer::starting(Time::from_millis(now.as_millis().wrapping_add(wait)));
-        session.sent = low(sent);
-        session.heard = low(heard);
-        session.pack(Live {
-            script,
-            doing,
-            read_mode,
-            offset: u16::from_be_bytes([offset_high, offset_low]),
-            run,
-            inbox,
-            boxed: (!boxed.is_empty()).then(|| boxed.into()),
-            transport,
-            cause: None,
-            sent_before: sent & !0xFFFF_FFFF,
-            heard_before: heard & !0xFFFF_FFFF,
-        });
-        Some(session)
+        session.be_silent();
+        let Some((sent, heard)) = session.load_numbers(now, &mut saved) else {
+            return Resumed { session, is_known: false };
+        };
+        let live = load_live(profile, saved);
+        let is_known = live.is_some();
+        let live = live.unwrap_or_else(|| session.unpack());
+        let (sent_before, heard_before) = (sent & !0xFFFF_FFFF, heard & !0xFFFF_FFFF);
+        session.pack(Live { sent_before, heard_before, ..live });
+        Resumed { session, is_known }
+    }
+
+    /// Reads the session's own numbers; what was sent and heard is for the caller.
+    fn load_numbers(&mut self, now: Time, saved: &mut &[u8]) -> Option<(u64, u64)> {
+        if u8::load(saved)? != FORMAT {
+            return None;
+        }
+        let (held, wait) = (u64::load(saved)?, u64::load(saved)?);
+        let (sent, heard) = (u64::load(saved)?, u64::load(saved)?);
+        self.opened = hundredths(now).wrapping_sub(low(held / 10));
+        self.pacer = Pacer::starting(Time::from_millis(now.as_millis().wrapping_add(wait)));
+        (self.sent, self.heard) = (low(sent), low(heard));
+        Some((sent, heard))
     }
 }
 
-/// Reads what [`Session::save`] wrote.
-struct Saved<'a>(&'a [u8]);
-
-impl<'a> Saved<'a> {
-    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        Some(u64::from_be_bytes(self.bytes(8)?.try_into().ok()?))
-    }
-
-    fn part(&mut self) -> Option<&'a [u8]> {
-        let length = u32::from_be_bytes(self.bytes(4)?.try_into().ok()?);
-        self.bytes(usize::try_from(length).ok()?)
-    }
+/// Reads the changing part.
+fn load_live(profile: &Profile, mut saved: &[u8]) -> Option<Live> {
+    let (script, pattern) = named(load_name(&mut saved)?, profile)?;
+    let doing = Doing::load(&mut saved)?;
+    let read_mode = ReadMode::load(&mut saved)?;
+    let offset = u16::load(&mut saved)?;
+    let inbox = Vec::load(&mut saved)?;
+    let boxed: Option<Vec<u8>> = Option::load(&mut saved)?;
+    let transport: Option<Vec<u8>> = Option::load(&mut saved)?;
+    let transport = match transport {
+        Some(transport) => Some(Box::new(Transport::resume(&transport)?)),
+        None => None,
+    };
+    Some(Live {
+        script,
+        doing,
+        read_mode,
+        offset,
+        run: pattern.load(saved)?,
+        inbox,
+        boxed: boxed.map(Vec::into_boxed_slice),
+        transport,
+        cause: None,
+        sent_before: 0,
+        heard_before: 0,
+    })
 }

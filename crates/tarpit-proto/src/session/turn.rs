@@ -4,21 +4,22 @@ use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
 use crate::{
-    base::{cause::Cause, news::Event},
-    session::{Doing, Input, Live, Session, Wake, World, number_of, pattern},
-};
-use crate::{
     base::{
+        cause::Cause,
         fact::Facts,
         handshake_budget::{HandshakeBudget, LoadLevel, UnderWay},
-        pace::{Pacer, Rate, Unit},
+        news::Event,
+        pace::{Pace, Pacer, Rate, Unit},
         rng::{Entropy, Purpose, Rng, shared_moment},
         said::Said,
         time::{Time, Wall},
     },
-    pins::Pins,
-    script::{Chunk, Cx, Heard, MAX_CHUNK, Manner, Notes, Pattern, ReadMode, Run, Security, Step},
-    transport::{Hearing, LONGEST_SAID, PATIENCE, Tls, Transport},
+    script::{
+        Action, Chunk, Conn, Cx, Heard, MAX_CHUNK, Manner, Notes, Pattern, Pinned, ReadMode, Run,
+        Security, Step,
+    },
+    session::{Doing, Input, Live, Session, Wake, World, number_of, pattern},
+    transport::{Hearing, LONGEST_SAID, PATIENCE, Transport},
 };
 
 /// Bytes on their way out, lent by the caller; one serves all sessions of a worker.
@@ -218,7 +219,11 @@ impl Turn<'_, '_> {
                     }
                     self.give_up_securing();
                 }
-                Doing::Dripping | Doing::Prompting | Doing::Stating | Doing::StatingLater => {
+                Doing::Dripping
+                | Doing::Greeting
+                | Doing::Prompting
+                | Doing::Stating
+                | Doing::StatingLater => {
                     if blocked {
                         return self.retry();
                     }
@@ -449,7 +454,11 @@ impl Turn<'_, '_> {
         if !blocked && draft.complete {
             self.live.offset = 0;
             self.live.boxed = None;
-            self.step(Heard::Sent);
+            if self.live.doing == Doing::Greeting {
+                self.enter(self.pattern());
+            } else {
+                self.step(Heard::Sent);
+            }
         }
         // Also after a mark: what a chunk kept waiting is heard as soon as the chunk has gone.
         self.listen();
@@ -474,7 +483,8 @@ impl Turn<'_, '_> {
 
     /// Lets the next turn of the pattern's own pace come one interval from now.
     fn rest_one_interval(&mut self) {
-        let interval = self.world.budget.stretch(self.pattern().pace(&self.live.run).interval);
+        let pace = self.pace().interval;
+        let interval = self.world.budget.stretch(pace);
         self.session.pacer.hold_until(self.now, self.shared_moment(interval));
     }
 
@@ -511,29 +521,21 @@ impl Turn<'_, '_> {
 
     /// Does what the script answered.
     fn apply(&mut self, step: Step) {
-        match step {
-            Step::Become(pattern) => {
-                self.live.script = number_of(pattern, self.world.profile);
-                // The gate's patience does not bind whoever has been let through.
-                self.live.doing = Doing::Resting;
-                self.session.pacer = Pacer::starting(self.now);
-                let rng = self.rng(Purpose::Step, self.now.as_millis());
-                let secured = self.live.transport.is_some();
-                let mut cx = cx(self.world, self.now, rng, self.live.read_mode, secured);
-                self.live.run = pattern.open(&mut cx);
-                let read_mode = cx.read_mode;
-                self.live.set_read_mode(read_mode);
-                self.step_bounded(Heard::Opened);
-            }
-            Step::Close(cause) => self.close(cause),
-            Step::Keep => {}
-            Step::OpenData => {
+        if let Some(read_mode) = step.read_mode {
+            self.live.set_read_mode(read_mode);
+        }
+        match step.action {
+            Action::Become(pattern) => self.enter(pattern),
+            Action::HandOn(pattern) => self.hand_on(pattern),
+            Action::Close(cause) => self.close(cause),
+            Action::Keep => {}
+            Action::OpenData => {
                 self.end_wait();
                 self.live.doing = Doing::Asking;
             }
-            Step::Secure => {
+            Action::Secure => {
                 debug_assert!(
-                    self.world.profile.any_pattern(|it| it.secures()),
+                    self.world.profile.any_pattern(|it| it.uses().tls),
                     "a pattern hides this"
                 );
                 if let Some(under_way) = self.begin_handshake() {
@@ -546,8 +548,8 @@ impl Turn<'_, '_> {
                     self.step_bounded(Heard::Secured(Security::Unavailable));
                 }
             }
-            Step::Send(manner, chunk) => self.begin(manner, chunk),
-            Step::Wait(until) => {
+            Action::Send(manner, chunk) => self.begin(manner, chunk),
+            Action::Wait(until) => {
                 self.end_wait();
                 self.live.offset = 0;
                 self.live.doing = match until {
@@ -563,13 +565,44 @@ impl Turn<'_, '_> {
         }
     }
 
+    /// Lets another pattern take over.
+    fn enter(&mut self, pattern: &'static dyn Pattern) {
+        self.live.script = number_of(pattern, self.world.profile);
+        // The patience of the script before does not bind the next.
+        self.live.doing = Doing::Resting;
+        self.session.pacer = Pacer::starting(self.now);
+        let rng = self.rng(Purpose::Step, self.now.as_millis());
+        let secured = self.live.transport.is_some();
+        let mut cx = cx(self.world, self.now, rng, self.live.read_mode, secured);
+        self.live.run = pattern.open(&mut cx);
+        let read_mode = cx.read_mode;
+        self.live.set_read_mode(read_mode);
+        self.step_bounded(Heard::Opened);
+    }
+
+    /// Greets for another pattern, whole and at once, and then lets it take over.
+    fn hand_on(&mut self, pattern: &'static dyn Pattern) {
+        let mut words = Vec::new();
+        if let Some(greet) = pattern.about().greet {
+            let wall = wall(self.world.start, self.now);
+            greet(&self.world.profile.persona, wall, &mut words);
+        }
+        if words.is_empty() {
+            return self.enter(pattern);
+        }
+        self.begin(Manner::Whole, Chunk::Boxed(words.into()));
+        self.live.script = number_of(pattern, self.world.profile);
+        self.live.run = Run::default();
+        self.live.doing = Doing::Greeting;
+    }
+
     /// Begins a handshake, if there is what TLS takes and one more can be afforded. There is no TLS
     /// in TLS.
     fn begin_handshake(&mut self) -> Option<UnderWay> {
         if self.live.transport.is_some() || self.world.profile.tls.is_none() {
             return None;
         }
-        self.world.budget.begin_handshake(Tls::COST)
+        self.world.budget.begin_handshake(HandshakeBudget::TLS_COST)
     }
 
     /// One step that answers a step, unless there have been too many.
@@ -582,7 +615,7 @@ impl Turn<'_, '_> {
     /// Lets a wait or a rest, if that is what it is doing, hold nothing up that comes instead of
     /// it: the end of a wait, or a moment so long past that it would be read as ahead.
     fn end_wait(&mut self) {
-        let pace = self.pattern().pace(&self.live.run).interval;
+        let pace = self.pace().interval;
         let owed = match (self.live.doing, self.world.profile.rate) {
             (Doing::Resting | Doing::Waiting, Some(rate)) => rate.price_of_one(),
             // A rest may have come right behind a drip, which is owed its interval.
@@ -612,7 +645,7 @@ impl Turn<'_, '_> {
         };
         let own_pace = self.world.profile.rate.is_none();
         match before {
-            Doing::Prompting | Doing::Stating | Doing::StatingLater
+            Doing::Greeting | Doing::Prompting | Doing::Stating | Doing::StatingLater
                 if own_pace && manner == Manner::Drip =>
             {
                 self.rest_one_interval();
@@ -625,23 +658,19 @@ impl Turn<'_, '_> {
     }
 
     /// How many bytes may go now.
-    fn allowance(&self) -> usize {
+    fn allowance(&mut self) -> usize {
         match self.allowance_in_time() {
             0 if self.half_closed => 1,
             allowance => allowance,
         }
     }
 
-    fn allowance_in_time(&self) -> usize {
-        let Self { now, session, .. } = self;
+    fn allowance_in_time(&mut self) -> usize {
+        let (now, pacer) = (self.now, self.session.pacer);
         match (self.live.doing, self.world.profile.rate) {
-            (Doing::Dripping | Doing::Prompting, Some(rate)) => session.pacer.allowance(*now, rate),
-            (Doing::Dripping, None) | (Doing::StatingLater, _)
-                if session.pacer.moment(*now) > *now =>
-            {
-                0
-            }
-            (Doing::Dripping, None) => match self.pattern().pace(&self.live.run).unit {
+            (Doing::Dripping | Doing::Prompting, Some(rate)) => pacer.allowance(now, rate),
+            (Doing::Dripping, None) | (Doing::StatingLater, _) if pacer.moment(now) > now => 0,
+            (Doing::Dripping, None) => match self.pace().unit {
                 Unit::Byte => 1,
                 Unit::Chunk => usize::MAX,
             },
@@ -695,7 +724,9 @@ impl Turn<'_, '_> {
         draft.bytes.clear();
         draft.marks.clear();
         let start = self.sent() - u64::from(self.live.offset);
-        self.render(start, &self.live.run, draft);
+        let mut run = core::mem::take(&mut self.live.run);
+        self.render(start, &mut run, draft);
+        self.live.run = run;
         let offset = usize::from(self.live.offset).min(draft.chunk.len());
         draft.complete = append(draft, offset, limit);
         if draft.bytes.is_empty() {
@@ -730,22 +761,25 @@ impl Turn<'_, '_> {
             let mut cx = cx(self.world, self.now, rng, read_mode, secured);
             let step = pattern.step(&mut run, Heard::Sent, &mut cx);
             let Cx { read_mode: heard, notes, .. } = cx;
-            read_mode = heard;
+            read_mode = step.read_mode.unwrap_or(heard);
             let Some(marked) = run.copy() else { return };
-            let goes_on = matches!(step, Step::Send(Manner::Drip | Manner::Prompt, Chunk::Spoken))
+            let goes_on = matches!(
+                step.action,
+                Action::Send(Manner::Drip | Manner::Prompt, Chunk::Spoken)
+            )
                 // Whoever begins to listen first hears what waits.
                 && (!matches!(read_mode, ReadMode::Deliver | ReadMode::Ended) || self.live.inbox.is_empty());
             draft.marks.push(Mark { end: draft.bytes.len(), run: marked, step, read_mode, notes });
             draft.complete = false;
             if goes_on {
-                self.render(sent, &run, draft);
+                self.render(sent, &mut run, draft);
                 draft.complete = append(draft, 0, limit);
             }
         }
     }
 
     /// Makes the chunk that `run` stands for and that begins after `start` bytes.
-    fn render(&self, start: u64, run: &Run, draft: &mut Draft) {
+    fn render(&self, start: u64, run: &mut Run, draft: &mut Draft) {
         draft.chunk.clear();
         if let Some(boxed) = &self.live.boxed {
             draft.chunk.extend_from_slice(boxed);
@@ -755,7 +789,7 @@ impl Turn<'_, '_> {
         // The system's randomness is not for chunks, which must come out the same again.
         let mut nothing = NoEntropy;
         let mut none = HandshakeBudget::new(1, self.now);
-        let mut no_locks = Pins::default();
+        let mut no_pins = NoPins;
         let opened = self.session.opened(self.now);
         let World { profile, conn, start, .. } = *self.world;
         let mut cx = Cx {
@@ -764,7 +798,7 @@ impl Turn<'_, '_> {
             rng,
             entropy: &mut nothing,
             budget: &mut none,
-            pins: &mut no_locks,
+            pins: &mut no_pins,
             profile,
             conn,
             read_mode: self.live.read_mode,
@@ -788,7 +822,12 @@ impl Turn<'_, '_> {
     }
 
     fn pattern(&self) -> &'static dyn Pattern {
-        pattern(self.live.script, self.world.profile).unwrap_or(self.world.profile.pattern)
+        pattern(self.live.script, self.world.profile)
+    }
+
+    /// The pattern's own pace for the client as it stands.
+    fn pace(&mut self) -> Pace {
+        self.pattern().pace(&mut self.live.run)
     }
 
     fn rng(&self, purpose: Purpose, point: u64) -> Rng {
@@ -836,6 +875,20 @@ fn cx<'a>(
         read_mode,
         secured,
         notes: Notes::default(),
+    }
+}
+
+/// Stands in where nothing is decided for a network.
+struct NoPins;
+
+impl Pinned for NoPins {
+    fn pinned(&mut self, _conn: &Conn, _now: Time) -> Option<&'static str> {
+        None
+    }
+
+    fn pin(&mut self, _conn: &Conn, protocol: &'static str, _now: Time) -> &'static str {
+        debug_assert!(false, "a chunk decides nothing");
+        protocol
     }
 }
 

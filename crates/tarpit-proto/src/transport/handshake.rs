@@ -9,9 +9,9 @@ use rustls::{
     unbuffered::{ConnectionState, EncodeError, InsufficientSizeError, UnbufferedStatus},
 };
 
-use crate::transport::{Tls, keys::Keys};
 use crate::{
     base::{fact::Fact, handshake_budget::UnderWay},
+    transport::{Tls, keys::Keys},
     wire::tls::{ClientHello, Hello, LONGEST_HELLO, Reading},
 };
 

@@ -14,50 +14,16 @@ mod handshake;
 mod keys;
 mod records;
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use rustls::ServerConfig;
-
 use crate::base::{fact::Fact, handshake_budget::UnderWay};
+pub use crate::script::tls::Tls;
 use crate::transport::{
     handshake::{Handshake, Progress},
     keys::Keys,
     records::Records,
 };
-
-/// With what a listener speaks TLS.
-#[derive(Clone, Debug)]
-pub struct Tls {
-    /// For clients that would speak one of its protocols inside.
-    named: Arc<ServerConfig>,
-    /// For all others, whom a choice among protocols would only turn away.
-    unnamed: Arc<ServerConfig>,
-}
-
-impl Tls {
-    /// What a handshake costs, as [`HandshakeBudget::handshake`](crate::base::handshake_budget::HandshakeBudget::handshake) counts.
-    pub const COST: u32 = 2;
-
-    /// The most bytes that a client takes whose handshake is under way: the library's connection,
-    /// and less than 4 KiB that it has not understood.
-    pub const MOST_MEMORY: u32 = 10_000;
-
-    /// TLS as `config` has it, but without resumption: nothing is kept of a client.
-    pub fn new(config: ServerConfig) -> Self {
-        let mut named = config;
-        named.enable_secret_extraction = true;
-        named.send_tls13_tickets = 0;
-        let mut unnamed = named.clone();
-        unnamed.alpn_protocols.clear();
-        Self { named: Arc::new(named), unnamed: Arc::new(unnamed) }
-    }
-
-    fn config(&self, offers: impl Fn(&[u8]) -> bool) -> Arc<ServerConfig> {
-        let common = self.named.alpn_protocols.iter().any(|protocol| offers(protocol));
-        Arc::clone(if common { &self.named } else { &self.unnamed })
-    }
-}
 
 /// How long a handshake may take. A client that means it answers within a round trip, or where four
 /// packets are lost one after the other within 15 seconds, and scanners give it 20 seconds in all.
@@ -227,5 +193,18 @@ impl Transport {
         let (owed, records) = rest.split_at_checked(length)?;
         let records = if records.is_empty() { None } else { Some(Records::resume(records)?) };
         Some(Self { state: State::Open { keys, records }, owed: owed.to_vec() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PATIENCE;
+    use crate::base::handshake_budget::HandshakeBudget;
+
+    #[test]
+    fn a_hundred_handshakes_a_second_are_never_too_many_at_a_time() {
+        let begun = PATIENCE.as_secs() * (100 / u64::from(HandshakeBudget::TLS_COST));
+        assert_eq!(begun, 1_500, "as docs/is-it-safe.md has it");
+        assert!(begun < HandshakeBudget::MOST_UNDER_WAY.into());
     }
 }

@@ -80,7 +80,7 @@ fn thirty_days_pass_without_a_goodbye_and_at_little_cost() {
 
 #[test]
 fn poison_changes_nothing_where_it_is_said_to_be_of_no_use() {
-    for pattern in patterns::ALL.iter().filter(|pattern| !pattern.poisons()) {
+    for pattern in patterns::ALL.iter().filter(|pattern| !pattern.uses().poison) {
         let told = |poison| {
             let mut stage = Stage::new(pattern.name());
             stage.profile.poison = poison;
@@ -250,6 +250,6 @@ proptest! {
         if stage.closed.is_none() {
             stage.half_closes().pass_secs(100);
         }
-        prop_assert!(stage.session.save(stage.now).len() < 20_000);
+        prop_assert!(stage.session.save(stage.now, &stage.profile).len() < 20_000);
     }
 }

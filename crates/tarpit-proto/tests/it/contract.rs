@@ -7,77 +7,80 @@ use tarpit_proto::{
     handshake_budget::LoadLevel,
     identify::Protocol,
     pacer::{Pace, Rate, Unit},
-    script::{Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Security, Step},
+    script::{About, Chunk, Cx, Heard, Manner, Script, Security, Step, Uses},
     session::Cause,
+    states,
 };
 
 use crate::stage::Stage;
 
 const EVERY_SECOND: Pace = Pace { unit: Unit::Chunk, interval: Duration::from_secs(1) };
 
-/// A pattern whose step is a function.
-struct Toy {
-    protocol: Option<Protocol>,
-    step: fn(&mut Run, Heard<'_, '_>, &mut Cx<'_>) -> Step,
-    speak: fn(&Run, &mut Vec<u8>),
+states! {
+    /// What a toy remembers.
+    #[derive(Clone, Copy, Debug, Default)]
+    struct Toys {
+        phase: u8,
+        position: u32,
+        mark: u32,
+    }
 }
 
-impl Pattern for Toy {
-    fn name(&self) -> &'static str {
-        "toy"
+/// A pattern whose step is a function.
+struct Toy {
+    about: &'static About,
+    step: fn(&mut Toys, Heard<'_, '_>, &mut Cx<'_>) -> Step,
+    speak: fn(&Toys, &mut Vec<u8>),
+}
+
+static OPEN: About =
+    About { uses: Uses { tls: true, ..Uses::NOTHING }, ..About::new("toy", "made for a test") };
+
+static OF_SSH: About = About {
+    protocol: Some(Protocol::Ssh),
+    refuse: Some(|_, _, out| out.extend_from_slice(b"who?\r\n")),
+    null_probe_after: Some(Duration::from_secs(2)),
+    ..About::new("toy", "made for a test")
+};
+
+impl Script for Toy {
+    type State = Toys;
+
+    fn about(&self) -> &'static About {
+        self.about
     }
 
-    fn summary(&self) -> &'static str {
-        "made for a test"
-    }
-
-    fn secures(&self) -> bool {
-        true
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        self.protocol
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _toys: &Toys) -> Pace {
         EVERY_SECOND
     }
 
-    fn refuse(&self, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"who?\r\n");
+    fn step(&self, toys: &mut Toys, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        (self.step)(toys, heard, cx)
     }
 
-    fn null_probe_after(&self) -> Option<Duration> {
-        Some(Duration::from_secs(2))
-    }
-
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        (self.step)(run, heard, cx)
-    }
-
-    fn speak(&self, run: &Run, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        (self.speak)(run, out);
+    fn speak(&self, toys: &Toys, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        (self.speak)(toys, out);
     }
 }
 
-fn number(run: &Run, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("{}\n", run.position).as_bytes());
+fn number(toys: &Toys, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("{}\n", toys.position).as_bytes());
 }
 
 /// Counts on, a line a turn.
 #[expect(clippy::needless_pass_by_value, reason = "it stands where a step does")]
-fn count(run: &mut Run, heard: Heard<'_, '_>, _cx: &mut Cx<'_>) -> Step {
+fn count(toys: &mut Toys, heard: Heard<'_, '_>, _cx: &mut Cx<'_>) -> Step {
     match heard {
         Heard::Opened => Step::DRIP,
         Heard::Sent => {
-            run.position += 1;
+            toys.position += 1;
             Step::DRIP
         }
-        _ => Step::Keep,
+        _ => Step::KEEP,
     }
 }
 
-static COUNTER: Toy = Toy { protocol: None, step: count, speak: number };
+static COUNTER: Toy = Toy { about: &OPEN, step: count, speak: number };
 
 #[test]
 fn under_load_a_pace_is_half_as_fast() {
@@ -113,7 +116,7 @@ fn whoever_is_parked_is_told_nothing_and_asked_seldom_and_spoken_to_again() {
 #[test]
 fn what_a_step_learns_is_told() {
     static LEARNER: Toy = Toy {
-        protocol: None,
+        about: &OPEN,
         step: |_, heard, cx| {
             if let Heard::Said(said) = heard {
                 cx.learn(Fact::User, said.take_all());
@@ -130,11 +133,11 @@ fn what_a_step_learns_is_told() {
 #[test]
 fn a_handshake_is_made_as_long_as_the_budget_lasts() {
     static SHAKER: Toy = Toy {
-        protocol: None,
-        step: |run, heard, cx| {
+        about: &OPEN,
+        step: |toys, heard, cx| {
             if let Heard::Said(said) = heard {
                 said.take_all();
-                run.position += u32::from(cx.budget.handshake(1));
+                toys.position += u32::from(cx.budget.handshake(1));
                 return Step::WHOLE;
             }
             Step::REST
@@ -150,14 +153,14 @@ fn a_handshake_is_made_as_long_as_the_budget_lasts() {
 
 /// Echoes each line back, whole.
 static ECHO: Toy = Toy {
-    protocol: None,
+    about: &OPEN,
     step: |_, heard, _| match heard {
         Heard::Opened | Heard::Sent => Step::REST,
         Heard::Said(said) => match said.line() {
-            Some(line) => Step::Send(Manner::Whole, Chunk::Boxed(line.into())),
-            None => Step::Keep,
+            Some(line) => Step::send(Manner::Whole, Chunk::Boxed(line.into())),
+            None => Step::KEEP,
         },
-        _ => Step::Keep,
+        _ => Step::KEEP,
     },
     speak: |_, _| unreachable!("all it says is boxed"),
 };
@@ -217,25 +220,25 @@ fn a_boxed_chunk_is_kept_until_its_last_byte() {
 
 /// Says each line back under the rate, and a full stop of its own behind it.
 static RETORT: Toy = Toy {
-    protocol: None,
-    step: |run, heard, _| match heard {
+    about: &OPEN,
+    step: |toys, heard, _| match heard {
         Heard::Opened => Step::REST,
-        Heard::Said(said) if run.phase == 0 => match said.line() {
+        Heard::Said(said) if toys.phase == 0 => match said.line() {
             Some(line) => {
-                run.phase = 1;
-                Step::Send(Manner::Prompt, Chunk::Boxed(line.into()))
+                toys.phase = 1;
+                Step::send(Manner::Prompt, Chunk::Boxed(line.into()))
             }
-            None => Step::Keep,
+            None => Step::KEEP,
         },
-        Heard::Sent if run.phase == 1 => {
-            run.phase = 2;
+        Heard::Sent if toys.phase == 1 => {
+            toys.phase = 2;
             Step::DRIP
         }
         Heard::Sent => {
-            run.phase = 0;
+            toys.phase = 0;
             Step::REST
         }
-        _ => Step::Keep,
+        _ => Step::KEEP,
     },
     speak: |_, out| out.push(b'.'),
 };
@@ -252,8 +255,8 @@ fn what_was_said_during_a_chunk_is_heard_behind_it_at_any_rate() {
 #[test]
 fn what_waits_to_be_heard_is_bounded_and_asks_for_no_more() {
     static MUTE: Toy = Toy {
-        protocol: None,
-        step: |_, heard, _| if matches!(heard, Heard::Opened) { Step::REST } else { Step::Keep },
+        about: &OPEN,
+        step: |_, heard, _| if matches!(heard, Heard::Opened) { Step::REST } else { Step::KEEP },
         speak: |_, _| {},
     };
     let mut stage = Stage::with(&MUTE).open();
@@ -263,7 +266,7 @@ fn what_waits_to_be_heard_is_bounded_and_asks_for_no_more() {
         }
     }
     // Nothing is ever taken, so what may wait is dropped whenever it is full.
-    assert!(stage.session.save(stage.now).len() < 6_000);
+    assert!(stage.session.save(stage.now, &stage.profile).len() < 6_000);
 
     // Amid a chunk the script cannot hear; then nothing more is read.
     let mut stage = Stage::with(&ECHO).open();
@@ -297,17 +300,11 @@ fn an_overlong_line_comes_in_the_same_parts_however_it_was_cut() {
 #[test]
 fn a_paused_read_mode_stalls_the_client_until_it_delivers_again() {
     static DOZER: Toy = Toy {
-        protocol: None,
+        about: &OPEN,
         step: |_, heard, cx| match heard {
-            Heard::Opened => {
-                cx.read_mode = ReadMode::Paused;
-                Step::Wait(cx.later(Duration::from_secs(9)))
-            }
-            Heard::Silence => {
-                cx.read_mode = ReadMode::Deliver;
-                Step::REST
-            }
-            _ => Step::Keep,
+            Heard::Opened => Step::wait(cx.later(Duration::from_secs(9))).pausing(),
+            Heard::Silence => Step::REST.delivering(),
+            _ => Step::KEEP,
         },
         speak: |_, _| {},
     };
@@ -324,16 +321,16 @@ fn a_paused_read_mode_stalls_the_client_until_it_delivers_again() {
 #[test]
 fn a_listener_without_certificate_or_ports_says_so_and_the_script_goes_on() {
     static ASKER: Toy = Toy {
-        protocol: None,
-        step: |run, heard, _| match heard {
-            Heard::Opened => Step::Secure,
-            Heard::Secured(Security::Unavailable) => Step::OpenData,
+        about: &OPEN,
+        step: |toys, heard, _| match heard {
+            Heard::Opened => Step::SECURE,
+            Heard::Secured(Security::Unavailable) => Step::OPEN_DATA,
             Heard::DataPort(None) => {
-                run.position = 42;
+                toys.position = 42;
                 Step::WHOLE
             }
-            Heard::Sent => Step::Close(Cause::Finished),
-            _ => Step::Keep,
+            Heard::Sent => Step::close(Cause::Finished),
+            _ => Step::KEEP,
         },
         speak: number,
     };
@@ -349,13 +346,13 @@ fn more_than_four_gibibytes_are_counted() {
         stage.says(&portion);
     }
     assert_eq!(stage.session.heard(), 300 << 24);
-    let saved = stage.session.save(stage.now).len();
+    let saved = stage.session.save(stage.now, &stage.profile).len();
     assert!(saved < 200, "{saved}");
     stage.hand_over();
     assert_eq!(stage.session.heard(), 300 << 24);
 }
 
-static GUARDED: Toy = Toy { protocol: Some(Protocol::Ssh), step: count, speak: number };
+static GUARDED: Toy = Toy { about: &OF_SSH, step: count, speak: number };
 
 #[test]
 fn a_client_of_the_protocol_is_let_through_and_no_sooner() {
@@ -385,7 +382,7 @@ fn whoever_speaks_after_days_of_silence_is_answered_at_once() {
             stage.pass_secs(days * 86_400 + 5);
             stage.heard();
             stage.says("SSH-2.0-x\n");
-            if pattern.protocol.is_none() {
+            if pattern.about.protocol.is_none() {
                 assert_eq!(stage.heard(), "SSH-2.0-x\\n", "{days}");
             }
         }
@@ -422,20 +419,20 @@ fn without_validation_the_pattern_begins_at_once() {
 #[test]
 fn a_script_asks_for_a_data_connection_and_hears_when_it_comes() {
     static ASKER: Toy = Toy {
-        protocol: None,
-        step: |run, heard, _| match heard {
-            Heard::Opened => Step::OpenData,
+        about: &OPEN,
+        step: |toys, heard, _| match heard {
+            Heard::Opened => Step::OPEN_DATA,
             Heard::DataPort(port) => {
-                run.mark = port.map_or(0, u32::from);
+                toys.mark = port.map_or(0, u32::from);
                 Step::PROMPT
             }
             Heard::DataOpened => {
-                run.mark = 1;
+                toys.mark = 1;
                 Step::PROMPT
             }
             _ => Step::REST,
         },
-        speak: |run, out| out.extend_from_slice(format!("{}.", run.mark).as_bytes()),
+        speak: |toys, out| out.extend_from_slice(format!("{}.", toys.mark).as_bytes()),
     };
     let mut stage = Stage::with(&ASKER);
     stage.data_port = Some(40_001);

@@ -177,7 +177,7 @@ fn the_address_that_the_user_names_is_told() {
 
 #[test]
 fn a_directory_has_no_end_and_an_upload_is_not_read() {
-    let data = patterns::named("ftp_hold").and_then(tarpit_proto::script::Pattern::data);
+    let data = patterns::named("ftp_hold").and_then(|pattern| pattern.about().data);
     let data = data.expect("a pattern for data connections");
     let mut stage = Stage::with(data).open();
     stage.pass_secs(30 * 86_400);
@@ -229,7 +229,7 @@ fn tls_is_offered_where_there_is_a_certificate_and_begins_behind_its_reply() {
 
 #[test]
 fn a_data_connection_whose_handshake_cannot_be_afforded_is_held_in_silence() {
-    let data = patterns::named("ftp_hold").and_then(tarpit_proto::script::Pattern::data);
+    let data = patterns::named("ftp_hold").and_then(|pattern| pattern.about().data);
     let mut stage = Stage::with(data.expect("a pattern for data connections"));
     stage.profile.tls = Some(tls());
     stage.budget.press(LoadLevel::Plain);

@@ -337,7 +337,7 @@ mod all {
                 }
                 stage.pass_secs(1);
             }
-            assert!(stage.session.save(stage.now).len() < 8_192, "{name}");
+            assert!(stage.session.save(stage.now, &stage.profile).len() < 8_192, "{name}");
         }
     }
 }

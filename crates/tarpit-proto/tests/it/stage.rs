@@ -284,8 +284,10 @@ impl Stage {
 
     /// Writes the session down and goes on with what is read again.
     pub(crate) fn hand_over(&mut self) -> &mut Self {
-        let saved = self.session.save(self.now);
-        self.session = Session::resume(self.now, &self.profile, &saved).expect("what was saved");
+        let saved = self.session.save(self.now, &self.profile);
+        let resumed = Session::resume(self.now, &self.profile, &saved);
+        assert!(resumed.is_known, "what was saved");
+        self.session = resumed.session;
         self.input(Input::Resumed);
         self
     }

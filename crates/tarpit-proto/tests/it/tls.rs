@@ -264,7 +264,7 @@ fn a_handshake_that_is_not_gone_through_with_ends_in_silence() {
         stage.says(b"GET / HTTP/1.1\r\n\r\n").pass_secs(3_600);
         assert_eq!(stage.bytes().len(), before);
         assert!(stage.listens(), "its leaving is noticed");
-        assert!(stage.session.save(stage.now).len() < 100, "nothing of it is kept");
+        assert!(stage.session.save(stage.now, &stage.profile).len() < 100, "nothing of it is kept");
     }
 }
 
@@ -398,7 +398,7 @@ proptest! {
         // Whoever can be told nothing more is let go; everybody else is told something.
         let told = stage.bytes().len() > before;
         prop_assert_eq!(stage.closed, (!told).then_some(Cause::HalfClosed));
-        prop_assert!(stage.session.save(stage.now).len() < 40_000);
+        prop_assert!(stage.session.save(stage.now, &stage.profile).len() < 40_000);
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl Draft {
     fn find_cautions(&self, notes: &mut Notes) {
         for tarpit in &self.tarpits {
             let caution =
-                tarpit.pattern.and_then(|pattern| Some((pattern.name(), pattern.caution()?)));
+                tarpit.pattern.and_then(|pattern| Some((pattern.name(), pattern.about().caution?)));
             let public = tarpit.binds.iter().find(|(_, bind)| bind.is_public());
             if let (Some((pattern, caution)), Some((place, _))) = (caution, public) {
                 let what = format!("`{pattern}` is open to the world here: {caution}");
@@ -221,9 +221,9 @@ impl TarpitDraft {
         let any = |asks: fn(&dyn Pattern) -> bool| patterns::any(pattern, inner, asks);
         let cert = self.cert.as_ref().map(|(place, _)| place);
         for (what, place, is_of_use) in [
-            ("`cert` and `key`: remove them", cert, any(|it| it.secures())),
-            ("`poison`: remove it", self.poison.as_ref(), any(|it| it.poisons())),
-            ("`strict_lock`: remove it", self.strict_lock.as_ref(), any(|it| it.pins())),
+            ("`cert` and `key`: remove them", cert, any(|it| it.uses().tls)),
+            ("`poison`: remove it", self.poison.as_ref(), any(|it| it.uses().poison)),
+            ("`strict_lock`: remove it", self.strict_lock.as_ref(), any(|it| it.uses().pins)),
         ] {
             if let (Some(place), false) = (place, is_of_use) {
                 let what = format!("`{}` has no use for {what}", pattern.name());
@@ -244,14 +244,14 @@ impl TarpitDraft {
             _ => {}
         }
         let Some((place, inner)) = &self.inner else { return };
-        if let Some(pattern) = self.pattern.filter(|pattern| !pattern.carries()) {
+        if let Some(pattern) = self.pattern.filter(|pattern| pattern.about().inner.is_none()) {
             let what = format!(
                 "`{}` has nothing inside: `inner` is for patterns such as `tls`",
                 pattern.name()
             );
             problem(place, what);
         }
-        if inner.carries() || inner.protocol() == Some(Protocol::Tls) {
+        if inner.about().inner.is_some() || inner.protocol() == Some(Protocol::Tls) {
             let what = format!("`{}` cannot be inside TLS: name another pattern", inner.name());
             problem(place, what);
         }
@@ -269,7 +269,7 @@ impl TarpitDraft {
     fn find_data_problems(&self, workers: NonZeroUsize, notes: &mut Notes) {
         let mut problem = |place: &Place, what: String| notes.problems.push(place.problem(what));
         if let Some((place, ports)) = &self.passive_ports {
-            if let Some(pattern) = self.pattern.filter(|pattern| pattern.data().is_none()) {
+            if let Some(pattern) = self.pattern.filter(|pattern| pattern.about().data.is_none()) {
                 let what = format!("`{}` has no data connections: remove this", pattern.name());
                 problem(place, what);
             }

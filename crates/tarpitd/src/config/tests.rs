@@ -124,7 +124,7 @@ fn what_is_inside_tls_and_its_certificate_are_read() {
          bind = [{ host = '::1', port = 1 }]",
     );
     let [tarpit] = &settings.tarpits[..] else { panic!("{:?}", settings.tarpits) };
-    assert_eq!(tarpit.inner.map(Pattern::name), Some("smtp_endless_ehlo"));
+    assert_eq!(tarpit.inner.map(<dyn Pattern>::name), Some("smtp_endless_ehlo"));
     let path = |path: &str| Placed::from(PathBuf::from(path));
     let files = Certificate { cert: path("c.pem"), key: path("k.pem") };
     assert_eq!(tarpit.certificate, Some(files));

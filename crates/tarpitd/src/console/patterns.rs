@@ -33,7 +33,7 @@ pub(crate) fn table() -> String {
             text,
             "  {:width$}  {protocol:<6}  {}{also}",
             pattern.name(),
-            pattern.summary()
+            pattern.about().summary
         );
     }
     text
@@ -58,7 +58,7 @@ pub(crate) fn json() -> String {
             "aliases": patterns::other_names(*pattern).collect::<Vec<_>>(),
             "protocol": pattern.protocol().map(Protocol::name),
             "ports": recommended.flat_map(|it| it.ports).collect::<Vec<_>>(),
-            "summary": pattern.summary(),
+            "summary": pattern.about().summary,
         })
     };
     let array: serde_json::Value = patterns::ALL.iter().map(object).collect();

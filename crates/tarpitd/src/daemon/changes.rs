@@ -178,7 +178,7 @@ fn settings(tarpit: &Tarpit) -> Vec<Setting> {
         ("strict_lock", strict_lock.to_string()),
         ("cert", file(|files| &files.cert)),
         ("key", file(|files| &files.key)),
-        ("inner", or_unset(inner.map(Pattern::name))),
+        ("inner", or_unset(inner.map(<dyn Pattern>::name))),
         ("passive_ports", or_unset(range(passive_ports))),
         ("passive_address", or_unset(passive_address.as_ref())),
     ]

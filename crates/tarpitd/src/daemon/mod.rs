@@ -270,7 +270,7 @@ impl Daemon {
         let mut profile = self.profiles[wanted.index].clone();
         let data = wanted.purpose != Purpose::Clients;
         if data {
-            profile.pattern = profile.pattern.data().unwrap_or(profile.pattern);
+            profile.pattern = profile.pattern.about().data.unwrap_or(profile.pattern);
             // Whoever comes has been asked to, and need show nothing.
             profile.validate = false;
         }

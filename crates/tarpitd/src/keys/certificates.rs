@@ -102,7 +102,7 @@ impl Certificates {
             .with_no_client_auth()
             .with_cert_resolver(resolver);
         if let Some(inner) = patterns::inside(tarpit.pattern, tarpit.inner) {
-            let names = inner.names_in_tls().iter();
+            let names = inner.about().alpn.iter();
             config.alpn_protocols = names.map(|name| name.as_bytes().to_vec()).collect();
         }
         Ok(Tls::new(config))

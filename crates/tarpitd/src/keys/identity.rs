@@ -96,14 +96,14 @@ impl Identity {
             passive_address: tarpit.passive_address,
             ..Profile::new(tarpit.pattern, persona)
         };
-        if profile.any_pattern(|it| it.secures()) {
+        if profile.any_pattern(|it| it.uses().tls) {
             let refused = |what| Finding::new(Gravity::Refused, None, what);
             let tls = self.certificates().and_then(|certificates| {
                 certificates.tls(tarpit, own, profile.persona.host()).map_err(refused)
             });
             profile.tls = tls.map_err(|it| problems.push(it)).ok();
         }
-        if profile.any_pattern(|it| it.shows_host_keys()) {
+        if profile.any_pattern(|it| it.uses().host_keys) {
             let keys = self.keyring().map(|keyring| keyring.keys().clone());
             profile.host_keys = keys.map_err(|it| problems.extend(it)).ok();
         }

@@ -91,7 +91,7 @@ fn table_called(name: &str) -> Vec<Block> {
             .map(|pattern| {
                 let protocol = pattern.protocol().map(|protocol| protocol.name().to_uppercase());
                 let protocol = protocol.as_deref().unwrap_or("Any protocol");
-                let text = format!("{protocol}: {}", pattern.summary());
+                let text = format!("{protocol}: {}", pattern.about().summary);
                 let mut paragraphs = vec![sentence(&text)];
                 let names: Vec<_> = patterns::other_names(*pattern).map(literal).collect();
                 if !names.is_empty() {

@@ -10,7 +10,7 @@ use std::{
 
 use rustix::net::sockopt;
 use rustls::{ClientConnection, pki_types::ServerName};
-use tarpit_proto::{handshake_budget::HandshakeBudget, transport::Tls};
+use tarpit_proto::handshake_budget::HandshakeBudget;
 
 use crate::{
     crowd::ONE_AT_A_TIME,
@@ -232,7 +232,7 @@ fn the_page_says_what_the_program_counts_with() {
         thousands(HandshakeBudget::MOST_UNDER_WAY)
     );
     assert!(page.contains(&row), "{row}");
-    assert_eq!(bound("amid a TLS handshake"), u64::from(Tls::MOST_MEMORY));
+    assert_eq!(bound("amid a TLS handshake"), u64::from(HandshakeBudget::TLS_MEMORY));
 }
 
 /// A number of four to six digits as pages write it.

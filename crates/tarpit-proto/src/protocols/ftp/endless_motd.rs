@@ -18,12 +18,17 @@
 
 use alloc::vec::Vec;
 
-use crate::base::pace::EVERY_8_SECONDS;
 use crate::{
-    base::{pace::Pace, rng::Rng, said::Said},
+    base::{
+        pace::{EVERY_8_SECONDS, Pace},
+        rng::Rng,
+        said::Said,
+        time::Wall,
+    },
     identify::Protocol,
+    persona::Persona,
     phases,
-    script::{Cx, Heard, Pattern, ReadMode, Run, Step, command},
+    script::{About, Cx, Heard, ReadMode, Script, Step, command, legacy::Registers},
     timing,
     wire::text,
 };
@@ -35,7 +40,7 @@ phases! {
     enum Phase { Listening, Answering, Pausing, Refusing, Leaving }
 }
 
-/// What each command is answered before the password; [`Run::count`] is the place of the answer.
+/// What each command is answered before the password; [`Registers::count`] is the place of the answer.
 /// The last one is for all others.
 const ANSWERS: [(&str, &str); 5] = [
     ("USER", "331 Please specify the password."),
@@ -51,36 +56,38 @@ const ANSWERS: [(&str, &str); 5] = [
 
 const REFUSAL: &str = "530 Please login with USER and PASS.";
 
-/// The flag in [`Run::mark`] of a client that has named a user.
+/// The flag in [`Registers::mark`] of a client that has named a user.
 const NAMED: u32 = 2;
 
-impl Pattern for FtpEndlessMotd {
-    fn name(&self) -> &'static str {
-        "ftp_endless_motd"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Ftp),
+    greet: Some(greet),
+    refuse: Some(refuse),
+    ..About::new("ftp_endless_motd", "refuses a login with a message of the day that never ends")
+};
+
+/// The greeting.
+fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    text::line(persona.ftp(), out);
+}
+
+/// What strangers are told.
+fn refuse(_persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    text::line(REFUSAL, out);
+}
+
+impl Script for FtpEndlessMotd {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "refuses a login with a message of the day that never ends"
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Ftp)
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn greet(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> bool {
-        text::line(cx.profile.persona.ftp(), out);
-        true
-    }
-
-    fn refuse(&self, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        text::line(REFUSAL, out);
-    }
-
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
             (Phase::Listening, Heard::Opened) => Step::REST,
             (Phase::Listening, Heard::Said(said)) => hear(run, said, cx),
@@ -93,11 +100,11 @@ impl Pattern for FtpEndlessMotd {
                 run.position = run.position.saturating_add(1);
                 Step::DRIP
             }
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         let (code, opening) = match Phase::of(run) {
             Phase::Leaving => ("221-", "Goodbye."),
             Phase::Refusing => ("530-", "Login incorrect."),
@@ -115,9 +122,9 @@ impl Pattern for FtpEndlessMotd {
 }
 
 /// Answers the next command.
-fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+fn hear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     let Some(command) = command::next(said, run) else {
-        return Step::Keep;
+        return Step::KEEP;
     };
     if command.is("QUIT") {
         return recite(run, Phase::Leaving, cx);
@@ -130,7 +137,7 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         cx.read_mode = ReadMode::Discard;
         run.enter(Phase::Pausing);
         let silence = cx.rng.jitter(timing::SILENCE);
-        return Step::Wait(cx.later(silence));
+        return Step::wait(cx.later(silence));
     }
     if command.is("USER") {
         run.mark |= NAMED;
@@ -141,8 +148,8 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     command::answer(run)
 }
 
-/// Begins the lines without end. [`Run::position`] counts them.
-fn recite(run: &mut Run, phase: Phase, cx: &mut Cx<'_>) -> Step {
+/// Begins the lines without end. [`Registers::position`] counts them.
+fn recite(run: &mut Registers, phase: Phase, cx: &mut Cx<'_>) -> Step {
     cx.read_mode = ReadMode::Discard;
     run.enter(phase);
     run.position = 0;

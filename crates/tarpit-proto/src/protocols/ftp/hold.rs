@@ -22,19 +22,23 @@
 use alloc::{format, vec::Vec};
 use core::net::IpAddr;
 
-use crate::{base::pace::EVERY_8_SECONDS, protocols::ftp::listing::FtpListing};
 use crate::{
-    base::{fact::Fact, pace::Pace},
+    base::{
+        fact::Fact,
+        pace::{EVERY_8_SECONDS, Pace},
+        time::Wall,
+    },
     identify::{Protocol, Sighting, sight},
+    persona::Persona,
     phases,
-    protocols::ftp::reply::Reply,
+    protocols::ftp::{listing::FtpListing, reply::Reply},
     script::{
-        Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Security, Step,
+        About, Chunk, Cx, Heard, Manner, ReadMode, Script, Security, Step, Uses,
         command::{self, Command},
+        legacy::Registers,
         secret,
     },
     timing,
-    transport::Tls,
     wire::text,
 };
 
@@ -48,7 +52,7 @@ phases! {
 /// The most commands of one client that are told of, besides names and passwords.
 const MOST_TOLD: u32 = 20;
 
-/// Flags in [`Run::mark`], whose lowest bit belongs to [`command`]; behind them lies the reply.
+/// Flags in [`Registers::mark`], whose lowest bit belongs to [`command`]; behind them lies the reply.
 const NAMED: u32 = 1 << 1;
 const ANONYMOUS: u32 = 1 << 2;
 /// It has shown that it reads replies to their last line.
@@ -62,51 +66,43 @@ const EXTENDED: u32 = 1 << 6;
 const GUESSING: u32 = 1 << 7;
 const REPLY: u32 = 8;
 
-impl Pattern for FtpHold {
-    fn name(&self) -> &'static str {
-        "ftp_hold"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Ftp),
+    greet: Some(greet),
+    refuse: Some(refuse),
+    uses: Uses { poison: true, tls: true, ..Uses::NOTHING },
+    data: Some(&FtpListing),
+    ..About::new("ftp_hold", "refuses every login slowly, as often as the client tries")
+};
+
+/// The greeting.
+fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    text::line(persona.ftp(), out);
+}
+
+/// What strangers are told.
+fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    Reply::LoginFirst.say(persona, false, out);
+}
+
+impl Script for FtpHold {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "refuses every login slowly, as often as the client tries"
-    }
-
-    fn secures(&self) -> bool {
-        true
-    }
-
-    fn poisons(&self) -> bool {
-        true
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Ftp)
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn greet(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> bool {
-        text::line(cx.profile.persona.ftp(), out);
-        true
-    }
-
-    fn refuse(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        Reply::LoginFirst.say(&cx.profile.persona, false, out);
-    }
-
-    fn data(&self) -> Option<&'static dyn Pattern> {
-        Some(&FtpListing)
-    }
-
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
             (Phase::Listening, Heard::Opened) => Step::REST,
             (Phase::Listening | Phase::Drawing, Heard::Said(said)) => {
                 match command::next_kept(said, run) {
                     Some(command) => obey(run, command, cx),
-                    None => Step::Keep,
+                    None => Step::KEEP,
                 }
             }
             (Phase::Pausing, Heard::Silence) => end_pause(run),
@@ -124,7 +120,7 @@ impl Pattern for FtpHold {
             (Phase::Opening, Heard::DataPort(port)) => tell_port(run, port, cx),
             (Phase::Securing, Heard::Secured(Security::Ready)) => {
                 // Who has logged in does so anew (RFC 4217, section 7).
-                *run = Run { mark: run.mark & PATIENT, ..Run::default() };
+                *run = Registers { mark: run.mark & PATIENT, ..Registers::default() };
                 Step::REST
             }
             (Phase::Securing, Heard::Secured(_)) => {
@@ -132,11 +128,11 @@ impl Pattern for FtpHold {
                 run.enter(Phase::Silent);
                 Step::REST
             }
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         let (persona, reply) = (&cx.profile.persona, reply(run));
         match (Phase::of(run), run.count) {
             (Phase::Drawing, 0) => {
@@ -151,17 +147,17 @@ impl Pattern for FtpHold {
     }
 }
 
-fn reply(run: &Run) -> Reply {
+fn reply(run: &Registers) -> Reply {
     Reply::numbered((run.mark >> REPLY & 0xFF) as u8)
 }
 
-fn choose(run: &mut Run, reply: Reply) {
+fn choose(run: &mut Registers, reply: Reply) {
     run.mark = run.mark & !(0xFF << REPLY) | u32::from(u8::from(reply)) << REPLY;
     run.count = 0;
 }
 
 /// Does what a command says.
-fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
+fn obey(run: &mut Registers, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     if command.is("USER") {
         secret::learn_name(command.argument, command.argument.len(), cx);
         run.mark &= !(ANONYMOUS | IN | PASSIVE);
@@ -205,7 +201,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     // for, and goes on in the clear where there is none.
     if command.is("AUTH") && cx.offers_tls() && run.mark & PATIENT == 0 {
         // Behind the reply it would be too late to say so.
-        let afforded = cx.budget.has_room() && cx.budget.affords(Tls::COST);
+        let afforded = cx.affords_tls();
         return state(run, if afforded { Reply::Tls } else { Reply::NoTls });
     }
     let known = ALWAYS.iter().find(|(verb, _)| command.is(verb));
@@ -219,7 +215,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     if command.is("PASV") || command.is("EPSV") {
         run.mark = run.mark & !EXTENDED | if command.is("EPSV") { EXTENDED } else { 0 };
         run.enter(Phase::Opening);
-        return Step::OpenData;
+        return Step::OPEN_DATA;
     }
     if command.is("TYPE") {
         let is_text = command.argument.first().is_some_and(|byte| byte.eq_ignore_ascii_case(&b'A'));
@@ -272,14 +268,14 @@ const INSIDE: [(&str, Reply); 19] = [
 ];
 
 /// Says something at once, as far as so much is answered at once.
-fn state(run: &mut Run, reply: Reply) -> Step {
+fn state(run: &mut Registers, reply: Reply) -> Step {
     choose(run, reply);
     run.enter(Phase::Stating);
     command::answer(run)
 }
 
 /// Says something of a name or a password, after a silence.
-fn ponder(run: &mut Run, reply: Reply, cx: &mut Cx<'_>) -> Step {
+fn ponder(run: &mut Registers, reply: Reply, cx: &mut Cx<'_>) -> Step {
     choose(run, reply);
     // What a user has set a rate for is to flow.
     if cx.profile.rate.is_some() {
@@ -287,10 +283,10 @@ fn ponder(run: &mut Run, reply: Reply, cx: &mut Cx<'_>) -> Step {
     }
     run.enter(Phase::Pausing);
     let silence = cx.rng.jitter(timing::SILENCE);
-    Step::Wait(cx.later(silence))
+    Step::wait(cx.later(silence))
 }
 
-fn end_pause(run: &mut Run) -> Step {
+fn end_pause(run: &mut Registers) -> Step {
     let is_endless = reply(run) == Reply::Refused;
     run.enter(if is_endless { Phase::Drawing } else { Phase::Stating });
     Step::PROMPT
@@ -302,7 +298,7 @@ fn names_user(said: &[u8]) -> bool {
 }
 
 /// A whole reply has gone out.
-fn follow(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn follow(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     match reply(run) {
         Reply::Listing | Reply::Store => {
             cx.read_mode = ReadMode::Discard;
@@ -310,7 +306,7 @@ fn follow(run: &mut Run, cx: &mut Cx<'_>) -> Step {
         }
         Reply::Tls => {
             run.enter(Phase::Securing);
-            return Step::Secure;
+            return Step::SECURE;
         }
         _ => run.enter(Phase::Listening),
     }
@@ -318,7 +314,7 @@ fn follow(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 }
 
 /// Tells where the client is awaited (RFC 959, section 4.2.2; RFC 2428, section 3), if anywhere.
-fn tell_port(run: &mut Run, port: Option<u16>, cx: &mut Cx<'_>) -> Step {
+fn tell_port(run: &mut Registers, port: Option<u16>, cx: &mut Cx<'_>) -> Step {
     let address = match (cx.profile.passive_address, cx.conn.server.ip().to_canonical()) {
         (Some(address), _) | (None, IpAddr::V4(address)) => Some(address),
         (None, IpAddr::V6(_)) => None,
@@ -335,5 +331,5 @@ fn tell_port(run: &mut Run, port: Option<u16>, cx: &mut Cx<'_>) -> Step {
     run.mark |= PASSIVE;
     choose(run, Reply::Noop);
     run.enter(Phase::Stating);
-    Step::Send(Manner::Prompt, Chunk::Boxed(line.into_bytes().into()))
+    Step::send(Manner::Prompt, Chunk::Boxed(line.into_bytes().into()))
 }

@@ -13,13 +13,11 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::pace::EVERY_8_SECONDS;
 use crate::{
-    base::pace::Pace,
-    identify::Protocol,
+    base::pace::{EVERY_8_SECONDS, Pace},
     phases,
     protocols::ftp::reply as ftp,
-    script::{Cx, Heard, Pattern, ReadMode, Run, Security, Step},
+    script::{About, Cx, Heard, ReadMode, Script, Security, Step, Uses, legacy::Registers},
 };
 
 /// See the module.
@@ -35,34 +33,29 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The first byte of a record with a hello (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 0x16;
 
-impl Pattern for FtpListing {
-    fn name(&self) -> &'static str {
-        "ftp_listing"
+static ABOUT: About = About {
+    uses: Uses { tls: true, ..Uses::NOTHING },
+    ..About::new("ftp_listing", "a directory listing that never ends, on a data connection")
+};
+
+impl Script for FtpListing {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "a directory listing that never ends, on a data connection"
-    }
-
-    fn secures(&self) -> bool {
-        true
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        None
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
-            (Phase::Waiting, Heard::Opened) => Step::Wait(cx.later(PATIENCE)),
+            (Phase::Waiting, Heard::Opened) => Step::wait(cx.later(PATIENCE)),
             (Phase::Waiting, Heard::Said(said)) => {
                 if said.rest().first() == Some(&HANDSHAKE) && cx.offers_tls() {
                     run.enter(Phase::Securing);
-                    return Step::Secure;
+                    return Step::SECURE;
                 }
                 said.take_all();
                 cx.read_mode = ReadMode::Paused;
@@ -82,11 +75,11 @@ impl Pattern for FtpListing {
                 Step::REST
             }
             (Phase::Listing, Heard::Sent) => Step::DRIP,
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, _run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         ftp::entry(&cx.profile.persona, cx.wall, &mut cx.rng, out);
     }
 }

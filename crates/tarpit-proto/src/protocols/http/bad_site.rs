@@ -7,12 +7,14 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::pace::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS};
 use crate::{
-    base::{pace::Pace, rng::Rng},
+    base::{
+        pace::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS, Pace},
+        rng::Rng,
+    },
     identify::Protocol,
     protocols::http::{self, Cue, Phase},
-    script::{Cx, Heard, Pattern, Run, Step},
+    script::{About, Cx, Heard, Script, Step, legacy::Registers},
 };
 
 /// See the module.
@@ -24,28 +26,25 @@ const BLOCKS: u32 = 300;
 /// How often a blank line follows once all blocks have been sent.
 const BLANK_EVERY: Duration = Duration::from_secs(8);
 
-impl Pattern for HttpBadSite {
-    fn name(&self) -> &'static str {
-        "http_bad_site"
+static ABOUT: About = About {
+    aliases: &["http_bad_html"],
+    caution: Some("it keeps the CPU of every visitor busy, search engines and researchers too"),
+    protocol: Some(Protocol::Http),
+    alpn: &["http/1.1"],
+    ..About::new(
+        "http_bad_site",
+        "sends a page of 300 unclosed blocks and links, with a script that keeps the CPU busy",
+    )
+};
+
+impl Script for HttpBadSite {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn aliases(&self) -> &'static [&'static str] {
-        &["http_bad_html"]
-    }
-
-    fn summary(&self) -> &'static str {
-        "sends a page of 300 unclosed blocks and links, with a script that keeps the CPU busy"
-    }
-
-    fn caution(&self) -> Option<&'static str> {
-        Some("it keeps the CPU of every visitor busy, search engines and researchers too")
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Http)
-    }
-
-    fn pace(&self, run: &Run) -> Pace {
+    fn pace(&self, run: &Registers) -> Pace {
         match Phase::of(run) {
             // A block at a time, so that the page does what it is for within the hour.
             Phase::Telling => EVERY_8_SECONDS,
@@ -53,21 +52,21 @@ impl Pattern for HttpBadSite {
         }
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match http::converse(run, heard, cx) {
             Cue::HeadSent => http::tell(run, cx),
             Cue::PartSent if run.position < BLOCKS => http::tell_on(run),
             // The page is all there; blank lines keep it from being done, whatever the rate.
             Cue::PartSent => {
                 let wait = cx.rng.jitter(BLANK_EVERY);
-                Step::Wait(cx.later(wait))
+                Step::wait(cx.later(wait))
             }
             Cue::Silence => http::tell_on(run),
             Cue::Step(step) => step,
         }
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match (Phase::of(run), run.position) {
             (Phase::Heading | Phase::Ending, _) => http::head(run, cx, out),
             (Phase::Telling, 0) => {

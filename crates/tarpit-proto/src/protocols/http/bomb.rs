@@ -2,13 +2,13 @@
 
 use alloc::vec::Vec;
 
-use crate::protocols::http::{
-    Coding, Cue, PART, Phase, Request, coded_head, converse, head, page, reply, tell, tell_more_of,
-    tell_on,
-};
 use crate::{
     base::pace::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS, Pace},
-    script::{Cx, Heard, Run, Step},
+    protocols::http::{
+        Coding, Cue, PART, Phase, Request, coded_head, converse, head, page, reply, tell,
+        tell_more_of, tell_on,
+    },
+    script::{Cx, Heard, Step, legacy::Registers},
     wire::deflate::Repetition,
 };
 
@@ -22,7 +22,7 @@ pub(crate) struct Bomb {
 
 impl Bomb {
     /// The pace of a client in this state.
-    pub(crate) fn pace(&self, run: &Run) -> Pace {
+    pub(crate) fn pace(&self, run: &Registers) -> Pace {
         match Phase::of(run) {
             // Byte by byte it would take months to go off.
             Phase::Telling if self.is_taken(run) => EVERY_8_SECONDS,
@@ -31,7 +31,7 @@ impl Bomb {
     }
 
     /// A step of its course.
-    pub(crate) fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    pub(crate) fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match converse(run, heard, cx) {
             Cue::HeadSent => tell(run, cx),
             Cue::PartSent | Cue::Silence if self.is_taken(run) => tell_more_of(&self.body, run, cx),
@@ -41,7 +41,7 @@ impl Bomb {
     }
 
     /// Appends the chunk that `run` stands for.
-    pub(crate) fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    pub(crate) fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match (Phase::of(run), self.is_taken(run)) {
             (Phase::Heading | Phase::Ending, true) => {
                 coded_head(self.name, self.body.len(), run, cx, out);
@@ -53,7 +53,7 @@ impl Bomb {
         }
     }
 
-    fn is_taken(&self, run: &Run) -> bool {
+    fn is_taken(&self, run: &Registers) -> bool {
         Request::of(run).accepts(self.coding)
     }
 }

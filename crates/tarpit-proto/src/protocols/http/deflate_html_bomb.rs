@@ -8,7 +8,7 @@ use crate::{
     base::pace::Pace,
     identify::Protocol,
     protocols::http::{Bomb, Coding},
-    script::{Cx, Heard, Pattern, Run, Step},
+    script::{About, Cx, Heard, Script, Step, legacy::Registers},
     wire::deflate::{Repetition, Text, Wrapper},
 };
 
@@ -32,32 +32,32 @@ const TEXT: Text = Text {
     unit: b"<ul><li><b><div></b><dl>",
 };
 
-impl Pattern for HttpDeflateHtmlBomb {
-    fn name(&self) -> &'static str {
-        "http_deflate_html_bomb"
+static ABOUT: About = About {
+    caution: Some("it costs every visitor memory and CPU time, search engines and researchers too"),
+    protocol: Some(Protocol::Http),
+    alpn: &["http/1.1"],
+    ..About::new(
+        "http_deflate_html_bomb",
+        "sends 20 kB of gzip that inflate to 8 MB of badly nested HTML",
+    )
+};
+
+impl Script for HttpDeflateHtmlBomb {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "sends 20 kB of gzip that inflate to 8 MB of badly nested HTML"
-    }
-
-    fn caution(&self) -> Option<&'static str> {
-        Some("it costs every visitor memory and CPU time, search engines and researchers too")
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Http)
-    }
-
-    fn pace(&self, run: &Run) -> Pace {
+    fn pace(&self, run: &Registers) -> Pace {
         BOMB.pace(run)
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         BOMB.step(run, heard, cx)
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         BOMB.speak(run, cx, out);
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     base::pace::Pace,
     identify::Protocol,
     protocols::http::{Bomb, Coding},
-    script::{Cx, Heard, Pattern, Run, Step},
+    script::{About, Cx, Heard, Script, Step, legacy::Registers},
     wire::deflate::{Repetition, Text, Wrapper},
 };
 
@@ -25,36 +25,35 @@ static BOMB: Bomb = Bomb {
 
 const TEXT: Text = Text { letters: &[0], preface: b"", unit: &[0] };
 
-impl Pattern for HttpDeflateSizeBomb {
-    fn name(&self) -> &'static str {
-        "http_deflate_size_bomb"
+static ABOUT: About = About {
+    aliases: &["http_deflate_bomb"],
+    caution: Some(
+        "it costs every visitor a gigabyte of memory, search engines and researchers too",
+    ),
+    protocol: Some(Protocol::Http),
+    alpn: &["http/1.1"],
+    ..About::new(
+        "http_deflate_size_bomb",
+        "sends 1 MB of deflate that inflates to 1 GB of zero bytes",
+    )
+};
+
+impl Script for HttpDeflateSizeBomb {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn aliases(&self) -> &'static [&'static str] {
-        &["http_deflate_bomb"]
-    }
-
-    fn summary(&self) -> &'static str {
-        "sends 1 MB of deflate that inflates to 1 GB of zero bytes"
-    }
-
-    fn caution(&self) -> Option<&'static str> {
-        Some("it costs every visitor a gigabyte of memory, search engines and researchers too")
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Http)
-    }
-
-    fn pace(&self, run: &Run) -> Pace {
+    fn pace(&self, run: &Registers) -> Pace {
         BOMB.pace(run)
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         BOMB.step(run, heard, cx)
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         BOMB.speak(run, cx, out);
     }
 }

@@ -6,12 +6,11 @@
 
 use alloc::vec::Vec;
 
-use crate::base::pace::BYTE_EVERY_8_SECONDS;
 use crate::{
-    base::pace::Pace,
+    base::pace::{BYTE_EVERY_8_SECONDS, Pace},
     identify::Protocol,
     protocols::http::{self, Cue, Phase},
-    script::{Cx, Heard, Pattern, Run, Step},
+    script::{About, Cx, Heard, Script, Step, legacy::Registers},
 };
 
 /// See the module.
@@ -20,28 +19,28 @@ pub(crate) struct HttpEndlessHeader;
 /// How many cookies the head has.
 const COOKIES: u32 = 80;
 
-impl Pattern for HttpEndlessHeader {
-    fn name(&self) -> &'static str {
-        "http_endless_header"
+static ABOUT: About = About {
+    aliases: &["http_endless_cookie"],
+    protocol: Some(Protocol::Http),
+    alpn: &["http/1.1"],
+    ..About::new(
+        "http_endless_header",
+        "sends a long response header of cookies, then a page that never ends",
+    )
+};
+
+impl Script for HttpEndlessHeader {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn aliases(&self) -> &'static [&'static str] {
-        &["http_endless_cookie"]
-    }
-
-    fn summary(&self) -> &'static str {
-        "sends a long response header of cookies, then a page that never ends"
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Http)
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         BYTE_EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         // Who asked for no more than a head would leave at its end.
         if let (Phase::Ending, Heard::Sent) = (Phase::of(run), &heard) {
             return Step::DRIP;
@@ -53,7 +52,7 @@ impl Pattern for HttpEndlessHeader {
         }
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match (Phase::of(run), run.position) {
             (Phase::Heading, _) => http::opening(run, cx, out),
             (Phase::Ending, _) | (Phase::Telling, 0..COOKIES) => http::cookie(cx, out),

@@ -5,35 +5,34 @@
 
 use alloc::vec::Vec;
 
-use crate::base::pace::BYTE_EVERY_8_SECONDS;
 use crate::{
-    base::pace::Pace,
+    base::pace::{BYTE_EVERY_8_SECONDS, Pace},
     identify::Protocol,
     protocols::http::{self, Cue, Phase},
-    script::{Cx, Heard, Pattern, Run, Step},
+    script::{About, Cx, Heard, Script, Step, legacy::Registers},
 };
 
 /// See the module.
 pub(crate) struct HttpFakeAuth;
 
-impl Pattern for HttpFakeAuth {
-    fn name(&self) -> &'static str {
-        "http_fake_auth"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Http),
+    alpn: &["http/1.1"],
+    ..About::new("http_fake_auth", "asks for a password and refuses every one slowly")
+};
+
+impl Script for HttpFakeAuth {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "asks for a password and refuses every one slowly"
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Http)
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         BYTE_EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match http::converse(run, heard, cx) {
             Cue::HeadSent => {
                 run.enter(Phase::Telling);
@@ -44,7 +43,7 @@ impl Pattern for HttpFakeAuth {
         }
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match Phase::of(run) {
             Phase::Heading | Phase::Ending => http::refusal_head(run, cx, out),
             Phase::Telling => http::refusal_page(cx, out),

@@ -10,7 +10,7 @@ use crate::{
     base::pace::{Pace, Unit},
     identify::Protocol,
     protocols::http::{self, Answer, Cue, Phase, Request, Signs, http2},
-    script::{Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Step},
+    script::{About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, Uses, legacy::Registers},
     timing::{self, HttpHold},
 };
 
@@ -21,33 +21,29 @@ pub(crate) struct HoldHttp;
 /// were measured give up at 100 lines (Python) and at 16 kB (Node.js).
 const COOKIES: u32 = 80;
 
-impl Pattern for HoldHttp {
-    fn name(&self) -> &'static str {
-        "http_hold"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Http),
+    uses: Uses { poison: true, ..Uses::NOTHING },
+    alpn: &["h2", "http/1.1"],
+    ..About::new(
+        "http_hold",
+        "holds each client by what keeps it longest: a header, a body, or slow refusals",
+    )
+};
+
+impl Script for HoldHttp {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "holds each client by what keeps it longest: a header, a body, or slow refusals"
-    }
-
-    fn poisons(&self) -> bool {
-        true
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Http)
-    }
-
-    fn names_in_tls(&self) -> &'static [&'static str] {
-        &["h2", "http/1.1"]
-    }
-
-    fn pace(&self, run: &Run) -> Pace {
+    fn pace(&self, run: &Registers) -> Pace {
         let unit = if Phase::of(run) == Phase::Framing { Unit::Chunk } else { Unit::Byte };
         Pace { unit, interval: timing::http_interval(Request::of(run).hold()) }
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
             (Phase::Framing, heard) => http2::converse(run, heard, cx),
             (Phase::Asking, Heard::Said(said)) => match http2::opens(run, said) {
@@ -60,13 +56,13 @@ impl Pattern for HoldHttp {
                     }
                     step
                 }
-                None | Some(false) => Step::Keep,
+                None | Some(false) => Step::KEEP,
             },
             (Phase::Pausing, Heard::Silence) => {
                 run.enter(Phase::Refusing);
                 let mut words = Vec::new();
                 http::whole(answer(run, cx), run, cx, &mut words);
-                Step::Send(Manner::Whole, Chunk::Boxed(words.into()))
+                Step::send(Manner::Whole, Chunk::Boxed(words.into()))
             }
             (Phase::Heading, Heard::Sent) => tell(run, cx),
             (Phase::Telling, Heard::Sent)
@@ -82,7 +78,7 @@ impl Pattern for HoldHttp {
         }
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match (Phase::of(run), run.position) {
             (Phase::Framing, _) => http2::speak(run, cx, out),
             (Phase::Heading, _) if has_whole_head(run) => http::head(run, cx, out),
@@ -96,7 +92,7 @@ impl Pattern for HoldHttp {
 }
 
 /// Begins to answer a request.
-fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn begin(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     let hold = Signs::of(run).hold();
     Request::set_hold(run, hold);
     if Request::of(run).is_guess() {
@@ -121,7 +117,7 @@ fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 }
 
 /// What a client is told that is to go on asking.
-fn answer(run: &Run, cx: &Cx<'_>) -> Answer {
+fn answer(run: &Registers, cx: &Cx<'_>) -> Answer {
     let signs = Signs::of(run);
     if !Request::of(run).is_guess() {
         if signs.asks_for_closed() { Answer::Forbidden } else { Answer::Missing }
@@ -133,7 +129,7 @@ fn answer(run: &Run, cx: &Cx<'_>) -> Answer {
 }
 
 /// Goes on with what the client bears best.
-fn tell(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn tell(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     let step = http::tell(run, cx);
     if has_whole_head(run) {
         run.position = COOKIES + 1;
@@ -145,7 +141,7 @@ fn tell(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 }
 
 /// Whether the head of the answer comes whole and at once.
-fn has_whole_head(run: &Run) -> bool {
+fn has_whole_head(run: &Registers) -> bool {
     let request = Request::of(run);
     request.hold() == HttpHold::Body && !request.is_head()
 }

@@ -24,14 +24,12 @@ use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
     base::{fact::Fact, said::Said},
-    script::{Chunk, Cx, Heard, Manner, Run, Step},
-    timing::{self, HttpHold},
-};
-use crate::{
     protocols::http::{
         Answer, Phase, Request, Signs, pause_of, request, response,
         torn::{Collected, Torn},
     },
+    script::{Chunk, Cx, Heard, Manner, Step, legacy::Registers},
+    timing::{self, HttpHold},
     wire::http::{
         frame::{self, Head},
         hpack,
@@ -92,18 +90,18 @@ const COURSES: [Course; 7] = [
 ];
 
 impl Course {
-    fn of(run: &Run) -> Self {
+    fn of(run: &Registers) -> Self {
         COURSES.get(usize::from(run.count & COURSE)).copied().unwrap_or(Self::Idle)
     }
 
-    fn enter(self, run: &mut Run) {
+    fn enter(self, run: &mut Registers) {
         run.count = run.count & !COURSE | self as u16;
     }
 }
 
 /// Whether the client's first bytes, of which none is taken yet, open HTTP/2; `None`: that is to
 /// be seen.
-pub(crate) fn opens(run: &Run, said: &Said<'_>) -> Option<bool> {
+pub(crate) fn opens(run: &Registers, said: &Said<'_>) -> Option<bool> {
     let fresh = run.count == 0 && run.mark == 0 && run.position == 0;
     let seen = said.rest().len().min(PREFACE.len());
     if !fresh || said.rest()[..seen] != PREFACE[..seen] {
@@ -113,7 +111,7 @@ pub(crate) fn opens(run: &Run, said: &Said<'_>) -> Option<bool> {
 }
 
 /// Takes the client's first bytes, and answers with our settings, which come first.
-pub(crate) fn open(run: &mut Run, said: &mut Said<'_>) -> Step {
+pub(crate) fn open(run: &mut Registers, said: &mut Said<'_>) -> Step {
     said.take(PREFACE.len());
     run.enter(Phase::Framing);
     Course::Opening.enter(run);
@@ -121,7 +119,7 @@ pub(crate) fn open(run: &mut Run, said: &mut Said<'_>) -> Step {
 }
 
 /// Hears a client of HTTP/2 out, and goes on with its course.
-pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+pub(crate) fn converse(run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
     match (Course::of(run), heard) {
         (_, Heard::Said(said)) => hear(run, said, cx),
         (Course::Opening, Heard::Sent) => idle(run),
@@ -143,14 +141,14 @@ pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> 
             Course::Answering.enter(run);
             let mut out = Vec::new();
             answer(run, cx, &mut out);
-            Step::Send(Manner::Whole, Chunk::Boxed(out.into()))
+            Step::send(Manner::Whole, Chunk::Boxed(out.into()))
         }
-        _ => Step::Keep,
+        _ => Step::KEEP,
     }
 }
 
 /// Appends the frame that `run` stands for.
-pub(crate) fn speak(run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+pub(crate) fn speak(run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
     if Course::of(run) == Course::Telling {
         return frame::write(frame::DATA, 0, run.position, b" ", out);
     }
@@ -160,7 +158,7 @@ pub(crate) fn speak(run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
 }
 
 /// Takes frames until one is to be answered, or no further one is whole.
-fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+fn hear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     loop {
         let skipped = said.take((run.mark & SKIP) as usize);
         // At most as much as there was to skip.
@@ -171,7 +169,7 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
             tell_torn(run, cx);
         }
         let Some(head) = Head::read(said.rest()).filter(|_| run.mark & SKIP == 0) else {
-            return Step::Keep;
+            return Step::KEEP;
         };
         // Whatever else comes, there is no more of a request that was to go on.
         if head.kind != frame::CONTINUATION {
@@ -185,7 +183,7 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         };
         match head.kind {
             frame::HEADERS => {
-                let Some(payload) = payload(said, head.length) else { return Step::Keep };
+                let Some(payload) = payload(said, head.length) else { return Step::KEEP };
                 run.mark |= head.length - payload.len() as u32;
                 if let Some(step) = asked(run, head, payload, cx) {
                     return step;
@@ -194,10 +192,10 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
             // What is owed amid a pause, or too often, is left until that is over, or until the
             // next turn, if there is room for it.
             frame::PING | frame::SETTINGS if asks && must_wait && !said.is_full() => {
-                return Step::Keep;
+                return Step::KEEP;
             }
             frame::PING if asks && head.length == 8 => {
-                let Some(payload) = payload(said, 8) else { return Step::Keep };
+                let Some(payload) = payload(said, 8) else { return Step::KEEP };
                 if !must_wait && let Ok(echo) = <[u8; 8]>::try_from(payload) {
                     return owe(run, frame::PING, &echo, cx);
                 }
@@ -228,7 +226,7 @@ fn payload<'a>(said: &mut Said<'a>, length: u32) -> Option<&'a [u8]> {
 }
 
 /// Hears a request, and says what to do unless that is to go on; `None` too if it was none.
-fn asked(run: &mut Run, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Option<Step> {
+fn asked(run: &mut Registers, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Option<Step> {
     let waiting = run.mark / ONE_WAITS;
     let last = run.position.saturating_add(2 * waiting);
     if head.stream.is_multiple_of(2) || head.stream <= last {
@@ -259,7 +257,7 @@ fn asked(run: &mut Run, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Option<S
 }
 
 /// Tells what has waited for the end of a value.
-fn tell_torn(run: &mut Run, cx: &mut Cx<'_>) {
+fn tell_torn(run: &mut Registers, cx: &mut Cx<'_>) {
     if let Some(torn) = Torn::take(run) {
         torn.tell(&mut |fact, value, length| cx.learn_part(fact, value, length));
     }
@@ -267,7 +265,7 @@ fn tell_torn(run: &mut Run, cx: &mut Cx<'_>) {
 
 /// What the fields in `block` ask for, in the manner of HTTP/1; and what is learnt, where that waits
 /// for the end of a value beyond the block.
-fn read(block: &[u8], learn: request::Learn<'_>) -> (Run, Option<Torn>) {
+fn read(block: &[u8], learn: request::Learn<'_>) -> (Registers, Option<Torn>) {
     const VERSION: usize = " HTTP/2.0".len();
     let (mut method, mut path, mut is_torn) = (Vec::new(), Vec::new(), false);
     hpack::fields(block, &mut |name, value, missing| match name {
@@ -276,7 +274,7 @@ fn read(block: &[u8], learn: request::Learn<'_>) -> (Run, Option<Torn>) {
         b":authority" if path.is_empty() && method == b"CONNECT" => path = value.to_vec(),
         _ => {}
     });
-    let (mut asked, mut learnt) = (Run::default(), Collected::default());
+    let (mut asked, mut learnt) = (Registers::default(), Collected::default());
     let mut collect = |fact, value: &[u8]| learnt.add(fact, value);
     request::frame_line(&mut asked, &method, &path, is_torn, &mut collect);
     // What is missing, of which fact, and what there is of it.
@@ -314,7 +312,7 @@ fn read(block: &[u8], learn: request::Learn<'_>) -> (Run, Option<Torn>) {
 }
 
 /// Begins to deal with a request.
-fn serve(run: &mut Run, asked: &Run, is_whole: bool, cx: &mut Cx<'_>) -> Step {
+fn serve(run: &mut Registers, asked: &Registers, is_whole: bool, cx: &mut Cx<'_>) -> Step {
     let (request, signs) = (Request::of(asked), Signs::of(asked));
     run.count &= !OF_REQUEST;
     run.count |= if request.is_head() { HEAD } else { 0 };
@@ -341,15 +339,15 @@ fn serve(run: &mut Run, asked: &Run, is_whole: bool, cx: &mut Cx<'_>) -> Step {
     pause(run, answer, cx)
 }
 
-fn pause(run: &mut Run, answer: Answer, cx: &mut Cx<'_>) -> Step {
+fn pause(run: &mut Registers, answer: Answer, cx: &mut Cx<'_>) -> Step {
     run.count |= (answer as u16) << ANSWER_SHIFT;
     Course::Pausing.enter(run);
     let patience = pause_of(answer, cx);
-    Step::Wait(cx.later(patience))
+    Step::wait(cx.later(patience))
 }
 
 /// Goes on to the request that has waited longest, of which no more is known than that it came.
-fn next(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn next(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     if run.mark < ONE_WAITS {
         return idle(run);
     }
@@ -367,22 +365,22 @@ fn next(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     }
 }
 
-fn idle(run: &mut Run) -> Step {
+fn idle(run: &mut Registers) -> Step {
     Course::Idle.enter(run);
     Step::REST
 }
 
 /// Waits for the turn of the next frame.
-fn rest(run: &Run, cx: &mut Cx<'_>) -> Step {
+fn rest(run: &Registers, cx: &mut Cx<'_>) -> Step {
     let wait = cx.rng.jitter(timing::http_interval(Request::of(run).hold()));
-    Step::Wait(cx.later(wait))
+    Step::wait(cx.later(wait))
 }
 
 /// Sends what a frame of the client's is owed, and then goes on.
 ///
 /// The next frame of a client that waits for one goes with it: that wait begins anew, and must not
 /// do so for ever without it.
-fn owe(run: &mut Run, kind: u8, payload: &[u8], cx: &mut Cx<'_>) -> Step {
+fn owe(run: &mut Registers, kind: u8, payload: &[u8], cx: &mut Cx<'_>) -> Step {
     let mut out = Vec::new();
     frame::write(kind, frame::ACK, 0, payload, &mut out);
     if matches!(Course::of(run), Course::Telling | Course::Calling) {
@@ -396,18 +394,18 @@ fn owe(run: &mut Run, kind: u8, payload: &[u8], cx: &mut Cx<'_>) -> Step {
     };
     run.count = run.count & !(COURSE << AFTER_SHIFT) | (run.count & COURSE) << AFTER_SHIFT;
     Course::Owing.enter(run);
-    Step::Send(manner, Chunk::Boxed(out.into()))
+    Step::send(manner, Chunk::Boxed(out.into()))
 }
 
 /// Lets one more answer that is owed go out at once, since a turn has passed.
-fn relent(run: &mut Run) {
+fn relent(run: &mut Registers) {
     if run.count & OWED != 0 {
         run.count -= ONE_OWED;
     }
 }
 
 /// Appends a whole answer.
-fn answer(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+fn answer(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let answer = Answer::ALL[usize::from(run.count >> ANSWER_SHIFT & 0b11)];
     let (code, _) = answer.status().split_at(3);
     let realm = response::realm(answer, cx);
@@ -425,5 +423,5 @@ fn answer(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
 fn send(write: impl FnOnce(&mut Vec<u8>)) -> Step {
     let mut out = Vec::new();
     write(&mut out);
-    Step::Send(Manner::Prompt, Chunk::Boxed(out.into()))
+    Step::send(Manner::Prompt, Chunk::Boxed(out.into()))
 }

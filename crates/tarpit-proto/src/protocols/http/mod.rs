@@ -51,7 +51,7 @@ pub(crate) use crate::protocols::http::{
 use crate::{
     base::said::Said,
     phases,
-    script::{Cx, Heard, ReadMode, Run, Step},
+    script::{Cx, Heard, ReadMode, Step, legacy::Registers},
     timing,
     wire::deflate::Repetition,
 };
@@ -85,7 +85,7 @@ pub(crate) enum Cue {
 }
 
 /// Hears a client out, refuses guesses, and begins to answer everything else.
-pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Cue {
+pub(crate) fn converse(run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Cue {
     Cue::Step(match (Phase::of(run), heard) {
         (Phase::Asking, Heard::Opened) if cx.profile.validate => Step::REST,
         (Phase::Asking, Heard::Opened) => {
@@ -98,7 +98,7 @@ pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> 
             if hear(run, said, cx) {
                 answer(run, cx)
             } else {
-                Step::Keep
+                Step::KEEP
             }
         }
         (_, Heard::Said(said)) => {
@@ -108,7 +108,7 @@ pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> 
                 said.take_all();
                 cx.read_mode = ReadMode::Discard;
             }
-            Step::Keep
+            Step::KEEP
         }
         (Phase::Pausing, Heard::Silence) => {
             run.enter(Phase::Refusing);
@@ -121,7 +121,7 @@ pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> 
         (Phase::Padding, Heard::Sent) => {
             run.position = 1;
             let wait = cx.rng.jitter(timing::http_interval(Request::of(run).hold()));
-            Step::Wait(cx.later(wait))
+            Step::wait(cx.later(wait))
         }
         (Phase::Padding, Heard::Silence) => Step::DRIP,
         (Phase::Heading, Heard::Sent) if Request::of(run).is_head() => {
@@ -132,12 +132,12 @@ pub(crate) fn converse(run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> 
         (Phase::Heading | Phase::Ending, Heard::Sent) => return Cue::HeadSent,
         (Phase::Telling, Heard::Sent) => return Cue::PartSent,
         (Phase::Telling, Heard::Silence) => return Cue::Silence,
-        _ => Step::Keep,
+        _ => Step::KEEP,
     })
 }
 
 /// Goes on from the head to a body after which nothing is heard any more.
-pub(crate) fn tell(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+pub(crate) fn tell(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     cx.read_mode = ReadMode::Discard;
     run.enter(Phase::Telling);
     run.position = 0;
@@ -145,7 +145,7 @@ pub(crate) fn tell(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 }
 
 /// Goes on to the next part of a body without an end.
-pub(crate) fn tell_on(run: &mut Run) -> Step {
+pub(crate) fn tell_on(run: &mut Registers) -> Step {
     run.position = run.position.saturating_add(1);
     Step::DRIP
 }
@@ -154,13 +154,13 @@ pub(crate) fn tell_on(run: &mut Run) -> Step {
 pub(crate) const PART: u32 = 1_024;
 
 /// Goes on to the next part of a repetition, and holds the client in silence after the last.
-pub(crate) fn tell_more_of(body: &Repetition, run: &mut Run, cx: &mut Cx<'_>) -> Step {
+pub(crate) fn tell_more_of(body: &Repetition, run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     run.position = run.position.saturating_add(PART);
     if run.position < body.len() { Step::DRIP } else { hold(run, cx) }
 }
 
 /// Waits for the next request on the connection.
-pub(crate) fn next_request(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+pub(crate) fn next_request(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     if Request::of(run).is_followed() {
         run.enter(Phase::Asking);
         Request::forget(run);
@@ -171,26 +171,26 @@ pub(crate) fn next_request(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 }
 
 /// Holds the client in silence.
-pub(crate) fn hold(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+pub(crate) fn hold(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     run.enter(Phase::Holding);
     cx.read_mode = ReadMode::Discard;
     Step::REST
 }
 
 /// Goes on, and on, with a head that is all there is to come.
-pub(crate) fn pad(run: &mut Run) -> Step {
+pub(crate) fn pad(run: &mut Registers) -> Step {
     run.enter(Phase::Padding);
     run.position = 0;
     Step::DRIP
 }
 
 /// Reads on in a request, and tells what is learnt of it; says whether its head is complete.
-pub(crate) fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> bool {
+pub(crate) fn hear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> bool {
     request::read(run, said, &mut |fact, value, length| cx.learn_part(fact, value, length))
 }
 
 /// Begins to answer a request.
-pub(crate) fn answer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+pub(crate) fn answer(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     if !Request::of(run).is_guess() {
         return begin(run, cx);
     }
@@ -199,12 +199,12 @@ pub(crate) fn answer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 }
 
 /// Waits before the whole of an answer follows.
-pub(crate) fn pause(run: &mut Run, patience: Duration, cx: &Cx<'_>) -> Step {
+pub(crate) fn pause(run: &mut Registers, patience: Duration, cx: &Cx<'_>) -> Step {
     run.enter(Phase::Pausing);
-    Step::Wait(cx.later(patience))
+    Step::wait(cx.later(patience))
 }
 
-fn begin(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn begin(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     run.enter(match Request::of(run).ask() {
         Ask::Head | Ask::Page => Phase::Heading,
         _ => {

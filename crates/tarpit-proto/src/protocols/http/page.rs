@@ -2,14 +2,14 @@
 
 use alloc::{format, vec::Vec};
 
-use crate::protocols::http::response::chunk;
 use crate::{
     base::rng::Rng,
-    script::{Cx, Run},
+    protocols::http::response::chunk,
+    script::{Cx, legacy::Registers},
 };
 
 /// Appends that part of a plain page, counted from 0, framed for the client.
-pub(crate) fn page(part: u32, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+pub(crate) fn page(part: u32, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
     chunk(run, cx, out, |cx, out| {
         if part == 0 {
             out.extend_from_slice(

@@ -4,19 +4,19 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use crate::protocols::http::torn::{Collected, Torn};
 use crate::{
     base::{fact::Fact, said::Said},
     identify::is_token,
+    protocols::http::torn::{Collected, Torn},
     script::{
-        Run,
+        legacy::Registers,
         secret::{self, Shown},
     },
     timing::{self, HttpHold},
     wire::base64,
 };
 
-/// What was read of a request, kept as flags in [`Run::count`].
+/// What was read of a request, kept as flags in [`Registers::count`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Request(u16);
 
@@ -72,27 +72,27 @@ impl Request {
     /// What holds its sender: an [`HttpHold`], by its place in the list of all.
     pub(crate) const HOLD_SHIFT: u32 = 14;
 
-    pub(crate) fn of(run: &Run) -> Self {
+    pub(crate) fn of(run: &Registers) -> Self {
         Self(run.count)
     }
 
     /// Makes the run as if a plain request had been read and no other could follow.
-    pub(crate) fn presume(run: &mut Run) {
+    pub(crate) fn presume(run: &mut Registers) {
         run.count = Self::LINE | Self::LAST;
     }
 
     /// Gives up finding the next request.
-    pub(crate) fn lose(run: &mut Run) {
+    pub(crate) fn lose(run: &mut Registers) {
         run.count |= Self::LAST;
     }
 
     /// Makes room for the next request.
-    pub(crate) fn forget(run: &mut Run) {
+    pub(crate) fn forget(run: &mut Registers) {
         (run.count, run.position) = (0, 0);
     }
 
     /// Notes what holds the sender of a request whose head is complete.
-    pub(crate) fn set_hold(run: &mut Run, hold: HttpHold) {
+    pub(crate) fn set_hold(run: &mut Registers, hold: HttpHold) {
         run.count |= (hold as u16) << Self::HOLD_SHIFT;
     }
 
@@ -146,7 +146,7 @@ impl Request {
     }
 }
 
-/// What was seen of a request beside what it asks for: flags in [`Run::position`], which nothing
+/// What was seen of a request beside what it asks for: flags in [`Registers::position`], which nothing
 /// else needs while a request is read.
 #[derive(Clone, Copy)]
 pub(crate) struct Signs(u32);
@@ -169,7 +169,7 @@ impl Signs {
     /// What holds its sender, by the table: an [`HttpHold`], by its place and one.
     const HOLD_SHIFT: u32 = 8;
 
-    pub(crate) fn of(run: &Run) -> Self {
+    pub(crate) fn of(run: &Registers) -> Self {
         Self(run.position)
     }
 
@@ -200,7 +200,7 @@ impl Signs {
     }
 
     /// Notes it; says whether it is new.
-    fn note(run: &mut Run, sign: u32) -> bool {
+    fn note(run: &mut Registers, sign: u32) -> bool {
         let new = run.position & sign == 0;
         run.position |= sign;
         new
@@ -211,7 +211,7 @@ impl Signs {
 const UPLOAD: u32 = 64 * 1_024;
 
 /// Whether more comes behind the head than is worth reading.
-pub(crate) fn is_upload(run: &Run) -> bool {
+pub(crate) fn is_upload(run: &Registers) -> bool {
     run.mark >= UPLOAD || Signs::of(run).has(Signs::ENDLESS)
 }
 
@@ -234,7 +234,7 @@ impl Ask {
         Self::Unknown,
     ];
 
-    /// The ask as [`Run::count`] keeps it.
+    /// The ask as [`Registers::count`] keeps it.
     fn flags(self) -> u16 {
         let place = Self::ALL.iter().position(|&one| one == self).unwrap_or(0);
         (place as u16) << Request::ASK_SHIFT
@@ -242,7 +242,7 @@ impl Ask {
 }
 
 /// Reads on in a request, behind the body of the one before; says whether its head is complete.
-pub(crate) fn read(run: &mut Run, said: &mut Said<'_>, learn: Learn<'_>) -> bool {
+pub(crate) fn read(run: &mut Registers, said: &mut Said<'_>, learn: Learn<'_>) -> bool {
     if run.count == 0 {
         skip_body(run, said);
     }
@@ -258,7 +258,7 @@ pub(crate) fn read(run: &mut Run, said: &mut Said<'_>, learn: Learn<'_>) -> bool
 }
 
 /// Takes what belongs to the body of the request; says whether there was any.
-pub(crate) fn skip_body(run: &mut Run, said: &mut Said<'_>) -> bool {
+pub(crate) fn skip_body(run: &mut Registers, said: &mut Said<'_>) -> bool {
     let taken = said.take(usize::try_from(run.mark).unwrap_or(usize::MAX));
     // At most as many as there were to come.
     run.mark -= taken.len() as u32;
@@ -266,7 +266,7 @@ pub(crate) fn skip_body(run: &mut Run, said: &mut Said<'_>) -> bool {
 }
 
 /// Notes what matters in a line or a part of one; says whether it ends the head.
-fn read_line(run: &mut Run, line: &[u8], learn: Learn<'_>) -> bool {
+fn read_line(run: &mut Registers, line: &[u8], learn: Learn<'_>) -> bool {
     let goes_on = run.count & Request::TORN != 0;
     let text = line.trim_ascii();
     // Empty lines may stand in front of a request (RFC 9112, section 2.2).
@@ -360,7 +360,7 @@ fn tell(fact: Fact, shown: &Shown<'_>, learn: LearnWhole<'_>) {
 
 /// Notes what the request line says, or the first part of one; says whether that is a request of
 /// HTTP/0.9, which is only a line.
-fn request_line(run: &mut Run, line: &[u8], torn: bool) -> bool {
+fn request_line(run: &mut Registers, line: &[u8], torn: bool) -> bool {
     let mut words = line.split(u8::is_ascii_whitespace);
     let method = words.next().unwrap_or_default();
     let (target, version, more) = (words.next().unwrap_or_default(), words.next(), words.next());
@@ -396,7 +396,7 @@ fn request_line(run: &mut Run, line: &[u8], torn: bool) -> bool {
 /// Notes what the fields of an HTTP/2 request say that take the place of its line. `is_torn` says
 /// that of the target there is only the beginning.
 pub(crate) fn frame_line(
-    run: &mut Run,
+    run: &mut Registers,
     method: &[u8],
     target: &[u8],
     is_torn: bool,
@@ -466,7 +466,7 @@ const GUESSERS: [&[u8]; 2] = [
 ];
 
 /// Notes what matters in a field's line, or in the first part of one.
-fn field(run: &mut Run, line: &[u8], learn: LearnWhole<'_>) {
+fn field(run: &mut Registers, line: &[u8], learn: LearnWhole<'_>) {
     // A line that begins with a space goes on with the field before it.
     let Some(colon) = line.iter().position(|&byte| byte == b':').filter(|_| !folds(line)) else {
         return;
@@ -475,7 +475,7 @@ fn field(run: &mut Run, line: &[u8], learn: LearnWhole<'_>) {
 }
 
 /// Notes what matters in a field.
-pub(crate) fn named_field(run: &mut Run, name: &[u8], value: &[u8], learn: LearnWhole<'_>) {
+pub(crate) fn named_field(run: &mut Registers, name: &[u8], value: &[u8], learn: LearnWhole<'_>) {
     let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
     if is(b"authorization") || is(b"proxy-authorization") {
         run.count |= Request::GUESS;
@@ -603,7 +603,7 @@ type Reading = (Vec<(u16, u32)>, u16, u32, usize, Vec<(Fact, Vec<u8>, usize)>);
 fn requests_and_facts(bytes: &[u8], cut: usize) -> Reading {
     const WINDOW: usize = 1_024;
     let mut facts = Vec::new();
-    let (mut run, mut inbox, mut read_so_far) = (Run::default(), Vec::new(), Vec::new());
+    let (mut run, mut inbox, mut read_so_far) = (Registers::default(), Vec::new(), Vec::new());
     for portion in bytes.chunks(cut.max(1)) {
         inbox.extend_from_slice(portion);
         loop {

@@ -6,30 +6,28 @@ use alloc::{format, string::String, vec::Vec};
 use crate::{
     base::time::Wall,
     persona::System,
-    script::{Cx, Run},
-};
-use crate::{
     protocols::http::{Ask, Phase, Request},
+    script::{Cx, legacy::Registers},
     wire::http::hpack::{self, Name},
 };
 
-/// The present for a head's date, as [`Run::position`] keeps it.
+/// The present for a head's date, as [`Registers::position`] keeps it.
 pub(crate) fn stamp(cx: &Cx<'_>) -> u32 {
     u32::try_from(cx.wall.0).unwrap_or(u32::MAX)
 }
 
 /// Appends the head of an answer whose body has no end, or what is due of it.
-pub(crate) fn head(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+pub(crate) fn head(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     due(run, out, |out| opening(run, cx, out), |out| ending(run, cx, out));
 }
 
 /// Appends the first lines of such a head: what scanners record.
-pub(crate) fn opening(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+pub(crate) fn opening(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     status("200 OK", run, cx, out);
 }
 
 /// Appends the last lines of such a head.
-pub(crate) fn ending(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+pub(crate) fn ending(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     // Before HTTP/1.1 the end of a body is the end of the connection.
     let framing =
         if has_chunks(run, cx) { "Transfer-Encoding: chunked" } else { "Connection: close" };
@@ -46,7 +44,13 @@ fn kind_of_page(cx: &Cx<'_>) -> &'static str {
 }
 
 /// Appends the head of an answer whose body is `length` bytes in `coding`, or what is due of it.
-pub(crate) fn coded_head(coding: &str, length: u32, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+pub(crate) fn coded_head(
+    coding: &str,
+    length: u32,
+    run: &Registers,
+    cx: &Cx<'_>,
+    out: &mut Vec<u8>,
+) {
     let ending = format!(
         "Vary: Accept-Encoding\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\
          {}\r\n",
@@ -56,7 +60,7 @@ pub(crate) fn coded_head(coding: &str, length: u32, run: &Run, cx: &Cx<'_>, out:
 }
 
 /// Appends what is told in the phases that are the same for all patterns.
-pub(crate) fn reply(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+pub(crate) fn reply(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     match (Phase::of(run), run.position) {
         (Phase::Declining, _) => decline(run, cx, out),
         // Blanks may stand in front of a field's value (RFC 9112, section 5), as many as there are.
@@ -67,7 +71,7 @@ pub(crate) fn reply(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends the first lines of the answer to whoever asks for no page.
-fn decline(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+fn decline(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let (answer, allowed) = match Request::of(run).ask() {
         Ask::PageOptions => ("200 OK", Some(methods(cx))),
         Ask::ServerOptions => ("200 OK", None),
@@ -102,7 +106,7 @@ fn methods(cx: &Cx<'_>) -> &'static str {
 }
 
 /// Appends a whole refusal: what a guess is answered with.
-fn refusal(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+fn refusal(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     refusal_head(run, cx, out);
     if !Request::of(run).is_head() {
         refusal_page(cx, out);
@@ -110,7 +114,7 @@ fn refusal(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends the head of a refusal, or what is due of it.
-pub(crate) fn refusal_head(run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+pub(crate) fn refusal_head(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let answer = Answer::Refused;
     due(run, out, |out| status(answer.status(), run, cx, out), |out| rest(answer, run, cx, out));
 }
@@ -144,8 +148,8 @@ impl Answer {
 }
 
 /// Appends a whole answer of the present moment.
-pub(crate) fn whole(answer: Answer, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    let dated = Run { position: stamp(cx), count: run.count, ..Run::default() };
+pub(crate) fn whole(answer: Answer, run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
+    let dated = Registers { position: stamp(cx), count: run.count, ..Registers::default() };
     status(answer.status(), &dated, cx, out);
     rest(answer, run, cx, out);
     if !Request::of(run).is_head() {
@@ -154,7 +158,7 @@ pub(crate) fn whole(answer: Answer, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends the head of a whole answer from its third line on.
-fn rest(answer: Answer, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+fn rest(answer: Answer, run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let length = sorry(answer, cx).len();
     // What HTTP/1.1 takes for granted an older client must be told.
     let lasting = if Request::of(run).is_old() { "Connection: Keep-Alive\r\n" } else { "" };
@@ -202,7 +206,7 @@ pub(crate) fn fields(
 
 /// Appends what is due of a head: all of it, unless it is all that the client wants.
 fn due(
-    run: &Run,
+    run: &Registers,
     out: &mut Vec<u8>,
     opening: impl FnOnce(&mut Vec<u8>),
     ending: impl FnOnce(&mut Vec<u8>),
@@ -224,14 +228,14 @@ pub(crate) fn refusal_page(cx: &Cx<'_>, out: &mut Vec<u8>) {
 }
 
 /// Whether a body without an end comes in chunks (RFC 9112, section 7.1).
-fn has_chunks(run: &Run, cx: &Cx<'_>) -> bool {
+fn has_chunks(run: &Registers, cx: &Cx<'_>) -> bool {
     // A camera's server is too small to know them.
     !Request::of(run).is_old() && cx.profile.persona.system() != System::Camera
 }
 
 /// Appends what `write` writes as one chunk, or as it is where there are none.
 pub(crate) fn chunk(
-    run: &Run,
+    run: &Registers,
     cx: &mut Cx<'_>,
     out: &mut Vec<u8>,
     write: impl FnOnce(&mut Cx<'_>, &mut Vec<u8>),
@@ -249,7 +253,7 @@ pub(crate) fn chunk(
 }
 
 /// Appends the lines by which scanners know a server, in its order.
-fn status(status: &str, run: &Run, cx: &Cx<'_>, out: &mut Vec<u8>) {
+fn status(status: &str, run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let persona = &cx.profile.persona;
     let (date, server) = (Wall(run.position.into()).date(), persona.http_server());
     let fields = match persona.system() {

@@ -2,15 +2,14 @@
 //! length is told truly.
 
 use alloc::vec::Vec;
-use core::any::Any;
 
-use crate::wire::http::huffman::Decoder;
 use crate::{
     base::fact::Fact,
-    script::{Big, Run, secret},
+    script::{legacy::Registers, secret, state::Saved},
+    wire::http::huffman::Decoder,
 };
 
-/// Facts that wait for the end of one of them, in [`Run::big`]. A hand-over forgets them.
+/// Facts that wait for the end of one of them, in [`Registers::big`]. A hand-over forgets them.
 #[derive(Debug, Default)]
 pub(crate) struct Torn {
     facts: Vec<(Fact, Vec<u8>, usize)>,
@@ -68,12 +67,12 @@ impl Collected {
 
 impl Torn {
     /// The facts that wait.
-    pub(crate) fn of(run: &mut Run) -> Option<&mut Self> {
+    pub(crate) fn of(run: &mut Registers) -> Option<&mut Self> {
         run.big.as_mut()?.as_any_mut().downcast_mut()
     }
 
     /// The facts that have waited, whose end has come.
-    pub(crate) fn take(run: &mut Run) -> Option<Self> {
+    pub(crate) fn take(run: &mut Registers) -> Option<Self> {
         let torn = Self::of(run).map(core::mem::take)?;
         run.big = None;
         Some(torn)
@@ -123,14 +122,12 @@ impl Torn {
     }
 }
 
-impl Big for Torn {
+impl Saved for Torn {
+    const LAYOUT: u32 = 0;
+
     fn save(&self, _out: &mut Vec<u8>) {}
 
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
+    fn load(_saved: &mut &[u8]) -> Option<Self> {
+        None
     }
 }

@@ -6,45 +6,40 @@
 
 use alloc::vec::Vec;
 
-use crate::base::pace::EVERY_8_SECONDS;
 use crate::{
-    base::pace::Pace,
-    identify::Protocol,
-    script::{Cx, Heard, Pattern, ReadMode, Run, Step},
+    base::pace::{EVERY_8_SECONDS, Pace},
+    script::{About, Cx, Heard, ReadMode, Script, Step, legacy::Registers},
     wire::text,
 };
 
 /// See the module.
 pub(crate) struct EndlessBanner;
 
-impl Pattern for EndlessBanner {
-    fn name(&self) -> &'static str {
-        "endless_banner"
+static ABOUT: About =
+    About::new("endless_banner", "sends random hexadecimal lines to every client, for ever");
+
+impl Script for EndlessBanner {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "sends random hexadecimal lines to every client, for ever"
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        None
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn step(&self, _run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, _run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match heard {
             Heard::Opened | Heard::Sent => {
                 cx.read_mode = ReadMode::Discard;
                 Step::DRIP
             }
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, _run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         text::hex_line(&mut cx.rng, out);
     }
 }

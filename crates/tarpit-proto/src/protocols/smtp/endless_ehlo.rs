@@ -19,13 +19,17 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use crate::base::pace::EVERY_8_SECONDS;
 use crate::{
-    base::{pace::Pace, said::Said},
+    base::{
+        pace::{EVERY_8_SECONDS, Pace},
+        said::Said,
+        time::Wall,
+    },
     identify::Protocol,
+    persona::Persona,
     phases,
     protocols::smtp::reply as smtp,
-    script::{Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Step, command},
+    script::{About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, command, legacy::Registers},
     timing,
     wire::text,
 };
@@ -37,7 +41,7 @@ phases! {
     enum Phase { Listening, Answering, Saluting, Listing, Deferring, Leaving, Left }
 }
 
-/// What each command is answered before the salutation; [`Run::count`] is the place of the answer.
+/// What each command is answered before the salutation; [`Registers::count`] is the place of the answer.
 /// The last one is for all others.
 const ANSWERS: [(&str, &str); 15] = [
     ("AUTH", "503 AUTH command used when not advertised"),
@@ -68,34 +72,36 @@ const EXTENSIONS: [&str; 6] =
 /// How much of the client's name is said back.
 const LONGEST_NAME: usize = 64;
 
-impl Pattern for SmtpEndlessEhlo {
-    fn name(&self) -> &'static str {
-        "smtp_endless_ehlo"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Smtp),
+    greet: Some(greet),
+    refuse: Some(refuse),
+    ..About::new("smtp_endless_ehlo", "answers EHLO with a list of extensions that never ends")
+};
+
+/// The greeting.
+fn greet(persona: &Persona, wall: Wall, out: &mut Vec<u8>) {
+    persona.smtp(wall, out);
+    text::line("", out);
+}
+
+/// What strangers are told.
+fn refuse(_persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    text::line("502 Command not implemented", out);
+}
+
+impl Script for SmtpEndlessEhlo {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "answers EHLO with a list of extensions that never ends"
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Smtp)
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn greet(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> bool {
-        cx.profile.persona.smtp(cx.wall, out);
-        text::line("", out);
-        true
-    }
-
-    fn refuse(&self, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        text::line("502 Command not implemented", out);
-    }
-
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
             (Phase::Listening, Heard::Opened) => Step::REST,
             (Phase::Listening, Heard::Said(said)) => hear(run, said, cx),
@@ -107,14 +113,14 @@ impl Pattern for SmtpEndlessEhlo {
                 run.enter(Phase::Listing);
                 run.position = 0;
                 match cx.profile.rate {
-                    Some(_) => Step::Wait(cx.later(timing::FIRST_LINE)),
+                    Some(_) => Step::wait(cx.later(timing::FIRST_LINE)),
                     None => Step::DRIP,
                 }
             }
             (Phase::Listing, Heard::Silence) => Step::DRIP,
             (Phase::Listing, Heard::Said(said)) => {
                 if command::next(said, run).is_none() {
-                    return Step::Keep;
+                    return Step::KEEP;
                 }
                 cx.read_mode = ReadMode::Discard;
                 run.enter(Phase::Deferring);
@@ -128,11 +134,11 @@ impl Pattern for SmtpEndlessEhlo {
                 run.enter(Phase::Left);
                 Step::REST
             }
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match Phase::of(run) {
             Phase::Answering | Phase::Left | Phase::Listening | Phase::Saluting => {
                 let place = usize::from(run.count).min(ANSWERS.len() - 1);
@@ -157,14 +163,14 @@ impl Pattern for SmtpEndlessEhlo {
 }
 
 /// Answers the next command.
-fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+fn hear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     let Some(command) = command::next(said, run) else {
-        return Step::Keep;
+        return Step::KEEP;
     };
     if command.is("EHLO") || command.is("HELO") || command.is("LHLO") {
         run.enter(Phase::Saluting);
         let line = salutation(command.argument, cx).into_bytes();
-        return Step::Send(Manner::Prompt, Chunk::Boxed(line.into()));
+        return Step::send(Manner::Prompt, Chunk::Boxed(line.into()));
     }
     if command.is("QUIT") {
         cx.read_mode = ReadMode::Discard;

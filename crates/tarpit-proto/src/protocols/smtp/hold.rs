@@ -40,19 +40,24 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::pace::EVERY_8_SECONDS;
 use crate::{
-    base::{fact::Fact, pace::Pace, said::Said},
+    base::{
+        fact::Fact,
+        pace::{EVERY_8_SECONDS, Pace},
+        said::Said,
+        time::Wall,
+    },
     identify::Protocol,
+    persona::Persona,
     phases,
     protocols::smtp::reply::{self as smtp, Dot, Reply},
     script::{
-        Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Security, Step,
+        About, Chunk, Cx, Heard, Manner, ReadMode, Script, Security, Step, Uses,
         command::{self, Command},
+        legacy::Registers,
         secret,
     },
     timing::{self, MailHold},
-    transport::Tls,
     wire::{
         base64::{self, Beyond},
         text,
@@ -88,60 +93,55 @@ const GULP: u16 = 4_096;
 /// How long its sender stalls, below the three minutes that it must wait (section 4.5.3.2.5).
 const STALL: Duration = Duration::from_secs(30);
 
-impl Pattern for SmtpHold {
-    fn name(&self) -> &'static str {
-        "smtp_hold"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Smtp),
+    greet: Some(greet),
+    refuse: Some(refuse),
+    uses: Uses { poison: true, tls: true, ..Uses::NOTHING },
+    ..About::new("smtp_hold", "goes through the whole mail dialogue slowly; never accepts mail")
+};
+
+/// The greeting.
+fn greet(persona: &Persona, wall: Wall, out: &mut Vec<u8>) {
+    persona.smtp(wall, out);
+    text::line("", out);
+}
+
+/// What strangers are told.
+fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    Reply::Unknown.end(persona, out);
+}
+
+impl Script for SmtpHold {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "goes through the whole mail dialogue slowly; never accepts mail"
-    }
-
-    fn secures(&self) -> bool {
-        true
-    }
-
-    fn poisons(&self) -> bool {
-        true
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Smtp)
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn greet(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> bool {
-        cx.profile.persona.smtp(cx.wall, out);
-        text::line("", out);
-        true
-    }
-
-    fn refuse(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        Reply::Unknown.end(&cx.profile.persona, out);
-    }
-
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
             (Phase::Listening, Heard::Opened) => Step::REST,
             (Phase::Listening, Heard::Said(said)) => match command::next_kept(said, run) {
                 Some(command) => obey(run, command, cx),
-                None => Step::Keep,
+                None => Step::KEEP,
             },
             (Phase::Asked, Heard::Said(said)) => match command::answer_line(said, run) {
                 Some(line) => answered(run, &line.words, line.beyond, cx),
-                None => Step::Keep,
+                None => Step::KEEP,
             },
             (Phase::Drawing | Phase::Ending, Heard::Said(said)) if is_told_enough(run) => {
-                let Some(command) = command::next_kept(said, run) else { return Step::Keep };
+                let Some(command) = command::next_kept(said, run) else { return Step::KEEP };
                 let is_text = reply(run) == Reply::Deferred && !is_known(command);
                 if is_text || command.is("QUIT") && reply(run) != Reply::Hello {
                     // It sends its mail all the same, of which nothing may be read as commands, or
                     // waits for its goodbye: a line now and then does no harm.
                     cx.read_mode = ReadMode::Discard;
-                    return Step::Keep;
+                    return Step::KEEP;
                 }
                 // So that no reply to a mail is taken for the one behind it. A guesser would take
                 // the end of a greeting for its welcome.
@@ -162,7 +162,7 @@ impl Pattern for SmtpHold {
             ) if said.is_full() => keep_waiting(run, cx),
             (Phase::Drawing, Heard::Sent) if is_first_of_flow(run, cx) => {
                 Field::Owed.set(run, 0);
-                Step::Wait(cx.later(timing::FIRST_LINE))
+                Step::wait(cx.later(timing::FIRST_LINE))
             }
             (Phase::Drawing, Heard::Sent | Heard::Silence) => draw(run, cx),
             (Phase::Spelling, Heard::Sent) => spell(run, cx),
@@ -176,15 +176,15 @@ impl Pattern for SmtpHold {
             }
             (Phase::Securing, Heard::Secured(Security::Ready)) => {
                 // What was said before does not count any more (RFC 3207, section 4.2).
-                *run = Run::default();
+                *run = Registers::default();
                 Step::REST
             }
             (Phase::Securing, Heard::Secured(_)) => go_deaf(run, cx),
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         let profile = cx.profile;
         let persona = &profile.persona;
         let tls = cx.offers_tls();
@@ -227,7 +227,7 @@ impl Pattern for SmtpHold {
     }
 }
 
-/// A part of [`Run::mark`], whose lowest bit belongs to [`command`].
+/// A part of [`Registers::mark`], whose lowest bit belongs to [`command`].
 #[derive(Clone, Copy)]
 enum Field {
     /// Whether it has greeted.
@@ -239,7 +239,7 @@ enum Field {
     Recipient,
     /// Whether a part of a mail is its last.
     Last,
-    /// Whether a mail comes by its length, in [`Run::position`].
+    /// Whether a mail comes by its length, in [`Registers::position`].
     Counted,
     /// Whether it has begun to log in: what it says then may be a password.
     Guessing,
@@ -270,29 +270,29 @@ impl Field {
         }
     }
 
-    fn of(self, run: &Run) -> u32 {
+    fn of(self, run: &Registers) -> u32 {
         let (lowest, bits) = self.place();
         run.mark >> lowest & ((1 << bits) - 1)
     }
 
-    fn set(self, run: &mut Run, value: u32) {
+    fn set(self, run: &mut Registers, value: u32) {
         let (lowest, bits) = self.place();
         let mask = (1 << bits) - 1;
         run.mark = run.mark & !(mask << lowest) | (value & mask) << lowest;
     }
 }
 
-fn reply(run: &Run) -> Reply {
+fn reply(run: &Registers) -> Reply {
     Reply::numbered(Field::Reply.of(run) as u8)
 }
 
 /// The reply whose end was left out, and that stands in front of the first part of this one.
-fn owed(run: &Run) -> Option<Reply> {
+fn owed(run: &Registers) -> Option<Reply> {
     let owed = Reply::numbered(Field::Owed.of(run) as u8);
     (owed != Reply::Unknown).then_some(owed)
 }
 
-fn hold(run: &Run) -> MailHold {
+fn hold(run: &Registers) -> MailHold {
     const ALL: [MailHold; 4] =
         [MailHold::Unknown, MailHold::Whole, MailHold::Lines, MailHold::Endless];
     ALL[Field::Hold.of(run) as usize]
@@ -300,12 +300,12 @@ fn hold(run: &Run) -> MailHold {
 
 /// Whether a client that speaks amid this reply has decided by what it has got of it. Amid others
 /// it may speak ahead (RFC 2920).
-fn is_told_enough(run: &Run) -> bool {
+fn is_told_enough(run: &Registers) -> bool {
     matches!(reply(run), Reply::AuthRefused | Reply::Deferred | Reply::Hello)
 }
 
 /// How many lines stand in front of the reply's last.
-fn lines(run: &Run, cx: &Cx<'_>) -> u16 {
+fn lines(run: &Registers, cx: &Cx<'_>) -> u16 {
     match reply(run) {
         Reply::AuthRefused | Reply::Bye | Reply::Deferred => ENDLESS,
         Reply::Hello if hold(run) == MailHold::Endless => ENDLESS,
@@ -325,7 +325,7 @@ fn lines(run: &Run, cx: &Cx<'_>) -> u16 {
 }
 
 /// Begins a reply.
-fn answer(run: &mut Run, reply: Reply, cx: &mut Cx<'_>) -> Step {
+fn answer(run: &mut Registers, reply: Reply, cx: &mut Cx<'_>) -> Step {
     Field::Reply.set(run, u8::from(reply).into());
     run.count = 0;
     let in_lines = matches!(hold(run), MailHold::Endless | MailHold::Lines);
@@ -344,11 +344,11 @@ fn answer(run: &mut Run, reply: Reply, cx: &mut Cx<'_>) -> Step {
     }
     run.enter(Phase::Pausing);
     let silence = cx.rng.jitter(timing::SILENCE);
-    Step::Wait(cx.later(silence))
+    Step::wait(cx.later(silence))
 }
 
 /// The silence in front of a reply is over.
-fn end_pause(run: &mut Run) -> Step {
+fn end_pause(run: &mut Registers) -> Step {
     let is_whole = match reply(run) {
         // Also for those who have spoken amid a reply: some wait for the last line all the same.
         Reply::Deferred => false,
@@ -360,12 +360,12 @@ fn end_pause(run: &mut Run) -> Step {
 }
 
 /// Whether the first line of a greeting has just gone out, at a rate.
-fn is_first_of_flow(run: &Run, cx: &Cx<'_>) -> bool {
+fn is_first_of_flow(run: &Registers, cx: &Cx<'_>) -> bool {
     reply(run) == Reply::Hello && run.count == 0 && cx.profile.rate.is_some()
 }
 
 /// A line that is not the last has gone out.
-fn draw(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn draw(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     Field::Owed.set(run, 0);
     run.count = run.count.saturating_add(1);
     let lines = lines(run, cx);
@@ -398,7 +398,7 @@ fn piece(line: &[u8], number: u16) -> core::ops::Range<usize> {
 }
 
 /// A piece of a success has gone out.
-fn spell(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn spell(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     let mut line = Vec::new();
     reply(run).end(&cx.profile.persona, &mut line);
     if piece(&line, run.count).end == line.len() {
@@ -409,24 +409,24 @@ fn spell(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 }
 
 /// As much was said as may wait, and it is not its turn yet: the client's own sending stalls.
-fn keep_waiting(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn keep_waiting(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     if cx.read_mode == ReadMode::Ended {
         // It will be dropped, and what is behind it must not be taken for commands.
         return go_deaf(run, cx);
     }
     cx.read_mode = ReadMode::Paused;
-    Step::Keep
+    Step::KEEP
 }
 
 /// Says and hears nothing from now on.
-fn go_deaf(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn go_deaf(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     cx.read_mode = ReadMode::Discard;
     run.enter(Phase::Gone);
     Step::REST
 }
 
 /// A reply has gone out to its end.
-fn follow(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn follow(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     Field::Owed.set(run, 0);
     cx.read_mode = ReadMode::Deliver;
     match reply(run) {
@@ -438,7 +438,7 @@ fn follow(run: &mut Run, cx: &mut Cx<'_>) -> Step {
         Reply::Password | Reply::Plain | Reply::User => run.enter(Phase::Asked),
         Reply::Tls => {
             run.enter(Phase::Securing);
-            return Step::Secure;
+            return Step::SECURE;
         }
         _ => run.enter(Phase::Listening),
     }
@@ -446,7 +446,7 @@ fn follow(run: &mut Run, cx: &mut Cx<'_>) -> Step {
 }
 
 /// Does what a command says.
-fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
+fn obey(run: &mut Registers, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     if command.is_login() {
         Field::Guessing.set(run, 1);
     } else if CHANGING.iter().any(|verb| command.is(verb)) {
@@ -484,7 +484,7 @@ fn obey(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         if cx.poisons() { Reply::Begin } else { Reply::Deferred }
     } else if command.is("STARTTLS") && saluted && cx.offers_tls() {
         // Behind the reply it would be too late to say so.
-        if cx.budget.has_room() && cx.budget.affords(Tls::COST) { Reply::Tls } else { Reply::NoTls }
+        if cx.affords_tls() { Reply::Tls } else { Reply::NoTls }
     } else if command.is("RSET") {
         Field::Sender.set(run, 0);
         Field::Recipient.set(run, 0);
@@ -524,7 +524,7 @@ fn is_known(command: Command<'_>) -> bool {
 }
 
 /// Answers a salutation, by which is chosen what holds the client.
-fn salute(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
+fn salute(run: &mut Registers, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     let name = command.argument;
     cx.learn(Fact::SmtpHelo, name);
     let chosen = match timing::mail(command.verb(), name) {
@@ -549,11 +549,11 @@ fn salute(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     }
     line.extend_from_slice(b"250-");
     text::line(&smtp::hello(&cx.profile.persona, name, cx.conn.client.ip()), &mut line);
-    Step::Send(Manner::Prompt, Chunk::Boxed(line.into()))
+    Step::send(Manner::Prompt, Chunk::Boxed(line.into()))
 }
 
 /// Begins to ask for a password, or has got one with the command (RFC 4954, section 4).
-fn authenticate(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
+fn authenticate(run: &mut Registers, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     let argument = command.argument;
     let end = argument.iter().position(u8::is_ascii_whitespace).unwrap_or(argument.len());
     let (mechanism, initial) = argument.split_at(end);
@@ -575,7 +575,7 @@ fn authenticate(run: &mut Run, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
 }
 
 /// A question was answered, by this line or what begins so.
-fn answered(run: &mut Run, line: &[u8], beyond: Beyond, cx: &mut Cx<'_>) -> Step {
+fn answered(run: &mut Registers, line: &[u8], beyond: Beyond, cx: &mut Cx<'_>) -> Step {
     match reply(run) {
         _ if line == b"*" => answer(run, Reply::AuthCancelled, cx),
         Reply::Plain => judge_plain(run, line, beyond, cx),
@@ -592,7 +592,7 @@ fn answered(run: &mut Run, line: &[u8], beyond: Beyond, cx: &mut Cx<'_>) -> Step
 }
 
 /// Name and password came in one word (RFC 4616, section 2).
-fn judge_plain(run: &mut Run, word: &[u8], beyond: Beyond, cx: &mut Cx<'_>) -> Step {
+fn judge_plain(run: &mut Registers, word: &[u8], beyond: Beyond, cx: &mut Cx<'_>) -> Step {
     secret::learn_both(word, beyond, cx);
     cx.learn(Fact::Method, b"plain");
     judge(run, cx)
@@ -613,7 +613,7 @@ fn learn_name(words: &[u8], beyond: Beyond, cx: &mut Cx<'_>) {
     }
 }
 
-fn judge(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn judge(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     let verdict = if cx.poisons() { Reply::AuthWelcome } else { Reply::AuthRefused };
     answer(run, verdict, cx)
 }
@@ -627,7 +627,7 @@ fn learn_word(fact: Fact, word: &[u8], beyond: Beyond, cx: &mut Cx<'_>) {
 }
 
 /// Begins to take a part of a mail, by its length (RFC 3030, section 2).
-fn begin_part(run: &mut Run, argument: &[u8], cx: &mut Cx<'_>) -> Step {
+fn begin_part(run: &mut Registers, argument: &[u8], cx: &mut Cx<'_>) -> Step {
     let mut words = argument.split(u8::is_ascii_whitespace);
     let length = words.next().and_then(|word| core::str::from_utf8(word).ok()?.parse().ok());
     // Where the part ends is not known, and nothing in it may be taken for a command.
@@ -642,8 +642,8 @@ fn begin_part(run: &mut Run, argument: &[u8], cx: &mut Cx<'_>) -> Step {
     Step::REST
 }
 
-/// Reads a mail on, and stalls its sender after each gulp. [`Run::count`] counts within one.
-fn receive(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+/// Reads a mail on, and stalls its sender after each gulp. [`Registers::count`] counts within one.
+fn receive(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     let room = usize::from(GULP.saturating_sub(run.count));
     let bytes = &said.rest()[..said.rest().len().min(room)];
     let end = if Field::Counted.of(run) == 1 {
@@ -667,11 +667,11 @@ fn receive(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     cx.read_mode = ReadMode::Paused;
     run.count = 0;
     run.enter(Phase::Stalling);
-    Step::Wait(cx.later(STALL))
+    Step::wait(cx.later(STALL))
 }
 
 /// A mail has come to its end, or a part of one: what ends it is never taken.
-fn end_mail(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn end_mail(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     let is_part = Field::Counted.of(run) == 1;
     if is_part && Field::Recipient.of(run) == 0 {
         return answer(run, Reply::NeedsRecipient, cx);

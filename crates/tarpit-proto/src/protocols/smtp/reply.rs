@@ -6,7 +6,7 @@ use alloc::{string::String, vec::Vec};
 use crate::{
     base::rng::Rng,
     persona::{Persona, System},
-    script::Run,
+    script::legacy::Registers,
     wire::text,
 };
 
@@ -22,7 +22,7 @@ crate::phases! {
 impl Reply {
     /// The one with that number.
     pub(crate) fn numbered(phase: u8) -> Self {
-        Self::of(&Run { phase, ..Run::default() })
+        Self::of(&Registers { phase, ..Registers::default() })
     }
 
     /// The last line, or all, as Exim, Sendmail and Microsoft's server say it. `{host}` stands for

@@ -16,18 +16,22 @@
 //! and blocks went before, what is to be said, and the client's own generator for the padding.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{any::Any, time::Duration};
+use core::time::Duration;
 
 use crate::{
     base::{
         fact::Fact,
         pace::{Pace, Unit},
         said::Said,
-        time::Time,
+        time::{Time, Wall},
     },
     identify::Protocol,
+    persona::Persona,
     phases,
-    script::{Big, Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Step, secret::Shown},
+    script::{
+        About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, Uses, legacy::Registers,
+        secret::Shown, state::Saved,
+    },
     timing::{self, NEVER},
     wire::{
         ssh::{
@@ -114,46 +118,39 @@ const _: () = assert!(size_of::<State>() <= 272, "a client under keys takes 272 
 /// The longest part of a key exchange: a number of 2048 bits, with its length and sign.
 const LONGEST_REQUEST: usize = 512;
 
-impl Pattern for SshAuthHold {
-    fn name(&self) -> &'static str {
-        "ssh_auth_hold"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Ssh),
+    greet: Some(greet),
+    uses: Uses { host_keys: true, poison: true, ..Uses::NOTHING },
+    ..About::new("ssh_auth_hold", "completes the key exchange; the authentication never ends")
+};
+
+/// The greeting.
+fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    text::line(persona.ssh(), out);
+}
+
+impl Script for SshAuthHold {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "completes the key exchange; the authentication never ends"
-    }
-
-    fn poisons(&self) -> bool {
-        true
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Ssh)
-    }
-
-    fn shows_host_keys(&self) -> bool {
-        true
-    }
-
-    fn pace(&self, run: &Run) -> Pace {
+    fn pace(&self, run: &Registers) -> Pace {
         // 0 while nothing is known of the client.
         Pace { unit: Unit::Chunk, interval: timing::ssh_interval(run.count) }
     }
 
-    fn greet(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> bool {
-        text::line(cx.profile.persona.ssh(), out);
-        true
-    }
-
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
             (Phase::Listening, Heard::Opened) if cx.profile.rate.is_none() => {
-                Step::Wait(cx.later(PATIENCE))
+                Step::wait(cx.later(PATIENCE))
             }
             (Phase::Listening, Heard::Opened | Heard::Silence) => offer(run, Vec::new(), cx),
             (Phase::Listening, Heard::Said(said)) => match introduce(run, said, cx) {
                 Some(line) => offer(run, line, cx),
-                None => Step::Keep,
+                None => Step::KEEP,
             },
             (Phase::Offering, Heard::Sent) => {
                 run.enter(Phase::Exchanging);
@@ -169,7 +166,7 @@ impl Pattern for SshAuthHold {
             }
             (Phase::Exchanging | Phase::Talking, Heard::Resumed) => {
                 bring_near(run, cx);
-                Step::Keep
+                Step::KEEP
             }
             (Phase::Talking, heard) => {
                 let row = run.count;
@@ -178,15 +175,15 @@ impl Pattern for SshAuthHold {
                     Heard::Said(said) => talk.hear(said, row, cx),
                     Heard::Sent => talk.sent(row, cx),
                     Heard::Silence => talk.wait_is_over(cx),
-                    _ => Step::Keep,
+                    _ => Step::KEEP,
                 }
             }
             (Phase::Ignoring, Heard::Sent) => Step::DRIP,
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         let state = run.big.as_ref().and_then(|big| big.as_any().downcast_ref());
         match (Phase::of(run), state) {
             (Phase::Offering, Some(State::Offered { cookie, .. })) => {
@@ -201,18 +198,17 @@ impl Pattern for SshAuthHold {
         }
     }
 
-    fn resume(&self, saved: &[u8]) -> Option<Run> {
-        let (numbers, state) = saved.split_at_checked(Run::SAVED)?;
-        let mut run = Run::load(numbers)?;
-        if !state.is_empty() {
-            run.big = Some(Box::new(State::load(state)?));
+    fn load_by_hand(&self, mut saved: &[u8]) -> Option<Registers> {
+        let mut run = Registers::load(&mut saved)?;
+        if !saved.is_empty() {
+            run.big = Some(Box::new(State::load(&mut saved)?));
         }
         Some(run)
     }
 }
 
 /// The client's line, if it is told now.
-fn introduce(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Option<Vec<u8>> {
+fn introduce(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Option<Vec<u8>> {
     let line = ssh::identification(said)?;
     run.count = timing::ssh_row(line);
     let line = ssh::bare(line);
@@ -221,7 +217,7 @@ fn introduce(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Option<Vec<
 }
 
 /// Sends our offer, whose cookie must be new.
-fn offer(run: &mut Run, line: Vec<u8>, cx: &mut Cx<'_>) -> Step {
+fn offer(run: &mut Registers, line: Vec<u8>, cx: &mut Cx<'_>) -> Step {
     let mut cookie = [0; 16];
     cx.entropy.fill(&mut cookie);
     run.enter(Phase::Offering);
@@ -230,7 +226,7 @@ fn offer(run: &mut Run, line: Vec<u8>, cx: &mut Cx<'_>) -> Step {
 }
 
 /// A packet went out without keys: our offer, or one to be ignored.
-fn plain_sent(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn plain_sent(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     run.position = run.position.wrapping_add(1);
     match state(run) {
         Some(State::Asked { due, .. }) => {
@@ -255,13 +251,13 @@ fn idle(row: u16, cx: &mut Cx<'_>) -> Step {
 fn until(due: Time, row: u16, cx: &mut Cx<'_>) -> Step {
     let packets = cx.budget.stretch(timing::ssh_interval(row));
     let packet = cx.now.after(cx.rng.jitter(packets));
-    Step::Wait(Some(due.min(packet)))
+    Step::wait(Some(due.min(packet)))
 }
 
 /// Hears packets without keys, until something has to be done.
-fn hear_plain(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+fn hear_plain(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     if run.count == 0 {
-        let Some(told) = introduce(run, said, cx) else { return Step::Keep };
+        let Some(told) = introduce(run, said, cx) else { return Step::KEEP };
         if let Some(State::Offered { line, .. }) = state(run) {
             *line = told;
         }
@@ -269,7 +265,7 @@ fn hear_plain(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     loop {
         let payload = match ssh::plain(said) {
             Plain::Broken => return ignore(run, said, cx),
-            Plain::Incomplete => return Step::Keep,
+            Plain::Incomplete => return Step::KEEP,
             Plain::Payload(payload) => payload,
         };
         run.mark = run.mark.wrapping_add(1);
@@ -319,7 +315,7 @@ fn agree(cookie: [u8; 16], line: &[u8], payload: &[u8], cx: &mut Cx<'_>) -> Opti
 }
 
 /// Answers the client's part of the exchange if it is time, or else sends a packet to be ignored.
-fn reply_if_due(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn reply_if_due(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     let numbers = (run.mark.wrapping_add(1), run.position.wrapping_add(2));
     let Some(State::Asked { agreement, request, due }) = state(run) else { return Step::PROMPT };
     if *due > cx.now {
@@ -337,11 +333,11 @@ fn reply_if_due(run: &mut Run, cx: &mut Cx<'_>) -> Step {
     };
     run.big = Some(Box::new(State::Talking(Talk::new(lanes))));
     run.enter(Phase::Replying);
-    Step::Send(Manner::Prompt, Chunk::Boxed(packets.into()))
+    Step::send(Manner::Prompt, Chunk::Boxed(packets.into()))
 }
 
 /// Holds the client without keys, whatever else it says.
-fn ignore(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+fn ignore(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     said.take_all();
     cx.read_mode = ReadMode::Discard;
     run.big = None;
@@ -350,7 +346,7 @@ fn ignore(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
 }
 
 /// Lets what is due come soon if it was told by another clock.
-fn bring_near(run: &mut Run, cx: &Cx<'_>) {
+fn bring_near(run: &mut Registers, cx: &Cx<'_>) {
     let latest = cx.now.after(Duration::from_secs(u64::from(timing::LONG) * 2));
     match state(run) {
         Some(State::Asked { due, .. }) if *due > latest => *due = cx.now,
@@ -361,11 +357,11 @@ fn bring_near(run: &mut Run, cx: &Cx<'_>) {
     }
 }
 
-fn state(run: &mut Run) -> Option<&mut State> {
+fn state(run: &mut Registers) -> Option<&mut State> {
     run.big.as_mut()?.as_any_mut().downcast_mut()
 }
 
-fn talk(run: &mut Run) -> Option<&mut Talk> {
+fn talk(run: &mut Registers) -> Option<&mut Talk> {
     match state(run) {
         Some(State::Talking(talk)) => Some(talk),
         _ => None,
@@ -453,7 +449,7 @@ impl Talk {
                 Answer::None => {}
             }
         }
-        if self.pending == before { Step::Keep } else { self.go_on(row, cx) }
+        if self.pending == before { Step::KEEP } else { self.go_on(row, cx) }
     }
 
     /// What is said to one message.
@@ -620,7 +616,7 @@ fn word_of(number: u8) -> Option<Word> {
 }
 
 impl State {
-    fn load(saved: &[u8]) -> Option<Self> {
+    fn read(saved: &[u8]) -> Option<Self> {
         let (&kind, rest) = saved.split_first()?;
         Some(match kind {
             0 => {
@@ -640,7 +636,13 @@ impl State {
     }
 }
 
-impl Big for State {
+impl Saved for State {
+    const LAYOUT: u32 = 0;
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        Self::read(core::mem::take(saved))
+    }
+
     fn save(&self, out: &mut Vec<u8>) {
         match self {
             Self::Offered { cookie, line } => {
@@ -663,13 +665,5 @@ impl Big for State {
                 talk.save(out);
             }
         }
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
     }
 }

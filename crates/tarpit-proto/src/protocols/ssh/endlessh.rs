@@ -9,11 +9,14 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::pace::EVERY_15_SECONDS;
 use crate::{
-    base::pace::Pace,
+    base::{
+        pace::{EVERY_15_SECONDS, Pace},
+        time::Wall,
+    },
     identify::Protocol,
-    script::{Cx, Heard, Pattern, ReadMode, Run, Step},
+    persona::Persona,
+    script::{About, Cx, Heard, ReadMode, Script, Step, legacy::Registers},
     wire::text,
 };
 
@@ -24,46 +27,41 @@ pub(crate) struct Endlessh;
 /// to show themselves.
 const SILENCE: Duration = Duration::from_secs(2);
 
-impl Pattern for Endlessh {
-    fn name(&self) -> &'static str {
-        "endlessh"
+static ABOUT: About = About {
+    aliases: &["misc_endlessh"],
+    protocol: Some(Protocol::Ssh),
+    refuse: Some(refuse),
+    null_probe_after: Some(SILENCE),
+    ..About::new("endlessh", "sends random hexadecimal lines to SSH clients, for ever")
+};
+
+/// What strangers are told.
+fn refuse(persona: &Persona, __wall: Wall, out: &mut Vec<u8>) {
+    text::line(persona.ssh(), out);
+}
+
+impl Script for Endlessh {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn aliases(&self) -> &'static [&'static str] {
-        &["misc_endlessh"]
-    }
-
-    fn summary(&self) -> &'static str {
-        "sends random hexadecimal lines to SSH clients, for ever"
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Ssh)
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         EVERY_15_SECONDS
     }
 
-    fn refuse(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        text::line(cx.profile.persona.ssh(), out);
-    }
-
-    fn null_probe_after(&self) -> Option<Duration> {
-        Some(SILENCE)
-    }
-
-    fn step(&self, _run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, _run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match heard {
             Heard::Opened | Heard::Sent => {
                 cx.read_mode = ReadMode::Discard;
                 Step::DRIP
             }
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, _run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         text::hex_line(&mut cx.rng, out);
     }
 }

@@ -23,10 +23,12 @@ use crate::{
         fact::Fact,
         pace::{Pace, Unit},
         said::Said,
+        time::Wall,
     },
     identify::Protocol,
+    persona::Persona,
     phases,
-    script::{Cx, Heard, Pattern, ReadMode, Run, Step},
+    script::{About, Cx, Heard, ReadMode, Script, Step, legacy::Registers},
     timing,
     wire::{ssh, text},
 };
@@ -41,40 +43,43 @@ phases! {
 /// How long the rest of the client's identification line is waited for before keys are offered.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-impl Pattern for SshKexHold {
-    fn name(&self) -> &'static str {
-        "ssh_kex_hold"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Ssh),
+    greet: Some(greet),
+    ..About::new(
+        "ssh_kex_hold",
+        "offers a key exchange, records the client's fingerprint, and never goes on",
+    )
+};
+
+/// The greeting.
+fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    text::line(persona.ssh(), out);
+}
+
+impl Script for SshKexHold {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "offers a key exchange, records the client's fingerprint, and never goes on"
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Ssh)
-    }
-
-    fn pace(&self, run: &Run) -> Pace {
+    fn pace(&self, run: &Registers) -> Pace {
         // 0 while nothing is known of the client.
         Pace { unit: Unit::Chunk, interval: timing::ssh_interval(run.count) }
     }
 
-    fn greet(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> bool {
-        text::line(cx.profile.persona.ssh(), out);
-        true
-    }
-
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
             (Phase::Listening, Heard::Opened) if cx.profile.rate.is_none() => {
-                Step::Wait(cx.later(PATIENCE))
+                Step::wait(cx.later(PATIENCE))
             }
             (Phase::Listening, Heard::Opened | Heard::Silence) => offer(run, cx),
             (Phase::Listening, Heard::Said(said)) => {
                 if introduce(run, said, cx) {
                     offer(run, cx)
                 } else {
-                    Step::Keep
+                    Step::KEEP
                 }
             }
             (Phase::Offering | Phase::Holding, Heard::Sent) => {
@@ -85,19 +90,19 @@ impl Pattern for SshKexHold {
                 if introduce(run, said, cx) {
                     hear_offer(said, cx);
                 }
-                Step::Keep
+                Step::KEEP
             }
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, _run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         ssh::ignore(&mut cx.rng, out);
     }
 }
 
 /// Whether the client has told its name, which is its identification line; now or before.
-fn introduce(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> bool {
+fn introduce(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> bool {
     if run.count == 0 {
         let Some(line) = ssh::identification(said) else { return false };
         cx.learn(Fact::SshIdent, ssh::bare(line));
@@ -107,9 +112,9 @@ fn introduce(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> bool {
 }
 
 /// Sends our offer.
-fn offer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn offer(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     run.enter(Phase::Offering);
-    ssh::offer(cx)
+    super::offer(cx)
 }
 
 /// Hears the client's offer, and nothing after it. A packet to be ignored may stand before it.

@@ -16,10 +16,14 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::{
-    base::pace::{Pace, Unit},
+    base::{
+        pace::{Pace, Unit},
+        time::Wall,
+    },
     identify::Protocol,
+    persona::Persona,
     phases,
-    script::{Cx, Heard, Pattern, ReadMode, Run, Step},
+    script::{About, Cx, Heard, ReadMode, Script, Step, legacy::Registers},
     timing,
     wire::{ssh, text},
 };
@@ -34,33 +38,36 @@ phases! {
 /// How long the rest of the client's identification line is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-impl Pattern for SshTransHold {
-    fn name(&self) -> &'static str {
-        "ssh_trans_hold"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Ssh),
+    greet: Some(greet),
+    ..About::new(
+        "ssh_trans_hold",
+        "offers a key exchange, then sends packets that clients must ignore, for ever",
+    )
+};
+
+/// The greeting.
+fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    text::line(persona.ssh(), out);
+}
+
+impl Script for SshTransHold {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "offers a key exchange, then sends packets that clients must ignore, for ever"
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Ssh)
-    }
-
-    fn pace(&self, run: &Run) -> Pace {
+    fn pace(&self, run: &Registers) -> Pace {
         // 0 while nothing is known of the client.
         Pace { unit: Unit::Chunk, interval: timing::ssh_interval(run.count) }
     }
 
-    fn greet(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> bool {
-        text::line(cx.profile.persona.ssh(), out);
-        true
-    }
-
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
             (Phase::Listening, Heard::Opened) if cx.profile.rate.is_none() => {
-                Step::Wait(cx.later(PATIENCE))
+                Step::wait(cx.later(PATIENCE))
             }
             (Phase::Listening, Heard::Opened | Heard::Silence) => offer(run, cx),
             (Phase::Listening, Heard::Said(said)) => match ssh::identification(said) {
@@ -68,24 +75,24 @@ impl Pattern for SshTransHold {
                     run.count = timing::ssh_row(line);
                     offer(run, cx)
                 }
-                None => Step::Keep,
+                None => Step::KEEP,
             },
             (Phase::Offering | Phase::Ignoring, Heard::Sent) => {
                 run.enter(Phase::Ignoring);
                 Step::DRIP
             }
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, _run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         ssh::ignore(&mut cx.rng, out);
     }
 }
 
 /// Sends the offer, and hears no more.
-fn offer(run: &mut Run, cx: &mut Cx<'_>) -> Step {
+fn offer(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     cx.read_mode = ReadMode::Discard;
     run.enter(Phase::Offering);
-    ssh::offer(cx)
+    super::offer(cx)
 }

@@ -18,18 +18,24 @@
 //! late, and hears what worms would have done.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{any::Any, mem::take, time::Duration};
+use core::{mem::take, time::Duration};
 
-use crate::base::pace::EVERY_8_SECONDS;
 use crate::{
-    base::{fact::Fact, pace::Pace, said::Said},
+    base::{
+        fact::Fact,
+        pace::{EVERY_8_SECONDS, Pace},
+        said::Said,
+        time::Wall,
+    },
     identify::Protocol,
-    persona::System,
+    persona::{Persona, System},
     phases,
     protocols::shell::{self, Course, Shell},
     script::{
-        Big, Chunk, Cx, Heard, Manner, Pattern, ReadMode, Run, Step,
+        About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, Uses,
+        legacy::Registers,
         secret::{self, Shown},
+        state::Saved,
     },
     wire::telnet::{IAC, Mark, NOP, Reader, SB, SE, Verb},
 };
@@ -54,7 +60,7 @@ const MOST_COMMANDS: u32 = 256;
 const MOST_REPLIES: u16 = 64;
 
 /// The options that either side may use; the place of an option is that of its two bits in
-/// [`Run::mark`]. `Will` is ours, `Do` the client's. All others are refused.
+/// [`Registers::mark`]. `Will` is ours, `Do` the client's. All others are refused.
 const OPTIONS: [(Verb, u8); 13] = [
     (Verb::Will, BINARY),
     (Verb::Will, ECHO),
@@ -87,11 +93,11 @@ const ENVIRONMENT: u8 = 39;
 const OFFERED: u32 = 1;
 const IN_USE: u32 = 2;
 
-/// The bit in [`Run::mark`] of a client that has been offered [`Telnet::more`](
+/// The bit in [`Registers::mark`] of a client that has been offered [`Telnet::more`](
 /// crate::persona::Telnet::more).
 const OFFERED_MORE: u32 = 1 << 31;
 
-/// [`Run::count`] holds the replies to negotiation in its low byte, and the lines in its high one.
+/// [`Registers::count`] holds the replies to negotiation in its low byte, and the lines in its high one.
 const ONE_LINE: u16 = 1 << 8;
 
 /// What is kept of a client while it speaks.
@@ -103,47 +109,44 @@ struct Visit {
     answer: Vec<u8>,
 }
 
-impl Pattern for TelnetLogin {
-    fn name(&self) -> &'static str {
-        "telnet_login"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Telnet),
+    greet: Some(greet),
+    refuse: Some(refuse),
+    uses: Uses { poison: true, ..Uses::NOTHING },
+    ..About::new("telnet_login", "asks for user and password and never says whether they are right")
+};
+
+/// The greeting.
+fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    out.extend_from_slice(persona.telnet().offers);
+    persona.telnet_login(out);
+}
+
+/// What strangers are told.
+fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(persona.telnet().password.as_bytes());
+}
+
+impl Script for TelnetLogin {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "asks for user and password and never says whether they are right"
-    }
-
-    fn poisons(&self) -> bool {
-        true
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Telnet)
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn greet(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> bool {
-        let persona = &cx.profile.persona;
-        out.extend_from_slice(persona.telnet().offers);
-        persona.telnet_login(out);
-        true
-    }
-
-    /// Whatever a stranger says is a name to a telnet service.
-    fn refuse(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(cx.profile.persona.telnet().password.as_bytes());
-    }
-
-    fn open(&self, cx: &mut Cx<'_>) -> Run {
-        let mut run = Run::default();
+    fn open(&self, cx: &mut Cx<'_>) -> Registers {
+        let mut run = Registers::default();
         note_offers(&mut run, cx.profile.persona.telnet().offers);
         run
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
             (Phase::Naming | Phase::Proving | Phase::Listening, Heard::Said(said)) => {
                 hear(run, said, cx)
@@ -153,30 +156,34 @@ impl Pattern for TelnetLogin {
             }
             (Phase::Thinking, Heard::Sent) => {
                 let thought = cx.rng.jitter(THOUGHT);
-                Step::Wait(cx.later(thought))
+                Step::wait(cx.later(thought))
             }
             (Phase::Thinking, Heard::Silence) => {
                 run.enter(Phase::Listening);
                 let mut visit = take_visit(run);
                 let answer = take(&mut visit.answer);
                 run.big = Some(Box::new(visit));
-                Step::Send(Manner::Whole, Chunk::Boxed(answer.into()))
+                Step::send(Manner::Whole, Chunk::Boxed(answer.into()))
             }
             (Phase::Holding, Heard::Said(said)) => {
                 overhear(run, said, cx);
-                Step::Keep
+                Step::KEEP
             }
             (Phase::Holding, Heard::Sent | Heard::Silence) => Step::DRIP,
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Run, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, _run: &Registers, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(&[IAC, NOP]);
     }
 
-    fn resume(&self, saved: &[u8]) -> Option<Run> {
-        Visit::resume(saved)
+    fn load_by_hand(&self, mut saved: &[u8]) -> Option<Registers> {
+        let mut run = Registers::load(&mut saved)?;
+        if !saved.is_empty() {
+            run.big = Some(Box::new(Visit::load(&mut saved)?));
+        }
+        Some(run)
     }
 }
 
@@ -186,7 +193,7 @@ const LONGEST_ANSWER: usize = 256;
 
 /// Hears bytes up to the end of a line, or to as much as is answered at a time, and answers all of
 /// them in one chunk.
-fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+fn hear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     let mut visit = take_visit(run);
     let mut out = Vec::new();
     let mut step = None;
@@ -212,14 +219,14 @@ fn hear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         run.big = Some(Box::new(visit));
     }
     match step {
-        Some(manner) => Step::Send(manner, Chunk::Boxed(out.into())),
-        None if out.is_empty() => Step::Keep,
-        None => Step::Send(Manner::Prompt, Chunk::Boxed(out.into())),
+        Some(manner) => Step::send(manner, Chunk::Boxed(out.into())),
+        None if out.is_empty() => Step::KEEP,
+        None => Step::send(Manner::Prompt, Chunk::Boxed(out.into())),
     }
 }
 
 /// A line is whole: learns it, says what follows, and in which manner.
-fn line(run: &mut Run, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> Manner {
+fn line(run: &mut Registers, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> Manner {
     let telnet = cx.profile.persona.telnet();
     let (line, beyond) = (visit.reader.line(), visit.reader.line_beyond());
     out.extend_from_slice(b"\r\n");
@@ -262,7 +269,7 @@ fn line(run: &mut Run, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>) ->
 }
 
 /// Goes on listening to whoever waits for something that was to be fetched.
-fn overhear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) {
+fn overhear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) {
     let mut visit = take_visit(run);
     let mut lines = 0;
     // A step tells no more than eight things; the rest comes with the next one.
@@ -281,7 +288,7 @@ fn overhear(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) {
 }
 
 /// Tells of a line for the shell, and stops listening when there have been enough.
-fn command(run: &mut Run, line: &[u8], beyond: usize, cx: &mut Cx<'_>) {
+fn command(run: &mut Registers, line: &[u8], beyond: usize, cx: &mut Cx<'_>) {
     if !line.is_empty() {
         let shown = Shown::line(line, beyond > 0);
         cx.learn_part(Fact::Command, &shown.line, shown.line.len() + beyond);
@@ -295,7 +302,7 @@ fn command(run: &mut Run, line: &[u8], beyond: usize, cx: &mut Cx<'_>) {
 
 /// Answers what the client said of an option: only what changes something, so that no two sides
 /// answer each other for ever (RFC 1143).
-fn negotiate(run: &mut Run, verb: Verb, option: u8, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+fn negotiate(run: &mut Registers, verb: Verb, option: u8, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
     if run.count & (ONE_LINE - 1) >= MOST_REPLIES {
         return;
     }
@@ -339,7 +346,7 @@ fn negotiate(run: &mut Run, verb: Verb, option: u8, cx: &mut Cx<'_>, out: &mut V
 }
 
 /// Takes down that these options have been offered.
-fn note_offers(run: &mut Run, offers: &[u8]) {
+fn note_offers(run: &mut Registers, offers: &[u8]) {
     for offer in offers.chunks_exact(3) {
         let is_this = |&(verb, option): &(Verb, u8)| offer == [IAC, verb as u8, option];
         if let Some(place) = OPTIONS.iter().position(is_this) {
@@ -372,7 +379,7 @@ fn told(option: u8, told: &[u8], beyond: usize, cx: &mut Cx<'_>) {
 }
 
 /// Whether what the client types is said back: never a password.
-fn echoes(run: &Run) -> bool {
+fn echoes(run: &Registers) -> bool {
     let place = OPTIONS.iter().position(|&known| known == (Verb::Will, ECHO));
     let state = place.map_or(0, |place| run.mark >> (2 * place));
     Phase::of(run) != Phase::Proving && state & (OFFERED | IN_USE) != 0
@@ -397,36 +404,21 @@ fn kind(cx: &Cx<'_>) -> Shell {
 }
 
 /// Takes out what is kept of the client.
-fn take_visit(run: &mut Run) -> Visit {
+fn take_visit(run: &mut Registers) -> Visit {
     let visit = run.big.take().and_then(|mut big| big.as_any_mut().downcast_mut().map(take));
     visit.unwrap_or_default()
 }
 
-impl Visit {
-    /// The state that was written down for a hand-over.
-    fn resume(saved: &[u8]) -> Option<Run> {
-        let (run, visit) = saved.split_at_checked(Run::SAVED)?;
-        let mut run = Run::load(run)?;
-        if !visit.is_empty() {
-            let (reader, answer) = Reader::load(visit)?;
-            let answer = answer.to_vec();
-            run.big = Some(Box::new(Self { reader, answer }));
-        }
-        Some(run)
-    }
-}
+impl Saved for Visit {
+    const LAYOUT: u32 = 0;
 
-impl Big for Visit {
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        let (reader, answer) = Reader::load(core::mem::take(saved))?;
+        Some(Self { reader, answer: answer.to_vec() })
+    }
+
     fn save(&self, out: &mut Vec<u8>) {
         self.reader.save(out);
         out.extend_from_slice(&self.answer);
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
     }
 }

@@ -3,14 +3,14 @@
 
 use alloc::vec::Vec;
 
-use crate::wire::tls::{ClientHello, RECORD_HEADER, long_hello};
 use crate::{
     phases,
-    script::{Chunk, Cx, Manner, ReadMode, Run, Step},
+    script::{Chunk, Cx, Manner, ReadMode, Step, legacy::Registers},
+    wire::tls::{ClientHello, RECORD_HEADER, long_hello},
 };
 
 phases! {
-    /// Where a client stands. [`Run::position`] is how much of the record has been begun.
+    /// Where a client stands. [`Registers::position`] is how much of the record has been begun.
     pub(crate) enum Phase { Listening, Beginning, Filling, Done }
 }
 
@@ -27,17 +27,17 @@ const FILLER: usize = 256;
 
 impl Drip {
     /// Sends the part of the record that says something.
-    pub(crate) fn begin(&self, hello: &ClientHello, run: &mut Run, cx: &mut Cx<'_>) -> Step {
+    pub(crate) fn begin(&self, hello: &ClientHello, run: &mut Registers, cx: &mut Cx<'_>) -> Step {
         cx.read_mode = ReadMode::Discard;
         run.enter(Phase::Beginning);
         let mut start = Vec::new();
         long_hello(self.record, hello, cx.entropy, &mut start);
         run.position = start.len() as u32;
-        Step::Send(Manner::Prompt, Chunk::Boxed(start.into()))
+        Step::send(Manner::Prompt, Chunk::Boxed(start.into()))
     }
 
     /// Goes on behind what has been sent, and falls silent where nothing is left.
-    pub(crate) fn go_on(&self, run: &mut Run) -> Step {
+    pub(crate) fn go_on(&self, run: &mut Registers) -> Step {
         if Phase::of(run) == Phase::Beginning {
             run.enter(Phase::Filling);
             return Step::DRIP;
@@ -51,14 +51,14 @@ impl Drip {
     }
 
     /// Appends the piece of filler that is due.
-    pub(crate) fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    pub(crate) fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         let mut bytes = [0; FILLER];
         cx.rng.fill(&mut bytes);
         out.extend_from_slice(&bytes[..self.filler(run)]);
     }
 
     /// The length of the next piece; none at the end.
-    fn filler(&self, run: &Run) -> usize {
+    fn filler(&self, run: &Registers) -> usize {
         let end = RECORD_HEADER + self.record - self.withheld;
         end.saturating_sub(run.position as usize).min(FILLER)
     }

@@ -6,45 +6,46 @@
 
 use alloc::vec::Vec;
 
-use crate::base::pace::EVERY_8_SECONDS;
 use crate::{
-    base::pace::Pace,
+    base::pace::{EVERY_8_SECONDS, Pace},
     identify::Protocol,
-    script::{Cx, Heard, Pattern, ReadMode, Run, Step},
+    script::{About, Cx, Heard, ReadMode, Script, Step, legacy::Registers},
     wire::tls,
 };
 
 /// See the module.
 pub(crate) struct TlsEndlessHelloRequest;
 
-impl Pattern for TlsEndlessHelloRequest {
-    fn name(&self) -> &'static str {
-        "tls_endless_hello_request"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Tls),
+    ..About::new(
+        "tls_endless_hello_request",
+        "asks the client to begin the handshake again, for ever",
+    )
+};
+
+impl Script for TlsEndlessHelloRequest {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "asks the client to begin the handshake again, for ever"
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Tls)
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn step(&self, _run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, _run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match heard {
             Heard::Opened | Heard::Sent => {
                 cx.read_mode = ReadMode::Discard;
                 Step::DRIP
             }
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Run, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, _run: &Registers, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(&tls::HELLO_REQUEST);
     }
 }

@@ -11,68 +11,55 @@
 
 use alloc::vec::Vec;
 
-use crate::{base::pace::BYTE_EVERY_8_SECONDS, protocols::tls::record_drip::TlsRecordDrip};
 use crate::{
-    base::{fact::Fact, pace::Pace},
-    handing,
+    base::{
+        fact::Fact,
+        pace::{BYTE_EVERY_8_SECONDS, Pace},
+    },
     identify::Protocol,
-    phases,
-    script::{Cx, Heard, Pattern, Run, Security, Step},
+    protocols::tls::record_drip::TlsRecordDrip,
+    script::{About, Cx, Heard, Script, Security, Step, Uses},
 };
 
 /// See the module.
 pub(crate) struct Tls;
 
-phases! {
-    enum Phase { Securing, Greeting }
-}
+static ABOUT: About = About {
+    protocol: Some(Protocol::Tls),
+    uses: Uses { tls: true, ..Uses::NOTHING },
+    inner: Some(&crate::protocols::http::hold::HoldHttp),
+    ..About::new(
+        "tls",
+        "completes the handshake, then holds the client by another pattern inside (`inner`)",
+    )
+};
 
-impl Pattern for Tls {
-    fn name(&self) -> &'static str {
-        "tls"
+impl Script for Tls {
+    type State = ();
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "completes the handshake, then holds the client by another pattern inside (`inner`)"
-    }
-
-    fn secures(&self) -> bool {
-        true
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Tls)
-    }
-
-    fn carries(&self) -> bool {
-        true
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, (): &()) -> Pace {
         // Nothing of its own drips.
         BYTE_EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match (Phase::of(run), heard) {
-            (Phase::Securing, Heard::Opened) => Step::Secure,
-            (Phase::Securing, Heard::Secured(Security::Ready)) => {
-                let Some(inner) = crate::patterns::inside(self, cx.profile.inner) else {
-                    return Step::REST;
-                };
+    fn step(&self, (): &mut (), heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match heard {
+            Heard::Opened => Step::SECURE,
+            Heard::Secured(Security::Ready) => {
+                let Some(inner) = cx.profile.inside(self) else { return Step::REST };
                 if let Some(protocol) = inner.protocol() {
                     cx.learn(Fact::Protocol, protocol.name().as_bytes());
                 }
-                handing::hand_on(run, Phase::Greeting, inner, cx)
+                Step::hand_on(inner)
             }
-            (Phase::Securing, Heard::Secured(Security::Unavailable)) => {
-                Step::Become(&TlsRecordDrip)
-            }
-            (Phase::Greeting, Heard::Sent) => handing::arrive(run),
-            _ => Step::Keep,
+            Heard::Secured(Security::Unavailable) => Step::become_pattern(&TlsRecordDrip),
+            _ => Step::KEEP,
         }
     }
 
-    // Its one chunk, the greeting of the pattern inside, is boxed.
-    fn speak(&self, _run: &Run, _cx: &mut Cx<'_>, _out: &mut Vec<u8>) {}
+    fn speak(&self, (): &(), _cx: &mut Cx<'_>, _out: &mut Vec<u8>) {}
 }

@@ -13,11 +13,13 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::pace::BYTE_EVERY_8_SECONDS;
 use crate::{
-    base::{pace::Pace, said::Said},
+    base::{
+        pace::{BYTE_EVERY_8_SECONDS, Pace},
+        said::Said,
+    },
     identify::Protocol,
-    script::{Cx, Heard, Pattern, Run, Step},
+    script::{About, Cx, Heard, Script, Step, legacy::Registers},
     wire::tls::{ClientHello, Drip, Hello, Phase, Reading},
 };
 
@@ -30,45 +32,44 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The record: as long as one may be. Its last byte is never sent.
 const DRIP: Drip = Drip { record: 16 * 1_024, withheld: 1 };
 
-impl Pattern for TlsRecordDrip {
-    fn name(&self) -> &'static str {
-        "tls_record_drip"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Tls),
+    ..About::new("tls_record_drip", "sends one record byte by byte and never completes it")
+};
+
+impl Script for TlsRecordDrip {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "sends one record byte by byte and never completes it"
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Tls)
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         BYTE_EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
-            (Phase::Listening, Heard::Opened) => Step::Wait(cx.later(PATIENCE)),
+            (Phase::Listening, Heard::Opened) => Step::wait(cx.later(PATIENCE)),
             (Phase::Listening, Heard::Said(said)) => listen(run, said, cx),
             (Phase::Listening, Heard::Silence) => DRIP.begin(&ClientHello::unknown(), run, cx),
             (Phase::Beginning | Phase::Filling, Heard::Sent) => DRIP.go_on(run),
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         DRIP.speak(run, cx, out);
     }
 }
 
 /// Waits for the whole hello, since all of it tells something of the client.
-fn listen(run: &mut Run, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+fn listen(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     let bytes = said.rest();
     if let Some(hello) = Hello::read(bytes) {
         hello.tell(|fact, value| cx.learn(fact, value));
     } else if !said.is_full() && ClientHello::may_go_on(bytes) {
-        return Step::Wait(cx.later(PATIENCE));
+        return Step::wait(cx.later(PATIENCE));
     }
     match ClientHello::read(bytes) {
         Reading::Hello(hello) => DRIP.begin(&hello, run, cx),

@@ -11,11 +11,10 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::pace::BYTE_EVERY_8_SECONDS;
 use crate::{
-    base::pace::Pace,
+    base::pace::{BYTE_EVERY_8_SECONDS, Pace},
     identify::Protocol,
-    script::{Cx, Heard, Pattern, Run, Step},
+    script::{About, Cx, Heard, Script, Step, legacy::Registers},
     wire::tls::{ClientHello, Drip, Phase, Reading},
 };
 
@@ -28,40 +27,39 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The record: of the length that the reference's has.
 const DRIP: Drip = Drip { record: 0x3E63, withheld: 0 };
 
-impl Pattern for TlsSlowHello {
-    fn name(&self) -> &'static str {
-        "tls_slow_hello"
+static ABOUT: About = About {
+    protocol: Some(Protocol::Tls),
+    ..About::new("tls_slow_hello", "sends one long ServerHello, byte by byte")
+};
+
+impl Script for TlsSlowHello {
+    type State = Registers;
+
+    fn about(&self) -> &'static About {
+        &ABOUT
     }
 
-    fn summary(&self) -> &'static str {
-        "sends one long ServerHello, byte by byte"
-    }
-
-    fn protocol(&self) -> Option<Protocol> {
-        Some(Protocol::Tls)
-    }
-
-    fn pace(&self, _run: &Run) -> Pace {
+    fn pace(&self, _run: &Registers) -> Pace {
         BYTE_EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (Phase::of(run), heard) {
-            (Phase::Listening, Heard::Opened) => Step::Wait(cx.later(PATIENCE)),
+            (Phase::Listening, Heard::Opened) => Step::wait(cx.later(PATIENCE)),
             (Phase::Listening, Heard::Said(said)) => match ClientHello::read(said.rest()) {
                 Reading::Hello(hello) => DRIP.begin(&hello, run, cx),
-                Reading::Incomplete if !said.is_full() => Step::Keep,
+                Reading::Incomplete if !said.is_full() => Step::KEEP,
                 Reading::Garbled | Reading::Incomplete => {
                     DRIP.begin(&ClientHello::unknown(), run, cx)
                 }
             },
             (Phase::Listening, Heard::Silence) => DRIP.begin(&ClientHello::unknown(), run, cx),
             (Phase::Beginning | Phase::Filling, Heard::Sent) => DRIP.go_on(run),
-            _ => Step::Keep,
+            _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, run: &Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         DRIP.speak(run, cx, out);
     }
 }

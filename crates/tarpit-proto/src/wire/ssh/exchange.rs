@@ -11,16 +11,18 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256, digest::common::hazmat::SerializableState};
 use x25519_dalek::{PublicKey as XPublic, StaticSecret};
 
-use crate::base::{
-    host_keys::{HostKeys, Kind, positive},
-    rng::Entropy,
-};
-use crate::wire::ssh::{
-    MSG_KEXDH_INIT, MSG_KEXDH_REPLY, MSG_NEWKEYS,
-    offer::{ClientOffer, LISTS, Offer, kexinit_payload},
-    packet::packet,
-    secure::{Cipher, Code, Lane, Material},
-    string, take_string,
+use crate::{
+    base::{
+        host_keys::{HostKeys, Kind, positive},
+        rng::Entropy,
+    },
+    wire::ssh::{
+        MSG_KEXDH_INIT, MSG_KEXDH_REPLY, MSG_NEWKEYS,
+        offer::{ClientOffer, LISTS, Offer, kexinit_payload},
+        packet::packet,
+        secure::{Cipher, Code, Lane, Material},
+        string, take_string,
+    },
 };
 
 /// A method of key exchange.

@@ -5,10 +5,9 @@ use alloc::{string::String, vec::Vec};
 
 use md5::{Digest as _, Md5};
 
-use crate::wire::ssh::{MSG_KEXINIT, packet::packet, string, take_string};
-use crate::{
-    script::{Chunk, Cx, Manner, Step},
-    wire::text,
+use crate::wire::{
+    ssh::{MSG_KEXINIT, packet::packet, string, take_string},
+    text,
 };
 
 /// What a server's release offers, each a list of names in its order, separated by commas. Ciphers
@@ -36,15 +35,11 @@ impl Offer {
 /// How many lists an offer has.
 pub(super) const LISTS: usize = 10;
 
-/// Makes the persona's offer, whole and at once; nothing will come of it.
+/// Appends a packet with this offer. Nothing will come of it.
 ///
-/// Its cookie is new. The padding is zero, as OpenSSH's is before there are keys.
-pub(crate) fn offer(cx: &mut Cx<'_>) -> Step {
-    let mut cookie = [0; 16];
-    cx.entropy.fill(&mut cookie);
-    let mut out = Vec::new();
-    packet(&kexinit_payload(cookie, cx.profile.persona.ssh_offer().lists()), |_| {}, &mut out);
-    Step::Send(Manner::Prompt, Chunk::Boxed(out.into()))
+/// The padding is zero, as OpenSSH's is before there are keys.
+pub(crate) fn offer(cookie: [u8; 16], offer: &Offer, out: &mut Vec<u8>) {
+    packet(&kexinit_payload(cookie, offer.lists()), |_| {}, out);
 }
 
 /// The payload of such a packet.

@@ -2,8 +2,10 @@
 
 use alloc::vec::Vec;
 
-use crate::base::{rng::Rng, said::Said};
-use crate::wire::ssh::{MSG_IGNORE, string};
+use crate::{
+    base::{rng::Rng, said::Said},
+    wire::ssh::{MSG_IGNORE, string},
+};
 
 /// What packets are padded to while nothing is encrypted, and at least.
 pub(super) const BLOCK: usize = 8;

@@ -18,8 +18,10 @@ use poly1305::Poly1305;
 use sha1::Sha1;
 use sha2::Sha256;
 
-use crate::base::said::Said;
-use crate::wire::ssh::packet::{LONGEST, padding, payload};
+use crate::{
+    base::said::Said,
+    wire::ssh::packet::{LONGEST, padding, payload},
+};
 
 /// A cipher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,13 @@ use core::fmt::Write as _;
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
-use crate::wire::tls::{CLIENT_HELLO, HANDSHAKE, RECORD_HEADER};
-use crate::{base::fact::Fact, wire::text};
+use crate::{
+    base::fact::Fact,
+    wire::{
+        text,
+        tls::{CLIENT_HELLO, HANDSHAKE, RECORD_HEADER},
+    },
+};
 
 /// The longest `ClientHello` that is looked at, in bytes with its records' headers. The longest of
 /// real clients have two kilobytes.

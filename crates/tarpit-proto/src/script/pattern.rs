@@ -1,0 +1,240 @@
+//! What a pattern is: its description, and the script that its clients run.
+
+use alloc::vec::Vec;
+use core::{fmt, time::Duration};
+
+use crate::{
+    base::{pace::Pace, time::Wall},
+    identify::Protocol,
+    persona::Persona,
+    script::{
+        Cx, Heard, Step,
+        state::{Field, Run, Saved as _},
+    },
+};
+
+/// Words that a server of this persona says at that moment of the calendar, appended.
+pub type Words = fn(&Persona, Wall, &mut Vec<u8>);
+
+/// What is known of a pattern without running it.
+#[derive(Debug)]
+pub struct About {
+    /// The name users write, in lower case.
+    pub name: &'static str,
+    /// Names by which users of other tarpits know it. The trace has [`About::name`].
+    pub aliases: &'static [&'static str],
+    /// One line for lists and the manual: what it does to a client.
+    pub summary: &'static str,
+    /// What the owner should know before opening it to the world, if anything: a clause that ends
+    /// a warning.
+    pub caution: Option<&'static str>,
+    /// The protocol it speaks; `None` if it answers any client.
+    ///
+    /// A client is let through only when its first bytes are of this protocol, unless the user has
+    /// switched that off.
+    pub protocol: Option<Protocol>,
+    /// The line by which a server of this protocol shows itself before the client has said
+    /// anything. It goes out whole and at once, before the first step.
+    pub greet: Option<Words>,
+    /// What a client of another protocol, or a silent one, is told. It goes out whole and at once.
+    pub refuse: Option<Words>,
+    /// How long a client may be silent before it is told what [`About::refuse`] says, so that a
+    /// scanner which only listens records the service. `None`: it waits in silence.
+    pub null_probe_after: Option<Duration>,
+    /// Which settings and means make a difference to it.
+    pub uses: Uses,
+    /// What is inside it unless the user names something else; `None`: nothing can be inside it.
+    pub inner: Option<&'static dyn Pattern>,
+    /// What it speaks, by the names under which clients choose it within TLS (RFC 7301), the best
+    /// first.
+    pub alpn: &'static [&'static str],
+    /// What holds a data connection that a client of this pattern has opened; see
+    /// [`Step::OPEN_DATA`].
+    pub data: Option<&'static dyn Pattern>,
+}
+
+impl About {
+    /// A pattern of which nothing but its name and what it does is known.
+    pub const fn new(name: &'static str, summary: &'static str) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            summary,
+            caution: None,
+            protocol: None,
+            greet: None,
+            refuse: None,
+            null_probe_after: None,
+            uses: Uses::NOTHING,
+            inner: None,
+            alpn: &[],
+            data: None,
+        }
+    }
+}
+
+/// Which settings and means make a difference to a pattern, or to what it hands clients on to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+pub struct Uses {
+    /// Clients are shown the machine's host keys, one of which takes a while to make.
+    pub host_keys: bool,
+    /// [`Profile::strict_lock`](super::Profile::strict_lock).
+    pub pins: bool,
+    /// [`Profile::poison`](super::Profile::poison).
+    pub poison: bool,
+    /// TLS beneath itself; see [`Step::SECURE`].
+    pub tls: bool,
+}
+
+impl Uses {
+    /// None of them.
+    pub const NOTHING: Self = Self { host_keys: false, pins: false, poison: false, tls: false };
+
+    /// What one or the other uses.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            host_keys: self.host_keys || other.host_keys,
+            pins: self.pins || other.pins,
+            poison: self.poison || other.poison,
+            tls: self.tls || other.tls,
+        }
+    }
+}
+
+/// A kind of tarpit, as its author writes it: what it says to a client, and when.
+pub trait Script: Sync {
+    /// What it remembers of one client, at most 88 bits; see [`states!`](crate::states).
+    type State: Field + Default;
+
+    /// What is known of it without running it.
+    fn about(&self) -> &'static About;
+
+    /// Which settings and means make a difference to it.
+    fn uses(&self) -> Uses {
+        self.about().uses
+    }
+
+    /// The pace while no rate is set, for a client in this state.
+    fn pace(&self, state: &Self::State) -> Pace;
+
+    /// The state of a client that has just been let through.
+    fn open(&self, _cx: &mut Cx<'_>) -> Self::State {
+        Self::State::default()
+    }
+
+    /// Hears something and says what to do next.
+    ///
+    /// [`Heard::Opened`] comes first, exactly once. A step that has nothing to say to what it
+    /// heard answers [`Step::KEEP`].
+    fn step(&self, state: &mut Self::State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step;
+
+    /// Appends the chunk that `state` stands for, at most [`MAX_CHUNK`](super::MAX_CHUNK) bytes and
+    /// never none.
+    ///
+    /// It is called again for every part that is sent, so it must make the same bytes from the
+    /// same state; `cx.rng` starts at the same place each time, and `cx.wall` stands still.
+    fn speak(&self, state: &Self::State, cx: &mut Cx<'_>, out: &mut Vec<u8>);
+
+    /// For states that are packed by hand.
+    #[doc(hidden)]
+    fn load_by_hand(&self, _saved: &[u8]) -> Option<Self::State> {
+        None
+    }
+}
+
+/// A kind of tarpit, whatever its state is. Authors write a [`Script`].
+pub trait Pattern: Sync {
+    /// See [`Script::about`].
+    fn about(&self) -> &'static About;
+
+    /// See [`Script::uses`].
+    fn uses(&self) -> Uses;
+
+    /// See [`Script::pace`].
+    fn pace(&self, run: &mut Run) -> Pace;
+
+    /// See [`Script::open`].
+    fn open(&self, cx: &mut Cx<'_>) -> Run;
+
+    /// See [`Script::step`].
+    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step;
+
+    /// See [`Script::speak`].
+    fn speak(&self, run: &mut Run, cx: &mut Cx<'_>, out: &mut Vec<u8>);
+
+    /// Writes the state down for a hand-over to a new binary.
+    fn save(&self, run: &mut Run, out: &mut Vec<u8>);
+
+    /// The state that [`Pattern::save`] wrote down. `None` if it is not one of this pattern's.
+    fn load(&self, saved: &[u8]) -> Option<Run>;
+}
+
+impl<S: Script> Pattern for S {
+    fn about(&self) -> &'static About {
+        Script::about(self)
+    }
+
+    fn uses(&self) -> Uses {
+        Script::uses(self)
+    }
+
+    fn pace(&self, run: &mut Run) -> Pace {
+        let state = run.take();
+        let pace = Script::pace(self, &state);
+        *run = Run::of(state);
+        pace
+    }
+
+    fn open(&self, cx: &mut Cx<'_>) -> Run {
+        Run::of(Script::open(self, cx))
+    }
+
+    fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        let mut state = run.take();
+        let step = Script::step(self, &mut state, heard, cx);
+        *run = Run::of(state);
+        step
+    }
+
+    fn speak(&self, run: &mut Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        let state = run.take();
+        Script::speak(self, &state, cx, out);
+        *run = Run::of(state);
+    }
+
+    fn save(&self, run: &mut Run, out: &mut Vec<u8>) {
+        let state = run.take::<S::State>();
+        S::State::LAYOUT.save(out);
+        state.save(out);
+        *run = Run::of(state);
+    }
+
+    fn load(&self, mut saved: &[u8]) -> Option<Run> {
+        let layout = u32::load(&mut saved)?;
+        if let Some(state) = self.load_by_hand(saved) {
+            return Some(Run::of(state));
+        }
+        let state = S::State::load(&mut saved).filter(|_| layout == S::State::LAYOUT)?;
+        saved.is_empty().then(|| Run::of(state))
+    }
+}
+
+impl dyn Pattern + '_ {
+    /// The name users write.
+    pub fn name(&self) -> &'static str {
+        self.about().name
+    }
+
+    /// The protocol it speaks; `None` if it answers any client.
+    pub fn protocol(&self) -> Option<Protocol> {
+        self.about().protocol
+    }
+}
+
+impl fmt::Debug for dyn Pattern + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

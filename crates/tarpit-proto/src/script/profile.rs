@@ -1,0 +1,76 @@
+//! A listener's settings, as a session sees them.
+
+use core::net::{Ipv4Addr, SocketAddr};
+
+use crate::{
+    base::{host_keys::HostKeys, pace::Rate},
+    persona::Persona,
+    script::{Pattern, tls::Tls},
+};
+
+/// The addresses of a connection as the client saw them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conn {
+    /// The client's address.
+    pub client: SocketAddr,
+    /// The address it connected to.
+    pub server: SocketAddr,
+    /// The relay through which it came, if it named the client in a header that we believe.
+    pub via: Option<SocketAddr>,
+}
+
+/// A listener's settings. Never changed while a client is held under them.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// What clients are held by.
+    pub pattern: &'static dyn Pattern,
+    /// The rate that the user set; `None`: the pattern's own pace.
+    pub rate: Option<Rate>,
+    /// Whether clients must show that they speak the pattern's protocol.
+    pub validate: bool,
+    /// The machine that is played.
+    pub persona: Persona,
+    /// Whether clients may be told that they got in.
+    pub poison: bool,
+    /// Whether a port for all speaks one protocol only to each network, the first that was decided.
+    pub strict_lock: bool,
+    /// With what TLS is spoken; `None`: not at all.
+    pub tls: Option<Tls>,
+    /// The pattern inside a pattern of TLS.
+    pub inner: Option<&'static dyn Pattern>,
+    /// The address that clients are told to open data connections to; `None`: the one that they
+    /// connected to.
+    pub passive_address: Option<Ipv4Addr>,
+    /// The keys by which its SSH server is known; without them no keys are exchanged.
+    pub host_keys: Option<HostKeys>,
+}
+
+impl Profile {
+    /// The settings of a listener whose owner chose nothing but the pattern: its own pace, and
+    /// clients must show what they speak.
+    pub fn new(pattern: &'static dyn Pattern, persona: Persona) -> Self {
+        Self {
+            pattern,
+            rate: None,
+            validate: true,
+            persona,
+            poison: false,
+            strict_lock: false,
+            tls: None,
+            inner: None,
+            passive_address: None,
+            host_keys: None,
+        }
+    }
+
+    /// Whether what is asked is true of the pattern or of what is inside it.
+    pub fn any_pattern(&self, asks: impl Fn(&dyn Pattern) -> bool) -> bool {
+        asks(self.pattern) || self.inside(self.pattern).is_some_and(asks)
+    }
+
+    /// What is inside `pattern`, if anything can be: what the user chose, or else what the pattern
+    /// names.
+    pub fn inside(&self, pattern: &dyn Pattern) -> Option<&'static dyn Pattern> {
+        pattern.about().inner.map(|usual| self.inner.unwrap_or(usual))
+    }
+}

@@ -1,0 +1,625 @@
+//! What a script remembers of one client: typed for its author, packed for the session.
+//!
+//! An author declares the state with [`states!`](crate::states) as an enum or struct whose parts
+//! carry exactly what they need. Everything else is derived: how the state packs into the session's
+//! 11 bytes, how it is saved for a hand-over, and how it is read again. A part that does not fit is
+//! a `Box` of something that is [`Saved`]; a client that has one costs an allocation.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::{any::Any, fmt};
+
+/// What a state is saved to.
+#[doc(hidden)]
+pub type Bytes = Vec<u8>;
+
+/// How many bits of state a session has room for.
+pub const STATE_BITS: u32 = 88;
+
+/// One client's state, packed.
+#[derive(Debug, Default)]
+pub struct Run {
+    pub(crate) words: [u8; STATE_BITS as usize / 8],
+    /// The part that does not fit.
+    pub(crate) boxed: Option<Box<dyn Boxed>>,
+}
+
+/// A part of a state that a new binary can take over.
+pub trait Saved: Sized {
+    /// Tells one form of saved state from another: whatever is written otherwise has another
+    /// number.
+    const LAYOUT: u32;
+
+    /// Writes it down for a hand-over.
+    fn save(&self, out: &mut Vec<u8>);
+
+    /// Reads what [`Saved::save`] wrote, and takes it off `saved`. `None`: nobody wrote that.
+    fn load(saved: &mut &[u8]) -> Option<Self>;
+}
+
+/// A part of a state that a session keeps for a client.
+pub trait Field: Saved {
+    /// How many bits it takes.
+    const BITS: u32;
+
+    /// Packs it.
+    fn put(self, out: &mut Packer);
+
+    /// Reads what [`Field::put`] packed.
+    fn get(from: &mut Unpacker) -> Option<Self>;
+}
+
+/// A part of a state that lies in a box.
+pub trait Boxed: Any + fmt::Debug + Send {
+    /// Writes it down for a hand-over.
+    fn save_boxed(&self, out: &mut Vec<u8>);
+}
+
+impl<T: Saved + Any + fmt::Debug + Send> Boxed for T {
+    fn save_boxed(&self, out: &mut Vec<u8>) {
+        self.save(out);
+    }
+}
+
+/// Packs fields one behind the other.
+#[derive(Debug, Default)]
+pub struct Packer {
+    bits: u128,
+    filled: u32,
+    boxed: Option<Box<dyn Boxed>>,
+}
+
+impl Packer {
+    /// Appends the lowest `bits` bits of `value`.
+    pub fn push(&mut self, value: u64, bits: u32) {
+        debug_assert!(bits == 64 || value >> bits == 0, "a value beyond its bits");
+        self.bits |= u128::from(value) << self.filled;
+        self.filled += bits;
+    }
+}
+
+impl Packer {
+    pub(crate) fn put_boxed(&mut self, boxed: Option<Box<dyn Boxed>>) {
+        self.boxed = boxed;
+    }
+}
+
+impl Unpacker {
+    pub(crate) fn take_boxed(&mut self) -> Option<Box<dyn Boxed>> {
+        self.boxed.take()
+    }
+}
+
+/// Unpacks what a [`Packer`] packed.
+#[derive(Debug)]
+pub struct Unpacker {
+    bits: u128,
+    boxed: Option<Box<dyn Boxed>>,
+}
+
+impl Unpacker {
+    /// Takes the next `bits` bits, at most 64.
+    pub fn pull(&mut self, bits: u32) -> u64 {
+        let value = self.bits & ((1 << bits) - 1);
+        self.bits >>= bits;
+        value as u64
+    }
+}
+
+impl Run {
+    /// Packs a state.
+    pub fn of<S: Field>(state: S) -> Self {
+        const { assert!(S::BITS <= STATE_BITS, "a state takes at most 88 bits") };
+        let mut packer = Packer::default();
+        state.put(&mut packer);
+        let mut words = [0; STATE_BITS as usize / 8];
+        words.copy_from_slice(&packer.bits.to_le_bytes()[..STATE_BITS as usize / 8]);
+        Self { words, boxed: packer.boxed }
+    }
+
+    /// Takes the state out, for [`Run::of`] to be put back.
+    pub fn take<S: Field + Default>(&mut self) -> S {
+        let mut bits = [0; 16];
+        bits[..self.words.len()].copy_from_slice(&self.words);
+        let bits = u128::from_le_bytes(bits);
+        let state = S::get(&mut Unpacker { bits, boxed: self.boxed.take() });
+        debug_assert!(state.is_some(), "a state that nobody packed");
+        state.unwrap_or_default()
+    }
+
+    /// A copy, unless a part is boxed.
+    pub(crate) fn copy(&self) -> Option<Self> {
+        self.boxed.is_none().then_some(Self { words: self.words, boxed: None })
+    }
+}
+
+impl<T: Saved + Any + fmt::Debug + Send> Field for Box<T> {
+    const BITS: u32 = 0;
+
+    fn put(self, out: &mut Packer) {
+        debug_assert!(out.boxed.is_none(), "a state has one boxed part at most");
+        out.boxed = Some(self);
+    }
+
+    fn get(from: &mut Unpacker) -> Option<Self> {
+        let boxed: Box<dyn Any> = from.boxed.take()?;
+        boxed.downcast().ok()
+    }
+}
+
+impl<T: Saved> Saved for Box<T> {
+    const LAYOUT: u32 = T::LAYOUT;
+
+    fn save(&self, out: &mut Vec<u8>) {
+        (**self).save(out);
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        T::load(saved).map(Self::new)
+    }
+}
+
+impl<T: Saved> Saved for Option<T> {
+    const LAYOUT: u32 = layout(b"?", T::LAYOUT);
+
+    fn save(&self, out: &mut Vec<u8>) {
+        out.push(self.is_some().into());
+        if let Some(some) = self {
+            some.save(out);
+        }
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        if bool::load(saved)? { T::load(saved).map(Some) } else { Some(None) }
+    }
+}
+
+impl<T: Field> Field for Option<T> {
+    const BITS: u32 = 1 + T::BITS;
+
+    fn put(self, out: &mut Packer) {
+        out.push(self.is_some().into(), 1);
+        if let Some(some) = self {
+            some.put(out);
+        }
+    }
+
+    fn get(from: &mut Unpacker) -> Option<Self> {
+        match from.pull(1) {
+            0 => Some(None),
+            _ => T::get(from).map(Some),
+        }
+    }
+}
+
+impl Saved for () {
+    const LAYOUT: u32 = layout(b"nothing", 0);
+
+    fn save(&self, _out: &mut Vec<u8>) {}
+
+    fn load(_saved: &mut &[u8]) -> Option<Self> {
+        Some(())
+    }
+}
+
+impl Field for () {
+    const BITS: u32 = 0;
+
+    fn put(self, _out: &mut Packer) {}
+
+    fn get(_from: &mut Unpacker) -> Option<Self> {
+        Some(())
+    }
+}
+
+impl Saved for bool {
+    const LAYOUT: u32 = layout(b"bool", 0);
+
+    fn save(&self, out: &mut Vec<u8>) {
+        out.push((*self).into());
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        match u8::load(saved)? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl Field for bool {
+    const BITS: u32 = 1;
+
+    fn put(self, out: &mut Packer) {
+        out.push(self.into(), 1);
+    }
+
+    fn get(from: &mut Unpacker) -> Option<Self> {
+        Some(from.pull(1) == 1)
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => {$(
+        impl Saved for $number {
+            const LAYOUT: u32 = layout(stringify!($number).as_bytes(), 0);
+
+            fn save(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_be_bytes());
+            }
+
+            fn load(saved: &mut &[u8]) -> Option<Self> {
+                let (bytes, rest) = saved.split_first_chunk()?;
+                *saved = rest;
+                Some(Self::from_be_bytes(*bytes))
+            }
+        }
+
+        impl Field for $number {
+            const BITS: u32 = Self::BITS;
+
+            fn put(self, out: &mut Packer) {
+                out.push(self.into(), Self::BITS);
+            }
+
+            fn get(from: &mut Unpacker) -> Option<Self> {
+                Some(from.pull(Self::BITS) as Self)
+            }
+        }
+    )*};
+}
+
+numbers!(u8, u16, u32, u64);
+
+impl Saved for Vec<u8> {
+    const LAYOUT: u32 = layout(b"bytes", 0);
+
+    fn save(&self, out: &mut Vec<u8>) {
+        u32::try_from(self.len()).unwrap_or(u32::MAX).save(out);
+        out.extend_from_slice(self);
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        let length = usize::try_from(u32::load(saved)?).ok()?;
+        let (bytes, rest) = saved.split_at_checked(length)?;
+        *saved = rest;
+        Some(bytes.to_vec())
+    }
+}
+
+impl<const N: usize> Saved for [u8; N] {
+    const LAYOUT: u32 = layout(b"array", N as u32);
+
+    fn save(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self);
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        let (bytes, rest) = saved.split_first_chunk()?;
+        *saved = rest;
+        Some(*bytes)
+    }
+}
+
+/// Saves a name, for fields that stand for a row of a table or a variant.
+pub fn save_name(name: &str, out: &mut Vec<u8>) {
+    out.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(name.as_bytes());
+}
+
+/// Reads what [`save_name`] wrote.
+pub fn load_name<'a>(saved: &mut &'a [u8]) -> Option<&'a str> {
+    let length = usize::from(u8::load(saved)?);
+    let (name, rest) = saved.split_at_checked(length)?;
+    *saved = rest;
+    core::str::from_utf8(name).ok()
+}
+
+/// A layout's number, made of `text` and of what stands in front of it (FNV-1a).
+pub const fn layout(text: &[u8], before: u32) -> u32 {
+    let mut hash = before ^ 0x811C_9DC5;
+    let mut place = 0;
+    while place < text.len() {
+        hash = (hash ^ text[place] as u32).wrapping_mul(0x0100_0193);
+        place += 1;
+    }
+    hash
+}
+
+/// How many bits tell `count` variants apart.
+pub const fn bits_for(count: u32) -> u32 {
+    if count <= 1 { 0 } else { u32::BITS - (count - 1).leading_zeros() }
+}
+
+/// The larger of two numbers.
+pub const fn larger(one: u32, other: u32) -> u32 {
+    if one > other { one } else { other }
+}
+
+/// Declares what a script remembers of one client, or a part of it.
+///
+/// Each item is an enum or struct as Rust has them, but for tuples. Variants are saved by name, so
+/// that their order may change. A `boxed` item may have parts of any length, and is used in a `Box`.
+///
+/// ```
+/// use tarpit_proto::{script::state::Run, states};
+///
+/// states! {
+///     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+///     pub enum State {
+///         #[default]
+///         Listening,
+///         Listing { line: u16, is_last: bool },
+///     }
+/// }
+///
+/// let mut run = Run::of(State::Listing { line: 7, is_last: false });
+/// assert_eq!(run.take::<State>(), State::Listing { line: 7, is_last: false });
+/// ```
+#[macro_export]
+macro_rules! states {
+    () => {};
+    (@saved_enum $name:ident { $($variant:ident { $($field:ident : $type:ty,)* })* }) => {
+        impl $crate::script::state::Saved for $name {
+            const LAYOUT: u32 = {
+                #[allow(unused_mut, reason = "a single variant changes nothing")]
+                let mut layout = $crate::script::state::layout(b"enum", 0);
+                $(
+                    layout = $crate::script::state::layout(stringify!($variant).as_bytes(), layout);
+                    $(
+                        layout = $crate::script::state::layout(
+                            stringify!($field).as_bytes(),
+                            layout ^ <$type as $crate::script::state::Saved>::LAYOUT,
+                        );
+                    )*
+                )*
+                layout
+            };
+
+            fn save(&self, out: &mut $crate::script::state::Bytes) {
+                match self {
+                    $(Self::$variant { $($field),* } => {
+                        $crate::script::state::save_name(stringify!($variant), out);
+                        $($crate::script::state::Saved::save($field, out);)*
+                    })*
+                }
+            }
+
+            fn load(saved: &mut &[u8]) -> Option<Self> {
+                let name = $crate::script::state::load_name(saved)?;
+                $(if name == stringify!($variant) {
+                    return Some(Self::$variant {
+                        $($field: <$type as $crate::script::state::Saved>::load(saved)?,)*
+                    });
+                })*
+                None
+            }
+        }
+    };
+    (@saved_struct $name:ident { $($field:ident : $type:ty,)* }) => {
+        impl $crate::script::state::Saved for $name {
+            const LAYOUT: u32 = {
+                let mut layout = $crate::script::state::layout(b"struct", 0);
+                $(
+                    layout = $crate::script::state::layout(
+                        stringify!($field).as_bytes(),
+                        layout ^ <$type as $crate::script::state::Saved>::LAYOUT,
+                    );
+                )*
+                layout
+            };
+
+            fn save(&self, out: &mut $crate::script::state::Bytes) {
+                $($crate::script::state::Saved::save(&self.$field, out);)*
+            }
+
+            fn load(saved: &mut &[u8]) -> Option<Self> {
+                Some(Self { $($field: <$type as $crate::script::state::Saved>::load(saved)?,)* })
+            }
+        }
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis boxed enum $name:ident {
+            $(
+                $(#[$variant_meta:meta])*
+                $variant:ident $({ $($(#[$field_meta:meta])* $field:ident : $type:ty),* $(,)? })?
+            ),* $(,)?
+        }
+        $($rest:tt)*
+    ) => {
+        $(#[$meta])*
+        $vis enum $name {
+            $($(#[$variant_meta])* $variant $({ $($(#[$field_meta])* $field: $type),* })?,)*
+        }
+        $crate::states!(@saved_enum $name { $($variant { $($($field : $type,)*)? })* });
+        $crate::states!($($rest)*);
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis boxed struct $name:ident {
+            $($(#[$field_meta:meta])* $field_vis:vis $field:ident : $type:ty),* $(,)?
+        }
+        $($rest:tt)*
+    ) => {
+        $(#[$meta])*
+        $vis struct $name { $($(#[$field_meta])* $field_vis $field: $type,)* }
+        $crate::states!(@saved_struct $name { $($field : $type,)* });
+        $crate::states!($($rest)*);
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis enum $name:ident {
+            $(
+                $(#[$variant_meta:meta])*
+                $variant:ident $({ $($(#[$field_meta:meta])* $field:ident : $type:ty),* $(,)? })?
+            ),* $(,)?
+        }
+        $($rest:tt)*
+    ) => {
+        $(#[$meta])*
+        $vis enum $name {
+            $($(#[$variant_meta])* $variant $({ $($(#[$field_meta])* $field: $type),* })?,)*
+        }
+        $crate::states!(@saved_enum $name { $($variant { $($($field : $type,)*)? })* });
+        const _: () = {
+            /// The variants' places.
+            enum Place { $($variant),* }
+            const TAG: u32 =
+                $crate::script::state::bits_for([$(stringify!($variant)),*].len() as u32);
+
+            impl $crate::script::state::Field for $name {
+                const BITS: u32 = {
+                    let most = 0;
+                    $(
+                        let most = $crate::script::state::larger(
+                            most,
+                            0 $($(+ <$type as $crate::script::state::Field>::BITS)*)?,
+                        );
+                    )*
+                    TAG + most
+                };
+
+                fn put(self, out: &mut $crate::script::state::Packer) {
+                    match self {
+                        $(Self::$variant { $($($field),*)? } => {
+                            out.push(Place::$variant as u64, TAG);
+                            $($($crate::script::state::Field::put($field, out);)*)?
+                        })*
+                    }
+                }
+
+                fn get(from: &mut $crate::script::state::Unpacker) -> Option<Self> {
+                    match from.pull(TAG) {
+                        $(place if place == Place::$variant as u64 => Some(Self::$variant {
+                            $($(
+                                $field: <$type as $crate::script::state::Field>::get(from)?,
+                            )*)?
+                        }),)*
+                        _ => None,
+                    }
+                }
+            }
+        };
+        $crate::states!($($rest)*);
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident {
+            $($(#[$field_meta:meta])* $field_vis:vis $field:ident : $type:ty),* $(,)?
+        }
+        $($rest:tt)*
+    ) => {
+        $(#[$meta])*
+        $vis struct $name { $($(#[$field_meta])* $field_vis $field: $type,)* }
+        $crate::states!(@saved_struct $name { $($field : $type,)* });
+        impl $crate::script::state::Field for $name {
+            const BITS: u32 = 0 $(+ <$type as $crate::script::state::Field>::BITS)*;
+
+            fn put(self, out: &mut $crate::script::state::Packer) {
+                $($crate::script::state::Field::put(self.$field, out);)*
+            }
+
+            fn get(from: &mut $crate::script::state::Unpacker) -> Option<Self> {
+                Some(Self {
+                    $($field: <$type as $crate::script::state::Field>::get(from)?,)*
+                })
+            }
+        }
+        $crate::states!($($rest)*);
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    states! {
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        enum Color {
+            #[default]
+            Blue,
+            Green,
+            Red,
+        }
+
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        struct Both {
+            color: Color,
+            number: u16,
+        }
+
+        #[derive(Debug, PartialEq)]
+        boxed struct Long {
+            text: Vec<u8>,
+            place: Option<u32>,
+        }
+
+        #[derive(Debug, Default, PartialEq)]
+        enum State {
+            #[default]
+            Idle,
+            Busy { both: Both, is_last: bool, more: Option<u8> },
+            Heavy { color: Color, long: Box<Long> },
+            Full { one: u64, other: u16 },
+        }
+    }
+
+    fn all() -> Vec<State> {
+        let both = Both { color: Color::Red, number: 60_000 };
+        let long = Box::new(Long { text: vec![1, 2, 3], place: Some(9) });
+        vec![
+            State::Idle,
+            State::Busy { both, is_last: true, more: Some(200) },
+            State::Busy { both, is_last: false, more: None },
+            State::Heavy { color: Color::Green, long },
+            State::Full { one: u64::MAX, other: 7 },
+        ]
+    }
+
+    #[test]
+    fn a_state_takes_as_many_bits_as_it_needs() {
+        assert_eq!((Color::BITS, Both::BITS, State::BITS), (2, 18, 2 + 80));
+        assert_eq!(
+            (bits_for(1), bits_for(2), bits_for(3), bits_for(4), bits_for(5)),
+            (0, 1, 2, 2, 3)
+        );
+    }
+
+    #[test]
+    fn a_state_is_packed_and_unpacked() {
+        for (state, wanted) in all().into_iter().zip(all()) {
+            let mut run = Run::of(state);
+            assert_eq!(run.copy().is_none(), matches!(wanted, State::Heavy { .. }));
+            assert_eq!(run.take::<State>(), wanted);
+        }
+    }
+
+    #[test]
+    fn a_state_is_saved_and_loaded_and_nothing_else_is() {
+        for state in all() {
+            let mut saved = Vec::new();
+            state.save(&mut saved);
+            let mut rest = &saved[..];
+            assert_eq!(State::load(&mut rest), Some(state));
+            assert!(rest.is_empty());
+            for end in 0..saved.len() {
+                assert_eq!(State::load(&mut &saved[..end]), None);
+            }
+        }
+        assert_eq!(State::load(&mut &b"\x04Lost"[..]), None);
+    }
+
+    #[test]
+    fn another_definition_has_another_layout() {
+        states! {
+            #[derive(Debug)]
+            enum Colour { Blue, Green }
+        }
+        assert_ne!(Colour::LAYOUT, Color::LAYOUT);
+        assert_ne!(u16::LAYOUT, u32::LAYOUT);
+        assert_ne!(Option::<u16>::LAYOUT, u16::LAYOUT);
+    }
+}

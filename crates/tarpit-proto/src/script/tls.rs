@@ -1,0 +1,32 @@
+//! With what a listener speaks TLS.
+
+use alloc::sync::Arc;
+
+use rustls::ServerConfig;
+
+/// With what a listener speaks TLS.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// For clients that would speak one of its protocols inside.
+    named: Arc<ServerConfig>,
+    /// For all others, whom a choice among protocols would only turn away.
+    unnamed: Arc<ServerConfig>,
+}
+
+impl Tls {
+    /// TLS as `config` has it, but without resumption: nothing is kept of a client.
+    pub fn new(config: ServerConfig) -> Self {
+        let mut named = config;
+        named.enable_secret_extraction = true;
+        named.send_tls13_tickets = 0;
+        let mut unnamed = named.clone();
+        unnamed.alpn_protocols.clear();
+        Self { named: Arc::new(named), unnamed: Arc::new(unnamed) }
+    }
+
+    /// The settings for a client that would speak what it `offers` inside.
+    pub(crate) fn config(&self, offers: impl Fn(&[u8]) -> bool) -> Arc<ServerConfig> {
+        let common = self.named.alpn_protocols.iter().any(|protocol| offers(protocol));
+        Arc::clone(if common { &self.named } else { &self.unnamed })
+    }
+}
