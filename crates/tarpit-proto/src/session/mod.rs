@@ -13,6 +13,7 @@
 //! A chunk that could be sent only in part is never stored: the session remembers how far it got,
 //! and the script makes the chunk again.
 
+mod draft;
 mod save;
 mod turn;
 
@@ -25,7 +26,7 @@ pub use crate::base::{
     rng::SessionId,
 };
 use crate::session::turn::{MAX_INBOX, MAX_WAITING, Next, Turn};
-pub use crate::session::{save::Resumed, turn::Draft};
+pub use crate::session::{draft::Draft, save::Resumed};
 use crate::{
     base::{
         handshake_budget::HandshakeBudget,

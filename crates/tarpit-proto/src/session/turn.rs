@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
+use super::draft::{Draft, Form};
 use crate::{
     base::{
         cause::Cause,
@@ -10,89 +11,16 @@ use crate::{
         handshake_budget::{HandshakeBudget, LoadLevel, UnderWay},
         news::Event,
         pace::{Pace, Pacer, Rate, Unit},
-        rng::{Entropy, Purpose, Rng, shared_moment},
+        rng::{Purpose, Rng, shared_moment},
         said::Said,
         time::{Time, Wall},
     },
     script::{
-        Action, Chunk, Conn, Cx, Heard, MAX_CHUNK, Manner, Notes, Pattern, Pinned, ReadMode, Run,
-        Security, Step,
+        Action, Chunk, Cx, Heard, MAX_CHUNK, Manner, Notes, Pattern, ReadMode, Run, Security, Step,
     },
     session::{Doing, Input, Live, Session, Wake, World, number_of, pattern},
-    transport::{Hearing, LONGEST_SAID, PATIENCE, Transport},
+    transport::{Hearing, PATIENCE, Transport},
 };
-
-/// Bytes on their way out, lent by the caller; one serves all sessions of a worker.
-#[derive(Debug, Default)]
-pub struct Draft {
-    pub(super) bytes: Vec<u8>,
-    /// The chunk being made.
-    chunk: Vec<u8>,
-    /// Where in `bytes` a chunk ends, and what follows it.
-    marks: Vec<Mark>,
-    /// Whether `bytes` end with a chunk whose successor has not been asked for.
-    complete: bool,
-    form: Form,
-}
-
-impl Draft {
-    /// What is to be sent, after [`Output::Transmit`](crate::session::Output::Transmit).
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// What a draft keeps room for: short words in bytes, and marks.
-    const SHORT: usize = 256;
-    const FEW: usize = 1;
-
-    /// A draft that has room for short words from the start.
-    pub fn small() -> Self {
-        Self {
-            bytes: Vec::with_capacity(Self::SHORT),
-            chunk: Vec::with_capacity(Self::SHORT),
-            marks: Vec::with_capacity(Self::FEW),
-            ..Self::default()
-        }
-    }
-
-    /// Gives back what more than short words took, so that many drafts can be kept.
-    pub fn trim(&mut self) {
-        self.bytes.clear();
-        self.chunk.clear();
-        self.marks.clear();
-        self.bytes.shrink_to(Self::SHORT);
-        self.chunk.shrink_to(Self::SHORT);
-        self.marks.shrink_to(Self::FEW);
-    }
-}
-
-/// What the bytes of a draft are.
-#[derive(Clone, Copy, Debug, Default)]
-enum Form {
-    /// What is said.
-    #[default]
-    Plain,
-    /// What the transport owes.
-    Owed,
-    /// A record in which so many bytes are said.
-    Sealed(usize),
-}
-
-/// The state of a script once the bytes up to `end` have gone out.
-#[derive(Debug)]
-struct Mark {
-    end: usize,
-    run: Run,
-    step: Step,
-    read_mode: ReadMode,
-    notes: Notes,
-}
-
-/// The most that one transmission holds, in bytes. More is sent in several.
-const MAX_DRAFT: usize = 16 * 1024;
-
-/// The most chunks that one transmission holds.
-const MAX_MARKS: usize = 1_024;
 
 /// The most bytes that wait to be heard before no more are read. What the caller has read by
 /// then still finds room. A client's first message of TLS or SSH fits in, also with the large keys
@@ -713,103 +641,6 @@ impl Turn<'_, '_> {
         })
     }
 
-    /// Makes the bytes that go out now, at most `allowance`; says whether there are any.
-    ///
-    /// Under a rate that allows more than the present chunk, the script is asked ahead for the
-    /// chunks that follow, and its state after each is marked, so that many short lines go out in
-    /// one transmission. Nothing of that counts until [`Input::Wrote`] tells how far it went.
-    fn draft(&mut self, allowance: usize, draft: &mut Draft) -> bool {
-        let most = if self.live.transport.is_some() { LONGEST_SAID } else { MAX_DRAFT };
-        let limit = allowance.min(most);
-        draft.bytes.clear();
-        draft.marks.clear();
-        let start = self.sent() - u64::from(self.live.offset);
-        let mut run = core::mem::take(&mut self.live.run);
-        self.render(start, &mut run, draft);
-        self.live.run = run;
-        let offset = usize::from(self.live.offset).min(draft.chunk.len());
-        draft.complete = append(draft, offset, limit);
-        if draft.bytes.is_empty() {
-            debug_assert!(false, "{} has nothing to say", self.pattern().name());
-            self.live.doing = Doing::Resting;
-            return false;
-        }
-        if self.world.profile.rate.is_some() && !self.live.doing.states() {
-            self.draft_ahead(limit, draft);
-        }
-        draft.form = Form::Plain;
-        if let Some(transport) = &self.live.transport {
-            draft.form = Form::Sealed(draft.bytes.len());
-            transport.seal(&mut draft.bytes);
-        }
-        true
-    }
-
-    fn draft_ahead(&mut self, limit: usize, draft: &mut Draft) {
-        if self.live.boxed.is_some() {
-            // It would be rendered again in place of what follows it.
-            return;
-        }
-        let first = self.live.run.copy();
-        let Some(mut run) = first else { return };
-        let mut read_mode = self.live.read_mode;
-        while draft.complete && draft.bytes.len() < limit && draft.marks.len() < MAX_MARKS {
-            let sent = self.sent() + draft.bytes.len() as u64;
-            let rng = self.rng(Purpose::Step, sent);
-            let pattern = self.pattern();
-            let secured = self.live.transport.is_some();
-            let mut cx = cx(self.world, self.now, rng, read_mode, secured);
-            let step = pattern.step(&mut run, Heard::Sent, &mut cx);
-            let Cx { read_mode: heard, notes, .. } = cx;
-            read_mode = step.read_mode.unwrap_or(heard);
-            let Some(marked) = run.copy() else { return };
-            let goes_on = matches!(
-                step.action,
-                Action::Send(Manner::Drip | Manner::Prompt, Chunk::Spoken)
-            )
-                // Whoever begins to listen first hears what waits.
-                && (!matches!(read_mode, ReadMode::Deliver | ReadMode::Ended) || self.live.inbox.is_empty());
-            draft.marks.push(Mark { end: draft.bytes.len(), run: marked, step, read_mode, notes });
-            draft.complete = false;
-            if goes_on {
-                self.render(sent, &mut run, draft);
-                draft.complete = append(draft, 0, limit);
-            }
-        }
-    }
-
-    /// Makes the chunk that `run` stands for and that begins after `start` bytes.
-    fn render(&self, start: u64, run: &mut Run, draft: &mut Draft) {
-        draft.chunk.clear();
-        if let Some(boxed) = &self.live.boxed {
-            draft.chunk.extend_from_slice(boxed);
-            return;
-        }
-        let rng = self.rng(Purpose::Chunk, start);
-        // The system's randomness is not for chunks, which must come out the same again.
-        let mut nothing = NoEntropy;
-        let mut none = HandshakeBudget::new(1, self.now);
-        let mut no_pins = NoPins;
-        let opened = self.session.opened(self.now);
-        let World { profile, conn, start, .. } = *self.world;
-        let mut cx = Cx {
-            now: self.now,
-            wall: wall(start, opened),
-            rng,
-            entropy: &mut nothing,
-            budget: &mut none,
-            pins: &mut no_pins,
-            profile,
-            conn,
-            read_mode: self.live.read_mode,
-            secured: self.live.transport.is_some(),
-            notes: Notes::default(),
-        };
-        self.pattern().speak(run, &mut cx, &mut draft.chunk);
-        debug_assert!(draft.chunk.len() <= MAX_CHUNK, "a chunk beyond its bound");
-        draft.chunk.truncate(MAX_CHUNK);
-    }
-
     fn tell(&mut self, notes: &Notes, first: &[u8]) {
         notes.facts.tell(self.world.news);
         if let Some(phrase) = notes.phrase {
@@ -821,7 +652,7 @@ impl Turn<'_, '_> {
         }
     }
 
-    fn pattern(&self) -> &'static dyn Pattern {
+    pub(super) fn pattern(&self) -> &'static dyn Pattern {
         pattern(self.live.script, self.world.profile)
     }
 
@@ -830,7 +661,7 @@ impl Turn<'_, '_> {
         self.pattern().pace(&mut self.live.run)
     }
 
-    fn rng(&self, purpose: Purpose, point: u64) -> Rng {
+    pub(super) fn rng(&self, purpose: Purpose, point: u64) -> Rng {
         Rng::new(self.world.seed, self.world.id, purpose, point)
     }
 
@@ -839,24 +670,16 @@ impl Turn<'_, '_> {
         shared_moment(self.world.seed, self.world.group, self.now, wait)
     }
 
-    fn sent(&self) -> u64 {
+    pub(super) fn sent(&self) -> u64 {
         self.live.sent_before + u64::from(self.session.sent)
     }
 }
 
-/// Appends the chunk from `offset` on, up to the draft's `limit`; says whether to its end.
-fn append(draft: &mut Draft, offset: usize, limit: usize) -> bool {
-    let rest = &draft.chunk[offset..];
-    let part = &rest[..rest.len().min(limit - draft.bytes.len())];
-    draft.bytes.extend_from_slice(part);
-    part.len() == rest.len() && !rest.is_empty()
-}
-
-fn wall(start: Wall, now: Time) -> Wall {
+pub(super) fn wall(start: Wall, now: Time) -> Wall {
     Wall(start.0 + now.as_millis() / 1_000)
 }
 
-fn cx<'a>(
+pub(super) fn cx<'a>(
     world: &'a mut World<'_>,
     now: Time,
     rng: Rng,
@@ -875,47 +698,5 @@ fn cx<'a>(
         read_mode,
         secured,
         notes: Notes::default(),
-    }
-}
-
-/// Stands in where nothing is decided for a network.
-struct NoPins;
-
-impl Pinned for NoPins {
-    fn pinned(&mut self, _conn: &Conn, _now: Time) -> Option<&'static str> {
-        None
-    }
-
-    fn pin(&mut self, _conn: &Conn, protocol: &'static str, _now: Time) -> &'static str {
-        debug_assert!(false, "a chunk decides nothing");
-        protocol
-    }
-}
-
-/// Stands in where no randomness of the system's may be used.
-struct NoEntropy;
-
-impl Entropy for NoEntropy {
-    fn fill(&mut self, _out: &mut [u8]) {
-        debug_assert!(false, "a chunk cannot be made again from randomness that is new each time");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_draft_that_held_long_words_keeps_room_for_short_ones_only() {
-        let room = |draft: &Draft| {
-            (draft.bytes.capacity(), draft.chunk.capacity(), draft.marks.capacity())
-        };
-        let mut draft = Draft::small();
-        let small = room(&draft);
-        draft.bytes.resize(MAX_DRAFT, b'x');
-        draft.chunk.resize(MAX_DRAFT, b'x');
-        draft.marks.reserve(MAX_MARKS);
-        draft.trim();
-        assert_eq!((room(&draft), draft.bytes()), (small, &[][..]));
     }
 }
