@@ -289,7 +289,7 @@ fn a_reload_tells_each_change_in_a_line() {
     let mut daemon = Daemon::start(&["-c", &path], 2);
     let of_b = daemon.addresses[1];
     daemon.signal(Signal::HUP);
-    daemon.log_has("SIGHUP: SIGHUP: configuration reloaded; no changes");
+    daemon.log_has("SIGHUP: configuration reloaded; no changes");
     let limits = "[limits]\nper_address = 3\n";
     let text = format!("workers = 2\n{}{limits}", config(&[("a", "egsh_aminoas", 0)]));
     directory.file("c.toml", &text);
