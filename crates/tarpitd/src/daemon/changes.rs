@@ -1,187 +1,216 @@
-//! What a reload changes: two configurations compared, key by key.
+//! Settings compared key by key: what a reload changes.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
-use crate::settings::{Certificate, ClientLimit, Limits, Logging, Settings, Tarpit};
-
-/// A line for each difference between two configurations, for the log.
-///
-/// Addresses are left out: which of them were really opened and closed is told by whoever does it.
-pub(crate) fn changes(old: &Settings, new: &Settings) -> Vec<Change> {
-    let mut changes = Vec::new();
-    compare("", &top(old), &top(new), &mut changes);
-    compare("[limits] ", &limits(&old.limits), &limits(&new.limits), &mut changes);
-    compare("[logging] ", &logging(&old.logging), &logging(&new.logging), &mut changes);
-    for (key, old, new) in [
-        ("allow", &old.access.allow, &new.access.allow),
-        ("deny", &old.access.deny, &new.access.deny),
-    ] {
-        let lost = old.difference(new).map(|network| format!("[access] {key}: {network} removed"));
-        let won = new.difference(old).map(|network| format!("[access] {key}: {network} added"));
-        changes.extend(lost.chain(won).map(Change::at_once));
-    }
-    let named = |settings: &'_ Settings, name: &str| {
-        settings.tarpits.iter().position(|tarpit| tarpit.name == name)
-    };
-    for tarpit in &old.tarpits {
-        let prefix = format!("{}: ", tarpit.name);
-        match named(new, &tarpit.name) {
-            Some(at) => {
-                compare(&prefix, &settings(tarpit), &settings(&new.tarpits[at]), &mut changes);
-            }
-            None => changes.push(Change::at_once(format!("{prefix}removed"))),
-        }
-    }
-    for tarpit in new.tarpits.iter().filter(|tarpit| named(old, &tarpit.name).is_none()) {
-        let pattern = tarpit.pattern.name();
-        changes.push(Change::at_once(format!("{}: added, {pattern}", tarpit.name)));
-    }
-    changes
-}
+use crate::settings::{
+    AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Placed, Settings, Tarpit,
+    TimeForm,
+};
 
 /// A difference, and when it takes effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Change {
+pub(super) struct Change {
     /// Such as `web: pattern http_hold -> auto`.
-    pub(crate) what: String,
+    pub(super) what: String,
     /// Whether the new value is only read at the next start.
-    pub(crate) needs_restart: bool,
+    pub(super) needs_restart: bool,
 }
 
-impl Change {
-    fn at_once(what: String) -> Self {
-        Self { what, needs_restart: false }
+/// A line for each setting that differs, for the log.
+///
+/// Addresses are left out: the daemon tells which it opened and closed.
+pub(super) fn changes(old: &Settings, new: &Settings) -> Vec<Change> {
+    let mut found = Found { prefix: String::new(), changes: Vec::new() };
+    found.top(old, new);
+    found.limits(&old.limits, &new.limits);
+    found.logging(&old.logging, &new.logging);
+    found.access(&old.access, &new.access);
+    for tarpit in &old.tarpits {
+        match new.tarpits.iter().find(|other| other.name == tarpit.name) {
+            Some(other) => found.tarpit(tarpit, other),
+            None => found.add(format!("{}: removed", tarpit.name), false),
+        }
+    }
+    let is_known = |name: &str| old.tarpits.iter().any(|tarpit| tarpit.name == name);
+    for tarpit in new.tarpits.iter().filter(|tarpit| !is_known(&tarpit.name)) {
+        found.add(format!("{}: added, {}", tarpit.name, tarpit.pattern.name()), false);
+    }
+    found.changes
+}
+
+/// The settings to put in force: `new`, but for what is only read at the start.
+pub(super) fn in_force(old: &Settings, new: Settings) -> Settings {
+    Settings {
+        workers: old.workers,
+        io_uring: old.io_uring,
+        state_dir: old.state_dir.clone(),
+        user: old.user.clone(),
+        ..new
     }
 }
 
-/// A key, and its value as it would be written.
-type Setting = (&'static str, String);
+/// What was found so far.
+struct Found {
+    /// What stands before a key.
+    prefix: String,
+    changes: Vec<Change>,
+}
 
-/// The keys that are only read at the start.
-const AT_THE_START: [&str; 4] = ["io_uring", "state_dir", "user", "workers"];
+// The methods below name every field of what they compare, so that the compiler asks for each new
+// key.
+impl Found {
+    /// What [`in_force`] takes over from the old settings needs a restart.
+    fn top(&mut self, old: &Settings, new: &Settings) {
+        let Settings {
+            workers,
+            io_uring,
+            state_dir,
+            user,
+            tarpits: _,
+            limits: _,
+            access: _,
+            logging: _,
+            pid_file: _,
+            keep_going: _,
+            warnings: _,
+        } = old;
+        self.at_restart("workers", workers, &new.workers, ToString::to_string);
+        self.at_restart("io_uring", io_uring, &new.io_uring, ToString::to_string);
+        self.at_restart("state_dir", state_dir, &new.state_dir, |directory| {
+            or_unset(directory.as_ref().map(|path| path.display()))
+        });
+        self.at_restart("user", user, &new.user, |user| or_unset(user.as_ref()));
+    }
 
-/// Adds a line for each key whose values differ; both lists have the same keys.
-fn compare(prefix: &str, old: &[Setting], new: &[Setting], changes: &mut Vec<Change>) {
-    for ((key, old), (_, new)) in old.iter().zip(new).filter(|(old, new)| old != new) {
-        changes.push(Change {
-            what: format!("{prefix}{key} {old} -> {new}"),
-            needs_restart: prefix.is_empty() && AT_THE_START.contains(key),
+    fn limits(&mut self, old: &Limits, new: &Limits) {
+        let Limits {
+            clients,
+            per_address,
+            per_prefix,
+            egress,
+            egress_per_day,
+            handshakes_per_second,
+            cpu,
+            evict,
+        } = old;
+        "[limits] ".clone_into(&mut self.prefix);
+        self.key("clients", clients, &new.clients, |clients| match clients.value {
+            ClientLimit::AtMost(most) => most.to_string(),
+            ClientLimit::FileLimit => UNSET.to_owned(),
+            ClientLimit::Unlimited => "0".to_owned(),
+        });
+        self.key("per_address", per_address, &new.per_address, cap);
+        self.key("per_prefix", per_prefix, &new.per_prefix, cap);
+        self.key("egress", egress, &new.egress, cap);
+        self.key("egress_per_day", egress_per_day, &new.egress_per_day, cap);
+        self.key("handshakes_per_second", handshakes_per_second, &new.handshakes_per_second, cap);
+        self.key("cpu", cpu, &new.cpu, cap);
+        self.key("evict", evict, &new.evict, |evict| Evict::name(*evict).to_owned());
+    }
+
+    fn logging(&mut self, old: &Logging, new: &Logging) {
+        let Logging {
+            main,
+            level,
+            client_trace,
+            log_secrets,
+            log_users,
+            time,
+            trace_per_second,
+            json: _,
+        } = old;
+        "[logging] ".clone_into(&mut self.prefix);
+        self.key("main", main, &new.main, ToString::to_string);
+        self.key("level", level, &new.level, |level| Level::name(*level).to_owned());
+        self.key("client_trace", client_trace, &new.client_trace, ToString::to_string);
+        self.key("time", time, &new.time, |time| TimeForm::name(*time).to_owned());
+        self.key("trace_per_second", trace_per_second, &new.trace_per_second, cap);
+        self.key("log_secrets", log_secrets, &new.log_secrets, ToString::to_string);
+        self.key("log_users", log_users, &new.log_users, ToString::to_string);
+    }
+
+    fn access(&mut self, old: &AccessLists, new: &AccessLists) {
+        let AccessLists { allow, deny } = old;
+        for (key, old, new) in [("allow", allow, &new.allow), ("deny", deny, &new.deny)] {
+            for network in old.difference(new) {
+                self.add(format!("[access] {key}: {network} removed"), false);
+            }
+            for network in new.difference(old) {
+                self.add(format!("[access] {key}: {network} added"), false);
+            }
+        }
+    }
+
+    fn tarpit(&mut self, old: &Tarpit, new: &Tarpit) {
+        let Tarpit {
+            name,
+            pattern,
+            bind: _,
+            rate,
+            max_clients,
+            client_validation,
+            client_trace,
+            persona,
+            poison,
+            strict_lock,
+            certificate,
+            inner,
+            passive_ports,
+            passive_address,
+        } = old;
+        self.prefix = format!("{name}: ");
+        self.key("pattern", &pattern.name(), &new.pattern.name(), ToString::to_string);
+        self.key("rate_limit", rate, &new.rate, |rate| or_unset(rate.map(Rate::number)));
+        self.key("max_clients", max_clients, &new.max_clients, cap);
+        let validation = &new.client_validation;
+        self.key("client_validation", client_validation, validation, ToString::to_string);
+        self.key("client_trace", client_trace, &new.client_trace, ToString::to_string);
+        self.key("persona", persona, &new.persona, ToString::to_string);
+        self.key("poison", poison, &new.poison, ToString::to_string);
+        self.key("strict_lock", strict_lock, &new.strict_lock, ToString::to_string);
+        let file = |files: &Option<Certificate>, which: fn(&Certificate) -> &PathBuf| {
+            files.as_ref().map(|files| which(files).clone())
+        };
+        let show = |path: &Option<PathBuf>| or_unset(path.as_ref().map(|path| path.display()));
+        let (old_cert, new_cert) = (certificate, &new.certificate);
+        self.key("cert", &file(old_cert, |it| &it.cert), &file(new_cert, |it| &it.cert), show);
+        self.key("key", &file(old_cert, |it| &it.key), &file(new_cert, |it| &it.key), show);
+        let (old_inner, new_inner) =
+            (inner.map(<dyn Pattern>::name), new.inner.map(<dyn Pattern>::name));
+        self.key("inner", &old_inner, &new_inner, |name| or_unset(name.as_ref()));
+        self.key("passive_ports", passive_ports, &new.passive_ports, |ports| {
+            or_unset(range(ports))
+        });
+        self.key("passive_address", passive_address, &new.passive_address, |address| {
+            or_unset(address.as_ref())
         });
     }
-}
 
-// In the functions below every field is named, so that the compiler asks for each new key.
+    /// Adds a line if the values of a key differ; the new one takes effect at once.
+    fn key<T: PartialEq>(&mut self, key: &str, old: &T, new: &T, show: impl Fn(&T) -> String) {
+        if old != new {
+            self.add(format!("{}{key} {} -> {}", self.prefix, show(old), show(new)), false);
+        }
+    }
 
-fn top(settings: &Settings) -> Vec<Setting> {
-    let Settings {
-        workers,
-        io_uring,
-        state_dir,
-        user,
-        tarpits: _,
-        limits: _,
-        access: _,
-        logging: _,
-        pid_file: _,
-        keep_going: _,
-        warnings: _,
-    } = settings;
-    vec![
-        ("workers", workers.to_string()),
-        ("io_uring", io_uring.to_string()),
-        ("state_dir", or_unset(state_dir.as_ref().map(|path| path.display()))),
-        ("user", or_unset(user.as_ref().map(|user| &user.value))),
-    ]
-}
+    /// As [`Found::key`], for one that is only read at the start.
+    fn at_restart<T: PartialEq>(
+        &mut self,
+        key: &str,
+        old: &T,
+        new: &T,
+        show: impl Fn(&T) -> String,
+    ) {
+        if old != new {
+            self.add(format!("{key} {} -> {}", show(old), show(new)), true);
+        }
+    }
 
-fn limits(limits: &Limits) -> Vec<Setting> {
-    let Limits {
-        clients,
-        per_address,
-        per_prefix,
-        egress,
-        egress_per_day,
-        handshakes_per_second,
-        cpu,
-        evict,
-    } = limits;
-    let clients = match **clients {
-        ClientLimit::AtMost(most) => most.to_string(),
-        ClientLimit::FileLimit => UNSET.to_owned(),
-        ClientLimit::Unlimited => "0".to_owned(),
-    };
-    vec![
-        ("clients", clients),
-        ("per_address", cap(**per_address)),
-        ("per_prefix", cap(**per_prefix)),
-        ("egress", cap(egress.value)),
-        ("egress_per_day", cap(egress_per_day.value)),
-        ("handshakes_per_second", cap(handshakes_per_second.value)),
-        ("cpu", cap(cpu.value)),
-        ("evict", evict.name().to_owned()),
-    ]
-}
-
-fn logging(logging: &Logging) -> Vec<Setting> {
-    let Logging {
-        main,
-        level,
-        client_trace,
-        log_secrets,
-        log_users,
-        time,
-        trace_per_second,
-        json: _,
-    } = logging;
-    vec![
-        ("main", main.to_string()),
-        ("level", level.name().to_owned()),
-        ("client_trace", client_trace.to_string()),
-        ("time", time.name().to_owned()),
-        ("trace_per_second", cap(trace_per_second.value)),
-        ("log_secrets", log_secrets.to_string()),
-        ("log_users", log_users.to_string()),
-    ]
-}
-
-fn settings(tarpit: &Tarpit) -> Vec<Setting> {
-    let Tarpit {
-        name: _,
-        pattern,
-        bind: _,
-        rate,
-        max_clients,
-        client_validation,
-        client_trace,
-        persona,
-        poison,
-        strict_lock,
-        certificate,
-        inner,
-        passive_ports,
-        passive_address,
-    } = tarpit;
-    let files = certificate.as_ref();
-    let file = |which: fn(&Certificate) -> &std::path::PathBuf| {
-        or_unset(files.map(|files| which(files).display()))
-    };
-    vec![
-        ("pattern", pattern.name().to_owned()),
-        ("rate_limit", or_unset(rate.map(Rate::number))),
-        ("max_clients", cap(**max_clients)),
-        ("client_validation", client_validation.to_string()),
-        ("client_trace", client_trace.to_string()),
-        ("persona", (*persona).to_owned()),
-        ("poison", poison.to_string()),
-        ("strict_lock", strict_lock.to_string()),
-        ("cert", file(|files| &files.cert)),
-        ("key", file(|files| &files.key)),
-        ("inner", or_unset(inner.map(<dyn Pattern>::name))),
-        ("passive_ports", or_unset(range(passive_ports))),
-        ("passive_address", or_unset(passive_address.as_ref())),
-    ]
+    fn add(&mut self, what: String, needs_restart: bool) {
+        self.changes.push(Change { what, needs_restart });
+    }
 }
 
 /// What stands for a key that is not written.
@@ -192,8 +221,8 @@ fn or_unset(value: Option<impl fmt::Display>) -> String {
 }
 
 /// A cap, of which 0 is none.
-fn cap(cap: Option<impl fmt::Display>) -> String {
-    cap.map_or_else(|| "0".to_owned(), |cap| cap.to_string())
+fn cap(cap: &Placed<Option<impl fmt::Display>>) -> String {
+    cap.value.as_ref().map_or_else(|| "0".to_owned(), ToString::to_string)
 }
 
 /// Ports in a row.

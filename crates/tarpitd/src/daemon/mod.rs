@@ -8,12 +8,15 @@ mod check;
 mod files;
 mod logging;
 mod pid_file;
+mod plan;
 mod ports;
 mod prepare;
 mod reload;
 mod rules;
+mod served;
 mod signals;
 mod user;
+mod workers;
 
 use std::{
     fmt::Write as _,
@@ -23,41 +26,39 @@ use std::{
         Arc,
         mpsc::{self, Receiver, RecvTimeoutError},
     },
-    thread::{self, JoinHandle},
     time::Duration,
 };
 
-use mio::{Poll, Waker};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2};
-use tarpit_proto::{keys::RsaKey, script::Profile};
+use tarpit_proto::keys::RsaKey;
 
 pub(crate) use self::check::{Checked, check};
 use self::{
     pid_file::PidFile,
-    ports::Opened,
     prepare::{Prepared, open_main, open_trace, prepare},
     rules::rules,
+    served::Served,
     signals::watch_signals,
     user::become_user,
+    workers::{Common, Workers},
 };
 use crate::{
-    admit::admission::{Admission, Port},
+    admit::admission::Admission,
     keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
-    os::{clock::Clock, listen_socket::ListenSocket, privileges, sys, terminal},
+    os::{clock::Clock, privileges, sys, terminal},
     report::{
         live,
         log::Log,
-        record::Record,
-        totals::{Sum, Totals},
+        totals::Sum,
         trace::Kind,
         writer::{self, Health, Report, Target, Writer},
     },
     settings::{
-        Placed, Purpose, Settings, Sink, Wanted,
+        Placed, Settings, Sink,
         finding::{Finding, Gravity, in_order, plain},
     },
-    worker::{self, COMMAND, Command, Listener, Notice, Setup, endpoints::Post, sender::Sender},
+    worker::Notice,
 };
 
 /// Exit code for what the system refused.
@@ -120,39 +121,18 @@ fn no_start(error: &io::Error) -> Finding {
 
 /// A running daemon.
 struct Daemon {
-    settings: Settings,
+    served: Served,
     clock: Clock,
     identity: Identity,
-    /// What newcomers at each tarpit are held under, in the order of the configuration.
-    profiles: Vec<Profile>,
     log: Log,
     trace: Writer,
     file_limit: u64,
     admission: Arc<Admission>,
-    bound: Vec<Bound>,
-    next_key: u64,
-    workers: Vec<Worker>,
+    workers: Workers,
     notices: Receiver<Notice>,
+    notify: mpsc::Sender<Notice>,
     /// Removed when the daemon ends.
     _pid_file: Option<PidFile>,
-    notify: mpsc::Sender<Notice>,
-}
-
-/// A worker from outside.
-struct Worker {
-    thread: JoinHandle<io::Result<()>>,
-    commands: mpsc::Sender<Command>,
-    waker: Waker,
-    totals: Arc<Totals>,
-    ended: bool,
-}
-
-/// A port as it was asked for and as it was got.
-struct Bound {
-    key: u64,
-    wanted: Wanted,
-    /// What new clients are held under.
-    post: Arc<Post>,
 }
 
 impl Daemon {
@@ -207,135 +187,41 @@ impl Daemon {
                 "running as root; with {cure} tarpitd drops root once the ports are open"
             ));
         }
-        let caps = files.caps(&settings);
+        let admission = Arc::new(Admission::new(files.caps(&settings)));
+        let workers = settings.workers.get();
+        let mut listeners: Vec<_> =
+            (0..workers).map(|_| Vec::with_capacity(opened.len())).collect();
+        let mut served = Served::new(settings, profiles);
+        for one in opened {
+            served.add(one, &mut listeners, &log);
+        }
+        let common = Common {
+            clock,
+            seed: &identity.seed,
+            admission: &admission,
+            rules: rules(&served.settings, workers),
+            io_uring: served.settings.io_uring,
+            log: &log,
+            trace: &trace,
+            notify: &notify,
+        };
+        let workers = Workers::spawn(listeners, &common).map_err(|error| vec![no_start(&error)])?;
         let mut daemon = Self {
+            served,
             clock,
             identity,
-            profiles,
             log,
             trace,
             file_limit: files.limit,
-            admission: Arc::new(Admission::new(caps)),
-            bound: Vec::new(),
-            next_key: 0,
-            workers: Vec::new(),
+            admission,
+            workers,
             notices,
-            _pid_file: pid_file,
             notify,
-            settings,
+            _pid_file: pid_file,
         };
-        let mut listeners = daemon.lists_of_listeners(opened.len());
-        for one in opened {
-            daemon.add(one, &mut listeners);
-        }
-        daemon.spawn(listeners).map_err(|error| vec![no_start(&error)])?;
         daemon.complete_keys();
         sys::release_pages();
         Ok(daemon)
-    }
-
-    fn lists_of_listeners(&self, count: usize) -> Vec<Vec<Listener>> {
-        (0..self.settings.workers.get()).map(|_| Vec::with_capacity(count)).collect()
-    }
-
-    /// Gives the workers their listeners of the port that was opened.
-    fn add(&mut self, opened: Opened, listeners: &mut [Vec<Listener>]) {
-        let Opened { wanted, sockets } = opened;
-        let tarpit = &self.settings.tarpits[wanted.index];
-        let Some(address) = sockets.first().map(ListenSocket::address) else { return };
-        let port = Arc::new(Port::new(address));
-        let key = self.next_key;
-        self.next_key += 1;
-        let served = self.post(wanted, &port);
-        let first = match wanted.purpose {
-            Purpose::Clients => {
-                let pattern = tarpit.pattern.name();
-                self.log.notice(format_args!("{}: {pattern} on {address}", tarpit.name));
-                0
-            }
-            Purpose::Data(worker) => {
-                self.log.debug(format_args!("{}: data on {address}", tarpit.name));
-                worker
-            }
-        };
-        for (socket, listeners) in sockets.into_iter().zip(listeners.iter_mut().skip(first)) {
-            listeners.push(Listener::new(key, socket, Arc::clone(&served)));
-        }
-        self.bound.push(Bound { key, wanted, post: served });
-    }
-
-    /// What newcomers to a port are held under.
-    fn post(&self, wanted: Wanted, port: &Arc<Port>) -> Arc<Post> {
-        let tarpit = &self.settings.tarpits[wanted.index];
-        let mut profile = self.profiles[wanted.index].clone();
-        let data = wanted.purpose != Purpose::Clients;
-        if data {
-            profile.pattern = profile.pattern.about().data.unwrap_or(profile.pattern);
-            // Whoever comes has been asked to, and need show nothing.
-            profile.validate = false;
-        }
-        Arc::new(Post {
-            name: tarpit.name.clone(),
-            profile,
-            max_clients: tarpit.max_clients.map_or(0, std::num::NonZeroU32::get),
-            traced: tarpit.client_trace,
-            data,
-            port: Arc::clone(port),
-        })
-    }
-
-    fn spawn(&mut self, listeners: Vec<Vec<Listener>>) -> io::Result<()> {
-        let rules = rules(&self.settings, listeners.len());
-        for (number, listeners) in listeners.into_iter().enumerate() {
-            let poll = Poll::new()?;
-            let waker = Waker::new(poll.registry(), COMMAND)?;
-            let totals = Arc::new(Totals::default());
-            let (commands, receiver) = mpsc::channel();
-            let mut record =
-                Record::new(self.clock, self.log.clone(), Arc::clone(&totals), self.trace.clone());
-            record.set(rules.style, rules.trace_per_second);
-            let sender = self.sender();
-            let setup = Setup {
-                poll,
-                clock: self.clock,
-                seed: self.identity.seed.clone(),
-                listeners,
-                admission: Arc::clone(&self.admission),
-                rules: rules.clone(),
-                sender,
-                record,
-                commands: receiver,
-                notify: self.notify.clone(),
-            };
-            let notify = self.notify.clone();
-            let thread = thread::Builder::new()
-                .name("worker".to_owned())
-                .stack_size(256 * 1024)
-                .spawn(move || {
-                    let result = worker::run(setup);
-                    // If nobody hears it the daemon has ended.
-                    let _ = notify.send(Notice::WorkerEnded(number));
-                    result
-                })?;
-            self.workers.push(Worker { thread, commands, waker, totals, ended: false });
-        }
-        Ok(())
-    }
-
-    /// What a worker sends by.
-    fn sender(&self) -> Sender {
-        if !self.settings.io_uring {
-            return Sender::default();
-        }
-        Sender::with_ring().unwrap_or_else(|error| {
-            // The first worker's word stands for all: what one is refused, so are the others.
-            if self.workers.is_empty() {
-                self.log.notice(format_args!(
-                    "io_uring unavailable ({error}), using one send() per client"
-                ));
-            }
-            Sender::default()
-        })
     }
 
     /// Lives until a signal ends it.
@@ -361,9 +247,9 @@ impl Daemon {
                 Err(RecvTimeoutError::Timeout) => {}
                 // So that the next reload opens it anew.
                 Ok(Notice::ListenerLost(key)) => {
-                    self.bound.retain(|bound| bound.key != key);
+                    self.served.lose(key);
                     // Other workers may still have their part of the port.
-                    self.open_listeners(Vec::new());
+                    let _ = self.open_listeners(Vec::new());
                 }
                 Ok(Notice::RsaKey(key)) => self.show_key(key),
                 Ok(Notice::Signal(SIGHUP)) if ends_with_terminal => {
@@ -377,8 +263,7 @@ impl Daemon {
                     self.stop(watched);
                     return ExitCode::SUCCESS;
                 }
-                Ok(Notice::WorkerEnded(number)) => {
-                    self.note_end(number);
+                Ok(Notice::WorkerEnded) => {
                     self.log.error(format_args!(
                         "a worker thread ended unexpectedly; stopping the daemon"
                     ));
@@ -392,20 +277,15 @@ impl Daemon {
     /// Lets newcomers be shown the host key that has been made.
     fn show_key(&mut self, key: Arc<RsaKey>) {
         self.identity.add(key);
-        for profile in self.profiles.iter_mut().filter(|profile| profile.host_keys.is_some()) {
-            profile.host_keys = self.identity.host_keys();
-        }
-        for mut bound in std::mem::take(&mut self.bound) {
-            bound.post = self.post(bound.wanted, &bound.post.port);
-            self.bound.push(bound);
-        }
-        self.open_listeners(Vec::new());
+        self.served.show(self.identity.host_keys().as_ref());
+        // Nothing waits for the workers to show it.
+        let _ = self.open_listeners(Vec::new());
         sys::release_pages();
     }
 
     /// Lets the host keys be completed if a listener shows them.
     fn complete_keys(&mut self) {
-        if self.profiles.iter().any(|profile| profile.host_keys.is_some()) {
+        if self.served.shows_host_keys() {
             let (log, notify) = (self.log.clone(), self.notify.clone());
             self.identity.complete_keys(move |completion| match completion {
                 // Without a daemon nobody needs it.
@@ -416,24 +296,13 @@ impl Daemon {
     }
 
     /// Lets everybody go.
-    fn stop(mut self, watched: bool) {
+    fn stop(self, watched: bool) {
         let begun = self.clock.now();
         if watched {
             live::end();
         }
-        for worker in &self.workers {
-            send(worker, Command::Stop);
-        }
-        let clock = self.clock;
-        let left = || FAREWELL.saturating_sub(clock.now().since(begun));
-        while self.workers.iter().any(|worker| !worker.ended) {
-            match self.notices.recv_timeout(left().saturating_sub(LAST_WORDS)) {
-                Ok(Notice::WorkerEnded(number)) => self.note_end(number),
-                // Nothing else changes what is left to do.
-                Ok(_) => {}
-                Err(_) => break,
-            }
-        }
+        let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
+        let have_ended = self.workers.stop(left().saturating_sub(LAST_WORDS));
         // The trace first, so that the totals know of every line that was lost.
         self.trace.flush(left().saturating_sub(LAST_WORDS));
         match self.trace.abandon() {
@@ -445,17 +314,9 @@ impl Daemon {
         self.tell_totals();
         self.log.notice(format_args!("stopped"));
         self.log.flush(left());
-        for worker in self.workers.extract_if(.., |worker| worker.ended) {
-            if let Ok(Err(error)) = worker.thread.join() {
-                let what = format!("a worker thread ended: {}", plain(&error));
-                complain(&Finding::new(Gravity::Refused, None, what));
-            }
-        }
-    }
-
-    fn note_end(&mut self, worker: usize) {
-        if let Some(worker) = self.workers.get_mut(worker) {
-            worker.ended = true;
+        for error in self.workers.errors(have_ended) {
+            let what = format!("a worker thread ended: {}", plain(&error));
+            complain(&Finding::new(Gravity::Refused, None, what));
         }
     }
 
@@ -475,16 +336,18 @@ impl Daemon {
     }
 
     fn sum(&self) -> Sum {
-        Sum::of(self.workers.iter().map(|worker| &*worker.totals), self.clock.now())
+        self.workers.sum(self.clock.now())
     }
 
     /// Opens the files anew, for whoever has renamed them. `signal` has asked for it.
     fn reopen(&self, signal: &str) {
-        let logging = &self.settings.logging;
+        let logging = &self.served.settings.logging;
         let mut opened = Vec::new();
         let mut keep = |sink: &Placed<Sink>,
                         open: &dyn Fn(&Settings) -> Result<Target, Finding>,
-                        reopen: &dyn Fn(Target)| match open(&self.settings) {
+                        reopen: &dyn Fn(Target)| match open(
+            &self.served.settings,
+        ) {
             Ok(target) => {
                 reopen(target);
                 opened.extend(matches!(**sink, Sink::File(_)).then(|| sink.to_string()));
@@ -503,12 +366,6 @@ impl Daemon {
             ));
         }
     }
-}
-
-fn send(worker: &Worker, command: Command) {
-    // A worker that has ended is found by whoever waits for it.
-    let _ = worker.commands.send(command);
-    let _ = worker.waker.wake();
 }
 
 fn report(log: &Log, name: &str, health: Health<'_>) {

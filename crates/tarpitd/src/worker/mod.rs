@@ -85,8 +85,8 @@ pub(crate) enum Notice {
     /// The host key that takes a while has been made.
     RsaKey(Arc<RsaKey>),
     Signal(i32),
-    /// The worker with this number has ended.
-    WorkerEnded(usize),
+    /// A worker has ended.
+    WorkerEnded,
 }
 
 /// What the daemon tells a worker.

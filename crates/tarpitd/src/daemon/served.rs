@@ -1,0 +1,145 @@
+//! What is in force: the settings, and each open port with what its new clients are held under.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use tarpit_proto::{keys::HostKeys, script::Profile};
+
+use super::{plan::OpenPort, ports::Opened};
+use crate::{
+    admit::admission::Port,
+    os::listen_socket::ListenSocket,
+    report::log::Log,
+    settings::{Purpose, Settings, Wanted},
+    worker::{Listener, endpoints::Post},
+};
+
+/// The settings in force and the open ports.
+pub(super) struct Served {
+    pub(super) settings: Settings,
+    /// What new clients of each tarpit are held under, in the order of the settings.
+    profiles: Vec<Profile>,
+    ports: Vec<OpenedPort>,
+    next_key: u64,
+}
+
+/// A port as it was asked for and as it was got.
+struct OpenedPort {
+    key: u64,
+    wanted: Wanted,
+    post: Arc<Post>,
+}
+
+impl Served {
+    /// Settings of which no port is open yet, with the profiles of their tarpits.
+    pub(super) fn new(settings: Settings, profiles: Vec<Profile>) -> Self {
+        Self { settings, profiles, ports: Vec::new(), next_key: 0 }
+    }
+
+    /// Takes in a port that was opened: a listener for each worker, or for the one whose data
+    /// connections arrive there.
+    pub(super) fn add(&mut self, opened: Opened, listeners: &mut [Vec<Listener>], log: &Log) {
+        let Opened { wanted, sockets } = opened;
+        let tarpit = &self.settings.tarpits[wanted.index];
+        let Some(address) = sockets.first().map(ListenSocket::address) else { return };
+        let first = match wanted.purpose {
+            Purpose::Clients => {
+                let pattern = tarpit.pattern.name();
+                log.notice(format_args!("{}: {pattern} on {address}", tarpit.name));
+                0
+            }
+            Purpose::Data(worker) => {
+                log.debug(format_args!("{}: data on {address}", tarpit.name));
+                worker
+            }
+        };
+        let post = self.post(wanted, Arc::new(Port::new(address)));
+        let key = self.next_key;
+        self.next_key += 1;
+        for (socket, listeners) in sockets.into_iter().zip(listeners.iter_mut().skip(first)) {
+            listeners.push(Listener::new(key, socket, Arc::clone(&post)));
+        }
+        self.ports.push(OpenedPort { key, wanted, post });
+    }
+
+    /// Forgets a port that a worker has lost, so that the next reload opens it anew.
+    pub(super) fn lose(&mut self, key: u64) {
+        self.ports.retain(|port| port.key != key);
+    }
+
+    /// Shows `keys` to new clients wherever host keys are shown.
+    pub(super) fn show(&mut self, keys: Option<&HostKeys>) {
+        for profile in self.profiles.iter_mut().filter(|profile| profile.host_keys.is_some()) {
+            profile.host_keys = keys.cloned();
+        }
+        self.renew_posts();
+    }
+
+    pub(super) fn shows_host_keys(&self) -> bool {
+        self.profiles.iter().any(|profile| profile.host_keys.is_some())
+    }
+
+    /// Puts other settings in force. Of the ports only those in `keep` stay, each for what is
+    /// wanted there now.
+    pub(super) fn replace(
+        &mut self,
+        settings: Settings,
+        profiles: Vec<Profile>,
+        keep: &[(u64, Wanted)],
+    ) {
+        self.settings = settings;
+        self.profiles = profiles;
+        self.ports.retain_mut(|port| {
+            let kept = keep.iter().find(|(key, _)| *key == port.key);
+            if let Some((_, wanted)) = kept {
+                port.wanted = *wanted;
+            }
+            kept.is_some()
+        });
+        self.renew_posts();
+    }
+
+    /// The ports that are open.
+    pub(super) fn ports(&self) -> Vec<OpenPort<'_>> {
+        let ports = self.ports.iter().map(|OpenedPort { key, wanted, post }| OpenPort {
+            key: *key,
+            tarpit: &post.name,
+            at: wanted.at,
+            purpose: wanted.purpose,
+            bound: post.port.address,
+        });
+        ports.collect()
+    }
+
+    /// What new clients of each port are held under, by the port's key.
+    pub(super) fn posts(&self) -> Vec<(u64, Arc<Post>)> {
+        self.ports.iter().map(|port| (port.key, Arc::clone(&port.post))).collect()
+    }
+
+    fn renew_posts(&mut self) {
+        let post = |port: &OpenedPort| self.post(port.wanted, Arc::clone(&port.post.port));
+        let posts: Vec<_> = self.ports.iter().map(post).collect();
+        for (port, post) in self.ports.iter_mut().zip(posts) {
+            port.post = post;
+        }
+    }
+
+    /// What new clients of a port are held under.
+    fn post(&self, wanted: Wanted, port: Arc<Port>) -> Arc<Post> {
+        let tarpit = &self.settings.tarpits[wanted.index];
+        let mut profile = self.profiles[wanted.index].clone();
+        let data = wanted.purpose != Purpose::Clients;
+        if data {
+            profile.pattern = profile.pattern.about().data.unwrap_or(profile.pattern);
+            // A session asked this client to come, so the client need show nothing.
+            profile.validate = false;
+        }
+        Arc::new(Post {
+            name: tarpit.name.clone(),
+            profile,
+            max_clients: tarpit.max_clients.map_or(0, NonZeroU32::get),
+            traced: tarpit.client_trace,
+            data,
+            port,
+        })
+    }
+}

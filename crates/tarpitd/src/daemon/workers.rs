@@ -1,0 +1,187 @@
+//! The worker threads, seen from outside: started, told, and waited for.
+
+use std::{
+    convert::Infallible,
+    io,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use mio::{Poll, Waker};
+use tarpit_proto::{rng::Seed, time::Time};
+
+use crate::{
+    admit::admission::Admission,
+    os::clock::Clock,
+    report::{
+        log::Log,
+        record::Record,
+        totals::{Sum, Totals},
+        writer::Writer,
+    },
+    worker::{
+        self, COMMAND, Command, Listener, Notice, Rules, Setup, endpoints::Post, sender::Sender,
+    },
+};
+
+/// All workers.
+pub(super) struct Workers {
+    all: Vec<Worker>,
+    /// Disconnected once every thread has ended.
+    running: Receiver<Infallible>,
+}
+
+/// A worker.
+struct Worker {
+    thread: JoinHandle<io::Result<()>>,
+    commands: mpsc::Sender<Command>,
+    waker: Waker,
+    totals: Arc<Totals>,
+}
+
+/// What all workers have in common.
+pub(super) struct Common<'a> {
+    pub(super) clock: Clock,
+    pub(super) seed: &'a Seed,
+    pub(super) admission: &'a Arc<Admission>,
+    pub(super) rules: Rules,
+    /// Whether sends may go by `io_uring`.
+    pub(super) io_uring: bool,
+    pub(super) log: &'a Log,
+    pub(super) trace: &'a Writer,
+    pub(super) notify: &'a mpsc::Sender<Notice>,
+}
+
+/// A command on its way to all workers.
+#[must_use = "whoever opens what a worker closes waits for it"]
+pub(super) struct UnderWay(Receiver<Infallible>);
+
+impl UnderWay {
+    /// Waits until every worker has carried it out, or at most `patience`; says whether it has.
+    pub(super) fn wait(&self, patience: Duration) -> bool {
+        // Nothing is ever sent: the channel is disconnected when the last worker drops its end.
+        self.0.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
+    }
+}
+
+impl Workers {
+    /// Starts a worker for each list of listeners.
+    pub(super) fn spawn(listeners: Vec<Vec<Listener>>, common: &Common<'_>) -> io::Result<Self> {
+        let (runs, running) = mpsc::channel();
+        let mut all = Vec::with_capacity(listeners.len());
+        for listeners in listeners {
+            // The first worker speaks for all: what the system refuses it, it refuses the others.
+            let sender = sender(common, all.is_empty());
+            all.push(Worker::spawn(listeners, sender, common, runs.clone())?);
+        }
+        Ok(Self { all, running })
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Gives each worker its new listeners, new posts for those that stay, and the rules.
+    pub(super) fn reload(
+        &self,
+        stay: &[(u64, Arc<Post>)],
+        new: Vec<Vec<Listener>>,
+        rules: &Rules,
+    ) -> UnderWay {
+        let (pending, under_way) = mpsc::channel();
+        for (worker, new) in self.all.iter().zip(new) {
+            let (stay, rules, pending) = (stay.to_vec(), rules.clone(), pending.clone());
+            worker.send(Command::Reload { stay, new, rules, pending });
+        }
+        UnderWay(under_way)
+    }
+
+    /// Lets each worker close everything and end, and waits for that at most `patience`. Says
+    /// whether all have ended.
+    pub(super) fn stop(&self, patience: Duration) -> bool {
+        for worker in &self.all {
+            worker.send(Command::Stop);
+        }
+        self.running.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
+    }
+
+    /// Why workers failed. `have_ended`: all have ended; else one that hangs is left behind, since
+    /// the process ends.
+    pub(super) fn errors(self, have_ended: bool) -> Vec<io::Error> {
+        let is_over = |worker: &Worker| have_ended || worker.thread.is_finished();
+        let ended = self.all.into_iter().filter(is_over);
+        ended.filter_map(|worker| worker.thread.join().ok()?.err()).collect()
+    }
+
+    /// What all of them have counted by `now`.
+    pub(super) fn sum(&self, now: Time) -> Sum {
+        Sum::of(self.all.iter().map(|worker| &*worker.totals), now)
+    }
+}
+
+impl Worker {
+    fn spawn(
+        listeners: Vec<Listener>,
+        sender: Sender,
+        common: &Common<'_>,
+        runs: mpsc::Sender<Infallible>,
+    ) -> io::Result<Self> {
+        let Common { clock, log, trace, rules, .. } = common;
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), COMMAND)?;
+        let totals = Arc::new(Totals::default());
+        let (commands, receiver) = mpsc::channel();
+        let mut record =
+            Record::new(*clock, Log::clone(log), Arc::clone(&totals), Writer::clone(trace));
+        record.set(rules.style, rules.trace_per_second);
+        let setup = Setup {
+            poll,
+            clock: *clock,
+            seed: common.seed.clone(),
+            listeners,
+            admission: Arc::clone(common.admission),
+            rules: rules.clone(),
+            sender,
+            record,
+            commands: receiver,
+            notify: common.notify.clone(),
+        };
+        let notify = common.notify.clone();
+        let run = move || {
+            let result = worker::run(setup);
+            // The daemon may have ended before.
+            let _ = notify.send(Notice::WorkerEnded);
+            drop(runs);
+            result
+        };
+        let thread = thread::Builder::new();
+        let thread = thread.name("worker".to_owned()).stack_size(256 * 1024).spawn(run)?;
+        Ok(Self { thread, commands, waker, totals })
+    }
+
+    fn send(&self, command: Command) {
+        // A worker that has ended says so by a notice.
+        let _ = self.commands.send(command);
+        let _ = self.waker.wake();
+    }
+}
+
+/// What a worker sends by.
+fn sender(common: &Common<'_>, tells: bool) -> Sender {
+    if !common.io_uring {
+        return Sender::default();
+    }
+    Sender::with_ring().unwrap_or_else(|error| {
+        if tells {
+            common.log.notice(format_args!(
+                "io_uring unavailable ({error}), using one send() per client"
+            ));
+        }
+        Sender::default()
+    })
+}
