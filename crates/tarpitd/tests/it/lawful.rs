@@ -28,8 +28,8 @@ fn the_page_on_the_law_lists_every_fact_and_only_secrets_as_lengths() {
 fn the_page_on_the_law_names_keys_that_there_are() {
     let page = document("is-it-lawful.md");
     let manual = document("man/tarpitd.toml.5").replace("\\-", "-");
-    let (_, section) = page.split_once("These keys make it more").expect("the keys");
-    let (section, _) = section.split_once("Passwords are told").expect("what follows");
+    let (_, section) = page.split_once("These keys add data").expect("the keys");
+    let (section, _) = section.split_once("Without `log_secrets = true`").expect("what follows");
     let keys: Vec<_> = section
         .split('`')
         .skip(1)

@@ -203,13 +203,13 @@ fn a_client_by_ipv6_costs_what_the_page_says() {
         return;
     }
     let state = State { host: "::1", ..State::of("endless_banner", |_| 0) };
-    holds("the same, by IPv6", 3_000, state);
+    holds("the same, over IPv6", 3_000, state);
 }
 
 #[test]
 fn a_client_of_whom_something_was_learnt_costs_what_the_page_says() {
     let enter = |stream: &mut TcpStream| say(stream, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    let row = "without keys, once something was learnt of a traced one";
+    let row = "without keys, in the trace, after a `learn` event";
     holds(row, 3_000, State::of("http_hold", enter));
 }
 
@@ -221,7 +221,7 @@ fn a_client_behind_an_ssh_key_exchange_costs_what_the_page_says() {
         hear(stream, 600);
         said
     };
-    holds("behind an SSH key exchange", 2_000, State::of("ssh_auth_hold", enter));
+    holds("after an SSH key exchange", 2_000, State::of("ssh_auth_hold", enter));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn the_page_says_what_the_program_counts_with() {
         thousands(HandshakeBudget::MOST_UNDER_WAY)
     );
     assert!(page.contains(&row), "{row}");
-    assert_eq!(bound("amid a TLS handshake"), u64::from(HandshakeBudget::TLS_MEMORY));
+    assert_eq!(bound("during a TLS handshake"), u64::from(HandshakeBudget::TLS_MEMORY));
 }
 
 /// A number of four to six digits as pages write it.
@@ -248,10 +248,10 @@ fn a_client_amid_a_tls_handshake_costs_what_the_page_says() {
         // The beginning of a record, of as much as may wait.
         said + say(stream, &[&[22, 3, 3, 0x40, 0][..], &[0; 4_000]].concat())
     };
-    holds("amid a TLS handshake", 600, State::of("tls", enter));
+    holds("during a TLS handshake", 600, State::of("tls", enter));
 }
 
-const BEHIND_TLS: &str = "behind a TLS handshake, or given up in one";
+const BEHIND_TLS: &str = "after a TLS handshake, or one that timed out";
 
 #[test]
 fn a_client_behind_a_tls_handshake_costs_what_the_page_says() {
@@ -270,8 +270,7 @@ fn a_client_given_up_in_a_tls_handshake_keeps_nothing_of_it() {
     holds(BEHIND_TLS, 2_000, State::of("tls", enter));
 }
 
-const NOT_UNDERSTOOD: &str =
-    "that has sent something which is not understood, or does not take what it is sent";
+const NOT_UNDERSTOOD: &str = "with incomplete input, or that does not read";
 
 #[test]
 fn an_unfinished_line_costs_what_the_page_says() {
