@@ -46,7 +46,7 @@ use self::{
 use crate::{
     admit::admission::Admission,
     keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
-    os::{clock::Clock, privileges, sys, terminal},
+    os::{clock::Clock, privileges, terminal},
     report::{
         live,
         log::Log,
@@ -220,7 +220,6 @@ impl Daemon {
             _pid_file: pid_file,
         };
         daemon.complete_keys();
-        sys::release_pages();
         Ok(daemon)
     }
 
@@ -280,7 +279,6 @@ impl Daemon {
         self.served.show(self.identity.host_keys().as_ref());
         // Nothing waits for the workers to show it.
         let _ = self.open_listeners(Vec::new());
-        sys::release_pages();
     }
 
     /// Lets the host keys be completed if a listener shows them.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     keys::state_dir::Touch,
-    os::{listen_socket::Presence, sys},
+    os::listen_socket::Presence,
     settings::{Settings, Wanted, finding::Finding},
     worker::Listener,
 };
@@ -106,7 +106,6 @@ impl Daemon {
         if !waiting.is_empty() {
             self.open_waiting(&waiting);
         }
-        sys::release_pages();
         Ok(is_new)
     }
 

@@ -3,7 +3,6 @@
 pub(crate) mod clock;
 pub(crate) mod entropy;
 pub(crate) mod listen_socket;
-pub(crate) mod mappings;
 pub(crate) mod port_owner;
 pub(crate) mod privileges;
 pub(crate) mod sys;

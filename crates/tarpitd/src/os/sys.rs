@@ -3,9 +3,7 @@
 
 use std::{
     io,
-    ops::Range,
     os::fd::{AsRawFd as _, BorrowedFd},
-    ptr,
     time::Duration,
 };
 
@@ -14,11 +12,8 @@ use libc::{IPPROTO_TCP, TCP_INFO, getsockopt, socklen_t};
 use rustix::{
     io::Errno,
     ioctl::{Getter, ioctl},
-    mm::{Advice, madvise},
     net::SendFlags,
 };
-
-use crate::os::mappings;
 
 /// What is to go out on a connection.
 #[derive(Clone, Copy, Debug)]
@@ -111,24 +106,6 @@ pub(crate) fn send_all(
     Ok(())
 }
 
-/// Lets go of the pages of the program's file that only the start has needed: they are counted as
-/// ours no longer, and what is needed after all is mapped again from the file.
-pub(crate) fn release_pages() {
-    for pages in own_pages() {
-        // SAFETY: these are pages of this program's file that can only be read or executed, and
-        // none has been written to since (the kernel counts no copy of our own, neither in memory
-        // nor swapped out), so that the kernel brings back the very bytes that it lets go. If it
-        // refuses they stay.
-        let _ = unsafe {
-            madvise(
-                ptr::with_exposed_provenance_mut(pages.start),
-                pages.len(),
-                Advice::LinuxDontNeed,
-            )
-        };
-    }
-}
-
 /// Gives pages back to the kernel on which nothing lies any more. The C library of GNU keeps them
 /// otherwise; others give them back by themselves.
 pub(crate) fn give_memory_back() {
@@ -136,23 +113,4 @@ pub(crate) fn give_memory_back() {
     // SAFETY: it may be called at any time and from any thread (malloc_trim(3)). It says whether
     // there was anything to give back, which changes nothing.
     let _ = unsafe { libc::malloc_trim(0) };
-}
-
-fn own_pages() -> Vec<Range<usize>> {
-    mappings::own_pages((release_pages as fn() as *const ()).addr())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_let_go_is_counted_no_longer_and_comes_back() {
-        let pages = own_pages();
-        let before = mappings::resident(&pages);
-        release_pages();
-        let after = mappings::resident(&pages);
-        assert!(after < before, "{after} of {before} kB");
-        release_pages();
-    }
 }

@@ -47,7 +47,7 @@ fn holds_a_crowd(name: &str, source: impl Fn(usize) -> Ipv4Addr) {
     let daemon = Daemon::start(&["-c", &path], 1);
     // Warm, so that what the first client costs once is not counted for all.
     daemon.connect().hear();
-    let before = daemon.resident();
+    let before = daemon.private();
     let mut crowd = Vec::with_capacity(size);
     while crowd.len() < size {
         let many = (size - crowd.len()).min(PORTION);
@@ -56,7 +56,7 @@ fn holds_a_crowd(name: &str, source: impl Fn(usize) -> Ipv4Addr) {
         // Lines that a busy machine has yet to write are no part of what a client costs.
         crate::daemon::file_gets(&trace, |text| text.lines().count() > crowd.len());
     }
-    let each = (daemon.resident() - before) * 1_024 / size as u64;
+    let each = (daemon.private() - before) / size as u64;
     #[expect(clippy::disallowed_methods, reason = "the manual promises two seconds")]
     let start = Instant::now();
     let (_, log, status) = daemon.stop();

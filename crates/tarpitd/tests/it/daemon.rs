@@ -198,14 +198,6 @@ impl Daemon {
         let value = words.find_map(|(word, value)| (word == name).then_some(value));
         value.and_then(|value| value.parse().ok()).expect("a count")
     }
-
-    /// Resident memory in KiB.
-    pub(crate) fn resident(&self) -> u64 {
-        let status = format!("/proc/{}/status", self.child.id());
-        let status = fs::read_to_string(status).expect("it is running");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a resident size");
-        line.split_whitespace().nth(1).and_then(|size| size.parse().ok()).expect("a number")
-    }
 }
 
 impl Drop for Daemon {

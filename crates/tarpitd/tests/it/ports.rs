@@ -21,6 +21,6 @@ fn two_thousand_ports_need_little_memory() {
     for &address in [daemon.addresses.first(), daemon.addresses.last()].into_iter().flatten() {
         Client::of(address).hear();
     }
-    let resident = daemon.resident();
-    assert!(resident < 12 * 1_024, "{resident} KiB");
+    let private = daemon.private();
+    assert!(private < 4_000_000, "{private} bytes");
 }

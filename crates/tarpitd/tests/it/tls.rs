@@ -179,9 +179,9 @@ fn a_client_held_behind_a_handshake_costs_six_hundred_bytes() {
     let hold = |_| held(&settings, daemon.addresses[0], "a.example").0;
     // Warm, so that what the first clients cost once is not counted for all.
     let warm: Vec<_> = (0..100).map(hold).collect();
-    let before = daemon.resident();
+    let before = daemon.private();
     let crowd: Vec<_> = (0..CROWD).map(hold).collect();
-    let each = (daemon.resident() - before) * 1_024 / CROWD;
+    let each = (daemon.private() - before) / CROWD;
     assert!(each <= 600, "{each} bytes each");
     drop((warm, crowd));
 }
