@@ -3,6 +3,7 @@
 pub(crate) mod crowd;
 pub(crate) mod daemon;
 pub(crate) mod job;
+pub(crate) mod memory;
 pub(crate) mod namespace;
 pub(crate) mod output;
 pub(crate) mod process;

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::base::clock;
+use crate::running::memory;
 
 /// How long a start may take on a machine that is busy with other things.
 const START: Duration = Duration::from_secs(20);
@@ -72,10 +73,9 @@ impl Process {
         Ok(Duration::from_nanos(nanos))
     }
 
-    /// Bytes of memory in use.
+    /// Bytes of its private memory.
     pub(crate) fn memory(&self) -> Result<u64> {
-        let status = fs::read_to_string(self.folder().join("status"))?;
-        Ok(field(&status, "VmRSS:").context("no VmRSS")? * 1_024)
+        memory::private(self.child.id())
     }
 
     /// How often one of its threads went to sleep of itself.
@@ -179,10 +179,9 @@ mod tests {
 
     #[test]
     fn the_kernels_lines_are_understood() {
-        let status = "VmRSS:\t    1234 kB\nvoluntary_ctxt_switches:\t7\n";
-        assert_eq!(field(status, "VmRSS:"), Some(1_234));
+        let status = "voluntary_ctxt_switches:\t7\n";
         assert_eq!(field(status, "voluntary_ctxt_switches:"), Some(7));
-        assert_eq!(field(status, "VmHWM:"), None);
+        assert_eq!(field(status, "VmRSS:"), None);
     }
 
     #[test]

@@ -475,8 +475,8 @@ fn page(workspace: &Workspace, plan: &Plan, runs: usize, tables: &str) -> Result
          other things too. CPU is the whole process's, from the kernel's accounts, on loopback, \
          where it contains the receiving half of TCP; where the table says \"sending half\", the \
          clients are behind a TUN device and have no sockets, so that only sending is charged. \
-         Memory is (RSS with n clients - RSS with the first {WARM}) / (n - {WARM}), since those \
-         bring in what all share. Our trace was on. A line that is missing could not be \
+         Memory is private memory (`Anonymous` and `Swap` of `smaps_rollup`), what n clients take \
+         above the first {WARM}, divided by n - {WARM}: those bring in what all share. Our trace was on. A line that is missing could not be \
          measured.\n\n{tables}\n\
          ## What ran\n\n| program | command or setting |\n|---|---|\n{commands}\n\
          ## Instructions\n\n    cargo xtask bench --steps\n\n\
