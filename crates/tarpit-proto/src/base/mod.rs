@@ -9,5 +9,6 @@ pub mod news;
 pub mod pace;
 pub mod rng;
 pub mod said;
+pub mod state;
 pub mod time;
 pub mod token_bucket;

@@ -13,7 +13,6 @@ pub(crate) mod legacy;
 mod pattern;
 mod profile;
 pub(crate) mod secret;
-pub mod state;
 mod step;
 pub mod tls;
 
@@ -22,7 +21,9 @@ pub use self::{
     cx::{Cx, Pinned},
     pattern::{About, Pattern, Script, Uses, Words},
     profile::{Conn, Profile},
-    state::Run,
     step::{Chunk, Heard, MAX_CHUNK, Manner, ReadMode, Security, Step},
 };
-pub use crate::base::said::Said;
+pub use crate::base::{
+    said::Said,
+    state::{self, Run},
+};

@@ -3,6 +3,8 @@
 
 use alloc::vec::Vec;
 
+use crate::{base::state::Saved as _, states};
+
 /// "Interpret as command", in front of every other.
 pub(crate) const IAC: u8 = 0xFF;
 /// Begins a sub-negotiation.
@@ -12,22 +14,31 @@ pub(crate) const SE: u8 = 0xF0;
 /// Does nothing.
 pub(crate) const NOP: u8 = 0xF1;
 
-/// What one side says of an option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
-    /// The other side is to use it.
-    Do = 0xFD,
-    /// The other side is not to use it.
-    Dont = 0xFE,
-    /// This side will use it, or would like to.
-    Will = 0xFB,
-    /// This side will not use it.
-    Wont = 0xFC,
+states! {
+    /// What one side says of an option.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) boxed enum Verb {
+        /// The other side is to use it.
+        Do,
+        /// The other side is not to use it.
+        Dont,
+        /// This side will use it, or would like to.
+        Will,
+        /// This side will not use it.
+        Wont,
+    }
 }
 
 impl Verb {
-    /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Will, Self::Wont, Self::Do, Self::Dont];
+    /// The byte that says so.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Do => 0xFD,
+            Self::Dont => 0xFE,
+            Self::Will => 0xFB,
+            Self::Wont => 0xFC,
+        }
+    }
 }
 
 /// What a byte brought to its end.
@@ -45,40 +56,42 @@ pub(crate) enum Mark {
     Told(u8),
 }
 
-/// Where among the bytes of a client the reader stands, and what it keeps of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reader {
-    place: Place,
-    line: Vec<u8>,
-    told: Vec<u8>,
-    /// How many more bytes the line has, and the sub-negotiation.
-    line_beyond: u32,
-    told_beyond: u32,
-}
+states! {
+    /// Where among the bytes of a client the reader stands, and what it keeps of them.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub(crate) boxed struct Reader {
+        place: Place,
+        line: Vec<u8>,
+        told: Vec<u8>,
+        /// How many more bytes the line has, and the sub-negotiation.
+        line_beyond: u32,
+        told_beyond: u32,
+    }
 
-/// ```text
-///          IAC            WILL..DONT
-///   Text ──────► Command ───────────► Option(verb) ──► Text
-///    │ ▲ CR         │ SB
-///    ▼ │            ▼        IAC
-///   Return      Subject ──► Matter(option) ◄──► MatterCommand(option) ──SE──► Text
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
-    #[default]
-    Text,
-    /// Behind a carriage return, which has ended the line: a line feed or NUL belongs to it.
-    Return,
-    /// Behind IAC.
-    Command,
-    /// Behind a verb: its option comes.
-    Option(Verb),
-    /// Behind SB: its option comes.
-    Subject,
-    /// In a sub-negotiation.
-    Matter(u8),
-    /// In one, behind IAC.
-    MatterCommand(u8),
+    /// ```text
+    ///          IAC            WILL..DONT
+    ///   Text ──────► Command ───────────► Option(verb) ──► Text
+    ///    │ ▲ CR         │ SB
+    ///    ▼ │            ▼        IAC
+    ///   Return      Subject ──► Matter(option) ◄──► MatterCommand(option) ──SE──► Text
+    /// ```
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    boxed enum Place {
+        #[default]
+        Text,
+        /// Behind a carriage return, which has ended the line: a line feed or NUL belongs to it.
+        Return,
+        /// Behind IAC.
+        Command,
+        /// Behind a verb: its option comes.
+        Option { verb: Verb },
+        /// Behind SB: its option comes.
+        Subject,
+        /// In a sub-negotiation.
+        Matter { option: u8 },
+        /// In one, behind IAC.
+        MatterCommand { option: u8 },
+    }
 }
 
 impl Reader {
@@ -121,74 +134,30 @@ impl Reader {
             (Place::Return, b'\n' | 0) => None,
             (Place::Text | Place::Return, IAC) => self.go(Place::Command),
             (Place::Text | Place::Return, byte) => self.text(byte),
-            (Place::Command, 0xFB) => self.go(Place::Option(Verb::Will)),
-            (Place::Command, 0xFC) => self.go(Place::Option(Verb::Wont)),
-            (Place::Command, 0xFD) => self.go(Place::Option(Verb::Do)),
-            (Place::Command, 0xFE) => self.go(Place::Option(Verb::Dont)),
+            (Place::Command, 0xFB) => self.go(Place::Option { verb: Verb::Will }),
+            (Place::Command, 0xFC) => self.go(Place::Option { verb: Verb::Wont }),
+            (Place::Command, 0xFD) => self.go(Place::Option { verb: Verb::Do }),
+            (Place::Command, 0xFE) => self.go(Place::Option { verb: Verb::Dont }),
             (Place::Command, SB) => self.go(Place::Subject),
             (Place::Command, IAC) => self.text(IAC),
             // A signal, which means nothing to us.
             (Place::Command, _) => None,
-            (Place::Option(verb), option) => Some(Mark::Said(verb, option)),
+            (Place::Option { verb }, option) => Some(Mark::Said(verb, option)),
             (Place::Subject, option) => {
                 self.told.clear();
                 self.told_beyond = 0;
-                self.go(Place::Matter(option))
+                self.go(Place::Matter { option })
             }
-            (Place::Matter(option), IAC) => self.go(Place::MatterCommand(option)),
-            (Place::Matter(option), byte) => self.keep(option, byte),
-            (Place::MatterCommand(option), IAC) => self.keep(option, IAC),
-            (Place::MatterCommand(option), SE) => Some(Mark::Told(option)),
+            (Place::Matter { option }, IAC) => self.go(Place::MatterCommand { option }),
+            (Place::Matter { option }, byte) => self.keep(option, byte),
+            (Place::MatterCommand { option }, IAC) => self.keep(option, IAC),
+            (Place::MatterCommand { option }, SE) => Some(Mark::Told(option)),
             // It was never ended: this is a command of its own.
-            (Place::MatterCommand(_), byte) => {
+            (Place::MatterCommand { .. }, byte) => {
                 self.place = Place::Command;
                 self.take(byte)
             }
         }
-    }
-
-    /// Writes the state down.
-    pub(crate) fn save(&self, out: &mut Vec<u8>) {
-        let (place, of) = match self.place {
-            Place::Text => (0, 0),
-            Place::Return => (1, 0),
-            Place::Command => (2, 0),
-            Place::Option(verb) => (3, verb as u8),
-            Place::Subject => (4, 0),
-            Place::Matter(option) => (5, option),
-            Place::MatterCommand(option) => (6, option),
-        };
-        out.extend_from_slice(&[place, of]);
-        for part in [&self.line, &self.told] {
-            // Both bounds fit two bytes.
-            out.extend_from_slice(&(part.len() as u16).to_be_bytes());
-            out.extend_from_slice(part);
-        }
-        for beyond in [self.line_beyond, self.told_beyond] {
-            out.extend_from_slice(&beyond.to_be_bytes());
-        }
-    }
-
-    /// The state that was written down, and what follows it.
-    pub(crate) fn load(saved: &[u8]) -> Option<(Self, &[u8])> {
-        let (&[place, of], rest) = saved.split_first_chunk()?;
-        let place = match place {
-            0 => Place::Text,
-            1 => Place::Return,
-            2 => Place::Command,
-            3 => Place::Option(Verb::ALL.into_iter().find(|verb| *verb as u8 == of)?),
-            4 => Place::Subject,
-            5 => Place::Matter(of),
-            6 => Place::MatterCommand(of),
-            _ => return None,
-        };
-        let (line, rest) = part(rest, Self::LONGEST_LINE)?;
-        let (told, rest) = part(rest, Self::LONGEST_TOLD)?;
-        let (line_beyond, rest) = rest.split_first_chunk()?;
-        let (told_beyond, rest) = rest.split_first_chunk()?;
-        let (line_beyond, told_beyond) =
-            (u32::from_be_bytes(*line_beyond), u32::from_be_bytes(*told_beyond));
-        Some((Self { place, line, told, line_beyond, told_beyond }, rest))
     }
 
     fn go(&mut self, place: Place) -> Option<Mark> {
@@ -228,16 +197,8 @@ impl Reader {
         } else {
             self.told_beyond = self.told_beyond.saturating_add(1);
         }
-        self.go(Place::Matter(option))
+        self.go(Place::Matter { option })
     }
-}
-
-/// Bytes behind their length, which is at most `bound`.
-fn part(saved: &[u8], bound: usize) -> Option<(Vec<u8>, &[u8])> {
-    let (length, rest) = saved.split_first_chunk()?;
-    let length = usize::from(u16::from_be_bytes(*length));
-    let (bytes, rest) = rest.split_at_checked(length).filter(|_| length <= bound)?;
-    Some((bytes.to_vec(), rest))
 }
 
 /// For the fuzzer and its replayed corpus: nothing grows beyond its bound, what is written down at
@@ -249,8 +210,9 @@ pub fn check_telnet_is_read_the_same_wherever_it_is_cut(bytes: &[u8]) {
         let mut saved = Vec::new();
         whole.save(&mut saved);
         saved.push(7);
-        let loaded = Reader::load(&saved);
-        let Some((mut handed, rest)) = loaded else { panic!("not read again at {place}") };
+        let mut rest = &saved[..];
+        let loaded = Reader::load(&mut rest);
+        let Some(mut handed) = loaded else { panic!("not read again at {place}") };
         assert_eq!((&handed, rest), (&whole, &[7][..]), "at {place}");
         let mark = whole.take(byte);
         assert_eq!(handed.take(byte), mark, "at {place}");

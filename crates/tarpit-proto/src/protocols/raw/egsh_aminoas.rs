@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 
 use crate::{
     base::pace::{EVERY_8_SECONDS, Pace},
-    script::{About, Cx, Heard, ReadMode, Script, Step, legacy::Registers},
+    script::{About, Cx, Heard, Script, Step},
+    states,
     wire::text,
 };
 
@@ -14,6 +15,21 @@ use crate::{
 pub(crate) struct EgshAminoas;
 
 const PHRASES: [&str; 4] = ["Egsh Aminoas", "Aminoas", "Ama Cinoas", "Yegm Laminoas"];
+
+states! {
+    /// What is being said.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(crate) struct State {
+        /// The phrase's place in [`PHRASES`].
+        phrase: u8,
+    }
+}
+
+impl State {
+    fn phrase(self) -> &'static str {
+        PHRASES[usize::from(self.phrase) % PHRASES.len()]
+    }
+}
 
 static ABOUT: About = About {
     aliases: &["misc_egsh_aminoas"],
@@ -24,32 +40,30 @@ static ABOUT: About = About {
 };
 
 impl Script for EgshAminoas {
-    type State = Registers;
+    type State = State;
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, _run: &Registers) -> Pace {
+    fn pace(&self, _state: &State) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match heard {
-            Heard::Opened => cx.read_mode = ReadMode::Discard,
-            Heard::Sent => cx.log_phrase(phrase(run)),
+    fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        let step = match heard {
+            Heard::Opened => Step::DRIP.discarding(),
+            Heard::Sent => {
+                cx.log_phrase(state.phrase());
+                Step::DRIP
+            }
             _ => return Step::KEEP,
-        }
-        run.count = cx.rng.below(PHRASES.len() as u32) as u16;
-        Step::DRIP
+        };
+        state.phrase = cx.rng.below(PHRASES.len() as u32) as u8;
+        step
     }
 
-    fn speak(&self, run: &Registers, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        text::line(phrase(run), out);
+    fn speak(&self, state: &State, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        text::line(state.phrase(), out);
     }
-}
-
-/// The phrase that is being said; [`Registers::count`] is its place.
-fn phrase(run: &Registers) -> &'static str {
-    PHRASES[usize::from(run.count) % PHRASES.len()]
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use crate::{
     base::pace::{EVERY_8_SECONDS, Pace},
-    script::{About, Cx, Heard, ReadMode, Script, Step, legacy::Registers},
+    script::{About, Cx, Heard, Script, Step},
     wire::text,
 };
 
@@ -19,27 +19,25 @@ static ABOUT: About =
     About::new("endless_banner", "sends random hexadecimal lines to every client, for ever");
 
 impl Script for EndlessBanner {
-    type State = Registers;
+    type State = ();
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, _run: &Registers) -> Pace {
+    fn pace(&self, (): &()) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn step(&self, _run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, (): &mut (), heard: Heard<'_, '_>, _cx: &mut Cx<'_>) -> Step {
         match heard {
-            Heard::Opened | Heard::Sent => {
-                cx.read_mode = ReadMode::Discard;
-                Step::DRIP
-            }
+            Heard::Opened => Step::DRIP.discarding(),
+            Heard::Sent => Step::DRIP,
             _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, (): &(), cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         text::hex_line(&mut cx.rng, out);
     }
 }

@@ -29,38 +29,83 @@ use crate::{
     },
     identify::Protocol,
     persona::{Persona, System},
-    phases,
     protocols::shell::{self, Course, Shell},
     script::{
-        About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, Uses,
-        legacy::Registers,
+        About, Chunk, Cx, Heard, Manner, Script, Step, Uses,
         secret::{self, Shown},
-        state::Saved,
     },
+    states,
     wire::telnet::{IAC, Mark, NOP, Reader, SB, SE, Verb},
 };
 
 /// See the module.
 pub(crate) struct TelnetLogin;
 
-phases! {
-    enum Phase { Naming, Proving, Thinking, Listening, Holding }
+states! {
+    /// Where a client stands, and what was agreed with it.
+    #[derive(Debug, Default)]
+    pub(crate) struct State {
+        at: At,
+        options: [Negotiated; OPTIONS.len()],
+        /// Whether it was offered [`Telnet::more`](crate::persona::Telnet::more).
+        was_offered_more: bool,
+        /// How many answers its negotiation got.
+        replies: u8,
+        /// How many lines it has said before a password.
+        lines: u8,
+        /// How many lines of a shell it has said.
+        commands: u16,
+        visit: Option<Box<Visit>>,
+    }
+
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum At {
+        /// It is asked for a name.
+        #[default]
+        Naming,
+        /// It is asked for a password.
+        Proving,
+        /// The shell thinks.
+        Thinking,
+        /// The shell listens.
+        Listening,
+        /// It waits for what was to be fetched, and goes on saying lines.
+        Overhearing,
+        /// It waits for ever, and nothing that it says is heard.
+        Holding,
+    }
+
+    /// How far an option is agreed on.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    struct Negotiated {
+        /// It was offered and not answered yet.
+        is_offered: bool,
+        is_used: bool,
+    }
+
+    /// What is kept of a client while it speaks.
+    #[derive(Debug, Default)]
+    pub(crate) boxed struct Visit {
+        reader: Reader,
+        /// What the shell will answer: at most [`shell::LONGEST_ANSWER`], which escapes may double,
+        /// and a prompt.
+        answer: Vec<u8>,
+    }
 }
 
 /// How long the shell thinks, before jitter: a tool that has sent a line waits 10 seconds or more.
 const THOUGHT: Duration = Duration::from_secs(8);
 
 /// How many lines are answered at once before the password; further ones are at the pace.
-const PATIENCE: u16 = 20;
+const PATIENCE: u8 = 20;
 
 /// How many lines of a shell are heard; then the client is held and no longer listened to.
-const MOST_COMMANDS: u32 = 256;
+const MOST_COMMANDS: u16 = 256;
 
 /// How many answers a client's negotiation gets in all.
-const MOST_REPLIES: u16 = 64;
+const MOST_REPLIES: u8 = 64;
 
-/// The options that either side may use; the place of an option is that of its two bits in
-/// [`Registers::mark`]. `Will` is ours, `Do` the client's. All others are refused.
+/// The options that either side may use: `Will` is ours, `Do` the client's. All others are refused.
 const OPTIONS: [(Verb, u8); 13] = [
     (Verb::Will, BINARY),
     (Verb::Will, ECHO),
@@ -89,26 +134,6 @@ const DISPLAY: u8 = 35;
 const AUTHENTICATION: u8 = 37;
 const ENVIRONMENT: u8 = 39;
 
-/// The bits of an option: it was offered and not answered yet; it is in use.
-const OFFERED: u32 = 1;
-const IN_USE: u32 = 2;
-
-/// The bit in [`Registers::mark`] of a client that has been offered [`Telnet::more`](
-/// crate::persona::Telnet::more).
-const OFFERED_MORE: u32 = 1 << 31;
-
-/// [`Registers::count`] holds the replies to negotiation in its low byte, and the lines in its high one.
-const ONE_LINE: u16 = 1 << 8;
-
-/// What is kept of a client while it speaks.
-#[derive(Debug, Default)]
-struct Visit {
-    reader: Reader,
-    /// What the shell will answer: at most [`shell::LONGEST_ANSWER`], which escapes may double, and
-    /// a prompt.
-    answer: Vec<u8>,
-}
-
 static ABOUT: About = About {
     protocol: Some(Protocol::Telnet),
     greet: Some(greet),
@@ -130,60 +155,45 @@ fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
 }
 
 impl Script for TelnetLogin {
-    type State = Registers;
+    type State = State;
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, _run: &Registers) -> Pace {
+    fn pace(&self, _state: &State) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn open(&self, cx: &mut Cx<'_>) -> Registers {
-        let mut run = Registers::default();
-        note_offers(&mut run, cx.profile.persona.telnet().offers);
-        run
+    fn open(&self, cx: &mut Cx<'_>) -> State {
+        let mut state = State::default();
+        note_offers(&mut state, cx.profile.persona.telnet().offers);
+        state
     }
 
-    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match (Phase::of(run), heard) {
-            (Phase::Naming | Phase::Proving | Phase::Listening, Heard::Said(said)) => {
-                hear(run, said, cx)
-            }
-            (Phase::Naming | Phase::Proving | Phase::Listening, Heard::Opened | Heard::Sent) => {
-                Step::REST
-            }
-            (Phase::Thinking, Heard::Sent) => {
+    fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (state.at, heard) {
+            (At::Naming | At::Proving | At::Listening, Heard::Said(said)) => hear(state, said, cx),
+            (At::Naming | At::Proving | At::Listening, Heard::Opened | Heard::Sent) => Step::REST,
+            (At::Thinking, Heard::Sent) => {
                 let thought = cx.rng.jitter(THOUGHT);
                 Step::wait(cx.later(thought))
             }
-            (Phase::Thinking, Heard::Silence) => {
-                run.enter(Phase::Listening);
-                let mut visit = take_visit(run);
+            (At::Thinking, Heard::Silence) => {
+                state.at = At::Listening;
+                let mut visit = state.take_visit();
                 let answer = take(&mut visit.answer);
-                run.big = Some(Box::new(visit));
+                state.visit = Some(Box::new(visit));
                 Step::send(Manner::Whole, Chunk::Boxed(answer.into()))
             }
-            (Phase::Holding, Heard::Said(said)) => {
-                overhear(run, said, cx);
-                Step::KEEP
-            }
-            (Phase::Holding, Heard::Sent | Heard::Silence) => Step::DRIP,
+            (At::Overhearing, Heard::Said(said)) => overhear(state, said, cx),
+            (At::Overhearing | At::Holding, Heard::Sent | Heard::Silence) => Step::DRIP,
             _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Registers, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, _state: &State, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(&[IAC, NOP]);
-    }
-
-    fn load_by_hand(&self, mut saved: &[u8]) -> Option<Registers> {
-        let mut run = Registers::load(&mut saved)?;
-        if !saved.is_empty() {
-            run.big = Some(Box::new(Visit::load(&mut saved)?));
-        }
-        Some(run)
     }
 }
 
@@ -193,8 +203,8 @@ const LONGEST_ANSWER: usize = 256;
 
 /// Hears bytes up to the end of a line, or to as much as is answered at a time, and answers all of
 /// them in one chunk.
-fn hear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
-    let mut visit = take_visit(run);
+fn hear(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+    let mut visit = state.take_visit();
     let mut out = Vec::new();
     let mut step = None;
     while step.is_none()
@@ -202,22 +212,23 @@ fn hear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         && let [byte] = *said.take(1)
     {
         match visit.reader.take(byte) {
-            Some(Mark::Byte(byte)) if echoes(run) => literal(&[byte], &mut out),
-            Some(Mark::Erased) if echoes(run) => out.extend_from_slice(b"\x08 \x08"),
+            Some(Mark::Byte(byte)) if state.echoes() => literal(&[byte], &mut out),
+            Some(Mark::Erased) if state.echoes() => out.extend_from_slice(b"\x08 \x08"),
             Some(Mark::Byte(_) | Mark::Erased) | None => {}
-            Some(Mark::Said(verb, option)) => negotiate(run, verb, option, cx, &mut out),
+            Some(Mark::Said(verb, option)) => negotiate(state, verb, option, cx, &mut out),
             Some(Mark::Told(option)) => {
                 told(option, visit.reader.told(), visit.reader.told_beyond(), cx);
             }
             Some(Mark::End) => {
-                step = Some(line(run, &mut visit, cx, &mut out));
+                step = Some(line(state, &mut visit, cx, &mut out));
                 visit.reader.clear();
             }
         }
     }
-    if Phase::of(run) != Phase::Holding || cx.read_mode == ReadMode::Deliver {
-        run.big = Some(Box::new(visit));
+    if state.at == At::Holding {
+        return Step::send(step.unwrap_or(Manner::Prompt), Chunk::Boxed(out.into())).discarding();
     }
+    state.visit = Some(Box::new(visit));
     match step {
         Some(manner) => Step::send(manner, Chunk::Boxed(out.into())),
         None if out.is_empty() => Step::KEEP,
@@ -226,51 +237,53 @@ fn hear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
 }
 
 /// A line is whole: learns it, says what follows, and in which manner.
-fn line(run: &mut Registers, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> Manner {
+fn line(state: &mut State, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> Manner {
     let telnet = cx.profile.persona.telnet();
     let (line, beyond) = (visit.reader.line(), visit.reader.line_beyond());
     out.extend_from_slice(b"\r\n");
-    match Phase::of(run) {
-        Phase::Naming if line.is_empty() => cx.profile.persona.telnet_login(out),
-        Phase::Naming => {
+    match state.at {
+        At::Naming if line.is_empty() => cx.profile.persona.telnet_login(out),
+        At::Naming => {
             secret::learn_name(line, line.len() + beyond, cx);
-            run.enter(Phase::Proving);
+            state.at = At::Proving;
             out.extend_from_slice(telnet.password.as_bytes());
         }
-        Phase::Proving => {
+        At::Proving => {
             cx.learn_part(Fact::Secret, line, line.len() + beyond);
             cx.learn(Fact::Method, b"password");
             if cx.poisons() {
-                run.enter(Phase::Thinking);
+                state.at = At::Thinking;
                 visit.answer = telnet.prompt.as_bytes().to_vec();
             } else {
-                cx.read_mode = ReadMode::Discard;
-                run.enter(Phase::Holding);
+                state.at = At::Holding;
             }
         }
-        Phase::Listening | Phase::Thinking | Phase::Holding => {
-            command(run, line, beyond, cx);
+        At::Listening | At::Thinking | At::Overhearing | At::Holding => {
+            command(state, line, beyond, cx);
             let mut answer = Vec::new();
             let course = shell::answer(kind(cx), line, &mut answer);
-            if course == Course::Stalls || run.position >= MOST_COMMANDS {
+            if state.commands >= MOST_COMMANDS {
                 literal(&answer, out);
-                run.enter(Phase::Holding);
+                state.at = At::Holding;
+            } else if course == Course::Stalls {
+                literal(&answer, out);
+                state.at = At::Overhearing;
             } else {
                 visit.answer.clear();
                 literal(&answer, &mut visit.answer);
                 visit.answer.extend_from_slice(telnet.prompt.as_bytes());
-                run.enter(Phase::Thinking);
+                state.at = At::Thinking;
             }
         }
     }
-    run.count = run.count.saturating_add(ONE_LINE);
-    let waits = matches!(Phase::of(run), Phase::Naming | Phase::Proving);
-    if waits && run.count >= PATIENCE * ONE_LINE { Manner::Drip } else { Manner::Prompt }
+    state.lines = state.lines.saturating_add(1);
+    let waits = matches!(state.at, At::Naming | At::Proving);
+    if waits && state.lines >= PATIENCE { Manner::Drip } else { Manner::Prompt }
 }
 
-/// Goes on listening to whoever waits for something that was to be fetched.
-fn overhear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) {
-    let mut visit = take_visit(run);
+/// Goes on listening to a client that waits for something that was to be fetched.
+fn overhear(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+    let mut visit = state.take_visit();
     let mut lines = 0;
     // A step tells no more than eight things; the rest comes with the next one.
     while lines < 8
@@ -278,57 +291,53 @@ fn overhear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) {
     {
         if visit.reader.take(byte) == Some(Mark::End) {
             lines += 1;
-            command(run, visit.reader.line(), visit.reader.line_beyond(), cx);
+            command(state, visit.reader.line(), visit.reader.line_beyond(), cx);
             visit.reader.clear();
         }
     }
-    if cx.read_mode == ReadMode::Deliver {
-        run.big = Some(Box::new(visit));
+    if state.commands >= MOST_COMMANDS {
+        state.at = At::Holding;
+        return Step::KEEP.discarding();
     }
+    state.visit = Some(Box::new(visit));
+    Step::KEEP
 }
 
-/// Tells of a line for the shell, and stops listening when there have been enough.
-fn command(run: &mut Registers, line: &[u8], beyond: usize, cx: &mut Cx<'_>) {
+/// Tells of a line for the shell.
+fn command(state: &mut State, line: &[u8], beyond: usize, cx: &mut Cx<'_>) {
     if !line.is_empty() {
         let shown = Shown::line(line, beyond > 0);
         cx.learn_part(Fact::Command, &shown.line, shown.line.len() + beyond);
         shown.tell(cx);
     }
-    run.position = run.position.saturating_add(1);
-    if run.position >= MOST_COMMANDS {
-        cx.read_mode = ReadMode::Discard;
-    }
+    state.commands = state.commands.saturating_add(1);
 }
 
 /// Answers what the client said of an option: only what changes something, so that no two sides
 /// answer each other for ever (RFC 1143).
-fn negotiate(run: &mut Registers, verb: Verb, option: u8, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-    if run.count & (ONE_LINE - 1) >= MOST_REPLIES {
+fn negotiate(state: &mut State, verb: Verb, option: u8, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    if state.replies >= MOST_REPLIES {
         return;
     }
-    let before = out.len();
+    let length = out.len();
     let (ours, yes, no) = match verb {
         Verb::Do | Verb::Dont => (Verb::Will, Verb::Will, Verb::Wont),
         Verb::Will | Verb::Wont => (Verb::Do, Verb::Do, Verb::Dont),
     };
     let wants = matches!(verb, Verb::Do | Verb::Will);
     match OPTIONS.iter().position(|&known| known == (ours, option)) {
-        None if wants => out.extend_from_slice(&[IAC, no as u8, option]),
+        None if wants => out.extend_from_slice(&[IAC, no.code(), option]),
         None => {}
         Some(place) => {
-            let state = run.mark >> (2 * place);
-            let (was_offered, was_used) = (state & OFFERED != 0, state & IN_USE != 0);
-            run.mark &= !((OFFERED | IN_USE) << (2 * place));
-            if wants {
-                run.mark |= IN_USE << (2 * place);
-            }
-            match (wants, was_offered, was_used) {
-                (true, false, false) => out.extend_from_slice(&[IAC, yes as u8, option]),
-                (false, _, true) => out.extend_from_slice(&[IAC, no as u8, option]),
+            let before = state.options[place];
+            state.options[place] = Negotiated { is_offered: false, is_used: wants };
+            match (wants, before.is_offered, before.is_used) {
+                (true, false, false) => out.extend_from_slice(&[IAC, yes.code(), option]),
+                (false, _, true) => out.extend_from_slice(&[IAC, no.code(), option]),
                 _ => {}
             }
             let asks = matches!(option, TERMINAL_TYPE | TERMINAL_SPEED | ENVIRONMENT);
-            if wants && !was_used && asks {
+            if wants && !before.is_used && asks {
                 // "Send".
                 out.extend_from_slice(&[IAC, SB, option, 1, IAC, SE]);
             }
@@ -336,21 +345,21 @@ fn negotiate(run: &mut Registers, verb: Verb, option: u8, cx: &mut Cx<'_>, out: 
     }
     // Guessers refuse all that is offered and then wait for words, which we do not have: only a
     // terminal is offered more.
-    if (verb, option) == (Verb::Will, TERMINAL_TYPE) && run.mark & OFFERED_MORE == 0 {
-        run.mark |= OFFERED_MORE;
+    if (verb, option) == (Verb::Will, TERMINAL_TYPE) && !state.was_offered_more {
+        state.was_offered_more = true;
         let more = cx.profile.persona.telnet().more;
-        note_offers(run, more);
+        note_offers(state, more);
         out.extend_from_slice(more);
     }
-    run.count += u16::from(out.len() > before);
+    state.replies += u8::from(out.len() > length);
 }
 
 /// Takes down that these options have been offered.
-fn note_offers(run: &mut Registers, offers: &[u8]) {
+fn note_offers(state: &mut State, offers: &[u8]) {
     for offer in offers.chunks_exact(3) {
-        let is_this = |&(verb, option): &(Verb, u8)| offer == [IAC, verb as u8, option];
+        let is_this = |&(verb, option): &(Verb, u8)| offer == [IAC, verb.code(), option];
         if let Some(place) = OPTIONS.iter().position(is_this) {
-            run.mark |= OFFERED << (2 * place);
+            state.options[place].is_offered = true;
         }
     }
 }
@@ -378,13 +387,6 @@ fn told(option: u8, told: &[u8], beyond: usize, cx: &mut Cx<'_>) {
     }
 }
 
-/// Whether what the client types is said back: never a password.
-fn echoes(run: &Registers) -> bool {
-    let place = OPTIONS.iter().position(|&known| known == (Verb::Will, ECHO));
-    let state = place.map_or(0, |place| run.mark >> (2 * place));
-    Phase::of(run) != Phase::Proving && state & (OFFERED | IN_USE) != 0
-}
-
 /// Appends text, in which nothing is a command.
 fn literal(text: &[u8], out: &mut Vec<u8>) {
     for &byte in text {
@@ -403,22 +405,16 @@ fn kind(cx: &Cx<'_>) -> Shell {
     }
 }
 
-/// Takes out what is kept of the client.
-fn take_visit(run: &mut Registers) -> Visit {
-    let visit = run.big.take().and_then(|mut big| big.as_any_mut().downcast_mut().map(take));
-    visit.unwrap_or_default()
-}
-
-impl Saved for Visit {
-    const LAYOUT: u32 = 0;
-
-    fn load(saved: &mut &[u8]) -> Option<Self> {
-        let (reader, answer) = Reader::load(core::mem::take(saved))?;
-        Some(Self { reader, answer: answer.to_vec() })
+impl State {
+    /// Whether what the client types is said back: never a password.
+    fn echoes(&self) -> bool {
+        let place = OPTIONS.iter().position(|&known| known == (Verb::Will, ECHO));
+        let echo = place.map_or(Negotiated::default(), |place| self.options[place]);
+        self.at != At::Proving && (echo.is_offered || echo.is_used)
     }
 
-    fn save(&self, out: &mut Vec<u8>) {
-        self.reader.save(out);
-        out.extend_from_slice(&self.answer);
+    /// Takes out what is kept of the client.
+    fn take_visit(&mut self) -> Visit {
+        self.visit.take().map(|visit| *visit).unwrap_or_default()
     }
 }

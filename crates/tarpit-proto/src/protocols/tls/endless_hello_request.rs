@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use crate::{
     base::pace::{EVERY_8_SECONDS, Pace},
     identify::Protocol,
-    script::{About, Cx, Heard, ReadMode, Script, Step, legacy::Registers},
+    script::{About, Cx, Heard, Script, Step},
     wire::tls,
 };
 
@@ -25,27 +25,25 @@ static ABOUT: About = About {
 };
 
 impl Script for TlsEndlessHelloRequest {
-    type State = Registers;
+    type State = ();
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, _run: &Registers) -> Pace {
+    fn pace(&self, (): &()) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn step(&self, _run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, (): &mut (), heard: Heard<'_, '_>, _cx: &mut Cx<'_>) -> Step {
         match heard {
-            Heard::Opened | Heard::Sent => {
-                cx.read_mode = ReadMode::Discard;
-                Step::DRIP
-            }
+            Heard::Opened => Step::DRIP.discarding(),
+            Heard::Sent => Step::DRIP,
             _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Registers, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, (): &(), _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(&tls::HELLO_REQUEST);
     }
 }

@@ -19,8 +19,9 @@ use crate::{
         said::Said,
     },
     identify::Protocol,
-    script::{About, Cx, Heard, Script, Step, legacy::Registers},
-    wire::tls::{ClientHello, Drip, Hello, Phase, Reading},
+    protocols::tls::drip::{Drip, State},
+    script::{About, Cx, Heard, Script, Step},
+    wire::tls::{ClientHello, Hello, Reading},
 };
 
 /// See the module.
@@ -38,33 +39,32 @@ static ABOUT: About = About {
 };
 
 impl Script for TlsRecordDrip {
-    type State = Registers;
+    type State = State;
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, _run: &Registers) -> Pace {
+    fn pace(&self, _state: &State) -> Pace {
         BYTE_EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match (Phase::of(run), heard) {
-            (Phase::Listening, Heard::Opened) => Step::wait(cx.later(PATIENCE)),
-            (Phase::Listening, Heard::Said(said)) => listen(run, said, cx),
-            (Phase::Listening, Heard::Silence) => DRIP.begin(&ClientHello::unknown(), run, cx),
-            (Phase::Beginning | Phase::Filling, Heard::Sent) => DRIP.go_on(run),
-            _ => Step::KEEP,
+    fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (*state, heard) {
+            (State::Listening, Heard::Opened) => Step::wait(cx.later(PATIENCE)),
+            (State::Listening, Heard::Said(said)) => listen(state, said, cx),
+            (State::Listening, Heard::Silence) => DRIP.begin(&ClientHello::unknown(), state, cx),
+            (_, heard) => DRIP.go_on(state, &heard),
         }
     }
 
-    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        DRIP.speak(run, cx, out);
+    fn speak(&self, state: &State, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        DRIP.speak(*state, cx, out);
     }
 }
 
 /// Waits for the whole hello, since all of it tells something of the client.
-fn listen(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+fn listen(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     let bytes = said.rest();
     if let Some(hello) = Hello::read(bytes) {
         hello.tell(|fact, value| cx.learn(fact, value));
@@ -72,7 +72,7 @@ fn listen(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         return Step::wait(cx.later(PATIENCE));
     }
     match ClientHello::read(bytes) {
-        Reading::Hello(hello) => DRIP.begin(&hello, run, cx),
-        Reading::Garbled | Reading::Incomplete => DRIP.begin(&ClientHello::unknown(), run, cx),
+        Reading::Hello(hello) => DRIP.begin(&hello, state, cx),
+        Reading::Garbled | Reading::Incomplete => DRIP.begin(&ClientHello::unknown(), state, cx),
     }
 }

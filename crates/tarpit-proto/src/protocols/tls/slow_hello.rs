@@ -14,8 +14,9 @@ use core::time::Duration;
 use crate::{
     base::pace::{BYTE_EVERY_8_SECONDS, Pace},
     identify::Protocol,
-    script::{About, Cx, Heard, Script, Step, legacy::Registers},
-    wire::tls::{ClientHello, Drip, Phase, Reading},
+    protocols::tls::drip::{Drip, State},
+    script::{About, Cx, Heard, Script, Step},
+    wire::tls::{ClientHello, Reading},
 };
 
 /// See the module.
@@ -33,33 +34,32 @@ static ABOUT: About = About {
 };
 
 impl Script for TlsSlowHello {
-    type State = Registers;
+    type State = State;
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, _run: &Registers) -> Pace {
+    fn pace(&self, _state: &State) -> Pace {
         BYTE_EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match (Phase::of(run), heard) {
-            (Phase::Listening, Heard::Opened) => Step::wait(cx.later(PATIENCE)),
-            (Phase::Listening, Heard::Said(said)) => match ClientHello::read(said.rest()) {
-                Reading::Hello(hello) => DRIP.begin(&hello, run, cx),
+    fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (*state, heard) {
+            (State::Listening, Heard::Opened) => Step::wait(cx.later(PATIENCE)),
+            (State::Listening, Heard::Said(said)) => match ClientHello::read(said.rest()) {
+                Reading::Hello(hello) => DRIP.begin(&hello, state, cx),
                 Reading::Incomplete if !said.is_full() => Step::KEEP,
                 Reading::Garbled | Reading::Incomplete => {
-                    DRIP.begin(&ClientHello::unknown(), run, cx)
+                    DRIP.begin(&ClientHello::unknown(), state, cx)
                 }
             },
-            (Phase::Listening, Heard::Silence) => DRIP.begin(&ClientHello::unknown(), run, cx),
-            (Phase::Beginning | Phase::Filling, Heard::Sent) => DRIP.go_on(run),
-            _ => Step::KEEP,
+            (State::Listening, Heard::Silence) => DRIP.begin(&ClientHello::unknown(), state, cx),
+            (_, heard) => DRIP.go_on(state, &heard),
         }
     }
 
-    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        DRIP.speak(run, cx, out);
+    fn speak(&self, state: &State, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        DRIP.speak(*state, cx, out);
     }
 }

@@ -5,10 +5,7 @@ mod fingerprint;
 use alloc::vec::Vec;
 
 use crate::base::rng::Entropy;
-pub(crate) use crate::{
-    protocols::tls::drip::{Drip, Phase},
-    wire::tls::fingerprint::{Hello, LONGEST_HELLO},
-};
+pub(crate) use crate::wire::tls::fingerprint::{Hello, LONGEST_HELLO};
 
 /// A record with a `HelloRequest` (RFC 5246, section 7.4.1.1).
 pub(crate) const HELLO_REQUEST: [u8; 9] = [HANDSHAKE, 3, 3, 0, 4, 0, 0, 0, 0];

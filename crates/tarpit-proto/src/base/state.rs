@@ -287,17 +287,39 @@ impl Saved for Vec<u8> {
     }
 }
 
-impl<const N: usize> Saved for [u8; N] {
-    const LAYOUT: u32 = layout(b"array", N as u32);
+impl<T: Saved + Copy + Default, const N: usize> Saved for [T; N] {
+    const LAYOUT: u32 = layout(b"array", T::LAYOUT ^ N as u32);
 
     fn save(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self);
+        for item in self {
+            item.save(out);
+        }
     }
 
     fn load(saved: &mut &[u8]) -> Option<Self> {
-        let (bytes, rest) = saved.split_first_chunk()?;
-        *saved = rest;
-        Some(*bytes)
+        let mut items = [T::default(); N];
+        for item in &mut items {
+            *item = T::load(saved)?;
+        }
+        Some(items)
+    }
+}
+
+impl<T: Field + Copy + Default, const N: usize> Field for [T; N] {
+    const BITS: u32 = T::BITS * N as u32;
+
+    fn put(self, out: &mut Packer) {
+        for item in self {
+            item.put(out);
+        }
+    }
+
+    fn get(from: &mut Unpacker) -> Option<Self> {
+        let mut items = [T::default(); N];
+        for item in &mut items {
+            *item = T::get(from)?;
+        }
+        Some(items)
     }
 }
 
@@ -342,7 +364,7 @@ pub const fn larger(one: u32, other: u32) -> u32 {
 /// that their order may change. A `boxed` item may have parts of any length, and is used in a `Box`.
 ///
 /// ```
-/// use tarpit_proto::{script::state::Run, states};
+/// use tarpit_proto::{base::state::Run, states};
 ///
 /// states! {
 ///     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -360,36 +382,36 @@ pub const fn larger(one: u32, other: u32) -> u32 {
 macro_rules! states {
     () => {};
     (@saved_enum $name:ident { $($variant:ident { $($field:ident : $type:ty,)* })* }) => {
-        impl $crate::script::state::Saved for $name {
+        impl $crate::base::state::Saved for $name {
             const LAYOUT: u32 = {
                 #[allow(unused_mut, reason = "a single variant changes nothing")]
-                let mut layout = $crate::script::state::layout(b"enum", 0);
+                let mut layout = $crate::base::state::layout(b"enum", 0);
                 $(
-                    layout = $crate::script::state::layout(stringify!($variant).as_bytes(), layout);
+                    layout = $crate::base::state::layout(stringify!($variant).as_bytes(), layout);
                     $(
-                        layout = $crate::script::state::layout(
+                        layout = $crate::base::state::layout(
                             stringify!($field).as_bytes(),
-                            layout ^ <$type as $crate::script::state::Saved>::LAYOUT,
+                            layout ^ <$type as $crate::base::state::Saved>::LAYOUT,
                         );
                     )*
                 )*
                 layout
             };
 
-            fn save(&self, out: &mut $crate::script::state::Bytes) {
+            fn save(&self, out: &mut $crate::base::state::Bytes) {
                 match self {
                     $(Self::$variant { $($field),* } => {
-                        $crate::script::state::save_name(stringify!($variant), out);
-                        $($crate::script::state::Saved::save($field, out);)*
+                        $crate::base::state::save_name(stringify!($variant), out);
+                        $($crate::base::state::Saved::save($field, out);)*
                     })*
                 }
             }
 
             fn load(saved: &mut &[u8]) -> Option<Self> {
-                let name = $crate::script::state::load_name(saved)?;
+                let name = $crate::base::state::load_name(saved)?;
                 $(if name == stringify!($variant) {
                     return Some(Self::$variant {
-                        $($field: <$type as $crate::script::state::Saved>::load(saved)?,)*
+                        $($field: <$type as $crate::base::state::Saved>::load(saved)?,)*
                     });
                 })*
                 None
@@ -397,24 +419,24 @@ macro_rules! states {
         }
     };
     (@saved_struct $name:ident { $($field:ident : $type:ty,)* }) => {
-        impl $crate::script::state::Saved for $name {
+        impl $crate::base::state::Saved for $name {
             const LAYOUT: u32 = {
-                let mut layout = $crate::script::state::layout(b"struct", 0);
+                let mut layout = $crate::base::state::layout(b"struct", 0);
                 $(
-                    layout = $crate::script::state::layout(
+                    layout = $crate::base::state::layout(
                         stringify!($field).as_bytes(),
-                        layout ^ <$type as $crate::script::state::Saved>::LAYOUT,
+                        layout ^ <$type as $crate::base::state::Saved>::LAYOUT,
                     );
                 )*
                 layout
             };
 
-            fn save(&self, out: &mut $crate::script::state::Bytes) {
-                $($crate::script::state::Saved::save(&self.$field, out);)*
+            fn save(&self, out: &mut $crate::base::state::Bytes) {
+                $($crate::base::state::Saved::save(&self.$field, out);)*
             }
 
             fn load(saved: &mut &[u8]) -> Option<Self> {
-                Some(Self { $($field: <$type as $crate::script::state::Saved>::load(saved)?,)* })
+                Some(Self { $($field: <$type as $crate::base::state::Saved>::load(saved)?,)* })
             }
         }
     };
@@ -466,34 +488,34 @@ macro_rules! states {
             /// The variants' places.
             enum Place { $($variant),* }
             const TAG: u32 =
-                $crate::script::state::bits_for([$(stringify!($variant)),*].len() as u32);
+                $crate::base::state::bits_for([$(stringify!($variant)),*].len() as u32);
 
-            impl $crate::script::state::Field for $name {
+            impl $crate::base::state::Field for $name {
                 const BITS: u32 = {
                     let most = 0;
                     $(
-                        let most = $crate::script::state::larger(
+                        let most = $crate::base::state::larger(
                             most,
-                            0 $($(+ <$type as $crate::script::state::Field>::BITS)*)?,
+                            0 $($(+ <$type as $crate::base::state::Field>::BITS)*)?,
                         );
                     )*
                     TAG + most
                 };
 
-                fn put(self, out: &mut $crate::script::state::Packer) {
+                fn put(self, out: &mut $crate::base::state::Packer) {
                     match self {
                         $(Self::$variant { $($($field),*)? } => {
                             out.push(Place::$variant as u64, TAG);
-                            $($($crate::script::state::Field::put($field, out);)*)?
+                            $($($crate::base::state::Field::put($field, out);)*)?
                         })*
                     }
                 }
 
-                fn get(from: &mut $crate::script::state::Unpacker) -> Option<Self> {
+                fn get(from: &mut $crate::base::state::Unpacker) -> Option<Self> {
                     match from.pull(TAG) {
                         $(place if place == Place::$variant as u64 => Some(Self::$variant {
                             $($(
-                                $field: <$type as $crate::script::state::Field>::get(from)?,
+                                $field: <$type as $crate::base::state::Field>::get(from)?,
                             )*)?
                         }),)*
                         _ => None,
@@ -513,16 +535,16 @@ macro_rules! states {
         $(#[$meta])*
         $vis struct $name { $($(#[$field_meta])* $field_vis $field: $type,)* }
         $crate::states!(@saved_struct $name { $($field : $type,)* });
-        impl $crate::script::state::Field for $name {
-            const BITS: u32 = 0 $(+ <$type as $crate::script::state::Field>::BITS)*;
+        impl $crate::base::state::Field for $name {
+            const BITS: u32 = 0 $(+ <$type as $crate::base::state::Field>::BITS)*;
 
-            fn put(self, out: &mut $crate::script::state::Packer) {
-                $($crate::script::state::Field::put(self.$field, out);)*
+            fn put(self, out: &mut $crate::base::state::Packer) {
+                $($crate::base::state::Field::put(self.$field, out);)*
             }
 
-            fn get(from: &mut $crate::script::state::Unpacker) -> Option<Self> {
+            fn get(from: &mut $crate::base::state::Unpacker) -> Option<Self> {
                 Some(Self {
-                    $($field: <$type as $crate::script::state::Field>::get(from)?,)*
+                    $($field: <$type as $crate::base::state::Field>::get(from)?,)*
                 })
             }
         }
