@@ -48,11 +48,12 @@ use crate::{
     keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
     os::{clock::Clock, privileges, terminal},
     report::{
-        live,
+        live_line,
         log::Log,
+        target::Target,
         totals::Sum,
         trace::Kind,
-        writer::{self, Health, Report, Target, Writer},
+        writer::{self, Health, Report, Writer},
     },
     settings::{
         Placed, Settings, Sink,
@@ -74,7 +75,7 @@ const FAREWELL: Duration = Duration::from_millis(1_900);
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// How often the live line is drawn.
-const LIVE: Duration = Duration::from_secs(1);
+const REDRAW: Duration = Duration::from_secs(1);
 
 /// Reads the configuration again, for SIGHUP; `Err` says why it cannot be used.
 pub(crate) type Reread<'a> = &'a dyn Fn() -> Result<Settings, String>;
@@ -82,7 +83,7 @@ pub(crate) type Reread<'a> = &'a dyn Fn() -> Result<Settings, String>;
 /// Serves `settings` until a signal ends it. `welcome` is said once everything is open.
 pub(crate) fn run(settings: Settings, reread: Option<Reread<'_>>, welcome: &str) -> ExitCode {
     match Daemon::start(settings, reread.is_some()) {
-        Ok(daemon) => daemon.live(reread, welcome),
+        Ok(daemon) => daemon.serve(reread, welcome),
         Err(findings) => {
             let code = exit_code(&findings);
             for finding in in_order(findings) {
@@ -223,22 +224,22 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// Lives until a signal ends it.
-    fn live(mut self, reread: Option<Reread<'_>>, welcome: &str) -> ExitCode {
+    /// Hears of signals, workers and keys until a signal ends the daemon.
+    fn serve(mut self, reread: Option<Reread<'_>>, welcome: &str) -> ExitCode {
         if !welcome.is_empty() {
             // As with every word to a terminal: if nobody is there, nobody misses it.
             let _ = write!(io::stderr(), "{welcome}");
         }
-        let watched = live::is_watched();
+        let watched = live_line::is_watched();
         // What was started by hand on a terminal ends with it.
         let ends_with_terminal = reread.is_none() && terminal::is_attended();
         loop {
             if watched {
-                live::draw(&self.sum());
+                live_line::draw(&self.sum());
             }
             // We hold a sender ourselves, so that there is always something to come.
             let notice = if watched {
-                self.notices.recv_timeout(LIVE)
+                self.notices.recv_timeout(REDRAW)
             } else {
                 self.notices.recv().map_err(|_| RecvTimeoutError::Disconnected)
             };
@@ -297,7 +298,7 @@ impl Daemon {
     fn stop(self, watched: bool) {
         let begun = self.clock.now();
         if watched {
-            live::end();
+            live_line::end();
         }
         let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
         let have_ended = self.workers.stop(left().saturating_sub(LAST_WORDS));

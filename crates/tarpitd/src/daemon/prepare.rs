@@ -30,7 +30,7 @@ use crate::{
         state_dir::{StateDir, Touch},
     },
     os::{clock::Clock, privileges},
-    report::writer::Target,
+    report::target::Target,
     settings::{
         Placed, Settings, Sink,
         finding::{Finding, Gravity, in_order, plain},

@@ -7,7 +7,7 @@ use rustix::process::{Gid, Uid, geteuid, getgid, getuid};
 use crate::{
     keys::identity::Identity,
     os::privileges::{self, may_change_users},
-    report::writer::Target,
+    report::target::Target,
     settings::{
         Placed, Settings, User,
         finding::{Finding, Gravity, plain},

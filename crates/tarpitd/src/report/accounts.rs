@@ -15,17 +15,17 @@ use crate::slab::Slab;
 pub(crate) struct Accounts {
     all: Slab<Account>,
     /// Where the account of a slot is, if it has one.
-    places: Vec<Option<Box<[Option<Place>; PIECE]>>>,
+    places: Vec<Option<Box<[Option<AccountIndex>; SLOTS_TOGETHER]>>>,
 }
 
-/// Slots whose places are kept together.
-const PIECE: usize = 128;
+/// So many slots share an allocation for where their accounts are.
+const SLOTS_TOGETHER: usize = 128;
 
-/// An index, and one.
+/// An index in the slab, and one, so that none costs no room.
 #[derive(Clone, Copy, Debug)]
-struct Place(NonZeroU32);
+struct AccountIndex(NonZeroU32);
 
-impl Place {
+impl AccountIndex {
     fn of(index: u32) -> Option<Self> {
         NonZeroU32::new(index.wrapping_add(1)).map(Self)
     }
@@ -48,9 +48,9 @@ impl Accounts {
         if piece >= self.places.len() {
             self.places.resize_with(piece + 1, || None);
         }
-        let places = self.places[piece].get_or_insert_with(|| Box::new([None; PIECE]));
+        let places = self.places[piece].get_or_insert_with(|| Box::new([None; SLOTS_TOGETHER]));
         if places[at].is_none() {
-            places[at] = Place::of(self.all.insert(Account::new()));
+            places[at] = AccountIndex::of(self.all.insert(Account::new()));
         }
         self.all.get_mut(places[at]?.index())
     }
@@ -71,7 +71,7 @@ impl Accounts {
 }
 
 fn split(slot: u32) -> (usize, usize) {
-    (slot as usize / PIECE, slot as usize % PIECE)
+    (slot as usize / SLOTS_TOGETHER, slot as usize % SLOTS_TOGETHER)
 }
 
 #[cfg(test)]

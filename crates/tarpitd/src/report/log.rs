@@ -12,8 +12,9 @@ use std::{
 use crate::{
     os::clock::Clock,
     report::{
+        target::Target,
         timestamp::Timestamp,
-        writer::{Report, Target, Writer},
+        writer::{Report, Writer},
     },
     settings::{Level, Sink},
 };
@@ -21,13 +22,13 @@ use crate::{
 /// Where messages go; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Log {
-    place: Arc<Place>,
+    destination: Arc<Destination>,
     clock: Clock,
     level: Arc<AtomicU8>,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Destination {
     Journal(UnixDatagram),
     Lines(Writer),
 }
@@ -44,12 +45,18 @@ impl Log {
         clock: Clock,
     ) -> std::io::Result<Self> {
         let journal = if *sink == Sink::Stderr { journal() } else { None };
-        let place = match journal {
-            Some(socket) => Place::Journal(socket),
+        let destination = match journal {
+            Some(socket) => Destination::Journal(socket),
             // A log that cannot be written has nobody to tell.
-            None => Place::Lines(Writer::spawn("log", target, clock, Report::to(|_, _| {}), 0)?),
+            None => {
+                Destination::Lines(Writer::spawn("log", target, clock, Report::to(|_, _| {}), 0)?)
+            }
         };
-        Ok(Self { place: Arc::new(place), clock, level: Arc::new(AtomicU8::new(level as u8)) })
+        Ok(Self {
+            destination: Arc::new(destination),
+            clock,
+            level: Arc::new(AtomicU8::new(level as u8)),
+        })
     }
 
     /// Puts another level in force.
@@ -87,26 +94,26 @@ impl Log {
         self.say(Level::Clients, "info", 6, message);
     }
 
-    /// Something for whoever looks for a fault.
+    /// Something that helps to find a fault.
     pub(crate) fn debug(&self, message: fmt::Arguments<'_>) {
         self.say(Level::Debug, "debug", 7, message);
     }
 
     /// Whether journald takes the messages, whatever else is opened.
     pub(crate) fn is_journal(&self) -> bool {
-        matches!(*self.place, Place::Journal(_))
+        matches!(*self.destination, Destination::Journal(_))
     }
 
     /// Goes on with a target opened anew.
     pub(crate) fn reopen(&self, target: Target) {
-        if let Place::Lines(writer) = &*self.place {
+        if let Destination::Lines(writer) = &*self.destination {
             writer.reopen(target);
         }
     }
 
     /// Waits until everything is written, at most `patience`.
     pub(crate) fn flush(&self, patience: std::time::Duration) {
-        if let Place::Lines(writer) = &*self.place {
+        if let Destination::Lines(writer) = &*self.destination {
             writer.flush(patience);
         }
     }
@@ -122,14 +129,14 @@ impl Log {
             .chars()
             .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
             .collect();
-        match &*self.place {
-            Place::Journal(socket) => {
+        match &*self.destination {
+            Destination::Journal(socket) => {
                 let datagram =
                     format!("PRIORITY={priority}\nSYSLOG_IDENTIFIER=tarpitd\nMESSAGE={message}\n");
                 // A journal that takes no more loses lines; there is nobody else to tell.
                 let _ = socket.send(datagram.as_bytes());
             }
-            Place::Lines(writer) => {
+            Destination::Lines(writer) => {
                 let now = Timestamp(self.clock.wall());
                 writer.write(format!("{now} {word}: {message}\n").as_bytes());
             }

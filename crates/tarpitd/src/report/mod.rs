@@ -1,10 +1,12 @@
 //! What is told of clients and of the daemon: trace, log, totals.
 
 pub(crate) mod accounts;
-pub(crate) mod live;
+mod backlog;
+pub(crate) mod live_line;
 pub(crate) mod log;
 pub(crate) mod record;
 pub(crate) mod refusal;
+pub(crate) mod target;
 pub(crate) mod timestamp;
 pub(crate) mod totals;
 pub(crate) mod trace;

@@ -42,10 +42,10 @@ pub(crate) struct Record {
 }
 
 /// Room for nearly every line; a longer one makes room for itself.
-const LINE: usize = 2_048;
+const LINE_ROOM: usize = 2_048;
 
 /// Room for the lines of one turn; more are handed over amid it.
-const PIECE: usize = 16 * 1024;
+const TURN_ROOM: usize = 16 * 1024;
 
 impl Record {
     /// A record that has nothing to tell yet.
@@ -60,7 +60,7 @@ impl Record {
             bound: TraceBound::new(),
             accounts: Accounts::new(),
             keys: RandomState::new(),
-            lines: Vec::with_capacity(PIECE),
+            lines: Vec::with_capacity(TURN_ROOM),
         }
     }
 
@@ -154,7 +154,7 @@ impl Record {
 
     /// Hands the lines over at the daemon's end, when there is time to wait for room.
     pub(crate) fn flush_patiently(&mut self, patience: impl Fn() -> Duration) {
-        if self.lines.len() + 2 * LINE > PIECE {
+        if self.lines.len() + 2 * LINE_ROOM > TURN_ROOM {
             self.trace.write_patiently(&self.lines, patience());
             self.lines.clear();
         }
@@ -198,7 +198,7 @@ impl Record {
             self.totals.leave_out(what.kind());
             return;
         }
-        if self.lines.len() + LINE > PIECE {
+        if self.lines.len() + LINE_ROOM > TURN_ROOM {
             self.hand_over();
         }
         let before = self.lines.len();
@@ -210,7 +210,7 @@ impl Record {
         if !self.lines.is_empty() {
             self.trace.write(&self.lines);
             self.lines.clear();
-            self.lines.shrink_to(PIECE);
+            self.lines.shrink_to(TURN_ROOM);
         }
     }
 }
@@ -221,16 +221,16 @@ fn counts(left_out: &LeftOut) -> String {
     all.map(|(kind, count)| format!("{count} {}", kind.name())).collect::<Vec<_>>().join(", ")
 }
 
-/// The record's ear for one session.
+/// The record of one session: takes what the session tells.
 #[derive(Debug)]
-pub(crate) struct Ear<'a> {
+pub(crate) struct SessionRecord<'a> {
     pub(crate) record: &'a mut Record,
     pub(crate) about: Subject<'a>,
     /// Where the client is held.
     pub(crate) slot: u32,
 }
 
-impl News for Ear<'_> {
+impl News for SessionRecord<'_> {
     fn tell(&mut self, event: Event<'_>) {
         match event {
             Event::Learnt { facts, untold } => {

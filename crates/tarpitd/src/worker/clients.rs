@@ -26,7 +26,7 @@ use crate::{
         entropy::System,
         sys::{self, SendSlot},
     },
-    report::{record::Ear, trace::Subject},
+    report::{record::SessionRecord, trace::Subject},
     slab::Slab,
     worker::{
         endpoints::Post,
@@ -273,7 +273,7 @@ impl Worker {
             let client = client(slot, server, &self.v6);
             let conn = Conn { client, server, via: None };
             let about = about(post, client, server, id);
-            let mut ear = Ear { record: &mut self.record, about, slot: index };
+            let mut news = SessionRecord { record: &mut self.record, about, slot: index };
             let mut world = World {
                 profile: &post.profile,
                 conn: &conn,
@@ -284,7 +284,7 @@ impl Worker {
                 entropy: &mut System,
                 budget: &mut self.load.handshakes,
                 pins: &mut self.pins,
-                news: &mut ear,
+                news: &mut news,
             };
             match slot.session.handle(self.now, input, &mut world, draft) {
                 Output::Close(cause) => break Some(cause),

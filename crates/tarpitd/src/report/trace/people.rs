@@ -1,10 +1,10 @@
-//! An event as one short line for somebody who looks on: time, who, what.
+//! An event as one short line for a person who looks on: time, who, what.
 
 use std::{fmt, io::Write as _, time::Duration};
 
 use tarpit_proto::{account::Told, fact::Entry, time::Wall};
 
-use super::{Happening, Learnt, Subject, shown};
+use super::{Happening, Learnt, Subject, quote::shown};
 use crate::settings::Discretion;
 
 /// Appends the line to `out`. Nothing that a client sent moves the cursor.

@@ -1,24 +1,18 @@
 //! The clients' trace: one JSON object a line, keys in a fixed order; or a line for people.
 
+mod json;
 mod people;
+mod quote;
 
-use std::{fmt::Write as _, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use serde::{
-    Serialize,
-    ser::{Error as _, SerializeMap as _},
-};
-use serde_json::value::RawValue;
 use tarpit_proto::{
     account::Told,
     fact::{Entry, Fact},
     session::SessionId,
 };
 
-use crate::{
-    report::timestamp::Timestamp,
-    settings::{Discretion, TimeForm},
-};
+use crate::settings::{Discretion, TimeForm};
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug)]
@@ -141,120 +135,10 @@ pub(crate) fn write(
 ) {
     match style.form {
         Form::Json(time) => {
-            let time = Moment { wall, form: time };
-            write_json(out, time, style.discretion, subject, protocol, what);
+            json::write(out, wall, time, style.discretion, subject, protocol, what);
         }
         Form::People => people::write(out, wall, style.discretion, subject, protocol, what),
     }
-}
-
-fn write_json(
-    out: &mut Vec<u8>,
-    time: Moment,
-    discretion: Discretion,
-    subject: Subject<'_>,
-    protocol: Option<&str>,
-    what: Happening<'_>,
-) {
-    let mut end = None;
-    let event = what.kind().name();
-    let meta = match what {
-        Happening::Close { held, sent, received, reason, repeats, untold } => {
-            let duration = Seconds(held);
-            end = Some(End { duration, sent, received, reason, repeats, untold });
-            Meta::Close { request: repr(b"") }
-        }
-        Happening::ConnError { err, msg } => Meta::ConnError { err, msg },
-        Happening::Learn { facts, told } => Meta::Learn(Learnt { facts, told, discretion }),
-        Happening::Open => Meta::Nothing,
-        Happening::Refuse { reason } => Meta::Refuse { reason },
-        Happening::Validate { expected, data, comment } => {
-            Meta::Validate { expected, data: repr(data), comment }
-        }
-    };
-    let Subject { name, pattern, client, server, session, .. } = subject;
-    let line = Line {
-        time,
-        event,
-        name,
-        pattern,
-        conn_info: Ends { peername: End4or6::of(client), sockname: End4or6::of(server) },
-        meta,
-        session: format!("{:016x}", session.0),
-        protocol,
-        end,
-    };
-    let before = out.len();
-    if serde_json::to_writer(&mut *out, &line).is_ok() {
-        out.push(b'\n');
-    } else {
-        // A line is whole or absent.
-        debug_assert!(false, "a line that is no JSON");
-        out.truncate(before);
-    }
-}
-
-/// A line of the trace. The names and the order of the first six keys are a promise.
-#[derive(Debug, Serialize)]
-struct Line<'a> {
-    time: Moment,
-    event: &'static str,
-    name: &'a str,
-    pattern: &'a str,
-    conn_info: Ends,
-    meta: Meta<'a>,
-    session: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    protocol: Option<&'a str>,
-    #[serde(flatten)]
-    end: Option<End>,
-}
-
-/// What stands behind the reference's keys when a client is gone.
-#[derive(Debug, Serialize)]
-struct End {
-    duration: Seconds,
-    sent: u64,
-    received: u64,
-    reason: &'static str,
-    repeats: u32,
-    untold: u32,
-}
-
-#[derive(Debug, Serialize)]
-struct Ends {
-    peername: End4or6,
-    sockname: End4or6,
-}
-
-/// An address as Python's sockets have it: two elements, or four for IPv6.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum End4or6 {
-    V4(String, u16),
-    V6(String, u16, u32, u32),
-}
-
-impl End4or6 {
-    fn of(address: SocketAddr) -> Self {
-        match address {
-            SocketAddr::V4(v4) => Self::V4(v4.ip().to_string(), v4.port()),
-            SocketAddr::V6(v6) => {
-                Self::V6(v6.ip().to_string(), v6.port(), v6.flowinfo(), v6.scope_id())
-            }
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Meta<'a> {
-    Close { request: String },
-    ConnError { err: &'a str, msg: &'a str },
-    Learn(Learnt<'a>),
-    Nothing,
-    Refuse { reason: &'static str },
-    Validate { expected: bool, data: String, comment: &'a str },
 }
 
 /// Facts by their names.
@@ -282,146 +166,6 @@ impl<'a> Learnt<'a> {
             _ => true,
         }
     }
-}
-
-impl Serialize for Learnt<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for Entry { fact, value, length } in self.facts() {
-            let (name, shows) = (fact.name(), self.shows(*fact));
-            if shows {
-                map.serialize_entry(name, &Text(value))?;
-            }
-            if !shows || *length > value.len() {
-                map.serialize_entry(&format_args!("{name}_length"), length)?;
-            }
-        }
-        map.end()
-    }
-}
-
-/// What a client sent: a string where it is UTF-8, else in base64.
-#[derive(Clone, Copy, Debug)]
-struct Text<'a>(&'a [u8]);
-
-impl Serialize for Text<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Some(text) = shown(self.0) {
-            let json = harmless(text).map_err(S::Error::custom)?;
-            return RawValue::from_string(json).map_err(S::Error::custom)?.serialize(serializer);
-        }
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry("base64", &base64(self.0))?;
-        map.end()
-    }
-}
-
-/// The value as text, if it is UTF-8, but for a letter that was cut at the end.
-fn shown(value: &[u8]) -> Option<&str> {
-    match std::str::from_utf8(value) {
-        Ok(text) => Some(text),
-        Err(error) if value.len() == Fact::SHOWN && error.error_len().is_none() => {
-            std::str::from_utf8(&value[..error.valid_up_to()]).ok()
-        }
-        Err(_) => None,
-    }
-}
-
-/// The text as a JSON string in which nothing moves a terminal's cursor or turns its writing
-/// around: JSON itself has only the first 32 control characters escaped.
-fn harmless(text: &str) -> serde_json::Result<String> {
-    let json = serde_json::to_string(text)?;
-    if json.chars().all(|c| !is_harmful(c)) {
-        return Ok(json);
-    }
-    let mut out = String::with_capacity(json.len() + 16);
-    for c in json.chars() {
-        if is_harmful(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a string cannot fail.
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    Ok(out)
-}
-
-/// Whether a terminal may do something at this character other than show it.
-fn is_harmful(c: char) -> bool {
-    // Of quotes and backslashes JSON takes care itself.
-    !matches!(c, '\'' | '"' | '\\') && c.escape_debug().nth(1).is_some()
-}
-
-/// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * digit) & 0x3F) as usize];
-            out.push(if digit > group.len() as u32 { '=' } else { letter.into() });
-        }
-    }
-    out
-}
-
-/// When something happened.
-#[derive(Clone, Copy, Debug)]
-struct Moment {
-    wall: Duration,
-    form: TimeForm,
-}
-
-impl Serialize for Moment {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.form {
-            TimeForm::Epoch => Seconds(self.wall).serialize(serializer),
-            TimeForm::Rfc3339 => serializer.collect_str(&Timestamp(self.wall)),
-        }
-    }
-}
-
-/// Seconds with six decimals.
-#[derive(Clone, Copy, Debug)]
-struct Seconds(Duration);
-
-impl Serialize for Seconds {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Digits as they stand, since a float's own rendering drops zeros at the end.
-        let digits = format!("{}.{:06}", self.0.as_secs(), self.0.subsec_micros());
-        RawValue::from_string(digits).map_err(S::Error::custom)?.serialize(serializer)
-    }
-}
-
-/// Bytes as Python writes them: `b'...'`, or in double quotes if only single ones occur inside.
-pub(crate) fn repr(bytes: &[u8]) -> String {
-    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { b'"' } else { b'\'' };
-    let mut out = String::with_capacity(bytes.len() + 3);
-    out.push('b');
-    out.push(quote.into());
-    for &byte in bytes {
-        match byte {
-            b'\\' => out.push_str("\\\\"),
-            b'\t' => out.push_str("\\t"),
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            _ if byte == quote => {
-                out.push('\\');
-                out.push(byte.into());
-            }
-            b' '..=b'~' => out.push(byte.into()),
-            _ => {
-                // Writing to a string cannot fail.
-                let _ = write!(out, "\\x{byte:02x}");
-            }
-        }
-    }
-    out.push(quote.into());
-    out
 }
 
 #[cfg(test)]
@@ -578,30 +322,5 @@ mod tests {
         assert_eq!(text, format!("{{\"user\":\"{}\",\"user_length\":300}}", "a".repeat(255)));
         // So much came of it, and no more.
         assert!(meta(&[(Fact::User, b"a\xC3", 2)], false, true).contains("base64"));
-    }
-
-    #[test]
-    fn bytes_become_base64() {
-        for (bytes, wanted) in [
-            (&b""[..], ""),
-            (b"f", "Zg=="),
-            (b"fo", "Zm8="),
-            (b"foo", "Zm9v"),
-            (b"\xFF\xFE\xFD\xFC", "//79/A=="),
-        ] {
-            assert_eq!(base64(bytes), wanted);
-        }
-    }
-
-    #[test]
-    fn bytes_are_written_as_python_does() {
-        for (bytes, wanted) in [
-            (&b"SSH-"[..], "b'SSH-'"),
-            (b"it's", "b\"it's\""),
-            (b"'\"", "b'\\'\"'"),
-            (b"\x00\x7f\xff\\", "b'\\x00\\x7f\\xff\\\\'"),
-        ] {
-            assert_eq!(repr(bytes), wanted);
-        }
     }
 }

@@ -1,0 +1,190 @@
+//! An event as a JSON object on one line, keys in a fixed order.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde::{
+    Serialize,
+    ser::{Error as _, SerializeMap as _},
+};
+use serde_json::value::RawValue;
+use tarpit_proto::fact::Entry;
+
+use super::{
+    Happening, Learnt, Subject,
+    quote::{base64, harmless, repr, shown},
+};
+use crate::{
+    report::timestamp::Timestamp,
+    settings::{Discretion, TimeForm},
+};
+
+/// Appends the line to `out`.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    wall: Duration,
+    form: TimeForm,
+    discretion: Discretion,
+    subject: Subject<'_>,
+    protocol: Option<&str>,
+    what: Happening<'_>,
+) {
+    let mut end = None;
+    let event = what.kind().name();
+    let meta = match what {
+        Happening::Close { held, sent, received, reason, repeats, untold } => {
+            let duration = Seconds(held);
+            end = Some(End { duration, sent, received, reason, repeats, untold });
+            Meta::Close { request: repr(b"") }
+        }
+        Happening::ConnError { err, msg } => Meta::ConnError { err, msg },
+        Happening::Learn { facts, told } => Meta::Learn(Learnt { facts, told, discretion }),
+        Happening::Open => Meta::Nothing,
+        Happening::Refuse { reason } => Meta::Refuse { reason },
+        Happening::Validate { expected, data, comment } => {
+            Meta::Validate { expected, data: repr(data), comment }
+        }
+    };
+    let Subject { name, pattern, client, server, session, .. } = subject;
+    let line = Line {
+        time: Moment { wall, form },
+        event,
+        name,
+        pattern,
+        conn_info: Ends { peername: End4or6::of(client), sockname: End4or6::of(server) },
+        meta,
+        session: format!("{:016x}", session.0),
+        protocol,
+        end,
+    };
+    let before = out.len();
+    if serde_json::to_writer(&mut *out, &line).is_ok() {
+        out.push(b'\n');
+    } else {
+        // A line is whole or absent.
+        debug_assert!(false, "a line that is no JSON");
+        out.truncate(before);
+    }
+}
+
+/// A line of the trace. The names and the order of the first six keys are a promise.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    time: Moment,
+    event: &'static str,
+    name: &'a str,
+    pattern: &'a str,
+    conn_info: Ends,
+    meta: Meta<'a>,
+    session: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<&'a str>,
+    #[serde(flatten)]
+    end: Option<End>,
+}
+
+/// What stands behind the reference's keys when a client is gone.
+#[derive(Debug, Serialize)]
+struct End {
+    duration: Seconds,
+    sent: u64,
+    received: u64,
+    reason: &'static str,
+    repeats: u32,
+    untold: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Ends {
+    peername: End4or6,
+    sockname: End4or6,
+}
+
+/// An address as Python's sockets have it: two elements, or four for IPv6.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum End4or6 {
+    V4(String, u16),
+    V6(String, u16, u32, u32),
+}
+
+impl End4or6 {
+    fn of(address: SocketAddr) -> Self {
+        match address {
+            SocketAddr::V4(v4) => Self::V4(v4.ip().to_string(), v4.port()),
+            SocketAddr::V6(v6) => {
+                Self::V6(v6.ip().to_string(), v6.port(), v6.flowinfo(), v6.scope_id())
+            }
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Meta<'a> {
+    Close { request: String },
+    ConnError { err: &'a str, msg: &'a str },
+    Learn(Learnt<'a>),
+    Nothing,
+    Refuse { reason: &'static str },
+    Validate { expected: bool, data: String, comment: &'a str },
+}
+
+impl Serialize for Learnt<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for Entry { fact, value, length } in self.facts() {
+            let (name, shows) = (fact.name(), self.shows(*fact));
+            if shows {
+                map.serialize_entry(name, &Text(value))?;
+            }
+            if !shows || *length > value.len() {
+                map.serialize_entry(&format_args!("{name}_length"), length)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// What a client sent: a string where it is UTF-8, else in base64.
+#[derive(Clone, Copy, Debug)]
+struct Text<'a>(&'a [u8]);
+
+impl Serialize for Text<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(text) = shown(self.0) {
+            let json = harmless(text).map_err(S::Error::custom)?;
+            return RawValue::from_string(json).map_err(S::Error::custom)?.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("base64", &base64(self.0))?;
+        map.end()
+    }
+}
+
+/// When something happened.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    wall: Duration,
+    form: TimeForm,
+}
+
+impl Serialize for Moment {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.form {
+            TimeForm::Epoch => Seconds(self.wall).serialize(serializer),
+            TimeForm::Rfc3339 => serializer.collect_str(&Timestamp(self.wall)),
+        }
+    }
+}
+
+/// Seconds with six decimals.
+#[derive(Clone, Copy, Debug)]
+struct Seconds(Duration);
+
+impl Serialize for Seconds {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Digits as they stand, since a float's own rendering drops zeros at the end.
+        let digits = format!("{}.{:06}", self.0.as_secs(), self.0.subsec_micros());
+        RawValue::from_string(digits).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
