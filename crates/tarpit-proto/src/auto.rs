@@ -127,7 +127,7 @@ states! {
 }
 
 static ABOUT: About = About {
-    inner: Some(&crate::protocols::http::hold::HoldHttp),
+    inner: Some(&crate::protocols::http::hold::HttpHold),
     ..About::new(
         "auto",
         "recognises each client's protocol on one port and holds the client by the pattern for it",

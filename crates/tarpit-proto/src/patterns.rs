@@ -20,7 +20,7 @@ pub const ALL: &[&dyn Pattern] = &[
     &http::deflate_size_bomb::HttpDeflateSizeBomb,
     &http::endless_header::HttpEndlessHeader,
     &http::fake_auth::HttpFakeAuth,
-    &http::hold::HoldHttp,
+    &http::hold::HttpHold,
     &smtp::endless_ehlo::SmtpEndlessEhlo,
     &smtp::hold::SmtpHold,
     &ssh::auth_hold::SshAuthHold,
@@ -76,7 +76,7 @@ pub const RECOMMENDED: &[Recommendation] = &[
     Recommendation {
         service: "http",
         ports: &[80, 8080],
-        pattern: &http::hold::HoldHttp,
+        pattern: &http::hold::HttpHold,
         reason: "records requests; holds browsers, password guessers and path scanners",
         protocol: Some(Protocol::Http),
     },

@@ -157,65 +157,6 @@ pub(crate) fn mail(verb: &[u8], name: &[u8]) -> MailHold {
     }
 }
 
-/// What holds an HTTP client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HttpHold {
-    /// A head that goes on a byte every 8 seconds, and then a body that does.
-    Head,
-    /// A whole head at once, and a body that goes on a byte every 8 seconds.
-    Body,
-    /// A head that goes on a byte every 3 seconds.
-    Hurried,
-    /// A whole refusal after 8 seconds to whatever it asks for, and then the next.
-    Answers,
-}
-
-impl HttpHold {
-    /// All of them; the first for whoever is not known.
-    pub(crate) const ALL: [Self; 4] = [Self::Head, Self::Body, Self::Hurried, Self::Answers];
-}
-
-/// What holds which HTTP client, by what its `User-Agent` contains; the first row that fits
-/// decides.
-const HTTP_CLIENTS: &[(&[u8], HttpHold)] = &[
-    // Searchers for paths end a request after 10 seconds or some more in all, and the whole search
-    // after a few that failed: only answers keep them.
-    (b"DirBuster", HttpHold::Answers),
-    (b"Fuzz Faster U Fool", HttpHold::Answers),
-    (b"Nikto", HttpHold::Answers),
-    (b"Wfuzz", HttpHold::Answers),
-    (b"feroxbuster", HttpHold::Answers),
-    (b"gobuster", HttpHold::Answers),
-    // dirb calls itself so, and ends a search at the first failures.
-    (b"Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)", HttpHold::Answers),
-    // It waits 5 seconds for each next byte.
-    (b"python-httpx", HttpHold::Hurried),
-    // Node.js waits 300 seconds in all for a head, and as long for each next part of a body.
-    (b"node", HttpHold::Body),
-    (b"undici", HttpHold::Body),
-];
-
-/// What holds the client that calls itself `agent`, if it stands in the table.
-pub(crate) fn http_client(agent: &[u8]) -> Option<HttpHold> {
-    let says = |word: &[u8]| agent.windows(word.len()).any(|window| window == word);
-    HTTP_CLIENTS.iter().find(|(word, _)| says(word)).map(|&(_, hold)| hold)
-}
-
-/// What holds a client for whom the table has `named`, and that is `disguised` if it calls itself
-/// a browser and does not say what it accepts, as no browser would: searchers for paths do so.
-pub(crate) fn http_hold(named: Option<HttpHold>, disguised: bool) -> HttpHold {
-    match named {
-        Some(hold) => hold,
-        None if disguised => HttpHold::Answers,
-        None => HttpHold::Head,
-    }
-}
-
-/// Between two bytes of a client that is held so.
-pub(crate) fn http_interval(hold: HttpHold) -> Duration {
-    Duration::from_secs(if hold == HttpHold::Hurried { 3 } else { 8 })
-}
-
 /// What only those ask an FTP server before they log in who read a reply to its last line: lftp and
 /// the transfer programs of desktops.
 pub(crate) const FTP_PATIENT: &[&str] = &["CLNT", "FEAT", "HOST", "OPTS"];
@@ -258,22 +199,6 @@ mod tests {
             (b"SSH-2.0-x\r\n", 15),
         ] {
             assert_eq!(ssh_hold(ssh_row(line)).packets, wanted, "{}", line.escape_ascii());
-        }
-    }
-
-    #[test]
-    fn an_http_client_is_known_by_its_name_or_by_a_name_that_does_not_fit() {
-        for (agent, disguised, wanted) in [
-            (&b"gobuster/3.5"[..], false, HttpHold::Answers),
-            (b"Fuzz Faster U Fool v2.1.0-dev", false, HttpHold::Answers),
-            (b"python-httpx/0.28.1", false, HttpHold::Hurried),
-            (b"node", true, HttpHold::Body),
-            (b"Mozilla/5.0 (X11)", false, HttpHold::Head),
-            (b"Mozilla/5.0 (X11)", true, HttpHold::Answers),
-            (b"", false, HttpHold::Head),
-        ] {
-            let got = http_hold(http_client(agent), disguised);
-            assert_eq!(got, wanted, "{}", agent.escape_ascii());
         }
     }
 }

@@ -9,13 +9,13 @@ use alloc::vec::Vec;
 use crate::{
     base::pace::{Pace, Unit},
     identify::Protocol,
+    protocols::http::clients::{self, HeldBy},
     protocols::http::{self, Answer, Cue, Phase, Request, Signs, http2},
     script::{About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, Uses, legacy::Registers},
-    timing::{self, HttpHold},
 };
 
 /// See the module.
-pub(crate) struct HoldHttp;
+pub(crate) struct HttpHold;
 
 /// How many lines a head goes on for. Libraries count them and their bytes: the strictest that
 /// were measured give up at 100 lines (Python) and at 16 kB (Node.js).
@@ -31,7 +31,7 @@ static ABOUT: About = About {
     )
 };
 
-impl Script for HoldHttp {
+impl Script for HttpHold {
     type State = Registers;
 
     fn about(&self) -> &'static About {
@@ -40,7 +40,7 @@ impl Script for HoldHttp {
 
     fn pace(&self, run: &Registers) -> Pace {
         let unit = if Phase::of(run) == Phase::Framing { Unit::Chunk } else { Unit::Byte };
-        Pace { unit, interval: timing::http_interval(Request::of(run).hold()) }
+        Pace { unit, interval: clients::interval(Request::of(run).hold()) }
     }
 
     fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
@@ -98,7 +98,7 @@ fn begin(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     if Request::of(run).is_guess() {
         return http::answer(run, cx);
     }
-    if hold == HttpHold::Answers {
+    if hold == HeldBy::Answers {
         let patience = http::pause_of(answer(run, cx), cx);
         return http::pause(run, patience, cx);
     }
@@ -143,5 +143,5 @@ fn tell(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
 /// Whether the head of the answer comes whole and at once.
 fn has_whole_head(run: &Registers) -> bool {
     let request = Request::of(run);
-    request.hold() == HttpHold::Body && !request.is_head()
+    request.hold() == HeldBy::Body && !request.is_head()
 }

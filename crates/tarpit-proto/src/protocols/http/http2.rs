@@ -24,12 +24,12 @@ use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
     base::{fact::Fact, said::Said},
+    protocols::http::clients::{self, HeldBy},
     protocols::http::{
         Answer, Phase, Request, Signs, pause_of, request, response,
         torn::{Collected, Torn},
     },
     script::{Chunk, Cx, Heard, Manner, Step, legacy::Registers},
-    timing::{self, HttpHold},
     wire::http::{
         frame::{self, Head},
         hpack,
@@ -320,8 +320,8 @@ fn serve(run: &mut Registers, asked: &Registers, is_whole: bool, cx: &mut Cx<'_>
     let answer = match (run.count & GUESS != 0, signs.hold()) {
         (true, _) if cx.poisons() && signs.shows_secret() => Answer::Welcome,
         (true, _) => Answer::Refused,
-        (false, HttpHold::Answers) if signs.asks_for_closed() => Answer::Forbidden,
-        (false, HttpHold::Answers) => Answer::Missing,
+        (false, HeldBy::Answers) if signs.asks_for_closed() => Answer::Forbidden,
+        (false, HeldBy::Answers) => Answer::Missing,
         // Credentials may stand in what was not read: no success is told.
         _ if request.asks_for_page() && is_whole => {
             Course::Telling.enter(run);
@@ -357,7 +357,7 @@ fn next(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
     run.count &= !(0b11 << ANSWER_SHIFT);
     if run.count & GUESS != 0 {
         pause(run, Answer::Refused, cx)
-    } else if hold == HttpHold::Answers {
+    } else if hold == HeldBy::Answers {
         pause(run, Answer::Missing, cx)
     } else {
         Course::Calling.enter(run);
@@ -372,7 +372,7 @@ fn idle(run: &mut Registers) -> Step {
 
 /// Waits for the turn of the next frame.
 fn rest(run: &Registers, cx: &mut Cx<'_>) -> Step {
-    let wait = cx.rng.jitter(timing::http_interval(Request::of(run).hold()));
+    let wait = cx.rng.jitter(clients::interval(Request::of(run).hold()));
     Step::wait(cx.later(wait))
 }
 

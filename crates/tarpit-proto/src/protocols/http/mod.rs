@@ -23,6 +23,7 @@
 
 pub(crate) mod bad_site;
 mod bomb;
+mod clients;
 mod cookie;
 pub(crate) mod deflate_html_bomb;
 pub(crate) mod deflate_size_bomb;
@@ -52,7 +53,6 @@ use crate::{
     base::said::Said,
     phases,
     script::{Cx, Heard, ReadMode, Step, legacy::Registers},
-    timing,
     wire::deflate::Repetition,
 };
 
@@ -120,7 +120,7 @@ pub(crate) fn converse(run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_
         // Clients bound a head's length: a fast rate would only let them go.
         (Phase::Padding, Heard::Sent) => {
             run.position = 1;
-            let wait = cx.rng.jitter(timing::http_interval(Request::of(run).hold()));
+            let wait = cx.rng.jitter(clients::interval(Request::of(run).hold()));
             Step::wait(cx.later(wait))
         }
         (Phase::Padding, Heard::Silence) => Step::DRIP,

@@ -7,12 +7,12 @@ use alloc::{boxed::Box, vec, vec::Vec};
 use crate::{
     base::{fact::Fact, said::Said},
     identify::is_token,
+    protocols::http::clients::{self, HeldBy},
     protocols::http::torn::{Collected, Torn},
     script::{
         legacy::Registers,
         secret::{self, Shown},
     },
-    timing::{self, HttpHold},
     wire::base64,
 };
 
@@ -69,7 +69,7 @@ impl Request {
     const NO_GZIP: u16 = 1 << 12;
     /// Where the next request begins is not known.
     const LAST: u16 = 1 << 13;
-    /// What holds its sender: an [`HttpHold`], by its place in the list of all.
+    /// What holds its sender: an [`HeldBy`], by its place in the list of all.
     pub(crate) const HOLD_SHIFT: u32 = 14;
 
     pub(crate) fn of(run: &Registers) -> Self {
@@ -92,13 +92,13 @@ impl Request {
     }
 
     /// Notes what holds the sender of a request whose head is complete.
-    pub(crate) fn set_hold(run: &mut Registers, hold: HttpHold) {
+    pub(crate) fn set_hold(run: &mut Registers, hold: HeldBy) {
         run.count |= (hold as u16) << Self::HOLD_SHIFT;
     }
 
     /// What holds its sender.
-    pub(crate) fn hold(self) -> HttpHold {
-        HttpHold::ALL[usize::from(self.0 >> Self::HOLD_SHIFT)]
+    pub(crate) fn hold(self) -> HeldBy {
+        HeldBy::ALL[usize::from(self.0 >> Self::HOLD_SHIFT)]
     }
 
     /// Whether it carries credentials, right or wrong, or comes from one of [`GUESSERS`].
@@ -166,7 +166,7 @@ impl Signs {
     const CLOSED: u32 = 1 << 6;
     /// It asks for a tunnel to somewhere else.
     const TUNNEL: u32 = 1 << 7;
-    /// What holds its sender, by the table: an [`HttpHold`], by its place and one.
+    /// What holds its sender, by the table: an [`HeldBy`], by its place and one.
     const HOLD_SHIFT: u32 = 8;
 
     pub(crate) fn of(run: &Registers) -> Self {
@@ -189,10 +189,10 @@ impl Signs {
     }
 
     /// What holds its sender.
-    pub(crate) fn hold(self) -> HttpHold {
+    pub(crate) fn hold(self) -> HeldBy {
         let row = (self.0 >> Self::HOLD_SHIFT & 0b111) as usize;
-        let named = row.checked_sub(1).map(|row| HttpHold::ALL[row]);
-        timing::http_hold(named, self.has(Self::BROWSER) && !self.has(Self::ACCEPTS))
+        let named = row.checked_sub(1).map(|row| HeldBy::ALL[row]);
+        clients::held_by(named, self.has(Self::BROWSER) && !self.has(Self::ACCEPTS))
     }
 
     fn has(self, sign: u32) -> bool {
@@ -486,7 +486,7 @@ pub(crate) fn named_field(run: &mut Registers, name: &[u8], value: &[u8], learn:
         run.count |= if GUESSERS.contains(&value) { Request::GUESS } else { 0 };
         if Signs::note(run, Signs::AGENT) {
             tell(Fact::HttpUserAgent, &Shown::line(value, false), learn);
-            let row = timing::http_client(value).map_or(0, |hold| hold as u32 + 1);
+            let row = clients::named(value).map_or(0, |hold| hold as u32 + 1);
             run.position |= row << Signs::HOLD_SHIFT;
             if value.starts_with(b"Mozilla/") {
                 Signs::note(run, Signs::BROWSER);

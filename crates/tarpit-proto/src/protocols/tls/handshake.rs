@@ -27,7 +27,7 @@ pub(crate) struct Tls;
 static ABOUT: About = About {
     protocol: Some(Protocol::Tls),
     uses: Uses { tls: true, ..Uses::NOTHING },
-    inner: Some(&crate::protocols::http::hold::HoldHttp),
+    inner: Some(&crate::protocols::http::hold::HttpHold),
     ..About::new(
         "tls",
         "completes the handshake, then holds the client by another pattern inside (`inner`)",

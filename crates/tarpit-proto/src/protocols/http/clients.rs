@@ -1,0 +1,86 @@
+//! What holds which HTTP client: a table, and what holds a client that is not in it.
+//!
+//! Each row was tried with the client itself; its limits are those of its own waiting. A client
+//! that nobody has tried gets what no client is known to mind.
+
+use core::time::Duration;
+
+/// What holds an HTTP client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeldBy {
+    /// A head that goes on a byte every 8 seconds, and then a body that does.
+    Head,
+    /// A whole head at once, and a body that goes on a byte every 8 seconds.
+    Body,
+    /// A head that goes on a byte every 3 seconds.
+    Hurried,
+    /// A whole refusal after 8 seconds to whatever it asks for, and then the next.
+    Answers,
+}
+
+impl HeldBy {
+    /// All of them; the first for a client that is not known.
+    pub(crate) const ALL: [Self; 4] = [Self::Head, Self::Body, Self::Hurried, Self::Answers];
+}
+
+/// What holds which HTTP client, by what its `User-Agent` contains; the first row that fits
+/// decides.
+const CLIENTS: &[(&[u8], HeldBy)] = &[
+    // Searchers for paths end a request after 10 seconds or some more in all, and the whole search
+    // after a few that failed: only answers keep them.
+    (b"DirBuster", HeldBy::Answers),
+    (b"Fuzz Faster U Fool", HeldBy::Answers),
+    (b"Nikto", HeldBy::Answers),
+    (b"Wfuzz", HeldBy::Answers),
+    (b"feroxbuster", HeldBy::Answers),
+    (b"gobuster", HeldBy::Answers),
+    // dirb calls itself so, and ends a search at the first failures.
+    (b"Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)", HeldBy::Answers),
+    // It waits 5 seconds for each next byte.
+    (b"python-httpx", HeldBy::Hurried),
+    // Node.js waits 300 seconds in all for a head, and as long for each next part of a body.
+    (b"node", HeldBy::Body),
+    (b"undici", HeldBy::Body),
+];
+
+/// What holds the client that calls itself `agent`, if it stands in the table.
+pub(crate) fn named(agent: &[u8]) -> Option<HeldBy> {
+    let says = |word: &[u8]| agent.windows(word.len()).any(|window| window == word);
+    CLIENTS.iter().find(|(word, _)| says(word)).map(|&(_, hold)| hold)
+}
+
+/// What holds a client for whom the table has `named`, and that is `disguised` if it calls itself
+/// a browser and does not say what it accepts, as no browser would: searchers for paths do so.
+pub(crate) fn held_by(named: Option<HeldBy>, disguised: bool) -> HeldBy {
+    match named {
+        Some(hold) => hold,
+        None if disguised => HeldBy::Answers,
+        None => HeldBy::Head,
+    }
+}
+
+/// Between two bytes of a client that is held so.
+pub(crate) fn interval(hold: HeldBy) -> Duration {
+    Duration::from_secs(if hold == HeldBy::Hurried { 3 } else { 8 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_http_client_is_known_by_its_name_or_by_a_name_that_does_not_fit() {
+        for (agent, disguised, wanted) in [
+            (&b"gobuster/3.5"[..], false, HeldBy::Answers),
+            (b"Fuzz Faster U Fool v2.1.0-dev", false, HeldBy::Answers),
+            (b"python-httpx/0.28.1", false, HeldBy::Hurried),
+            (b"node", true, HeldBy::Body),
+            (b"Mozilla/5.0 (X11)", false, HeldBy::Head),
+            (b"Mozilla/5.0 (X11)", true, HeldBy::Answers),
+            (b"", false, HeldBy::Head),
+        ] {
+            let got = held_by(named(agent), disguised);
+            assert_eq!(got, wanted, "{}", agent.escape_ascii());
+        }
+    }
+}
