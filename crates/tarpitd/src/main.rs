@@ -16,6 +16,10 @@ mod keys;
 mod manual;
 mod os;
 mod report;
+#[cfg(test)]
+#[path = "../tests/it/require.rs"]
+#[expect(dead_code, reason = "the tests of the whole program need more")]
+mod require;
 mod settings;
 mod slab;
 mod worker;

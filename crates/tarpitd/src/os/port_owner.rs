@@ -157,16 +157,16 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::require::require;
 
     #[test]
     fn the_process_that_listens_is_found_also_by_its_wildcard() {
         for host in ["127.0.0.1", "0.0.0.0", "::1", "::"] {
             let ip: IpAddr = host.parse().unwrap();
-            let Ok(listener) = TcpListener::bind((ip, 0)) else {
-                assert!(ip.is_ipv6(), "{host}");
-                eprintln!("{host} cannot be bound here");
+            if ip.is_ipv6() && !require("ipv6") {
                 continue;
-            };
+            }
+            let listener = TcpListener::bind((ip, 0)).unwrap();
             let port = listener.local_addr().unwrap().port();
             let local: IpAddr =
                 if ip.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };

@@ -10,7 +10,10 @@ use std::{
 
 use rustix::fs::{CWD, FileType, Mode};
 
-use crate::daemon::{Client, Daemon, Directory, tarpitd};
+use crate::{
+    daemon::{Client, Daemon, Directory, tarpitd},
+    require::require,
+};
 
 /// Runs a command to its end: how it ended, and both of its streams.
 fn run(command: &mut Command) -> (i32, String, String) {
@@ -219,9 +222,7 @@ fn a_configuration_comes_from_standard_input_as_well() {
 
 #[test]
 fn files_that_could_not_be_made_anew_are_warned_of() {
-    if !rustix::process::geteuid().is_root() {
-        assert!(std::env::var_os("CI").is_none(), "CI runs this as root");
-        eprintln!("only root can become another user: not tried");
+    if !require("root") {
         return;
     }
     let directory = Directory::new("check_rotation");
@@ -289,9 +290,7 @@ fn keys_that_cannot_be_trusted_end_check_and_start_with_1_and_the_cure() {
 /// A folder with all that the program needs to run, and nothing of /dev and /etc; `None` where this
 /// user may not make it the root of a process.
 fn bare_root(directory: &Directory) -> Option<String> {
-    if !rustix::process::geteuid().is_root() {
-        assert!(std::env::var_os("CI").is_none(), "CI runs this as root");
-        eprintln!("only root can have another root: not tried");
+    if !require("root") {
         return None;
     }
     let program = tarpitd().get_program().to_string_lossy().into_owned();
@@ -346,9 +345,7 @@ fn neither_dev_nor_etc_is_needed() {
 #[test]
 fn who_is_not_root_is_told_what_only_root_can_judge() {
     let directory = Directory::new("check_others");
-    if !rustix::process::geteuid().is_root() {
-        assert!(std::env::var_os("CI").is_none(), "CI runs this as root");
-        eprintln!("only root can become another user: not tried");
+    if !require("root") {
         return;
     }
     // The program may lie where only root can read it.

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::daemon::{Client, Daemon, Directory, open_many_files};
+use crate::{
+    daemon::{Client, Daemon, Directory},
+    require::{open_many_files, require_files},
+};
 
 /// Two crowds together would need more files than there are.
 pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -25,14 +28,17 @@ fn nineteen_thousand_networks_cost_no_more() {
     });
 }
 
+/// How many are held.
+const CROWD: usize = 19_000;
+
 /// How many come before their lines are waited for.
 const PORTION: usize = 4_000;
 
 fn holds_a_crowd(name: &str, source: impl Fn(usize) -> Ipv4Addr) {
     // What one crowd proves the other's failure does not touch.
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    // As many as a busy server holds, or as the machine of the test allows.
-    let size = open_many_files().saturating_sub(800).min(19_000);
+    // As many as a busy server holds, or else as the machine of the test allows.
+    let size = if require_files(CROWD + 800) { CROWD } else { open_many_files() - 800 };
     let directory = Directory::new(name);
     let trace = directory.path("trace.jsonl");
     let path = directory.file(
@@ -77,8 +83,7 @@ fn an_address_with_five_thousand_connections_keeps_nobody_out_for_a_second() {
     const NEWCOMERS: u8 = 20;
 
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if open_many_files() < PLACES + 1_000 {
-        eprintln!("a process may not open so many files here");
+    if !require_files(PLACES + 1_000) {
         return;
     }
     let directory = Directory::new("hog");

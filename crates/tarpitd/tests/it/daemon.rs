@@ -11,10 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::{
-    net::{self, AddressFamily, SocketFlags, SocketType},
-    process::{Resource, Rlimit, getrlimit, setrlimit},
-};
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use serde_json::Value;
 
 /// Nothing here waits longer for anything; it is a bound on failure, not a measure of time.
@@ -36,15 +33,6 @@ pub(crate) fn tarpitd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tarpitd"));
     command.stdin(Stdio::null()).env_remove("JOURNAL_STREAM");
     command
-}
-
-/// Lets this process, and so the daemons that it starts, open as many files as it may; how many.
-pub(crate) fn open_many_files() -> usize {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // If it stays as it was, there are fewer.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(files).unwrap_or(usize::MAX)
 }
 
 impl Daemon {

@@ -51,7 +51,9 @@ impl Ftp {
 fn daemon(directory: &Directory) -> Daemon {
     let path = directory.file(
         "c.toml",
+        // With a rate of the owner's, no silence of 16 s stands before the replies.
         "[tarpits.a]\npattern = \"ftp_hold\"\npoison = true\nclient_trace = true\n\
+         rate_limit = 4096\n\
          passive_ports = 0\nbind = [{ host = \"127.0.0.1\", port = 0 }]\n",
     );
     Daemon::start(&["-c", &path], 1)

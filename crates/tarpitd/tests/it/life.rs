@@ -121,7 +121,8 @@ fn a_renamed_trace_is_opened_anew_when_asked() {
 
 #[test]
 fn streams_that_go_away_kill_nothing() {
-    let mut daemon = Daemon::start(&["-s", "endless_banner:127.0.0.1:0", "-t", "-vv"], 1);
+    let mut daemon =
+        Daemon::start(&["-s", "endless_banner:127.0.0.1:0", "-r", "64", "-t", "-vv"], 1);
     let mut client = daemon.connect();
     client.hear();
     daemon.close_streams();

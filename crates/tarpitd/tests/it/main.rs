@@ -20,6 +20,7 @@ mod peers;
 mod pid_file;
 mod ports;
 mod rates;
+mod require;
 mod secrets;
 mod shortages;
 mod start;

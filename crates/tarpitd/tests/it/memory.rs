@@ -3,7 +3,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::PoisonError,
     time::Duration,
 };
@@ -14,7 +14,8 @@ use tarpit_proto::handshake_budget::HandshakeBudget;
 
 use crate::{
     crowd::ONE_AT_A_TIME,
-    daemon::{Client, Daemon, Directory, PATIENCE, open_many_files, until},
+    daemon::{Client, Daemon, Directory, PATIENCE, until},
+    require::{require, require_files},
     tls::settings,
 };
 
@@ -62,9 +63,7 @@ fn holds(row: &str, count: usize, state: State) {
 /// Does so for several states at the same time, with a daemon for each.
 fn holds_all(row: &str, count: usize, states: Vec<State>) {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    if open_many_files() < states.len() * count + 500 {
-        eprintln!("a process may not open so many files here");
-        assert!(std::env::var_os("CI").is_none(), "CI has what this needs");
+    if !require_files(states.len() * count + 500) {
         return;
     }
     std::thread::scope(|scope| {
@@ -197,9 +196,7 @@ fn a_client_without_keys_costs_what_the_page_says() {
 
 #[test]
 fn a_client_by_ipv6_costs_what_the_page_says() {
-    if TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("there is no IPv6 here");
-        assert!(std::env::var_os("CI").is_none(), "CI has what this needs");
+    if !require("ipv6") {
         return;
     }
     let state = State { host: "::1", ..State::of("endless_banner", |_| 0) };

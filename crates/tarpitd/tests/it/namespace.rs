@@ -4,14 +4,20 @@ use std::{fs::File, os::fd::AsFd as _, process::Command};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::require::require;
+
 /// A network namespace; dropped, it is gone.
 pub(crate) struct Namespace(String);
 
 impl Namespace {
     /// None where the machine allows none.
     pub(crate) fn new(name: &str) -> Option<Self> {
+        if !require("netns") {
+            return None;
+        }
         let namespace = Self(format!("tarpitd-it-{name}-{}", std::process::id()));
-        ip(&["netns", "add", &namespace.0]).then_some(namespace)
+        assert!(ip(&["netns", "add", &namespace.0]), "{} is not made", namespace.0);
+        Some(namespace)
     }
 
     /// Runs ip(8) in it.

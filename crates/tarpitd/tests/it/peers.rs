@@ -17,6 +17,7 @@ use rustix::{
 use crate::{
     daemon::{Client, Daemon, Directory, processor_time, until},
     namespace::Namespace,
+    require::{lacks, require},
 };
 
 /// The daemon's end of a client's connection, as a file of ours as well.
@@ -41,25 +42,23 @@ fn whoever_vanishes_is_given_up_by_the_keepalive_and_was_held_until_then() {
 /// A client to whom nothing is on its way. For the other kind, whose end takes five minutes,
 /// `cargo xtask test` has a check that runs beside all others.
 fn a_peer_vanishes() {
-    let Some(namespace) = Namespace::new("vanish") else {
-        eprintln!("no network namespace can be made here (ip of iproute2, as root)");
+    let Some(namespace) = Namespace::new("vanish") else { return };
+    if !require("pidfd_getfd") {
         return;
-    };
+    }
     let words =
         ["link set lo up", "address add 10.9.9.1/32 dev lo", "address add 10.9.9.9/32 dev lo"];
     assert!(words.iter().all(|words| namespace.ip(words)));
     // What is routed there is lost: nobody reads it.
     if !namespace.ip("tuntap add dev nowhere mode tun") || !namespace.ip("link set nowhere up") {
-        eprintln!("no TUN device can be made here");
-        return;
+        return lacks("tun", "ip(8) makes no such device");
     }
     namespace.enter();
     let mut daemon = Daemon::start(&["-s", "telnet_login:10.9.9.1:0", "-t"], 1);
     let mut client = Client::from_to([10, 9, 9, 9].into(), daemon.addresses[0]);
     client.hear();
     let Some(end) = other_end(&daemon, &client) else {
-        eprintln!("no file of another process can be had here (pidfd_getfd)");
-        return;
+        return lacks("pidfd_getfd", "not of a child");
     };
     assert!(sockopt::socket_keepalive(&end).expect("an option"));
     assert_eq!(sockopt::tcp_keepidle(&end), Ok(Duration::from_secs(60)));

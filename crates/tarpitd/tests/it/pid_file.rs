@@ -6,7 +6,10 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::daemon::{Daemon, Directory, tarpitd};
+use crate::{
+    daemon::{Daemon, Directory, tarpitd},
+    require::require,
+};
 
 const ANY: &str = "endless_banner:127.0.0.1:0";
 
@@ -76,8 +79,7 @@ fn a_file_that_is_somebody_else_s_is_left_alone() {
 
 #[test]
 fn a_user_that_is_given_up_to_cannot_remove_the_file_and_empties_it() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("only root can become another user");
+    if !require("root") {
         return;
     }
     let directory = Directory::new("pid-user");

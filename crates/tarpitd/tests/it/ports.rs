@@ -2,14 +2,20 @@
 
 use std::fmt::Write as _;
 
-use crate::daemon::{Client, Daemon, Directory, open_many_files};
+use crate::{
+    daemon::{Client, Daemon, Directory},
+    require::require_files,
+};
+
+const PORTS: usize = 2_000;
 
 #[test]
 fn two_thousand_ports_need_little_memory() {
-    // As many as the machine of the test allows.
-    let count = open_many_files().saturating_sub(200).min(2_000);
+    if !require_files(PORTS + 200) {
+        return;
+    }
     let mut text = "[tarpits.a]\npattern = \"endless_banner\"\nbind = [\n".to_owned();
-    for number in 0..count {
+    for number in 0..PORTS {
         // Port 0 of many addresses, since a range of ports may be in use in part.
         let (high, low) = (number / 250, number % 250 + 1);
         writeln!(text, "{{ host = \"127.3.{high}.{low}\", port = 0 }},").expect("memory");
@@ -17,7 +23,7 @@ fn two_thousand_ports_need_little_memory() {
     text += "]\n";
     let directory = Directory::new("ports");
     let path = directory.file("c.toml", &text);
-    let daemon = Daemon::start(&["-c", &path], count);
+    let daemon = Daemon::start(&["-c", &path], PORTS);
     for &address in [daemon.addresses.first(), daemon.addresses.last()].into_iter().flatten() {
         Client::of(address).hear();
     }

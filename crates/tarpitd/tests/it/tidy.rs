@@ -108,7 +108,7 @@ const DAEMON: Floors = &[
     &["keys"],
     &["config"],
     &["settings"],
-    &["os", "slab"],
+    &["os", "require", "slab"],
 ];
 
 /// The chores'.

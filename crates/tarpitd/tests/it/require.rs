@@ -1,0 +1,129 @@
+//! What a test needs of the machine.
+//!
+//! Where the machine lacks it, the test says so on standard error and passes. Where
+//! `TARPIT_REQUIRE` names it (`TARPIT_REQUIRE=root,strace`), the test fails: `.ci/run` names all
+//! that its machine has, so that no test is skipped there unseen.
+
+use std::{
+    env,
+    fmt::Display,
+    io::{self, Write as _},
+    net::TcpListener,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    thread,
+};
+
+use io_uring::IoUring;
+use rustix::process::{
+    PidfdFlags, PidfdGetfdFlags, Resource, Rlimit, getpid, getrlimit, pidfd_getfd, pidfd_open,
+    setrlimit,
+};
+
+/// Names what must be there, with commas between.
+const VARIABLE: &str = "TARPIT_REQUIRE";
+
+/// All that may be named.
+const NEEDS: [&str; 8] =
+    ["files", "io_uring", "ipv6", "netns", "pidfd_getfd", "root", "strace", "tun"];
+
+/// Whether the machine has what a test needs. If not, says so; fails where it is required.
+pub(crate) fn require(need: &str) -> bool {
+    probe(need).map_err(|why| lacks(need, why)).is_ok()
+}
+
+/// The same for so many open files.
+pub(crate) fn require_files(count: usize) -> bool {
+    let most = open_many_files();
+    if most < count {
+        lacks("files", format_args!("a process may open {most}, and the test needs {count}"));
+    }
+    most >= count
+}
+
+/// Whether tests that wait long for the daemon's own pace are to run to their end. `cargo xtask test
+/// --full` asks for it.
+pub(crate) fn is_long() -> bool {
+    env::var_os("TARPIT_LONG").is_some_and(|value| value == "1")
+}
+
+/// Says that the machine lacks what a test needs; fails where it is required.
+pub(crate) fn lacks(need: &str, why: impl Display) {
+    let required = env::var(VARIABLE).unwrap_or_default();
+    assert!(!names(&required, need), "{VARIABLE} names {need}, and it is lacking: {why}");
+    let thread = thread::current();
+    let test = thread.name().unwrap_or("a part of a test");
+    // Past what the test harness keeps to itself of tests that pass. If nobody reads it, it is the
+    // result that counts.
+    let _ = writeln!(io::stderr(), "{test} skipped, since {need} is lacking: {why}");
+}
+
+/// Whether a list of requirements names one.
+fn names(required: &str, need: &str) -> bool {
+    assert!(NEEDS.contains(&need), "{need} is not among the needs");
+    let mut all = required.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let unknown = all.clone().find(|name| !NEEDS.contains(name));
+    assert_eq!(unknown, None, "{VARIABLE} may name {NEEDS:?}");
+    all.any(|name| name == need)
+}
+
+/// Lets this process, and so the daemons that it starts, open as many files as it may; how many.
+pub(crate) fn open_many_files() -> usize {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // If it stays as it was, there are fewer.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files).unwrap_or(usize::MAX)
+}
+
+/// Tries what a test will do.
+fn probe(need: &str) -> Result<(), String> {
+    match need {
+        "io_uring" => IoUring::new(8).map(drop).map_err(|error| error.to_string()),
+        "ipv6" => TcpListener::bind("[::1]:0").map(drop).map_err(|error| error.to_string()),
+        "netns" => namespaces(),
+        "pidfd_getfd" => {
+            let own = pidfd_open(getpid(), PidfdFlags::empty());
+            let file = own.and_then(|own| pidfd_getfd(&own, 0, PidfdGetfdFlags::empty()));
+            file.map(drop).map_err(|error| error.to_string())
+        }
+        "root" if rustix::process::geteuid().is_root() => Ok(()),
+        "root" => Err("the tests run as another user".to_owned()),
+        // A whole round: to be allowed to look on is not yet to be allowed to change something.
+        "strace" => {
+            let fault = "inject=openat:error=ENOENT:when=1000";
+            runs("strace", &["-D", "-f", "-qq", "-o", "/dev/null", "-e", fault, "true"])
+        }
+        _ => panic!("nothing here tries {need}"),
+    }
+}
+
+/// Both ways in which tests make network namespaces.
+fn namespaces() -> Result<(), String> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    runs("unshare", &["--net", "ip", "link", "set", "lo", "up"])?;
+    let number = NUMBER.fetch_add(1, Relaxed);
+    let name = format!("tarpitd-it-probe-{}-{number}", std::process::id());
+    runs("ip", &["netns", "add", &name])?;
+    runs("ip", &["netns", "del", &name])
+}
+
+fn runs(program: &str, arguments: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(program);
+    let output = command.args(arguments).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| format!("{program}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{program}: {}", text.lines().next().unwrap_or("it failed without a word")))
+}
+
+#[test]
+fn a_need_is_required_where_its_whole_name_is_listed() {
+    assert!(names("root, io_uring", "io_uring") && names("root", "root"));
+    assert!(!names("", "root") && !names("io_uring", "root"));
+    // One that is misspelt would require nothing.
+    assert!(std::panic::catch_unwind(|| names("roott", "root")).is_err());
+    names(&env::var(VARIABLE).unwrap_or_default(), "root");
+}
