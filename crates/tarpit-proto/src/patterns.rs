@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_means_two_patterns() {
+    fn no_name_belongs_to_two_patterns() {
         let mut names: alloc::vec::Vec<_> = ALL
             .iter()
             .flat_map(|pattern| core::iter::once(pattern.name()).chain(other_names(*pattern)))

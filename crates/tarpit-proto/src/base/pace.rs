@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_means_what_the_manual_says() {
+    fn a_number_is_the_rate_that_the_manual_says() {
         assert_eq!(rate(0), Rate::Unlimited);
         assert_eq!(rate(7), Rate::BytesPerSecond(NonZeroU32::new(7).unwrap()));
         assert_eq!(rate(-7), Rate::SecondsPerByte(NonZeroU32::new(7).unwrap()));

@@ -94,7 +94,7 @@ fn under_load_a_pace_is_half_as_fast() {
 }
 
 #[test]
-fn whoever_is_parked_is_told_nothing_and_asked_seldom_and_spoken_to_again() {
+fn a_parked_client_is_sent_nothing_and_is_served_again_later() {
     for rate in [None, Some(0), Some(50), Some(-2)] {
         let mut stage = Stage::with(&COUNTER);
         stage.profile.rate = rate.and_then(Rate::from_number);
@@ -375,7 +375,7 @@ fn a_client_that_speaks_slowly_is_let_through_and_not_taken_for_silent() {
 }
 
 #[test]
-fn whoever_speaks_after_days_of_silence_is_answered_at_once() {
+fn a_client_that_speaks_after_days_of_silence_is_answered_at_once() {
     for pattern in [&ECHO, &GUARDED] {
         let mut stage = Stage::with(pattern).open();
         for days in [1, 2, 3, 30, 60] {
@@ -399,7 +399,7 @@ fn a_stranger_is_told_so_once_and_held_in_silence() {
 }
 
 #[test]
-fn a_null_probe_is_answered_and_whoever_speaks_later_is_held_all_the_same() {
+fn a_null_probe_is_answered_and_a_client_that_speaks_later_is_held_all_the_same() {
     let mut stage = Stage::with(&GUARDED).open();
     stage.pass(Duration::from_millis(1_900));
     assert_eq!(stage.heard(), "");

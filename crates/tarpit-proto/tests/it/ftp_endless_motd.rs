@@ -104,7 +104,7 @@ fn a_client_that_sends_byte_by_byte_is_understood() {
 }
 
 #[test]
-fn whoever_asks_without_end_is_answered_at_our_pace() {
+fn endless_commands_are_answered_at_our_pace() {
     let mut stage = greeted();
     let mut asked = "USER x\r\n".to_owned();
     asked.push_str(&"SYST\r\n".repeat(100));

@@ -68,7 +68,7 @@ fn each_guess_is_answered_after_two_silences_and_then_for_thirty_days() {
 }
 
 #[test]
-fn whoever_reads_on_gets_no_line_that_could_be_the_last() {
+fn a_client_that_reads_on_gets_no_line_that_could_be_the_last() {
     for said in ["USER anonymous", "USER FTP", "FEAT\r\nUSER root", "OPTS UTF8 ON\r\nUSER root"] {
         let mut stage = greeted();
         assert!(answer(&mut stage, said, 20).0.ends_with(PASSWORD));
@@ -131,7 +131,7 @@ fn before_the_login_everything_is_refused_as_by_the_personas_server() {
 }
 
 #[test]
-fn whoever_is_in_is_told_where_to_fetch_a_listing_and_waits_for_its_end() {
+fn a_client_with_a_login_is_told_where_to_fetch_a_listing_and_waits_for_its_end() {
     let mut stage = inside();
     for (said, wanted) in [
         ("SYST", "215 UNIX Type: L8"),
@@ -248,7 +248,7 @@ fn a_goodbye_is_answered_without_end() {
 }
 
 #[test]
-fn whoever_asks_without_end_is_answered_at_our_pace() {
+fn endless_commands_are_answered_at_our_pace() {
     let mut stage = greeted();
     stage.says("SYST\r\n".repeat(100));
     let at_once = stage.sent.len();
@@ -259,7 +259,7 @@ fn whoever_asks_without_end_is_answered_at_our_pace() {
 }
 
 #[test]
-fn whoever_names_another_user_does_not_wait_for_the_first() {
+fn the_next_user_name_ends_the_wait_for_the_first() {
     let mut stage = greeted();
     stage.says("USER a\r\n").pass_secs(1);
     assert_eq!(stage.heard(), "");

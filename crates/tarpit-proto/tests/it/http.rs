@@ -120,7 +120,7 @@ mod all {
     }
 
     #[test]
-    fn whoever_asks_for_no_page_is_told_what_apache_tells_it() {
+    fn a_request_without_a_page_gets_the_answer_of_apache() {
         const ALLOW: &str = "Allow: GET,POST,OPTIONS,HEAD\\r\\n";
         for name in names() {
             for (line, status, allow) in [
@@ -163,7 +163,7 @@ mod all {
     }
 
     #[test]
-    fn whoever_asks_for_no_more_than_a_head_gets_its_first_lines_and_then_it_slowly() {
+    fn a_request_for_a_head_gets_its_first_lines_at_once_and_the_rest_slowly() {
         for name in names() {
             let mut stage = asking(name, None, &GET.replace("GET", "HEAD"));
             assert!(stage.heard().ends_with("(Ubuntu)\\r\\n"), "{name}");

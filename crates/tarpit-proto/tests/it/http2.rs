@@ -144,7 +144,7 @@ fn a_searcher_gets_a_whole_answer_to_each_request() {
 }
 
 #[test]
-fn whoever_asks_for_no_page_is_pinged_and_never_told_of_a_success() {
+fn a_client_without_a_request_is_pinged_and_never_told_of_a_success() {
     let head = [&field(":method", "HEAD")[..], b"\x84\x86"].concat();
     let put = [&field(":method", "CONNECT")[..], &field(":authority", "b.example:25")].concat();
     // A request whose fields go on in frames that are not read may be a guess.
@@ -167,7 +167,7 @@ fn outline(frames: &[Frame]) -> Vec<(u8, u8, u32)> {
 }
 
 #[test]
-fn whoever_pings_without_end_is_answered_at_the_pace() {
+fn endless_pings_are_answered_at_the_pace() {
     let ping = frame(6, 0, 0, b"12345678");
     let settings = frame(4, 0, 0, &[]);
     let mut idle = connected(&[]);
@@ -193,7 +193,7 @@ fn whoever_pings_without_end_is_answered_at_the_pace() {
 }
 
 #[test]
-fn whoever_pings_more_often_than_a_byte_is_due_gets_the_page_and_its_echoes() {
+fn a_client_that_pings_more_often_than_a_byte_is_due_gets_the_page_and_its_echoes() {
     let mut stage = connected(&[request(1, &[])]);
     answers(&mut stage);
     for round in 0..100 {

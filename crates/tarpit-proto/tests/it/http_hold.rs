@@ -30,7 +30,7 @@ fn an_unknown_client_gets_a_head_that_goes_on_byte_by_byte() {
 }
 
 #[test]
-fn whoever_waits_for_a_head_in_all_gets_it_at_once_and_a_body_byte_by_byte() {
+fn a_client_that_limits_the_head_gets_it_at_once_and_a_body_byte_by_byte() {
     for agent in ["node", "undici"] {
         let mut stage = asking("http_hold", None, &of(agent, "/"));
         let (head, body) = answer(&stage.bytes());
@@ -153,7 +153,7 @@ fn credentials_are_told_without_their_wrapping() {
 }
 
 #[test]
-fn whoever_wants_a_tunnel_gets_an_answer_byte_by_byte_from_its_first_one_on() {
+fn a_request_for_a_tunnel_is_answered_byte_by_byte_from_the_first_byte_on() {
     let mut stage = asking("http_hold", None, "CONNECT b.example:25 HTTP/1.1\r\n\r\n");
     stage.pass_secs(240);
     assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1));

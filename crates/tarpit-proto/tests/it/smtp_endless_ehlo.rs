@@ -106,7 +106,7 @@ fn no_mail_is_ever_taken() {
 }
 
 #[test]
-fn whoever_speaks_amid_the_list_hears_of_no_success() {
+fn a_client_that_speaks_during_the_list_is_told_of_no_success() {
     let mut stage = greeted();
     stage.says("EHLO x\r\n").pass_secs(20).heard();
     stage.says("MAIL FROM:<a@b.example>\r\n").pass_secs(10);
@@ -145,7 +145,7 @@ fn a_client_that_sends_byte_by_byte_is_understood() {
 }
 
 #[test]
-fn whoever_asks_without_end_is_answered_at_our_pace() {
+fn endless_commands_are_answered_at_our_pace() {
     let mut stage = greeted();
     stage.says("NOOP\r\n".repeat(150));
     let at_once = stage.sent.len();

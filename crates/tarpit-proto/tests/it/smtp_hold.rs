@@ -92,7 +92,7 @@ fn a_guesser_that_wants_whole_replies_gets_each_after_a_silence() {
 }
 
 #[test]
-fn whoever_speaks_amid_a_refusal_gets_whole_ones_from_then_on() {
+fn a_client_that_speaks_during_a_refusal_gets_whole_ones_from_then_on() {
     let mut stage = saluted("EHLO [127.0.0.1]");
     let (text, ..) = answer(&mut stage, "AUTH PLAIN AHUAcA==", 30);
     assert_eq!(codes(&text), ["535-"; 4]);
@@ -130,7 +130,7 @@ fn a_mail_agent_is_asked_to_come_back_in_lines_without_end() {
 }
 
 #[test]
-fn no_recipient_is_accepted_or_refused_for_good_whoever_asks() {
+fn no_recipient_is_ever_accepted_or_refused_for_good() {
     for salutation in
         ["HELO x", "EHLO x", "EHLO x.example", "EHLO gerg", "ehlo x", "EHLO localhost"]
     {
@@ -233,7 +233,7 @@ fn a_poisoned_mail_agent_is_carried_on_slowly_and_told_to_come_back() {
 }
 
 #[test]
-fn no_mail_is_taken_whoever_sends_it_and_also_with_poison() {
+fn no_mail_is_ever_accepted_not_even_with_poison() {
     let mail = "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n";
     for salutation in
         ["HELO x", "EHLO x", "EHLO x.example", "EHLO gerg", "ehlo x", "EHLO localhost"]
@@ -299,7 +299,7 @@ fn of_a_mail_that_comes_in_one_piece_with_its_commands_no_byte_is_lost() {
 }
 
 #[test]
-fn whoever_says_more_than_may_wait_and_then_no_more_is_answered_nothing_of_it() {
+fn a_client_that_sends_more_than_may_wait_and_then_stops_gets_no_answer_to_it() {
     for salutation in ["EHLO x.example", "EHLO gerg"] {
         let mut stage = saluted(salutation);
         stage.says("MAIL FROM:<a@b.example>\r\n").half_closes();
@@ -415,7 +415,7 @@ fn commands_are_answered_in_the_words_of_the_personas_server() {
 }
 
 #[test]
-fn whoever_says_all_at_once_is_answered_all_the_same() {
+fn a_dialogue_sent_at_once_is_answered_all_the_same() {
     let mut stage = greeted();
     stage.says("EHLO x.example\r\nAUTH PLAIN AHUAcA==\r\nQUIT\r\n").pass_secs(300);
     let text = stage.heard();

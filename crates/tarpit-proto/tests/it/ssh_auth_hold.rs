@@ -203,7 +203,7 @@ fn nobody_gets_a_channel_who_was_not_let_in() {
 }
 
 #[test]
-fn whoever_cannot_be_afforded_is_held_without_keys() {
+fn a_client_beyond_the_handshake_budget_is_held_without_keys() {
     let mut stage = listener().open();
     stage.budget.press(LoadLevel::Plain);
     let opening = opening(WISHES);

@@ -58,7 +58,7 @@ fn a_packet_to_be_ignored_may_stand_before_the_offer() {
 }
 
 #[test]
-fn whoever_talks_nonsense_is_held_and_heard_no_more() {
+fn a_client_that_sends_nonsense_is_held_and_its_bytes_are_discarded() {
     for nonsense in [&b"GET / HTTP/1.0\r\n\r\n"[..], &[0; 64], &[0xFF; 64]] {
         let mut stage = Stage::new("ssh_kex_hold").open();
         stage.says(CLIENT).says(nonsense);

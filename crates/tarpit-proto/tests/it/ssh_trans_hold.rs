@@ -67,7 +67,7 @@ fn the_pace_is_what_the_client_bears() {
 }
 
 #[test]
-fn whoever_says_nothing_has_seen_the_identification_line() {
+fn a_silent_client_has_seen_the_identification_line() {
     let mut stage = Stage::new("ssh_trans_hold").open();
     stage.pass_secs(30 * 86_400);
     assert_eq!((stage.bytes(), stage.moments()), (IDENTIFICATION.to_vec(), vec![0]));

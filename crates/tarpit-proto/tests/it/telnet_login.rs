@@ -99,7 +99,7 @@ fn no_negotiation_goes_on_for_ever() {
 }
 
 #[test]
-fn whoever_enters_nothing_is_asked_again_and_at_last_at_our_pace() {
+fn an_empty_login_name_is_asked_for_again_and_at_last_at_our_pace() {
     let mut stage = camera();
     stage.says("\r\nx");
     stage.heard();

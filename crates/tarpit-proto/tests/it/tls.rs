@@ -189,7 +189,7 @@ fn the_pattern_inside_speaks_under_every_suite() {
 }
 
 #[test]
-fn whoever_names_other_protocols_only_is_served_all_the_same() {
+fn a_client_that_offers_other_protocols_only_is_served_all_the_same() {
     let suite = ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
     let mut client = Client::new(stage().open(), suite, &[b"acme-tls/1"]);
     client.exchange().says(GET);
@@ -269,7 +269,7 @@ fn a_handshake_that_is_not_gone_through_with_ends_in_silence() {
 }
 
 #[test]
-fn whoever_offers_no_cipher_of_ours_is_told_so_and_held_and_old_versions_in_silence() {
+fn a_client_without_a_common_cipher_gets_an_alert_and_is_held_and_old_versions_in_silence() {
     // As nmap asks: the suites are those of RSA's own key exchange; and as medusa does, in TLS 1.0.
     for (version, told) in [([3, 3], &[21, 3, 3, 0, 2, 2, 40][..]), ([3, 1], &[])] {
         let signatures = [0, 8, 0, 13, 0, 4, 0, 2, 4, 1];

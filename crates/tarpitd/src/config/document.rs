@@ -38,7 +38,7 @@ pub(crate) enum Unset {
     /// This value, as it would be written.
     Is(&'static str),
     /// What this sentence says.
-    Means(&'static str),
+    Described(&'static str),
     /// It must be written.
     Wrong,
 }

@@ -41,7 +41,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "state_dir",
         form: "path of a directory",
-        unset: Unset::Means("none"),
+        unset: Unset::Described("none"),
         meaning: "Where tarpitd keeps the secrets of this installation. They make its host name, \
                   its keys and its filler differ from those of any other installation. Without it \
                   they are new at each start.",
@@ -53,7 +53,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "user",
         form: "name, or number, or two numbers as in `\"65534:65534\"`",
-        unset: Unset::Means("the user who starts the daemon"),
+        unset: Unset::Described("the user who starts the daemon"),
         meaning: "The user that the daemon becomes once its ports and files are open. A name is \
                   looked up in /etc/passwd; numbers need no such file. If this user starts the \
                   daemon, nothing changes. See FILES AND USERS.",
@@ -81,7 +81,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "limits",
         form: "table",
-        unset: Unset::Means("each key's own default"),
+        unset: Unset::Described("each key's own default"),
         meaning: "Limits for all tarpits together.",
         outdated: None,
         read: |item, draft, notes| item.fill(LIMITS, &mut draft.limits, notes),
@@ -89,7 +89,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "access",
         form: "table",
-        unset: Unset::Means("all clients are held"),
+        unset: Unset::Described("all clients are held"),
         meaning: "Which clients tarpitd does not hold.",
         outdated: None,
         read: |item, draft, notes| item.fill(ACCESS, &mut draft.access, notes),
@@ -97,7 +97,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
     Key {
         name: "logging",
         form: "table",
-        unset: Unset::Means("each key's own default"),
+        unset: Unset::Described("each key's own default"),
         meaning: "What tarpitd writes, and where.",
         outdated: None,
         read: |item, draft, notes| item.fill(LOGGING, &mut draft.logging, notes),
@@ -130,7 +130,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "rate_limit",
         form: "whole number: bytes per second; if negative, seconds per byte",
-        unset: Unset::Means("the pattern's own pace"),
+        unset: Unset::Described("the pattern's own pace"),
         meaning: "How fast tarpitd sends to each client. 0 means as fast as the client reads.",
         outdated: None,
         read: |item, tarpit, notes| {
@@ -162,7 +162,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "client_valiation",
         form: "boolean",
-        unset: Unset::Means("none"),
+        unset: Unset::Described("none"),
         meaning: "An old misspelling of `client_validation`, read with a warning.",
         outdated: Some(Outdated::Misspelling("client_validation")),
         read: |item, tarpit, notes| notes.keep(&mut tarpit.client_validation, item.boolean()),
@@ -178,7 +178,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "persona",
         form: "name of a persona",
-        unset: Unset::Means("the persona at the top of the file"),
+        unset: Unset::Described("the persona at the top of the file"),
         meaning: "The machine that this tarpit imitates, if it is another one than for the other \
                   tarpits, as if the port were behind a router.",
         outdated: None,
@@ -209,7 +209,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "cert",
         form: "path of a file in PEM",
-        unset: Unset::Means("a self-signed certificate for each name that a client asks for"),
+        unset: Unset::Described("a self-signed certificate for each name that a client asks for"),
         meaning: "A certificate for TLS, followed by its chain. Needs `key`. tarpitd reads it at \
                   the start and at each reload. If `user` may not read it, a reload keeps the one \
                   that was read at the start.",
@@ -219,7 +219,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "key",
         form: "path of a file in PEM",
-        unset: Unset::Means("a key that tarpitd makes"),
+        unset: Unset::Described("a key that tarpitd makes"),
         meaning: "The private key of `cert`.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.key, placed(item, path)),
@@ -227,7 +227,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "inner",
         form: "name of a pattern, in any case",
-        unset: Unset::Means("`http_hold`"),
+        unset: Unset::Described("`http_hold`"),
         meaning: "The pattern that holds clients inside TLS, for patterns that have something \
                   inside.",
         outdated: None,
@@ -236,7 +236,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "passive_ports",
         form: "number, or a string with a number or a range such as `\"40000-40099\"`",
-        unset: Unset::Means("no data connections"),
+        unset: Unset::Described("no data connections"),
         meaning: "The ports for FTP data connections, on the hosts of `bind`. For each client \
                   address, a port serves one client at a time. Each worker needs at least one \
                   port. tarpitd resets connections to these ports that no FTP session expects.",
@@ -249,7 +249,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "passive_address",
         form: "IPv4 address",
-        unset: Unset::Means("the address to which the client connected"),
+        unset: Unset::Described("the address to which the client connected"),
         meaning: "The address to which clients are told to open FTP data connections, if they \
                   reach this machine through NAT.",
         outdated: None,
@@ -291,7 +291,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
     Key {
         name: "clients",
         form: "number of clients, at most 10000000",
-        unset: Unset::Means(
+        unset: Unset::Described(
             "the limit of open files, less one for each listener and 64; each worker has a listener \
              on each address of `bind`",
         ),
@@ -491,7 +491,7 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
     Key {
         name: "fmt",
         form: "string",
-        unset: Unset::Means("none"),
+        unset: Unset::Described("none"),
         meaning: "Has no effect; read with a warning, for old files. The log has one format, and \
                   `level` selects its lines.",
         outdated: Some(Outdated::Idle(

@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_trusted_is_told_with_its_cure_whoever_looks() {
+    fn a_secret_that_cannot_be_trusted_is_reported_with_its_cure() {
         let path = folder("trust");
         let file = path.join("seed");
         let write = |mode: u32| {

@@ -172,7 +172,7 @@ fn keys(title: &str) -> Vec<Block> {
         .map(|entry| {
             let unset = match entry.unset {
                 Unset::Is(value) => format!("Default: {}.", literal(value)),
-                Unset::Means(meaning) => format!("Default: {meaning}."),
+                Unset::Described(meaning) => format!("Default: {meaning}."),
                 Unset::Wrong => "Required.".to_owned(),
             };
             let about = format!("{}. {unset}", entry.form);

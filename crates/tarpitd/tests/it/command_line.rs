@@ -48,7 +48,7 @@ fn check_tells_what_a_file_would_serve() {
 }
 
 #[test]
-fn all_problems_of_a_file_are_told_at_once_whoever_asks() {
+fn check_and_start_report_all_problems_of_a_file_at_once() {
     let path = file("wrong", "worker = 1\n[tarpits.a]\npattern = 'endless_baner'\nbind = []\n");
     let wanted = format!(
         "{path}:1:1: unknown key `worker`; did you mean `workers`?\n\

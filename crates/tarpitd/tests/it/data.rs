@@ -60,7 +60,7 @@ fn daemon(directory: &Directory) -> Daemon {
 }
 
 #[test]
-fn a_listing_comes_over_a_second_connection_and_only_to_whoever_asked() {
+fn a_listing_comes_over_a_second_connection_and_only_to_the_client_that_asked() {
     let directory = Directory::new("data");
     let mut daemon = daemon(&directory);
     let mut ftp = Ftp::log_in(daemon.addresses[0]);

@@ -63,7 +63,7 @@ fn the_oldest_goes_where_that_is_the_policy() {
 }
 
 #[test]
-fn whoever_is_allowed_is_let_go_and_whoever_is_denied_is_refused() {
+fn an_allowed_address_is_closed_with_a_fin_and_a_denied_one_with_a_reset() {
     let directory = Directory::new("access");
     let path = directory.file(
         "c.toml",

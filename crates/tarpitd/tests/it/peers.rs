@@ -34,7 +34,7 @@ fn other_end(daemon: &Daemon, client: &Client) -> Option<OwnedFd> {
 }
 
 #[test]
-fn whoever_vanishes_is_given_up_by_the_keepalive_and_was_held_until_then() {
+fn the_keepalive_ends_a_client_that_vanishes_and_it_was_held_until_then() {
     // In a thread of its own: the others stay in the machine's namespace.
     thread::spawn(a_peer_vanishes).join().expect("it passed");
 }
@@ -204,7 +204,7 @@ fn who_has_left_is_counted_until_then_and_makes_room_at_once() {
 }
 
 #[test]
-fn whoever_closes_its_half_and_reads_on_is_held() {
+fn a_client_that_closes_its_half_and_reads_on_is_held() {
     let daemon = Daemon::start(&["-s", "endless_banner:127.0.0.1:0", "-r", "64"], 1);
     let mut client = daemon.connect();
     client.hear();

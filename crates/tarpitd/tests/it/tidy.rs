@@ -1,5 +1,7 @@
 //! The tree itself: what a reader may expect of every file.
 
+mod words;
+
 use std::{
     fs,
     path::{Path, PathBuf},
