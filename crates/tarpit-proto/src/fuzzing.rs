@@ -21,10 +21,10 @@ pub use crate::{
     detect::check_detections_are_final,
     identify::check_verdicts_are_final,
     protocols::{
+        command::check_commands_have_one_reading,
         http::check_requests_are_read_the_same_however_cut,
         shell::check_answers_of_the_shell_are_bounded, smtp::reply::check_mail_has_one_end,
     },
-    script::command::check_commands_have_one_reading,
     wire::{
         ssh::{check_identification_has_one_end, check_packets_have_one_reading},
         telnet::check_telnet_is_read_the_same_wherever_it_is_cut,

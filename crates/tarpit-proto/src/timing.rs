@@ -110,83 +110,9 @@ pub(crate) fn ssh_interval(row: u16) -> Duration {
     Duration::from_secs(ssh_hold(row).packets.into())
 }
 
-/// What holds a client that speaks to a mail server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MailHold {
-    /// Nobody knows: whole replies after a silence, but a refusal's lines have no end.
-    Unknown,
-    /// It decides on what arrives in one piece: whole replies after a silence.
-    Whole,
-    /// It reads on until the last line of a reply, and goes on then.
-    Lines,
-    /// It reads on until the last line for ever.
-    Endless,
-}
-
-/// How long the first line of a greeting stands alone where a rate is set. Some clients read one
-/// line and go on. A second line on its way to them by then would be taken for the answer to their
-/// next command, and each answer after it for that of the command behind.
-pub(crate) const FIRST_LINE: Duration = Duration::from_secs(2);
-
-/// The silence in front of a whole reply to whoever may be guessing, before jitter: with it below
-/// the 20 seconds after which the first guessers of mail and file servers give up.
-pub(crate) const SILENCE: Duration = Duration::from_millis(16_500);
-
-/// What holds a mail client, by the name that it calls itself in `EHLO`.
-const MAIL: &[(&[u8], MailHold)] = &[
-    // medusa: 20 seconds for each reply, which must come in one piece.
-    (b"gerg", MailHold::Whole),
-    (b"server.domain", MailHold::Whole),
-    // hydra: reads lines without any limit.
-    (b"hydra", MailHold::Endless),
-    // msmtp, and the mail packages of Go and others: no limit, or one for each line.
-    (b"localhost", MailHold::Lines),
-];
-
-/// What holds the client that says `verb` and `name`.
-pub(crate) fn mail(verb: &[u8], name: &[u8]) -> MailHold {
-    let known = MAIL.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
-    // Who names a domain or an address is a mail agent or a library; Python's writes small letters.
-    let is_proper = name.contains(&b'.') && !name.ends_with(b".") || name.starts_with(b"[");
-    match known {
-        Some(&(_, hold)) if verb.eq_ignore_ascii_case(b"EHLO") => hold,
-        _ if verb == b"ehlo" || verb.eq_ignore_ascii_case(b"EHLO") && is_proper => MailHold::Lines,
-        // What greets by `HELO` need not understand a reply of many lines; hydra's search for names
-        // does so, and takes any line for an answer to what it asks next.
-        _ => MailHold::Unknown,
-    }
-}
-
-/// What only those ask an FTP server before they log in who read a reply to its last line: lftp and
-/// the transfer programs of desktops.
-pub(crate) const FTP_PATIENT: &[&str] = &["CLNT", "FEAT", "HOST", "OPTS"];
-
-/// Whether an FTP user has no name. Guessers guess names; libraries, curl and wget come so, and wait
-/// for a reply's last line without any limit, or curl for two minutes.
-pub(crate) fn is_anonymous(user: &[u8]) -> bool {
-    user.eq_ignore_ascii_case(b"anonymous") || user.eq_ignore_ascii_case(b"ftp")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mail_clients_are_told_apart_by_how_they_greet() {
-        for (verb, name, wanted) in [
-            ("EHLO", "hydra", MailHold::Endless),
-            ("HELO", "hydra", MailHold::Unknown),
-            ("EHLO", "gerg", MailHold::Whole),
-            ("ehlo", "[127.0.0.1]", MailHold::Lines),
-            ("EHLO", "mx.example.com", MailHold::Lines),
-            ("HELO", "mx.example.com", MailHold::Unknown),
-            ("EHLO", "localhost", MailHold::Lines),
-            ("EHLO", "ylmf-pc", MailHold::Unknown),
-            ("EHLO", "", MailHold::Unknown),
-        ] {
-            assert_eq!(mail(verb.as_bytes(), name.as_bytes()), wanted, "{verb} {name}");
-        }
-    }
 
     #[test]
     fn a_row_is_found_by_what_the_line_contains_and_the_first_decides() {

@@ -7,12 +7,10 @@
 //! what to do; [`Script::speak`] makes the bytes that the state stands for, as often as it takes to
 //! send them.
 
-pub(crate) mod command;
 mod cx;
 pub(crate) mod legacy;
 mod pattern;
 mod profile;
-pub(crate) mod secret;
 mod step;
 pub mod tls;
 

@@ -28,8 +28,8 @@ use crate::{
     identify::Protocol,
     persona::Persona,
     phases,
-    script::{About, Cx, Heard, ReadMode, Script, Step, command, legacy::Registers},
-    timing,
+    protocols::command,
+    script::{About, Cx, Heard, ReadMode, Script, Step, legacy::Registers},
     wire::text,
 };
 
@@ -136,7 +136,7 @@ fn hear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         }
         cx.read_mode = ReadMode::Discard;
         run.enter(Phase::Pausing);
-        let silence = cx.rng.jitter(timing::SILENCE);
+        let silence = cx.rng.jitter(command::SILENCE);
         return Step::wait(cx.later(silence));
     }
     if command.is("USER") {

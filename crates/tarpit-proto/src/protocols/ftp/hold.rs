@@ -31,14 +31,14 @@ use crate::{
     identify::{Protocol, Sighting, sight},
     persona::Persona,
     phases,
-    protocols::ftp::{listing::FtpListing, reply::Reply},
-    script::{
-        About, Chunk, Cx, Heard, Manner, ReadMode, Script, Security, Step, Uses,
+    protocols::{
         command::{self, Command},
-        legacy::Registers,
+        ftp::{clients, listing::FtpListing, reply::Reply},
         secret,
     },
-    timing,
+    script::{
+        About, Chunk, Cx, Heard, Manner, ReadMode, Script, Security, Step, Uses, legacy::Registers,
+    },
     wire::text,
 };
 
@@ -162,7 +162,7 @@ fn obey(run: &mut Registers, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         secret::learn_name(command.argument, command.argument.len(), cx);
         run.mark &= !(ANONYMOUS | IN | PASSIVE);
         run.mark |= GUESSING | NAMED;
-        if timing::is_anonymous(secret::name(command.argument).0) {
+        if clients::is_anonymous(secret::name(command.argument).0) {
             run.mark |= ANONYMOUS | PATIENT;
         }
         return ponder(run, Reply::Password, cx);
@@ -188,7 +188,7 @@ fn obey(run: &mut Registers, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     if command.is_login() {
         run.mark |= GUESSING;
     }
-    if timing::FTP_PATIENT.iter().any(|verb| command.is(verb)) {
+    if clients::PATIENT.iter().any(|verb| command.is(verb)) {
         run.mark |= PATIENT;
     }
     if command.is("QUIT") {
@@ -282,7 +282,7 @@ fn ponder(run: &mut Registers, reply: Reply, cx: &mut Cx<'_>) -> Step {
         return end_pause(run);
     }
     run.enter(Phase::Pausing);
-    let silence = cx.rng.jitter(timing::SILENCE);
+    let silence = cx.rng.jitter(command::SILENCE);
     Step::wait(cx.later(silence))
 }
 

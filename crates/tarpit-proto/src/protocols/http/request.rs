@@ -7,12 +7,14 @@ use alloc::{boxed::Box, vec, vec::Vec};
 use crate::{
     base::{fact::Fact, said::Said},
     identify::is_token,
-    protocols::http::clients::{self, HeldBy},
-    protocols::http::torn::{Collected, Torn},
-    script::{
-        legacy::Registers,
+    protocols::{
+        http::{
+            clients::{self, HeldBy},
+            torn::{Collected, Torn},
+        },
         secret::{self, Shown},
     },
+    script::legacy::Registers,
     wire::base64,
 };
 

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use crate::{
     base::fact::Fact,
-    script::{legacy::Registers, secret, state::Saved},
+    protocols::secret,
+    script::{legacy::Registers, state::Saved},
     wire::http::huffman::Decoder,
 };
 

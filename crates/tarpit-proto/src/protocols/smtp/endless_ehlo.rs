@@ -28,9 +28,11 @@ use crate::{
     identify::Protocol,
     persona::Persona,
     phases,
-    protocols::smtp::reply as smtp,
-    script::{About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, command, legacy::Registers},
-    timing,
+    protocols::{
+        command,
+        smtp::{clients, reply as smtp},
+    },
+    script::{About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, legacy::Registers},
     wire::text,
 };
 
@@ -113,7 +115,7 @@ impl Script for SmtpEndlessEhlo {
                 run.enter(Phase::Listing);
                 run.position = 0;
                 match cx.profile.rate {
-                    Some(_) => Step::wait(cx.later(timing::FIRST_LINE)),
+                    Some(_) => Step::wait(cx.later(clients::FIRST_LINE)),
                     None => Step::DRIP,
                 }
             }

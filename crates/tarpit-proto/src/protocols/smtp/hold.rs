@@ -19,7 +19,7 @@
 //!   └── 451 ────── Receiving ⇄ Stalling, ears shut ◄────────────────────────┤
 //!                                     221, sent: Gone, held in silence ◄────┘
 //! ```
-//! `timing.rs` says whom lines without end hold, who is answered whole after a silence, and who is
+//! `clients.rs` says whom lines without end hold, who is answered whole after a silence, and who is
 //! carried on slowly. Libraries and mail agents read on until the last line of a reply, so each line
 //! buys time; guessers decide on what arrives first. Whoever speaks amid a reply is one of these:
 //! from then on each of its replies is whole, and if it begins a mail, what it was owed stands in
@@ -50,14 +50,17 @@ use crate::{
     identify::Protocol,
     persona::Persona,
     phases,
-    protocols::smtp::reply::{self as smtp, Dot, Reply},
-    script::{
-        About, Chunk, Cx, Heard, Manner, ReadMode, Script, Security, Step, Uses,
+    protocols::{
         command::{self, Command},
-        legacy::Registers,
         secret,
+        smtp::{
+            clients::{self, MailHold},
+            reply::{self as smtp, Dot, Reply},
+        },
     },
-    timing::{self, MailHold},
+    script::{
+        About, Chunk, Cx, Heard, Manner, ReadMode, Script, Security, Step, Uses, legacy::Registers,
+    },
     wire::{
         base64::{self, Beyond},
         text,
@@ -162,7 +165,7 @@ impl Script for SmtpHold {
             ) if said.is_full() => keep_waiting(run, cx),
             (Phase::Drawing, Heard::Sent) if is_first_of_flow(run, cx) => {
                 Field::Owed.set(run, 0);
-                Step::wait(cx.later(timing::FIRST_LINE))
+                Step::wait(cx.later(clients::FIRST_LINE))
             }
             (Phase::Drawing, Heard::Sent | Heard::Silence) => draw(run, cx),
             (Phase::Spelling, Heard::Sent) => spell(run, cx),
@@ -343,7 +346,7 @@ fn answer(run: &mut Registers, reply: Reply, cx: &mut Cx<'_>) -> Step {
         return Step::PROMPT;
     }
     run.enter(Phase::Pausing);
-    let silence = cx.rng.jitter(timing::SILENCE);
+    let silence = cx.rng.jitter(command::SILENCE);
     Step::wait(cx.later(silence))
 }
 
@@ -527,7 +530,7 @@ fn is_known(command: Command<'_>) -> bool {
 fn salute(run: &mut Registers, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     let name = command.argument;
     cx.learn(Fact::SmtpHelo, name);
-    let chosen = match timing::mail(command.verb(), name) {
+    let chosen = match clients::mail(command.verb(), name) {
         // Lines without end would keep it from being told that it is in.
         MailHold::Endless if cx.poisons() => MailHold::Whole,
         // Who has spoken amid a reply does not read on.

@@ -28,9 +28,10 @@ use crate::{
     identify::Protocol,
     persona::Persona,
     phases,
+    protocols::secret::Shown,
     script::{
         About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, Uses, legacy::Registers,
-        secret::Shown, state::Saved,
+        state::Saved,
     },
     timing::{self, NEVER},
     wire::{

@@ -29,11 +29,11 @@ use crate::{
     },
     identify::Protocol,
     persona::{Persona, System},
-    protocols::shell::{self, Course, Shell},
-    script::{
-        About, Chunk, Cx, Heard, Manner, Script, Step, Uses,
+    protocols::{
         secret::{self, Shown},
+        shell::{self, Course, Shell},
     },
+    script::{About, Chunk, Cx, Heard, Manner, Script, Step, Uses},
     states,
     wire::telnet::{IAC, Mark, NOP, Reader, SB, SE, Verb},
 };

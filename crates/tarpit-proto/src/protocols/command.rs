@@ -2,15 +2,12 @@
 //! perhaps an argument, on a line.
 
 use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+use core::time::Duration;
 
 use crate::{
     base::{fact::Fact, said::Said},
-    script::{
-        Cx, Step,
-        legacy::Registers,
-        secret::{self, Shown},
-        state::Saved,
-    },
+    protocols::secret::{self, Shown},
+    script::{Cx, Step, legacy::Registers, state::Saved},
     wire::base64::Beyond,
 };
 
@@ -65,6 +62,11 @@ impl Command<'_> {
 /// many; whoever says more gets each further answer at the pace, so that we are no faster a
 /// listener than we are a talker.
 const PATIENCE: u32 = 20;
+
+/// The silence in front of a whole reply to a client that may be guessing, before jitter. With it
+/// the reply comes before the 20 seconds after which the first guessers of mail and file servers
+/// give up.
+pub(crate) const SILENCE: Duration = Duration::from_millis(16_500);
 
 /// Says the answer that `run` stands for, counting it in [`Registers::position`].
 pub(crate) fn answer(run: &mut Registers) -> Step {
