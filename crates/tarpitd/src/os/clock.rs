@@ -32,6 +32,7 @@ impl Clock {
     }
 
     /// The processor time that the calling thread has used.
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
     #[expect(clippy::unused_self, reason = "whoever has no clock must not ask")]
     pub(crate) fn used(self) -> Duration {
         let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);

@@ -1,12 +1,9 @@
 //! Thousands held at once: what each costs, and how fast they are let go.
 
-use std::{
-    net::Ipv4Addr,
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::{net::Ipv4Addr, sync::Mutex, time::Duration};
 
 use crate::{
+    clock::now,
     daemon::{Client, Daemon, Directory},
     require::{open_many_files, require_files},
 };
@@ -63,8 +60,7 @@ fn holds_a_crowd(name: &str, source: impl Fn(usize) -> Ipv4Addr) {
         crate::daemon::file_gets(&trace, |text| text.lines().count() > crowd.len());
     }
     let each = (daemon.private() - before) / size as u64;
-    #[expect(clippy::disallowed_methods, reason = "the manual promises two seconds")]
-    let start = Instant::now();
+    let start = now();
     let (_, log, status) = daemon.stop();
     let took = start.elapsed();
     assert_eq!(status.code(), Some(0), "{log:?}");
@@ -115,8 +111,7 @@ fn an_address_with_five_thousand_connections_keeps_nobody_out_for_a_second() {
             }
         });
         for number in 1..=NEWCOMERS {
-            #[expect(clippy::disallowed_methods, reason = "the promise is a second")]
-            let start = Instant::now();
+            let start = now();
             let mut newcomer = Client::from_to([127, 8, number, 1].into(), address);
             let first = newcomer.0.set_read_timeout(Some(Duration::from_secs(2)));
             first.expect("a bound");

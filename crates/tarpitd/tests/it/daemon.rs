@@ -8,9 +8,10 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use crate::clock::{now, pause};
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use serde_json::Value;
 
@@ -291,19 +292,11 @@ impl Drop for Directory {
 
 /// Waits until `done`, which polls something outside of our control; fails at the bound.
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
-    #[expect(clippy::disallowed_methods, reason = "a bound on failure")]
-    let start = Instant::now();
+    let start = now();
     while !done() {
         assert!(start.elapsed() < PATIENCE, "{what} never came");
         pause(Duration::from_millis(5));
     }
-}
-
-/// Lets time pass between two looks at something that gives no sign, or between two moments that
-/// must differ. A test that waits for something else uses [`until`].
-#[expect(clippy::disallowed_methods, reason = "this is the place")]
-pub(crate) fn pause(span: Duration) {
-    thread::sleep(span);
 }
 
 /// Whether a file's text fulfils a condition in the end.

@@ -1,10 +1,6 @@
 //! Signals: stop, reload, totals, reopening; and streams that go away.
 
-use std::{
-    io::Read as _,
-    net::TcpStream,
-    time::{Duration, Instant},
-};
+use std::{io::Read as _, net::TcpStream, time::Duration};
 
 use rustix::{
     fs::{CWD, FileType, Mode, OFlags},
@@ -12,7 +8,10 @@ use rustix::{
     process::Signal,
 };
 
-use crate::daemon::{Client, Daemon, Directory, file_gets};
+use crate::{
+    clock::now,
+    daemon::{Client, Daemon, Directory, file_gets},
+};
 
 #[test]
 fn a_stop_writes_a_close_for_every_client_and_ends_with_0() {
@@ -166,8 +165,7 @@ fn a_reader_that_reads_nothing_delays_neither_clients_nor_the_end() {
     daemon.log_has("lines are lost");
     held.hear();
     daemon.connect().hear();
-    #[expect(clippy::disallowed_methods, reason = "the manual promises two seconds")]
-    let start = Instant::now();
+    let start = now();
     let (_, log, status) = daemon.stop();
     assert_eq!(status.code(), Some(0), "{log:?}");
     // Half a second more for a busy machine to start and end things.

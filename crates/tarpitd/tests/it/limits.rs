@@ -1,6 +1,7 @@
 //! Caps: whoever comes above one is reset, with an event that names it.
 
 use crate::{
+    clock::{now, pause},
     daemon::{Client, Daemon, Directory, tarpitd},
     require::is_long,
 };
@@ -51,10 +52,10 @@ fn the_oldest_goes_where_that_is_the_policy() {
     first.hear();
     // Moments are kept to a hundredth of a second.
     let met = daemon.trace_has("open")["session"].clone();
-    crate::daemon::pause(std::time::Duration::from_millis(30));
+    pause(std::time::Duration::from_millis(30));
     let mut second = daemon.connect();
     second.hear();
-    crate::daemon::pause(std::time::Duration::from_millis(30));
+    pause(std::time::Duration::from_millis(30));
     daemon.connect().hear();
     first.is_reset();
     let close = daemon.trace_has("close");
@@ -159,8 +160,7 @@ fn what_may_be_sent_in_a_day_ends_in_silence_and_not_in_a_goodbye() {
 #[test]
 fn what_may_be_sent_in_a_second_is_sent_in_each() {
     const EGRESS: f64 = 20_000.0;
-    #[expect(clippy::disallowed_methods, reason = "what is measured is a rate")]
-    let clock = std::time::Instant::now;
+    let clock = now;
     let (daemon, _directory) = limited("second", "rate_limit = 0", "egress = 20000");
     let start = clock();
     let mut client = daemon.connect();
@@ -334,7 +334,7 @@ fn newcomers_are_refused_while_a_storm_uses_more_of_the_processor_than_allowed()
                     return line;
                 }
                 drop(newcomer);
-                crate::daemon::pause(std::time::Duration::from_millis(500));
+                pause(std::time::Duration::from_millis(500));
             }
             over.store(true, Relaxed);
             panic!("nobody met with {wanted}");

@@ -4,6 +4,7 @@
 
 mod blocks;
 mod check;
+mod clock;
 mod command_line;
 mod crowd;
 mod daemon;

@@ -13,6 +13,7 @@ use rustls::{ClientConnection, pki_types::ServerName};
 use tarpit_proto::handshake_budget::HandshakeBudget;
 
 use crate::{
+    clock::pause,
     crowd::ONE_AT_A_TIME,
     daemon::{Client, Daemon, Directory, PATIENCE, until},
     require::{require, require_files},
@@ -112,7 +113,7 @@ fn measure(row: &str, count: usize, state: &State, number: usize) {
         if each <= most {
             break;
         }
-        crate::daemon::pause(Duration::from_millis(50));
+        pause(Duration::from_millis(50));
         each = took(&daemon) / count;
     }
     assert!(each <= most, "{pattern}, {row}: {each} bytes each, and the page says {most}");

@@ -1,13 +1,6 @@
 //! Peers that vanish, never read, or leave: nothing of them may stay.
 
-use std::{
-    fs,
-    io::Read as _,
-    net::SocketAddr,
-    os::fd::OwnedFd,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, io::Read as _, net::SocketAddr, os::fd::OwnedFd, thread, time::Duration};
 
 use rustix::{
     net::sockopt,
@@ -15,6 +8,7 @@ use rustix::{
 };
 
 use crate::{
+    clock::{now, pause},
     daemon::{Client, Daemon, Directory, processor_time, until},
     namespace::Namespace,
     require::{lacks, require},
@@ -70,8 +64,7 @@ fn a_peer_vanishes() {
     sockopt::set_tcp_keepintvl(&end, Duration::from_secs(1)).expect("an option");
     assert!(namespace.ip("address del 10.9.9.9/32 dev lo"));
     assert!(namespace.ip("route add 10.9.9.9/32 dev nowhere"));
-    #[expect(clippy::disallowed_methods, reason = "what is measured is a span")]
-    let vanished = Instant::now();
+    let vanished = now();
     let close = daemon.trace_has("close");
     assert_eq!(close["reason"], "timed_out");
     let (counted, waited) = (close["duration"].as_f64().expect("seconds"), vanished.elapsed());
@@ -138,7 +131,7 @@ fn clients_that_never_read_cost_a_bounded_buffer_and_delay_nobody() {
     let waiting = || connections(port).iter().map(|(_, bytes)| bytes).sum::<u64>();
     let mut before = 0;
     until("full buffers", || {
-        crate::daemon::pause(Duration::from_secs(1));
+        pause(Duration::from_secs(1));
         let now = waiting();
         let full = now > 0 && now == before;
         before = now;
@@ -147,8 +140,7 @@ fn clients_that_never_read_cost_a_bounded_buffer_and_delay_nobody() {
     let fullest = connections(port).into_iter().map(|(_, bytes)| bytes).max();
     assert!(fullest <= Some(BOUND), "{fullest:?}");
 
-    #[expect(clippy::disallowed_methods, reason = "what is measured is a rate")]
-    let clock = Instant::now;
+    let clock = now;
     let mut watcher = Client::of(daemon.addresses[1]);
     watcher.hear();
     let (start, used) = (clock(), processor_time(&daemon));

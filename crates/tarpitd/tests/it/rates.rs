@@ -3,18 +3,20 @@
 use std::{
     io::{ErrorKind, Read as _},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use crate::daemon::{Client, Daemon, Directory};
+use crate::{
+    clock::now,
+    daemon::{Client, Daemon, Directory},
+};
 
 /// How long a client is measured, from its first byte.
 const SPAN: Duration = Duration::from_secs(10);
 
 /// Bytes and seconds of a client from behind its first bytes until ten seconds later.
 fn measure(mut client: Client) -> (usize, f64) {
-    #[expect(clippy::disallowed_methods, reason = "what is measured is a rate")]
-    let clock = Instant::now;
+    let clock = now;
     let mut buffer = [0; 16 * 1024];
     // Bytes that came before the clock was read say nothing about the rate, at either end: on a
     // busy machine this thread is late.
