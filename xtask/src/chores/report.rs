@@ -56,10 +56,10 @@ fn page(results: &Results) -> String {
         "# How long real clients stay\n\n\
          Made by `{command}`; do not edit.\n\n\
          Each client runs with its defaults against a tarpit with its defaults, on loopback, all \
-         side by side. A client that is still there after {} seconds is ended by us. One that \
-         leaves before {} seconds had no more to try, or has a limit of its own, which is named \
-         below, or was not held as it should be, which the verdict tells. The connections and \
-         bytes are those that its tarpit counted in all.\n",
+         side by side. The test ends a client that is still there after {} seconds. A client that \
+         leaves before {} seconds had nothing more to try, or has its own limit (named below), or \
+         was not held long enough (see the verdict). Connections and bytes are the totals of its \
+         tarpit.\n",
         cap.as_secs(),
         wanted.as_secs(),
     );

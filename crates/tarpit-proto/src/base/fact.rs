@@ -57,7 +57,7 @@ impl Fact {
         (
             Self::Command,
             "a command of a text protocol",
-            "words that somebody typed; secrets known as such are blanked",
+            "words that a person typed; known secrets appear as `***`",
         ),
         (
             Self::HttpHost,
@@ -67,7 +67,7 @@ impl Fact {
         (
             Self::HttpRequest,
             "the request line of an HTTP request",
-            "paths and searches; secrets known as such are blanked",
+            "paths and searches; known secrets appear as `***`",
         ),
         (
             Self::HttpUserAgent,
@@ -104,7 +104,7 @@ impl Fact {
         (Self::TelnetTerminal, "the terminal type of a telnet client", "the program"),
         (Self::TlsAlpn, "the application protocols that a TLS client offers", "the program"),
         (Self::TlsSni, "the server name that a TLS client asks for", "the site that was meant"),
-        (Self::User, "a user name", "real people, often whose data were stolen"),
+        (Self::User, "a user name", "real people, often with stolen data"),
     ];
 
     /// Whether it is what a client would prove itself by.

@@ -179,8 +179,8 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "persona",
         form: "name of a persona",
         unset: Unset::Described("the persona at the top of the file"),
-        meaning: "The machine that this tarpit imitates, if it is another one than for the other \
-                  tarpits, as if the port were behind a router.",
+        meaning: "The machine that this tarpit imitates. With a persona of its own a tarpit looks \
+                  like another machine behind the same router.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.persona, item.parsed(persona).map(Some)),
     },
@@ -190,7 +190,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         unset: Unset::Is("false"),
         meaning: "Whether tarpitd may tell clients that they got in: accept a password or an \
                   anonymous login, accept the recipients of mail, open a shell that runs nothing. \
-                  Some tools then stop guessing, but people come by.",
+                  This stops some guessing tools, but attracts people.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.poison, item.switch()),
     },
@@ -201,8 +201,8 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         meaning: "Whether `auto` speaks only one protocol on a port to a network (/24 or /56): \
                   the first one that was decided. tarpitd forgets it after 24 hours, or earlier \
                   once more than 4096 other networks connected. A client of another protocol is \
-                  refused as CLIENT VALIDATION in tarpitd(1) describes. Each worker remembers for \
-                  itself, so with several workers a network may see as many protocols.",
+                  refused as CLIENT VALIDATION in tarpitd(1) describes. Each worker remembers on \
+                  its own, so several workers may show a network several protocols.",
         outdated: None,
         read: |item, tarpit, notes| notes.keep(&mut tarpit.strict_lock, item.switch()),
     },
@@ -250,8 +250,8 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "passive_address",
         form: "IPv4 address",
         unset: Unset::Described("the address to which the client connected"),
-        meaning: "The address to which clients are told to open FTP data connections, if they \
-                  reach this machine through NAT.",
+        meaning: "The IPv4 address that tarpitd gives clients for FTP data connections. Behind \
+                  NAT, write the public address.",
         outdated: None,
         read: |item, tarpit, notes| {
             let read =
@@ -368,9 +368,9 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         unset: Unset::Is("80"),
         meaning: "How much CPU time tarpitd may use. While it uses more, it takes another measure \
                   every 10 seconds: it reads less from clients that send a lot, then halves the \
-                  patterns' own pace, then begins no key exchange, then sends nothing, then refuses \
-                  new clients. Once it uses less, it takes the measures back one by one. 0 means no \
-                  limit.",
+                  patterns' own pace, then begins no key exchange, then sends nothing, then \
+                  refuses new clients. Once it uses less, it takes the measures back one by one. \
+                  0 means no limit.",
         outdated: None,
         read: |item, limits, notes| notes.keep(&mut limits.cpu, item.placed(item.cap(100))),
     },

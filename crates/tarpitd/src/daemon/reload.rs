@@ -161,7 +161,7 @@ impl Daemon {
     fn wait_for(&self, reloaded: &UnderWay) {
         if !reloaded.wait(IN_FORCE) {
             self.log.warning(format_args!(
-                "a worker is so busy that the new configuration is not yet in force"
+                "SIGHUP: a worker is busy, the new configuration is not in force there yet"
             ));
         }
     }

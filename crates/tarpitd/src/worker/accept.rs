@@ -78,7 +78,9 @@ impl Worker {
         for listener in new {
             let address = listener.socket.address();
             if let Err(error) = self.open_listener(listener) {
-                self.record.log().error(format_args!("cannot watch {address}: {error}"));
+                self.record
+                    .log()
+                    .error(format_args!("cannot watch {address}: {error}; not served"));
             }
         }
     }

@@ -470,14 +470,15 @@ fn page(workspace: &Workspace, plan: &Plan, runs: usize, tables: &str) -> Result
     Ok(format!(
         "# Performance\n\n\
          Made on {date} by\n\n    {} --write docs/performance.md\n\n\
-         on {}.{done} All programs ran in turn, {} each, and in each run another one began; the figures are medians. Ratios are \
-         medians of the ratios of each run: they say more than the figures, since the machine does \
-         other things too. CPU is the whole process's, from the kernel's accounts, on loopback, \
-         where it contains the receiving half of TCP; where the table says \"sending half\", the \
-         clients are behind a TUN device and have no sockets, so that only sending is charged. \
-         Memory is private memory (`Anonymous` and `Swap` of `smaps_rollup`), what n clients take \
-         above the first {WARM}, divided by n - {WARM}: those bring in what all share. Our trace was on. A line that is missing could not be \
-         measured.\n\n{tables}\n\
+         on {}.{done} All programs ran one after the other, {} each, and each run began with \
+         another program. The figures are medians. Ratios are medians of the ratios of each run. \
+         They say more than the figures, since the machine does other things, too. CPU is the \
+         time of the whole process as the kernel counts it, on loopback, where it includes the \
+         receiving half of TCP. Where the table says \"sending half\", the clients are behind a \
+         TUN device and have no sockets, so the time covers sending only. \
+         Memory is private memory (`Anonymous` and `Swap` of `smaps_rollup`), what n clients \
+         take above the first {WARM}, divided by n - {WARM}: the first {WARM} load what all clients \
+         share. tarpitd's trace was on. A missing line could not be measured.\n\n{tables}\n\
          ## What ran\n\n| program | command or setting |\n|---|---|\n{commands}\n\
          ## Instructions\n\n    cargo xtask bench --steps\n\n\
          counts what the core itself does, under valgrind's callgrind: the same at each run of one \
