@@ -26,15 +26,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Measure the daemon beside a floor and beside its peers, in turn
+    /// Measure the daemon, a bare send loop (the floor) and other tarpits, one after the other
     Bench {
-        /// Hold so many clients
+        /// How many clients to hold
         #[arg(long, default_value_t = 19_000)]
         clients: usize,
-        /// Measure everything so often, and take the medians
+        /// How often to measure everything; the figures are the medians
         #[arg(long, default_value_t = 5)]
         runs: usize,
-        /// Measure for short spans only, to see that it works
+        /// Measure briefly, only to see that it works
         #[arg(long)]
         quick: bool,
         /// Measure only programs whose name contains SUBSTR; may be repeated
@@ -43,17 +43,17 @@ enum Chore {
         /// Also write the tables to FILE, as Markdown
         #[arg(long, value_name = "FILE")]
         write: Option<PathBuf>,
-        /// Instead of all that, hold so many clients by several processes, or as many as the
-        /// machine can, such as a million
+        /// Only hold this many clients (a million, say) by several processes, or as many as the
+        /// machine can
         #[arg(long, value_name = "CLIENTS")]
         hold: Option<usize>,
-        /// Instead of all that, count the instructions of a turn and of identification
+        /// Only count the instructions of a turn and of identification
         #[arg(long)]
         steps: bool,
     },
     /// Run real clients side by side against the daemon and see how long each one stays
     Clients {
-        /// Watch for 130 seconds instead of 40, and want 120 of them
+        /// Watch for 130 seconds instead of 40, and expect clients to stay for 120
         #[arg(long)]
         full: bool,
         /// Run only the rows whose client or pattern contains SUBSTR, in any case
@@ -62,7 +62,7 @@ enum Chore {
         /// Also write the table to FILE, as Markdown
         #[arg(long, value_name = "FILE")]
         write: Option<PathBuf>,
-        /// Try this daemon instead of building one
+        /// Use this daemon instead of building one
         #[arg(long, value_name = "FILE")]
         binary: Option<PathBuf>,
     },
@@ -72,15 +72,15 @@ enum Chore {
     Docs,
     /// Install the real clients that the tests need, and nothing else
     Install,
-    /// Let every pattern bear a mixed crowd, and fail if anything of the daemon grows
+    /// Run a mixed crowd against every pattern, and fail if anything of the daemon grows
     Soak {
-        /// For so many seconds
+        /// How many seconds to run
         #[arg(long = "for", value_name = "SECONDS", default_value_t = 60)]
         seconds: u64,
     },
     /// Install the real clients, run all tests, then hold the clients under a 40-second cap
     Test,
-    /// See when clients that vanish without a word are given up; takes six minutes
+    /// Check when the daemon closes clients that vanish; takes six minutes
     Vanish,
 }
 

@@ -114,10 +114,7 @@ const ROWS: &[Row] = &[
         client: "paramiko",
         on: WITH_EXCHANGE,
         demands: &[
-            Demand::until(
-                60,
-                "it gives every login 30 s after the key exchange, whatever it hears",
-            ),
+            Demand::until(60, "it gives every login 30 s after the key exchange, whatever arrives"),
             Demand::NoSuccess,
         ],
         tool: &PARAMIKO,
