@@ -24,11 +24,11 @@ pub use crate::{
         command::check_commands_have_one_reading,
         http::check_requests_are_read_the_same_however_cut,
         shell::check_answers_of_the_shell_are_bounded, smtp::reply::check_mail_has_one_end,
+        ssh::lane::check_packets_have_one_reading,
     },
     wire::{
-        ssh::{check_identification_has_one_end, check_packets_have_one_reading},
-        telnet::check_telnet_is_read_the_same_wherever_it_is_cut,
-        tls::check_readings_are_final,
+        ssh::check_identification_has_one_end,
+        telnet::check_telnet_is_read_the_same_wherever_it_is_cut, tls::check_readings_are_final,
     },
 };
 

@@ -28,7 +28,13 @@ use crate::{
     identify::Protocol,
     persona::Persona,
     phases,
-    protocols::secret::Shown,
+    protocols::{
+        secret::Shown,
+        ssh::{
+            agreement::{Agreement, Lanes, Openings, kept_offer},
+            lane::{Lane, Opened},
+        },
+    },
     script::{
         About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, Uses, legacy::Registers,
         state::Saved,
@@ -36,7 +42,7 @@ use crate::{
     timing::{self, NEVER},
     wire::{
         ssh::{
-            self, Agreement, Lane, Lanes, Opened, Openings, Plain,
+            self, Plain,
             login::{self, Method, Request, Word},
         },
         text,
@@ -189,7 +195,7 @@ impl Script for SshAuthHold {
         match (Phase::of(run), state) {
             (Phase::Offering, Some(State::Offered { cookie, .. })) => {
                 let keys = cx.profile.host_keys.as_ref();
-                ssh::kept_offer(*cookie, cx.profile.persona.ssh_offer(), keys, out);
+                kept_offer(*cookie, cx.profile.persona.ssh_offer(), keys, out);
             }
             (Phase::Talking, Some(State::Talking(talk))) => {
                 let content = talk.content();

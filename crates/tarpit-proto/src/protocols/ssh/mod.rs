@@ -1,8 +1,10 @@
 //! SSH (RFC 4251 to 4256).
 
+mod agreement;
 pub(crate) mod auth_hold;
 pub(crate) mod endlessh;
 pub(crate) mod kex_hold;
+pub(crate) mod lane;
 pub(crate) mod trans_hold;
 
 use alloc::vec::Vec;

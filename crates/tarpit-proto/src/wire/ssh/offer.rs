@@ -24,7 +24,7 @@ pub(crate) struct Offer {
 
 impl Offer {
     /// The lists in the order of a packet: two for each direction, and no languages.
-    pub(super) fn lists(&self) -> [&'static str; LISTS] {
+    pub(crate) fn lists(&self) -> [&'static str; LISTS] {
         let Self { key_exchanges, host_keys, ciphers, codes, compressions } = *self;
         let both = [ciphers, ciphers, codes, codes, compressions, compressions];
         let [c1, c2, m1, m2, z1, z2] = both;
@@ -33,7 +33,7 @@ impl Offer {
 }
 
 /// How many lists an offer has.
-pub(super) const LISTS: usize = 10;
+pub(crate) const LISTS: usize = 10;
 
 /// Appends a packet with this offer. Nothing will come of it.
 ///
@@ -43,7 +43,7 @@ pub(crate) fn offer(cookie: [u8; 16], offer: &Offer, out: &mut Vec<u8>) {
 }
 
 /// The payload of such a packet.
-pub(super) fn kexinit_payload<T: AsRef<str>>(cookie: [u8; 16], lists: [T; LISTS]) -> Vec<u8> {
+pub(crate) fn kexinit_payload<T: AsRef<str>>(cookie: [u8; 16], lists: [T; LISTS]) -> Vec<u8> {
     let mut payload = Vec::with_capacity(1_024);
     payload.push(MSG_KEXINIT);
     payload.extend_from_slice(&cookie);
@@ -60,7 +60,7 @@ pub(super) fn kexinit_payload<T: AsRef<str>>(cookie: [u8; 16], lists: [T; LISTS]
 pub(crate) struct ClientOffer<'a> {
     lists: [&'a [u8]; LISTS],
     /// Whether a packet follows that was made on a guess of what will be agreed on.
-    pub(super) guesses: bool,
+    pub(crate) guesses: bool,
 }
 
 impl<'a> ClientOffer<'a> {
@@ -75,7 +75,7 @@ impl<'a> ClientOffer<'a> {
     }
 
     /// The names of one list, in the client's order.
-    pub(super) fn names(&self, list: usize) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn names(&self, list: usize) -> impl Iterator<Item = &'a [u8]> {
         self.lists[list].split(|&byte| byte == b',')
     }
 

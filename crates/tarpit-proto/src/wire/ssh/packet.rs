@@ -8,13 +8,13 @@ use crate::{
 };
 
 /// What packets are padded to while nothing is encrypted, and at least.
-pub(super) const BLOCK: usize = 8;
+const BLOCK: usize = 8;
 
 /// The least padding of a packet.
 const LEAST_PADDING: usize = 4;
 
 /// The most that a packet's length may say (section 6.1).
-pub(super) const LONGEST: usize = 35_000;
+pub(crate) const LONGEST: usize = 35_000;
 
 /// What the client's next bytes are.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) fn plain<'a>(said: &mut Said<'a>) -> Plain<'a> {
 }
 
 /// What a packet holds behind its length: the payload, which is not empty, without the padding.
-pub(super) fn payload(packet: &[u8]) -> Option<&[u8]> {
+pub(crate) fn payload(packet: &[u8]) -> Option<&[u8]> {
     let (&padding, rest) = packet.split_first()?;
     let length = rest.len().checked_sub(padding.into())?;
     (length > 0).then(|| &rest[..length])
@@ -61,7 +61,7 @@ pub(crate) fn ignore(rng: &mut Rng, out: &mut Vec<u8>) {
 }
 
 /// Appends a packet whose padding, zero at first, `fill` may fill.
-pub(super) fn packet(payload: &[u8], fill: impl FnOnce(&mut [u8]), out: &mut Vec<u8>) {
+pub(crate) fn packet(payload: &[u8], fill: impl FnOnce(&mut [u8]), out: &mut Vec<u8>) {
     let padding = padding(4 + 1 + payload.len(), BLOCK);
     out.extend_from_slice(&((1 + payload.len() + padding) as u32).to_be_bytes());
     out.push(padding as u8);
@@ -72,7 +72,7 @@ pub(super) fn packet(payload: &[u8], fill: impl FnOnce(&mut [u8]), out: &mut Vec
 }
 
 /// How much is padded behind `length` bytes to come to a multiple of `block`.
-pub(super) fn padding(length: usize, block: usize) -> usize {
+pub(crate) fn padding(length: usize, block: usize) -> usize {
     LEAST_PADDING + (block - (length + LEAST_PADDING) % block) % block
 }
 

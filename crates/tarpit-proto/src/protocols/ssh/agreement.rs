@@ -16,12 +16,10 @@ use crate::{
         host_keys::{HostKeys, Kind, positive},
         rng::Entropy,
     },
+    protocols::ssh::lane::{Cipher, Code, Lane, Material},
     wire::ssh::{
-        MSG_KEXDH_INIT, MSG_KEXDH_REPLY, MSG_NEWKEYS,
-        offer::{ClientOffer, LISTS, Offer, kexinit_payload},
-        packet::packet,
-        secure::{Cipher, Code, Lane, Material},
-        string, take_string,
+        ClientOffer, LISTS, MSG_KEXDH_INIT, MSG_KEXDH_REPLY, MSG_NEWKEYS, Offer, kexinit_payload,
+        packet, string, take_string,
     },
 };
 

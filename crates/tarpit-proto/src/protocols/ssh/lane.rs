@@ -20,7 +20,7 @@ use sha2::Sha256;
 
 use crate::{
     base::said::Said,
-    wire::ssh::packet::{LONGEST, padding, payload},
+    wire::ssh::{self, LONGEST, padding, payload},
 };
 
 /// A cipher.
@@ -117,7 +117,7 @@ impl Lane {
     }
 
     /// A direction with keys that a fuzzer is not told.
-    pub(super) fn for_checks(cipher: Cipher, code: Code) -> Self {
+    fn for_checks(cipher: Cipher, code: Code) -> Self {
         let bytes: Vec<u8> = (0..64).map(|byte: u8| byte.wrapping_mul(29) ^ 0x5C).collect();
         let material = Material { counter: bytes.clone(), key: bytes.clone(), code: bytes };
         Self::new(cipher, code, &material, 3)
@@ -329,7 +329,7 @@ impl core::fmt::Debug for Lane {
 }
 
 /// One of each way in which packets are made.
-pub(super) const SUITES: [(Cipher, Code); 4] = [
+const SUITES: [(Cipher, Code); 4] = [
     (Cipher::Aes128, Code::Sha256 { behind: false }),
     (Cipher::Aes256, Code::Sha256 { behind: true }),
     (Cipher::Aes128, Code::Sha1 { behind: true }),
@@ -358,5 +358,25 @@ impl ChaCha {
         let mut key = [0; 32];
         self.0.apply_keystream(&mut key);
         Poly1305::new(&key.into()).compute_unpadded(bytes).into()
+    }
+}
+
+/// For the fuzzer and its replayed corpus: packets are read the same however they are cut, whatever
+/// they say; and what is sealed is opened again.
+#[doc(hidden)]
+pub fn check_packets_have_one_reading(bytes: &[u8]) {
+    ssh::check_plain_packets_have_one_reading(bytes);
+    for (cipher, code) in SUITES {
+        let lane = Lane::for_checks(cipher, code);
+        let mut out = Vec::new();
+        let content = &bytes[..bytes.len().min(3_000)];
+        if !content.is_empty() {
+            lane.seal(content, |_| {}, &mut out);
+            match lane.clone().open(&mut Said::new(&out, false)) {
+                Opened::Payload(opened) => assert_eq!(opened, content),
+                other => panic!("{other:?}"),
+            }
+        }
+        lane.clone().open(&mut Said::new(bytes, true));
     }
 }
