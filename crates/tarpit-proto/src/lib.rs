@@ -24,7 +24,6 @@ pub mod pins;
 mod protocols;
 pub mod script;
 pub mod session;
-mod timing;
 pub mod transport;
 mod validate;
 mod wire;

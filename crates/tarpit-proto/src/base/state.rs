@@ -8,6 +8,8 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{any::Any, fmt};
 
+use crate::base::time::Time;
+
 /// What a state is saved to.
 #[doc(hidden)]
 pub type Bytes = Vec<u8>;
@@ -270,6 +272,18 @@ macro_rules! numbers {
 }
 
 numbers!(u8, u16, u32, u64);
+
+impl Saved for Time {
+    const LAYOUT: u32 = layout(b"time", 0);
+
+    fn save(&self, out: &mut Vec<u8>) {
+        self.as_millis().save(out);
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        u64::load(saved).map(Self::from_millis)
+    }
+}
 
 impl Saved for Vec<u8> {
     const LAYOUT: u32 = layout(b"bytes", 0);

@@ -22,10 +22,6 @@ impl Registers {
 }
 
 impl dyn Boxed {
-    pub(crate) fn as_any(&self) -> &dyn Any {
-        self
-    }
-
     pub(crate) fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }

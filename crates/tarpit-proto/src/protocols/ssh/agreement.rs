@@ -15,21 +15,60 @@ use crate::{
     base::{
         host_keys::{HostKeys, Kind, positive},
         rng::Entropy,
+        state::{Saved, layout, load_name, save_name},
     },
-    protocols::ssh::lane::{Cipher, Code, Lane, Material},
+    protocols::ssh::lane::{Cipher, Code, Lane, Material, Suite},
+    states,
     wire::ssh::{
         ClientOffer, LISTS, MSG_KEXDH_INIT, MSG_KEXDH_REPLY, MSG_NEWKEYS, Offer, kexinit_payload,
         packet, string, take_string,
     },
 };
 
-/// A method of key exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
-    Curve25519,
-    Group14Sha1,
-    Group14Sha256,
-    NistP256,
+states! {
+    /// What was agreed on, and the hash over all that was said so far: what the client's offer
+    /// leaves to be remembered until its part of the exchange comes.
+    #[derive(Clone)]
+    pub(crate) boxed struct Agreement {
+        hash: Hash,
+        method: Method,
+        host_key: Kind,
+        /// From the client.
+        heard: Suite,
+        /// To the client.
+        sent: Suite,
+        /// Whether the next packet was made on a wrong guess.
+        pub(super) skips: bool,
+    }
+
+    /// A hash amid what it is made of.
+    #[derive(Clone)]
+    boxed enum Hash {
+        Sha1 { state: Sha1 },
+        Sha256 { state: Sha256 },
+    }
+
+    /// A method of key exchange.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Method {
+        Curve25519,
+        Group14Sha1,
+        Group14Sha256,
+        NistP256,
+    }
+
+    /// Both directions of a connection.
+    #[derive(Debug)]
+    pub(crate) boxed struct Lanes {
+        pub(super) heard: Lane,
+        pub(super) sent: Lane,
+    }
+}
+
+impl core::fmt::Debug for Agreement {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Agreement({:?}, {:?})", self.method, self.host_key)
+    }
 }
 
 const METHODS: &[(&str, Method)] = &[
@@ -100,25 +139,18 @@ pub(crate) fn kept_offer(
     packet(&kexinit_payload(cookie, kept(offer, keys)), |_| {}, out);
 }
 
-/// A hash amid what it is made of.
-#[derive(Clone)]
-enum Hash {
-    Sha1(Sha1),
-    Sha256(Sha256),
-}
-
 impl Hash {
     fn of(method: Method) -> Self {
         match method {
-            Method::Group14Sha1 => Self::Sha1(Sha1::new()),
-            _ => Self::Sha256(Sha256::new()),
+            Method::Group14Sha1 => Self::Sha1 { state: Sha1::new() },
+            _ => Self::Sha256 { state: Sha256::new() },
         }
     }
 
     fn add(&mut self, bytes: &[u8]) {
         match self {
-            Self::Sha1(hash) => hash.update(bytes),
-            Self::Sha256(hash) => hash.update(bytes),
+            Self::Sha1 { state } => state.update(bytes),
+            Self::Sha256 { state } => state.update(bytes),
         }
     }
 
@@ -129,37 +161,10 @@ impl Hash {
 
     fn end(self) -> Vec<u8> {
         match self {
-            Self::Sha1(hash) => hash.finalize().to_vec(),
-            Self::Sha256(hash) => hash.finalize().to_vec(),
+            Self::Sha1 { state } => state.finalize().to_vec(),
+            Self::Sha256 { state } => state.finalize().to_vec(),
         }
     }
-}
-
-/// What was agreed on, and the hash over all that was said so far: what the client's offer leaves
-/// to be remembered until its part of the exchange comes.
-#[derive(Clone)]
-pub(crate) struct Agreement {
-    hash: Hash,
-    method: Method,
-    host_key: Kind,
-    /// From the client, and to it.
-    ciphers: [Cipher; 2],
-    codes: [Code; 2],
-    /// Whether the next packet was made on a wrong guess.
-    pub(crate) skips: bool,
-}
-
-impl core::fmt::Debug for Agreement {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Agreement({:?}, {:?})", self.method, self.host_key)
-    }
-}
-
-/// Both directions of a connection.
-#[derive(Debug)]
-pub(crate) struct Lanes {
-    pub(crate) heard: Lane,
-    pub(crate) sent: Lane,
 }
 
 /// What both sides said before the exchange.
@@ -181,16 +186,17 @@ impl Agreement {
         let ours = kept(offer, keys);
         let method = chosen(METHODS, &theirs, 0, &ours)?;
         let host_key = chosen(HOST_KEYS, &theirs, 1, &ours)?;
-        let mut ciphers = [Cipher::ChaCha20; 2];
-        let mut codes = [Code::Sha256 { behind: false }; 2];
-        for way in 0..2 {
-            ciphers[way] = chosen(CIPHERS, &theirs, 2 + way, &ours)?;
-            // That cipher is a code of authentication, too.
-            if ciphers[way] != Cipher::ChaCha20 {
-                codes[way] = chosen(CODES, &theirs, 4 + way, &ours)?;
-            }
+        let suite = |way: usize| {
+            let cipher = chosen(CIPHERS, &theirs, 2 + way, &ours)?;
+            let code = match cipher {
+                // That cipher is a code of authentication, too.
+                Cipher::ChaCha20 => Code::Sha256 { behind: false },
+                Cipher::Aes128 | Cipher::Aes256 => chosen(CODES, &theirs, 4 + way, &ours)?,
+            };
             chosen(&[("none", ())], &theirs, 6 + way, &ours)?;
-        }
+            Some(Suite { cipher, code })
+        };
+        let (heard, sent) = (suite(0)?, suite(1)?);
         let mut hash = Hash::of(method);
         hash.add_string(openings.client_line);
         hash.add_string(openings.server_line);
@@ -199,7 +205,7 @@ impl Agreement {
         let guessed = [0, 1].into_iter().all(|list| theirs.names(list).next() == first(list));
         hash.add_string(&kexinit_payload(openings.cookie, ours.clone()));
         let skips = theirs.guesses && !guessed;
-        Some(Self { hash, method, host_key, ciphers, codes, skips })
+        Some(Self { hash, method, host_key, heard, sent, skips })
     }
 
     /// What answering costs, in handshakes of the cheapest kind.
@@ -224,7 +230,7 @@ impl Agreement {
     /// Makes the server's part: the packets that say so, and the keys, for packets behind as many
     /// as `heard` and `sent` count. `None`: the client's part is none.
     pub(crate) fn answer(
-        self,
+        &self,
         request: &[u8],
         (heard, sent): (u32, u32),
         keys: &HostKeys,
@@ -267,60 +273,17 @@ impl Agreement {
             }
             bytes
         };
-        let lane = |way: usize, [counter, key, code]: [u8; 3], number| {
+        let lane = |suite, [counter, key, code]: [u8; 3], number| {
             let material = Material {
                 counter: derive(counter, 16),
                 key: derive(key, Lane::LONGEST_KEY),
                 code: derive(code, 32),
             };
-            Lane::new(self.ciphers[way], self.codes[way], &material, number)
+            Lane::new(suite, &material, number)
         };
-        let lanes = Lanes { heard: lane(0, *b"ACE", heard), sent: lane(1, *b"BDF", sent) };
+        let lanes =
+            Lanes { heard: lane(self.heard, *b"ACE", heard), sent: lane(self.sent, *b"BDF", sent) };
         Some((out, lanes))
-    }
-
-    /// Writes the agreement down.
-    pub(crate) fn save(&self, out: &mut Vec<u8>) {
-        let Self { hash, method, host_key, ciphers, codes, skips } = self;
-        let place = |place: Option<usize>| place.unwrap_or(0) as u8;
-        out.push(place(METHODS.iter().position(|(_, one)| one == method)));
-        out.push(place(HOST_KEYS.iter().position(|(_, one)| one == host_key)));
-        out.extend(
-            ciphers.iter().map(|cipher| place(CIPHERS.iter().position(|(_, one)| one == cipher))),
-        );
-        out.extend(codes.iter().map(|code| place(CODES.iter().position(|(_, one)| one == code))));
-        out.push((*skips).into());
-        match hash {
-            Hash::Sha1(hash) => out.extend_from_slice(&hash.serialize()),
-            Hash::Sha256(hash) => out.extend_from_slice(&hash.serialize()),
-        }
-    }
-
-    /// The agreement that was written down, and what follows it.
-    pub(crate) fn load(saved: &[u8]) -> Option<(Self, &[u8])> {
-        fn at<T: Copy>(table: &[(&str, T)], place: u8) -> Option<T> {
-            table.get(usize::from(place)).map(|&(_, one)| one)
-        }
-        let (&[method, host_key, c1, c2, m1, m2, skips], rest) = saved.split_first_chunk()?;
-        let method = at(METHODS, method)?;
-        let (hash, rest) = if method == Method::Group14Sha1 {
-            let (state, rest) = rest.split_first_chunk()?;
-            let state: [u8; 92] = *state;
-            (Hash::Sha1(Sha1::deserialize(&state.into()).ok()?), rest)
-        } else {
-            let (state, rest) = rest.split_first_chunk()?;
-            let state: [u8; 104] = *state;
-            (Hash::Sha256(Sha256::deserialize(&state.into()).ok()?), rest)
-        };
-        let agreement = Self {
-            hash,
-            method,
-            host_key: at(HOST_KEYS, host_key)?,
-            ciphers: [at(CIPHERS, c1)?, at(CIPHERS, c2)?],
-            codes: [at(CODES, m1)?, at(CODES, m2)?],
-            skips: skips != 0,
-        };
-        Some((agreement, rest))
     }
 
     fn host_key_blob(&self, keys: &HostKeys) -> Option<Vec<u8>> {
@@ -334,6 +297,45 @@ impl Agreement {
             string(&part, &mut out);
         }
         Some(out)
+    }
+}
+
+impl Saved for Sha1 {
+    const LAYOUT: u32 = layout(b"sha1", 0);
+
+    fn save(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.serialize());
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        let state: [u8; 92] = Saved::load(saved)?;
+        Self::deserialize(&state.into()).ok()
+    }
+}
+
+impl Saved for Sha256 {
+    const LAYOUT: u32 = layout(b"sha256", 0);
+
+    fn save(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.serialize());
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        let state: [u8; 104] = Saved::load(saved)?;
+        Self::deserialize(&state.into()).ok()
+    }
+}
+
+impl Saved for Kind {
+    const LAYOUT: u32 = layout(b"host key", 0);
+
+    fn save(&self, out: &mut Vec<u8>) {
+        save_name(name_of(HOST_KEYS, self), out);
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        let name = load_name(saved)?;
+        HOST_KEYS.iter().find(|(known, _)| *known == name).map(|&(_, kind)| kind)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     },
     identify::Protocol,
     persona::Persona,
-    script::{About, Cx, Heard, ReadMode, Script, Step, legacy::Registers},
+    script::{About, Cx, Heard, Script, Step},
     wire::text,
 };
 
@@ -36,32 +36,29 @@ static ABOUT: About = About {
 };
 
 /// What strangers are told.
-fn refuse(persona: &Persona, __wall: Wall, out: &mut Vec<u8>) {
+fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
     text::line(persona.ssh(), out);
 }
 
 impl Script for Endlessh {
-    type State = Registers;
+    type State = ();
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, _run: &Registers) -> Pace {
+    fn pace(&self, _state: &()) -> Pace {
         EVERY_15_SECONDS
     }
 
-    fn step(&self, _run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    fn step(&self, _state: &mut (), heard: Heard<'_, '_>, _cx: &mut Cx<'_>) -> Step {
         match heard {
-            Heard::Opened | Heard::Sent => {
-                cx.read_mode = ReadMode::Discard;
-                Step::DRIP
-            }
+            Heard::Opened | Heard::Sent => Step::DRIP.discarding(),
             _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, _state: &(), cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         text::hex_line(&mut cx.rng, out);
     }
 }

@@ -20,23 +20,47 @@ use sha2::Sha256;
 
 use crate::{
     base::said::Said,
+    states,
     wire::ssh::{self, LONGEST, padding, payload},
 };
 
-/// A cipher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cipher {
-    Aes128,
-    Aes256,
-    ChaCha20,
+states! {
+    /// One direction of a connection.
+    #[derive(Clone, Copy)]
+    pub(crate) boxed struct Lane {
+        /// The key; or for AES the key, the first counter and the code's key, each at its place.
+        secret: [u8; Lane::SECRET],
+        /// Packets since the connection began, modulo 2^32.
+        number: u32,
+        /// Blocks under AES so far.
+        blocks: u64,
+        suite: Suite,
+    }
+
+    /// How a direction is encrypted. The code is of no account where the cipher is one itself.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) struct Suite {
+        pub(super) cipher: Cipher,
+        pub(super) code: Code,
+    }
+
+    /// A cipher.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) enum Cipher {
+        Aes128,
+        Aes256,
+        ChaCha20,
+    }
+
+    /// A code of authentication; `behind` says that it is made of what was encrypted.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) enum Code {
+        Sha1 { behind: bool },
+        Sha256 { behind: bool },
+    }
 }
 
-/// A code of authentication; `behind` says that it is made of what was encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
-    Sha1 { behind: bool },
-    Sha256 { behind: bool },
-}
+const _: () = assert!(size_of::<Lane>() <= 96, "a direction is at most 96 bytes");
 
 impl Code {
     fn length(self) -> usize {
@@ -51,21 +75,6 @@ impl Code {
         behind
     }
 }
-
-/// One direction of a connection.
-#[derive(Clone, Copy)]
-pub(crate) struct Lane {
-    /// The key; or for AES the key, the first counter and the code's key, each at its place.
-    secret: [u8; Self::SECRET],
-    /// Packets since the connection began, modulo 2^32.
-    number: u32,
-    /// Blocks under AES so far.
-    blocks: u64,
-    cipher: Cipher,
-    code: Code,
-}
-
-const _: () = assert!(size_of::<Lane>() <= 96, "a direction is at most 96 bytes");
 
 /// The keys of one direction, as they come out of an exchange.
 pub(super) struct Material {
@@ -100,27 +109,27 @@ impl Lane {
     pub(super) const LONGEST_KEY: usize = 64;
 
     /// The direction whose next packet is the `number`th.
-    pub(super) fn new(cipher: Cipher, code: Code, material: &Material, number: u32) -> Self {
+    pub(super) fn new(suite: Suite, material: &Material, number: u32) -> Self {
         let mut secret = [0; Self::SECRET];
         let Material { counter, key, code: code_key } = material;
-        match cipher {
+        match suite.cipher {
             Cipher::ChaCha20 => secret[..64].copy_from_slice(&key[..64]),
             Cipher::Aes128 | Cipher::Aes256 => {
-                let length = if cipher == Cipher::Aes128 { 16 } else { 32 };
+                let length = if suite.cipher == Cipher::Aes128 { 16 } else { 32 };
                 secret[..length].copy_from_slice(&key[..length]);
                 secret[COUNTER..CODE].copy_from_slice(&counter[..BLOCK]);
-                let length = code.length();
+                let length = suite.code.length();
                 secret[CODE..CODE + length].copy_from_slice(&code_key[..length]);
             }
         }
-        Self { secret, number, blocks: 0, cipher, code }
+        Self { secret, number, blocks: 0, suite }
     }
 
     /// A direction with keys that a fuzzer is not told.
-    fn for_checks(cipher: Cipher, code: Code) -> Self {
+    fn for_checks(suite: Suite) -> Self {
         let bytes: Vec<u8> = (0..64).map(|byte: u8| byte.wrapping_mul(29) ^ 0x5C).collect();
         let material = Material { counter: bytes.clone(), key: bytes.clone(), code: bytes };
-        Self::new(cipher, code, &material, 3)
+        Self::new(suite, &material, 3)
     }
 
     /// Appends the packet that holds `content`, padded by what `fill` draws.
@@ -133,14 +142,14 @@ impl Lane {
         out.extend_from_slice(content);
         out.resize(start + 4 + length, 0);
         fill(&mut out[start + 4 + length - padding..]);
-        match self.cipher {
+        match self.suite.cipher {
             Cipher::ChaCha20 => {
                 self.chacha_length(&mut out[start..start + 4]);
                 self.chacha().apply(&mut out[start + 4..]);
                 let tag = self.chacha().tag(&out[start..]);
                 out.extend_from_slice(&tag);
             }
-            Cipher::Aes128 | Cipher::Aes256 if self.code.is_behind() => {
+            Cipher::Aes128 | Cipher::Aes256 if self.suite.code.is_behind() => {
                 self.aes(0, &mut out[start + 4..]);
                 let code = self.authentication(&out[start..]);
                 out.extend_from_slice(&code);
@@ -177,15 +186,15 @@ impl Lane {
         }
         let mut first = [0; BLOCK];
         first[..least].copy_from_slice(&rest[..least]);
-        match self.cipher {
+        match self.suite.cipher {
             Cipher::ChaCha20 => self.chacha_length(&mut first[..4]),
-            Cipher::Aes128 | Cipher::Aes256 if self.code.is_behind() => {}
+            Cipher::Aes128 | Cipher::Aes256 if self.suite.code.is_behind() => {}
             Cipher::Aes128 | Cipher::Aes256 => self.aes(0, &mut first),
         }
         let [a, b, c, d, ..] = first;
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         let covered = length + 4 - self.clear_length();
-        let block = if self.cipher == Cipher::ChaCha20 { 8 } else { BLOCK };
+        let block = if self.suite.cipher == Cipher::ChaCha20 { 8 } else { BLOCK };
         if !(2..=LONGEST).contains(&length) || !covered.is_multiple_of(block) {
             return Opened::Broken;
         }
@@ -199,13 +208,13 @@ impl Lane {
         }
         let mut packet = said.take(total).to_vec();
         let code = packet.split_off(4 + length);
-        let genuine = match self.cipher {
+        let genuine = match self.suite.cipher {
             Cipher::ChaCha20 => {
                 let genuine = self.chacha().tag(&packet) == code[..];
                 self.chacha().apply(&mut packet[4..]);
                 genuine
             }
-            Cipher::Aes128 | Cipher::Aes256 if self.code.is_behind() => {
+            Cipher::Aes128 | Cipher::Aes256 if self.suite.code.is_behind() => {
                 let genuine = self.authentication(&packet) == code;
                 self.aes(0, &mut packet[4..]);
                 genuine
@@ -222,41 +231,15 @@ impl Lane {
         payload(&packet[4..]).map_or(Opened::Broken, |payload| Opened::Payload(payload.to_vec()))
     }
 
-    /// Writes the direction down.
-    pub(crate) fn save(&self, out: &mut Vec<u8>) {
-        let cipher = CIPHERS.iter().position(|&one| one == self.cipher).unwrap_or(0);
-        let code = CODES.iter().position(|&one| one == self.code).unwrap_or(0);
-        out.extend_from_slice(&[cipher as u8, code as u8]);
-        out.extend_from_slice(&self.number.to_be_bytes());
-        out.extend_from_slice(&self.blocks.to_be_bytes());
-        out.extend_from_slice(&self.secret);
-    }
-
-    /// The direction that was written down, and what follows it.
-    pub(crate) fn load(saved: &[u8]) -> Option<(Self, &[u8])> {
-        let (&[cipher, code], rest) = saved.split_first_chunk()?;
-        let (number, rest) = rest.split_first_chunk()?;
-        let (blocks, rest) = rest.split_first_chunk()?;
-        let (secret, rest) = rest.split_first_chunk()?;
-        let lane = Self {
-            secret: *secret,
-            number: u32::from_be_bytes(*number),
-            blocks: u64::from_be_bytes(*blocks),
-            cipher: *CIPHERS.get(usize::from(cipher))?,
-            code: *CODES.get(usize::from(code))?,
-        };
-        Some((lane, rest))
-    }
-
     fn padding(&self, content: usize) -> usize {
-        let block = if self.cipher == Cipher::ChaCha20 { 8 } else { BLOCK };
+        let block = if self.suite.cipher == Cipher::ChaCha20 { 8 } else { BLOCK };
         padding(4 - self.clear_length() + 1 + content, block)
     }
 
     /// Moves on behind a packet whose length says `length`.
     fn advance(&mut self, length: usize) {
         self.number = self.number.wrapping_add(1);
-        if self.cipher != Cipher::ChaCha20 {
+        if self.suite.cipher != Cipher::ChaCha20 {
             let covered = length + 4 - self.clear_length();
             self.blocks = self.blocks.wrapping_add((covered / BLOCK) as u64);
         }
@@ -264,17 +247,17 @@ impl Lane {
 
     /// How many bytes of a packet's length are apart from the blocks behind it.
     fn clear_length(&self) -> usize {
-        if self.cipher == Cipher::ChaCha20 || self.code.is_behind() { 4 } else { 0 }
+        if self.suite.cipher == Cipher::ChaCha20 || self.suite.code.is_behind() { 4 } else { 0 }
     }
 
     fn code_length(&self) -> usize {
-        if self.cipher == Cipher::ChaCha20 { 16 } else { self.code.length() }
+        if self.suite.cipher == Cipher::ChaCha20 { 16 } else { self.suite.code.length() }
     }
 
     fn authentication(&self, packet: &[u8]) -> Vec<u8> {
-        let key = &self.secret[CODE..CODE + self.code.length()];
+        let key = &self.secret[CODE..CODE + self.suite.code.length()];
         let number = self.number.to_be_bytes();
-        match self.code {
+        match self.suite.code {
             Code::Sha1 { .. } => Hmac::<Sha1>::new_from_slice(key)
                 .map(|code| code.chain_update(number).chain_update(packet))
                 .map(|code| code.finalize().into_bytes().to_vec()),
@@ -294,7 +277,7 @@ impl Lane {
         let counter = u128::from_be_bytes(counter).wrapping_add(moved).to_be_bytes();
         let mut key = [0; 32];
         key.copy_from_slice(&self.secret[..32]);
-        match self.cipher {
+        match self.suite.cipher {
             Cipher::Aes128 => {
                 let mut half = [0; 16];
                 half.copy_from_slice(&key[..16]);
@@ -324,25 +307,16 @@ impl Lane {
 impl core::fmt::Debug for Lane {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         // The keys must not get into a log by accident.
-        write!(f, "Lane({:?}, {})", self.cipher, self.number)
+        write!(f, "Lane({:?}, {})", self.suite.cipher, self.number)
     }
 }
 
 /// One of each way in which packets are made.
-const SUITES: [(Cipher, Code); 4] = [
-    (Cipher::Aes128, Code::Sha256 { behind: false }),
-    (Cipher::Aes256, Code::Sha256 { behind: true }),
-    (Cipher::Aes128, Code::Sha1 { behind: true }),
-    (Cipher::ChaCha20, Code::Sha1 { behind: false }),
-];
-
-const CIPHERS: [Cipher; 3] = [Cipher::Aes128, Cipher::Aes256, Cipher::ChaCha20];
-
-const CODES: [Code; 4] = [
-    Code::Sha1 { behind: false },
-    Code::Sha1 { behind: true },
-    Code::Sha256 { behind: false },
-    Code::Sha256 { behind: true },
+const SUITES: [Suite; 4] = [
+    Suite { cipher: Cipher::Aes128, code: Code::Sha256 { behind: false } },
+    Suite { cipher: Cipher::Aes256, code: Code::Sha256 { behind: true } },
+    Suite { cipher: Cipher::Aes128, code: Code::Sha1 { behind: true } },
+    Suite { cipher: Cipher::ChaCha20, code: Code::Sha1 { behind: false } },
 ];
 
 /// The main stream of a packet: its first block is the key of the tag, its second begins the text.
@@ -366,8 +340,8 @@ impl ChaCha {
 #[doc(hidden)]
 pub fn check_packets_have_one_reading(bytes: &[u8]) {
     ssh::check_plain_packets_have_one_reading(bytes);
-    for (cipher, code) in SUITES {
-        let lane = Lane::for_checks(cipher, code);
+    for suite in SUITES {
+        let lane = Lane::for_checks(suite);
         let mut out = Vec::new();
         let content = &bytes[..bytes.len().min(3_000)];
         if !content.is_empty() {

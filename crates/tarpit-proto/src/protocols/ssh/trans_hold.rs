@@ -2,97 +2,76 @@
 //! clients must ignore (RFC 4253, sections 7.1 and 11.2).
 //!
 //! ```text
-//!          first bytes match             line whole, or 2 s            sent
-//! greeted ──────────────────► Listening ────────────────────► Offering ────► Ignoring, for ever
+//! Listening ──── the offer ────► Ignoring, for ever
 //! ```
-//! The identification line and the offer come whole and at once, as from any server: what limits
-//! there are in clients end with them. The offer is one that the persona's release makes; it must
-//! not promise a strict key exchange, in which our packets would be an error.
-//!
-//! Under a rate the offer is begun without waiting for the client's identification, from which
-//! only our own pace is chosen.
+//! The offer is one that the persona's release makes; it must not promise a strict key exchange, in
+//! which our packets would be an error.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::{
-    base::{
-        pace::{Pace, Unit},
-        time::Wall,
-    },
+    base::pace::Pace,
     identify::Protocol,
-    persona::Persona,
-    phases,
-    script::{About, Cx, Heard, ReadMode, Script, Step, legacy::Registers},
-    timing,
-    wire::{ssh, text},
+    protocols::ssh::{
+        clients::Client,
+        course::{self, Next},
+    },
+    script::{About, Cx, Heard, Script, Step},
+    states,
+    wire::ssh,
 };
 
 /// See the module.
 pub(crate) struct SshTransHold;
 
-phases! {
-    enum Phase { Listening, Offering, Ignoring }
+states! {
+    /// Where a client stands.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) enum State {
+        #[default]
+        Listening,
+        Ignoring { client: Option<Client> },
+    }
 }
-
-/// How long the rest of the client's identification line is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 static ABOUT: About = About {
     protocol: Some(Protocol::Ssh),
-    greet: Some(greet),
+    greet: Some(course::greet),
     ..About::new(
         "ssh_trans_hold",
         "offers a key exchange, then sends packets that clients must ignore, for ever",
     )
 };
 
-/// The greeting.
-fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
-    text::line(persona.ssh(), out);
-}
-
 impl Script for SshTransHold {
-    type State = Registers;
+    type State = State;
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, run: &Registers) -> Pace {
-        // 0 while nothing is known of the client.
-        Pace { unit: Unit::Chunk, interval: timing::ssh_interval(run.count) }
+    fn pace(&self, state: &State) -> Pace {
+        course::pace(match *state {
+            State::Listening => None,
+            State::Ignoring { client } => client,
+        })
     }
 
-    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match (Phase::of(run), heard) {
-            (Phase::Listening, Heard::Opened) if cx.profile.rate.is_none() => {
-                Step::wait(cx.later(PATIENCE))
-            }
-            (Phase::Listening, Heard::Opened | Heard::Silence) => offer(run, cx),
-            (Phase::Listening, Heard::Said(said)) => match ssh::identification(said) {
-                Some(line) => {
-                    run.count = timing::ssh_row(line);
-                    offer(run, cx)
+    fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (*state, heard) {
+            (State::Listening, heard) => match course::listen(heard, cx) {
+                Next::Offer(line) => {
+                    *state = State::Ignoring { client: line.map(|line| line.client) };
+                    course::offer(cx).discarding()
                 }
-                None => Step::KEEP,
+                Next::Step(step) => step,
             },
-            (Phase::Offering | Phase::Ignoring, Heard::Sent) => {
-                run.enter(Phase::Ignoring);
-                Step::DRIP
-            }
-            _ => Step::KEEP,
+            (State::Ignoring { .. }, Heard::Sent) => Step::DRIP,
+            (State::Ignoring { .. }, _) => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    fn speak(&self, _state: &State, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         ssh::ignore(&mut cx.rng, out);
     }
-}
-
-/// Sends the offer, and hears no more.
-fn offer(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
-    cx.read_mode = ReadMode::Discard;
-    run.enter(Phase::Offering);
-    super::offer(cx)
 }

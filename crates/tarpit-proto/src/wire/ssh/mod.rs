@@ -17,7 +17,7 @@ pub(crate) use crate::wire::ssh::{
 const LONGEST_IDENTIFICATION: usize = 255;
 
 /// The numbers of messages.
-const MSG_IGNORE: u8 = 2;
+pub(crate) const MSG_IGNORE: u8 = 2;
 pub(crate) const MSG_KEXINIT: u8 = 20;
 pub(crate) const MSG_NEWKEYS: u8 = 21;
 pub(crate) const MSG_KEXDH_INIT: u8 = 30;

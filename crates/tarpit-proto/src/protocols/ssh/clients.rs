@@ -1,0 +1,184 @@
+//! The SSH clients that were tried, and what each of them bears.
+//!
+//! Each row was tried with the client itself; its limits are those of its own waiting. A client
+//! that nobody has tried gets what no client is known to mind. Most clients wait for the next step
+//! of a key exchange without any limit, and also for the answer to a password.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::base::state::{Field, Packer, Saved, Unpacker, bits_for, layout, load_name, save_name};
+
+/// A client, by what its identification line says: the place of its row in [`ROWS`], or the one
+/// behind them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Client(u8);
+
+/// What holds a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Between two packets that it must ignore.
+    pub(super) packets: Duration,
+    /// Before its part of the key exchange is answered.
+    pub(super) exchange: Wait,
+    /// Before it hears that nobody gets in without a password.
+    pub(super) none: Wait,
+    /// Before a password is refused, or asked for again.
+    pub(super) guess: Wait,
+    /// Whether passwords are among the ways in; there is also the one of questions and answers.
+    pub(super) password: bool,
+    /// Whether a listener that may say yes says so to its first password: such clients tell the
+    /// password and stop.
+    pub(super) stops: bool,
+}
+
+/// How long a client waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    AtOnce,
+    For(Duration),
+    /// The answer never comes.
+    Never,
+}
+
+/// The longest wait for an answer: a client that may have no password leaves when it hears that it
+/// needs one.
+pub(super) const LONGEST: Duration = secs(150);
+
+const PATIENT_CLIENT: Limits = Limits {
+    // It has no limit: packets only tell it that the connection is alive.
+    packets: secs(120),
+    exchange: Wait::AtOnce,
+    none: Wait::For(LONGEST),
+    guess: Wait::Never,
+    password: true,
+    stops: false,
+};
+
+/// Packets below the 20 seconds, and answers below the 30, that guessers wait.
+const UNKNOWN: Limits = Limits {
+    packets: secs(15),
+    exchange: Wait::AtOnce,
+    none: Wait::AtOnce,
+    guess: Wait::For(secs(25)),
+    password: true,
+    stops: false,
+};
+
+/// Clients by what their identification line contains; the first row that fits decides.
+const ROWS: &[(&str, Limits)] = &[
+    // ssh-keyscan waits 5 seconds for each packet, and leaves when it has seen the host's key.
+    ("keyscan", Limits { packets: secs(4), exchange: Wait::Never, guess: Wait::Never, ..UNKNOWN }),
+    // ncrack calls itself so and waits 20 seconds; a write that is late must not lose it.
+    ("OpenSSH_7.1\n", NCRACK),
+    ("ncrack", NCRACK),
+    ("AsyncSSH", PATIENT_CLIENT),
+    ("OpenSSH_", PATIENT_CLIENT),
+    ("PuTTY", PATIENT_CLIENT),
+    ("SSH-2.0-Go", Limits { none: Wait::AtOnce, ..PATIENT_CLIENT }),
+    ("dropbear", PATIENT_CLIENT),
+    // 60 seconds for each answer.
+    ("libssh2", Limits { none: Wait::For(secs(45)), guess: Wait::For(secs(45)), ..PATIENT_CLIENT }),
+    // hydra: 30 seconds in all to the end of the exchange, and as many for the verdict on a
+    // password; questions it answers for ever.
+    ("libssh_", Limits { guess: Wait::For(secs(12)), password: false, stops: true, ..UNKNOWN }),
+    ("MEDUSA", Limits { guess: Wait::Never, stops: true, ..UNKNOWN }),
+    // 30 seconds for each answer to a password, and no limit before.
+    (
+        "paramiko",
+        Limits {
+            exchange: Wait::For(secs(90)),
+            none: Wait::AtOnce,
+            guess: Wait::For(secs(25)),
+            ..PATIENT_CLIENT
+        },
+    ),
+];
+
+const NCRACK: Limits = Limits { packets: secs(8), guess: Wait::Never, stops: true, ..UNKNOWN };
+
+impl Client {
+    /// A client that stands in no row, or has not said its line.
+    pub(super) const UNKNOWN: Self = Self(ROWS.len() as u8);
+
+    /// The client with this identification line.
+    pub(super) fn of(identification: &[u8]) -> Self {
+        let says = |word: &str| identification.windows(word.len()).any(|it| it == word.as_bytes());
+        Self::find(says).unwrap_or(Self::UNKNOWN)
+    }
+
+    /// What holds it.
+    pub(super) fn limits(self) -> &'static Limits {
+        ROWS.get(usize::from(self.0)).map_or(&UNKNOWN, |(_, limits)| limits)
+    }
+
+    fn find(fits: impl Fn(&str) -> bool) -> Option<Self> {
+        let place = ROWS.iter().position(|(word, _)| fits(word))?;
+        u8::try_from(place).ok().map(Self)
+    }
+}
+
+/// It is saved by its row's word, so that a new binary with other rows takes it for no neighbour.
+impl Saved for Client {
+    const LAYOUT: u32 = layout(b"ssh client", 0);
+
+    fn save(&self, out: &mut Vec<u8>) {
+        save_name(ROWS.get(usize::from(self.0)).map_or("", |(word, _)| word), out);
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        match load_name(saved)? {
+            "" => Some(Self::UNKNOWN),
+            name => Self::find(|word| word == name),
+        }
+    }
+}
+
+impl Field for Client {
+    const BITS: u32 = bits_for(ROWS.len() as u32 + 1);
+
+    fn put(self, out: &mut Packer) {
+        out.push(self.0.into(), Self::BITS);
+    }
+
+    fn get(from: &mut Unpacker) -> Option<Self> {
+        Some(Self(from.pull(Self::BITS) as u8))
+    }
+}
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_found_by_what_the_line_contains_and_the_first_decides() {
+        for (line, wanted) in [
+            (&b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"[..], 120),
+            (b"SSH-2.0-OpenSSH_7.1\n", 8),
+            (b"SSH-2.0-OpenSSH_7.1\r\n", 120),
+            (b"SSH-2.0-OpenSSH-keyscan\r\n", 4),
+            (b"SSH-2.0-libssh_0.10.6\r\n", 15),
+            (b"SSH-2.0-x\r\n", 15),
+        ] {
+            let got = Client::of(line).limits().packets;
+            assert_eq!(got, secs(wanted), "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_client_is_saved_by_name() {
+        for place in 0..=Client::UNKNOWN.0 {
+            let mut saved = Vec::new();
+            Client(place).save(&mut saved);
+            assert_eq!(Client::load(&mut &saved[..]), Some(Client(place)));
+        }
+        let mut saved = Vec::new();
+        Client::of(b"SSH-2.0-libssh_0.10.6").save(&mut saved);
+        assert_eq!(saved, b"\x07libssh_");
+        assert_eq!(Client::load(&mut &b"\x07another"[..]), None);
+    }
+}

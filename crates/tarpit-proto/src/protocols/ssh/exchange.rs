@@ -1,0 +1,200 @@
+//! A key exchange of `ssh_auth_hold`, from our offer to the keys (RFC 4253, sections 7 and 8).
+//!
+//! ```text
+//!          line             offer               the client's part            it is time
+//! Offered ─────► Introduced ─────────► Agreed ────────────────────► Asked ────────────► keys
+//! ```
+//! Whatever does not fit ends it: then there will be no keys.
+
+use alloc::vec::Vec;
+
+use crate::{
+    base::{fact::Fact, said::Said, time::Time},
+    protocols::ssh::{
+        agreement::{Agreement, Lanes, Openings, kept_offer},
+        auth_hold::{bring_near, idle},
+        clients::{self, Client, Wait},
+        course::{self, Line},
+    },
+    script::{Cx, Heard, Step},
+    states,
+    wire::ssh::{self, Plain},
+};
+
+states! {
+    /// A key exchange under way.
+    #[derive(Debug)]
+    pub(crate) boxed struct Exchange {
+        /// Packets of the client so far, modulo 2^32.
+        heard: u32,
+        /// Packets to the client so far, modulo 2^32.
+        sent: u32,
+        stage: Stage,
+    }
+
+    /// How far it has come.
+    #[derive(Debug)]
+    boxed enum Stage {
+        /// Our offer has this cookie. The client has not said its line.
+        Offered { cookie: [u8; 16] },
+        Introduced { client: Client, cookie: [u8; 16], line: Vec<u8> },
+        Agreed { client: Client, agreement: Agreement },
+        /// The client's part is answered at that moment; at most [`LONGEST_REQUEST`] bytes of it.
+        Asked { client: Client, agreement: Agreement, request: Vec<u8>, due: Time },
+    }
+}
+
+/// The longest part of a key exchange: a number of 2048 bits, with its length and sign.
+const LONGEST_REQUEST: usize = 512;
+
+/// What comes of something heard.
+pub(super) enum Outcome {
+    /// The packets that bring keys into use, and the keys.
+    Keys { client: Client, packets: Vec<u8>, lanes: Lanes },
+    /// There will be none.
+    NoKeys,
+    /// It goes on.
+    Step(Step),
+}
+
+impl Exchange {
+    /// Begins with our offer, whose cookie must be new.
+    pub(super) fn begin(line: Option<Line<'_>>, cx: &mut Cx<'_>) -> Self {
+        let mut cookie = [0; 16];
+        cx.entropy.fill(&mut cookie);
+        let stage = match line {
+            None => Stage::Offered { cookie },
+            Some(line) => Stage::introduced(&line, cookie, cx),
+        };
+        Self { heard: 0, sent: 0, stage }
+    }
+
+    /// Hears something.
+    pub(super) fn hear(&mut self, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Outcome {
+        match (&mut self.stage, heard) {
+            (_, Heard::Said(said)) => self.read(said, cx),
+            (_, Heard::Sent) => {
+                self.sent = self.sent.wrapping_add(1);
+                Outcome::Step(idle(self.due(), self.client(), cx))
+            }
+            (Stage::Asked { due, .. }, Heard::Silence) if *due <= cx.now => self.answer(cx),
+            (_, Heard::Silence) => Outcome::Step(Step::PROMPT),
+            (Stage::Asked { due, .. }, Heard::Resumed) => {
+                bring_near(due, clients::LONGEST, cx);
+                Outcome::Step(Step::KEEP)
+            }
+            _ => Outcome::Step(Step::KEEP),
+        }
+    }
+
+    /// Makes the present packet: our offer, and later ones to be ignored.
+    pub(super) fn speak(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        match &self.stage {
+            Stage::Offered { cookie } | Stage::Introduced { cookie, .. } if self.sent == 0 => {
+                let keys = cx.profile.host_keys.as_ref();
+                kept_offer(*cookie, cx.profile.persona.ssh_offer(), keys, out);
+            }
+            _ => ssh::ignore(&mut cx.rng, out),
+        }
+    }
+
+    /// The client, if it has said its line.
+    pub(super) fn client(&self) -> Option<Client> {
+        match &self.stage {
+            Stage::Offered { .. } => None,
+            Stage::Introduced { client, .. }
+            | Stage::Agreed { client, .. }
+            | Stage::Asked { client, .. } => Some(*client),
+        }
+    }
+
+    /// Reads the client's line and packets, until something has to be done.
+    fn read(&mut self, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Outcome {
+        if let Stage::Offered { cookie } = self.stage {
+            let Some(line) = course::line(said) else { return Outcome::Step(Step::KEEP) };
+            self.stage = Stage::introduced(&line, cookie, cx);
+        }
+        loop {
+            let payload = match ssh::plain(said) {
+                Plain::Broken => break,
+                Plain::Incomplete => return Outcome::Step(Step::KEEP),
+                Plain::Payload(payload) => payload,
+            };
+            self.heard = self.heard.wrapping_add(1);
+            if let Some(offer) = ssh::ClientOffer::read(payload) {
+                cx.learn(Fact::SshHassh, offer.hassh().as_bytes());
+            }
+            self.stage = match (payload[0], &mut self.stage) {
+                (ssh::MSG_KEXINIT, Stage::Introduced { client, cookie, line }) => {
+                    let Some(agreement) = agree(*cookie, line, payload, cx) else { break };
+                    Stage::Agreed { client: *client, agreement }
+                }
+                (ssh::MSG_KEXDH_INIT, Stage::Agreed { agreement, .. }) if agreement.skips => {
+                    agreement.skips = false;
+                    continue;
+                }
+                (ssh::MSG_KEXDH_INIT, Stage::Agreed { client, agreement })
+                    if payload.len() <= LONGEST_REQUEST =>
+                {
+                    let due = match client.limits().exchange {
+                        Wait::AtOnce => cx.now,
+                        Wait::For(wait) => cx.now.after(cx.rng.jitter(wait)),
+                        Wait::Never => break,
+                    };
+                    let (client, agreement) = (*client, agreement.clone());
+                    self.stage = Stage::Asked { client, agreement, request: payload.to_vec(), due };
+                    return if due <= cx.now {
+                        self.answer(cx)
+                    } else {
+                        Outcome::Step(idle(Some(due), Some(client), cx))
+                    };
+                }
+                (ssh::MSG_KEXINIT | ssh::MSG_KEXDH_INIT, _) => break,
+                _ => continue,
+            };
+        }
+        said.take_all();
+        Outcome::NoKeys
+    }
+
+    /// Answers the client's part, if that can be afforded.
+    fn answer(&self, cx: &mut Cx<'_>) -> Outcome {
+        let Stage::Asked { client, agreement, request, .. } = &self.stage else {
+            return Outcome::NoKeys;
+        };
+        let keys = cx.profile.host_keys.as_ref();
+        let Some(keys) = keys.filter(|_| cx.budget.handshake(agreement.cost())) else {
+            return Outcome::NoKeys;
+        };
+        // Behind the client's NEWKEYS, and behind our part of the exchange and our own.
+        let numbers = (self.heard.wrapping_add(1), self.sent.wrapping_add(2));
+        match agreement.answer(request, numbers, keys, cx.entropy) {
+            Some((packets, lanes)) => Outcome::Keys { client: *client, packets, lanes },
+            None => Outcome::NoKeys,
+        }
+    }
+
+    fn due(&self) -> Option<Time> {
+        match self.stage {
+            Stage::Asked { due, .. } => Some(due),
+            _ => None,
+        }
+    }
+}
+
+impl Stage {
+    fn introduced(line: &Line<'_>, cookie: [u8; 16], cx: &mut Cx<'_>) -> Self {
+        Self::Introduced { client: line.told(cx), cookie, line: line.text.to_vec() }
+    }
+}
+
+fn agree(cookie: [u8; 16], line: &[u8], payload: &[u8], cx: &Cx<'_>) -> Option<Agreement> {
+    let persona = &cx.profile.persona;
+    let openings = Openings {
+        client_line: line,
+        server_line: persona.ssh().as_bytes(),
+        client_offer: payload,
+        cookie,
+    };
+    Agreement::find(&openings, persona.ssh_offer(), cx.profile.host_keys.as_ref())
+}
