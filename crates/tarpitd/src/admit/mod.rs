@@ -6,3 +6,4 @@ pub(crate) mod cpu;
 pub(crate) mod egress;
 pub(crate) mod eviction;
 pub(crate) mod load;
+pub(crate) mod room;

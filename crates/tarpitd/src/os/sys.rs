@@ -15,11 +15,13 @@ use rustix::{
     net::SendFlags,
 };
 
-/// What is to go out on a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SendSlot<'a> {
+/// What is to go out on a connection, and what came of it.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'a> {
     pub(crate) connection: BorrowedFd<'a>,
     pub(crate) bytes: &'a [u8],
+    /// What the kernel answered: how many bytes it took, or why none.
+    pub(crate) outcome: &'a mut Option<Result<usize, Errno>>,
 }
 
 /// How many bytes on a connection the peer has not acknowledged, including unsent ones.
@@ -58,20 +60,17 @@ pub(crate) fn silent_for(connection: BorrowedFd<'_>) -> io::Result<Duration> {
     Ok(Duration::from_millis(millis.into()))
 }
 
-/// Sends send slots by a ring that has room for them all, each as far as it goes without waiting, and
-/// gives to each place the kernel's answer. If the ring fails it is closed, and send slots without an
-/// answer have not been sent.
+/// Sends by a ring that has room for all, each as far as it goes without waiting, and notes each
+/// outcome. If the ring fails it is closed, and what has no outcome has not been sent.
 pub(crate) fn send_all(
     ring: &mut Option<IoUring>,
-    send_slots: &[Option<SendSlot<'_>>],
-    answers: &mut [Option<Result<usize, Errno>>],
+    outgoing: &mut [Outgoing<'_>],
 ) -> io::Result<()> {
     let Some(open) = ring else { return Ok(()) };
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     let mut waited_for = 0;
     let mut queue = open.submission();
-    for (place, send_slot) in (0..).zip(send_slots) {
-        let Some(SendSlot { connection, bytes }) = send_slot else { continue };
+    for (place, Outgoing { connection, bytes, .. }) in (0..).zip(&*outgoing) {
         // A send of 4 GiB is one of as much as fits.
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let send = opcode::Send::new(Fd(connection.as_raw_fd()), bytes.as_ptr(), length)
@@ -90,10 +89,10 @@ pub(crate) fn send_all(
         let result = open.submit_and_wait(waited_for);
         for answer in open.completion() {
             waited_for -= 1;
-            if let Some(place) = answers.get_mut(answer.user_data() as usize) {
+            if let Some(one) = outgoing.get_mut(answer.user_data() as usize) {
                 let result = answer.result();
                 let errno = || Errno::from_raw_os_error(result.saturating_neg());
-                *place = Some(usize::try_from(result).map_err(|_| errno()));
+                *one.outcome = Some(usize::try_from(result).map_err(|_| errno()));
             }
         }
         if let Err(error) = result

@@ -8,11 +8,12 @@ use std::{collections::HashMap, net::IpAddr};
 
 use tarpit_proto::session::{Input, SessionId};
 
-use super::{
-    Listener, Worker,
-    clients::{client, session_id},
+use crate::worker::{
+    Worker,
+    clients::Client,
+    endpoints::Post,
+    listeners::{Listener, Listeners},
 };
-use crate::{slab::Slab, worker::endpoints::Post};
 
 /// Which clients are awaited at which ports: at most one port for each client.
 #[derive(Debug, Default)]
@@ -38,7 +39,7 @@ impl Awaited {
     /// awaited yet; `None` if there is none.
     pub(super) fn ask(
         &mut self,
-        listeners: &Slab<Listener>,
+        listeners: &Listeners,
         post: &Post,
         (who, at): (IpAddr, IpAddr),
         (slot, id): (u32, SessionId),
@@ -49,8 +50,8 @@ impl Awaited {
             let here = ip == at || (ip.is_unspecified() && ip.is_ipv4() == at.is_ipv4());
             listener.post.data && listener.post.name == post.name && here
         };
-        let listeners = listeners.indices().into_iter().filter_map(|index| listeners.get(index));
-        let mut ports = listeners.filter(serves).map(|listener| listener.socket.address().port());
+        let mut ports =
+            listeners.iter().filter(serves).map(|listener| listener.socket.address().port());
         let free = ports.find(|&port| !self.askers.contains_key(&(who, port)))?;
         self.put((who, free), Asker { slot, id });
         Some(free)
@@ -76,6 +77,12 @@ impl Awaited {
 }
 
 impl Worker {
+    /// Awaits a second connection of a client's; says at which port, if one is free.
+    pub(super) fn await_data(&mut self, index: u32, id: SessionId) -> Option<u16> {
+        let Client { post, address, server, .. } = self.clients.get(index)?;
+        self.awaited.ask(&self.listeners, post, (address.ip(), server.ip()), (index, id))
+    }
+
     /// The client that was to come to this listener from `who`, if any was and is still there.
     pub(super) fn take_awaited(&mut self, listener: u32, who: IpAddr) -> Option<Asker> {
         let port = self.listeners.get(listener)?.socket.address().port();
@@ -91,10 +98,7 @@ impl Worker {
 
     /// Whether the slot is still the client's.
     fn is_here(&self, Asker { slot, id }: Asker) -> bool {
-        let Some(held) = self.slots.get(slot) else { return false };
-        let Some(endpoint) = self.endpoints.get(held.endpoint) else { return false };
-        let client = client(held, endpoint.server, &self.v6);
-        session_id(&self.ids, &held.session, client, endpoint.server, self.now) == id
+        self.clients.id(slot, self.now) == Some(id)
     }
 }
 

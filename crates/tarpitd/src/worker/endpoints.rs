@@ -3,9 +3,9 @@
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
-use tarpit_proto::script::Profile;
+use tarpit_proto::{script::Profile, session::SessionId};
 
-use crate::admit::admission::Port;
+use crate::{admit::admission::Port, report::trace::Subject};
 
 /// What clients of one listener are held under. Never changed; a reload makes a new one, and the
 /// old one lives until its last client is gone.
@@ -20,6 +20,19 @@ pub(crate) struct Post {
     /// Whether it is for data connections: only those come in who have been asked to.
     pub(crate) data: bool,
     pub(crate) port: Arc<Port>,
+}
+
+impl Post {
+    /// What trace and log say of a client that is held under this.
+    pub(super) fn subject(
+        &self,
+        client: SocketAddr,
+        server: SocketAddr,
+        session: SessionId,
+    ) -> Subject<'_> {
+        let pattern = self.profile.pattern.name();
+        Subject { name: &self.name, pattern, client, server, session, traced: self.traced }
+    }
 }
 
 /// An address of ours where clients are held, with the settings that they are held under.

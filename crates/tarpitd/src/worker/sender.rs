@@ -9,13 +9,13 @@ use rustix::{
     net::{SendFlags, send},
 };
 
-use crate::os::sys::{self, SendSlot};
+use crate::os::sys::{self, Outgoing};
 
 /// The most that is sent at a time: a call's price divided by this is next to nothing, and what so
 /// many are about to say is still at hand when it is sent.
 pub(crate) const BATCH: usize = 128;
 
-/// How much of a send slot went out, and whether the rest waits for the socket's buffer.
+/// How much of what was to be sent went out, and whether the rest waits for the socket's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) count: usize,
@@ -23,10 +23,21 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    pub(crate) const NOTHING: Self = Self { count: 0, full: false };
+    /// What the kernel's answer means, which was to send `wanted` bytes; `None`: it was not asked.
+    pub(crate) fn of(outcome: Option<Result<usize, Errno>>, wanted: usize) -> Result<Self, Errno> {
+        match outcome {
+            Some(Ok(count)) => Ok(Self { count, full: count < wanted }),
+            Some(Err(Errno::AGAIN)) => Ok(Self { count: 0, full: true }),
+            // The kernel is out of memory for a moment, and will not tell when it has some again.
+            None | Some(Err(Errno::INTR | Errno::NOBUFS | Errno::NOMEM)) => {
+                Ok(Self { count: 0, full: false })
+            }
+            Some(Err(errno)) => Err(errno),
+        }
+    }
 }
 
-/// Sends the send slots of one worker.
+/// Sends for one worker.
 #[derive(Default)]
 pub(crate) struct Sender {
     /// The ring by which it does, if there is one.
@@ -46,24 +57,16 @@ impl Sender {
         Ok(Self { ring: Some(ring) })
     }
 
-    /// Sends at most [`BATCH`] send slots, each as far as it goes without waiting, and gives to each
-    /// place the answer for its send slot.
+    /// Sends for at most [`BATCH`] clients, for each as far as it goes without waiting, and notes
+    /// each outcome.
     ///
     /// An error is news, not a failure: the ring has been given up, and everything was sent, and
     /// will be, by one call each.
-    pub(crate) fn send_all(
-        &mut self,
-        send_slots: &[Option<SendSlot<'_>>],
-        answers: &mut [Result<Sent, Errno>],
-    ) -> io::Result<()> {
-        debug_assert!(send_slots.len() <= BATCH, "the ring has no more room");
-        let mut results = [None; BATCH];
-        let news = sys::send_all(&mut self.ring, send_slots, &mut results);
-        for ((send_slot, answer), result) in send_slots.iter().zip(answers).zip(results) {
-            if let Some(send_slot) = send_slot {
-                *answer =
-                    result.map_or_else(|| send_one(*send_slot), |it| understood(it, *send_slot));
-            }
+    pub(crate) fn send_all(&mut self, outgoing: &mut [Outgoing<'_>]) -> io::Result<()> {
+        debug_assert!(outgoing.len() <= BATCH, "the ring has no more room");
+        let news = sys::send_all(&mut self.ring, outgoing);
+        for one in outgoing.iter_mut().filter(|one| one.outcome.is_none()) {
+            send_one(one);
         }
         news
     }
@@ -75,26 +78,16 @@ impl fmt::Debug for Sender {
     }
 }
 
-/// Sends a send slot as far as it goes without waiting.
-pub(crate) fn send_one(send_slot: SendSlot<'_>) -> Result<Sent, Errno> {
-    loop {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        match send(send_slot.connection, send_slot.bytes, flags) {
+/// Sends for one client, as far as it goes without waiting, and notes the outcome.
+pub(crate) fn send_one(outgoing: &mut Outgoing<'_>) {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    let outcome = loop {
+        match send(outgoing.connection, outgoing.bytes, flags) {
             Err(Errno::INTR) => {}
-            result => return understood(result, send_slot),
+            result => break result,
         }
-    }
-}
-
-/// What the kernel's answer means.
-fn understood(result: Result<usize, Errno>, send_slot: SendSlot<'_>) -> Result<Sent, Errno> {
-    match result {
-        Ok(count) => Ok(Sent { count, full: count < send_slot.bytes.len() }),
-        Err(Errno::AGAIN) => Ok(Sent { count: 0, full: true }),
-        // The kernel is out of memory for a moment, and will not tell when it has some again.
-        Err(Errno::INTR | Errno::NOBUFS | Errno::NOMEM) => Ok(Sent::NOTHING),
-        Err(errno) => Err(errno),
-    }
+    };
+    *outgoing.outcome = Some(outcome);
 }
 
 #[cfg(test)]
@@ -123,14 +116,27 @@ mod tests {
         (listener.accept().unwrap().0, client)
     }
 
-    fn send_slot<'a>(stream: &'a TcpStream, bytes: &'a [u8]) -> SendSlot<'a> {
-        SendSlot { connection: stream.as_fd(), bytes }
+    /// Sends these bytes on these connections; says what came of each.
+    fn send(
+        sender: &mut Sender,
+        all: &[(&TcpStream, &[u8])],
+    ) -> (io::Result<()>, Vec<Result<Sent, Errno>>) {
+        let mut outcomes = vec![None; all.len()];
+        let outgoing = all.iter().zip(&mut outcomes).map(|((stream, bytes), outcome)| Outgoing {
+            connection: stream.as_fd(),
+            bytes,
+            outcome,
+        });
+        let news = sender.send_all(&mut outgoing.collect::<Vec<_>>());
+        let sent = all.iter().zip(outcomes).map(|((_, bytes), it)| Sent::of(it, bytes.len()));
+        (news, sent.collect())
     }
 
-    fn send(sender: &mut Sender, send_slots: &[Option<SendSlot<'_>>]) -> Vec<Result<Sent, Errno>> {
-        let mut answers = vec![Ok(Sent::NOTHING); send_slots.len()];
-        sender.send_all(send_slots, &mut answers).unwrap();
-        answers
+    /// The same where the ring is not to fail.
+    fn sent(sender: &mut Sender, all: &[(&TcpStream, &[u8])]) -> Vec<Result<Sent, Errno>> {
+        let (news, sent) = send(sender, all);
+        news.unwrap();
+        sent
     }
 
     fn answers_as_it_should(mut sender: Sender) {
@@ -144,25 +150,20 @@ mod tests {
         (&failed).read(&mut [0]).unwrap_err();
         let much = vec![b'x'; 16 << 20];
 
-        let send_slots = [
-            Some(send_slot(&healthy, b"first")),
-            None,
-            Some(send_slot(&stuffed, &much)),
-            Some(send_slot(&failed, b"x")),
-        ];
-        let answers = send(&mut sender, &send_slots);
+        let all: [(&TcpStream, &[u8]); 3] =
+            [(&healthy, b"first"), (&stuffed, &much), (&failed, b"x")];
+        let answers = sent(&mut sender, &all);
         assert_eq!(answers[0], Ok(Sent { count: 5, full: false }));
-        assert_eq!(answers[1], Ok(Sent::NOTHING), "there was nothing");
-        let part = answers[2].unwrap();
+        let part = answers[1].unwrap();
         assert!(part.count > 0 && part.full, "{part:?}");
-        assert_eq!(answers[3], Err(Errno::PIPE));
+        assert_eq!(answers[2], Err(Errno::PIPE));
 
         // What goes into a full buffer is nothing, sooner or later.
-        let again = [send_slot(&stuffed, &much), send_slot(&healthy, b" second")].map(Some);
+        let again: [(&TcpStream, &[u8]); 2] = [(&stuffed, &much), (&healthy, b" second")];
         let stuck = (0..1_000)
-            .any(|_| send(&mut sender, &again[..1])[0].unwrap() == Sent { count: 0, full: true });
+            .any(|_| sent(&mut sender, &again[..1])[0].unwrap() == Sent { count: 0, full: true });
         assert!(stuck, "something went each time");
-        let answers = send(&mut sender, &again);
+        let answers = sent(&mut sender, &again);
         assert_eq!(
             answers,
             [Ok(Sent { count: 0, full: true }), Ok(Sent { count: 7, full: false })]
@@ -190,9 +191,8 @@ mod tests {
         let Some(mut sender) = ring() else { return };
         let pairs: Vec<_> = (0..BATCH).map(|_| connection()).collect();
         for _ in 0..3 {
-            let send_slots: Vec<_> =
-                pairs.iter().map(|(ours, _)| Some(send_slot(ours, b"x"))).collect();
-            let answers = send(&mut sender, &send_slots);
+            let all: Vec<(_, &[u8])> = pairs.iter().map(|(ours, _)| (ours, &b"x"[..])).collect();
+            let answers = sent(&mut sender, &all);
             assert!(answers.iter().all(|answer| *answer == Ok(Sent { count: 1, full: false })));
         }
         for (_, client) in &pairs {
@@ -211,12 +211,12 @@ mod tests {
         let broken = IoUring::builder().setup_r_disabled().build(BATCH as u32).unwrap();
         let mut sender = Sender { ring: Some(broken) };
         let (ours, mut client) = connection();
-        let send_slots = [send_slot(&ours, b"a"), send_slot(&ours, b"b")].map(Some);
-        let mut answers = [Ok(Sent::NOTHING); 2];
-        sender.send_all(&send_slots, &mut answers).unwrap_err();
+        let all: [(&TcpStream, &[u8]); 2] = [(&ours, b"a"), (&ours, b"b")];
+        let (news, answers) = send(&mut sender, &all);
+        news.unwrap_err();
         assert_eq!(answers, [Ok(Sent { count: 1, full: false }); 2]);
         assert!(sender.ring.is_none());
-        send(&mut sender, &send_slots);
+        sent(&mut sender, &all);
         drop(ours);
         let mut heard = String::new();
         client.read_to_string(&mut heard).unwrap();

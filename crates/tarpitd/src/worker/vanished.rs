@@ -7,8 +7,7 @@ use std::{os::fd::AsFd as _, time::Duration};
 
 use tarpit_proto::time::Time;
 
-use super::Worker;
-use crate::os::sys;
+use crate::{os::sys, worker::Worker};
 
 /// How long a client may acknowledge nothing. One that has closed its window acknowledges the
 /// probes of it, which are at most two minutes apart.
@@ -30,17 +29,17 @@ pub(super) struct Round {
 impl Worker {
     /// When the next piece of a round is due; never while nobody is held.
     pub(super) fn next_round(&self) -> Option<Time> {
-        (!self.slots.is_empty()).then_some(self.round.next)
+        (!self.clients.is_empty()).then_some(self.round.next)
     }
 
     /// Looks at a piece of all clients, and ends those who have vanished.
     pub(super) fn look_for_the_vanished(&mut self) {
-        if self.slots.is_empty() || self.now < self.round.next {
+        if self.clients.is_empty() || self.now < self.round.next {
             return;
         }
-        let end = self.slots.used().min(self.round.place.saturating_add(AT_ONCE));
+        let end = self.clients.places().min(self.round.place.saturating_add(AT_ONCE));
         for index in self.round.place..end {
-            let Some(slot) = self.slots.get(index) else { continue };
+            let Some(slot) = self.clients.slot(index) else { continue };
             let fd = slot.fd.as_fd();
             let is_waited_for = sys::unacknowledged(fd).is_ok_and(|bytes| bytes > 0);
             if is_waited_for && sys::silent_for(fd).is_ok_and(|silence| silence >= SILENCE) {
@@ -48,7 +47,7 @@ impl Worker {
             }
         }
         self.round.place = end;
-        if end == self.slots.used() {
+        if end == self.clients.places() {
             self.round = Round { next: self.now.after(EVERY), place: 0 };
         }
     }

@@ -1,0 +1,68 @@
+//! The end of a client: why, and when it was there for the last time.
+
+use std::{io, os::fd::AsFd as _};
+
+use rustix::net::sockopt;
+use tarpit_proto::{session::Cause, time::Time};
+
+use crate::{
+    os::sys,
+    worker::{
+        Worker,
+        clients::{Client, Gone, Slot},
+    },
+};
+
+impl Worker {
+    /// Ends a client whose connection failed.
+    pub(super) fn fail(&mut self, index: u32, error: &io::Error) {
+        let Some(Client { slot, post, address, server }) = self.clients.get(index) else { return };
+        let cause = match error.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Cause::Reset,
+            io::ErrorKind::TimedOut => Cause::TimedOut,
+            _ => Cause::Failed,
+        };
+        // Where the client had closed its side it went as clients go: nothing failed.
+        if cause != Cause::Reset || !slot.session.is_half_closed() {
+            let id = self.clients.id_of(&slot.session, address, server, self.now);
+            self.record.failed(index, post.subject(address, server, id), error);
+        }
+        self.close(index, cause);
+    }
+
+    /// Lets a client go.
+    pub(super) fn close(&mut self, index: u32, cause: Cause) {
+        self.awaited.forget(index);
+        self.reading.shares.forget(index);
+        let Some(Gone { slot, post, address, server }) = self.clients.remove(index) else { return };
+        let id = self.clients.id_of(&slot.session, address, server, self.now);
+        let about = post.subject(address, server, id);
+        self.record.closed(index, about, &slot.session, cause, self.last_sign(&slot, cause));
+        self.room.leave(&post.port, address.ip());
+        if slot.session.is_boxed() {
+            self.memory.freed(self.now);
+        }
+        if cause == Cause::Finished {
+            // Let it have its last words; a reset would throw them away. If this fails it has
+            // gone already.
+            let _ = sockopt::set_socket_linger(&slot.fd, None);
+        }
+    }
+
+    /// When the client was there for the last time.
+    fn last_sign(&self, slot: &Slot, cause: Cause) -> Time {
+        let vanished = match cause {
+            Cause::HalfClosed | Cause::Left | Cause::TimedOut => true,
+            // By the reset only its system answers for it.
+            Cause::Reset => slot.session.is_half_closed(),
+            Cause::Evicted | Cause::Failed | Cause::Finished | Cause::Stopped => false,
+        };
+        if !vanished {
+            return self.now;
+        }
+        // If the system does not say, it was now.
+        let silence = sys::silent_for(slot.fd.as_fd()).unwrap_or_default();
+        // A client may have gone before it was accepted.
+        self.now.before(silence).max(slot.session.opened(self.now))
+    }
+}

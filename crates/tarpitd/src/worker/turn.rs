@@ -1,0 +1,173 @@
+//! One client's turn: its session is given an input, and does what it says until it waits.
+
+use std::time::Duration;
+
+use tarpit_proto::{
+    pacer::Rate,
+    script::Conn,
+    session::{Draft, Input, Output, SessionId, Wake, World},
+    time::Time,
+};
+
+use crate::{
+    os::entropy::System,
+    report::record::SessionRecord,
+    worker::{
+        Worker,
+        clients::{Client, ClientMut},
+        send::SendSlot,
+    },
+};
+
+/// One client's turn, from its input to its next wait.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) index: u32,
+    id: SessionId,
+    /// What may still be sent in it, in bytes.
+    pub(super) left: usize,
+    /// Whether the kernel is to be asked for unacknowledged bytes before anything is sent.
+    pub(super) asks: bool,
+    /// Whether the client has closed its side just now: a byte goes to it whatever the budget.
+    pub(super) departs: bool,
+    /// Whether the socket itself took less than it was given, and will tell when it takes more.
+    pub(super) full: bool,
+    before: Before,
+}
+
+/// How a session stood before its turn.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    listened: bool,
+    /// Whether it took memory that may be free after the turn.
+    amid: bool,
+}
+
+/// The most bytes sent to one client in a turn.
+const SENDS: usize = 64 * 1024;
+
+/// What was not sent for want of a budget or of memory is tried again after this time.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// How many clients whose slots are next to each other have their turns together, where their paces
+/// allow it. They mostly came together, so that what the kernel keeps of them lies together too.
+const GROUP: u32 = 64;
+
+impl Worker {
+    /// Gives a client's session an input, and does what it says.
+    pub(super) fn drive(&mut self, index: u32, input: Input<'_>) {
+        let mut alone = std::mem::take(&mut self.sending.alone);
+        alone.turn = self.begin(index, &input);
+        self.go_on(&mut alone, input);
+        self.finish(&mut alone);
+        self.sending.alone = alone;
+    }
+
+    /// Looks up what a client's turn needs to know.
+    pub(super) fn begin(&self, index: u32, input: &Input<'_>) -> Option<Turn> {
+        let Client { slot, post, address, server } = self.clients.get(index)?;
+        let is_due = matches!(input, Input::Due);
+        // What is due while earlier bytes are still unacknowledged would only cost the kernel
+        // another page; unless so much is to go that this is the usual state. To ask costs a third
+        // of what a send costs, and a few pages are few: so one turn in four.
+        let is_sparse =
+            !matches!(post.profile.rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited));
+        let departs = matches!(input, Input::HalfClosed | Input::HalfClosing);
+        // A client that waits for its next turn to send is sent nothing before, however much it
+        // talks meanwhile.
+        let waits = !is_due && !departs && self.sending.more.holds(index);
+        Some(Turn {
+            index,
+            id: self.clients.id_of(&slot.session, address, server, self.now),
+            left: if waits { 0 } else { SENDS },
+            asks: is_due && is_sparse && is_asked(index, self.now),
+            departs,
+            full: false,
+            before: Before { listened: slot.session.listens(), amid: slot.session.is_amid() },
+        })
+    }
+
+    /// Gives the session of a turn its input. If the turn goes on, the draft is to be sent.
+    pub(super) fn go_on(&mut self, slot: &mut SendSlot, input: Input<'_>) {
+        let Some(turn) = slot.turn.take() else { return };
+        let (mut input, index) = (input, turn.index);
+        loop {
+            match self.handle(&turn, input, &mut slot.draft) {
+                None => return,
+                Some(Output::Close(cause)) => {
+                    self.close(index, cause);
+                    return;
+                }
+                Some(Output::OpenData) => input = Input::DataPort(self.await_data(index, turn.id)),
+                Some(Output::Transmit(_)) if turn.left > 0 => {
+                    slot.turn = Some(turn);
+                    return;
+                }
+                Some(Output::Transmit(_)) => {
+                    self.sending.more.push(index);
+                    break;
+                }
+                Some(Output::Wait(wake)) => {
+                    self.wait(index, wake, turn.full);
+                    break;
+                }
+            }
+        }
+        self.end(turn.index, turn.before);
+    }
+
+    /// Lets a session handle an input; `None` if the client is gone.
+    fn handle<'d>(
+        &mut self,
+        turn: &Turn,
+        input: Input<'_>,
+        draft: &'d mut Draft,
+    ) -> Option<Output<'d>> {
+        let index = turn.index;
+        let ClientMut { session, post, address, server } = self.clients.get_mut(index)?;
+        let conn = Conn { client: address, server, via: None };
+        let about = post.subject(address, server, turn.id);
+        let mut news = SessionRecord { record: &mut self.record, about, slot: index };
+        let mut world = World {
+            profile: &post.profile,
+            conn: &conn,
+            id: turn.id,
+            group: index / GROUP,
+            seed: &self.seed,
+            start: self.calendar.start,
+            entropy: &mut System,
+            budget: &mut self.load.handshakes,
+            pins: &mut self.pins,
+            news: &mut news,
+        };
+        Some(session.handle(self.now, input, &mut world, draft))
+    }
+
+    /// Lets a client wait as its session wants. `full`: its socket tells when it takes more.
+    fn wait(&mut self, index: u32, wake: Wake, full: bool) {
+        match wake {
+            Wake::At(moment) => self.clients.arm(index, moment),
+            // What was held back by us is tried again by us.
+            Wake::Writable if !full => self.clients.arm(index, self.now.after(RETRY)),
+            Wake::Never | Wake::Writable => self.clients.disarm(index),
+        }
+    }
+
+    /// Sees to what a turn has changed.
+    fn end(&mut self, index: u32, before: Before) {
+        let Some(slot) = self.clients.slot(index) else { return };
+        if before.amid && !slot.session.is_amid() {
+            self.memory.freed(self.now);
+        }
+        // Readiness is told once: what came while nobody listened is asked for now.
+        if !before.listened && slot.session.listens() {
+            self.reading.read_later(index, self.now);
+        }
+    }
+}
+
+/// Whether the kernel is asked about this client's acknowledgements at this turn. Turns are some
+/// seconds apart, so it is in about a quarter of them.
+fn is_asked(index: u32, now: Time) -> bool {
+    (u64::from(index) + now.as_millis() / 8_000).is_multiple_of(4)
+}
