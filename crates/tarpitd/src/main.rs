@@ -81,10 +81,9 @@ fn serve(request: &Request) -> ExitCode {
 fn check(file: &Path) -> ExitCode {
     match config::load(file) {
         Ok(settings) => {
-            settings.warnings.iter().for_each(|warning| complain(warning));
             let Checked { findings, summary } = daemon::check(&settings);
             for finding in &findings {
-                complain(&finding.to_string());
+                complain(&finding.labelled());
             }
             if findings.iter().any(Finding::is_refusal) {
                 return daemon::exit_code(&findings);

@@ -74,6 +74,7 @@ impl Draft {
             tarpit.find_tls_problems(&mut notes);
             tarpit.find_useless_settings(&mut notes);
             tarpit.find_data_problems(self.workers, &mut notes);
+            tarpit.find_lone_settings(&mut notes);
         }
         notes.problems.sort_by(|one, other| one.place.cmp(&other.place));
         notes.warnings.sort_by(|one, other| one.place.cmp(&other.place));
@@ -88,7 +89,7 @@ impl Draft {
             logging: self.logging,
             pid_file: None,
             keep_going: false,
-            warnings: notes.warnings.iter().map(Problem::to_string).collect(),
+            warnings: notes.warnings.into_iter().map(Problem::warning).collect(),
         };
         if notes.problems.is_empty() {
             Ok(settings)
@@ -229,6 +230,26 @@ impl TarpitDraft {
                 let what = format!("`{}` has no use for {what}", pattern.name());
                 notes.warnings.push(place.problem(what));
             }
+        }
+    }
+
+    /// Settings that hold hardly anybody as they are combined.
+    fn find_lone_settings(&self, notes: &mut Notes) {
+        let has_data = self.pattern.is_some_and(|pattern| pattern.about().data.is_some());
+        if let (Some(place), None, true) = (&self.poison, &self.passive_ports, has_data) {
+            notes.warnings.push(place.problem(
+                "without `passive_ports`, `poison` lets clients log in and gives them no listing: \
+                 add `passive_ports = 0`",
+            ));
+        }
+        if let Some((place, inner)) = &self.inner
+            && inner.protocol() == Some(Protocol::Ssh)
+        {
+            notes.warnings.push(place.problem(format!(
+                "SSH clients do not use TLS, so `{}` inside it holds none of them: give it a tarpit \
+                 of its own",
+                inner.name()
+            )));
         }
     }
 

@@ -27,6 +27,13 @@ impl From<Problem> for Finding {
     }
 }
 
+impl Problem {
+    /// The problem where it keeps nothing from working.
+    pub(super) fn warning(self) -> Finding {
+        Finding::new(Gravity::Warning, Some(&self.place), self.what)
+    }
+}
+
 impl Place {
     /// Says what is wrong here.
     pub(super) fn problem(&self, what: impl Into<String>) -> Problem {
@@ -57,9 +64,11 @@ pub(super) fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> O
     /// Below it two words have little in common; found by trying misspellings of our own names.
     const ALIKE: f64 = 0.7;
     let word = word.to_lowercase();
+    // Of three letters a slip of one leaves so little that the likeness misses it: `shs` for `ssh`.
+    let is_slip = |name: &str| word.len() > 1 && strsim::osa_distance(&word, name) == 1;
     names
-        .map(|name| (name, strsim::jaro_winkler(&word, name)))
-        .filter(|&(_, likeness)| likeness > ALIKE)
-        .max_by(|(_, one), (_, other)| one.total_cmp(other))
-        .map(|(name, _)| name)
+        .map(|name| (name, is_slip(name), strsim::jaro_winkler(&word, name)))
+        .filter(|&(_, is_slip, likeness)| is_slip || likeness > ALIKE)
+        .max_by(|(_, one, like), (_, other, likes)| one.cmp(other).then(like.total_cmp(likes)))
+        .map(|(name, ..)| name)
 }

@@ -51,6 +51,10 @@ fn request(origin: Origin) -> Request {
 const SOUND: &str =
     "[tarpits.a]\npattern = 'endless_banner'\nbind = [{ host = '::1', port = 1 }]\n";
 
+fn warnings(settings: &Settings) -> Vec<String> {
+    settings.warnings.iter().map(ToString::to_string).collect()
+}
+
 #[test]
 fn every_key_is_read() {
     let settings = settings(
@@ -217,7 +221,7 @@ fn the_reference_s_published_example_loads() {
         client_trace = \"./client_trace.log\"",
     );
     assert_eq!(
-        settings.warnings,
+        warnings(&settings),
         ["x:5:9: `client_valiation` is a misspelling: write `client_validation`"]
     );
     let served = |tarpit: &Tarpit| (tarpit.pattern.name(), tarpit.bind.len());
@@ -229,7 +233,7 @@ fn the_reference_s_published_example_loads() {
 fn the_reference_s_log_format_is_read_with_a_warning() {
     let settings = settings(&format!("{SOUND}[logging]\nfmt = '%(message)s'"));
     assert_eq!(
-        settings.warnings,
+        warnings(&settings),
         ["x:5:1: `fmt` has no effect, since the log has one format: remove it, and use `level`"]
     );
 }
@@ -577,6 +581,34 @@ fn wrong_arguments_are_all_told() {
 }
 
 #[test]
+fn a_slip_in_a_short_name_is_told_with_the_right_one() {
+    for (slip, name) in [("shs", "ssh"), ("sh", "ssh"), ("fpt", "ftp"), ("smpt", "smtp")] {
+        check(
+            &SOUND.replace("endless_banner", slip),
+            &format!("2:11: there is no pattern `{slip}`: did you mean `{name}`?"),
+        );
+    }
+    check(
+        &SOUND.replace("endless_banner", "xyz"),
+        "2:11: there is no pattern `xyz`: `tarpitd patterns` lists them",
+    );
+}
+
+#[test]
+fn settings_that_hold_hardly_anybody_are_warned_of() {
+    let poison = "[tarpits.a]\npattern = 'ftp_hold'\npoison = true\nbind = '127.0.0.1:21'\n";
+    let told = warnings(&settings(poison));
+    assert!(told.len() == 1 && told[0].starts_with("x:3:10: without `passive_ports`"), "{told:?}");
+    let whole = poison.replace("poison", "passive_ports = 0\npoison");
+    assert!(settings(&whole).warnings.is_empty());
+    assert!(settings(&poison.replace("ftp_hold", "auto")).warnings.is_empty());
+    let inside = "[tarpits.a]\npattern = 'tls'\ninner = 'ssh'\nbind = '127.0.0.1:22'\n";
+    let told = warnings(&settings(inside));
+    assert!(told.len() == 1 && told[0].starts_with("x:3:9: SSH clients do not use"), "{told:?}");
+    assert!(settings(&inside.replace("'ssh'", "'smtp'")).warnings.is_empty());
+}
+
+#[test]
 fn dangerous_patterns_are_cautioned_against_only_in_public() {
     for name in ["http_bad_site", "http_deflate_html_bomb", "http_deflate_size_bomb"] {
         for (host, wanted) in [("*", 1), ("203.0.113.5", 1), ("localhost", 0), ("10.1.1.1", 0)] {
@@ -607,7 +639,7 @@ fn networks_and_policies_that_make_no_sense_are_named() {
 fn settings_that_a_pattern_has_no_use_for_are_told() {
     let text = "[tarpits.a]\npattern = 'endless_banner'\npoison = true\nstrict_lock = true\n\
                 cert = 'c.pem'\nkey = 'k.pem'\nbind = [{ host = '::1', port = 1 }]\n";
-    let told = settings(text).warnings;
+    let told = warnings(&settings(text));
     let wanted: Vec<_> = [
         ("3:10", "`poison`: remove it"),
         ("4:15", "`strict_lock`: remove it"),
@@ -616,11 +648,12 @@ fn settings_that_a_pattern_has_no_use_for_are_told() {
     .map(|(place, what)| format!("x:{place}: `endless_banner` has no use for {what}"))
     .into();
     assert_eq!(told, wanted);
-    for (inner, wanted) in [("endlessh", 1), ("ftp_hold", 0)] {
+    for (inner, wanted) in [("endless_banner", 1), ("ftp_hold", 0)] {
         let lines = format!("'tls'\ninner = '{inner}'\npoison = true");
         let text = SOUND.replace("'endless_banner'", &lines);
         assert_eq!(settings(&text).warnings.len(), wanted, "{text}");
     }
+    let text = text.replace("poison = true\n", "");
     for pattern in ["auto", "ftp_hold"] {
         let told = settings(&text.replace("endless_banner", pattern)).warnings;
         assert_eq!(told.len(), usize::from(pattern != "auto"), "{told:?}");

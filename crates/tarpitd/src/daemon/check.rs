@@ -31,6 +31,7 @@ pub(crate) fn check(settings: &Settings) -> Checked {
     let Prepared { files, user, findings, unbound, .. } =
         prepare(settings, Clock::start(), Touch::Look);
     let mut findings: Vec<_> = findings.into_iter().chain(unbound).collect();
+    findings.extend(settings.warnings.iter().cloned());
     // Such a configuration is meant for root, who may do more.
     let is_for_root = user.is_some() && !privileges::may_change_users();
     let is_beyond_us = |finding: &Finding| finding.gravity == Gravity::Rights;

@@ -52,6 +52,20 @@ impl Finding {
         }
     }
 
+    /// The line for a reader to whom no level tells a warning from an error.
+    pub(crate) fn labelled(&self) -> String {
+        let label = if self.gravity == Gravity::Warning { "warning: " } else { "" };
+        self.line(label)
+    }
+
+    fn line(&self, label: &str) -> String {
+        let label = if self.gravity == Gravity::Note { "note: " } else { label };
+        match &self.place {
+            Some(place) => format!("{place}: {label}{}", self.what),
+            None => format!("{label}{}", self.what),
+        }
+    }
+
     /// Whether the line begins with the place in the configuration.
     pub(crate) fn is_placed(&self) -> bool {
         self.place.is_some()
@@ -60,13 +74,7 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
-        }
-        if self.gravity == Gravity::Note {
-            write!(f, "note: ")?;
-        }
-        f.write_str(&self.what)
+        f.write_str(&self.line(""))
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct Settings {
     /// Whether to serve the other addresses when one cannot be opened.
     pub(crate) keep_going: bool,
     /// What the author should know, one line each.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<finding::Finding>,
 }
 
 impl Settings {
