@@ -14,6 +14,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use base::workspace::Workspace;
+use chores::form::Form;
 use chores::{bench, clients, dist, docs, install, report, soak, test, vanish};
 
 /// The project's chores
@@ -78,8 +79,12 @@ enum Chore {
         #[arg(long = "for", value_name = "SECONDS", default_value_t = 60)]
         seconds: u64,
     },
-    /// Install the real clients, run all tests, then hold the clients under a 40-second cap
-    Test,
+    /// Install the real clients, run all tests, hold the clients, soak, and let clients vanish
+    Test {
+        /// Run long tests in their long forms, and check the static file
+        #[arg(long)]
+        full: bool,
+    },
     /// Check when the daemon closes clients that vanish; takes six minutes
     Vanish,
 }
@@ -109,10 +114,8 @@ fn run(chore: Chore) -> Result<bool> {
             bench::run(&workspace, &plan, write.as_deref())
         }
         Chore::Clients { full, only, write, binary } => {
-            let plan = clients::Plan {
-                span: if full { client::span::Span::FULL } else { client::span::Span::SHORT },
-                only: only.unwrap_or_default(),
-            };
+            let plan =
+                clients::Plan { span: Form::of(full).span(), only: only.unwrap_or_default() };
             install::require(&workspace, &plan.tools())?;
             let binary = match binary {
                 Some(binary) => binary,
@@ -130,10 +133,10 @@ fn run(chore: Chore) -> Result<bool> {
         Chore::Dist => dist::run(&workspace),
         Chore::Docs => docs::run(&workspace).map(|()| true),
         Chore::Install => install::all(&workspace).map(|()| true),
-        Chore::Soak { seconds } => soak::run(&workspace, Duration::from_secs(seconds)),
-        Chore::Test => test::run(&workspace),
+        Chore::Soak { seconds } => soak::run(&workspace, Duration::from_secs(seconds), Form::Full),
+        Chore::Test { full } => test::run(&workspace, Form::of(full)),
         Chore::Vanish => {
-            let score = vanish::begin(&workspace)?.end();
+            let score = vanish::begin(&workspace, Form::Full)?.end();
             println!("{score}");
             Ok(score.failed == 0)
         }

@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod clients;
 pub(crate) mod dist;
 pub(crate) mod docs;
+pub(crate) mod form;
 pub(crate) mod install;
 pub(crate) mod report;
 pub(crate) mod score;

@@ -10,6 +10,19 @@ pub(crate) struct Score {
 }
 
 impl Score {
+    /// One that passed, or one that did not.
+    pub(crate) fn of(passed: bool) -> Self {
+        let mut score = Self::default();
+        score.count(passed);
+        score
+    }
+
+    /// Counts those of `other` too.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+
     /// Counts one more.
     pub(crate) fn count(&mut self, passed: bool) {
         if passed {

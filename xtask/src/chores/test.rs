@@ -1,4 +1,5 @@
-//! The whole test: install the real clients, run every test, hold the clients under a short cap.
+//! The whole test: installs the real clients, runs every test, holds the clients, soaks, and lets
+//! clients vanish.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
@@ -7,45 +8,51 @@ use anyhow::{Context, Result, bail};
 
 use crate::base::workspace::Workspace;
 use crate::chores::clients::{self, Plan};
-use crate::chores::install;
+use crate::chores::form::Form;
 use crate::chores::score::Score;
-use crate::chores::{report, vanish};
-use crate::client::span::Span;
+use crate::chores::{dist, install, report, soak, vanish};
 
 /// Runs it all and closes with the score; false when anything failed.
-pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
+pub(crate) fn run(workspace: &Workspace, form: Form) -> Result<bool> {
     install::all(workspace)?;
-    // It only waits, for as long as all the rest takes.
-    let vanish = vanish::begin(workspace)?;
-    let mut score = cargo_test(workspace)?;
-    let binary = workspace.build_daemon()?;
-    let plan = Plan { span: Span::SHORT, only: String::new() };
-    match clients::run(workspace, &binary, &plan) {
-        Ok(results) => {
-            println!("{}", report::text(&results));
-            let held = results.score();
-            score.passed += held.passed;
-            score.failed += held.failed;
-        }
-        // The score of the other tests is still worth its line.
-        Err(error) => {
-            eprintln!("xtask: {error:#}");
-            score.failed += 1;
-        }
+    // It only waits, beside all the rest.
+    let vanish = vanish::begin(workspace, form)?;
+    let mut score = cargo_test(workspace, form)?;
+    score.add(told(held(workspace, form)));
+    score.add(told(soak::run(workspace, form.soak(), form).map(Score::of)));
+    if form == Form::Full {
+        score.add(told(dist::run(workspace).map(Score::of)));
     }
-    let vanished = vanish.end();
-    score.passed += vanished.passed;
-    score.failed += vanished.failed;
+    score.add(vanish.end());
     println!("{score}");
     Ok(score.failed == 0)
 }
 
+/// Holds the real clients.
+fn held(workspace: &Workspace, form: Form) -> Result<Score> {
+    let binary = workspace.build_daemon()?;
+    let plan = Plan { span: form.span(), only: String::new() };
+    let results = clients::run(workspace, &binary, &plan)?;
+    println!("{}", report::text(&results));
+    Ok(results.score())
+}
+
+/// The score of one part. If the part itself fails, that counts as one failure and is told: the
+/// score of the others is still worth its line.
+fn told(score: Result<Score>) -> Score {
+    score.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        Score::of(false)
+    })
+}
+
 /// Runs `cargo test --workspace`, shows what it prints, and adds up its closing lines.
-fn cargo_test(workspace: &Workspace) -> Result<Score> {
+fn cargo_test(workspace: &Workspace, form: Form) -> Result<Score> {
     println!("+ cargo test --workspace --no-fail-fast");
     let mut child = workspace
         .cargo()
         .args(["test", "--workspace", "--no-fail-fast"])
+        .env("TARPIT_LONG", if form == Form::Full { "1" } else { "0" })
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -57,10 +64,7 @@ fn cargo_test(workspace: &Workspace) -> Result<Score> {
         let line = line.context("cannot read what cargo test prints")?;
         let line = String::from_utf8_lossy(&line);
         writeln!(shown, "{line}").context("cannot show what cargo test prints")?;
-        if let Some(suite) = suite(&line) {
-            score.passed += suite.passed;
-            score.failed += suite.failed;
-        }
+        score.add(suite(&line).unwrap_or_default());
     }
     let status = child.wait().context("cannot wait for cargo test")?;
     if !status.success() && score.failed == 0 {
