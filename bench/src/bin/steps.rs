@@ -11,11 +11,11 @@ use std::{
 use clap::{Parser, Subcommand};
 use tarpit_proto::{
     handshake_budget::HandshakeBudget,
-    identify::{Protocol, sight},
     pacer::Rate,
     patterns,
     persona::Persona,
     pins::Pins,
+    protocols,
     rng::{Entropy, Seed},
     script::{Conn, Profile},
     session::{Draft, Event, Input, News, Output, Session, SessionId, Wake, World},
@@ -63,21 +63,12 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What clients say first.
-const OPENINGS: [&[u8]; 5] = [
-    b"USER root\r\n",
-    b"GET /admin HTTP/1.1\r\nHost: a.example\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n",
-    b"EHLO a.example\r\n",
-    b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n",
-    b"\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x03\
-      0123456789abcdef0123456789abcdef\x00\x00\x02\x00\x2f\x01\x00",
-];
-
 /// Each time, one opening is compared with all protocols.
 fn identify(times: u32) {
-    for opening in OPENINGS.iter().cycle().take(times as usize) {
-        for protocol in Protocol::ALL {
-            black_box(sight(protocol, black_box(opening)));
+    let openings = protocols::held().map(|protocol| protocol.openings[0]).collect::<Vec<_>>();
+    for opening in openings.iter().cycle().take(times as usize) {
+        for protocol in protocols::held() {
+            black_box(protocols::sight(protocol, black_box(opening)));
         }
     }
 }
@@ -89,14 +80,7 @@ fn turns(pattern: &str, rate: Option<i64>, times: u32) -> bool {
     let Some(persona) = Persona::named(Persona::DEFAULT, &seed) else { return false };
     let mut profile = Profile::new(pattern, persona);
     profile.rate = rate.and_then(Rate::from_number);
-    let opening = match pattern.protocol() {
-        Some(Protocol::Ftp) => OPENINGS[0],
-        Some(Protocol::Http) => OPENINGS[1],
-        Some(Protocol::Smtp) => OPENINGS[2],
-        Some(Protocol::Ssh) => OPENINGS[3],
-        Some(Protocol::Tls) => OPENINGS[4],
-        _ => b"root\r\n",
-    };
+    let opening = pattern.protocol().map_or(&b"root\r\n"[..], |protocol| protocol.openings[0]);
     let mut client = Client {
         now: start,
         session: Session::open(start),

@@ -11,7 +11,7 @@ use crate::{
         fact::{Entry, Fact},
         time::Time,
     },
-    detect::Spoken,
+    protocols,
 };
 
 /// An account of one client's facts; to be made at its first.
@@ -147,7 +147,7 @@ impl Account {
     pub fn protocol(&self) -> Option<&'static str> {
         match self.protocol {
             Seen::Nothing => None,
-            Seen::Numbered(number) => Spoken::numbered(number).map(|spoken| spoken.name),
+            Seen::Numbered(number) => protocols::at(number).map(|protocol| protocol.name),
             Seen::Unknown => Some(UNKNOWN),
         }
     }
@@ -185,8 +185,8 @@ const UNKNOWN: &str = "unknown";
 
 impl Seen {
     fn named(name: &[u8]) -> Self {
-        let spoken = core::str::from_utf8(name).ok().and_then(Spoken::named);
-        spoken.map_or(Self::Unknown, |spoken| Self::Numbered(spoken.number()))
+        let protocol = core::str::from_utf8(name).ok().and_then(protocols::named);
+        protocol.map_or(Self::Unknown, |protocol| Self::Numbered(protocols::place(protocol)))
     }
 }
 

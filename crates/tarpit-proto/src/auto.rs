@@ -33,10 +33,8 @@ use crate::{
         rng,
         said::Said,
     },
-    detect::{Detection, Spoken, detect},
-    identify::Protocol,
-    patterns,
-    script::{About, Chunk, Cx, Heard, Manner, Pattern, ReadMode, Script, Step, Uses},
+    protocols::{self, Detection, FTP, SMTP, SSH, TELNET, detect},
+    script::{About, Chunk, Cx, Heard, Manner, Pattern, Protocol, ReadMode, Script, Step, Uses},
     states,
 };
 
@@ -59,36 +57,8 @@ const AMID_PATIENCE: Duration = Duration::from_secs(2);
 const SECOND_GREETING: Duration = Duration::from_millis(2_300);
 const THIRD_GREETING: Duration = Duration::from_millis(3_500);
 
-/// Whose ports these are, by the names of what is spoken there: what silent clients are greeted
-/// with, and what unknown ones are served. Where the client speaks first, silence is met with
-/// silence.
-const PORTS: &[(&str, &[u16])] = &[
-    ("ftp", &[21, 2121]),
-    ("http", &[80, 81, 591, 2080, 3128, 5000, 8000, 8001, 8008, 8080, 8081, 8088, 8888, 9080]),
-    ("imap", &[143]),
-    ("ldap", &[389]),
-    ("memcached", &[11_211]),
-    ("mongodb", &[27_017]),
-    ("mqtt", &[1_883]),
-    ("mssql", &[1_433]),
-    ("mysql", &[3_306]),
-    ("pop3", &[110]),
-    ("postgres", &[5_432]),
-    ("rdp", &[3_389]),
-    ("redis", &[6_379]),
-    ("rtsp", &[554, 8_554]),
-    ("sip", &[5_060]),
-    ("smb", &[139, 445]),
-    ("smtp", &[25, 587, 2525]),
-    ("socks5", &[1_080]),
-    ("ssh", &[22, 222, 2222, 8022]),
-    ("telnet", &[23, 2323]),
-    ("tls", &[443, 636, 990, 993, 995, 4443, 8443, 9443]),
-    ("vnc", &[5_900, 5_901, 5_902]),
-];
-
 /// The first greeting on all other ports.
-const FIRST: [Protocol; 2] = [Protocol::Ftp, Protocol::Smtp];
+const FIRST: [&Protocol; 2] = [&FTP, &SMTP];
 
 states! {
     /// Where a client of the port stands, and what it has been shown.
@@ -96,7 +66,7 @@ states! {
     pub(crate) struct State {
         at: At,
         /// What silent and unknown clients are served; `None`: nothing.
-        home: Option<&'static Spoken>,
+        home: Option<&'static Protocol>,
         shown: Shown,
         /// Whether further greetings follow the first, which is so on ports that belong to no
         /// protocol.
@@ -109,7 +79,7 @@ states! {
         #[default]
         Listening,
         /// The first bytes may still become one thing or another.
-        Amid { likeliest: Option<&'static Spoken>, greeted: bool },
+        Amid { likeliest: Option<&'static Protocol>, greeted: bool },
         /// A greeting goes out.
         Greeting,
         Greeted,
@@ -117,12 +87,15 @@ states! {
         Held,
     }
 
-    /// Which greetings the client has seen.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    struct Shown {
-        a_220: bool,
-        ssh: bool,
-        telnet: bool,
+    /// The last greeting that the client has seen; the others came before it.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+    enum Shown {
+        #[default]
+        Nothing,
+        /// That of the port's own protocol.
+        Home,
+        Ssh,
+        Telnet,
     }
 }
 
@@ -143,7 +116,7 @@ impl Script for Auto {
 
     fn uses(&self) -> Uses {
         let own = Uses { pins: true, ..Uses::NOTHING };
-        let patterns = Protocol::ALL.into_iter().filter_map(patterns::best_for);
+        let patterns = protocols::held().filter_map(Protocol::best);
         patterns.fold(own, |all, pattern| all.and(pattern.uses()))
     }
 
@@ -182,20 +155,18 @@ impl Script for Auto {
 /// Finds out whose port it is, and listens.
 fn begin(state: &mut State, cx: &mut Cx<'_>) -> Step {
     let port = cx.conn.server.port();
-    let owner = PORTS.iter().find(|(_, ports)| ports.contains(&port));
+    let owner = protocols::on(port);
     let pinned = cx.pins_strictly().then(|| cx.pins.pinned(cx.conn, cx.now)).flatten();
-    state.home = match (pinned, owner) {
-        (Some(name), _) | (None, Some(&(name, _))) => Spoken::named(name),
-        (None, None) => {
-            state.shows_all = !cx.pins_strictly();
-            let day = cx.wall.0 / 86_400;
-            let network = Prefix::of(cx.conn.client.ip()).key();
-            let spot = network ^ u64::from(port) << 48;
-            let number = rng::lasting(cx.profile.persona.number(), spot, day);
-            Spoken::of(FIRST[number as usize % FIRST.len()])
-        }
-    };
-    let speaks_first = state.home.is_some_and(|home| !is_client_first(home));
+    state.home = pinned.and_then(protocols::named).or(owner);
+    if state.home.is_none() {
+        state.shows_all = !cx.pins_strictly();
+        let day = cx.wall.0 / 86_400;
+        let network = Prefix::of(cx.conn.client.ip()).key();
+        let spot = network ^ u64::from(port) << 48;
+        let number = rng::lasting(cx.profile.persona.number(), spot, day);
+        state.home = Some(FIRST[number as usize % FIRST.len()]);
+    }
+    let speaks_first = state.home.is_some_and(|home| home.greet.is_some());
     let patience = if owner.is_some() && speaks_first { SHORT_PATIENCE } else { PATIENCE };
     Step::wait(cx.later(patience))
 }
@@ -204,26 +175,25 @@ fn begin(state: &mut State, cx: &mut Cx<'_>) -> Step {
 fn greet_the_silent(state: &mut State, cx: &mut Cx<'_>) -> Step {
     state.at = At::Greeted;
     let Some(home) = state.home else { return Step::REST };
-    let spoken = claim(home, cx);
-    state.home = Some(spoken);
-    greet(state, spoken, cx).unwrap_or(Step::REST)
+    let home = claim(home, cx);
+    state.home = Some(home);
+    greet(state, Shown::Home, home, cx)
 }
 
 /// Sends a greeting, if this protocol has one.
-fn greet(state: &mut State, spoken: &Spoken, cx: &Cx<'_>) -> Option<Step> {
-    let words = greeting(spoken, cx);
+fn greet(state: &mut State, shown: Shown, protocol: &'static Protocol, cx: &Cx<'_>) -> Step {
+    let words = greeting(protocol, cx);
     if words.is_empty() {
-        return None;
+        return Step::REST;
     }
-    state.shown.note(spoken);
-    state.at = At::Greeting;
-    Some(Step::send(Manner::Whole, Chunk::Boxed(words.into())))
+    (state.shown, state.at) = (shown, At::Greeting);
+    Step::send(Manner::Whole, Chunk::Boxed(words.into()))
 }
 
 /// The greeting of a protocol; possibly nothing.
-fn greeting(spoken: &Spoken, cx: &Cx<'_>) -> Vec<u8> {
+fn greeting(protocol: &Protocol, cx: &Cx<'_>) -> Vec<u8> {
     let mut words = Vec::new();
-    if let Some(greet) = spoken.pattern().and_then(|pattern| pattern.about().greet) {
+    if let Some(greet) = protocol.greet {
         greet(&cx.profile.persona, cx.wall, &mut words);
     }
     words
@@ -232,34 +202,31 @@ fn greeting(spoken: &Spoken, cx: &Cx<'_>) -> Vec<u8> {
 /// Waits for what the client answers to a greeting.
 fn wait_for_answer(state: State, cx: &Cx<'_>) -> Step {
     match state.shown {
-        Shown { telnet: true, .. } => Step::REST,
-        _ if !state.shows_all => Step::REST,
-        Shown { ssh: true, .. } => Step::wait(cx.later(THIRD_GREETING)),
-        _ => Step::wait(cx.later(SECOND_GREETING)),
+        Shown::Home if state.shows_all => Step::wait(cx.later(SECOND_GREETING)),
+        Shown::Ssh if state.shows_all => Step::wait(cx.later(THIRD_GREETING)),
+        _ => Step::REST,
     }
 }
 
 /// Shows a client that says nothing to one greeting the next.
 fn greet_once_more(state: &mut State, cx: &mut Cx<'_>) -> Step {
-    let next = if state.shown.ssh { Protocol::Telnet } else { Protocol::Ssh };
-    let Some(spoken) = Spoken::of(next) else { return Step::REST };
-    greet(state, spoken, cx).unwrap_or(Step::REST)
+    match state.shown {
+        Shown::Nothing | Shown::Home => greet(state, Shown::Ssh, &SSH, cx),
+        Shown::Ssh | Shown::Telnet => greet(state, Shown::Telnet, &TELNET, cx),
+    }
 }
 
 /// Looks at the client's first bytes.
 fn look(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     // A client that has seen a prompt for a name may type one.
-    let expects = match state.home {
-        _ if state.shown.telnet => Some(Protocol::Telnet),
-        home => home.and_then(|home| home.protocol),
-    };
+    let expects = if state.shown == Shown::Telnet { Some(&TELNET) } else { state.home };
     match detect(said.rest(), expects) {
         Detection::Incomplete(likeliest) if !said.is_full() => {
             let greeted = matches!(state.at, At::Greeted | At::Amid { greeted: true, .. });
             state.at = At::Amid { likeliest, greeted };
             Step::wait(cx.later(AMID_PATIENCE))
         }
-        Detection::Shown(spoken) => serve(state, spoken, cx),
+        Detection::Shown(protocol) => serve(state, protocol, cx),
         // Nothing will follow.
         Detection::Incomplete(likeliest) if cx.read_mode == ReadMode::Ended => {
             decide_late(state, likeliest, cx)
@@ -270,32 +237,27 @@ fn look(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
 
 /// Decides for a client that has begun something and not gone on: what it most likely is, if that
 /// can be served at all.
-fn decide_late(state: &mut State, likeliest: Option<&'static Spoken>, cx: &mut Cx<'_>) -> Step {
+fn decide_late(state: &mut State, likeliest: Option<&'static Protocol>, cx: &mut Cx<'_>) -> Step {
     match likeliest {
-        Some(spoken) if spoken.protocol.is_some() => serve(state, spoken, cx),
+        Some(protocol) if protocol.best().is_some() => serve(state, protocol, cx),
         _ => serve_unknown(state, cx),
     }
 }
 
 /// Serves a client that has shown what it speaks.
-fn serve(state: &mut State, spoken: &'static Spoken, cx: &mut Cx<'_>) -> Step {
-    cx.learn(Fact::Protocol, spoken.name.as_bytes());
-    let decided = claim(spoken, cx);
-    if decided.name != spoken.name {
+fn serve(state: &mut State, protocol: &'static Protocol, cx: &mut Cx<'_>) -> Step {
+    cx.learn(Fact::Protocol, protocol.name.as_bytes());
+    let decided = claim(protocol, cx);
+    if decided != protocol {
         tell(cx, false, "this port speaks another protocol to the client's network");
         return refuse(state, decided, cx);
     }
-    let Some(pattern) = spoken.pattern() else {
+    let Some(pattern) = protocol.best() else {
         tell(cx, false, "no pattern speaks this protocol");
         return hold(state);
     };
     tell(cx, true, "");
-    hand_on(*state, spoken, pattern)
-}
-
-/// Hands a client on. A greeting is not said twice, nor one that begins with 220 behind another.
-fn hand_on(state: State, spoken: &Spoken, pattern: &'static dyn Pattern) -> Step {
-    if state.shown.has(spoken) { Step::become_pattern(pattern) } else { Step::hand_on(pattern) }
+    state.hand_on(protocol, pattern)
 }
 
 /// Serves a client whose first bytes are of no known protocol: what this port speaks answers.
@@ -304,23 +266,19 @@ fn serve_unknown(state: &mut State, cx: &mut Cx<'_>) -> Step {
     tell(cx, false, "the first bytes are of no protocol that is known");
     let Some(home) = state.home else { return hold(state) };
     let decided = claim(home, cx);
-    match decided.protocol {
-        // Their patterns need a client that speaks the protocol.
-        Some(Protocol::Ssh | Protocol::Tls) | None => refuse(state, decided, cx),
-        Some(_) => match decided.pattern() {
-            Some(pattern) => hand_on(*state, decided, pattern),
-            None => hold(state),
-        },
+    match decided.best() {
+        Some(pattern) if decided.bears_anything => state.hand_on(decided, pattern),
+        _ => refuse(state, decided, cx),
     }
 }
 
 /// Tells a client what strangers to this protocol are told, and holds it in silence.
-fn refuse(state: &mut State, spoken: &Spoken, cx: &Cx<'_>) -> Step {
+fn refuse(state: &mut State, protocol: &'static Protocol, cx: &Cx<'_>) -> Step {
     let mut words = Vec::new();
-    if !state.shown.has(spoken) {
-        words = greeting(spoken, cx);
+    if !state.has_shown(protocol) {
+        words = greeting(protocol, cx);
     }
-    if let Some(refuse) = spoken.pattern().and_then(|pattern| pattern.about().refuse) {
+    if let Some(refuse) = protocol.refuse {
         refuse(&cx.profile.persona, cx.wall, &mut words);
     }
     if words.is_empty() {
@@ -336,13 +294,13 @@ fn hold(state: &mut State) -> Step {
     Step::REST.discarding()
 }
 
-/// What is to be spoken here: `spoken`, unless another protocol is pinned to the network.
-fn claim(spoken: &'static Spoken, cx: &mut Cx<'_>) -> &'static Spoken {
+/// What is to be spoken here: `protocol`, unless another one is pinned to the network.
+fn claim(protocol: &'static Protocol, cx: &mut Cx<'_>) -> &'static Protocol {
     if !cx.pins_strictly() {
-        return spoken;
+        return protocol;
     }
-    let decided = cx.pins.pin(cx.conn, spoken.name, cx.now);
-    Spoken::named(decided).unwrap_or(spoken)
+    let decided = cx.pins.pin(cx.conn, protocol.name, cx.now);
+    protocols::named(decided).unwrap_or(protocol)
 }
 
 /// Tells whether the client is served what it speaks, where that is asked.
@@ -352,29 +310,26 @@ fn tell(cx: &mut Cx<'_>, expected: bool, comment: &'static str) {
     }
 }
 
-/// Whether clients of this protocol speak first.
-fn is_client_first(spoken: &Spoken) -> bool {
-    spoken.pattern().is_none_or(|pattern| pattern.about().greet.is_none())
-}
-
-impl Shown {
-    /// Takes down that the client has seen this protocol's greeting.
-    fn note(&mut self, spoken: &Spoken) {
-        match spoken.protocol {
-            Some(Protocol::Ftp | Protocol::Smtp) => self.a_220 = true,
-            Some(Protocol::Ssh) => self.ssh = true,
-            Some(Protocol::Telnet) => self.telnet = true,
-            _ => {}
-        }
+impl State {
+    /// Whether the client has seen this protocol's greeting, or one that begins alike.
+    fn has_shown(&self, protocol: &'static Protocol) -> bool {
+        let has = |shown, other: Option<&'static Protocol>| {
+            self.shown >= shown
+                && other.is_some_and(|other| {
+                    other == protocol || FIRST.contains(&other) && FIRST.contains(&protocol)
+                })
+        };
+        has(Shown::Home, self.home)
+            || has(Shown::Ssh, Some(&SSH))
+            || has(Shown::Telnet, Some(&TELNET))
     }
 
-    /// Whether the client has seen this protocol's greeting, or one that begins alike.
-    fn has(self, spoken: &Spoken) -> bool {
-        match spoken.protocol {
-            Some(Protocol::Ftp | Protocol::Smtp) => self.a_220,
-            Some(Protocol::Ssh) => self.ssh,
-            Some(Protocol::Telnet) => self.telnet,
-            _ => false,
+    /// Hands a client on. A greeting is not said twice, nor one that begins with 220 behind another.
+    fn hand_on(&self, protocol: &'static Protocol, pattern: &'static dyn Pattern) -> Step {
+        if self.has_shown(protocol) {
+            Step::become_pattern(pattern)
+        } else {
+            Step::hand_on(pattern)
         }
     }
 }

@@ -18,8 +18,7 @@ use crate::{
     session::{Draft, Input, Output, Session, Wake, World},
 };
 pub use crate::{
-    detect::check_detections_are_final,
-    identify::check_verdicts_are_final,
+    protocols::{check_detections_are_final, check_verdicts_are_final},
     protocols::{
         command::check_commands_have_one_reading,
         http::check_requests_are_read_the_same_however_cut,

@@ -14,14 +14,12 @@ extern crate std;
 pub mod account;
 mod auto;
 pub mod base;
-pub mod detect;
 #[doc(hidden)]
 pub mod fuzzing;
-pub mod identify;
 pub mod patterns;
 pub mod persona;
 pub mod pins;
-mod protocols;
+pub mod protocols;
 pub mod script;
 pub mod session;
 pub mod transport;

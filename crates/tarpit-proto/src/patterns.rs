@@ -1,40 +1,54 @@
-//! The registry: every pattern by its name, one line each, in alphabetical order.
+//! Every pattern by its name: those of the protocols, those for any client, and `auto`.
+
+use alloc::vec::Vec;
 
 use crate::{
     auto::Auto,
-    identify::Protocol,
-    protocols::{ftp, http, raw, smtp, ssh, telnet, tls},
+    protocols::{self, raw},
     script::Pattern,
 };
 
-/// All patterns.
-pub const ALL: &[&dyn Pattern] = &[
-    &Auto,
-    &raw::egsh_aminoas::EgshAminoas,
-    &raw::endless_banner::EndlessBanner,
-    &ssh::endlessh::Endlessh,
-    &ftp::endless_motd::FtpEndlessMotd,
-    &ftp::hold::FtpHold,
-    &http::bad_site::HttpBadSite,
-    &http::deflate_html_bomb::HttpDeflateHtmlBomb,
-    &http::deflate_size_bomb::HttpDeflateSizeBomb,
-    &http::endless_header::HttpEndlessHeader,
-    &http::fake_auth::HttpFakeAuth,
-    &http::hold::HttpHold,
-    &smtp::endless_ehlo::SmtpEndlessEhlo,
-    &smtp::hold::SmtpHold,
-    &ssh::auth_hold::SshAuthHold,
-    &ssh::kex_hold::SshKexHold,
-    &ssh::trans_hold::SshTransHold,
-    &telnet::login::TelnetLogin,
-    &tls::handshake::Tls,
-    &tls::endless_hello_request::TlsEndlessHelloRequest,
-    &tls::record_drip::TlsRecordDrip,
-    &tls::slow_hello::TlsSlowHello,
-];
+/// How many patterns there are.
+const COUNT: usize = {
+    let (mut count, mut place) = (1 + raw::PATTERNS.len(), 0);
+    while place < protocols::ALL.len() {
+        count += protocols::ALL[place].patterns.len();
+        place += 1;
+    }
+    count
+};
 
-/// The pattern called `name`, in any case: its own name, one of its [aliases](Pattern::aliases), or
-/// the service that it is [recommended](RECOMMENDED) for.
+/// All patterns, in the order of the registry of protocols.
+pub static ALL: [&dyn Pattern; COUNT] = {
+    let mut all: [&dyn Pattern; COUNT] = [&Auto; COUNT];
+    let mut filled = 1;
+    let mut place = 0;
+    while place < raw::PATTERNS.len() {
+        all[filled] = raw::PATTERNS[place];
+        (filled, place) = (filled + 1, place + 1);
+    }
+    place = 0;
+    while place < protocols::ALL.len() {
+        let patterns = protocols::ALL[place].patterns;
+        let mut inner = 0;
+        while inner < patterns.len() {
+            all[filled] = patterns[inner];
+            (filled, inner) = (filled + 1, inner + 1);
+        }
+        place += 1;
+    }
+    all
+};
+
+/// All patterns, in the order of their names.
+pub fn by_name() -> Vec<&'static dyn Pattern> {
+    let mut all = ALL.to_vec();
+    all.sort_unstable_by_key(|pattern| pattern.name());
+    all
+}
+
+/// The pattern called `name`, in any case: its own name, one of its [aliases](crate::script::About::aliases), or
+/// the service that it is [recommended](recommended) for.
 pub fn named(name: &str) -> Option<&'static dyn Pattern> {
     let is_it = |other: &&str| other.eq_ignore_ascii_case(name);
     ALL.iter()
@@ -42,11 +56,16 @@ pub fn named(name: &str) -> Option<&'static dyn Pattern> {
         .find(|pattern| is_it(&pattern.name()) || other_names(*pattern).any(|other| is_it(&other)))
 }
 
-/// What else `pattern` may be called: the services that it is recommended for, then its aliases.
+/// What else `pattern` may be called: the service that it is recommended for, then its aliases.
 pub fn other_names(pattern: &'static dyn Pattern) -> impl Iterator<Item = &'static str> {
-    let recommended = RECOMMENDED.iter().filter(|it| it.pattern.name() == pattern.name());
-    let services = recommended.map(|it| it.service).filter(|service| *service != pattern.name());
-    services.chain(pattern.about().aliases.iter().copied())
+    let is_best = |protocol: &&protocols::Protocol| {
+        protocol.best().is_some_and(|best| best.name() == pattern.name())
+    };
+    let names = protocols::held().filter(is_best).flat_map(|it| [it.service, it.name]);
+    let names = names.filter(|name| *name != pattern.name());
+    let mut before = "";
+    let names = names.filter(move |name| core::mem::replace(&mut before, name) != *name);
+    names.chain(pattern.about().aliases.iter().copied())
 }
 
 /// The one answer to "which pattern?" for a port.
@@ -60,66 +79,24 @@ pub struct Recommendation {
     pub pattern: &'static dyn Pattern,
     /// What its clients are recorded with and held by, in one line.
     pub reason: &'static str,
-    /// Its clients, as `auto` sees them; `None`: those of any protocol.
-    protocol: Option<Protocol>,
 }
 
-/// What to serve on which port. The documents show this table.
-pub const RECOMMENDED: &[Recommendation] = &[
-    Recommendation {
-        service: "ssh",
-        ports: &[22, 2222],
-        pattern: &ssh::auth_hold::SshAuthHold,
-        reason: "records users and fingerprints; no login ever ends",
-        protocol: Some(Protocol::Ssh),
-    },
-    Recommendation {
-        service: "http",
-        ports: &[80, 8080],
-        pattern: &http::hold::HttpHold,
-        reason: "records requests; holds browsers, password guessers and path scanners",
-        protocol: Some(Protocol::Http),
-    },
-    Recommendation {
-        service: "https",
-        ports: &[443, 8443],
-        pattern: &tls::handshake::Tls,
-        reason: "completes the handshake, then holds the client by `http_hold` inside",
-        protocol: Some(Protocol::Tls),
-    },
-    Recommendation {
-        service: "smtp",
-        ports: &[25, 587, 2525],
-        pattern: &smtp::hold::SmtpHold,
-        reason: "records senders and recipients; never accepts mail",
-        protocol: Some(Protocol::Smtp),
-    },
-    Recommendation {
-        service: "ftp",
-        ports: &[21, 2121],
-        pattern: &ftp::hold::FtpHold,
-        reason: "records users; refuses every login slowly",
-        protocol: Some(Protocol::Ftp),
-    },
-    Recommendation {
-        service: "telnet",
-        ports: &[23, 2323],
-        pattern: &telnet::login::TelnetLogin,
-        reason: "records users; never says whether a password is right",
-        protocol: Some(Protocol::Telnet),
-    },
-    Recommendation {
+/// What to serve on which port, in the order of the ports. The documents show this table.
+pub fn recommended() -> Vec<Recommendation> {
+    let of_protocol = |protocol: &'static protocols::Protocol| {
+        let pattern = protocol.best()?;
+        let protocols::Protocol { service, ports, reason, .. } = *protocol;
+        Some(Recommendation { service, ports, pattern, reason })
+    };
+    let mut all: Vec<_> = protocols::held().filter_map(of_protocol).collect();
+    all.sort_by_key(|it| it.ports.first().copied());
+    all.push(Recommendation {
         service: "auto",
         ports: &[],
         pattern: &Auto,
         reason: "recognises the protocol and holds the client by the pattern above",
-        protocol: None,
-    },
-];
-
-/// The pattern that serves a client of `protocol` where the owner has named none.
-pub fn best_for(protocol: Protocol) -> Option<&'static dyn Pattern> {
-    RECOMMENDED.iter().find(|it| it.protocol == Some(protocol)).map(|it| it.pattern)
+    });
+    all
 }
 
 /// What is inside `pattern`, if anything can be: `chosen` by the owner, or else what holds HTTP
@@ -169,9 +146,9 @@ mod tests {
         ] {
             assert_eq!(name_of(named(name)), Some(wanted), "{name}");
         }
-        for protocol in Protocol::ALL {
-            let best = name_of(best_for(protocol));
-            assert!(best.is_some() && best == name_of(named(protocol.name())));
+        for protocol in protocols::held() {
+            let best = name_of(protocol.best());
+            assert!(best.is_some() && best == name_of(named(protocol.name)));
         }
         assert!(named("misc_").is_none() && named("").is_none());
     }
@@ -186,5 +163,15 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn every_pattern_of_a_protocol_says_so() {
+        for protocol in protocols::held() {
+            for pattern in protocol.patterns {
+                assert_eq!(pattern.protocol(), Some(protocol), "{}", pattern.name());
+            }
+        }
+        assert_eq!(ALL.iter().filter(|pattern| pattern.protocol().is_none()).count(), 3);
     }
 }

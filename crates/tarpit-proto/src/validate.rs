@@ -14,8 +14,8 @@ use alloc::vec::Vec;
 
 use crate::{
     base::{pace::Pace, said::Said},
-    identify::{Sighting, sight},
-    script::{About, Cx, Heard, ReadMode, Script, Step},
+    protocols::sight,
+    script::{About, Cx, Heard, ReadMode, Script, Sighting, Step},
     states,
 };
 

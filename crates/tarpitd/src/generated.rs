@@ -28,8 +28,8 @@ fn tables() -> [Table; 3] {
 
 /// Which pattern to serve on which port.
 fn recommended() -> String {
-    let rows = patterns::RECOMMENDED.iter().map(|it| {
-        let ports = console::patterns::ports(it);
+    let rows = patterns::recommended().into_iter().map(|it| {
+        let ports = console::patterns::ports(&it);
         format!("| {ports} | `{}` | {} |\n", it.pattern.name(), it.reason)
     });
     format!("| port | pattern | what it does |\n|---|---|---|\n{}", rows.collect::<String>())

@@ -11,6 +11,7 @@ mod cx;
 pub(crate) mod legacy;
 mod pattern;
 mod profile;
+mod protocol;
 mod step;
 pub mod tls;
 
@@ -19,9 +20,11 @@ pub use self::{
     cx::{Cx, Pinned},
     pattern::{About, Pattern, Script, Uses, Words},
     profile::{Conn, Profile},
+    protocol::{Protocol, Side, Sight},
     step::{Chunk, Heard, MAX_CHUNK, Manner, ReadMode, Security, Step},
 };
 pub use crate::base::{
     said::Said,
     state::{self, Run},
 };
+pub use crate::wire::sighting::Sighting;

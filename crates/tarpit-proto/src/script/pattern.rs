@@ -5,10 +5,9 @@ use core::{fmt, time::Duration};
 
 use crate::{
     base::{pace::Pace, time::Wall},
-    identify::Protocol,
     persona::Persona,
     script::{
-        Cx, Heard, Step,
+        Cx, Heard, Protocol, Step,
         state::{Field, Run, Saved as _},
     },
 };
@@ -32,7 +31,7 @@ pub struct About {
     ///
     /// A client is let through only when its first bytes are of this protocol, unless the user has
     /// switched that off.
-    pub protocol: Option<Protocol>,
+    pub protocol: Option<&'static Protocol>,
     /// The line by which a server of this protocol shows itself before the client has said
     /// anything. It goes out whole and at once, before the first step.
     pub greet: Option<Words>,
@@ -228,7 +227,7 @@ impl dyn Pattern + '_ {
     }
 
     /// The protocol it speaks; `None` if it answers any client.
-    pub fn protocol(&self) -> Option<Protocol> {
+    pub fn protocol(&self) -> Option<&'static Protocol> {
         self.about().protocol
     }
 }

@@ -5,8 +5,8 @@ use std::{fmt::Write as _, time::Duration};
 use tarpit_proto::{
     fact::Fact,
     handshake_budget::LoadLevel,
-    identify::Protocol,
     pacer::{Pace, Rate, Unit},
+    protocols::SSH,
     script::{About, Chunk, Cx, Heard, Manner, Script, Security, Step, Uses},
     session::Cause,
     states,
@@ -37,7 +37,7 @@ static OPEN: About =
     About { uses: Uses { tls: true, ..Uses::NOTHING }, ..About::new("toy", "made for a test") };
 
 static OF_SSH: About = About {
-    protocol: Some(Protocol::Ssh),
+    protocol: Some(&SSH),
     refuse: Some(|_, _, out| out.extend_from_slice(b"who?\r\n")),
     null_probe_after: Some(Duration::from_secs(2)),
     ..About::new("toy", "made for a test")

@@ -9,7 +9,7 @@ const FREE: u64 = 2;
 
 #[test]
 fn who_says_nothing_to_a_server_that_lets_it_speak_first_has_left() {
-    for pattern in patterns::ALL {
+    for pattern in &patterns::ALL {
         let mut stage = Stage::new(pattern.name()).open();
         if !stage.sent.is_empty() || ["auto", "endless_banner"].contains(&pattern.name()) {
             continue;
@@ -40,7 +40,7 @@ fn who_was_greeted_and_can_be_told_nothing_more_frees_its_place() {
 
 #[test]
 fn every_client_is_told_a_byte_within_a_second_or_gone_within_two() {
-    for pattern in patterns::ALL {
+    for pattern in &patterns::ALL {
         for rate in [None, Some(-60), Some(1), Some(64)] {
             for seconds in [0, 1, 5, 30, 600] {
                 let mut stage = Stage::new(pattern.name());
@@ -69,7 +69,7 @@ fn every_client_is_told_a_byte_within_a_second_or_gone_within_two() {
 #[test]
 fn closing_behind_bytes_that_wait_unread_is_noticed_as_well() {
     let mut unread = 0;
-    for pattern in patterns::ALL {
+    for pattern in &patterns::ALL {
         for rate in [None, Some(-60)] {
             for more in [&b"NOOP\r\n".repeat(1_000), &vec![b'A'; 6_000]] {
                 let mut stage = Stage::new(pattern.name());

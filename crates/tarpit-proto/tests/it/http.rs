@@ -52,14 +52,12 @@ pub(crate) fn unchunked(mut body: &[u8]) -> Vec<u8> {
 
 /// What must hold for every pattern that speaks HTTP.
 mod all {
-    use tarpit_proto::{identify::Protocol, patterns};
+    use tarpit_proto::protocols;
 
     use super::*;
 
     fn names() -> impl Iterator<Item = &'static str> {
-        let speaks =
-            |one: &&&dyn tarpit_proto::script::Pattern| one.protocol() == Some(Protocol::Http);
-        patterns::ALL.iter().filter(speaks).map(|pattern| pattern.name())
+        protocols::HTTP.patterns.iter().map(|pattern| pattern.name())
     }
 
     /// Whether the line is answered otherwise than Apache does: HTTP/2 in kind, tunnels slowly.

@@ -6,7 +6,13 @@ use std::{
     path::PathBuf,
 };
 
-use tarpit_proto::{identify::Protocol, pacer::Rate, patterns, persona::Persona, script::Pattern};
+use tarpit_proto::{
+    pacer::Rate,
+    patterns,
+    persona::Persona,
+    protocols::{SSH, TLS},
+    script::Pattern,
+};
 
 use super::{
     Wrong,
@@ -243,7 +249,7 @@ impl TarpitDraft {
             ));
         }
         if let Some((place, inner)) = &self.inner
-            && inner.protocol() == Some(Protocol::Ssh)
+            && inner.protocol() == Some(&SSH)
         {
             notes.warnings.push(place.problem(format!(
                 "SSH clients do not use TLS, so `{}` inside it holds none of them: give it a tarpit \
@@ -272,7 +278,7 @@ impl TarpitDraft {
             );
             problem(place, what);
         }
-        if inner.about().inner.is_some() || inner.protocol() == Some(Protocol::Tls) {
+        if inner.about().inner.is_some() || inner.protocol() == Some(&TLS) {
             let what = format!("`{}` cannot be inside TLS: name another pattern", inner.name());
             problem(place, what);
         }

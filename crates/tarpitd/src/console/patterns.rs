@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use tarpit_proto::{
-    identify::Protocol,
     patterns::{self, Recommendation},
     script::Pattern,
 };
@@ -12,17 +11,18 @@ use tarpit_proto::{
 /// line each.
 pub(crate) fn table() -> String {
     let mut text = String::from("Which pattern for which port?\n\n");
-    let ports: Vec<_> = patterns::RECOMMENDED.iter().map(ports).collect();
+    let recommended = patterns::recommended();
+    let ports: Vec<_> = recommended.iter().map(ports).collect();
     let wide = ports.iter().map(String::len).max().unwrap_or(0);
     let width = patterns::ALL.iter().map(|pattern| pattern.name().len()).max().unwrap_or(0);
-    for (recommendation, ports) in patterns::RECOMMENDED.iter().zip(ports) {
+    for (recommendation, ports) in recommended.iter().zip(ports) {
         let Recommendation { service, pattern, reason, .. } = recommendation;
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {ports:wide$}  {service:<6}  {:<13}  {reason}", pattern.name());
     }
     text += "\nAll patterns, with their other names:\n\n";
-    for &pattern in patterns::ALL {
-        let protocol = pattern.protocol().map_or("any", Protocol::name);
+    for pattern in patterns::by_name() {
+        let protocol = pattern.protocol().map_or("any", |protocol| protocol.name);
         let names: Vec<_> = patterns::other_names(pattern).collect();
         let also = match &names[..] {
             [] => String::new(),
@@ -51,17 +51,17 @@ pub(crate) fn ports(recommendation: &Recommendation) -> String {
 /// that it is recommended for) and `summary`.
 pub(crate) fn json() -> String {
     let object = |pattern: &&'static dyn Pattern| {
-        let recommended =
-            patterns::RECOMMENDED.iter().filter(|it| it.pattern.name() == pattern.name());
+        let recommended = patterns::recommended();
+        let recommended = recommended.iter().filter(|it| it.pattern.name() == pattern.name());
         serde_json::json!({
             "name": pattern.name(),
             "aliases": patterns::other_names(*pattern).collect::<Vec<_>>(),
-            "protocol": pattern.protocol().map(Protocol::name),
+            "protocol": pattern.protocol().map(|protocol| protocol.name),
             "ports": recommended.flat_map(|it| it.ports).collect::<Vec<_>>(),
             "summary": pattern.about().summary,
         })
     };
-    let array: serde_json::Value = patterns::ALL.iter().map(object).collect();
+    let array: serde_json::Value = patterns::by_name().iter().map(object).collect();
     format!("{array:#}\n")
 }
 
@@ -73,7 +73,7 @@ mod tests {
     fn both_forms_list_every_pattern() {
         let list: serde_json::Value = serde_json::from_str(&json()).unwrap();
         let names = list.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap());
-        let wanted: Vec<_> = patterns::ALL.iter().map(|pattern| pattern.name()).collect();
+        let wanted: Vec<_> = patterns::by_name().iter().map(|pattern| pattern.name()).collect();
         assert_eq!(names.collect::<Vec<_>>(), wanted);
         let table = table();
         let (_, list) = table.split_once("All patterns").unwrap();

@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use tarpit_proto::identify::Protocol;
-
 use crate::settings::Settings;
 
 /// What is served, how to try each tarpit from another terminal, and how to open one to the world
@@ -17,18 +15,12 @@ pub(crate) fn text(settings: &Settings, program: &str) -> String {
     for tarpit in &settings.tarpits {
         for address in tarpit.addresses() {
             let (ip, port) = (address.ip(), address.port());
-            let attempt = match tarpit.pattern.protocol() {
-                Some(Protocol::Ftp) => format!("curl ftp://{address}/"),
-                Some(Protocol::Http) => format!("curl http://{address}/"),
-                Some(Protocol::Smtp) => format!("curl smtp://{address}/"),
-                // It neither asks about our host key nor remembers it.
-                Some(Protocol::Ssh) => {
-                    format!("ssh -o NoHostAuthenticationForLocalhost=yes -p {port} root@{ip}")
-                }
-                Some(Protocol::Telnet) => format!("telnet {ip} {port}"),
-                Some(Protocol::Tls) => format!("curl -k https://{address}/"),
-                None => format!("nc {ip} {port}"),
-            };
+            let protocol = tarpit.pattern.protocol();
+            let attempt = protocol.map_or("nc {ip} {port}", |protocol| protocol.try_it);
+            let attempt = attempt
+                .replace("{address}", &address.to_string())
+                .replace("{ip}", &ip.to_string())
+                .replace("{port}", &port.to_string());
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,

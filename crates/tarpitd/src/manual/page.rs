@@ -86,10 +86,10 @@ fn table_called(name: &str) -> Vec<Block> {
     match name {
         "commands" => commands(),
         "options" => options(),
-        "patterns" => patterns::ALL
+        "patterns" => patterns::by_name()
             .iter()
             .map(|pattern| {
-                let protocol = pattern.protocol().map(|protocol| protocol.name().to_uppercase());
+                let protocol = pattern.protocol().map(|protocol| protocol.name.to_uppercase());
                 let protocol = protocol.as_deref().unwrap_or("Any protocol");
                 let text = format!("{protocol}: {}", pattern.about().summary);
                 let mut paragraphs = vec![sentence(&text)];
@@ -100,7 +100,7 @@ fn table_called(name: &str) -> Vec<Block> {
                 Block::Term(literal(pattern.name()), paragraphs)
             })
             .collect(),
-        "recommended" => patterns::RECOMMENDED
+        "recommended" => patterns::recommended()
             .iter()
             .map(|it| {
                 let text = format!("`{}`: {}", it.pattern.name(), it.reason);

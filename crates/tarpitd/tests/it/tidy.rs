@@ -54,12 +54,6 @@ fn nothing_is_left_for_later() {
 }
 
 #[test]
-fn the_registry_is_in_alphabetical_order() {
-    let names: Vec<_> = tarpit_proto::patterns::ALL.iter().map(|pattern| pattern.name()).collect();
-    assert!(names.is_sorted(), "{names:?}");
-}
-
-#[test]
 fn every_dependency_has_its_reason_beside_it_and_in_the_architecture() {
     let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("it is there");
     for (path, text) in files(&["Cargo.toml"]) {

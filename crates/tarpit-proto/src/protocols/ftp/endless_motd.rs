@@ -25,7 +25,6 @@ use crate::{
         said::Said,
         time::Wall,
     },
-    identify::Protocol,
     persona::Persona,
     phases,
     protocols::command,
@@ -60,7 +59,7 @@ const REFUSAL: &str = "530 Please login with USER and PASS.";
 const NAMED: u32 = 2;
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Ftp),
+    protocol: Some(&super::FTP),
     greet: Some(greet),
     refuse: Some(refuse),
     ..About::new("ftp_endless_motd", "refuses a login with a message of the day that never ends")

@@ -28,7 +28,6 @@ use crate::{
         pace::{EVERY_8_SECONDS, Pace},
         time::Wall,
     },
-    identify::{Protocol, Sighting, sight},
     persona::Persona,
     phases,
     protocols::{
@@ -39,6 +38,7 @@ use crate::{
     script::{
         About, Chunk, Cx, Heard, Manner, ReadMode, Script, Security, Step, Uses, legacy::Registers,
     },
+    wire::sighting::Sighting,
     wire::text,
 };
 
@@ -67,7 +67,7 @@ const GUESSING: u32 = 1 << 7;
 const REPLY: u32 = 8;
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Ftp),
+    protocol: Some(&super::FTP),
     greet: Some(greet),
     refuse: Some(refuse),
     uses: Uses { poison: true, tls: true, ..Uses::NOTHING },
@@ -76,12 +76,12 @@ static ABOUT: About = About {
 };
 
 /// The greeting.
-fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+pub(super) fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
     text::line(persona.ftp(), out);
 }
 
 /// What strangers are told.
-fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+pub(super) fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
     Reply::LoginFirst.say(persona, false, out);
 }
 
@@ -230,7 +230,7 @@ fn obey(run: &mut Registers, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
 
 /// Whether a file server knows the command.
 fn is_known(command: Command<'_>) -> bool {
-    sight(Protocol::Ftp, &[command.verb(), b" "].concat()) == Sighting::Matches
+    super::sight::command(&[command.verb(), b" "].concat()) == Sighting::Matches
 }
 
 /// What is answered to whoever asks.

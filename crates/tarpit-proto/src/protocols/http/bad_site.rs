@@ -12,7 +12,6 @@ use crate::{
         pace::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS, Pace},
         rng::Rng,
     },
-    identify::Protocol,
     protocols::http::{self, Cue, Phase},
     script::{About, Cx, Heard, Script, Step, legacy::Registers},
 };
@@ -29,7 +28,7 @@ const BLANK_EVERY: Duration = Duration::from_secs(8);
 static ABOUT: About = About {
     aliases: &["http_bad_html"],
     caution: Some("it keeps the CPU of every visitor busy, search engines and researchers too"),
-    protocol: Some(Protocol::Http),
+    protocol: Some(&super::HTTP),
     alpn: &["http/1.1"],
     ..About::new(
         "http_bad_site",

@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 
 use crate::{
     base::pace::Pace,
-    identify::Protocol,
     protocols::http::{Bomb, Coding},
     script::{About, Cx, Heard, Script, Step, legacy::Registers},
     wire::deflate::{Repetition, Text, Wrapper},
@@ -34,7 +33,7 @@ const TEXT: Text = Text {
 
 static ABOUT: About = About {
     caution: Some("it costs every visitor memory and CPU time, search engines and researchers too"),
-    protocol: Some(Protocol::Http),
+    protocol: Some(&super::HTTP),
     alpn: &["http/1.1"],
     ..About::new(
         "http_deflate_html_bomb",

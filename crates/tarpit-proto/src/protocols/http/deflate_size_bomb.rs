@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 
 use crate::{
     base::pace::Pace,
-    identify::Protocol,
     protocols::http::{Bomb, Coding},
     script::{About, Cx, Heard, Script, Step, legacy::Registers},
     wire::deflate::{Repetition, Text, Wrapper},
@@ -30,7 +29,7 @@ static ABOUT: About = About {
     caution: Some(
         "it costs every visitor a gigabyte of memory, search engines and researchers too",
     ),
-    protocol: Some(Protocol::Http),
+    protocol: Some(&super::HTTP),
     alpn: &["http/1.1"],
     ..About::new(
         "http_deflate_size_bomb",

@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 
 use crate::{
     base::pace::{BYTE_EVERY_8_SECONDS, Pace},
-    identify::Protocol,
     protocols::http::{self, Cue, Phase},
     script::{About, Cx, Heard, Script, Step, legacy::Registers},
 };
@@ -21,7 +20,7 @@ const COOKIES: u32 = 80;
 
 static ABOUT: About = About {
     aliases: &["http_endless_cookie"],
-    protocol: Some(Protocol::Http),
+    protocol: Some(&super::HTTP),
     alpn: &["http/1.1"],
     ..About::new(
         "http_endless_header",

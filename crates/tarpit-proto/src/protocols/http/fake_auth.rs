@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 
 use crate::{
     base::pace::{BYTE_EVERY_8_SECONDS, Pace},
-    identify::Protocol,
     protocols::http::{self, Cue, Phase},
     script::{About, Cx, Heard, Script, Step, legacy::Registers},
 };
@@ -16,7 +15,7 @@ use crate::{
 pub(crate) struct HttpFakeAuth;
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Http),
+    protocol: Some(&super::HTTP),
     alpn: &["http/1.1"],
     ..About::new("http_fake_auth", "asks for a password and refuses every one slowly")
 };

@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 
 use crate::{
     base::pace::{Pace, Unit},
-    identify::Protocol,
     protocols::http::clients::{self, HeldBy},
     protocols::http::{self, Answer, Cue, Phase, Request, Signs, http2},
     script::{About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, Uses, legacy::Registers},
@@ -22,7 +21,7 @@ pub(crate) struct HttpHold;
 const COOKIES: u32 = 80;
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Http),
+    protocol: Some(&super::HTTP),
     uses: Uses { poison: true, ..Uses::NOTHING },
     alpn: &["h2", "http/1.1"],
     ..About::new(

@@ -34,8 +34,13 @@ pub(crate) mod http2;
 mod page;
 mod request;
 mod response;
+mod sight;
 mod torn;
 
+use crate::{
+    base::fact::Fact,
+    script::{Protocol, Side, Sight},
+};
 use core::time::Duration;
 
 use crate::protocols::http::request::Ask;
@@ -233,3 +238,46 @@ const SEARCH: Duration = Duration::from_secs(8);
 fn patience(cx: &mut Cx<'_>) -> Duration {
     Duration::from_millis(9_020 + u64::from(cx.rng.below(400)))
 }
+
+/// See the module.
+pub static HTTP: Protocol = Protocol {
+    name: "http",
+    service: "http",
+    ports: &[80, 8080],
+    also_on: &[81, 591, 2080, 3128, 5000, 8000, 8001, 8008, 8081, 8088, 8888, 9080],
+    first: Side::Client,
+    sight: Sight::Own(sight::request_line),
+    among_others: None,
+    bears_anything: true,
+    openings: &[
+        b"GET /admin HTTP/1.1\r\nHost: a.example\r\nAccept-Encoding: gzip, deflate\r\n\r\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"POST /x HTTP/1.1\r\n",
+        b"OPTIONS / HTTP/1.0\r\n\r\n",
+        b"\r\nOPTIONS * HTTP/1.1\r\n",
+        b"get / HTTP/1.1\r\n",
+        b"CONNECT a:443 HTTP/1.1\r\n",
+        b"FROBNICATE / HTTP/1.1\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+    greet: None,
+    refuse: None,
+    try_it: "curl http://{address}/",
+    reason: "records requests; holds browsers, password guessers and path scanners",
+    facts: &[
+        Fact::HttpHost,
+        Fact::HttpRequest,
+        Fact::HttpUserAgent,
+        Fact::Method,
+        Fact::Secret,
+        Fact::User,
+    ],
+    patterns: &[
+        &hold::HttpHold,
+        &bad_site::HttpBadSite,
+        &deflate_html_bomb::HttpDeflateHtmlBomb,
+        &deflate_size_bomb::HttpDeflateSizeBomb,
+        &endless_header::HttpEndlessHeader,
+        &fake_auth::HttpFakeAuth,
+    ],
+};

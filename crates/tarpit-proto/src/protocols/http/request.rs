@@ -6,7 +6,6 @@ use alloc::{boxed::Box, vec, vec::Vec};
 
 use crate::{
     base::{fact::Fact, said::Said},
-    identify::is_token,
     protocols::{
         http::{
             clients::{self, HeldBy},
@@ -16,6 +15,7 @@ use crate::{
     },
     script::legacy::Registers,
     wire::base64,
+    wire::sighting::is_token,
 };
 
 /// What was read of a request, kept as flags in [`Registers::count`].

@@ -2,3 +2,9 @@
 
 pub(crate) mod egsh_aminoas;
 pub(crate) mod endless_banner;
+
+use crate::script::Pattern;
+
+/// All of them.
+pub(crate) static PATTERNS: &[&dyn Pattern] =
+    &[&egsh_aminoas::EgshAminoas, &endless_banner::EndlessBanner];

@@ -25,7 +25,6 @@ use crate::{
         said::Said,
         time::Wall,
     },
-    identify::Protocol,
     persona::Persona,
     phases,
     protocols::{
@@ -75,7 +74,7 @@ const EXTENSIONS: [&str; 6] =
 const LONGEST_NAME: usize = 64;
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Smtp),
+    protocol: Some(&super::SMTP),
     greet: Some(greet),
     refuse: Some(refuse),
     ..About::new("smtp_endless_ehlo", "answers EHLO with a list of extensions that never ends")

@@ -47,7 +47,6 @@ use crate::{
         said::Said,
         time::Wall,
     },
-    identify::Protocol,
     persona::Persona,
     phases,
     protocols::{
@@ -97,7 +96,7 @@ const GULP: u16 = 4_096;
 const STALL: Duration = Duration::from_secs(30);
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Smtp),
+    protocol: Some(&super::SMTP),
     greet: Some(greet),
     refuse: Some(refuse),
     uses: Uses { poison: true, tls: true, ..Uses::NOTHING },
@@ -105,13 +104,13 @@ static ABOUT: About = About {
 };
 
 /// The greeting.
-fn greet(persona: &Persona, wall: Wall, out: &mut Vec<u8>) {
+pub(super) fn greet(persona: &Persona, wall: Wall, out: &mut Vec<u8>) {
     persona.smtp(wall, out);
     text::line("", out);
 }
 
 /// What strangers are told.
-fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+pub(super) fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
     Reply::Unknown.end(persona, out);
 }
 

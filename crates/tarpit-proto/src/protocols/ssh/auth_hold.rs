@@ -20,7 +20,6 @@ use core::time::Duration;
 
 use crate::{
     base::{pace::Pace, time::Time},
-    identify::Protocol,
     protocols::ssh::{
         clients::Client,
         course::{self, Next},
@@ -53,7 +52,7 @@ states! {
 }
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Ssh),
+    protocol: Some(&super::SSH),
     greet: Some(course::greet),
     uses: Uses { host_keys: true, poison: true, ..Uses::NOTHING },
     ..About::new("ssh_auth_hold", "completes the key exchange; the authentication never ends")

@@ -14,7 +14,6 @@ use crate::{
         pace::{EVERY_15_SECONDS, Pace},
         time::Wall,
     },
-    identify::Protocol,
     persona::Persona,
     script::{About, Cx, Heard, Script, Step},
     wire::text,
@@ -29,7 +28,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 
 static ABOUT: About = About {
     aliases: &["misc_endlessh"],
-    protocol: Some(Protocol::Ssh),
+    protocol: Some(&super::SSH),
     refuse: Some(refuse),
     null_probe_after: Some(SILENCE),
     ..About::new("endlessh", "sends random hexadecimal lines to SSH clients, for ever")

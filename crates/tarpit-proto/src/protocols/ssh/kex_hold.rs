@@ -17,7 +17,6 @@ use alloc::vec::Vec;
 
 use crate::{
     base::{fact::Fact, pace::Pace, said::Said},
-    identify::Protocol,
     protocols::ssh::{
         clients::Client,
         course::{self, Next},
@@ -42,7 +41,7 @@ states! {
 }
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Ssh),
+    protocol: Some(&super::SSH),
     greet: Some(course::greet),
     ..About::new(
         "ssh_kex_hold",

@@ -11,7 +11,6 @@ use alloc::vec::Vec;
 
 use crate::{
     base::pace::Pace,
-    identify::Protocol,
     protocols::ssh::{
         clients::Client,
         course::{self, Next},
@@ -35,7 +34,7 @@ states! {
 }
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Ssh),
+    protocol: Some(&super::SSH),
     greet: Some(course::greet),
     ..About::new(
         "ssh_trans_hold",

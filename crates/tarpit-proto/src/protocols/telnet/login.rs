@@ -27,7 +27,6 @@ use crate::{
         said::Said,
         time::Wall,
     },
-    identify::Protocol,
     persona::{Persona, System},
     protocols::{
         secret::{self, Shown},
@@ -135,7 +134,7 @@ const AUTHENTICATION: u8 = 37;
 const ENVIRONMENT: u8 = 39;
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Telnet),
+    protocol: Some(&super::TELNET),
     greet: Some(greet),
     refuse: Some(refuse),
     uses: Uses { poison: true, ..Uses::NOTHING },
@@ -143,13 +142,13 @@ static ABOUT: About = About {
 };
 
 /// The greeting.
-fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+pub(super) fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
     out.extend_from_slice(persona.telnet().offers);
     persona.telnet_login(out);
 }
 
 /// What strangers are told.
-fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+pub(super) fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(persona.telnet().password.as_bytes());
 }

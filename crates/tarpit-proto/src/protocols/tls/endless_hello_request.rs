@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 
 use crate::{
     base::pace::{EVERY_8_SECONDS, Pace},
-    identify::Protocol,
     script::{About, Cx, Heard, Script, Step},
     wire::tls,
 };
@@ -17,7 +16,7 @@ use crate::{
 pub(crate) struct TlsEndlessHelloRequest;
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Tls),
+    protocol: Some(&super::TLS),
     ..About::new(
         "tls_endless_hello_request",
         "asks the client to begin the handshake again, for ever",

@@ -16,7 +16,6 @@ use crate::{
         fact::Fact,
         pace::{BYTE_EVERY_8_SECONDS, Pace},
     },
-    identify::Protocol,
     protocols::tls::record_drip::TlsRecordDrip,
     script::{About, Cx, Heard, Script, Security, Step, Uses},
 };
@@ -25,7 +24,7 @@ use crate::{
 pub(crate) struct Tls;
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Tls),
+    protocol: Some(&super::TLS),
     uses: Uses { tls: true, ..Uses::NOTHING },
     inner: Some(&crate::protocols::http::hold::HttpHold),
     ..About::new(
@@ -52,7 +51,7 @@ impl Script for Tls {
             Heard::Secured(Security::Ready) => {
                 let Some(inner) = cx.profile.inside(self) else { return Step::REST };
                 if let Some(protocol) = inner.protocol() {
-                    cx.learn(Fact::Protocol, protocol.name().as_bytes());
+                    cx.learn(Fact::Protocol, protocol.name.as_bytes());
                 }
                 Step::hand_on(inner)
             }

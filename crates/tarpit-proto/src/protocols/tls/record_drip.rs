@@ -18,7 +18,6 @@ use crate::{
         pace::{BYTE_EVERY_8_SECONDS, Pace},
         said::Said,
     },
-    identify::Protocol,
     protocols::tls::drip::{Drip, State},
     script::{About, Cx, Heard, Script, Step},
     wire::tls::{ClientHello, Hello, Reading},
@@ -34,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const DRIP: Drip = Drip { record: 16 * 1_024, withheld: 1 };
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Tls),
+    protocol: Some(&super::TLS),
     ..About::new("tls_record_drip", "sends one record byte by byte and never completes it")
 };
 

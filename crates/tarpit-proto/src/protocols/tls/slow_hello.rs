@@ -13,7 +13,6 @@ use core::time::Duration;
 
 use crate::{
     base::pace::{BYTE_EVERY_8_SECONDS, Pace},
-    identify::Protocol,
     protocols::tls::drip::{Drip, State},
     script::{About, Cx, Heard, Script, Step},
     wire::tls::{ClientHello, Reading},
@@ -29,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const DRIP: Drip = Drip { record: 0x3E63, withheld: 0 };
 
 static ABOUT: About = About {
-    protocol: Some(Protocol::Tls),
+    protocol: Some(&super::TLS),
     ..About::new("tls_slow_hello", "sends one long ServerHello, byte by byte")
 };
 
