@@ -369,7 +369,8 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         meaning: "How much CPU time tarpitd may use. While it uses more, it takes another measure \
                   every 10 seconds: it reads less from clients that send a lot, then halves the \
                   patterns' own pace, then begins no key exchange, then sends nothing, then \
-                  refuses new clients. Once it uses less, it takes the measures back one by one. \
+                  refuses new clients: up to 64 a second, and the others wait in the kernel's \
+                  queue. Once it uses less, it takes the measures back one by one. \
                   0 means no limit.",
         outdated: None,
         read: |item, limits, notes| notes.keep(&mut limits.cpu, item.placed(item.cap(100))),

@@ -27,23 +27,25 @@ struct Newcomer {
     post: Arc<Post>,
 }
 
-/// The most connections that are accepted at one listener in a turn of the loop, so that a storm
-/// delays no drip.
-const ACCEPTS: usize = 128;
-
 impl Worker {
     /// Accepts the connections that wait at the listeners, of each up to its budget.
     pub(super) fn accept_all(&mut self) {
-        for index in self.listeners.take_ready(self.now) {
-            if self.listeners.are_paused() || self.accept(index) {
+        let refuses = self.load.level() == LoadLevel::Closed;
+        for (address, error) in self.listeners.refuse(refuses, self.now, self.poll.registry()) {
+            self.record.log().error(format_args!("cannot watch {address}: {error}; not served"));
+        }
+        let (ready, most) = self.listeners.take_ready(self.now);
+        for index in ready {
+            if self.listeners.are_paused() || self.accept(index, most) {
                 self.listeners.note_ready(index);
             }
         }
     }
 
-    /// Accepts the connections that wait at one listener; says whether there may be more.
-    fn accept(&mut self, index: u32) -> bool {
-        for _ in 0..ACCEPTS {
+    /// Accepts the connections that wait at one listener, as many as may be; says whether there may
+    /// be more.
+    fn accept(&mut self, index: u32, most: usize) -> bool {
+        for _ in 0..most {
             let Some(listener) = self.listeners.get_mut(index) else { return false };
             match listener.socket.accept() {
                 Ok((fd, address)) => {

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     io,
+    net::SocketAddr,
     os::fd::AsRawFd as _,
     sync::{Arc, mpsc},
     time::Duration,
@@ -45,6 +46,9 @@ pub(super) struct Listeners {
     ready: Vec<u32>,
     /// Accepting stands still until then.
     paused: Option<Time>,
+    /// When the next newcomers are refused, while all are: meanwhile no socket is watched, so that
+    /// a storm of newcomers costs no turn of the loop.
+    refusing: Option<Time>,
     /// When the log was last told why.
     shortage_told: Option<Time>,
     notify: mpsc::Sender<Notice>,
@@ -52,6 +56,16 @@ pub(super) struct Listeners {
 
 /// Tokens from here on are listeners; below they are clients.
 const TOKENS: usize = 1 << 40;
+
+/// The most connections that are accepted at one listener in a turn of the loop, so that a storm
+/// delays no drip.
+const ACCEPTS: usize = 128;
+
+/// While newcomers are refused so many of them are in each [`REFUSE_EVERY`], of all listeners
+/// together but one of each at least. The others wait in the kernel's queue, and what is beyond
+/// that is lost there.
+const REFUSALS: usize = 64;
+const REFUSE_EVERY: Duration = Duration::from_secs(1);
 
 /// How long no connection is accepted after the system ran out of something.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -62,13 +76,26 @@ const SHORTAGE: Duration = Duration::from_secs(10 * 60);
 impl Listeners {
     /// No listeners; `notify` hears of those that are lost.
     pub(super) fn new(notify: mpsc::Sender<Notice>) -> Self {
-        Self { all: Slab::new(), ready: Vec::new(), paused: None, shortage_told: None, notify }
+        Self {
+            all: Slab::new(),
+            ready: Vec::new(),
+            paused: None,
+            refusing: None,
+            shortage_told: None,
+            notify,
+        }
     }
 
     /// Adds a listener, and watches it.
     pub(super) fn open(&mut self, listener: Listener, registry: &Registry) -> io::Result<()> {
-        let (fd, key) = (listener.socket.fd().as_raw_fd(), listener.key);
         let index = self.all.insert(listener);
+        if self.refusing.is_some() { Ok(()) } else { self.watch(index, registry) }
+    }
+
+    /// Watches a listener; gives it up if that cannot be.
+    fn watch(&mut self, index: u32, registry: &Registry) -> io::Result<()> {
+        let Some(listener) = self.all.get(index) else { return Ok(()) };
+        let (fd, key) = (listener.socket.fd().as_raw_fd(), listener.key);
         let token = Token(TOKENS + index as usize);
         if let Err(error) = registry.register(&mut SourceFd(&fd), token, Interest::READABLE) {
             self.all.remove(index);
@@ -77,6 +104,34 @@ impl Listeners {
         }
         self.note_ready(index);
         Ok(())
+    }
+
+    /// Stops watching the sockets while newcomers are refused, and watches them again afterwards;
+    /// says which it had to give up since they cannot be watched.
+    pub(super) fn refuse(
+        &mut self,
+        refuses: bool,
+        now: Time,
+        registry: &Registry,
+    ) -> Vec<(SocketAddr, io::Error)> {
+        let mut lost = Vec::new();
+        if refuses == self.refusing.is_some() {
+            return lost;
+        }
+        self.refusing = refuses.then_some(now);
+        self.ready.clear();
+        for index in self.all.indices() {
+            let Some(listener) = self.all.get_mut(index) else { continue };
+            listener.is_ready = false;
+            if refuses {
+                // If this fails it was not watched.
+                let _ = registry.deregister(&mut SourceFd(&listener.socket.fd().as_raw_fd()));
+                continue;
+            }
+            let address = listener.socket.address();
+            lost.extend(self.watch(index, registry).err().map(|error| (address, error)));
+        }
+        lost
     }
 
     /// Lets the listeners be these: a post for each key that stays, and new ones.
@@ -137,7 +192,8 @@ impl Listeners {
 
     /// Connections may wait at a listener.
     pub(super) fn note_ready(&mut self, index: u32) {
-        if let Some(listener) = self.all.get_mut(index)
+        if self.refusing.is_none()
+            && let Some(listener) = self.all.get_mut(index)
             && !listener.is_ready
         {
             listener.is_ready = true;
@@ -145,19 +201,27 @@ impl Listeners {
         }
     }
 
-    /// Takes the listeners at which connections may wait, unless accepting stands still.
-    pub(super) fn take_ready(&mut self, now: Time) -> Vec<u32> {
-        if self.paused.is_some_and(|until| until > now) {
-            return Vec::new();
+    /// Takes the listeners at which connections may wait, and says how many are to be accepted at
+    /// each; none while accepting stands still.
+    pub(super) fn take_ready(&mut self, now: Time) -> (Vec<u32>, usize) {
+        let waits = |until: Option<Time>| until.is_some_and(|until| until > now);
+        if waits(self.paused) || waits(self.refusing) {
+            return (Vec::new(), 0);
         }
         self.paused = None;
+        if let Some(next) = &mut self.refusing {
+            *next = now.after(REFUSE_EVERY);
+            let all = self.all.indices();
+            let each = REFUSALS.checked_div(all.len()).unwrap_or_default().max(1);
+            return (all, each);
+        }
         let ready = std::mem::take(&mut self.ready);
         for &index in &ready {
             if let Some(listener) = self.all.get_mut(index) {
                 listener.is_ready = false;
             }
         }
-        ready
+        (ready, ACCEPTS)
     }
 
     /// The listener at `index`.
@@ -182,7 +246,11 @@ impl Listeners {
 
     /// When connections are to be accepted, if any may wait.
     pub(super) fn due(&self) -> Option<Time> {
-        (!self.ready.is_empty()).then(|| self.paused.unwrap_or(Time::START))
+        match self.refusing {
+            Some(next) => Some(self.paused.map_or(next, |until| until.max(next))),
+            None if self.ready.is_empty() => None,
+            None => Some(self.paused.unwrap_or(Time::START)),
+        }
     }
 
     fn tell_lost(&self, key: u64) {
@@ -194,4 +262,63 @@ impl Listeners {
 /// The index of the listener that has this token, if it is a listener's.
 pub(super) fn index_of(token: Token) -> Option<u32> {
     token.0.checked_sub(TOKENS).and_then(|index| u32::try_from(index).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use mio::{Events, Poll};
+    use tarpit_proto::{patterns, persona::Persona, rng::Seed, script::Profile};
+
+    use super::*;
+    use crate::admit::admission::Port;
+
+    fn listener() -> (Listener, SocketAddr) {
+        let socket = ListenSocket::bind("127.0.0.1:0".parse().unwrap(), None, false).unwrap();
+        let address = socket.address();
+        let persona = Persona::default_for(&Seed([0; 32]));
+        let post = Post {
+            name: "a".into(),
+            profile: Profile::new(patterns::ALL[0], persona),
+            max_clients: 0,
+            traced: false,
+            data: false,
+            port: Arc::new(Port::new(address)),
+        };
+        (Listener::new(0, socket, Arc::new(post)), address)
+    }
+
+    /// Whether a poll that does not wait has news.
+    fn has_news(poll: &mut Poll) -> bool {
+        let mut events = Events::with_capacity(8);
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        !events.is_empty()
+    }
+
+    #[test]
+    fn while_newcomers_are_refused_a_storm_wakes_nobody_and_a_few_are_taken_each_second() {
+        let mut poll = Poll::new().unwrap();
+        let registry = poll.registry().try_clone().unwrap();
+        let mut listeners = Listeners::new(mpsc::channel().0);
+        let (listener, address) = listener();
+        listeners.open(listener, &registry).unwrap();
+        let (now, second) = (Time::from_millis(5_000), Duration::from_secs(1));
+        assert_eq!(listeners.take_ready(now), (vec![0], ACCEPTS));
+
+        assert!(listeners.refuse(true, now, &registry).is_empty());
+        let _storm: Vec<_> = (0..10).map(|_| TcpStream::connect(address).unwrap()).collect();
+        assert!(!has_news(&mut poll));
+        listeners.note_ready(0);
+        assert_eq!(listeners.due(), Some(now));
+        assert_eq!(listeners.take_ready(now), (vec![0], REFUSALS));
+        assert_eq!(listeners.take_ready(now), (vec![], 0), "no more for now");
+        assert_eq!(listeners.due(), Some(now.after(second)));
+        assert_eq!(listeners.take_ready(now.after(second)), (vec![0], REFUSALS));
+
+        assert!(listeners.refuse(false, now.after(second), &registry).is_empty());
+        assert!(has_news(&mut poll), "those who wait come in");
+        assert_eq!(listeners.take_ready(now.after(second)), (vec![0], ACCEPTS));
+        assert_eq!(listeners.due(), None);
+    }
 }
