@@ -1,4 +1,4 @@
-//! A network tarpit: makes ports look like services and holds whoever connects.
+//! A network tarpit: makes ports look like services and holds every client that connects.
 
 mod admit;
 #[cfg(test)]
@@ -62,7 +62,7 @@ fn serve(request: &Request) -> ExitCode {
             if terminal::is_attended() && settings.user.is_none() {
                 settings.state_dir = user_state::directory().map(Into::into);
             }
-            // Whoever tries it out may not have it on the search path yet.
+            // A user who tries it out may not have it on the search path yet.
             let program = std::env::args_os().next().unwrap_or_else(|| "tarpitd".into());
             let welcome = welcome::text(&settings, &program.to_string_lossy());
             daemon::run(settings, None, &welcome)

@@ -25,7 +25,7 @@ use crate::settings::{
     Sink, Tarpit, TimeForm, User,
 };
 
-/// The most addresses on which one daemon listens. Whoever needs more ports redirects them to one.
+/// The most addresses on which one daemon listens; more ports can be redirected to one.
 const MAX_ADDRESSES: usize = 16_384;
 
 /// A configuration with its defaults, to which what was written is added.

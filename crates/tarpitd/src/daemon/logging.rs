@@ -10,7 +10,7 @@ use std::{
 
 use rustix::fs::{FileType, fstat};
 
-use super::prepare::directory_of;
+use super::targets::directory_of;
 use crate::{
     keys::state_dir::Touch,
     settings::{

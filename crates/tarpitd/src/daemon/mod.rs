@@ -1,7 +1,7 @@
-//! The daemon's life: start, signals, reload, stop.
+//! The daemon: start, signals, stop.
 //!
-//! Everything that needs rights or can fail is done before the first thread starts: files and
-//! ports are opened, then rights are dropped. After that only signals come.
+//! Everything that needs rights or can fail is done before the first thread starts: the daemon opens
+//! files and ports, then drops its rights. After that it only hears of signals, workers and keys.
 
 mod changes;
 mod check;
@@ -15,6 +15,7 @@ mod reload;
 mod rules;
 mod served;
 mod signals;
+mod targets;
 mod user;
 mod workers;
 
@@ -36,10 +37,11 @@ use tarpit_proto::keys::RsaKey;
 pub(crate) use self::check::{Checked, check};
 use self::{
     pid_file::PidFile,
-    prepare::{Prepared, open_main, open_trace, prepare},
+    prepare::{Ready, prepare},
     rules::rules,
     served::Served,
     signals::watch_signals,
+    targets::{open_main, open_trace},
     user::become_user,
     workers::{Common, Workers},
 };
@@ -140,23 +142,9 @@ impl Daemon {
     /// Opens all that is needed and lets the workers run. `has_file`: the configuration is a file.
     fn start(settings: Settings, has_file: bool) -> Result<Self, Vec<Finding>> {
         let clock = Clock::start();
-        let Prepared { files, identity, profiles, targets, opened, user, findings, unbound } =
-            prepare(&settings, clock, Touch::Keep);
-        let (mut refusals, warnings): (Vec<_>, Vec<_>) =
-            findings.into_iter().partition(Finding::is_refusal);
-        let serves_others = refusals.is_empty() && !opened.is_empty();
-        if !(unbound.is_empty() || settings.keep_going && serves_others) {
-            refusals.extend(unbound.iter().cloned());
-            if serves_others {
-                let what = "no address is served; --keep-going serves the others";
-                refusals.push(Finding::new(Gravity::Refused, None, what));
-            }
-        }
-        let (Some(identity), Some(profiles), Some((main, trace)), true) =
-            (identity, profiles, targets, refusals.is_empty())
-        else {
-            return Err(refusals);
-        };
+        let ready = prepare(&settings, clock, Touch::Keep).ready(settings.keep_going)?;
+        let Ready { files, identity, profiles, opened, user, warnings, unbound, .. } = ready;
+        let (main, trace) = ready.targets;
         let pid_file = settings.pid_file.as_deref().map(PidFile::write).transpose();
         let pid_file = pid_file.map_err(|what| vec![Finding::new(Gravity::Refused, None, what)])?;
         if let Some(user) = user {
@@ -175,19 +163,7 @@ impl Daemon {
         for problem in unbound {
             log.error(format_args!("{problem}"));
         }
-        for warning in &settings.warnings {
-            log.warning(format_args!("{warning}"));
-        }
-        for warning in in_order(warnings) {
-            log.warning(format_args!("{warning}"));
-        }
-        if privileges::is_root() {
-            let cure =
-                if has_file { "`user = \"nobody\"` in the configuration" } else { "-u nobody" };
-            log.warning(format_args!(
-                "running as root; with {cure} tarpitd drops root once the ports are open"
-            ));
-        }
+        warn(&log, &settings, warnings, has_file);
         let admission = Arc::new(Admission::new(files.caps(&settings)));
         let workers = settings.workers.get();
         let mut listeners: Vec<_> =
@@ -338,7 +314,7 @@ impl Daemon {
         self.workers.sum(self.clock.now())
     }
 
-    /// Opens the files anew, for whoever has renamed them. `signal` has asked for it.
+    /// Opens the files anew, as after a rotation that renamed them. `signal` asked for it.
     fn reopen(&self, signal: &str) {
         let logging = &self.served.settings.logging;
         let mut opened = Vec::new();
@@ -364,6 +340,23 @@ impl Daemon {
                 logging.main.value, logging.client_trace.value
             ));
         }
+    }
+}
+
+/// Tells the log what the owner should look at after a start. `has_file`: the configuration is a
+/// file.
+fn warn(log: &Log, settings: &Settings, warnings: Vec<Finding>, has_file: bool) {
+    for warning in &settings.warnings {
+        log.warning(format_args!("{warning}"));
+    }
+    for warning in in_order(warnings) {
+        log.warning(format_args!("{warning}"));
+    }
+    if privileges::is_root() {
+        let cure = if has_file { "`user = \"nobody\"` in the configuration" } else { "-u nobody" };
+        log.warning(format_args!(
+            "running as root; with {cure} tarpitd drops root once the ports are open"
+        ));
     }
 }
 

@@ -9,8 +9,9 @@ use super::{
     logging,
     plan::{Opening, Plan, plan},
     ports::{Opened, Spot, Unbound, absences, grouped},
-    prepare::{open_both, profiles},
+    prepare::profiles,
     rules::rules,
+    targets::open_both,
     workers::UnderWay,
 };
 use crate::{

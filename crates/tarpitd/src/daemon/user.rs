@@ -43,7 +43,7 @@ pub(super) fn numbers(user: &Placed<User>) -> Result<Option<(Uid, Gid)>, Finding
     };
     let may_change = may_change_users();
     let is_present = uid == geteuid().as_raw() && uid == getuid().as_raw();
-    // Whoever starts as an ordinary user has chosen the group by that.
+    // An ordinary user who starts the daemon has chosen the group by that.
     let named = matches!(**user, User::Name(_));
     let keeps_group = gid.is_none_or(|gid| gid == getgid().as_raw() || (named && !may_change));
     if is_present && keeps_group {

@@ -57,7 +57,7 @@ pub(super) struct Common<'a> {
 }
 
 /// A command on its way to all workers.
-#[must_use = "whoever opens what a worker closes waits for it"]
+#[must_use = "a port that a worker closes can be opened once this is over"]
 pub(super) struct UnderWay(Receiver<Infallible>);
 
 impl UnderWay {

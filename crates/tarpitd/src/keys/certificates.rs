@@ -1,4 +1,4 @@
-//! Certificates for TLS: the owner's, or one of our own making for each name that clients ask for.
+//! Certificates for TLS: the owner's, or a self-signed one for each name that clients ask for.
 
 use std::{
     cell::RefCell,
@@ -131,7 +131,7 @@ impl Certificates {
     }
 }
 
-/// The owner's certificate, whoever asks.
+/// The owner's certificate, for every client.
 #[derive(Debug)]
 struct Own(Arc<CertifiedKey>);
 

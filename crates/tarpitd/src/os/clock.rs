@@ -26,14 +26,14 @@ impl Clock {
 
     /// Time since 1970-01-01 UTC as the system has it now.
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
-    #[expect(clippy::unused_self, reason = "whoever has no clock must not ask")]
+    #[expect(clippy::unused_self, reason = "only code that was given a clock may ask")]
     pub(crate) fn wall(self) -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
     /// The processor time that the calling thread has used.
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
-    #[expect(clippy::unused_self, reason = "whoever has no clock must not ask")]
+    #[expect(clippy::unused_self, reason = "only code that was given a clock may ask")]
     pub(crate) fn used(self) -> Duration {
         let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
         // Never negative.

@@ -62,8 +62,8 @@ impl ListenSocket {
         sockopt::set_tcp_keepintvl(&fd, Duration::from_secs(20))?;
         sockopt::set_tcp_keepcnt(&fd, 3)?;
         // No TCP_USER_TIMEOUT: it overrides the count of probes, and with little of it live clients
-        // that have closed their window are lost. Whoever vanishes while bytes to it are on their
-        // way is found by `worker/vanished.rs`.
+        // that have closed their window are lost. `worker/vanished.rs` finds clients that vanish
+        // while bytes to them are on their way.
         // A reset instead of the long goodbye: no socket of ours stays behind in TIME_WAIT.
         sockopt::set_socket_linger(&fd, Some(Duration::ZERO))?;
         let presence = bind_to(&fd, address)?;

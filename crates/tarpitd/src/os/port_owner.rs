@@ -45,7 +45,7 @@ impl Owners {
         Self { sockets, holders }
     }
 
-    /// Who listens where `address` would; a tarpitd rather than whoever has the socket as well.
+    /// Who listens where `address` would; a tarpitd rather than another process that has the socket, too.
     pub(crate) fn of(&self, address: SocketAddr) -> Owner {
         let in_the_way = self.sockets.iter().filter(|socket| overlap(socket.address, address));
         let mut found = Owner::Unknown;
