@@ -1,17 +1,14 @@
 //! The command line: one definition for parsing, `--help`, the manual's options and completions.
 
-use std::{
-    ffi::{OsStr, OsString},
-    path::{Path, PathBuf},
-};
+mod advice;
 
-use clap::{
-    ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum,
-    error::{ContextKind, ContextValue, ErrorKind},
-};
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use clap_complete::Shell;
-use tarpit_proto::{pacer::Rate, patterns};
+use tarpit_proto::pacer::Rate;
 
+use self::advice::{is_address_to_serve, right_call};
 use crate::{
     config::{self, Origin, Request, rate},
     settings::{Level, Sink, User},
@@ -157,11 +154,12 @@ enum Validation {
 /// The error may also be what was asked for, such as help.
 pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Task, clap::Error> {
     let words: Vec<_> = arguments.collect();
-    let arguments =
-        Arguments::try_parse_from(&words).map_err(|error| match right_call(&error, &words) {
+    let arguments = Arguments::try_parse_from(&words).map_err(|error| {
+        match right_call(&error, &words, &definition()) {
             Some(advice) => definition().error(ErrorKind::UnknownArgument, advice),
             None => error,
-        })?;
+        }
+    })?;
     if let Some(page) = arguments.manual {
         return Ok(Task::Manual(page));
     }
@@ -196,67 +194,6 @@ pub(crate) fn one_line(error: &clap::Error) -> String {
         .map(|line| line.trim_start_matches("error: ").trim_start_matches("tip: "));
     let lines: Vec<_> = lines.collect();
     format!("{} (see tarpitd --help)", lines.join("; ").replace(":; ", ": "))
-}
-
-/// What to write instead, where it can be told what was meant.
-fn right_call(error: &clap::Error, words: &[OsString]) -> Option<String> {
-    let told = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    match error.kind() {
-        ErrorKind::InvalidSubcommand => instead_of_command(told(ContextKind::InvalidSubcommand)?),
-        // Without -s or -c, `check` is a command; the file is its only argument.
-        ErrorKind::UnknownArgument if words.get(1).is_some_and(|word| word == "check") => {
-            let option = told(ContextKind::InvalidArg)?;
-            let is_config = option.starts_with("-c") || option.starts_with("--config");
-            let file = || {
-                let last = words.get(2..)?.last()?.to_str()?;
-                let (_, value) = last.split_once('=').unwrap_or(("", last));
-                Some(value.strip_prefix("-c").unwrap_or(value)).filter(|it| !it.starts_with('-'))
-            };
-            is_config.then(|| {
-                let file = file().filter(|file| !file.is_empty()).unwrap_or("FILE");
-                format!("`check` takes the file without {option}: write `tarpitd check {file}`")
-            })
-        }
-        _ => None,
-    }
-}
-
-/// What to write instead of `word`, which is no command.
-fn instead_of_command(word: &str) -> Option<String> {
-    let shown = word.escape_debug();
-    if is_address_to_serve(word) {
-        return Some(format!("an address to serve needs -s: write `tarpitd -s '{shown}'`"));
-    }
-    let path = Path::new(word);
-    let is_option = definition().get_arguments().any(|argument| argument.get_long() == Some(word))
-        || ["help", "version"].contains(&word);
-    if is_option {
-        return Some(format!("`{shown}` is an option: write `tarpitd --{shown}`"));
-    }
-    if path.is_dir() {
-        return Some(format!(
-            "`{shown}` is a directory: write `tarpitd -c FILE`, with a configuration in it"
-        ));
-    }
-    if path.exists() {
-        return Some(format!(
-            "a configuration needs -c: write `tarpitd -c {shown}` to serve it, or \
-             `tarpitd check {shown}` to see what is wrong with it"
-        ));
-    }
-    let names_a_file = path.extension() == Some(OsStr::new("toml")) || word.contains('/');
-    names_a_file.then(|| {
-        format!("there is no file `{shown}`; to serve a configuration, write `tarpitd -c FILE`")
-    })
-}
-
-/// Whether this is what -s takes: a pattern, a host and a port.
-fn is_address_to_serve(word: &str) -> bool {
-    word.split_once(':')
-        .is_some_and(|(name, address)| address.contains(':') && patterns::named(name).is_some())
 }
 
 impl Arguments {
