@@ -18,6 +18,14 @@ pub enum Event<'a> {
         /// How many facts of the same step are beyond what one step may tell.
         untold: usize,
     },
+    /// The client broke its protocol, after which no more of it is understood. Each layer tells so
+    /// at most once a client.
+    Malformed {
+        /// The protocol that it broke.
+        layer: &'static str,
+        /// What was wrong, in a few words.
+        reason: &'static str,
+    },
     /// A phrase was sent that its pattern wants to see in the log.
     Phrase(&'static str),
     /// The client's first bytes were looked at.

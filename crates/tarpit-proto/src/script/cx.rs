@@ -53,6 +53,7 @@ pub struct Cx<'a> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) facts: Facts,
+    pub(crate) malformed: Option<(&'static str, &'static str)>,
     pub(crate) phrase: Option<&'static str>,
     pub(crate) validated: Option<(bool, &'static str)>,
 }
@@ -96,6 +97,12 @@ impl Cx<'_> {
     /// has `length` bytes.
     pub fn learn_part(&mut self, fact: Fact, beginning: &[u8], length: usize) {
         self.notes.facts.add(fact, beginning, length);
+    }
+
+    /// Tells that the client broke the protocol of this layer, after which no more of it is
+    /// understood. To be told at most once a client.
+    pub fn malformed(&mut self, layer: &'static str, reason: &'static str) {
+        self.notes.malformed = Some((layer, reason));
     }
 
     /// Tells whether the client's first bytes, which wait to be heard, are of the protocol.

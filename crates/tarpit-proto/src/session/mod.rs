@@ -221,6 +221,19 @@ struct Live {
     heard_before: u64,
 }
 
+/// All that [`Event::Malformed`] may tell, for the manual: layer, reason, and what it means.
+pub fn malformed() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    use crate::{transport, wire::ssh};
+
+    let ssh = ssh::Malformed::ALL
+        .into_iter()
+        .map(|(it, meaning)| (ssh::Malformed::LAYER, it.reason(), meaning));
+    let tls = transport::Malformed::ALL
+        .into_iter()
+        .map(|(it, meaning)| (transport::Malformed::LAYER, it.reason(), meaning));
+    ssh.chain(tls)
+}
+
 /// The script of a client that has not been let through.
 const GATE: u8 = 0;
 /// The script that is the listener's own pattern.

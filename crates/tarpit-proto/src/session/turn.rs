@@ -19,7 +19,7 @@ use crate::{
         Action, Chunk, Cx, Heard, MAX_CHUNK, Manner, Notes, Pattern, ReadMode, Run, Security, Step,
     },
     session::{Doing, Input, Live, Session, Wake, World, number_of, pattern},
-    transport::{Hearing, PATIENCE, Transport},
+    transport::{Hearing, Malformed, PATIENCE, Transport},
 };
 
 /// The most bytes that wait to be heard before no more are read. What the caller has read by
@@ -270,7 +270,14 @@ impl Turn<'_, '_> {
                 self.session.pacer = Pacer::starting(self.now);
                 self.step(Heard::Secured(Security::Ready));
             }
-            Hearing::Failed => self.give_up_securing(),
+            Hearing::Failed(malformed) => {
+                if let Some(malformed) = malformed {
+                    let reason = malformed.reason();
+                    let layer = Malformed::LAYER;
+                    self.world.news.tell(Event::Malformed { layer, reason });
+                }
+                self.give_up_securing();
+            }
         }
         if self.live.read_mode == ReadMode::Deliver {
             self.live.inbox.append(&mut plain);
@@ -649,6 +656,9 @@ impl Turn<'_, '_> {
         if let Some((expected, comment)) = notes.validated {
             let data = &first[..first.len().min(Event::SHOWN)];
             self.world.news.tell(Event::Validated { expected, data, comment });
+        }
+        if let Some((layer, reason)) = notes.malformed {
+            self.world.news.tell(Event::Malformed { layer, reason });
         }
     }
 

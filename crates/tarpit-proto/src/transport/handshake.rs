@@ -11,7 +11,7 @@ use rustls::{
 
 use crate::{
     base::{fact::Fact, handshake_budget::UnderWay},
-    transport::{Tls, keys::Keys},
+    transport::{Malformed, Tls, keys::Keys},
     wire::tls::{ClientHello, Hello, LONGEST_HELLO, Reading},
 };
 
@@ -35,14 +35,15 @@ impl fmt::Debug for Handshake {
 pub(super) enum Progress {
     /// The keys, and what the client has said under them already.
     Done(Box<Keys>, Vec<u8>),
-    Failed,
+    /// Because of this, unless the client broke nothing.
+    Failed(Option<Malformed>),
     Pending,
 }
 
 /// What the library wants next.
 enum Want {
     Done,
-    Failed,
+    Failed(Option<Malformed>),
     More,
     /// To tell the client why there will be no handshake: servers send an alert to whoever has no
     /// cipher in common with them, and scanners know TLS by it. Clients of older versions are held
@@ -68,7 +69,7 @@ impl Handshake {
     ) -> Progress {
         let progress = self.take(bytes, tls, out, plain, learn);
         if self.incoming.len() >= LONGEST_HELLO && matches!(progress, Progress::Pending) {
-            return Progress::Failed;
+            return Progress::Failed(Some(Malformed::MessageTooLong));
         }
         // What grew by doubling, or held what has been taken, has room for more than is left.
         self.incoming.shrink_to_fit();
@@ -93,7 +94,11 @@ impl Handshake {
             // One that is garbled is none.
             let Some(hello) = Hello::read(&self.incoming) else {
                 let garbled = ClientHello::read(&self.incoming) == Reading::Garbled;
-                return if garbled { Progress::Failed } else { Progress::Pending };
+                return if garbled {
+                    Progress::Failed(Some(Malformed::Hello))
+                } else {
+                    Progress::Pending
+                };
             };
             hello.tell(learn);
             let config = tls.config(|protocol| hello.offers(protocol));
@@ -106,18 +111,18 @@ impl Handshake {
                 Want::Refusal => {
                     // The next thing that the library says, whatever waits, is why.
                     self.turn(out, plain);
-                    return Progress::Failed;
+                    return Progress::Failed(None);
                 }
                 Want::More => return Progress::Pending,
-                Want::Failed => return Progress::Failed,
-                Want::Done => return self.finish().unwrap_or(Progress::Failed),
+                Want::Failed(malformed) => return Progress::Failed(malformed),
+                Want::Done => return self.finish().unwrap_or(Progress::Failed(None)),
             }
         }
-        Progress::Failed
+        Progress::Failed(Some(Malformed::UnexpectedMessage))
     }
 
     fn turn(&mut self, out: &mut Vec<u8>, plain: &mut Vec<u8>) -> Want {
-        let Some(connection) = &mut self.connection else { return Want::Failed };
+        let Some(connection) = &mut self.connection else { return Want::Failed(None) };
         let UnbufferedStatus { discard, state, .. } =
             connection.process_tls_records(&mut self.incoming);
         let mut answers = false;
@@ -129,7 +134,7 @@ impl Handshake {
                         out.resize(start + required_size, 0);
                         match data.encode(&mut out[start..]) {
                             Ok(_) => Want::Turn,
-                            Err(_) => Want::Failed,
+                            Err(_) => Want::Failed(None),
                         }
                     }
                     // It has nothing to say after all.
@@ -155,7 +160,8 @@ impl Handshake {
             Err(Error::PeerIncompatible(
                 PeerIncompatible::NoCipherSuitesInCommon | PeerIncompatible::NoKxGroupsInCommon,
             )) => Want::Refusal,
-            Ok(_) | Err(_) => Want::Failed,
+            Ok(_) => Want::Failed(None),
+            Err(error) => Want::Failed(Malformed::of(&error)),
         };
         self.incoming.drain(..discard);
         if answers && !connection.is_handshaking() { Want::Done } else { want }

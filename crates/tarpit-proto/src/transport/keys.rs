@@ -16,8 +16,12 @@ use chacha20poly1305::ChaCha20Poly1305;
 use ctr::Ctr32BE;
 use rustls::{ConnectionTrafficSecrets, ExtractedSecrets, ProtocolVersion};
 
+use crate::transport::Malformed;
+
 /// Types of records.
 const CHANGE_CIPHER_SPEC: u8 = 20;
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
 pub(super) const APPLICATION_DATA: u8 = 23;
 
 /// TLS 1.2, which every version calls itself in a record.
@@ -128,22 +132,29 @@ impl Keys {
         self.ours.number += 1;
     }
 
-    /// Reads the client's next record, and appends what is said in it to `plain`. False if it is
-    /// none that can be understood, or one behind which nothing can be: a change of keys.
-    pub(super) fn open(&mut self, header: [u8; 5], body: &[u8], plain: &mut Vec<u8>) -> bool {
+    /// Reads the client's next record, and appends what is said in it to `plain`. An error if it
+    /// is none that can be understood; or one behind which nothing can be, though it is allowed: a
+    /// change of keys.
+    pub(super) fn open(
+        &mut self,
+        header: [u8; 5],
+        body: &[u8],
+        plain: &mut Vec<u8>,
+    ) -> Result<(), Option<Malformed>> {
         if header[0] == CHANGE_CIPHER_SPEC && self.version == Version::V13 {
             // Some send one to please old devices on the way (RFC 8446, appendix D.4).
-            return true;
+            return Ok(());
         }
-        let Some((nonce, body)) = self.nonce(body) else { return false };
-        let Some(length) = body.len().checked_sub(TAG) else { return false };
+        let too_short = Some(Malformed::RecordLength);
+        let (nonce, body) = self.nonce(body).ok_or(too_short)?;
+        let length = body.len().checked_sub(TAG).ok_or(too_short)?;
         let bound = match self.version {
             Version::V12 => bound_12(self.theirs.number, header[0], length as u16),
             Version::V13 => Bound::V13(header),
         };
         let mut body = body.to_vec();
         if !self.cipher.open(&self.theirs.key, nonce, bound.bytes(), &mut body) {
-            return false;
+            return Err(Some(Malformed::RecordMac));
         }
         self.heard();
         let kind = match self.version {
@@ -159,10 +170,11 @@ impl Keys {
         match kind {
             APPLICATION_DATA => plain.append(&mut body),
             // Alerts need no answer: whoever means to go goes.
-            21 => {}
-            _ => return false,
+            ALERT => {}
+            HANDSHAKE => return Err(None),
+            _ => return Err(Some(Malformed::RecordType)),
         }
-        true
+        Ok(())
     }
 
     /// The nonce of the client's next record, whose body begins with these bytes, and what of them

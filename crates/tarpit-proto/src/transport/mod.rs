@@ -12,6 +12,7 @@
 
 mod handshake;
 mod keys;
+mod malformed;
 mod records;
 
 use alloc::vec::Vec;
@@ -19,6 +20,7 @@ use core::time::Duration;
 
 use crate::base::{fact::Fact, handshake_budget::UnderWay};
 pub use crate::script::tls::Tls;
+pub(crate) use crate::transport::malformed::Malformed;
 use crate::transport::{
     handshake::{Handshake, Progress},
     keys::Keys,
@@ -59,8 +61,8 @@ const _: () = assert!(size_of::<Transport>() <= 192, "what a client in TLS keeps
 /// What came of a client's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hearing {
-    /// No more can be understood, now or later.
-    Failed,
+    /// No more can be understood, now or later: because of this, unless the client broke nothing.
+    Failed(Option<Malformed>),
     /// Nothing but plain bytes, or not even those.
     Plain,
     /// The handshake is done.
@@ -83,7 +85,7 @@ impl Transport {
         learn: impl FnMut(Fact, &[u8]),
     ) -> Hearing {
         if let State::Handshake(handshake) = &mut self.state {
-            let Some(tls) = tls else { return self.fail() };
+            let Some(tls) = tls else { return self.fail(None) };
             match handshake.advance(bytes, tls, &mut self.owed, plain, learn) {
                 Progress::Done(keys, rest) => {
                     self.state = State::Open { keys: *keys, records: Some(Records::default()) };
@@ -92,7 +94,7 @@ impl Transport {
                         failed => failed,
                     }
                 }
-                Progress::Failed => self.fail(),
+                Progress::Failed(malformed) => self.fail(malformed),
                 Progress::Pending => Hearing::Plain,
             }
         } else {
@@ -104,7 +106,10 @@ impl Transport {
         let State::Open { keys, records: Some(records) } = &mut self.state else {
             return Hearing::Plain;
         };
-        if records.read(bytes, keys, plain) { Hearing::Plain } else { self.fail() }
+        match records.read(bytes, keys, plain) {
+            Ok(()) => Hearing::Plain,
+            Err(malformed) => self.fail(malformed),
+        }
     }
 
     /// Whether the handshake is under way.
@@ -128,9 +133,9 @@ impl Transport {
         }
     }
 
-    fn fail(&mut self) -> Hearing {
+    fn fail(&mut self, malformed: Option<Malformed>) -> Hearing {
         self.abandon();
-        Hearing::Failed
+        Hearing::Failed(malformed)
     }
 
     /// Gives up: no byte of ours or of the client's means anything any more.

@@ -13,7 +13,10 @@
 
 use alloc::vec::Vec;
 
-use crate::transport::keys::{APPLICATION_DATA, Keys};
+use crate::transport::{
+    Malformed,
+    keys::{APPLICATION_DATA, Keys},
+};
 
 /// The longest record that is kept until it is whole, in bytes behind its header. Alerts, changes of
 /// keys and nearly all requests are shorter.
@@ -49,8 +52,14 @@ struct Long {
 
 impl Records {
     /// Reads what came, and appends what is said in it to `plain`: never more than `bytes` and
-    /// [`Records::waiting`], and 255 zeros. False if something cannot be understood.
-    pub(super) fn read(&mut self, bytes: &[u8], keys: &mut Keys, plain: &mut Vec<u8>) -> bool {
+    /// [`Records::waiting`], and 255 zeros. An error if something cannot be understood: what is
+    /// wrong with it, unless it is allowed.
+    pub(super) fn read(
+        &mut self,
+        bytes: &[u8],
+        keys: &mut Keys,
+        plain: &mut Vec<u8>,
+    ) -> Result<(), Option<Malformed>> {
         let mut joined = core::mem::take(&mut self.partial);
         let mut rest = if joined.is_empty() {
             bytes
@@ -72,11 +81,11 @@ impl Records {
             let Some((header, body)) = rest.split_first_chunk::<5>() else { break };
             let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
             if length > LONGEST {
-                return false;
+                return Err(Some(Malformed::RecordLength));
             }
             if length > LONGEST_KEPT {
                 if header[0] != APPLICATION_DATA {
-                    return false;
+                    return Err(Some(Malformed::RecordType));
                 }
                 let Some((nonce, after)) = keys.nonce(body) else { break };
                 self.long = Some(Long::begin(nonce, length - (body.len() - after.len())));
@@ -84,14 +93,12 @@ impl Records {
                 continue;
             }
             let Some((body, after)) = body.split_at_checked(length) else { break };
-            if !keys.open(*header, body, plain) {
-                return false;
-            }
+            keys.open(*header, body, plain)?;
             rest = after;
         }
         // Not what was joined: it has room for more than is left.
         self.partial = rest.to_vec();
-        true
+        Ok(())
     }
 
     /// How many bytes wait for more.
@@ -173,7 +180,7 @@ mod tests {
     fn read<'a>(keys: &mut Keys, portions: impl Iterator<Item = &'a [u8]>) -> (Vec<u8>, usize) {
         let (mut records, mut plain, mut most) = (Records::default(), Vec::new(), 0);
         for portion in portions {
-            assert!(records.read(portion, keys, &mut plain));
+            assert_eq!(records.read(portion, keys, &mut plain), Ok(()));
             most = most.max(records.partial.capacity());
             let mut saved = Vec::new();
             records.save(&mut saved);

@@ -22,6 +22,7 @@ mod http_endless_header;
 mod http_fake_auth;
 mod http_hold;
 mod lengths;
+mod malformed;
 mod secrets;
 mod smtp_endless_ehlo;
 mod smtp_hold;

@@ -38,6 +38,8 @@ pub(crate) struct Stage {
     pub(crate) news: Vec<String>,
     /// What was learnt: the facts of each event, with commas in between.
     pub(crate) learnt: Vec<String>,
+    /// Which layers the client broke, and how.
+    pub(crate) malformed: Vec<String>,
     /// What of that stands in a trace.
     pub(crate) account: Account,
     /// How many events stand there, and of how many bytes their values are.
@@ -79,6 +81,7 @@ struct Notebook<'a> {
     now: Time,
     news: &'a mut Vec<String>,
     learnt: &'a mut Vec<String>,
+    malformed: &'a mut Vec<String>,
     account: &'a mut Account,
     traced: &'a mut (usize, usize),
 }
@@ -97,6 +100,10 @@ impl News for Notebook<'_> {
                 let told: Vec<_> = facts.iter().map(told).collect();
                 self.news.extend(told.iter().map(|fact| format!("learnt {fact}")));
                 self.learnt.push(told.join(", "));
+                return;
+            }
+            Event::Malformed { layer, reason } => {
+                self.malformed.push(format!("{layer}: {reason}"));
                 return;
             }
             Event::Phrase(phrase) => format!("uttered {phrase}"),
@@ -143,6 +150,7 @@ impl Stage {
             sent: Vec::new(),
             news: Vec::new(),
             learnt: Vec::new(),
+            malformed: Vec::new(),
             account: Account::new(),
             traced: (0, 0),
             room: Box::new(|wanted| wanted),
@@ -306,6 +314,7 @@ impl Stage {
                 now: self.now,
                 news: &mut self.news,
                 learnt: &mut self.learnt,
+                malformed: &mut self.malformed,
                 account: &mut self.account,
                 traced: &mut self.traced,
             };

@@ -152,7 +152,7 @@ impl Client {
     }
 }
 
-fn stage() -> Stage {
+pub(crate) fn stage() -> Stage {
     let mut stage = Stage::new("tls");
     stage.profile.tls = Some(tls());
     stage.profile.inner = patterns::named("http_endless_header");

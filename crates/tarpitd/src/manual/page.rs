@@ -6,7 +6,12 @@
 //! and `@` stands for a table. All else is paragraphs, each on one line.
 
 use clap::Arg;
-use tarpit_proto::{fact::Fact, patterns, persona::Persona, session::Cause};
+use tarpit_proto::{
+    fact::Fact,
+    patterns,
+    persona::Persona,
+    session::{self, Cause},
+};
 
 use crate::{
     cli,
@@ -113,6 +118,12 @@ fn table_called(name: &str) -> Vec<Block> {
         "facts" => Fact::ALL
             .iter()
             .map(|(fact, meaning, _)| Block::Term(literal(fact.name()), vec![sentence(meaning)]))
+            .collect(),
+        "malformed" => session::malformed()
+            .map(|(layer, reason, meaning)| {
+                let term = format!("{}: {}", literal(layer), literal(reason));
+                Block::Term(term, vec![sentence(meaning)])
+            })
             .collect(),
         "reasons" => Cause::ALL
             .iter()

@@ -112,7 +112,7 @@ mod tests {
             refused: 0,
             sent: 45_678,
             received: 0,
-            left_out: [0; 6],
+            left_out: [0; 7],
             time: Duration::from_secs(3_725),
         };
         assert_eq!(

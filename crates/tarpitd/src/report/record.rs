@@ -236,6 +236,10 @@ impl News for SessionRecord<'_> {
             Event::Learnt { facts, untold } => {
                 self.record.learn(self.slot, self.about, facts, untold);
             }
+            Event::Malformed { layer, reason } => {
+                let protocol = self.record.protocol(self.slot);
+                self.record.trace(self.about, protocol, Happening::Malformed { layer, reason });
+            }
             Event::Phrase(phrase) => {
                 let Subject { name, client, .. } = self.about;
                 self.record.log.info(format_args!("{name} sent to {client}: {phrase}"));

@@ -4,6 +4,7 @@ use std::{
     fmt::Write as _,
     fs::File,
     io::{BufRead as _, BufReader, Write as _},
+    net::TcpStream,
     process::Stdio,
 };
 
@@ -11,6 +12,7 @@ use rustix::{
     process::Signal,
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
+use serde_json::json;
 
 use crate::daemon::{Client, Daemon, Directory, file_gets, tarpitd, until};
 
@@ -106,6 +108,38 @@ fn a_port_for_all_names_the_protocol_once_it_is_known() {
     let (trace, ..) = daemon.stop();
     let close = trace.last().expect("a line");
     assert_eq!((&close["event"], &close["protocol"]), (&"close".into(), &"redis".into()));
+}
+
+#[test]
+fn a_client_that_breaks_its_protocol_is_written_once_and_stays_held() {
+    let tarpits = ["ssh_kex_hold:127.0.0.1:0", "tls:127.0.0.1:0"];
+    let mut daemon = Daemon::start(&["-s", tarpits[0], "-s", tarpits[1], "-t"], 2);
+    let garbled = b"\x16\x03\x01\x00\x30\x01\x00\x00\x2C\x03\x03".repeat(8);
+    let (mut clients, mut count) = (Vec::new(), 0);
+    for (place, said, meta) in [
+        (
+            0,
+            &b"SSH-2.0-x\r\nGET / HTTP/1.0\r\n\r\n"[..],
+            json!({ "layer": "ssh", "reason": "packet length" }),
+        ),
+        (1, &garbled, json!({ "layer": "tls", "reason": "hello" })),
+    ] {
+        let mut client = TcpStream::connect(daemon.addresses[place]).expect("connected");
+        client.write_all(said).expect("sent");
+        let malformed = daemon.trace_has("malformed");
+        assert_eq!(malformed["meta"], meta);
+        client.write_all(said).expect("sent");
+        clients.push(client);
+        count += 2 * said.len();
+    }
+    let received = format!(" received={count} ");
+    until("all that was sent", || {
+        daemon.signal(Signal::USR1);
+        daemon.log_has("totals: ").contains(&received)
+    });
+    let (trace, ..) = daemon.stop();
+    assert_eq!(trace.len(), 2, "nothing is written again: {trace:?}");
+    assert!(trace.iter().all(|line| line["reason"] == "stopped"), "both were held: {trace:?}");
 }
 
 #[test]

@@ -94,6 +94,10 @@ impl Script for SshAuthHold {
 fn advance(state: State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> (State, Step) {
     match (state, heard) {
         (State::Listening, heard) => match course::listen(heard, cx) {
+            Next::Offer(Some(line)) if !line.is_genuine => {
+                let client = Some(line.told(cx));
+                (State::Ignoring { client }, course::offer(cx).discarding())
+            }
             Next::Offer(line) => {
                 let exchange = Box::new(Exchange::begin(line, cx));
                 (State::Exchanging { exchange }, Step::PROMPT)

@@ -22,7 +22,10 @@ use crate::{
     persona::Persona,
     protocols::ssh::clients::Client,
     script::{Chunk, Cx, Heard, Manner, Step},
-    wire::{ssh, text},
+    wire::{
+        ssh::{self, Malformed},
+        text,
+    },
 };
 
 /// How long the rest of the client's identification line is waited for before keys are offered.
@@ -42,6 +45,8 @@ pub(super) struct Line<'a> {
     pub(super) client: Client,
     /// The line without its end.
     pub(super) text: &'a [u8],
+    /// Whether it is one. Behind any other line nothing of the client can be understood.
+    pub(super) is_genuine: bool,
 }
 
 impl Line<'_> {
@@ -64,11 +69,11 @@ pub(super) fn pace(client: Option<Client>) -> Pace {
 }
 
 /// Hears a client to which no keys have been offered yet.
-pub(super) fn listen<'a>(heard: Heard<'_, 'a>, cx: &Cx<'_>) -> Next<'a> {
+pub(super) fn listen<'a>(heard: Heard<'_, 'a>, cx: &mut Cx<'_>) -> Next<'a> {
     match heard {
         Heard::Opened if cx.profile.rate.is_none() => Next::Step(Step::wait(cx.later(PATIENCE))),
         Heard::Opened | Heard::Silence => Next::Offer(None),
-        Heard::Said(said) => match line(said) {
+        Heard::Said(said) => match line(said, cx) {
             Some(line) => Next::Offer(Some(line)),
             None => Next::Step(Step::KEEP),
         },
@@ -77,9 +82,19 @@ pub(super) fn listen<'a>(heard: Heard<'_, 'a>, cx: &Cx<'_>) -> Next<'a> {
 }
 
 /// The client's identification line, if it is whole.
-pub(super) fn line<'a>(said: &mut Said<'a>) -> Option<Line<'a>> {
+pub(super) fn line<'a>(said: &mut Said<'a>, cx: &mut Cx<'_>) -> Option<Line<'a>> {
     let line = ssh::identification(said)?;
-    Some(Line { client: Client::of(line), text: ssh::bare(line) })
+    let flaw = ssh::flaw(line);
+    if let Some(flaw) = flaw {
+        tell(flaw, cx);
+    }
+    Some(Line { client: Client::of(line), text: ssh::bare(line), is_genuine: flaw.is_none() })
+}
+
+/// Tells that the client broke the protocol. Nothing that it sends is heard from now on, so that
+/// this is told once.
+pub(super) fn tell(malformed: Malformed, cx: &mut Cx<'_>) {
+    cx.malformed(Malformed::LAYER, malformed.reason());
 }
 
 /// Makes the persona's whole offer, with a new cookie; nothing will come of it.

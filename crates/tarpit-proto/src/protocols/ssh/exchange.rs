@@ -18,7 +18,7 @@ use crate::{
     },
     script::{Cx, Heard, Step},
     states,
-    wire::ssh::{self, Plain},
+    wire::ssh::{self, Malformed, Plain},
 };
 
 states! {
@@ -111,22 +111,29 @@ impl Exchange {
     /// Reads the client's line and packets, until something has to be done.
     fn read(&mut self, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Outcome {
         if let Stage::Offered { cookie } = self.stage {
-            let Some(line) = course::line(said) else { return Outcome::Step(Step::KEEP) };
+            let Some(line) = course::line(said, cx) else { return Outcome::Step(Step::KEEP) };
             self.stage = Stage::introduced(&line, cookie, cx);
+            if !line.is_genuine {
+                said.take_all();
+                return Outcome::NoKeys;
+            }
         }
-        loop {
+        let malformed = loop {
             let payload = match ssh::plain(said) {
-                Plain::Broken => break,
+                Plain::Broken(malformed) => break Some(malformed),
                 Plain::Incomplete => return Outcome::Step(Step::KEEP),
                 Plain::Payload(payload) => payload,
             };
             self.heard = self.heard.wrapping_add(1);
-            if let Some(offer) = ssh::ClientOffer::read(payload) {
+            if payload[0] == ssh::MSG_KEXINIT {
+                let Some(offer) = ssh::ClientOffer::read(payload) else {
+                    break Some(Malformed::Offer);
+                };
                 cx.learn(Fact::SshHassh, offer.hassh().as_bytes());
             }
             self.stage = match (payload[0], &mut self.stage) {
                 (ssh::MSG_KEXINIT, Stage::Introduced { client, cookie, line }) => {
-                    let Some(agreement) = agree(*cookie, line, payload, cx) else { break };
+                    let Some(agreement) = agree(*cookie, line, payload, cx) else { break None };
                     Stage::Agreed { client: *client, agreement }
                 }
                 (ssh::MSG_KEXDH_INIT, Stage::Agreed { agreement, .. }) if agreement.skips => {
@@ -139,7 +146,7 @@ impl Exchange {
                     let due = match client.limits().exchange {
                         Wait::AtOnce => cx.now,
                         Wait::For(wait) => cx.now.after(cx.rng.jitter(wait)),
-                        Wait::Never => break,
+                        Wait::Never => break None,
                     };
                     let (client, agreement) = (*client, agreement.clone());
                     self.stage = Stage::Asked { client, agreement, request: payload.to_vec(), due };
@@ -149,9 +156,13 @@ impl Exchange {
                         Outcome::Step(idle(Some(due), Some(client), cx))
                     };
                 }
-                (ssh::MSG_KEXINIT | ssh::MSG_KEXDH_INIT, _) => break,
+                (ssh::MSG_KEXINIT, _) => break Some(Malformed::Offer),
+                (ssh::MSG_KEXDH_INIT, _) => break Some(Malformed::KeyExchange),
                 _ => continue,
             };
+        };
+        if let Some(malformed) = malformed {
+            course::tell(malformed, cx);
         }
         said.take_all();
         Outcome::NoKeys
@@ -168,10 +179,11 @@ impl Exchange {
         };
         // Behind the client's NEWKEYS, and behind our part of the exchange and our own.
         let numbers = (self.heard.wrapping_add(1), self.sent.wrapping_add(2));
-        match agreement.answer(request, numbers, keys, cx.entropy) {
-            Some((packets, lanes)) => Outcome::Keys { client: *client, packets, lanes },
-            None => Outcome::NoKeys,
-        }
+        let Some((packets, lanes)) = agreement.answer(request, numbers, keys, cx.entropy) else {
+            course::tell(Malformed::KeyExchange, cx);
+            return Outcome::NoKeys;
+        };
+        Outcome::Keys { client: *client, packets, lanes }
     }
 
     fn due(&self) -> Option<Time> {

@@ -23,7 +23,7 @@ use crate::{
     },
     script::{About, Cx, Heard, Script, Step},
     states,
-    wire::ssh::{self, Plain},
+    wire::ssh::{self, Malformed, Plain},
 };
 
 /// See the module.
@@ -67,18 +67,25 @@ impl Script for SshKexHold {
         match (&mut *state, heard) {
             (State::Listening, heard) => match course::listen(heard, cx) {
                 Next::Offer(line) => {
+                    let goes_on = line.as_ref().is_none_or(|line| line.is_genuine);
                     let client = line.map(|line| line.told(cx));
                     *state = State::Holding { client };
-                    course::offer(cx)
+                    let step = course::offer(cx);
+                    if goes_on { step } else { step.discarding() }
                 }
                 Next::Step(step) => step,
             },
             (State::Holding { .. }, Heard::Sent) => Step::DRIP,
             (State::Holding { client }, Heard::Said(said)) => {
                 if client.is_none() {
-                    *client = course::line(said).map(|line| line.told(cx));
+                    let Some(line) = course::line(said, cx) else { return Step::KEEP };
+                    *client = Some(line.told(cx));
+                    if !line.is_genuine {
+                        said.take_all();
+                        return Step::KEEP.discarding();
+                    }
                 }
-                if client.is_some() { hear_offer(said, cx) } else { Step::KEEP }
+                hear_offer(said, cx)
             }
             (State::Holding { .. }, _) => Step::KEEP,
         }
@@ -94,13 +101,18 @@ fn hear_offer(said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     loop {
         match ssh::plain(said) {
             Plain::Incomplete => return Step::KEEP,
-            Plain::Broken => break,
-            Plain::Payload(payload) => {
-                if let Some(offer) = ssh::ClientOffer::read(payload) {
-                    cx.learn(Fact::SshHassh, offer.hassh().as_bytes());
-                    break;
-                }
+            Plain::Broken(malformed) => {
+                course::tell(malformed, cx);
+                break;
             }
+            Plain::Payload(payload) if payload[0] == ssh::MSG_KEXINIT => {
+                match ssh::ClientOffer::read(payload) {
+                    Some(offer) => cx.learn(Fact::SshHassh, offer.hassh().as_bytes()),
+                    None => course::tell(Malformed::Offer, cx),
+                }
+                break;
+            }
+            Plain::Payload(_) => {}
         }
     }
     said.take_all();

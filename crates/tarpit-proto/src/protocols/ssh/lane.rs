@@ -21,7 +21,7 @@ use sha2::Sha256;
 use crate::{
     base::said::Said,
     states,
-    wire::ssh::{self, LONGEST, padding, payload},
+    wire::ssh::{self, LONGEST, Malformed, padding, payload},
 };
 
 states! {
@@ -87,7 +87,7 @@ pub(super) struct Material {
 #[derive(Debug)]
 pub(crate) enum Opened {
     /// Nonsense, or no packet of the client that has the keys.
-    Broken,
+    Broken(Malformed),
     Incomplete,
     Payload(Vec<u8>),
     /// A packet that is longer than can be waited for: so many bytes of it are to be dropped.
@@ -196,7 +196,7 @@ impl Lane {
         let covered = length + 4 - self.clear_length();
         let block = if self.suite.cipher == Cipher::ChaCha20 { 8 } else { BLOCK };
         if !(2..=LONGEST).contains(&length) || !covered.is_multiple_of(block) {
-            return Opened::Broken;
+            return Opened::Broken(Malformed::PacketLength);
         }
         let total = 4 + length + self.code_length();
         if total > ROOM || (rest.len() < total && said.is_full()) {
@@ -225,10 +225,13 @@ impl Lane {
             }
         };
         if !genuine {
-            return Opened::Broken;
+            return Opened::Broken(Malformed::Mac);
         }
         self.advance(length);
-        payload(&packet[4..]).map_or(Opened::Broken, |payload| Opened::Payload(payload.to_vec()))
+        match payload(&packet[4..]) {
+            None => Opened::Broken(Malformed::Padding),
+            Some(payload) => Opened::Payload(payload.to_vec()),
+        }
     }
 
     fn padding(&self, content: usize) -> usize {

@@ -12,6 +12,7 @@ use crate::{
             agreement::Lanes,
             auth_hold::{bring_near, idle},
             clients::{self, Client, Wait},
+            course,
             lane::Opened,
             reply::Reply,
         },
@@ -19,7 +20,7 @@ use crate::{
     script::{Cx, Heard, Step},
     states,
     wire::ssh::{
-        self, Plain,
+        self, Malformed, Plain,
         login::{self, Method, Request},
     },
 };
@@ -87,6 +88,12 @@ impl Answer {
     fn at_once(reply: Reply) -> Self {
         Self::After(Wait::AtOnce, reply)
     }
+}
+
+/// What follows upon a packet that is none.
+fn malform(malformed: Malformed, cx: &mut Cx<'_>) -> Answer {
+    course::tell(malformed, cx);
+    Answer::Deaf
 }
 
 impl Talk {
@@ -176,7 +183,7 @@ impl Talk {
     fn take_message(&mut self, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Option<Answer> {
         if !self.keyed {
             return Some(match ssh::plain(said) {
-                Plain::Broken => Answer::Deaf,
+                Plain::Broken(malformed) => malform(malformed, cx),
                 Plain::Incomplete => return None,
                 Plain::Payload([ssh::MSG_NEWKEYS]) => {
                     self.keyed = true;
@@ -189,9 +196,11 @@ impl Talk {
             });
         }
         Some(match self.lanes.heard.open(said) {
-            Opened::Broken => Answer::Deaf,
+            Opened::Broken(malformed) => malform(malformed, cx),
             Opened::Incomplete => return None,
             Opened::Payload(payload) => self.answer(&payload, cx),
+            // The protocol allows packets of 35,000 bytes. So this one is not told as malformed, and
+            // the client is heard on behind it.
             Opened::TooLong(length) => {
                 self.drop = length as u32;
                 Answer::None

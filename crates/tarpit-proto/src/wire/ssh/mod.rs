@@ -2,6 +2,7 @@
 //! (RFC 4251, section 5).
 
 pub(crate) mod login;
+mod malformed;
 mod offer;
 mod packet;
 
@@ -9,6 +10,7 @@ use alloc::vec::Vec;
 
 use crate::base::said::Said;
 pub(crate) use crate::wire::ssh::{
+    malformed::Malformed,
     offer::{ClientOffer, LISTS, Offer, kexinit_payload, offer},
     packet::{LONGEST, Plain, ignore, packet, padding, payload, plain},
 };
@@ -32,6 +34,17 @@ pub(crate) fn identification<'a>(said: &mut Said<'a>) -> Option<&'a [u8]> {
         Some(end) => Some(said.take(end + 1)),
         None if bounded.len() == LONGEST_IDENTIFICATION => Some(said.take(bounded.len())),
         None => None,
+    }
+}
+
+/// What is wrong with such a line, if it is no identification.
+pub(crate) fn flaw(line: &[u8]) -> Option<Malformed> {
+    if !line.starts_with(b"SSH-") {
+        Some(Malformed::NoIdentification)
+    } else if !line.ends_with(b"\n") {
+        Some(Malformed::IdentificationTooLong)
+    } else {
+        None
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::{
     base::{rng::Rng, said::Said},
-    wire::ssh::{MSG_IGNORE, string},
+    wire::ssh::{MSG_IGNORE, Malformed, string},
 };
 
 /// What packets are padded to while nothing is encrypted, and at least.
@@ -20,7 +20,7 @@ pub(crate) const LONGEST: usize = 35_000;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Plain<'a> {
     /// No packet, or one that is longer than can be waited for.
-    Broken,
+    Broken(Malformed),
     /// A packet that is not whole yet.
     Incomplete,
     /// A packet's payload, which is not empty.
@@ -33,13 +33,18 @@ pub(crate) fn plain<'a>(said: &mut Said<'a>) -> Plain<'a> {
         return Plain::Incomplete;
     };
     let length = u32::from_be_bytes(*length) as usize;
-    if length > LONGEST {
-        return Plain::Broken;
+    if !(2..=LONGEST).contains(&length) {
+        return Plain::Broken(Malformed::PacketLength);
     }
     if said.rest().len() < 4 + length {
-        return if said.is_full() { Plain::Broken } else { Plain::Incomplete };
+        return if said.is_full() {
+            Plain::Broken(Malformed::PacketTooLong)
+        } else {
+            Plain::Incomplete
+        };
     }
-    payload(&said.take(4 + length)[4..]).map_or(Plain::Broken, Plain::Payload)
+    let packet = &said.take(4 + length)[4..];
+    payload(packet).map_or(Plain::Broken(Malformed::Padding), Plain::Payload)
 }
 
 /// What a packet holds behind its length: the payload, which is not empty, without the padding.
@@ -97,7 +102,7 @@ mod tests {
     fn a_packet_is_read_when_it_is_whole_and_no_nonsense() {
         let read = |bytes: &[u8]| match plain(&mut Said::new(bytes, false)) {
             Plain::Payload(payload) => Ok(payload.to_vec()),
-            Plain::Broken => Err("broken"),
+            Plain::Broken(malformed) => Err(malformed.reason()),
             Plain::Incomplete => Err("incomplete"),
         };
         let mut bytes = Vec::new();
@@ -106,10 +111,11 @@ mod tests {
         for end in 0..bytes.len() {
             assert_eq!(read(&bytes[..end]), Err("incomplete"), "{end}");
         }
-        assert_eq!(read(&[0, 0, 0, 0, 0]), Err("broken"), "no padding");
-        assert_eq!(read(&[0, 0, 0, 5, 4, 0, 0, 0, 0]), Err("broken"), "no payload");
-        assert_eq!(read(&[0, 0, 0, 5, 9, 0, 0, 0, 0]), Err("broken"), "more padding than packet");
-        assert_eq!(read(b"GET / HTTP/1.0\r\n"), Err("broken"));
-        assert_eq!(plain(&mut Said::new(&[0, 0, 80, 0, 4], true)), Plain::Broken, "no room for it");
+        assert_eq!(read(&[0, 0, 0, 0, 0]), Err("packet length"), "no padding");
+        assert_eq!(read(&[0, 0, 0, 5, 4, 0, 0, 0, 0]), Err("padding"), "no payload");
+        assert_eq!(read(&[0, 0, 0, 5, 9, 0, 0, 0, 0]), Err("padding"), "more padding than packet");
+        assert_eq!(read(b"GET / HTTP/1.0\r\n"), Err("packet length"));
+        let long = plain(&mut Said::new(&[0, 0, 80, 0, 4], true));
+        assert_eq!(long, Plain::Broken(Malformed::PacketTooLong), "no room for it");
     }
 }

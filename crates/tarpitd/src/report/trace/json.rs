@@ -38,6 +38,7 @@ pub(super) fn write(
         }
         Happening::ConnError { err, msg } => Meta::ConnError { err, msg },
         Happening::Learn { facts, told } => Meta::Learn(Learnt { facts, told, discretion }),
+        Happening::Malformed { layer, reason } => Meta::Malformed { layer, reason },
         Happening::Open => Meta::Nothing,
         Happening::Refuse { reason } => Meta::Refuse { reason },
         Happening::Validate { expected, data, comment } => {
@@ -124,6 +125,7 @@ enum Meta<'a> {
     Close { request: String },
     ConnError { err: &'a str, msg: &'a str },
     Learn(Learnt<'a>),
+    Malformed { layer: &'static str, reason: &'static str },
     Nothing,
     Refuse { reason: &'static str },
     Validate { expected: bool, data: String, comment: &'a str },

@@ -65,6 +65,11 @@ pub(crate) enum Happening<'a> {
         facts: &'a [Entry],
         told: Told,
     },
+    /// The client broke a protocol.
+    Malformed {
+        layer: &'static str,
+        reason: &'static str,
+    },
     Open,
     Refuse {
         reason: &'static str,
@@ -82,6 +87,7 @@ pub(crate) enum Kind {
     Close,
     ConnError,
     Learn,
+    Malformed,
     Open,
     Refuse,
     Validate,
@@ -89,8 +95,15 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them; each stands at the place of its number.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Close, Self::ConnError, Self::Learn, Self::Open, Self::Refuse, Self::Validate];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Close,
+        Self::ConnError,
+        Self::Learn,
+        Self::Malformed,
+        Self::Open,
+        Self::Refuse,
+        Self::Validate,
+    ];
 
     /// The name in the trace.
     pub(crate) fn name(self) -> &'static str {
@@ -98,6 +111,7 @@ impl Kind {
             Self::Close => "close",
             Self::ConnError => "conn_error",
             Self::Learn => "learn",
+            Self::Malformed => "malformed",
             Self::Open => "open",
             Self::Refuse => "refuse",
             Self::Validate => "validate",
@@ -116,6 +130,7 @@ impl Happening<'_> {
             Happening::Close { .. } => Kind::Close,
             Happening::ConnError { .. } => Kind::ConnError,
             Happening::Learn { .. } => Kind::Learn,
+            Happening::Malformed { .. } => Kind::Malformed,
             Happening::Open => Kind::Open,
             Happening::Refuse { .. } => Kind::Refuse,
             Happening::Validate { .. } => Kind::Validate,
@@ -240,6 +255,13 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_broken_protocol_is_told_by_layer_and_reason() {
+        let text = line(Happening::Malformed { layer: "ssh", reason: "mac" }, "192.0.2.7:1");
+        assert!(text.contains(r#""event":"malformed","#), "{text}");
+        assert!(text.contains(r#""meta":{"layer":"ssh","reason":"mac"},"#), "{text}");
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl fmt::Display for What<'_> {
             }
             Happening::ConnError { msg, .. } => write!(f, "connection failed: {msg}"),
             Happening::Learn { facts, told } => self.learn(facts, told, f),
+            Happening::Malformed { layer, reason } => write!(f, "malformed {layer} ({reason})"),
             Happening::Open => f.write_str("opened"),
             Happening::Refuse { reason } => write!(f, "refused ({reason})"),
             Happening::Validate { expected, data, comment } => {
@@ -137,6 +138,7 @@ mod tests {
                 Happening::Validate { expected: false, data: b"GET\n", comment: "no" },
                 r"speaks another protocol, begins with GET\n (no)",
             ),
+            (Happening::Malformed { layer: "ssh", reason: "mac" }, "malformed ssh (mac)"),
             (Happening::Refuse { reason: "per_address" }, "refused (per_address)"),
         ] {
             assert_eq!(line(what, None), format!("07:52:28 192.0.2.7:40000 my_ssh: {wanted}\n"));
