@@ -22,7 +22,7 @@ pub use crate::{
     protocols::{
         command::check_commands_have_one_reading,
         http::check_requests_are_read_the_same_however_cut,
-        shell::check_answers_of_the_shell_are_bounded, smtp::reply::check_mail_has_one_end,
+        shell::check_answers_of_the_shell_are_bounded, smtp::mail::check_mail_has_one_end,
         ssh::lane::check_packets_have_one_reading,
     },
     wire::{

@@ -7,17 +7,150 @@ use core::time::Duration;
 use crate::{
     base::{fact::Fact, said::Said},
     protocols::secret::{self, Shown},
-    script::{Cx, Step, legacy::Registers, state::Saved},
+    script::{Cx, Step},
+    states,
     wire::base64::Beyond,
 };
 
+/// How many commands are answered at once. No client that means to log in or to send mail needs as
+/// many. One that says more gets each further answer at the pace, so that we are no faster a
+/// listener than we are a talker.
+const PATIENCE: u8 = 20;
+
+/// The silence in front of a whole reply to a client that may be guessing, before jitter. With it
+/// the reply comes before the 20 seconds after which the first guessers of mail and file servers
+/// give up.
+pub(crate) const SILENCE: Duration = Duration::from_millis(16_500);
+
+states! {
+    /// How many of a client's commands were answered, up to 255.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(crate) struct Answered {
+        pub(crate) count: u8,
+    }
+
+    /// Where a client stands in its lines.
+    #[derive(Debug, Default)]
+    pub(crate) enum Lines {
+        /// In front of a line.
+        #[default]
+        Between,
+        /// Amid a line that is longer than what may wait.
+        Overlong { line: Box<Overlong> },
+    }
+
+    /// A line that is longer than what may wait: its beginning, and how long it is.
+    #[derive(Debug, Default)]
+    pub(crate) boxed struct Overlong {
+        beginning: Vec<u8>,
+        length: u64,
+        /// What it ended with so far.
+        end: [u8; 2],
+    }
+}
+
 /// A line that a client sent.
+#[derive(Debug)]
+pub(crate) enum Line<'a> {
+    Command(Command<'a>),
+    /// It is longer than what may wait, which no command is.
+    Overlong(Box<Overlong>),
+}
+
+/// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Command<'a> {
-    /// The first word, as it was written. None in a line that was too long to be understood.
-    verb: &'a [u8],
+    /// The first word, as it was written.
+    pub(crate) verb: &'a [u8],
     /// What follows, without spaces around it.
     pub(crate) argument: &'a [u8],
+}
+
+/// A line that is an answer and no command: all of it, or its beginning.
+pub(crate) struct Answer<'a> {
+    pub(crate) words: Cow<'a, [u8]>,
+    pub(crate) beyond: Beyond,
+}
+
+impl Answered {
+    /// Answers one more.
+    pub(crate) fn answer(&mut self) -> Step {
+        self.count = self.count.saturating_add(1);
+        if self.count > PATIENCE { Step::DRIP } else { Step::PROMPT }
+    }
+}
+
+impl Lines {
+    /// Takes the next line that is a command; empty ones are passed over. `None`: none is whole
+    /// yet.
+    pub(crate) fn next<'a>(&mut self, said: &mut Said<'a>) -> Option<Line<'a>> {
+        loop {
+            let line = match self.read(said)? {
+                Read::Line(line) => line,
+                Read::Overlong(line) => return Some(Line::Overlong(line)),
+            };
+            let words = bare(line);
+            if !words.is_empty() {
+                let end = words.iter().position(u8::is_ascii_whitespace).unwrap_or(words.len());
+                let (verb, argument) = words.split_at(end);
+                return Some(Line::Command(Command { verb, argument: argument.trim_ascii() }));
+            }
+        }
+    }
+
+    /// Takes the next line, which is an answer and no command: it may be empty. `None`: it is not
+    /// whole yet.
+    pub(crate) fn answer<'a>(&mut self, said: &mut Said<'a>) -> Option<Answer<'a>> {
+        Some(match self.read(said)? {
+            Read::Line(line) => {
+                Answer { words: Cow::Borrowed(line.trim_ascii()), beyond: Beyond::default() }
+            }
+            Read::Overlong(line) => {
+                let beyond = line.beyond();
+                Answer { words: Cow::Owned(line.beginning), beyond }
+            }
+        })
+    }
+
+    fn read<'a>(&mut self, said: &mut Said<'a>) -> Option<Read<'a>> {
+        loop {
+            let part = said.line()?;
+            let is_end = part.last() == Some(&b'\n');
+            let line = match (core::mem::take(self), is_end) {
+                (Self::Between, true) => return Some(Read::Line(part)),
+                (Self::Between, false) => Box::new(Overlong::begun(bare(part))),
+                (Self::Overlong { mut line }, _) => {
+                    line.go_on(part);
+                    line
+                }
+            };
+            if is_end {
+                return Some(Read::Overlong(line));
+            }
+            *self = Self::Overlong { line };
+        }
+    }
+}
+
+/// A whole line.
+enum Read<'a> {
+    Line(&'a [u8]),
+    Overlong(Box<Overlong>),
+}
+
+impl<'a> Line<'a> {
+    /// The command that it is, if it is one.
+    pub(crate) fn command(&self) -> Option<Command<'a>> {
+        match self {
+            Self::Command(command) => Some(*command),
+            Self::Overlong(_) => None,
+        }
+    }
+
+    /// Whether it is a command with this verb, in any case.
+    pub(crate) fn is(&self, verb: &str) -> bool {
+        self.command().is_some_and(|command| command.is(verb))
+    }
 }
 
 impl Command<'_> {
@@ -26,9 +159,9 @@ impl Command<'_> {
         self.verb.eq_ignore_ascii_case(verb.as_bytes())
     }
 
-    /// Its verb, as it was written.
-    pub(crate) fn verb(&self) -> &[u8] {
-        self.verb
+    /// Whether its verb is one of `verbs`, in any case.
+    pub(crate) fn is_one_of(&self, verbs: &[&str]) -> bool {
+        verbs.iter().any(|verb| self.is(verb))
     }
 
     /// Whether a client logs in by it, well or badly written: what it says behind that may be a
@@ -58,179 +191,69 @@ impl Command<'_> {
     }
 }
 
-/// How many commands are answered at once. Nobody who means to log in or to send mail needs as
-/// many; whoever says more gets each further answer at the pace, so that we are no faster a
-/// listener than we are a talker.
-const PATIENCE: u32 = 20;
-
-/// The silence in front of a whole reply to a client that may be guessing, before jitter. With it
-/// the reply comes before the 20 seconds after which the first guessers of mail and file servers
-/// give up.
-pub(crate) const SILENCE: Duration = Duration::from_millis(16_500);
-
-/// Says the answer that `run` stands for, counting it in [`Registers::position`].
-pub(crate) fn answer(run: &mut Registers) -> Step {
-    run.position = run.position.saturating_add(1);
-    if run.position > PATIENCE { Step::DRIP } else { Step::PROMPT }
-}
-
-/// The flag in [`Registers::mark`] of a client that is amid a line longer than what may wait.
-const AMID_LINE: u32 = 1;
-
-/// Takes the next command; empty lines are passed over. `None`: none is whole yet.
-///
-/// A line that is longer than what may wait is passed over too, and its end counts as a command
-/// without a verb. The lowest bit of [`Registers::mark`] is kept for that.
-pub(crate) fn next<'a>(said: &mut Said<'a>, run: &mut Registers) -> Option<Command<'a>> {
-    next_of(said, run, false)
-}
-
-/// The same; of a line that is too long enough is kept in [`Registers::big`] to be told. Whoever has got a
-/// command without a verb takes it by [`tell_overlong`].
-pub(crate) fn next_kept<'a>(said: &mut Said<'a>, run: &mut Registers) -> Option<Command<'a>> {
-    next_of(said, run, true)
-}
-
-fn next_of<'a>(said: &mut Said<'a>, run: &mut Registers, keeps: bool) -> Option<Command<'a>> {
-    loop {
-        let line = said.line()?;
-        let was_amid = run.mark & AMID_LINE != 0;
-        let is_whole = line.last() == Some(&b'\n');
-        if keeps && (was_amid || !is_whole) {
-            Overlong::keep(run, was_amid, line);
-        }
-        if !is_whole {
-            run.mark |= AMID_LINE;
-            continue;
-        }
-        run.mark &= !AMID_LINE;
-        if was_amid {
-            return Some(Command { verb: b"", argument: b"" });
-        }
-        let words = bare(line);
-        if !words.is_empty() {
-            let end = words.iter().position(u8::is_ascii_whitespace).unwrap_or(words.len());
-            let (verb, argument) = words.split_at(end);
-            return Some(Command { verb, argument: argument.trim_ascii() });
-        }
-    }
-}
-
-/// A line that is an answer and no command: all of it, or its beginning.
-pub(crate) struct Answer<'a> {
-    pub(crate) words: Cow<'a, [u8]>,
-    pub(crate) beyond: Beyond,
-}
-
-/// Takes the next line, which is an answer and no command: it may be empty. `None`: it is not whole
-/// yet.
-pub(crate) fn answer_line<'a>(said: &mut Said<'a>, run: &mut Registers) -> Option<Answer<'a>> {
-    loop {
-        let line = said.line()?;
-        let was_amid = run.mark & AMID_LINE != 0;
-        let is_whole = line.last() == Some(&b'\n');
-        if was_amid || !is_whole {
-            Overlong::keep(run, was_amid, line);
-        }
-        if !is_whole {
-            run.mark |= AMID_LINE;
-            continue;
-        }
-        run.mark &= !AMID_LINE;
-        return Some(match Overlong::take(run) {
-            Some(overlong) if was_amid => {
-                let beyond = overlong.beyond(0);
-                Answer { words: Cow::Owned(overlong.beginning), beyond }
-            }
-            _ => Answer { words: Cow::Borrowed(line.trim_ascii()), beyond: Beyond::default() },
-        });
-    }
-}
-
-/// The beginning of a line that is longer than what may wait, and how long it is. A hand-over
-/// forgets it.
-#[derive(Debug, Default)]
-struct Overlong {
-    beginning: Vec<u8>,
-    length: usize,
-    /// What it ended with so far.
-    end: [u8; 2],
-}
-
 impl Overlong {
     /// How much of it is kept, in bytes: a verb, and as much as is told.
     const KEPT: usize = Fact::SHOWN + 64;
 
-    /// Takes a part of such a line; `goes_on` says that it is not the first.
-    fn keep(run: &mut Registers, goes_on: bool, part: &[u8]) {
-        let part = if goes_on { part } else { bare(part) };
-        let mut overlong = Self::take(run).filter(|_| goes_on).unwrap_or_default();
-        let room = Self::KEPT.saturating_sub(overlong.beginning.len());
-        overlong.beginning.extend_from_slice(&part[..part.len().min(room)]);
+    /// A line that begins with `part`.
+    fn begun(part: &[u8]) -> Self {
+        let mut line = Self::default();
+        line.go_on(part);
+        line
+    }
+
+    /// Takes a further part.
+    fn go_on(&mut self, part: &[u8]) {
+        let room = Self::KEPT.saturating_sub(self.beginning.len());
+        self.beginning.extend_from_slice(&part[..part.len().min(room)]);
         let part = part.trim_ascii_end();
-        overlong.length = overlong.length.saturating_add(part.len());
+        self.length = self.length.saturating_add(part.len() as u64);
         if let [.., before, last] = *part {
-            overlong.end = [before, last];
+            self.end = [before, last];
         } else if let [last] = *part {
-            overlong.end = [overlong.end[1], last];
+            self.end = [self.end[1], last];
         }
-        run.big = Some(Box::new(overlong));
     }
 
-    fn take(run: &mut Registers) -> Option<Self> {
-        run.big.take().and_then(|mut big| big.as_any_mut().downcast_mut().map(core::mem::take))
-    }
-
-    /// What is not at hand of what begins at `start`.
-    fn beyond(&self, start: usize) -> Beyond {
-        let kept = self.beginning.len().max(start);
+    /// What is not at hand of it.
+    fn beyond(&self) -> Beyond {
+        let length = usize::try_from(self.length).unwrap_or(usize::MAX);
         let padding = self.end.iter().rev().take_while(|&&byte| byte == b'=').count();
-        Beyond { bytes: self.length.saturating_sub(kept), padding }
+        Beyond { bytes: length.saturating_sub(self.beginning.len()), padding }
     }
-}
 
-impl Saved for Overlong {
-    const LAYOUT: u32 = 0;
-
-    fn save(&self, _out: &mut Vec<u8>) {}
-
-    fn load(_saved: &mut &[u8]) -> Option<Self> {
-        None
-    }
-}
-
-/// Tells of a line that was too long to be a command as if it had been one. While its client is
-/// `guessing`, whatever it says may be a password.
-pub(crate) fn tell_overlong(run: &mut Registers, guessing: bool, cx: &mut Cx<'_>) {
-    let Some(overlong) = Overlong::take(run) else { return };
-    let words = &overlong.beginning[..];
-    let end = words.iter().position(u8::is_ascii_whitespace).unwrap_or(words.len());
-    let (verb, rest) = words.split_at(end);
-    let argument = rest.trim_ascii_start();
-    let beyond = overlong.beyond(0).bytes;
-    let command = Command { verb, argument };
-    let in_all = argument.len() + beyond;
-    if command.is("USER") {
-        secret::learn_name(argument, in_all, cx);
-    } else if command.is("PASS") {
-        cx.learn_part(Fact::Secret, argument, in_all);
-        cx.learn(Fact::Method, b"password");
-    } else if command.is("EHLO") || command.is("HELO") || command.is("LHLO") {
-        cx.learn_part(Fact::SmtpHelo, argument, in_all);
-    } else if command.is("MAIL") || command.is("RCPT") {
-        let fact = if command.is("MAIL") { Fact::SmtpMailFrom } else { Fact::SmtpRcptTo };
-        let start = argument.iter().position(|&byte| byte == b'<').map_or(0, |start| start + 1);
-        let bracket = usize::from(start > 0 && overlong.end[1] == b'>');
-        cx.learn_part(fact, &argument[start..], in_all - start - bracket);
-    } else if let Some(shown) = Shown::login(verb, argument) {
-        cx.learn(Fact::Command, &shown.line);
-        shown.tell_part(overlong.beyond(0), cx);
-    } else if guessing {
-        secret::learn_word(words, overlong.beyond(0), cx);
-    } else {
-        let shown = Shown::line(words, true);
-        cx.learn_part(Fact::Command, &shown.line, shown.line.len() + beyond);
-        shown.tell(cx);
+    /// Tells of it as if it had been a command. While its client is `guessing`, whatever it says may
+    /// be a password.
+    pub(crate) fn tell(&self, guessing: bool, cx: &mut Cx<'_>) {
+        let words = &self.beginning[..];
+        let end = words.iter().position(u8::is_ascii_whitespace).unwrap_or(words.len());
+        let (verb, rest) = words.split_at(end);
+        let argument = rest.trim_ascii_start();
+        let beyond = self.beyond();
+        let command = Command { verb, argument };
+        let in_all = argument.len() + beyond.bytes;
+        if command.is("USER") {
+            secret::learn_name(argument, in_all, cx);
+        } else if command.is("PASS") {
+            cx.learn_part(Fact::Secret, argument, in_all);
+            cx.learn(Fact::Method, b"password");
+        } else if command.is_one_of(&["EHLO", "HELO", "LHLO"]) {
+            cx.learn_part(Fact::SmtpHelo, argument, in_all);
+        } else if command.is_one_of(&["MAIL", "RCPT"]) {
+            let fact = if command.is("MAIL") { Fact::SmtpMailFrom } else { Fact::SmtpRcptTo };
+            let start = argument.iter().position(|&byte| byte == b'<').map_or(0, |start| start + 1);
+            let bracket = usize::from(start > 0 && self.end[1] == b'>');
+            cx.learn_part(fact, &argument[start..], in_all.saturating_sub(start + bracket));
+        } else if let Some(shown) = Shown::login(verb, argument) {
+            cx.learn(Fact::Command, &shown.line);
+            shown.tell_part(beyond, cx);
+        } else if guessing {
+            secret::learn_word(words, beyond, cx);
+        } else {
+            let shown = Shown::line(words, true);
+            cx.learn_part(Fact::Command, &shown.line, shown.line.len() + beyond.bytes);
+            shown.tell(cx);
+        }
     }
 }
 
@@ -247,19 +270,20 @@ fn bare(line: &[u8]) -> &[u8] {
 pub fn check_commands_have_one_reading(bytes: &[u8]) {
     let bytes = &bytes[..bytes.len().min(1_000)];
     let mut whole = Said::new(bytes, false);
-    let mut run = Registers::default();
+    let mut next_whole = || Lines::default().next(&mut whole).and_then(|line| line.command());
+    let mut lines = Lines::default();
     let mut start = 0;
     for end in 0..=bytes.len() {
         let mut said = Said::new(&bytes[start..end], false);
-        while let Some(command) = next(&mut said, &mut run) {
-            assert_eq!(next(&mut whole, &mut Registers::default()), Some(command), "at {end}");
+        while let Some(command) = lines.next(&mut said).and_then(|line| line.command()) {
+            assert_eq!(next_whole(), Some(command), "at {end}");
             let verb = command.verb.to_ascii_lowercase();
             assert!(core::str::from_utf8(&verb).map_or(true, |verb| command.is(verb)), "at {end}");
         }
         start += said.taken();
     }
-    assert_eq!(next(&mut whole, &mut run), None);
-    assert_eq!(run.mark, 0);
+    assert_eq!(next_whole(), None);
+    assert!(matches!(lines, Lines::Between), "nothing was too long");
 }
 
 #[cfg(test)]
@@ -272,9 +296,9 @@ mod tests {
     use std::string::{String, ToString as _};
 
     fn commands(bytes: &[u8], full: bool) -> Vec<String> {
-        let (mut said, mut run) = (Said::new(bytes, full), Registers::default());
+        let (mut said, mut lines) = (Said::new(bytes, full), Lines::default());
         let mut found = Vec::new();
-        while let Some(command) = next(&mut said, &mut run) {
+        while let Some(command) = lines.next(&mut said).and_then(|line| line.command()) {
             let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
             found.push(std::format!("{}|{}", text(command.verb), text(command.argument)));
         }
@@ -288,13 +312,15 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_one_command_that_nobody_knows() {
-        let mut run = Registers::default();
-        assert_eq!(next(&mut Said::new(&[b'a'; 64], true), &mut run), None);
-        assert_eq!(next(&mut Said::new(&[b'a'; 64], true), &mut run), None);
-        let mut said = Said::new(b"aa\nNOOP\n", false);
-        let mut verb = || next(&mut said, &mut run).expect("a command").verb;
-        assert_eq!((verb(), verb()), (&b""[..], &b"NOOP"[..]));
+    fn a_line_without_end_is_no_command_and_is_told_with_its_length() {
+        let mut lines = Lines::default();
+        assert!(lines.next(&mut Said::new(&[b'a'; 400], true)).is_none());
+        assert!(lines.next(&mut Said::new(&[b'a'; 400], true)).is_none());
+        let mut said = Said::new(b"a=\nNOOP\n", false);
+        let Some(Line::Overlong(line)) = lines.next(&mut said) else { panic!("a long line") };
+        assert_eq!((line.beginning.len(), line.length), (Overlong::KEPT, 802));
+        assert_eq!((line.beyond().bytes, line.beyond().padding), (802 - Overlong::KEPT, 1));
+        assert!(lines.next(&mut said).is_some_and(|line| line.is("noop")));
     }
 
     proptest! {

@@ -1,6 +1,8 @@
 //! Transcripts of `ftp_endless_motd`.
 
-use crate::stage::Stage;
+use tarpit_proto::persona::Persona;
+
+use crate::stage::{Stage, seed};
 
 const GREETING: &str = r"220 (vsFTPd 3.0.5)\r\n";
 const NAME_FIRST: &str = r"530 Please login with USER and PASS.\r\n";
@@ -132,5 +134,35 @@ fn under_a_rate_answers_are_paid_for_and_nothing_pauses() {
         stage.says("USER x\r\nPASS y\r\n").pass_secs(10);
         let got = stage.bytes().len();
         assert!(got.abs_diff(wanted) <= slack, "{rate}: {got}");
+    }
+}
+
+#[test]
+fn every_reply_is_that_of_the_personas_server() {
+    for persona in Persona::names() {
+        let open = |pattern| {
+            let mut stage = Stage::new(pattern);
+            stage.profile.persona = Persona::named(persona, &seed()).expect("a persona");
+            let mut stage = stage.open();
+            let greeting = stage.heard();
+            (stage, greeting)
+        };
+        let is_windows = open("ftp_hold").1.contains("Microsoft");
+        let (mut stage, _) = open("ftp_endless_motd");
+        stage.says("USER a\r\n").pass_secs(20);
+        let password = if is_windows { r"331 Password required\r\n" } else { PASSWORD };
+        assert_eq!(stage.heard(), password, "{persona}");
+        stage.says("PASS b\r\n").pass_secs(20);
+        let refusal = if is_windows { "530-User cannot log in." } else { "530-Login incorrect." };
+        assert!(stage.heard().starts_with(refusal), "{persona}");
+        // The pattern beside it says the same, also to a client of another protocol.
+        for said in ["ACCT", "FEAT", "GET / HTTP/1.0", "HELP", "OPTS UTF8 ON", "PASS x", "USER x"] {
+            let [one, other] = ["ftp_endless_motd", "ftp_hold"].map(|pattern| {
+                let (mut stage, greeting) = open(pattern);
+                stage.says([said, "\r\n"].concat()).pass_secs(20);
+                [greeting, stage.heard()].concat()
+            });
+            assert_eq!(one, other, "{persona} {said}");
+        }
     }
 }

@@ -6,12 +6,20 @@ use crate::stage::Stage;
 /// What was learnt of a client that says `said` in portions of 1,000 bytes, by name: what is told
 /// of a value, without its repetitions, and its length where that is not all.
 fn learnt(pattern: &str, port: u16, said: &[u8]) -> Vec<String> {
+    learnt_by(pattern, port, said, false)
+}
+
+/// The same, perhaps with a hand-over behind each portion.
+fn learnt_by(pattern: &str, port: u16, said: &[u8], hands_over: bool) -> Vec<String> {
     let mut stage = Stage::new(pattern);
     stage.conn.server.set_port(port);
     let mut stage = stage.open();
     stage.pass_secs(2);
     for portion in said.chunks(1_000) {
         stage.says(portion).pass_secs(60);
+        if hands_over {
+            stage.hand_over();
+        }
     }
     stage.pass_secs(600);
     let shorten = |fact: &String| {
@@ -70,9 +78,13 @@ fn the_length_of_what_is_cut_is_that_of_the_whole() {
             "secret aaaa 6000",
         ),
     ] {
-        let facts = learnt(pattern, port, said.as_bytes());
-        let found = facts.iter().any(|fact| fact.starts_with(wanted));
-        assert!(found, "{pattern} {}: {wanted:?} in {facts:?}", &said[..said.len().min(40)]);
+        // A hand-over amid a line forgets nothing of it.
+        for hands_over in [false, true] {
+            let facts = learnt_by(pattern, port, said.as_bytes(), hands_over);
+            let found = facts.iter().any(|fact| fact.starts_with(wanted));
+            let begins = &said[..said.len().min(40)];
+            assert!(found, "{pattern} {begins}: {wanted:?} in {facts:?} ({hands_over})");
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::stage::Stage;
+use tarpit_proto::persona::Persona;
+
+use crate::stage::{Stage, seed};
 
 const UNKNOWN: &str = r"500 unrecognized command\r\n";
 
@@ -131,7 +133,7 @@ fn silent_clients_have_seen_the_greeting_and_strangers_one_refusal() {
     stage.pass_secs(30 * 86_400);
     assert_eq!(stage.heard(), "");
     stage.says("GET / HTTP/1.0\r\n\r\n").pass_secs(30 * 86_400);
-    assert_eq!(stage.heard(), r"502 Command not implemented\r\n");
+    assert_eq!(stage.heard(), UNKNOWN);
     assert_eq!(stage.closed, None);
 }
 
@@ -165,5 +167,92 @@ fn under_a_rate_every_line_behind_the_greeting_is_paid_for() {
         stage.pass_secs(10);
         let got = stage.bytes().len();
         assert!(got.abs_diff(wanted) <= slack, "{rate}: {got}");
+    }
+}
+
+#[test]
+fn every_reply_is_that_of_the_personas_server() {
+    for (persona, unknown, goodbye, hello, extensions) in [
+        (
+            "debian-12",
+            "500 unrecognized command",
+            "221 {host} closing connection",
+            "{host} Hello x [192.0.2.7]",
+            ["SIZE 52428800", "8BITMIME"],
+        ),
+        (
+            "ip-camera",
+            "500 5.5.1 Command unrecognized",
+            "221 2.0.0 {host} closing connection",
+            "{host} Hello [192.0.2.7], pleased to meet you",
+            ["ENHANCEDSTATUSCODES", "PIPELINING"],
+        ),
+        (
+            "ubuntu-22.04",
+            "500 unrecognized command",
+            "221 {host} closing connection",
+            "{host} Hello x [192.0.2.7]",
+            ["SIZE 52428800", "8BITMIME"],
+        ),
+        (
+            "windows-server-2019",
+            "500 5.3.3 Unrecognized command",
+            "221 2.0.0 {host} Service closing transmission channel",
+            "{host} Hello [192.0.2.7]",
+            ["SIZE 2097152", "PIPELINING"],
+        ),
+    ] {
+        let open = |pattern| {
+            let mut stage = Stage::new(pattern);
+            stage.profile.persona = Persona::named(persona, &seed()).expect("a persona");
+            let mut stage = stage.open();
+            stage.heard();
+            stage
+        };
+        let host = open("smtp_hold").profile.persona.host().to_owned();
+        let line = |words: &str| [&words.replace("{host}", &host), r"\r\n"].concat();
+        for (said, wanted) in [
+            ("FROB\r\n", line(unknown)),
+            ("QUIT\r\n", line(goodbye)),
+            // What a client of another protocol is told.
+            ("GET / HTTP/1.0\r\n\r\n", line(unknown)),
+        ] {
+            let mut stage = open("smtp_endless_ehlo");
+            // Behind the first command words need not be commands.
+            if said.starts_with("FROB") {
+                stage.says("NOOP\r\n").pass_secs(20).heard();
+            }
+            stage.says(said).pass_secs(3_600);
+            assert_eq!(stage.heard(), wanted, "{persona} {said}");
+        }
+        let mut stage = open("smtp_endless_ehlo");
+        stage.says("EHLO x\r\n").pass_secs(20);
+        let first =
+            [hello, extensions[0], extensions[1]].map(|words| line(&["250-", words].concat()));
+        assert!(stage.heard().starts_with(&first.concat()), "{persona}");
+        // The pattern beside it says the same.
+        for said in [
+            "AUTH LOGIN",
+            "DATA",
+            "ETRN x",
+            "EXPN x",
+            "FROB",
+            "HELP",
+            "MAIL FROM:<>",
+            "NOOP",
+            "RCPT TO:<a@b>",
+            "RSET",
+            "SEND x",
+            "STARTTLS",
+            "VRFY x",
+        ] {
+            let [one, other] = ["smtp_endless_ehlo", "smtp_hold"].map(|pattern| {
+                let mut stage = open(pattern);
+                stage.says("NOOP\r\n").pass_secs(20).heard();
+                stage.says([said, "\r\n"].concat()).pass_secs(20);
+                stage.heard()
+            });
+            assert_eq!(one, other, "{persona} {said}");
+        }
     }
 }

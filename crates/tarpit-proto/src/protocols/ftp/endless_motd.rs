@@ -7,7 +7,7 @@
 //!             ◄───────────┘         │          QUIT                      │
 //!               sent                └────────────────────────────────────┘
 //! ```
-//! Every command gets the one answer that a vsftpd gives to whoever has not logged in. The message
+//! Every command gets the one answer that the persona's server gives before a login. The message
 //! comes in answer to the password, in the lines of a refusal, `530-`: libraries and browsers of
 //! files read on for its last line, which never comes. Tools that guess passwords take it for what
 //! it is, a wrong one; in the lines of a welcome, `230-`, they would report the password as right,
@@ -22,137 +22,122 @@ use crate::{
     base::{
         pace::{EVERY_8_SECONDS, Pace},
         rng::Rng,
-        said::Said,
-        time::Wall,
     },
-    persona::Persona,
-    phases,
-    protocols::command,
-    script::{About, Cx, Heard, ReadMode, Script, Step, legacy::Registers},
+    protocols::{
+        command::{self, Answered, Line, Lines},
+        ftp::reply::{self, Reply},
+    },
+    script::{About, Cx, Heard, Script, Step},
+    states,
     wire::text,
 };
 
 /// See the module.
 pub(crate) struct FtpEndlessMotd;
 
-phases! {
-    enum Phase { Listening, Answering, Pausing, Refusing, Leaving }
+states! {
+    /// See the module.
+    #[derive(Debug, Default)]
+    pub(crate) struct State {
+        phase: Phase,
+        /// Whether a user was named.
+        is_named: bool,
+        answered: Answered,
+        lines: Lines,
+    }
+
+    #[derive(Clone, Copy, Debug, Default)]
+    enum Phase {
+        Answering { reply: Reply },
+        #[default]
+        Listening,
+        Pausing,
+        /// The reply's first line goes out, or a further one.
+        Reciting { reply: Reply, is_begun: bool },
+    }
 }
-
-/// What each command is answered before the password; [`Registers::count`] is the place of the answer.
-/// The last one is for all others.
-const ANSWERS: [(&str, &str); 5] = [
-    ("USER", "331 Please specify the password."),
-    ("PASS", "503 Login with USER first."),
-    (
-        "FEAT",
-        "211-Features:\r\n EPRT\r\n EPSV\r\n MDTM\r\n PASV\r\n REST STREAM\r\n SIZE\r\n TVFS\r\n\
-         211 End",
-    ),
-    ("OPTS", "200 Always in UTF8 mode."),
-    ("", REFUSAL),
-];
-
-const REFUSAL: &str = "530 Please login with USER and PASS.";
-
-/// The flag in [`Registers::mark`] of a client that has named a user.
-const NAMED: u32 = 2;
 
 static ABOUT: About = About {
     protocol: Some(&super::FTP),
-    greet: Some(greet),
-    refuse: Some(refuse),
+    greet: Some(reply::greet),
+    refuse: Some(reply::refuse),
     ..About::new("ftp_endless_motd", "refuses a login with a message of the day that never ends")
 };
 
-/// The greeting.
-fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
-    text::line(persona.ftp(), out);
-}
-
-/// What strangers are told.
-fn refuse(_persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
-    text::line(REFUSAL, out);
-}
-
 impl Script for FtpEndlessMotd {
-    type State = Registers;
+    type State = State;
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, _run: &Registers) -> Pace {
+    fn pace(&self, _state: &State) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match (Phase::of(run), heard) {
+    fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (state.phase, heard) {
             (Phase::Listening, Heard::Opened) => Step::REST,
-            (Phase::Listening, Heard::Said(said)) => hear(run, said, cx),
-            (Phase::Answering, Heard::Sent) => {
-                run.enter(Phase::Listening);
+            (Phase::Listening, Heard::Said(said)) => match state.lines.next(said) {
+                Some(line) => answer(state, &line, cx),
+                None => Step::KEEP,
+            },
+            (Phase::Answering { .. }, Heard::Sent) => {
+                state.phase = Phase::Listening;
                 Step::REST
             }
-            (Phase::Pausing, Heard::Silence) => recite(run, Phase::Refusing, cx),
-            (Phase::Leaving | Phase::Refusing, Heard::Sent) => {
-                run.position = run.position.saturating_add(1);
+            (Phase::Pausing, Heard::Silence) => recite(state, Reply::Refused),
+            (Phase::Reciting { reply, .. }, Heard::Sent) => {
+                state.phase = Phase::Reciting { reply, is_begun: true };
                 Step::DRIP
             }
             _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        let (code, opening) = match Phase::of(run) {
-            Phase::Leaving => ("221-", "Goodbye."),
-            Phase::Refusing => ("530-", "Login incorrect."),
-            Phase::Answering | Phase::Listening | Phase::Pausing => {
-                let place = usize::from(run.count).min(ANSWERS.len() - 1);
-                return text::line(ANSWERS[place].1, out);
+    fn speak(&self, state: &State, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        let persona = &cx.profile.persona;
+        match state.phase {
+            Phase::Answering { reply } => reply.say(persona, false, out),
+            Phase::Reciting { reply, is_begun: false } => reply.begin(persona, out),
+            Phase::Reciting { reply, is_begun: true } => {
+                reply.mark(persona, out);
+                sentence(&mut cx.rng, out);
             }
-        };
-        out.extend_from_slice(code.as_bytes());
-        match run.position {
-            0 => text::line(opening, out),
-            _ => sentence(&mut cx.rng, out),
+            Phase::Listening | Phase::Pausing => {}
         }
     }
 }
 
-/// Answers the next command.
-fn hear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
-    let Some(command) = command::next(said, run) else {
-        return Step::KEEP;
-    };
-    if command.is("QUIT") {
-        return recite(run, Phase::Leaving, cx);
+/// Answers a line.
+fn answer(state: &mut State, line: &Line<'_>, cx: &mut Cx<'_>) -> Step {
+    if line.is("QUIT") {
+        return recite(state, Reply::Bye);
     }
-    if command.is("PASS") && run.mark & NAMED != 0 {
+    if line.is("PASS") && state.is_named {
         // What a user has set a rate for is to flow.
         if cx.profile.rate.is_some() {
-            return recite(run, Phase::Refusing, cx);
+            return recite(state, Reply::Refused);
         }
-        cx.read_mode = ReadMode::Discard;
-        run.enter(Phase::Pausing);
+        state.phase = Phase::Pausing;
         let silence = cx.rng.jitter(command::SILENCE);
-        return Step::wait(cx.later(silence));
+        return Step::wait(cx.later(silence)).discarding();
     }
-    if command.is("USER") {
-        run.mark |= NAMED;
-    }
-    let known = ANSWERS.iter().position(|(verb, _)| command.is(verb));
-    run.count = known.unwrap_or(ANSWERS.len() - 1) as u16;
-    run.enter(Phase::Answering);
-    command::answer(run)
+    state.is_named |= line.is("USER");
+    let reply = match line.command() {
+        Some(command) if command.is("USER") => Reply::Password,
+        Some(command) if command.is("PASS") => Reply::NameFirst,
+        Some(command) => reply::always(command, false).unwrap_or(Reply::LoginFirst),
+        None => Reply::LoginFirst,
+    };
+    state.phase = Phase::Answering { reply };
+    state.answered.answer()
 }
 
-/// Begins the lines without end. [`Registers::position`] counts them.
-fn recite(run: &mut Registers, phase: Phase, cx: &mut Cx<'_>) -> Step {
-    cx.read_mode = ReadMode::Discard;
-    run.enter(phase);
-    run.position = 0;
-    Step::DRIP
+/// Begins the lines without end.
+fn recite(state: &mut State, reply: Reply) -> Step {
+    state.phase = Phase::Reciting { reply, is_begun: false };
+    Step::DRIP.discarding()
 }
 
 /// Appends a line of what administrators have to say, at most 72 bytes with its end.

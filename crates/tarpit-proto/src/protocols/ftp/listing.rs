@@ -4,7 +4,7 @@
 //!            2 s                a line every 8 s
 //! Waiting ─────────► Listing ─────────────────────► for ever
 //!    │  a hello of TLS           done
-//!    ├────────────────► Securing ─────► Listing, or Stalled if it cannot be afforded
+//!    ├────────────────► Securing ─────► Listing, or Silent if it cannot be afforded
 //!    │  anything else
 //!    └────────────────► Stalled: an upload that is not read
 //! ```
@@ -15,16 +15,25 @@ use core::time::Duration;
 
 use crate::{
     base::pace::{EVERY_8_SECONDS, Pace},
-    phases,
-    protocols::ftp::reply as ftp,
-    script::{About, Cx, Heard, ReadMode, Script, Security, Step, Uses, legacy::Registers},
+    protocols::ftp::reply,
+    script::{About, Cx, Heard, Script, Security, Step, Uses},
+    states,
 };
 
 /// See the module.
 pub(crate) struct FtpListing;
 
-phases! {
-    enum Phase { Waiting, Listing, Securing, Stalled }
+states! {
+    /// See the module.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(crate) enum State {
+        Listing,
+        Securing,
+        Silent,
+        Stalled,
+        #[default]
+        Waiting,
+    }
 }
 
 /// How long it is seen whether the client speaks first.
@@ -39,47 +48,44 @@ static ABOUT: About = About {
 };
 
 impl Script for FtpListing {
-    type State = Registers;
+    type State = State;
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, _run: &Registers) -> Pace {
+    fn pace(&self, _state: &State) -> Pace {
         EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match (Phase::of(run), heard) {
-            (Phase::Waiting, Heard::Opened) => Step::wait(cx.later(PATIENCE)),
-            (Phase::Waiting, Heard::Said(said)) => {
+    fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (*state, heard) {
+            (State::Waiting, Heard::Opened) => Step::wait(cx.later(PATIENCE)),
+            (State::Waiting, Heard::Said(said)) => {
                 if said.rest().first() == Some(&HANDSHAKE) && cx.offers_tls() {
-                    run.enter(Phase::Securing);
+                    *state = State::Securing;
                     return Step::SECURE;
                 }
                 said.take_all();
-                cx.read_mode = ReadMode::Paused;
-                run.enter(Phase::Stalled);
-                Step::REST
+                *state = State::Stalled;
+                Step::REST.pausing()
             }
-            (Phase::Securing, Heard::Secured(Security::Ready))
-            | (Phase::Waiting, Heard::Silence) => {
-                cx.read_mode = ReadMode::Discard;
-                run.enter(Phase::Listing);
-                Step::PROMPT
+            (State::Securing, Heard::Secured(Security::Ready))
+            | (State::Waiting, Heard::Silence) => {
+                *state = State::Listing;
+                Step::PROMPT.discarding()
             }
             // No handshake can be afforded, and what is said in one is no file.
-            (Phase::Securing, Heard::Secured(_)) => {
-                cx.read_mode = ReadMode::Discard;
-                run.enter(Phase::Stalled);
-                Step::REST
+            (State::Securing, Heard::Secured(_)) => {
+                *state = State::Silent;
+                Step::REST.discarding()
             }
-            (Phase::Listing, Heard::Sent) => Step::DRIP,
+            (State::Listing, Heard::Sent) => Step::DRIP,
             _ => Step::KEEP,
         }
     }
 
-    fn speak(&self, _run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        ftp::entry(&cx.profile.persona, cx.wall, &mut cx.rng, out);
+    fn speak(&self, _state: &State, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        reply::entry(&cx.profile.persona, cx.wall, &mut cx.rng, out);
     }
 }

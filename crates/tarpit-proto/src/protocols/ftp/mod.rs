@@ -1,10 +1,10 @@
 //! FTP (RFC 959).
 
-pub(crate) mod clients;
+mod clients;
 pub(crate) mod endless_motd;
 pub(crate) mod hold;
-pub(crate) mod listing;
-pub(crate) mod reply;
+mod listing;
+mod reply;
 mod sight;
 
 use crate::{
@@ -32,8 +32,8 @@ pub static FTP: Protocol = Protocol {
         b"\xFF\xF4\xFF\xF2ABOR\r\n",
         b"\xFF\xF4\xF2STAT\r\n",
     ],
-    greet: Some(hold::greet),
-    refuse: Some(hold::refuse),
+    greet: Some(reply::greet),
+    refuse: Some(reply::refuse),
     try_it: "curl ftp://{address}/",
     reason: "records users; refuses every login slowly",
     facts: &[Fact::Command, Fact::Method, Fact::Secret, Fact::User],

@@ -6,25 +6,102 @@ use alloc::{format, vec::Vec};
 use crate::{
     base::{rng::Rng, time::Wall},
     persona::{Persona, System},
-    script::legacy::Registers,
+    protocols::command::Command,
+    states,
     wire::text,
 };
 
-crate::phases! {
+states! {
     /// A reply.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Reply {
-        Unknown, Account, Ascii, Binary, Bye, Changed, Clear, Denied, Features, Help, Illegal,
-        Listing, LoginFirst, NameFirst, NoPort, NoTls, Noop, Options, Password, Place, Private,
-        Refused, Store, System, Tls, Unopened, Welcome, Zero,
+        Account,
+        Ascii,
+        Binary,
+        Bye,
+        Changed,
+        Clear,
+        Denied,
+        Features,
+        Help,
+        Illegal,
+        Listing,
+        LoginFirst,
+        NameFirst,
+        NoPort,
+        NoTls,
+        Noop,
+        Options,
+        Password,
+        Private,
+        Refused,
+        Store,
+        System,
+        Tls,
+        Unknown,
+        Unopened,
+        Welcome,
+        WorkingDirectory,
+        Zero,
     }
 }
 
-impl Reply {
-    /// The one with that number.
-    pub(crate) fn numbered(phase: u8) -> Self {
-        Self::of(&Registers { phase, ..Registers::default() })
-    }
+/// Appends the greeting.
+pub(crate) fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    text::line(persona.ftp(), out);
+}
 
+/// Appends what a client of another protocol is told.
+pub(crate) fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    Reply::LoginFirst.say(persona, false, out);
+}
+
+/// What answers a command of which it does not matter whether the client is in, if it is one;
+/// within TLS there are more.
+pub(crate) fn always(command: Command<'_>, secured: bool) -> Option<Reply> {
+    const ALWAYS: [(&str, Reply); 2] = [("FEAT", Reply::Features), ("OPTS", Reply::Options)];
+    if secured && command.is("PBSZ") {
+        return Some(Reply::Zero);
+    }
+    if secured && command.is("PROT") {
+        let is_private = command.argument.eq_ignore_ascii_case(b"P");
+        return Some(if is_private { Reply::Private } else { Reply::Clear });
+    }
+    ALWAYS.iter().find(|(verb, _)| command.is(verb)).map(|&(_, reply)| reply)
+}
+
+/// What answers a command of a client that is in.
+pub(crate) fn inside(command: Command<'_>) -> Reply {
+    const INSIDE: [(&str, Reply); 19] = [
+        ("ACCT", Reply::Account),
+        ("APPE", Reply::Store),
+        ("CDUP", Reply::Changed),
+        ("CWD", Reply::Changed),
+        ("DELE", Reply::Denied),
+        ("EPRT", Reply::Illegal),
+        ("HELP", Reply::Help),
+        ("LIST", Reply::Listing),
+        ("MKD", Reply::Denied),
+        ("NLST", Reply::Listing),
+        ("NOOP", Reply::Noop),
+        ("PORT", Reply::Illegal),
+        ("PWD", Reply::WorkingDirectory),
+        ("RETR", Reply::Listing),
+        ("RMD", Reply::Denied),
+        ("STOR", Reply::Store),
+        ("STOU", Reply::Store),
+        ("SYST", Reply::System),
+        ("XPWD", Reply::WorkingDirectory),
+    ];
+    if command.is("TYPE") {
+        let is_text = command.argument.first().is_some_and(|byte| byte.eq_ignore_ascii_case(&b'A'));
+        return if is_text { Reply::Ascii } else { Reply::Binary };
+    }
+    let known = INSIDE.iter().find(|(verb, _)| command.is(verb));
+    known.map_or(Reply::Unknown, |&(_, reply)| reply)
+}
+
+impl Reply {
     /// As vsftpd and Microsoft's server say it.
     fn words(self) -> [&'static str; 2] {
         match self {
@@ -57,9 +134,6 @@ impl Reply {
                 "200 OPTS UTF8 command successful - UTF8 encoding now ON.",
             ],
             Self::Password => ["331 Please specify the password.", "331 Password required"],
-            Self::Place => {
-                ["257 \"/\" is the current directory", "257 \"/\" is current directory."]
-            }
             Self::Private => ["200 PROT now Private.", "200 PROT command successful."],
             Self::Refused => ["530 Login incorrect.", "530 User cannot log in."],
             Self::Store => {
@@ -74,6 +148,9 @@ impl Reply {
                 ["425 Failed to establish connection.", "425 Cannot open data connection."]
             }
             Self::Welcome => ["230 Login successful.", "230 User logged in."],
+            Self::WorkingDirectory => {
+                ["257 \"/\" is the current directory", "257 \"/\" is current directory."]
+            }
             Self::Zero => ["200 PBSZ set to 0.", "200 PBSZ command successful."],
         }
     }
@@ -88,10 +165,8 @@ impl Reply {
 
     /// Appends its only line as one that is not the last.
     pub(crate) fn begin(self, persona: &Persona, out: &mut Vec<u8>) {
-        let words = self.words()[column(persona)];
-        out.extend_from_slice(&words.as_bytes()[..3]);
-        out.push(b'-');
-        text::line(&words[4..], out);
+        self.mark(persona, out);
+        text::line(&self.words()[column(persona)][4..], out);
         if self == Self::Refused && persona.system() == System::Windows {
             // As it explains every refusal.
             text::line(" Win32 error:   The user name or password is incorrect. ", out);
@@ -124,9 +199,14 @@ impl Reply {
             "one moment please",
             "the session will be closed",
         ];
+        self.mark(persona, out);
+        text::line(rng.pick(&PARTS), out);
+    }
+
+    /// Appends the beginning of a line that is not the last.
+    pub(crate) fn mark(self, persona: &Persona, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.words()[column(persona)].as_bytes()[..3]);
         out.push(b'-');
-        text::line(rng.pick(&PARTS), out);
     }
 }
 

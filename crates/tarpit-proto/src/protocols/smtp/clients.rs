@@ -2,17 +2,22 @@
 
 use core::time::Duration;
 
-/// What holds a client that speaks to a mail server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MailHold {
-    /// Nobody knows: whole replies after a silence, but a refusal's lines have no end.
-    Unknown,
-    /// It decides on what arrives in one piece: whole replies after a silence.
-    Whole,
-    /// It reads on until the last line of a reply, and goes on then.
-    Lines,
-    /// It reads on until the last line for ever.
-    Endless,
+use crate::states;
+
+states! {
+    /// What holds a client that speaks to a mail server.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) enum MailHold {
+        /// It reads on until the last line for ever.
+        Endless,
+        /// It reads on until the last line of a reply, and goes on then.
+        Lines,
+        /// Nobody knows: whole replies after a silence, but a refusal's lines have no end.
+        #[default]
+        Unknown,
+        /// It decides on what arrives in one piece: whole replies after a silence.
+        Whole,
+    }
 }
 
 /// How long the first line of a greeting stands alone where a rate is set. Some clients read one

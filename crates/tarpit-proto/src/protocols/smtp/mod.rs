@@ -1,9 +1,12 @@
 //! SMTP (RFC 5321).
 
-pub(crate) mod clients;
+mod auth;
+mod clients;
+mod dialogue;
 pub(crate) mod endless_ehlo;
 pub(crate) mod hold;
-pub(crate) mod reply;
+pub(crate) mod mail;
+mod reply;
 mod sight;
 
 use crate::{
@@ -28,8 +31,8 @@ pub static SMTP: Protocol = Protocol {
         b"STARTTLS\r\n",
         b"auth=PLAIN x\r\n",
     ],
-    greet: Some(hold::greet),
-    refuse: Some(hold::refuse),
+    greet: Some(reply::greet),
+    refuse: Some(reply::refuse),
     try_it: "curl smtp://{address}/",
     reason: "records senders and recipients; never accepts mail",
     facts: &[

@@ -4,29 +4,64 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
-    base::rng::Rng,
+    base::{rng::Rng, time::Wall},
     persona::{Persona, System},
-    script::legacy::Registers,
+    states,
     wire::text,
 };
 
-crate::phases! {
+states! {
     /// A reply.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Reply {
-        Unknown, Administrative, AuthCancelled, AuthMechanism, AuthRefused, AuthWelcome, Begin, Bye,
-        Chunk, Deferred, Hello, Help, Later, NeedsHello, NeedsRecipient, NeedsSender, NoTls, Nothing,
-        NotOffered, Password, Plain, Recipient, Reset, Sender, Tls, User, Verify,
+        Administrative,
+        AuthCancelled,
+        AuthMechanism,
+        AuthNotOffered,
+        AuthRefused,
+        AuthWelcome,
+        Begin,
+        Bye,
+        Chunk,
+        ChunkNotOffered,
+        Deferred,
+        EtrnRefused,
+        Hello,
+        Help,
+        Later,
+        NeedsHello,
+        NeedsRecipient,
+        NeedsSender,
+        NoTls,
+        Nothing,
+        Password,
+        Plain,
+        Recipient,
+        Reset,
+        Sender,
+        Tls,
+        TlsNotOffered,
+        Unknown,
+        User,
+        Verify,
     }
 }
 
-impl Reply {
-    /// The one with that number.
-    pub(crate) fn numbered(phase: u8) -> Self {
-        Self::of(&Registers { phase, ..Registers::default() })
-    }
+/// Appends the greeting.
+pub(crate) fn greet(persona: &Persona, wall: Wall, out: &mut Vec<u8>) {
+    persona.smtp(wall, out);
+    text::line("", out);
+}
 
+/// Appends what a client of another protocol is told.
+pub(crate) fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
+    Reply::Unknown.end(persona, out);
+}
+
+impl Reply {
     /// The last line, or all, as Exim, Sendmail and Microsoft's server say it. `{host}` stands for
     /// the host's name.
+    #[expect(clippy::too_many_lines, reason = "a table, a row for each reply")]
     fn words(self) -> [&'static str; 3] {
         match self {
             Self::Administrative => [
@@ -43,6 +78,11 @@ impl Reply {
                 "504 Unsupported authentication mechanism",
                 "504 5.3.3 AUTH mechanism not available",
                 "504 5.7.4 Unrecognized authentication type",
+            ],
+            Self::AuthNotOffered => [
+                "503 AUTH command used when not advertised",
+                "503 5.0.0 Polite people say HELO first",
+                "503 5.5.2 Send hello first",
             ],
             Self::AuthRefused => [
                 "535 Incorrect authentication data",
@@ -65,6 +105,16 @@ impl Reply {
                 "221 2.0.0 {host} Service closing transmission channel",
             ],
             Self::Chunk => ["250 Chunk received", "250 2.0.0 Chunk received", "250 2.1.5 Chunk OK"],
+            Self::ChunkNotOffered => [
+                "503 BDAT command used when CHUNKING not advertised",
+                "500 5.5.1 Command unrecognized",
+                "503 5.5.2 Send hello first",
+            ],
+            Self::EtrnRefused => [
+                "458 Administrative prohibition",
+                "502 5.7.0 Sorry, we do not allow this operation",
+                "502 5.3.3 Command not implemented",
+            ],
             // Behind the client's name and the extensions.
             Self::Hello => ["250 HELP", "250 HELP", "250 OK"],
             Self::Help => [
@@ -100,11 +150,6 @@ impl Reply {
                 "454 4.7.0 TLS not available due to temporary reason",
             ],
             Self::Nothing => ["250 OK", "250 2.0.0 OK", "250 2.0.0 OK"],
-            Self::NotOffered => [
-                "503 command used when not advertised",
-                "502 5.3.3 Command not implemented",
-                "502 5.3.3 Command not implemented",
-            ],
             Self::Password => ["334 UGFzc3dvcmQ6"; 3],
             // The space belongs to it, though nothing follows (RFC 4954, section 4).
             Self::Plain => ["334 "; 3],
@@ -114,6 +159,11 @@ impl Reply {
             Self::Tls => {
                 ["220 TLS go ahead", "220 2.0.0 Ready to start TLS", "220 2.0.0 SMTP server ready"]
             }
+            Self::TlsNotOffered => [
+                "503 STARTTLS command used when not advertised",
+                "502 5.3.3 Command not implemented",
+                "502 5.3.3 Command not implemented",
+            ],
             Self::Unknown => [
                 "500 unrecognized command",
                 "500 5.5.1 Command unrecognized",
@@ -175,9 +225,32 @@ pub(crate) fn hello(persona: &Persona, name: &[u8], address: core::net::IpAddr) 
 
 /// The extension at `place` that the persona's server offers, `None` behind the last but one; the
 /// last one is the end of [`Reply::Hello`].
+pub(crate) fn extension(persona: &Persona, tls: bool, place: usize) -> Option<&'static str> {
+    extensions(persona, tls).nth(place)
+}
+
+/// Appends the line at `place` of extensions without end: behind the server's own come invented
+/// ones.
+pub(crate) fn list_extension(
+    persona: &Persona,
+    tls: bool,
+    place: usize,
+    rng: &mut Rng,
+    out: &mut Vec<u8>,
+) {
+    // Microsoft's list ends with a word that is no extension.
+    let last = (persona.system() != System::Windows).then_some("HELP");
+    out.extend_from_slice(b"250-");
+    match extensions(persona, tls).chain(last).nth(place) {
+        Some(extension) => text::line(extension, out),
+        None => invent_extension(rng, out),
+    }
+}
+
+/// What the persona's server offers.
 ///
 /// Passwords are asked for in the clear only, by the two mechanisms that show them to us.
-pub(crate) fn extension(persona: &Persona, tls: bool, place: usize) -> Option<&'static str> {
+fn extensions(persona: &Persona, tls: bool) -> impl Iterator<Item = &'static str> {
     const EXIM: &[&str] =
         &["SIZE 52428800", "8BITMIME", "PIPELINING", "AUTH PLAIN LOGIN", "CHUNKING", STARTTLS];
     const MICROSOFT: &[&str] = &[
@@ -202,12 +275,12 @@ pub(crate) fn extension(persona: &Persona, tls: bool, place: usize) -> Option<&'
     ];
     const STARTTLS: &str = "STARTTLS";
     let all = [EXIM, SENDMAIL, MICROSOFT][column(persona)];
-    all.iter().copied().filter(|&one| tls || one != STARTTLS).nth(place)
+    all.iter().copied().filter(move |&one| tls || one != STARTTLS)
 }
 
 /// Appends the rest of a line with an extension that nobody has heard of: a keyword as private
 /// ones must be, and perhaps a number.
-pub(crate) fn invented(rng: &mut Rng, out: &mut Vec<u8>) {
+fn invent_extension(rng: &mut Rng, out: &mut Vec<u8>) {
     const STARTS: [&str; 16] =
         ["B", "BR", "D", "F", "G", "K", "L", "M", "N", "P", "QU", "R", "S", "ST", "T", "V"];
     const VOWELS: [&str; 6] = ["A", "E", "I", "O", "U", "AU"];
@@ -229,83 +302,5 @@ fn column(persona: &Persona) -> usize {
         System::Linux => 0,
         System::Camera => 1,
         System::Windows => 2,
-    }
-}
-
-/// Looks for the line with a single dot that ends a mail (RFC 5321, section 4.1.1.4), whatever
-/// ends its lines: where we see an end, nothing is lost by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dot {
-    /// At the start of a line.
-    Start,
-    /// Behind a dot at the start of a line.
-    Single,
-    /// Behind that and a carriage return.
-    Return,
-    /// Within a line.
-    Line,
-}
-
-impl Dot {
-    /// All of them; their order is the one in which they are written down.
-    const ALL: [Self; 4] = [Self::Start, Self::Single, Self::Return, Self::Line];
-
-    /// The one with that number.
-    pub(crate) fn numbered(number: u32) -> Self {
-        Self::ALL[(number & 3) as usize]
-    }
-
-    /// Reads on, and says how many bytes belong to the mail if its end is among them.
-    pub(crate) fn read(&mut self, bytes: &[u8]) -> Option<usize> {
-        for (place, &byte) in bytes.iter().enumerate() {
-            *self = match (*self, byte) {
-                (Self::Single | Self::Return, b'\n') => return Some(place + 1),
-                (_, b'\n') => Self::Start,
-                (Self::Start, b'.') => Self::Single,
-                (Self::Single, b'\r') => Self::Return,
-                _ => Self::Line,
-            };
-        }
-        None
-    }
-}
-
-/// For the fuzzer and its replayed corpus: where a mail ends does not depend on the portions in
-/// which it comes.
-#[doc(hidden)]
-pub fn check_mail_has_one_end(bytes: &[u8]) {
-    let bytes = &bytes[..bytes.len().min(1_000)];
-    let whole = Dot::Start.read(bytes);
-    for cut in 0..=bytes.len() {
-        let (first, second) = bytes.split_at(cut);
-        let mut dot = Dot::Start;
-        let end = dot.read(first).or_else(|| dot.read(second).map(|end| cut + end));
-        assert_eq!(end, whole, "cut at {cut}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_mail_ends_with_a_dot_alone_on_its_line() {
-        for (mail, end) in [
-            (&b".\r\n"[..], Some(3)),
-            (b"a\r\n.\r\nQUIT\r\n", Some(6)),
-            (b"a\n.\n", Some(4)),
-            (b"a\r\n..\r\n. \r\na.\r\n.\r", None),
-        ] {
-            assert_eq!(Dot::Start.read(mail), end, "{}", mail.escape_ascii());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn mails_have_one_end(mail in "([.a]{0,2}\r?\n?){0,9}") {
-            check_mail_has_one_end(mail.as_bytes());
-        }
     }
 }
