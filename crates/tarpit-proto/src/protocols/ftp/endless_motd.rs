@@ -14,7 +14,7 @@
 //! and in those of a request, `331-`, nobody would show us one. Since the fastest of them decide on
 //! the first line, silence stands in front of it, shorter than any tool's patience.
 //!
-//! Whoever says goodbye is told goodbye by lines without end.
+//! `QUIT` is answered by lines without end too.
 
 use alloc::vec::Vec;
 

@@ -11,13 +11,14 @@
 //!             │  └───────────► Pausing ────► Drawing: 530-, ──────► and so on, for ever
 //!             └──────────────────────────────── a command
 //! ```
-//! Libraries read on for the last line of a refusal. Guessers decide on what arrives first: for
-//! them it holds a notice of which a line begins with a number, as the last line of a reply does,
-//! and which whoever compares the codes passes over. Those that compare none are known by what they
-//! say before, and get no such line. Whoever goes on to the next command is answered, as slowly.
+//! Libraries read on for the last line of a refusal. Guessers decide on what arrives first, so the
+//! refusal holds a notice for them: one of its lines begins with a number, as the last line of a
+//! reply does. Clients that compare the codes pass over it. Clients that compare none are known by
+//! the commands in front of their login, and get no such line. A client that goes on to the next
+//! command is answered, as slowly.
 //!
-//! Nobody gets in but, where the user wants it, the anonymous; for them `ftp_listing` is on the data
-//! connection. We never connect to where a client tells us to.
+//! No client gets in but, with `poison`, the anonymous one: `ftp_listing` is on its data connection.
+//! We never connect to where a client tells us to.
 
 use alloc::{format, vec::Vec};
 use core::net::IpAddr;
@@ -124,7 +125,7 @@ impl Script for FtpHold {
                 }
             }
             (Phase::Pausing { reply }, Heard::Silence) => end_pause(state, reply),
-            // Who names another user does not wait, and takes silence for a server that has died.
+            // A client that names another user takes silence for a server that has died.
             (Phase::Pausing { reply: Reply::Password }, Heard::Said(said))
                 if names_user(said.rest()) =>
             {
@@ -143,7 +144,7 @@ impl Script for FtpHold {
                 tell_port(state, is_extended, port, cx)
             }
             (Phase::Securing, Heard::Secured(Security::Ready)) => {
-                // Who has logged in does so anew (RFC 4217, section 7).
+                // A client that has logged in does so anew (RFC 4217, section 7).
                 *state = State { is_patient: state.is_patient, ..State::default() };
                 Step::REST
             }
@@ -195,8 +196,8 @@ fn obey(state: &mut State, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         state.phase = Phase::Drawing { reply: Reply::Bye, is_begun: false };
         return Step::PROMPT.discarding();
     }
-    // Who asks for features first is lftp, which would leave at a certificate that nobody vouches
-    // for, and goes on in the clear where there is none.
+    // A client that asks for features first is lftp. It would leave at a self-signed certificate,
+    // and goes on in the clear where there is none.
     if command.is("AUTH") && cx.offers_tls() && !state.is_patient {
         // Behind the reply it would be too late to say so.
         return say(state, if cx.affords_tls() { Reply::Tls } else { Reply::NoTls });

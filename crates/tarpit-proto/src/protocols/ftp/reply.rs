@@ -174,8 +174,9 @@ impl Reply {
     }
 
     /// Appends what may follow a refusal's first line: a notice of its administrator, cut into
-    /// lines where it happens to be. Whoever takes three digits and a space for the last line of
-    /// any reply finds them there; whoever looks for the reply's own code does not.
+    /// lines where it happens to be. A client that takes three digits and a
+    /// space for the last line of any reply finds them there. One that looks for the reply's own
+    /// code does not.
     pub(crate) fn notice(persona: &Persona, out: &mut Vec<u8>) {
         text::line(
             match persona.system() {

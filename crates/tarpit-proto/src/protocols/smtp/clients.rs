@@ -39,13 +39,13 @@ const MAIL: &[(&[u8], MailHold)] = &[
 /// What holds the client that says `verb` and `name`.
 pub(crate) fn mail(verb: &[u8], name: &[u8]) -> MailHold {
     let known = MAIL.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
-    // Who names a domain or an address is a mail agent or a library; Python's writes small letters.
+    // A client that names a domain or an address is a mail agent or a library; Python's writes small letters.
     let is_proper = name.contains(&b'.') && !name.ends_with(b".") || name.starts_with(b"[");
     match known {
         Some(&(_, hold)) if verb.eq_ignore_ascii_case(b"EHLO") => hold,
         _ if verb == b"ehlo" || verb.eq_ignore_ascii_case(b"EHLO") && is_proper => MailHold::Lines,
-        // What greets by `HELO` need not understand a reply of many lines; hydra's search for names
-        // does so, and takes any line for an answer to what it asks next.
+        // A client that greets by `HELO` need not understand a reply of many lines. So does hydra's
+        // search for names, which takes any line for the answer to its next question.
         _ => MailHold::Unknown,
     }
 }

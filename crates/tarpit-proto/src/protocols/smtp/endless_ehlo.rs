@@ -14,8 +14,8 @@
 //! A client must be told all extensions before it may go on (section 4.2.1), and each line comes
 //! within the minutes that it must wait. Commands in front of the salutation get the answers of a
 //! server that insists on one. So no mail is ever begun, and none is lost: it stays with its sender.
-//! Whoever speaks amid the list would take its next line for a success: it hears a refusal instead,
-//! which does not end either, and for which genuine senders come back.
+//! A client that speaks amid the list would take the next line for a success. It hears a refusal
+//! instead, which does not end either, and after which genuine senders come back.
 
 use alloc::vec::Vec;
 

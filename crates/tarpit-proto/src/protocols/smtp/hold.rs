@@ -19,23 +19,26 @@
 //!   └── 451 ────── Receiving ⇄ Stalling, unread ◄───────────────────────────┤
 //!                                     221, sent: Gone, held in silence ◄────┘
 //! ```
-//! `clients.rs` says whom lines without end hold, who is answered whole after a silence, and who is
-//! carried on slowly. Libraries and mail agents read on until the last line of a reply, so each line
-//! buys time; guessers decide on what arrives first. A client that speaks amid a reply is one of these:
-//! from then on each of its replies is whole, and if it begins a mail, what it was owed stands in
-//! front of the next. A success has one line, which comes in pieces: of several, one that is not
-//! waited for would be taken for the success of the command behind it.
+//! `clients.rs` chooses how a client is held, by the way it greets. Libraries and mail agents read
+//! on until the last line of a reply, so each line buys time. Guessers decide on what arrives
+//! first: they get whole replies after a silence.
 //!
-//! No address is accepted, whatever it is: `RCPT` is answered `451`, in lines whose last never comes.
-//! So no tool counts an open relay or a name that is there, and a genuine sender keeps its mail and
-//! comes back. Whoever does not wait for the last line gets it in front of the reply to its next
-//! command, so that no other reply is taken for it. `DATA` is answered likewise.
+//! A client that speaks amid a reply is a guesser too. From then on each of its replies is whole.
+//! If it begins a mail, the end of the reply that it cut short stands in front of the next reply.
 //!
-//! With `poison` recipients are accepted, and senders show their mail. It is never taken: its end is
-//! answered `451`. What is said amid a reply that it does not change waits, for a mail may come in
-//! one piece with its commands, and of a mail's text nothing may be read as commands.
+//! A success has one line, which comes in pieces. Of several lines, one that the client did not
+//! wait for would be taken for the success of the next command.
 //!
-//! Nobody gets in, unless the user wants them to be told so.
+//! No address is accepted: `RCPT` is answered `451`, in lines whose last never comes. So no tool
+//! counts an open relay or a valid name, and a genuine sender keeps its mail and comes back. A
+//! client that does not wait for the last line gets it in front of the reply to its next command,
+//! so that no other reply is taken for it. `DATA` is answered likewise.
+//!
+//! With `poison` recipients are accepted, and senders show their mail. It is never taken: its end
+//! is answered `451`. Commands that come amid a reply wait, because a mail may come in one piece
+//! with its commands, and no part of a mail's text may be read as a command.
+//!
+//! No client is told that it got in, except with `poison`.
 
 use alloc::vec::Vec;
 use core::{ops::Range, time::Duration};
@@ -338,7 +341,7 @@ fn lines(reply: Reply, hold: MailHold, cx: &Cx<'_>) -> Option<u16> {
 /// The silence in front of a reply is over.
 fn end_pause(state: &mut State, reply: Reply) -> Step {
     let is_whole = match reply {
-        // Also for those who have spoken amid a reply: some wait for the last line all the same.
+        // Also where the client has spoken amid a reply: some wait for the last line all the same.
         Reply::Deferred => false,
         Reply::AuthRefused | Reply::Later => state.hold == MailHold::Whole,
         _ => true,

@@ -1,5 +1,5 @@
-//! The text of a mail: how much of it comes, where it ends, and who sends it to whom (RFC 5321,
-//! sections 3.3 and 4.1.1; RFC 3030 for `BDAT`).
+//! The text of a mail: how much of it comes and where it ends (RFC 5321, section 4.1.1.4; RFC 3030
+//! for `BDAT`), and the addresses on its envelope.
 
 use crate::{base::said::Said, protocols::secret, states};
 

@@ -123,7 +123,7 @@ impl Reply {
                 "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY AUTH",
                 "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY AUTH BDAT",
             ],
-            // To a recipient, and to a mail: whoever has one comes again with it.
+            // To a recipient, and to a mail: a genuine sender comes again with it.
             Self::Deferred | Self::Later => [
                 "451 Temporary local problem - please try later",
                 "451 4.7.1 Greylisting in action, please come back later",
