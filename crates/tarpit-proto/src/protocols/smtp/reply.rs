@@ -238,10 +238,13 @@ pub(crate) fn list_extension(
     rng: &mut Rng,
     out: &mut Vec<u8>,
 ) {
+    /// More than any server offers: the list is not walked again for each line behind it.
+    const MOST: usize = 12;
     // Microsoft's list ends with a word that is no extension.
     let last = (persona.system() != System::Windows).then_some("HELP");
+    let own = || extensions(persona, tls).chain(last).nth(place);
     out.extend_from_slice(b"250-");
-    match extensions(persona, tls).chain(last).nth(place) {
+    match (place < MOST).then(own).flatten() {
         Some(extension) => text::line(extension, out),
         None => invent_extension(rng, out),
     }
