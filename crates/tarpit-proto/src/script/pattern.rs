@@ -180,10 +180,7 @@ impl<S: Script> Pattern for S {
     }
 
     fn pace(&self, run: &mut Run) -> Pace {
-        let state = run.take();
-        let pace = Script::pace(self, &state);
-        *run = Run::of(state);
-        pace
+        read(run, |state| Script::pace(self, state))
     }
 
     fn open(&self, cx: &mut Cx<'_>) -> Run {
@@ -198,9 +195,7 @@ impl<S: Script> Pattern for S {
     }
 
     fn speak(&self, run: &mut Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        let state = run.take();
-        Script::speak(self, &state, cx, out);
-        *run = Run::of(state);
+        read(run, |state| Script::speak(self, state, cx, out));
     }
 
     fn save(&self, run: &mut Run, out: &mut Vec<u8>) {
@@ -218,6 +213,18 @@ impl<S: Script> Pattern for S {
         let state = S::State::load(&mut saved).filter(|_| layout == S::State::LAYOUT)?;
         saved.is_empty().then(|| Run::of(state))
     }
+}
+
+/// Shows the state to `reader`. One without a boxed part is read from a copy, so that it need not
+/// be packed again: this is done for every chunk.
+fn read<S: Field + Default, T>(run: &mut Run, reader: impl FnOnce(&S) -> T) -> T {
+    if let Some(mut copy) = run.copy() {
+        return reader(&copy.take());
+    }
+    let state = run.take();
+    let read = reader(&state);
+    *run = Run::of(state);
+    read
 }
 
 impl dyn Pattern + '_ {
