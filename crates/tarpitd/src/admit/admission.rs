@@ -36,7 +36,7 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// A port that holds nobody.
+    /// A port that holds no client.
     pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, held: AtomicU32::new(0) }
     }
@@ -56,7 +56,7 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Counts of nobody.
+    /// Counts of no client.
     pub(crate) fn new(caps: Caps) -> Self {
         let admission = Self {
             clients: AtomicU32::new(0),
@@ -71,7 +71,7 @@ impl Admission {
         admission
     }
 
-    /// Puts other caps in force. Whoever is held already stays.
+    /// Puts other caps in force. Clients that are held stay.
     pub(crate) fn set(&self, caps: Caps) {
         self.cap_clients.store(caps.clients, Relaxed);
         self.cap_address.store(caps.per_address, Relaxed);
@@ -80,8 +80,8 @@ impl Admission {
 
     /// Counts a newcomer in, or says at which cap it fails.
     pub(crate) fn enter(&self, port: &Port, max_clients: u32, who: IpAddr) -> Result<(), Refusal> {
-        // What is the newcomer's own matter first: nobody shall have to go for one who is then
-        // refused all the same.
+        // The newcomer's own caps first: no client has to go for a newcomer that is then refused all
+        // the same.
         let (address, prefix) = self.hashes(who);
         if !self.addresses.enter(address, self.cap_address.load(Relaxed)) {
             return Err(Refusal::Address);
@@ -137,7 +137,7 @@ fn count_up(count: &AtomicU32, cap: u32) -> Option<u32> {
 /// How many of each kind are held, in a table with open addressing that has several parts.
 ///
 /// An entry is a hash's upper bits and a count below them. One whose count has sunk to zero is
-/// free for anybody. Two workers that count a newcomer at the same moment may take two entries
+/// free for any hash. Two workers that count a newcomer at the same moment may take two entries
 /// for it, which makes its cap looser by one for a while: a price worth having no lock.
 #[derive(Debug)]
 struct Counts {
@@ -157,11 +157,11 @@ const PAGE: usize = 4_096;
 /// Each part is twice as large as the one before; together they have room for 20 million.
 const PARTS: usize = 10;
 
-/// How far from its place an entry may lie within a part. Whoever finds none has the next part
-/// made; beyond the last, only the caps in all hold it.
+/// How far from its place an entry may lie within a part. Where none is free the next part is
+/// made; beyond the last, only the cap of all clients counts.
 ///
-/// Most lie a step or two away: a search ends at the first entry that was never used. Of houses of
-/// 20,000, though, one in a hundred has an entry more than 64 steps from its place.
+/// Most lie a step or two away: a search ends at the first entry that was never used. Of tables that
+/// count 20,000, though, one in a hundred has an entry more than 64 steps from its place.
 const REACH: usize = 256;
 
 impl Counts {

@@ -58,7 +58,7 @@ impl CpuLoad {
         if cap != 0 && share > span.as_micros() * cap {
             self.level = self.level.harder();
         } else if cap == 0 || share <= span.as_micros() * cap * 3 / 4 {
-            // Nobody looks while nobody is due: a long span stands for many.
+            // No span ends while no client is due: a long one stands for many.
             let spans = span.as_secs() / SPAN.as_secs();
             for _ in 0..spans.min(LoadLevel::STEPS.len() as u64) {
                 self.level = self.level.softer();

@@ -1,7 +1,7 @@
-//! Who goes when there is no room for a newcomer.
+//! Which client goes when there is no room for a newcomer.
 //!
-//! To find somebody means to look at every client, so it is done for many newcomers at once and
-//! not more often than ten times a second; between that, whoever cannot be placed is refused.
+//! To find one means to look at every client, so it is done for many newcomers at once and at most
+//! ten times a second; in between, a newcomer for which none was found is refused.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ const BATCH: usize = 256;
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 impl Eviction {
-    /// Whether nobody is left to go, so that another look is due.
+    /// Whether no client is left to go, so that another look is due.
     pub(crate) fn is_empty(&self) -> bool {
         self.victims.is_empty()
     }
@@ -80,7 +80,7 @@ impl Eviction {
         }
     }
 
-    /// Somebody who has to go for a newcomer whose prefix has these; `present` describes a client
+    /// A client that has to go for a newcomer whose prefix has these; `present` describes a client
     /// as it is now, since it may have gone and its place been taken.
     pub(crate) fn victim(
         &mut self,
@@ -143,7 +143,7 @@ mod tests {
         };
         assert_eq!(victim((0, 9)), Some(7));
         assert_eq!(victim((8, 7)), None);
-        // Whose prefix would then have as many gets nobody's place.
+        // A newcomer whose prefix would then have as many gets no place.
         assert_eq!(victim((7, 4)), None);
     }
 
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_was_taken_by_somebody_else_is_left_alone() {
+    fn a_place_that_another_client_has_got_is_left_alone() {
         let (mut eviction, _) = look(Evict::NoisiestPrefix);
         let others = |index| Some(candidate(index, (1, 3)));
         assert_eq!(eviction.victim(Evict::NoisiestPrefix, (0, 9), others), None);

@@ -1,4 +1,4 @@
-//! Data connections: second ones, which clients are asked to open and nobody else may.
+//! Data connections: second ones, accepted only from clients that were asked to open one.
 //!
 //! A data connection is held like any other client, by the pattern that the first one's names for
 //! it; all that ties the two together is that it was awaited. Each worker has ports of its own for
@@ -35,7 +35,7 @@ pub(super) struct Asker {
 }
 
 impl Awaited {
-    /// Awaits the client in `slot` on a port of its tarpit's on which nobody of its address is
+    /// Awaits the client in `slot` on a port of its tarpit at which no client of its address is
     /// awaited yet; `None` if there is none.
     pub(super) fn ask(
         &mut self,

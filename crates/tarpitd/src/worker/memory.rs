@@ -1,9 +1,9 @@
 //! Memory that clients do not need any more: when it goes back to the kernel.
 //!
-//! The allocator keeps what is freed for whoever comes next. Between the small things of clients who
+//! The allocator keeps what is freed for the next client. Between the small things of clients that
 //! are held it keeps whole pages, for ever: a crowd that went through handshakes and left would be
-//! seen in our memory until the end. So what lies free is given back a moment after something was
-//! freed. Nobody is woken for it while nothing is.
+//! seen in our memory until the end. So free memory is given back a moment after something was
+//! freed. While nothing is freed, nothing is done.
 
 use std::time::Duration;
 

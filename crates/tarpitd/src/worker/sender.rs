@@ -45,8 +45,8 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// A sender that has a ring. Fails where the kernel is too old for it or somebody forbids it,
-    /// as containers do.
+    /// A sender that has a ring. Fails where the kernel is too old for it, or where it is
+    /// forbidden, as in many containers.
     pub(crate) fn with_ring() -> io::Result<Self> {
         let ring = IoUring::new(BATCH as u32)?;
         let mut probe = Probe::new();

@@ -16,7 +16,7 @@ const SILENCE: Duration = Duration::from_secs(5 * 60);
 /// How often everybody is looked at. It takes half a microsecond a client.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The most places looked at in a turn, so that a large crowd delays nobody.
+/// The most places looked at in a turn, so that a large crowd delays no client.
 const AT_ONCE: u32 = 512;
 
 /// How far the present round of looking has got.
@@ -27,7 +27,7 @@ pub(super) struct Round {
 }
 
 impl Worker {
-    /// When the next piece of a round is due; never while nobody is held.
+    /// When the next piece of a round is due; never while no client is held.
     pub(super) fn next_round(&self) -> Option<Time> {
         (!self.clients.is_empty()).then_some(self.round.next)
     }

@@ -12,13 +12,13 @@ const TICK: u64 = 100;
 
 const BUCKETS: usize = 512;
 
-const NOBODY: u32 = u32::MAX;
+const NONE: u32 = u32::MAX;
 
 /// What a slot keeps for the wheel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
     next: u32,
-    /// The entry before, or this entry itself where it is the first, or nobody if not armed.
+    /// The entry before, or this entry itself where it is the first, or none if not armed.
     prev: u32,
     /// The tick at which it is due, modulo 2^32: thirteen years.
     due: u32,
@@ -26,10 +26,10 @@ pub(crate) struct Link {
 
 impl Link {
     /// The link of a slot that waits for nothing.
-    pub(crate) const IDLE: Self = Self { next: NOBODY, prev: NOBODY, due: 0 };
+    pub(crate) const IDLE: Self = Self { next: NONE, prev: NONE, due: 0 };
 }
 
-/// Whoever stores the links.
+/// Where the links are stored.
 pub(crate) trait Links {
     /// The link of the slot at `index`, which the wheel only asks for while the slot is armed or
     /// about to be.
@@ -49,7 +49,7 @@ pub(crate) struct Wheel {
 impl Wheel {
     /// A wheel with nothing due.
     pub(crate) fn new() -> Self {
-        Self { heads: Box::new([NOBODY; BUCKETS]), filled: [0; BUCKETS / 64], now: 0 }
+        Self { heads: Box::new([NONE; BUCKETS]), filled: [0; BUCKETS / 64], now: 0 }
     }
 
     /// Lets the slot at `index` be due at `due`, instead of any earlier arrangement.
@@ -78,14 +78,14 @@ impl Wheel {
     pub(crate) fn disarm(&mut self, slots: &mut impl Links, index: u32) {
         let Some(link) = slots.link(index) else { return };
         let Link { next, prev, due } = *link;
-        if prev == NOBODY {
+        if prev == NONE {
             return;
         }
         *link = Link::IDLE;
         if prev == index {
             let bucket = due as usize % BUCKETS;
             self.heads[bucket] = next;
-            if next == NOBODY {
+            if next == NONE {
                 self.filled[bucket / 64] &= !(1 << (bucket % 64));
             } else if let Some(link) = slots.link(next) {
                 link.prev = next;
@@ -111,7 +111,7 @@ impl Wheel {
                 continue;
             }
             // Taken out as a whole, since mostly all of it is due.
-            let mut index = std::mem::replace(&mut self.heads[bucket], NOBODY);
+            let mut index = std::mem::replace(&mut self.heads[bucket], NONE);
             self.filled[bucket / 64] &= !(1 << (bucket % 64));
             while let Some(link) = slots.link(index) {
                 let Link { next, due: at, .. } = std::mem::replace(link, Link::IDLE);
