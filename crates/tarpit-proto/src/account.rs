@@ -1,8 +1,8 @@
-//! What has been told of one client, so that nothing is told twice and nobody fills a disk.
+//! A client's account of facts, so that no fact is written twice and no client fills the disk.
 //!
-//! It is the one place through which all facts pass, whatever the protocol. It decides what of an
-//! event is told, and counts what is not: guesses that were told already, and facts beyond the
-//! bound of a connection.
+//! All facts of all protocols pass through it. It decides which facts of an event are written, and
+//! counts the others: guesses that were written already, and facts beyond the bound of a
+//! connection.
 
 use core::hash::{BuildHasher, Hash as _, Hasher as _};
 
@@ -310,7 +310,7 @@ mod tests {
         let bound = Account::BURST + day as u32 / Account::INTERVAL;
         assert!((bound - 1..=bound).contains(&told), "{told} of at most {bound}");
         assert_eq!(book.counts(), (0, 2 * (day as u32 - told)));
-        // Whoever is quiet for long has a burst again, and no more.
+        // A client that is quiet for long has a burst again, and no more.
         book.2 = Time::from_millis(10 * day * 1_000);
         let again = (0..100).filter(|_| book.enter(&[(Fact::Command, "a")]) == Told::All).count();
         assert_eq!(again, Account::BURST as usize);

@@ -15,12 +15,12 @@
 //! Silence means that the client waits for the server's first line. Which one it gets depends on
 //! the port; on ports that belong to no protocol on what a keyed hash says, which is the same for a
 //! network all day, so that no table has to remember it. There it is a line that begins with `220`:
-//! FTP and SMTP begin so, and what the client answers tells them apart. Whoever says nothing to
-//! that either waits for something else, and is shown that; such clients pass over what they do not
-//! know.
+//! FTP and SMTP begin so, and what the client answers tells them apart. A client that
+//! sends nothing after that line waits for another protocol and gets its greeting; such clients
+//! skip lines that they do not know.
 //!
-//! Under a lock the first protocol decided is the only one for a port and a network. Whoever speaks
-//! another one is told what a stranger is told.
+//! Under a lock the first protocol decided is the only one for a port and a network. A client of
+//! another one is refused as on any other port.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -324,7 +324,8 @@ impl State {
             || has(Shown::Telnet, Some(&TELNET))
     }
 
-    /// Hands a client on. A greeting is not said twice, nor one that begins with 220 behind another.
+    /// Hands a client on. A greeting is not said twice, nor one that begins with 220 behind
+    /// another.
     fn hand_on(&self, protocol: &'static Protocol, pattern: &'static dyn Pattern) -> Step {
         if self.has_shown(protocol) {
             Step::become_pattern(pattern)

@@ -1,5 +1,4 @@
-//! Which protocol a port speaks to a network, where the first one that was decided is to be the
-//! only one.
+//! Pins for `strict_lock`: the one protocol that a port speaks to a network.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;

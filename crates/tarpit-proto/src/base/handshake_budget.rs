@@ -1,4 +1,4 @@
-//! What may be spent on clients at present: handshakes, and how hard the machine is pressed.
+//! The handshake budget and the load level: what may be spent on clients at present.
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -11,15 +11,15 @@ pub enum LoadLevel {
     /// All is well.
     #[default]
     Ease,
-    /// Whoever talks much is heard less.
+    /// Clients that send a lot are read less.
     Inattentive,
     /// Patterns' own paces are twice as slow, too.
     Slow,
     /// No cryptography is begun, either: clients are held without it.
     Plain,
-    /// Nothing is said to anybody, either. Who is held stays held.
+    /// Nothing is sent, either. Held clients stay held.
     Parked,
-    /// Newcomers are refused, either.
+    /// New clients are refused, too.
     Closed,
 }
 

@@ -1,6 +1,6 @@
-//! The keys by which a host is known again (RFC 4253, section 6.6; RFC 5656; RFC 8332; RFC 8709).
+//! SSH host keys (RFC 4253, section 6.6; RFC 5656; RFC 8332; RFC 8709).
 //!
-//! They are made once for an installation, by whoever has files to keep them in; a new one of RSA
+//! They are made once for an installation, by the daemon that keeps them in files; a new RSA key
 //! takes the time of thousands of handshakes.
 
 use alloc::{sync::Arc, vec::Vec};

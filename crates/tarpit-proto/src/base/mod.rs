@@ -1,4 +1,4 @@
-//! What everything else stands on: time, randomness, pace, and the values that are told.
+//! The lowest floor: time, randomness, pace, and the values that are reported.
 
 pub mod cause;
 pub mod fact;

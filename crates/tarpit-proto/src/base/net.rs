@@ -1,5 +1,4 @@
-//! The network that an address belongs to, as far as clients are told apart by networks: an IPv4
-//! /24 or an IPv6 /56.
+//! The network of an address, by which clients are grouped: an IPv4 /24 or an IPv6 /56.
 
 use core::net::IpAddr;
 

@@ -1,8 +1,8 @@
-//! What a session tells of its client.
+//! What a session reports about its client.
 
 use crate::base::fact::Entry;
 
-/// Whoever wants to know what sessions learn.
+/// Gets the news of sessions.
 pub trait News {
     /// Something happened.
     fn tell(&mut self, event: Event<'_>);

@@ -52,7 +52,7 @@ pub(crate) fn lasting(secret: u64, place: u64, day: u64) -> u32 {
 /// at about that time.
 ///
 /// Time is cut into stretches of a tenth of the wait, and the group has one moment in each of them.
-/// So whoever came at different times is spoken to together before long, which costs one wake-up
+/// So clients that came at different times are soon sent to together, which costs one wake-up
 /// instead of many, while no client could foresee its next pause.
 pub(crate) fn shared_moment(seed: &Seed, group: u32, now: Time, wait: Duration) -> Time {
     let stretch = (millis(wait) / 10).clamp(1, u64::from(u32::MAX));

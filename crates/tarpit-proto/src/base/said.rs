@@ -1,4 +1,4 @@
-//! Bytes from a client that wait to be understood: a cursor over them.
+//! Unread input: a cursor over the bytes that a client sent.
 
 /// Bytes from the client, of which a script takes what it understands. The rest stays, and comes
 /// again in front of what follows.
@@ -11,7 +11,7 @@ pub struct Said<'a> {
 
 impl<'a> Said<'a> {
     /// All of `bytes`. `full` says that there is no room to wait for more: what is not taken now
-    /// is dropped, unless the ears are shut.
+    /// is dropped, unless reading is paused.
     pub(crate) fn new(bytes: &'a [u8], full: bool) -> Self {
         Self { bytes, taken: 0, full }
     }
@@ -21,8 +21,8 @@ impl<'a> Said<'a> {
         &self.bytes[self.taken..]
     }
 
-    /// Whether it is lost if nothing is taken now, since as much waits as may wait. Whoever shuts
-    /// the ears instead hears it when they are open again.
+    /// Whether it is lost if nothing is taken now, since as much waits as may wait. A pattern that
+    /// pauses reading instead hears it when it delivers again.
     pub fn is_full(&self) -> bool {
         self.full && self.taken == 0
     }

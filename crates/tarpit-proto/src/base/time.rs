@@ -1,4 +1,4 @@
-//! Time as the core knows it: milliseconds since the daemon started, told by the caller.
+//! The core's time: milliseconds since the daemon started, given by the caller.
 
 use core::{fmt, time::Duration};
 

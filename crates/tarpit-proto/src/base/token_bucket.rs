@@ -1,10 +1,9 @@
-//! A token bucket: what may be spent at present, where so much comes in each second and so much
-//! may be saved up.
+//! A token bucket: tokens come in at a fixed rate and are saved up to a limit.
 //!
-//! The bounds of all clients together are such buckets: handshakes, bytes, lines of the trace. Where
-//! each client has a bound of its own, no 32 bytes can be spared for it: the pacer and a client's
-//! account keep the one moment instead at which their bucket would be full (or the next byte is paid
-//! for), in four.
+//! The bounds of all clients together are such buckets: handshakes, bytes, lines of the trace.
+//! Where each client has a bound of its own, no 32 bytes can be spared for it: the pacer and a
+//! client's account keep the one moment instead at which their bucket would be full (or the next
+//! byte is paid for), in four.
 
 use crate::base::time::{Time, millis};
 

@@ -1,4 +1,4 @@
-//! Who we pretend to be: one coherent machine over all its ports.
+//! The machine that tarpitd imitates: one coherent host over all ports.
 
 mod ssh;
 

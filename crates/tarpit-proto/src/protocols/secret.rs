@@ -1,8 +1,8 @@
-//! Where secrets stand in lines that are told: they are told as secrets, and blanked elsewhere.
+//! Secrets in reported lines: they are reported as secrets, and blanked elsewhere.
 //!
 //! Secrets are the arguments of the verbs by which clients of text protocols log in, user
 //! information in addresses (RFC 3986, section 3.2.1), and the values of parameters whose names say
-//! so. A word that merely is a password, without anything around it that tells, cannot be known.
+//! so. A password without such a mark cannot be recognised.
 
 use alloc::{borrow::Cow, vec, vec::Vec};
 
@@ -37,8 +37,8 @@ const VERBS: [&str; 14] = [
     "USER",
 ];
 
-/// The names of what clients prove themselves by behind `AUTH` (RFC 2228, 4217, 4422 and others) and
-/// `Authorization:` (RFC 9110, section 11.1).
+/// The names of what clients prove themselves by behind `AUTH` (RFC 2228, 4217, 4422 and others)
+/// and `Authorization:` (RFC 9110, section 11.1).
 const MECHANISMS: [&str; 26] = [
     "ANONYMOUS",
     "AWS4-HMAC-SHA256",
@@ -173,8 +173,8 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// Tells of what was blanked where the last of it goes on beyond what is at hand. In base64 it is
-    /// counted without that.
+    /// Tells of what was blanked where the last of it goes on beyond what is at hand. In base64 it
+    /// is counted without that.
     pub(crate) fn tell_part(&self, beyond: Beyond, cx: &mut Cx<'_>) {
         let Some((&(fact, value), others)) = self.learnt.split_last() else { return };
         for &(fact, value) in others {
@@ -187,8 +187,8 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// The same where the verb that says so stands in the argument, such as `SITE PASSWD`, or an IMAP
-    /// client's behind a tag.
+    /// The same where the verb that says so stands in the argument, such as `SITE PASSWD`, or an
+    /// IMAP client's behind a tag.
     fn login_within(verb: &'a [u8], argument: &'a [u8]) -> Option<Self> {
         let mut from = 0;
         for word in argument.split(u8::is_ascii_whitespace) {
@@ -354,7 +354,8 @@ fn is_secret(text: &[u8]) -> bool {
 /// What words without a scheme are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Hosts, or what is to be connected to: whatever stands in front of an `@` is user information.
+    /// Hosts, or what is to be connected to: whatever stands in front of an `@` is user
+    /// information.
     Authority,
     /// Text: it is if there is a colon in it.
     Text,
@@ -363,8 +364,8 @@ enum Kind {
 /// The parts of a word: before user information, itself, and from its `@` on.
 type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
-/// Where the next `//` stands, from `from` on, that begins the authority of an address: at the start
-/// of a word, or behind a mark.
+/// Where the next `//` stands, from `from` on, that begins the authority of an address: at the
+/// start of a word, or behind a mark.
 fn scheme(word: &[u8], from: usize) -> Option<usize> {
     let mut places = from..word.len().saturating_sub(1);
     places.find(|&place| {

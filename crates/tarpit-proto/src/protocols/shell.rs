@@ -1,4 +1,4 @@
-//! What a shell answers, made up of its command line alone: nothing is run, opened or fetched.
+//! A shell's answers, made from the command line alone: nothing is run, opened or fetched.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! What a script may know and use.
+//! The context of a script: what it may read and use.
 
 use core::time::Duration;
 
@@ -26,14 +26,16 @@ pub trait Pinned {
 pub struct Cx<'a> {
     /// The present.
     pub now: Time,
-    /// The same by the calendar; for [`Script::speak`](super::Script::speak) the moment at which the client came.
+    /// The same by the calendar; for [`Script::speak`](super::Script::speak) the moment at which
+    /// the client came.
     pub wall: Wall,
     /// The client's own generator, for jitter and filler.
     pub rng: Rng,
-    /// The system's randomness, for what must not be guessed. Not for [`Script::speak`](super::Script::speak).
+    /// The system's randomness, for what must not be guessed. Not for
+    /// [`Script::speak`](super::Script::speak).
     pub entropy: &'a mut dyn Entropy,
-    /// What may be spent at present. Not for [`Script::speak`](super::Script::speak), nor in answer to
-    /// [`Heard::Sent`], which may be heard ahead.
+    /// What may be spent at present. Not for [`Script::speak`](super::Script::speak), nor in answer
+    /// to [`Heard::Sent`], which may be heard ahead.
     pub budget: &'a mut HandshakeBudget,
     /// Which protocols were shown to networks.
     pub(crate) pins: &'a mut dyn Pinned,

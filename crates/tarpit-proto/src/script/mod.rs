@@ -1,5 +1,5 @@
-//! What an author of a pattern writes against: the description, one client's state, what is heard
-//! and what is answered.
+//! The contract for a pattern's author: the description, one client's state, what the script hears
+//! and what it answers.
 //!
 //! An author never sees sockets, partial writes or pacing. A [`Script`] is a definition without
 //! state; what it must remember of one client is its [`Script::State`], which is 11 bytes as long

@@ -1,4 +1,4 @@
-//! With what a listener speaks TLS.
+//! A listener's TLS settings.
 
 use alloc::sync::Arc;
 

@@ -146,7 +146,7 @@ impl Turn<'_, '_> {
                 step.action,
                 Action::Send(Manner::Drip | Manner::Prompt, Chunk::Spoken)
             )
-                // Whoever begins to listen first hears what waits.
+                // A pattern that begins to listen first hears what waits.
                 && (!matches!(read_mode, ReadMode::Deliver | ReadMode::Ended) || self.live.inbox.is_empty());
             draft.marks.push(Mark { end: draft.bytes.len(), run: marked, step, read_mode, notes });
             draft.complete = false;

@@ -1,4 +1,4 @@
-//! A session written down, for a hand-over to a new binary.
+//! A session saved for a hand-over to a new binary.
 //!
 //! Behind a format byte stand the session's own numbers, then the script by its pattern's name, and
 //! its state as the pattern writes it. What a new binary does not know is held in silence.

@@ -1,4 +1,4 @@
-//! One input worked off: steps of the script, pacing, and the draft of what goes out.
+//! How a session handles one input: steps of the script, pacing, and the draft of the output.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
@@ -117,7 +117,7 @@ impl Turn<'_, '_> {
                 Doing::Asking => return Next::OpenData,
                 Doing::Closing => return Next::Close(self.live.cause.unwrap_or(Cause::Finished)),
                 Doing::Resting if self.half_closed => {
-                    // Whoever is gone and whoever reads on look alike from here.
+                    // A client that is gone and one that reads on look alike from here.
                     self.session.pacer = Pacer::starting(self.now.after(GRACE));
                     self.live.doing = Doing::Freeing;
                 }
@@ -137,7 +137,7 @@ impl Turn<'_, '_> {
                     // A wait that is over is in force no longer, whatever the script answers.
                     self.live.doing = Doing::Resting;
                     self.step(Heard::Silence);
-                    // Whoever opens its ears now hears what waited meanwhile.
+                    // A pattern that delivers again now hears what waited meanwhile.
                     self.listen();
                 }
                 Doing::Securing => {
@@ -173,10 +173,10 @@ impl Turn<'_, '_> {
 
     /// The client will send nothing more.
     ///
-    /// That alone does not tell whether it still reads. What it is owed next tells: whoever is gone
-    /// answers with a reset. So a byte of it goes out at once, and only one, since a whole reply
-    /// would spare the client a wait. A client that has said nothing to a server that lets it speak
-    /// first has left.
+    /// That alone does not tell whether it still reads. What it is owed next tells: a client that
+    /// is gone answers with a reset. So a byte of it goes out at once, and only one, since a whole
+    /// reply would spare the client a wait. A client that has said nothing to a server that lets it
+    /// speak first has left.
     fn half_close(&mut self) {
         self.live.set_read_mode(ReadMode::Ended);
         if self.live.doing == Doing::Securing {
@@ -327,7 +327,7 @@ impl Turn<'_, '_> {
             self.step_showing(Heard::Said(&mut said), window);
             let stuck = said.taken() == 0 && self.live.script == before;
             // Of as much as may wait nothing was understood: it is dropped, unless the script has
-            // shut its ears until it is its turn.
+            // pauses reading until it is its turn.
             let is_lost = stuck && said.is_full() && self.live.read_mode != ReadMode::Paused;
             start += if is_lost { window.len() } else { said.taken() };
             if stuck && !is_lost {

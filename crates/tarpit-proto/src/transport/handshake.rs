@@ -1,4 +1,4 @@
-//! The handshake, by the library, from the client's hello to the keys.
+//! The TLS handshake, by the library, from the client's hello to the keys.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
@@ -45,9 +45,9 @@ enum Want {
     Done,
     Failed(Option<Malformed>),
     More,
-    /// To tell the client why there will be no handshake: servers send an alert to whoever has no
-    /// cipher in common with them, and scanners know TLS by it. Clients of older versions are held
-    /// better by silence: medusa, which knows TLS 1.0, waits for ever.
+    /// To tell the client why there will be no handshake: servers send an alert to a client without
+    /// a cipher in common with them, and scanners know TLS by it. Clients of older versions are
+    /// held better by silence: medusa, which knows TLS 1.0, waits for ever.
     Refusal,
     Turn,
 }

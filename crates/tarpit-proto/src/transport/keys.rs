@@ -169,7 +169,7 @@ impl Keys {
         };
         match kind {
             APPLICATION_DATA => plain.append(&mut body),
-            // Alerts need no answer: whoever means to go goes.
+            // Alerts need no answer.
             ALERT => {}
             HANDSHAKE => return Err(None),
             _ => return Err(Some(Malformed::RecordType)),

@@ -1,4 +1,4 @@
-//! What lies between a script and the connection once the script has asked for it: TLS.
+//! TLS between a script and the connection, once the script has asked for it.
 //!
 //! ```text
 //!            hello whole, means spent       handshake done

@@ -6,8 +6,8 @@
 //!     │       header, more than that                    its last byte has come
 //!     └───────────────────────────────► long: heard as it comes ────────────────► (between)
 //! ```
-//! A record is vouched for by its last bytes, so that whoever wants to be sure must keep all of it,
-//! 16 KiB for each client. A tarpit need not be sure: what a stranger says is believed of nobody.
+//! A record is vouched for by its last bytes, so that a reader that wants to be sure must keep all
+//! of it, 16 KiB for each client. A tarpit need not be sure: it trusts nothing that clients send.
 //! So only what is short is kept until it is whole, and of what is longer each byte is decrypted
 //! when it comes.
 
@@ -18,8 +18,8 @@ use crate::transport::{
     keys::{APPLICATION_DATA, Keys},
 };
 
-/// The longest record that is kept until it is whole, in bytes behind its header. Alerts, changes of
-/// keys and nearly all requests are shorter.
+/// The longest record that is kept until it is whole, in bytes behind its header. Alerts, changes
+/// of keys and nearly all requests are shorter.
 const LONGEST_KEPT: usize = 1_536;
 
 /// The longest record that clients may send (RFC 5246, section 6.2.3).

@@ -101,7 +101,7 @@ impl Reader {
     /// The most of a sub-negotiation that is kept, in bytes; the rest is counted.
     const LONGEST_TOLD: usize = 64;
 
-    /// The line as far as it came. Whoever has heard its end calls [`Reader::clear`].
+    /// The line as far as it came. After its end, call [`Reader::clear`].
     pub(crate) fn line(&self) -> &[u8] {
         &self.line
     }

@@ -1,4 +1,4 @@
-//! What becomes of a newcomer by its address alone.
+//! What happens to a new client by its address alone.
 
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -13,7 +13,7 @@ pub(crate) struct Access {
     v6: Vec<u8>,
 }
 
-/// What becomes of a newcomer.
+/// What happens to a new client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It is closed at once.

@@ -1,4 +1,4 @@
-//! Who may come in: caps in all, for each port, for each address and for each prefix.
+//! Admission: limits for all clients, for each port, for each address and for each prefix.
 //!
 //! All workers share the counts without locks. The tables have room for 20,000 clients from the
 //! start, and take another part, twice as large, only when those before it are full.
@@ -78,10 +78,10 @@ impl Admission {
         self.cap_prefix.store(caps.per_prefix, Relaxed);
     }
 
-    /// Counts a newcomer in, or says at which cap it fails.
+    /// Counts a new client in, or says at which cap it fails.
     pub(crate) fn enter(&self, port: &Port, max_clients: u32, who: IpAddr) -> Result<(), Refusal> {
-        // The newcomer's own caps first: no client has to go for a newcomer that is then refused all
-        // the same.
+        // The newcomer's own caps first: no client has to go for a newcomer that is then refused
+        // all the same.
         let (address, prefix) = self.hashes(who);
         if !self.addresses.enter(address, self.cap_address.load(Relaxed)) {
             return Err(Refusal::Address);
@@ -160,8 +160,8 @@ const PARTS: usize = 10;
 /// How far from its place an entry may lie within a part. Where none is free the next part is
 /// made; beyond the last, only the cap of all clients counts.
 ///
-/// Most lie a step or two away: a search ends at the first entry that was never used. Of tables that
-/// count 20,000, though, one in a hundred has an entry more than 64 steps from its place.
+/// Most lie a step or two away: a search ends at the first entry that was never used. Of tables
+/// that count 20,000, though, one in a hundred has an entry more than 64 steps from its place.
 const REACH: usize = 256;
 
 impl Counts {

@@ -1,5 +1,4 @@
-//! How much of a core a worker uses, beside what its owner lets it use, and the load level that this
-//! calls for.
+//! A worker's CPU use, compared with `[limits] cpu`, and the load level that follows.
 
 use std::time::Duration;
 

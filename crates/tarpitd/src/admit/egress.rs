@@ -1,4 +1,4 @@
-//! How much the daemon may send: bytes a second and bytes a day.
+//! The egress limits: bytes a second and bytes a day.
 
 use std::{num::NonZeroU64, time::Duration};
 

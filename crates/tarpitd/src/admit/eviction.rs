@@ -98,7 +98,7 @@ impl Eviction {
                         // Another prefix is much noisier by now: time for another look.
                         self.victims.clear();
                     } else if !enough {
-                        // With the newcomer its own prefix would be no better; others may come.
+                        // With the new client its own prefix would have as many; others may come.
                         self.victims.push(index);
                     }
                     return enough.then_some(index);

@@ -1,4 +1,4 @@
-//! One worker's load: what it may spend on clients, what it does spend, and so the load level.
+//! One worker's load: its budgets, what it spends, and the load level that follows.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who is let in, who must go, and what may be spent.
+//! Admission, eviction and budgets.
 
 pub(crate) mod access;
 pub(crate) mod admission;

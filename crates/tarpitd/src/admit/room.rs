@@ -63,7 +63,7 @@ impl Room {
         self.access.verdict(address)
     }
 
-    /// Counts a newcomer in, or says at which cap it fails.
+    /// Counts a new client in, or says at which cap it fails.
     pub(crate) fn enter(&self, port: &Port, most: u32, address: IpAddr) -> Result<(), Refusal> {
         self.admission.enter(port, most, address)
     }

@@ -1,4 +1,4 @@
-//! A configuration while it is being put together.
+//! A configuration under construction.
 
 use std::{
     net::Ipv4Addr,

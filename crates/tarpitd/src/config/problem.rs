@@ -1,4 +1,4 @@
-//! What is wrong with a configuration: one line each for its author.
+//! Errors in a configuration: one line each for its author.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! The keys of the configuration: what each is called, means and does. One entry each, from which
-//! the manual page is made, too.
+//! The keys of the configuration: name, meaning and effect, one entry each. The manual page is made
+//! from the same entries.
 
 use std::{
     collections::BTreeSet,

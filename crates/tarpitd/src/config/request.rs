@@ -1,4 +1,4 @@
-//! What the command line asks for: where the configuration is, and what to change in it.
+//! The request of a command line: where the configuration is, and what to change in it.
 
 use std::path::PathBuf;
 

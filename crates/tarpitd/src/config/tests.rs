@@ -1,4 +1,4 @@
-//! What a text of configuration means, or what is wrong with it, line by line.
+//! Tests of configurations: what a text means, or what is wrong with it, line by line.
 
 use std::{
     collections::BTreeSet,

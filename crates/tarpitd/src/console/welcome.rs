@@ -1,11 +1,11 @@
-//! What a newcomer is told who starts the program for the first time.
+//! What the program prints when a user starts it for the first time.
 
 use std::fmt::Write as _;
 
 use crate::settings::Settings;
 
 /// What is served, how to try each tarpit from another terminal, and how to open one to the world
-/// with `program`, which is what the newcomer would type.
+/// with `program`, which is what the user types.
 pub(crate) fn text(settings: &Settings, program: &str) -> String {
     let mut text = String::from(
         "tarpitd serves its built-in tarpits, which only this machine can reach.\n\

@@ -1,4 +1,4 @@
-//! `tarpitd check`: what a start would say, without serving anybody or changing anything.
+//! `tarpitd check`: what a start would report, without serving any client or changing anything.
 
 use std::{
     fmt::{Display, Write as _},

@@ -1,4 +1,4 @@
-//! How many files may be open, what they are needed for, and the caps that follow.
+//! The limit of open files: what they are needed for, and the limits of clients that follow.
 
 use std::num::NonZeroU32;
 

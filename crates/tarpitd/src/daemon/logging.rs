@@ -1,4 +1,4 @@
-//! What of `[logging]` contradicts itself, or can never have an effect.
+//! Settings in `[logging]` that contradict each other or have no effect.
 
 use std::{
     ffi::OsString,

@@ -1,7 +1,8 @@
 //! The daemon: start, signals, stop.
 //!
-//! Everything that needs rights or can fail is done before the first thread starts: the daemon opens
-//! files and ports, then drops its rights. After that it only hears of signals, workers and keys.
+//! Everything that needs rights or can fail is done before the first thread starts: the daemon
+//! opens files and ports, then drops its rights. After that it only hears of signals, workers and
+//! keys.
 
 mod changes;
 mod check;
@@ -250,7 +251,7 @@ impl Daemon {
         }
     }
 
-    /// Lets newcomers be shown the host key that has been made.
+    /// Shows new clients the host key that was made.
     fn show_key(&mut self, key: Arc<RsaKey>) {
         self.identity.add(key);
         self.served.show(self.identity.host_keys().as_ref());

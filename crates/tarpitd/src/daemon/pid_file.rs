@@ -1,4 +1,4 @@
-//! The file of `--pid-file`: who runs, for scripts that send signals.
+//! The file of `--pid-file`: the process number, for scripts that send signals.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},

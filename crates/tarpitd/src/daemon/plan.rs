@@ -1,4 +1,4 @@
-//! What a reload does to ports, worked out from settings alone, before anything is touched.
+//! The plan of a reload for ports, made from settings alone, before anything changes.
 
 use std::net::SocketAddr;
 

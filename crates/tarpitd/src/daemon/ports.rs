@@ -1,4 +1,4 @@
-//! Ports: opened for those who are to come to them, or what is in the way.
+//! Ports: opening them, or saying why one cannot be opened.
 
 use std::{
     fmt, io,

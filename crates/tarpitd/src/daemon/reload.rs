@@ -1,4 +1,4 @@
-//! A reload: the configuration read again, and put in force without ending any client.
+//! A reload: the configuration is read again and put in force without closing any client.
 
 use std::time::Duration;
 

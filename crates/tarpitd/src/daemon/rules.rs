@@ -1,4 +1,4 @@
-//! What holds for all clients of a worker: its share of the limits, and how the trace is written.
+//! Rules for all clients of a worker: its share of the limits, and how the trace is written.
 
 use std::{
     num::{NonZeroU32, NonZeroU64},

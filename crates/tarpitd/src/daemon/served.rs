@@ -1,4 +1,4 @@
-//! What is in force: the settings, and each open port with what its new clients are held under.
+//! What is in force: the settings, and each open port with the profile for its new clients.
 
 use std::{num::NonZeroU32, sync::Arc};
 

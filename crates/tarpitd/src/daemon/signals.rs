@@ -1,4 +1,4 @@
-//! Signals, heard by a thread of their own.
+//! Signals, received by their own thread.
 
 use std::{io, sync::mpsc, thread};
 

@@ -1,4 +1,4 @@
-//! The user that the daemon becomes: a name looked up, and the change itself.
+//! The user that the daemon becomes: looking up a name, and the change itself.
 
 use std::{fs, io};
 

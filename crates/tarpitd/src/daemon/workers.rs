@@ -1,4 +1,4 @@
-//! The worker threads, seen from outside: started, told, and waited for.
+//! The worker threads, seen from outside: starting them, sending them orders, waiting for them.
 
 use std::{
     convert::Infallible,

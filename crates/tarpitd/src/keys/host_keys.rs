@@ -1,5 +1,5 @@
-//! The keys by which the machine's SSH server is known: kept in the state directory if there is
-//! one, else new at each start. The one of RSA takes a second to make, which a thread does.
+//! SSH host keys: kept in the state directory if there is one, else new at each start. An RSA key
+//! takes a second to make, so a thread makes it.
 
 use std::{fs::File, io::Write as _, path::PathBuf, sync::Arc, thread};
 

@@ -1,5 +1,5 @@
-//! Who this installation is: its secrets, kept in the state directory, and what they make of a
-//! tarpit's settings.
+//! The installation's identity: its secrets, kept in the state directory, and the profiles that
+//! follow from them and a tarpit's settings.
 
 use std::{
     cell::{OnceCell, RefCell},

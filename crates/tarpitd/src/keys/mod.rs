@@ -1,4 +1,4 @@
-//! Who this installation is: its seed, its host keys, its certificates.
+//! The installation's identity: its seed, its host keys, its certificates.
 
 pub(crate) mod certificates;
 pub(crate) mod host_keys;

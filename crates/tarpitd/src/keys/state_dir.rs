@@ -1,9 +1,9 @@
-//! The state directory: secrets that stay the same over starts, each in a file for its owner's eyes
-//! only.
+//! The state directory: secrets that stay the same over starts, each in a file that only its owner
+//! may read.
 //!
 //! The directory may belong to the user that the daemon becomes, while root starts it. So nothing
 //! in it is trusted to be what it should: no link is followed, nothing but a regular file is
-//! opened, and nothing is given away that was not read as ours.
+//! opened, and no file that tarpitd did not read itself is given to the user.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},

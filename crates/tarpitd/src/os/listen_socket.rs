@@ -64,7 +64,7 @@ impl ListenSocket {
         // No TCP_USER_TIMEOUT: it overrides the count of probes, and with little of it live clients
         // that have closed their window are lost. `worker/vanished.rs` finds clients that vanish
         // while bytes to them are on their way.
-        // A reset instead of the long goodbye: no socket of ours stays behind in TIME_WAIT.
+        // A reset instead of a FIN: no socket stays behind in TIME_WAIT.
         sockopt::set_socket_linger(&fd, Some(Duration::ZERO))?;
         let presence = bind_to(&fd, address)?;
         listen(&fd, BACKLOG)?;

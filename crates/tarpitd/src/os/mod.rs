@@ -1,4 +1,4 @@
-//! What the system is asked for: time, sockets, rights. The only place with unsafe code or a clock.
+//! System calls: time, sockets, rights. The only place with unsafe code or a clock.
 
 pub(crate) mod clock;
 pub(crate) mod entropy;

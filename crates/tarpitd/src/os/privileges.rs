@@ -1,4 +1,4 @@
-//! Rights: the file limit raised at the start, and everything else given up once ports and files
+//! Rights: raising the file limit at the start, and dropping everything else once ports and files
 //! are open.
 
 use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};

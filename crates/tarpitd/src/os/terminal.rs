@@ -1,4 +1,4 @@
-//! Whether somebody sits in front of the daemon.
+//! Whether the daemon runs on a terminal.
 
 /// Whether standard error or standard input is a terminal.
 pub(crate) fn is_attended() -> bool {

@@ -1,5 +1,5 @@
 //! Where a user's own state belongs, by the XDG base directory specification: there the built-in
-//! tarpits keep their keys, so that a newcomer meets the same machine at each start.
+//! tarpits keep their keys, so that clients meet the same machine at each start.
 
 use std::{
     env, fs,

@@ -1,8 +1,8 @@
-//! Accounts of what has been told of clients, found by the index of a client's slot.
+//! The clients' accounts of facts, found by the index of a client's slot.
 //!
 //! A slot has no room to spare, and most clients of some patterns never have a fact: so what leads
-//! from a slot to its account is kept apart, four bytes each, in pieces that are made when the first
-//! of their clients needs one.
+//! from a slot to its account is kept apart, four bytes each, in pieces that are made when the
+//! first of their clients needs one.
 
 use std::num::NonZeroU32;
 

@@ -1,4 +1,4 @@
-//! Lines that wait to be written, and what else there is to do for the thread that writes them.
+//! Lines that wait to be written, and other orders for the thread that writes them.
 
 use std::sync::mpsc::Sender;
 

@@ -1,4 +1,4 @@
-//! The live line: what is held right now, on a terminal.
+//! The live line on a terminal: how many clients are held now.
 
 use std::{
     env, fmt,

@@ -1,4 +1,4 @@
-//! What is told of clients and of the daemon: trace, log, totals.
+//! Reports about clients and the daemon: trace, log, totals.
 
 pub(crate) mod accounts;
 mod backlog;

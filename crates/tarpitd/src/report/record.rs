@@ -1,4 +1,4 @@
-//! One fan-out for all news: trace, totals and log are told here and nowhere else, so that they
+//! One fan-out for all events: trace, totals and log get them here and nowhere else, so that they
 //! cannot disagree.
 
 use std::{hash::RandomState, io, num::NonZeroU32, sync::Arc, time::Duration};
@@ -76,7 +76,7 @@ impl Record {
         self.bound.set(None, self.clock.now());
     }
 
-    /// A client came.
+    /// A client was opened.
     pub(crate) fn opened(&mut self, about: Subject<'_>, at: Time) {
         self.totals.open(at);
         let Subject { name, client, .. } = about;
@@ -85,7 +85,7 @@ impl Record {
         self.trace(about, None, Happening::Open);
     }
 
-    /// A newcomer was refused.
+    /// A new client was refused.
     pub(crate) fn refused(&mut self, about: Subject<'_>, refusal: Refusal) {
         self.totals.refuse();
         let reason = refusal.name();
@@ -116,7 +116,7 @@ impl Record {
         self.trace(about, protocol, Happening::ConnError { err, msg: &error.to_string() });
     }
 
-    /// A client is gone.
+    /// A client was closed.
     pub(crate) fn closed(
         &mut self,
         slot: u32,

@@ -1,25 +1,25 @@
-//! Why newcomers are refused: a closed list, since the trace has its names.
+//! Why new clients are refused: a closed list, since the trace has its names.
 
-/// Why a newcomer was refused.
+/// Why a new client was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// Too many from its address.
     Address,
-    /// Clients of too many different addresses of ours are held.
+    /// Clients of too many different server addresses are held.
     Addresses,
-    /// Its address is to be let go.
+    /// `[access] allow` names its address.
     Allowed,
     /// Too many in all.
     Clients,
-    /// Its address is to be refused.
+    /// `[access] deny` names its address.
     Denied,
     /// Too many on this port.
     Port,
     /// Too many from its prefix.
     Prefix,
-    /// The processor is used as far as it may be.
+    /// CPU use is above `[limits] cpu`.
     Pressed,
-    /// It came for data, and nobody of its address had been asked to.
+    /// It connected to a data port, and no session with its address expects it.
     Unawaited,
 }
 

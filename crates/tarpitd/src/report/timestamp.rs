@@ -1,4 +1,4 @@
-//! A moment by the calendar, as log and trace write it.
+//! Date and time, as the log and the trace write them.
 
 use std::{fmt, time::Duration};
 

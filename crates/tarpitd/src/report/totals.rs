@@ -1,4 +1,4 @@
-//! What has been counted since the start, for the log and the live line.
+//! The totals since the start, for the log and the live line.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -26,7 +26,7 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// A client came.
+    /// A client was opened.
     pub(crate) fn open(&self, at: Time) {
         self.opened.fetch_add(1, Relaxed);
         self.since_millis.fetch_add(at.as_millis(), Relaxed);
@@ -40,7 +40,7 @@ impl Totals {
         self.held_millis.fetch_add(held, Relaxed);
     }
 
-    /// A newcomer was refused.
+    /// A new client was refused.
     pub(crate) fn refuse(&self) {
         self.refused.fetch_add(1, Relaxed);
     }

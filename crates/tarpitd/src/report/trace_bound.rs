@@ -1,6 +1,6 @@
 //! How many lines the trace may have: a token bucket over all clients of a worker.
 //!
-//! Half of the bucket is for those who come and go: what else happens is left out first.
+//! Half of the bucket is reserved for `open` and `close`; other events are left out first.
 
 use std::{num::NonZeroU32, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What is in the way of a start, or what its owner should know: one line each.
+//! Findings: what prevents a start, or what its owner should know, one line each.
 
 use std::{fmt, io};
 

@@ -1,4 +1,4 @@
-//! What is written where: the log and the clients' trace.
+//! Where the log and the clients' trace go.
 
 use std::{fmt, num::NonZeroU32, path::PathBuf};
 

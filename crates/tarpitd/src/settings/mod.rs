@@ -1,4 +1,4 @@
-//! What the daemon is to do, parsed: the types that every floor above reads. `config` makes them.
+//! The parsed settings: the types that every floor above reads. `config` makes them.
 
 pub(crate) mod finding;
 mod logging;
@@ -163,11 +163,11 @@ pub(crate) struct Limits {
 /// Which client goes when a cap in all or of a port is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Evict {
-    /// A client of the prefix that has the most, unless the newcomer's would then have as many.
+    /// A client of the prefix that has the most, unless the new client's would then have as many.
     NoisiestPrefix,
     /// The client that has been held for the longest time.
     Oldest,
-    /// The newcomer.
+    /// The new client.
     Refuse,
 }
 

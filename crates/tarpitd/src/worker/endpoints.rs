@@ -1,5 +1,5 @@
-//! What clients have in common, kept once for all of them: the settings they are held under, and
-//! the address of ours that they connected to.
+//! Endpoints: what clients share, kept once for all of them: their profile, and the server address
+//! that they connected to.
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
@@ -53,8 +53,8 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// The endpoint for one more client of `post` that connected to `server`; `None` where there are
-    /// 65,536 endpoints already.
+    /// The endpoint for one more client of `post` that connected to `server`; `None` where there
+    /// are 65,536 endpoints already.
     pub(crate) fn enter(&mut self, post: &Arc<Post>, server: SocketAddr) -> Option<u16> {
         let key = (Arc::as_ptr(post).addr(), server);
         let index = if let Some(&index) = self.numbers.get(&key) {

@@ -1,4 +1,4 @@
-//! Memory that clients do not need any more: when it goes back to the kernel.
+//! When memory that clients no longer need goes back to the kernel.
 //!
 //! The allocator keeps what is freed for the next client. Between the small things of clients that
 //! are held it keeps whole pages, for ever: a crowd that went through handshakes and left would be

@@ -1,5 +1,5 @@
-//! How much of each client is read in a span of time, so that no client that talks without end takes
-//! a worker's time.
+//! How much of each client is read in a span of time, so that a client that sends without end does
+//! not take all of a worker's time.
 
 use std::{collections::HashMap, time::Duration};
 

@@ -1,5 +1,5 @@
-//! How bytes leave: many connections' in one call by `io_uring` where the kernel lets us, else in
-//! one call each. What follows from either is the same.
+//! Sending: to many connections in one call by `io_uring` where the kernel allows it, else with one
+//! `send()` each. The results are the same.
 
 use std::{fmt, io};
 

@@ -1,7 +1,7 @@
-//! Clients that vanished without a word while bytes to them were on their way.
+//! Clients that vanished silently while bytes to them were unacknowledged.
 //!
-//! The keepalive finds out about those to whom nothing is on its way; it does not run for the
-//! others, whom the kernel would give up after some fifteen minutes.
+//! The keepalive finds the clients without such bytes. It does not run for the others, which the
+//! kernel would give up after some fifteen minutes.
 
 use std::{os::fd::AsFd as _, time::Duration};
 

@@ -1,4 +1,4 @@
-//! How FTP clients are told apart that bear more than others.
+//! How FTP clients that wait longer than others are recognised.
 
 /// The commands in front of a login of clients that read a reply to its last line: lftp and the
 /// transfer programs of desktops.

@@ -1,4 +1,4 @@
-//! `http_bad_site`: a page that is hard on whoever renders it and never quite complete.
+//! `http_bad_site`: a page that is hard to render and never quite complete.
 //!
 //! Each of its blocks is nested in the one before, none is closed, each has a link to another page
 //! of the site (every path is one), and its script keeps one processor busy. A crawler that runs

@@ -1,4 +1,5 @@
-//! A body that inflates beyond all measure, for whoever takes its coding; a plain page for others.
+//! A body that inflates beyond all measure, for clients that accept its coding; a plain page for
+//! others.
 
 use alloc::vec::Vec;
 

@@ -1,7 +1,7 @@
-//! What holds which HTTP client: a table, and what holds a client that is not in it.
+//! How each HTTP client is held: a table of known clients, and a default for all others.
 //!
-//! Each row was tried with the client itself; its limits are those of its own waiting. A client
-//! that nobody has tried gets what no client is known to mind.
+//! Each row was tried with the client itself; the limits are the client's own timeouts. An unknown
+//! client gets what all known clients tolerate.
 
 use core::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Cookies that no site means (RFC 6265, section 4.1), in the manner of one installation.
+//! Cookies without a meaning (RFC 6265, section 4.1), which differ for each installation.
 
 use alloc::vec::Vec;
 

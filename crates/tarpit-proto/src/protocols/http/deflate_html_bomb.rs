@@ -1,6 +1,6 @@
 //! `http_deflate_html_bomb`: a page of 8 MB of badly nested HTML that comes as 20 kB of gzip.
 //!
-//! Whoever does not take gzip gets a plain page without an end instead.
+//! A client that does not accept gzip gets a plain page without an end instead.
 
 use alloc::vec::Vec;
 
@@ -14,7 +14,7 @@ use crate::{
 /// See the module.
 pub(crate) struct HttpDeflateHtmlBomb;
 
-/// What whoever takes gzip inflates: 8,389,715 bytes.
+/// What a client that accepts gzip inflates: 8,389,715 bytes.
 static BOMB: Bomb = Bomb {
     coding: Coding::Gzip,
     name: "gzip",

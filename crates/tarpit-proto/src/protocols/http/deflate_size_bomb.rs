@@ -1,7 +1,7 @@
 //! `http_deflate_size_bomb`: 1 MB of deflate that inflates to 1 GB of zero bytes.
 //!
-//! HTTP's deflate is the zlib format (RFC 9110, section 8.4.1.2). Whoever does not take it gets a
-//! plain page without an end instead.
+//! HTTP's deflate is the zlib format (RFC 9110, section 8.4.1.2). A client that does not
+//! accept it gets a plain page without an end instead.
 
 use alloc::vec::Vec;
 
@@ -15,7 +15,7 @@ use crate::{
 /// See the module.
 pub(crate) struct HttpDeflateSizeBomb;
 
-/// What whoever takes deflate inflates: 1,073,280,517 bytes.
+/// What a client that accepts deflate inflates: 1,073,280,517 bytes.
 static BOMB: Bomb = Bomb {
     coding: Coding::Deflate,
     name: "deflate",

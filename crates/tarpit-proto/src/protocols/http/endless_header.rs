@@ -1,4 +1,4 @@
-//! `http_endless_header`: an answer whose head goes on with one cookie after the other.
+//! `http_endless_header`: an answer whose header is one cookie after the other.
 //!
 //! Libraries count header lines and their bytes: the strictest that were measured give up at 100
 //! lines (Python) and at 16 kB (Node.js). Before that the head ends, and a page without an end

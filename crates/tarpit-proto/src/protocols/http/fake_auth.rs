@@ -1,7 +1,7 @@
-//! `http_fake_auth`: a password is asked for, and none is ever right.
+//! `http_fake_auth`: asks for a password and refuses every one.
 //!
-//! Who asks without credentials gets a `401` whose page drips; who guesses gets a whole one after
-//! a silence, and may guess again on the same connection.
+//! A client without credentials gets a `401` whose page drips. A guesser gets a whole `401` after a
+//! silence, and may guess again on the same connection.
 
 use alloc::vec::Vec;
 

@@ -1,8 +1,8 @@
-//! `http_hold`: a server that holds each client by what that client bears best.
+//! `http_hold`: holds each client by what keeps it longest.
 //!
-//! Everybody is shown at once what scanners record. Then a head or a body goes on byte by byte,
-//! whichever the client waits longer for; searchers for paths and guessers of passwords, who count
-//! the time of each request, get whole refusals, slowly, and keep asking. Uploads are not read.
+//! Every client gets the lines that scanners record at once. Then a header or a body follows byte
+//! by byte, whichever the client waits longer for. Path scanners and password guessers limit the
+//! time of each request: they get whole refusals, slowly, and keep asking. Uploads are not read.
 
 use alloc::vec::Vec;
 

@@ -10,14 +10,14 @@
 //!      │ for no page  the next request cannot be found, or nothing is left to say  ▼
 //!      └───────────► Declining ───► Padding, for ever                           Holding
 //! ```
-//! Whoever asks for no more than a head leaves when it is whole, so all behind its first lines is
+//! A client that asks for the header only leaves when it is whole, so all after its first lines is
 //! sent slowly.
 //!
-//! Whoever asks for no page, but for a tunnel, by an unknown method, or so that it cannot be
-//! understood, is told what Apache tells it. Since that answer is short, its head never ends.
+//! A client that asks for a tunnel, uses an unknown method, or sends a malformed request gets the
+//! answer that Apache gives. Since that answer is short, its header never ends.
 //!
-//! A guess is a request that carries credentials, or comes from a tool that guesses them. Whoever
-//! guesses reads a `200` as a password found, and a `401` that arrives in parts as a broken server:
+//! A guess is a request that carries credentials, or comes from a tool that guesses them. A
+//! guesser reads a `200` as a password found, and a `401` that arrives in parts as a broken server:
 //! every guess is answered with silence and then one whole `401`, on every pattern, and the
 //! connection stays open for the next.
 

@@ -1,4 +1,4 @@
-//! Pages without an end, part by part: lists of links that lead nowhere but back here.
+//! Endless pages, part by part: lists of links that lead back to this server.
 
 use alloc::{format, vec::Vec};
 

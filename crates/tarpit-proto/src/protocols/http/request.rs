@@ -1,6 +1,6 @@
 //! Reading requests (RFC 9112, sections 2 to 6): line by line, keeping only what matters.
 //!
-//! Hostile bytes are inputs, not errors: whatever looks like no request is one all the same.
+//! Hostile bytes are inputs, not errors: malformed bytes count as a request, too.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
@@ -148,8 +148,8 @@ impl Request {
     }
 }
 
-/// What was seen of a request beside what it asks for: flags in [`Registers::position`], which nothing
-/// else needs while a request is read.
+/// What was seen of a request beside what it asks for: flags in [`Registers::position`], which
+/// nothing else needs while a request is read.
 #[derive(Clone, Copy)]
 pub(crate) struct Signs(u32);
 
@@ -341,8 +341,8 @@ pub(crate) fn fact_of(name: &[u8]) -> Option<Fact> {
     }
 }
 
-/// Tells of a request line, or of the first part of one. A line that does not begin with a method is
-/// not told: it may be what was sent behind a request without being announced, such as a form.
+/// Tells of a request line, or of the first part of one. A line that does not begin with a method
+/// is not told: it may be what was sent behind a request without being announced, such as a form.
 fn tell_request(line: &[u8], torn: bool, learn: LearnWhole<'_>) {
     let method = line.iter().take_while(|&&byte| is_token(byte)).count();
     if method > 0 && line.get(method).is_some_and(u8::is_ascii_whitespace) {

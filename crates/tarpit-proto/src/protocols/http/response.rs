@@ -70,7 +70,7 @@ pub(crate) fn reply(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the first lines of the answer to whoever asks for no page.
+/// Appends the first lines of the answer to a client that asks for no page.
 fn decline(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let (answer, allowed) = match Request::of(run).ask() {
         Ask::PageOptions => ("200 OK", Some(methods(cx))),
@@ -119,7 +119,7 @@ pub(crate) fn refusal_head(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
     due(run, out, |out| status(answer.status(), run, cx, out), |out| rest(answer, run, cx, out));
 }
 
-/// What whoever asks for no page that has no end is told.
+/// The answer to a client that asks for something else than an endless page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// It is there, but not for this client.

@@ -1,5 +1,5 @@
-//! Facts of which one goes on beyond what may wait: they are told once its end has come, so that its
-//! length is told truly.
+//! Facts with a value that is longer than the inbox: they are reported once its end has come, so
+//! that its length is right.
 
 use alloc::vec::Vec;
 

@@ -1,6 +1,6 @@
-//! `egsh_aminoas`: lines drawn at random from four phrases, for ever, to whoever connects.
+//! `egsh_aminoas`: lines drawn at random from four phrases, for ever, to every client.
 //!
-//! Each phrase is told to the log once its line has been sent.
+//! The log gets each phrase once its line has been sent.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! `endless_banner`: random hexadecimal lines for ever, to whoever connects.
+//! `endless_banner`: random hexadecimal lines to every client, for ever.
 //!
 //! Clients of every protocol in which the server may speak first read on, waiting for a line that
 //! makes sense. SSH clients take such lines for what may stand in front of the identification

@@ -1,4 +1,4 @@
-//! What holds which mail client. Each row was tried with the client itself.
+//! How each mail client is held. Each row was tried with the client itself.
 
 use core::time::Duration;
 
@@ -39,7 +39,8 @@ const MAIL: &[(&[u8], MailHold)] = &[
 /// What holds the client that says `verb` and `name`.
 pub(crate) fn mail(verb: &[u8], name: &[u8]) -> MailHold {
     let known = MAIL.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
-    // A client that names a domain or an address is a mail agent or a library; Python's writes small letters.
+    // A client that names a domain or an address is a mail agent or a library; Python's writes
+    // small letters.
     let is_proper = name.contains(&b'.') && !name.ends_with(b".") || name.starts_with(b"[");
     match known {
         Some(&(_, hold)) if verb.eq_ignore_ascii_case(b"EHLO") => hold,

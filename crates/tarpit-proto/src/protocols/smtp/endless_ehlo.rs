@@ -1,5 +1,5 @@
-//! `smtp_endless_ehlo`: a mail server that never comes to the end of what it can do (RFC 5321,
-//! section 4.1.1.1).
+//! `smtp_endless_ehlo`: a mail server whose list of extensions never ends (RFC 5321, section
+//! 4.1.1.1).
 //!
 //! ```text
 //!                command                EHLO, HELO            sent
@@ -13,9 +13,9 @@
 //! ```
 //! A client must be told all extensions before it may go on (section 4.2.1), and each line comes
 //! within the minutes that it must wait. Commands in front of the salutation get the answers of a
-//! server that insists on one. So no mail is ever begun, and none is lost: it stays with its sender.
-//! A client that speaks amid the list would take the next line for a success. It hears a refusal
-//! instead, which does not end either, and after which genuine senders come back.
+//! server that insists on one. So no mail is ever begun, and none is lost: it stays with its
+//! sender. A client that speaks amid the list would take the next line for a success. It hears a
+//! refusal instead, which does not end either, and after which genuine senders come back.
 
 use alloc::vec::Vec;
 

@@ -1,5 +1,5 @@
-//! `smtp_hold`: a mail server with its whole dialogue, each reply of which takes as long as the
-//! client bears (RFC 5321; RFC 4954 for AUTH, RFC 3207 for STARTTLS).
+//! `smtp_hold`: a mail server with a whole dialogue, in which each reply takes as long as the
+//! client tolerates (RFC 5321; RFC 4954 for AUTH, RFC 3207 for STARTTLS).
 //!
 //! ```text
 //!                       a reply in lines           its last line

@@ -1,5 +1,5 @@
-//! `telnet_login`: a telnet service that asks for a name and a password and never says what it
-//! thinks of them (RFC 854, RFC 855, RFC 1143).
+//! `telnet_login`: asks for user and password and never says whether they are right (RFC 854, RFC
+//! 855, RFC 1143).
 //!
 //! ```text
 //!             name           password
@@ -11,11 +11,11 @@
 //!                         ▲                │ line
 //!                         └────────────────┘
 //! ```
-//! Whoever waits for the verdict on a password waits as long as anything comes: a NOP, which says
-//! nothing. It holds hydra, medusa, ncrack and people alike, so that nobody must be told apart.
-//! Nothing that they take for a shell's prompt is ever said, unless the owner wants clients to be
-//! told that they got in (`poison`): then there is a shell, which runs nothing, answers every line
-//! late, and hears what worms would have done.
+//! A client that waits for the verdict on a password waits as long as anything comes: a NOP, which
+//! says nothing. It holds hydra, medusa, ncrack and people alike, so that nobody must be told
+//! apart. Nothing that they take for a shell's prompt is ever said, unless the owner wants clients
+//! to be told that they got in (`poison`): then there is a shell, which runs nothing, answers every
+//! line late, and hears what worms would have done.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{mem::take, time::Duration};

@@ -1,4 +1,4 @@
-//! `tls_endless_hello_request`: messages that ask a TLS client to begin anew, for ever (RFC 5246,
+//! `tls_endless_hello_request`: messages that ask a TLS client to begin again, for ever (RFC 5246,
 //! section 7.4.1.1).
 //!
 //! A client that has begun already must ignore them. OpenSSL does; `GnuTLS` and Go leave at the

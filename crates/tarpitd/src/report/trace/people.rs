@@ -1,4 +1,4 @@
-//! An event as one short line for a person who looks on: time, who, what.
+//! An event as one short line for a person: time, client, what happened.
 
 use std::{fmt, io::Write as _, time::Duration};
 
