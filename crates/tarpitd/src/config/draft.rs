@@ -239,7 +239,7 @@ impl TarpitDraft {
         }
     }
 
-    /// Settings that hold hardly anybody as they are combined.
+    /// Combinations of settings that hold hardly any client.
     fn find_lone_settings(&self, notes: &mut Notes) {
         let has_data = self.pattern.is_some_and(|pattern| pattern.about().data.is_some());
         if let (Some(place), None, true) = (&self.poison, &self.passive_ports, has_data) {

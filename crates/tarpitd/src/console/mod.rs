@@ -24,6 +24,6 @@ pub(crate) fn print(text: &[u8]) -> ExitCode {
 
 /// Writes a line to standard error.
 pub(crate) fn complain(line: &str) {
-    // Where nobody listens, the exit code must do.
+    // If standard error is gone, the exit code still tells.
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -67,7 +67,7 @@ impl Opened {
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) opened: Vec<Opened>,
-    /// Those that cannot be had.
+    /// Those that cannot be opened.
     pub(super) unbound: Vec<Finding>,
     /// What is to be told of others.
     pub(super) told: Vec<Finding>,
@@ -177,7 +177,7 @@ impl fmt::Display for Spot {
     }
 }
 
-/// An address that cannot be had.
+/// An address that cannot be opened.
 pub(super) struct Unbound {
     spot: Spot,
     error: io::Error,
@@ -190,7 +190,7 @@ impl Unbound {
         Self { spot: Spot::of(wanted, tarpit), error, owner: Owner::Unknown }
     }
 
-    /// Whether somebody has the address already.
+    /// Whether a process has the address already.
     pub(super) fn is_busy(&self) -> bool {
         self.error.kind() == io::ErrorKind::AddrInUse
     }

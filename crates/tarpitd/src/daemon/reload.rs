@@ -141,7 +141,7 @@ impl Daemon {
         self.workers.reload(&stay, new, &rules(&self.served.settings, self.workers.len()))
     }
 
-    /// Opens what had to wait until the workers had closed a port of ours.
+    /// Opens addresses that waited until the workers had closed a port of ours.
     fn open_waiting(&mut self, waiting: &[Wanted]) {
         let settings = &self.served.settings;
         let (mut opened, mut refused) = (Vec::new(), Vec::new());

@@ -92,7 +92,7 @@ fn look(sink: &Placed<Sink>, key: &str) -> Option<Finding> {
 /// How lines can be appended to a file.
 enum Appending {
     Fine,
-    /// If somebody reads it.
+    /// If a process reads it.
     Pipe,
 }
 
@@ -137,7 +137,7 @@ pub(super) fn directory_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Warns of files that the user whom the daemon becomes cannot make anew once they are renamed.
+/// Warns of files that the daemon, as its new user, cannot make anew once they are renamed.
 pub(super) fn rotations(settings: &Settings, user: (Uid, Gid)) -> Vec<Finding> {
     let (uid, gid) = user;
     let warning = |sink: &Placed<Sink>| {

@@ -17,7 +17,7 @@ use crate::{
 /// Where users stand (passwd(5)).
 const PASSWD: &str = "/etc/passwd";
 
-/// The numbers of `user`, whom the daemon is to become; `None` if it is that user already. Says why
+/// The numbers of the user that the daemon becomes; `None` if it is that user already. Says why
 /// there are none.
 pub(super) fn numbers(user: &Placed<User>) -> Result<Option<(Uid, Gid)>, Finding> {
     let wrong = |what: String| Finding::new(Gravity::Wrong, user.place.as_ref(), what);

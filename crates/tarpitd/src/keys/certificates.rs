@@ -307,7 +307,7 @@ fn is_der(bytes: &[u8]) -> bool {
 /// A regular file's bytes, of which there may be a mebibyte.
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     const MOST: u64 = 1 << 20;
-    // A pipe that nobody writes to is no file, and nothing to wait for.
+    // Opening a pipe that has no writer must not wait for one; it is refused below.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;

@@ -59,7 +59,7 @@ impl Identity {
         Ok(Self::of(seed, state_dir, clock))
     }
 
-    /// One to look with at what else is wrong, where the secret that all need cannot be had.
+    /// One without a secret of its own, to look at what else is wrong.
     pub(crate) fn to_look(state_dir: StateDir, clock: Clock) -> Self {
         Self::of(Seed([0; 32]), state_dir, clock)
     }
@@ -116,7 +116,7 @@ impl Identity {
         self.certificates().err().into_iter().chain(keys).collect()
     }
 
-    /// Lets the user whom the daemon becomes have what is kept.
+    /// Gives what is kept to the user that the daemon becomes.
     pub(crate) fn give_to(&self, user: (Uid, Gid)) -> io::Result<()> {
         self.state_dir.give_to(user)
     }

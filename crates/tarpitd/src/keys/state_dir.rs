@@ -138,13 +138,13 @@ impl StateDir {
         }
     }
 
-    /// Lets the user whom the daemon becomes have what is kept, so that it can also be started by
+    /// Gives what is kept to the user that the daemon becomes, so that it can also be started by
     /// that user.
     pub(crate) fn give_to(&self, (uid, gid): (Uid, Gid)) -> io::Result<()> {
         let Some(directory) = &self.path else { return Ok(()) };
         for secret in ALL {
             match open(&directory.join(secret.name)) {
-                // A file by another name as well is somebody's who may not own it.
+                // A file with a second name may belong to another user.
                 Ok((file, metadata)) if metadata.is_file() && metadata.nlink() == 1 => {
                     rustix::fs::fchown(&file, Some(uid), Some(gid))?;
                 }
@@ -157,7 +157,7 @@ impl StateDir {
         Ok(())
     }
 
-    /// The bytes of a secret, if it is there and nobody else may read or write it.
+    /// The bytes of a secret, if it is there and no other user may read or write it.
     fn look(&self, directory: &Path, secret: Secret) -> Result<Option<Vec<u8>>, Finding> {
         let path = directory.join(secret.name);
         let is_open = |mode: u32| mode & 0o002 != 0;
@@ -265,7 +265,7 @@ fn removed(Secret { changes, .. }: Secret) -> String {
     format!("remove it to get a new one ({changes})")
 }
 
-/// Opens what is there for reading, without following a link or waiting for anybody.
+/// Opens a file for reading, without following a link or waiting for another process.
 fn open(path: &Path) -> io::Result<(File, fs::Metadata)> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
@@ -293,7 +293,7 @@ fn create(path: &Path) -> io::Result<File> {
 fn keep(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let draft = directory.join(format!("{name}.new"));
-    // What an earlier start has left, or somebody else has put there, is nothing to write into.
+    // A file that an earlier start left or another user put there is not written to.
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -25,7 +25,7 @@ pub(crate) fn directory() -> Option<PathBuf> {
 /// Where the state of all programs belongs.
 fn base() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    // A home of somebody else, as under sudo, is not ours to fill.
+    // Under sudo the home belongs to another user: nothing is put there.
     let home = || absolute("HOME").filter(|home| is_ours(home));
     absolute("XDG_STATE_HOME").or_else(|| Some(home()?.join(".local/state")))
 }

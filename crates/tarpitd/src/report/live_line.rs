@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::report::totals::Sum;
 
-/// Whether there is somebody to look at it, on a terminal that can clear a line.
+/// Whether standard error is a terminal that can clear a line.
 pub(crate) fn is_watched() -> bool {
     let dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
     !dumb && rustix::termios::isatty(rustix::stdio::stderr())

@@ -47,7 +47,7 @@ impl Log {
         let journal = if *sink == Sink::Stderr { journal() } else { None };
         let destination = match journal {
             Some(socket) => Destination::Journal(socket),
-            // A log that cannot be written has nobody to tell.
+            // A log that cannot be written has no other place to say so.
             None => {
                 Destination::Lines(Writer::spawn("log", target, clock, Report::to(|_, _| {}), 0)?)
             }
@@ -133,7 +133,7 @@ impl Log {
             Destination::Journal(socket) => {
                 let datagram =
                     format!("PRIORITY={priority}\nSYSLOG_IDENTIFIER=tarpitd\nMESSAGE={message}\n");
-                // A journal that takes no more loses lines; there is nobody else to tell.
+                // A journal that takes no more loses lines; there is no other place to say so.
                 let _ = socket.send(datagram.as_bytes());
             }
             Destination::Lines(writer) => {

@@ -33,7 +33,7 @@ pub(crate) struct Record {
     trace: Writer,
     style: Style,
     bound: TraceBound,
-    /// What has been told of whom.
+    /// What the trace already has of each client.
     accounts: Accounts,
     /// By these facts are compared, so that no client foresees which look alike.
     keys: RandomState,

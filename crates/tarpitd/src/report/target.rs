@@ -132,7 +132,7 @@ impl Target {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    // Clients' addresses are in it: not for everybody. A pipe that nobody reads is an error, and
+    // Clients' addresses are in it: not for every user. A pipe without a reader is an error, and
     // not something to wait for.
     let file = OpenOptions::new()
         .append(true)

@@ -9,7 +9,7 @@ use tarpit_proto::time::Time;
 
 use crate::report::{trace::Kind, trace_bound::LeftOut};
 
-/// One worker's counters. Only that worker writes them; anybody may read.
+/// One worker's counters. Only that worker writes them; every thread may read.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     opened: AtomicU64,

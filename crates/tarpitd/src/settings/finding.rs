@@ -52,7 +52,7 @@ impl Finding {
         }
     }
 
-    /// The line for a reader to whom no level tells a warning from an error.
+    /// The line for a reader who sees no level: a warning says that it is one.
     pub(crate) fn labelled(&self) -> String {
         let label = if self.gravity == Gravity::Warning { "warning: " } else { "" };
         self.line(label)

@@ -21,12 +21,12 @@ pub(crate) struct Style {
     pub(crate) form: Form,
 }
 
-/// For whom lines are written.
+/// Who reads the lines.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form {
     /// For programs: JSON.
     Json(TimeForm),
-    /// For somebody who looks on at a terminal.
+    /// For a person at a terminal.
     People,
 }
 
