@@ -42,7 +42,9 @@ fn check_tells_what_a_file_would_serve() {
     assert!(out.contains("\n  per_address = 256: default\n"), "{out}");
     assert_eq!(
         err,
-        format!("{path}:3:1: `client_valiation` is a misspelling: write `client_validation`\n")
+        format!(
+            "{path}:3:1: warning: `client_valiation` is a misspelling: write `client_validation`\n"
+        )
     );
     assert_eq!(code, 0);
 }

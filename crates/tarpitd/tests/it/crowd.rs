@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, sync::Mutex, time::Duration};
 
 use crate::{
     clock::now,
-    daemon::{Client, Daemon, Directory},
+    daemon::{Client, Daemon, Directory, Over},
     require::{open_many_files, require_files},
 };
 
@@ -110,6 +110,7 @@ fn an_address_with_five_thousand_connections_keeps_nobody_out_for_a_second() {
                 }
             }
         });
+        let _over = Over(&done);
         for number in 1..=NEWCOMERS {
             let start = now();
             let mut newcomer = Client::from_to([127, 8, number, 1].into(), address);
@@ -120,7 +121,6 @@ fn an_address_with_five_thousand_connections_keeps_nobody_out_for_a_second() {
             assert!(came.is_ok_and(|count| count > 0) && took < Duration::from_secs(1), "{took:?}");
             hog.push(newcomer);
         }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     let (_, log, status) = daemon.stop();
     assert_eq!(status.code(), Some(0), "{log:?}");

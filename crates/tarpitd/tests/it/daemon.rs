@@ -1,12 +1,15 @@
 //! The real binary, started on ports that the kernel chooses, and ended with the test.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{BufRead as _, BufReader, Read},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{self, Receiver},
+    sync::{
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::{self, Receiver},
+    },
     thread,
     time::Duration,
 };
@@ -17,6 +20,9 @@ use serde_json::Value;
 
 /// Nothing here waits longer for anything; it is a bound on failure, not a measure of time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The same for something that must come among others, each of which comes in time.
+const MOST: Duration = Duration::from_secs(60);
 
 /// A running daemon.
 pub(crate) struct Daemon {
@@ -46,9 +52,21 @@ impl Daemon {
 
     /// The same with a command made by the test.
     pub(crate) fn spawn(mut command: Command, ports: usize) -> Self {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary starts");
-        let stdout = lines(child.stdout.take().expect("piped"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let stdout = child.as_mut().ok().and_then(|child| child.stdout.take());
+        Self::of(child.expect("the binary starts"), stdout.expect("piped"), ports)
+    }
+
+    /// The same where what it writes to standard output, which the command names, is read here.
+    pub(crate) fn spawn_shown(mut command: Command, shown: File, ports: usize) -> Self {
+        let child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
+        // Our copy of the other end must go, or reading never ends.
+        drop(command);
+        Self::of(child, shown, ports)
+    }
+
+    fn of(mut child: Child, stdout: impl Read + Send + 'static, ports: usize) -> Self {
+        let stdout = lines(stdout);
         let stderr = lines(child.stderr.take().expect("piped"));
         let mut daemon = Self { child, stdout, stderr, log: Vec::new(), addresses: Vec::new() };
         while daemon.addresses.len() < ports {
@@ -78,29 +96,37 @@ impl Daemon {
 
     /// Reads the log on to a line that contains `text`.
     pub(crate) fn log_has(&mut self, text: &str) -> String {
-        loop {
+        let start = now();
+        while start.elapsed() < MOST {
             let line = self.log_line();
             self.note_address(&line);
             if line.contains(text) {
                 return line;
             }
         }
+        panic!("many lines, and none with {text}: {:#?}", self.log);
+    }
+
+    /// The next line of standard output.
+    pub(crate) fn shown_line(&mut self) -> String {
+        self.stdout.recv_timeout(PATIENCE).expect("a line of the trace")
     }
 
     /// The next line of standard output, as JSON.
     pub(crate) fn trace_line(&mut self) -> Value {
-        let line = self.stdout.recv_timeout(PATIENCE).expect("a line of the trace");
-        serde_json::from_str(&line).expect("the trace is JSON")
+        serde_json::from_str(&self.shown_line()).expect("the trace is JSON")
     }
 
     /// Reads the trace on to an event called `event`.
     pub(crate) fn trace_has(&mut self, event: &str) -> Value {
-        loop {
+        let start = now();
+        while start.elapsed() < MOST {
             let line = self.trace_line();
             if line["event"] == event {
                 return line;
             }
         }
+        panic!("many events, and none is {event}");
     }
 
     /// A client of the first address.
@@ -137,7 +163,7 @@ impl Daemon {
         signal: rustix::process::Signal,
     ) -> (Vec<Value>, Vec<String>, ExitStatus) {
         self.signal(signal);
-        let status = self.child.wait().expect("it ends");
+        let status = self.ends();
         let trace = self.stdout.iter().map(|line| serde_json::from_str(&line).expect("JSON"));
         let trace = trace.collect();
         let log = self.stderr.iter().collect();
@@ -247,8 +273,8 @@ impl Client {
 
     /// Waits for the reset with which the daemon ends a connection.
     pub(crate) fn is_reset(&mut self) {
-        let mut buffer = [0; 4_096];
-        loop {
+        let (mut buffer, start) = ([0; 4_096], now());
+        while start.elapsed() < MOST {
             match self.0.read(&mut buffer) {
                 Ok(0) => panic!("a goodbye instead of a reset"),
                 Ok(_) => {}
@@ -258,6 +284,7 @@ impl Client {
                 }
             }
         }
+        panic!("it is held instead of reset");
     }
 }
 
@@ -296,6 +323,16 @@ pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     while !done() {
         assert!(start.elapsed() < PATIENCE, "{what} never came");
         pause(Duration::from_millis(5));
+    }
+}
+
+/// Lets a thread of a test end at the end of its scope, also where the test fails: otherwise the
+/// scope would wait for it instead of telling the failure.
+pub(crate) struct Over<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Data connections: that a session's two connections find each other, and nobody else comes in.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     time::Duration,
 };
@@ -82,7 +82,8 @@ fn a_listing_comes_over_a_second_connection_and_only_to_the_client_that_asked() 
     Client::from_to(Ipv4Addr::LOCALHOST, at).is_reset();
     drop(data);
     ftp.lines.get_ref().set_read_timeout(Some(Duration::from_millis(1))).expect("a time-out");
-    assert!(ftp.lines.read_line(&mut String::new()).is_err(), "the first one is still held");
+    let silence = ftp.lines.read_line(&mut String::new()).expect_err("silence");
+    assert_eq!(silence.kind(), ErrorKind::WouldBlock, "the first one is still held");
 }
 
 #[test]

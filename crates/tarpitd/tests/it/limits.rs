@@ -2,7 +2,7 @@
 
 use crate::{
     clock::{now, pause},
-    daemon::{Client, Daemon, Directory, processor_time, tarpitd},
+    daemon::{Client, Daemon, Directory, Over, processor_time, tarpitd},
     require::is_long,
 };
 
@@ -306,18 +306,18 @@ fn newcomers_are_refused_while_a_storm_uses_more_of_the_processor_than_allowed()
         + &tarpit("b", false)
         + "[limits]\ncpu = 1\nper_address = 0\nper_prefix = 0\n";
     let mut daemon = Daemon::start(&["-c", &directory.file("c.toml", &text)], 2);
-    let (storm, over) = (daemon.addresses[1], &AtomicBool::new(false));
+    let (storm, is_over) = (daemon.addresses[1], &AtomicBool::new(false));
     std::thread::scope(|scope| {
+        let over = Over(is_over);
         // Whatever is given up, coming and going goes on.
         scope.spawn(|| {
-            while !over.load(Relaxed) {
+            while !is_over.load(Relaxed) {
                 drop(std::net::TcpStream::connect(storm));
             }
         });
         daemon.log_has("CPU use is above [limits] cpu");
         if !is_long() {
             // The first of five steps, of ten seconds each.
-            over.store(true, Relaxed);
             return;
         }
         // What becomes of one newcomer after the other, until one is treated so.
@@ -336,7 +336,6 @@ fn newcomers_are_refused_while_a_storm_uses_more_of_the_processor_than_allowed()
                 drop(newcomer);
                 pause(std::time::Duration::from_millis(500));
             }
-            over.store(true, Relaxed);
             panic!("nobody met with {wanted}");
         };
         let refused = treats(&mut daemon, "refuse");
@@ -344,7 +343,7 @@ fn newcomers_are_refused_while_a_storm_uses_more_of_the_processor_than_allowed()
         let used = processor_time(&daemon);
         pause(std::time::Duration::from_secs(3));
         let spent = processor_time(&daemon).saturating_sub(used);
-        over.store(true, Relaxed);
+        drop(over);
         assert!(spent < std::time::Duration::from_millis(300), "{spent:?} of three seconds");
         assert_eq!(refused["meta"]["reason"], "cpu");
         treats(&mut daemon, "open");

@@ -1,12 +1,6 @@
 //! What the trace tells of clients, and how much of it.
 
-use std::{
-    fmt::Write as _,
-    fs::File,
-    io::{BufRead as _, BufReader, Write as _},
-    net::TcpStream,
-    process::Stdio,
-};
+use std::{fs::File, io::Write as _, net::TcpStream};
 
 use rustix::{
     process::Signal,
@@ -14,7 +8,7 @@ use rustix::{
 };
 use serde_json::json;
 
-use crate::daemon::{Client, Daemon, Directory, file_gets, tarpitd, until};
+use crate::daemon::{Daemon, Directory, file_gets, tarpitd, until};
 
 /// A frame of HTTP/2 with the fields of a request for `path` that carries `credentials`.
 fn request(stream: u32, path: &str, credentials: &str) -> Vec<u8> {
@@ -204,22 +198,15 @@ fn v_shows_who_comes_and_goes() {
     }
 }
 
-/// Starts a daemon whose standard output is a terminal; what is written there, line by line.
-fn on_a_terminal(arguments: &[&str]) -> (std::process::Child, impl FnMut() -> String) {
+/// A daemon with one tarpit whose standard output is a terminal.
+fn on_a_terminal(arguments: &[&str]) -> Daemon {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it is ours");
     let name = ptsname(&ours, Vec::new()).expect("it has a name");
     let theirs = File::options().read(true).write(true).open(name.to_str().expect("ASCII"));
     let mut command = tarpitd();
-    command.args(arguments).stdout(theirs.expect("it opens")).stderr(Stdio::piped());
-    let child = command.spawn().expect("the binary starts");
-    let mut reader = BufReader::new(File::from(ours));
-    let next = move || {
-        let mut line = String::new();
-        reader.read_line(&mut line).expect("a line");
-        line
-    };
-    (child, next)
+    command.args(arguments).stdout(theirs.expect("it opens"));
+    Daemon::spawn_shown(command, File::from(ours), 1)
 }
 
 #[test]
@@ -227,17 +214,13 @@ fn a_terminal_shows_a_short_line_for_people_unless_json_is_asked_for() {
     for json in [false, true] {
         let mut arguments = vec!["-s", "http_hold:127.0.0.1:0", "-t"];
         arguments.extend(json.then_some("--json"));
-        let (mut child, mut next) = on_a_terminal(&arguments);
-        let log = BufReader::new(child.stderr.take().expect("piped"));
-        let address = log.lines().map_while(Result::ok).find_map(|line| {
-            let (_, address) = line.rsplit_once(" on ")?;
-            address.parse().ok()
-        });
-        let mut client = Client::of(address.expect("it listens"));
+        let mut daemon = on_a_terminal(&arguments);
+        let mut client = daemon.connect();
         client.0.write_all(b"GET /\x1b[2J\xC2\x9B HTTP/1.1\r\n\r\n").expect("sent");
         let mut text = String::new();
         while !text.contains("2J") {
-            let _ = writeln!(text, "{}", next());
+            text += &daemon.shown_line();
+            text.push('\n');
         }
         let plain = text.replace("\r\x1b[K", "");
         assert!(plain.chars().all(|c| !c.is_control() || "\r\n".contains(c)), "{plain:?}");
@@ -249,9 +232,8 @@ fn a_terminal_shows_a_short_line_for_people_unless_json_is_asked_for() {
                 "{plain}"
             );
         }
-        let pid = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(pid, Signal::TERM).expect("it runs");
-        child.wait().expect("it ends");
+        daemon.signal(Signal::TERM);
+        assert_eq!(daemon.ends().code(), Some(0));
     }
 }
 
