@@ -72,6 +72,7 @@ pub struct Packer {
 
 impl Packer {
     /// Appends the lowest `bits` bits of `value`.
+    #[inline]
     pub fn push(&mut self, value: u64, bits: u32) {
         debug_assert!(bits == 64 || value >> bits == 0, "a value beyond its bits");
         self.bits |= u128::from(value) << self.filled;
@@ -100,6 +101,7 @@ pub struct Unpacker {
 
 impl Unpacker {
     /// Takes the next `bits` bits, at most 64.
+    #[inline]
     pub fn pull(&mut self, bits: u32) -> u64 {
         let value = self.bits & ((1 << bits) - 1);
         self.bits >>= bits;
@@ -137,11 +139,13 @@ impl Run {
 impl<T: Saved + Any + fmt::Debug + Send> Field for Box<T> {
     const BITS: u32 = 0;
 
+    #[inline]
     fn put(self, out: &mut Packer) {
         debug_assert!(out.boxed.is_none(), "a state has one boxed part at most");
         out.boxed = Some(self);
     }
 
+    #[inline]
     fn get(from: &mut Unpacker) -> Option<Self> {
         let boxed: Box<dyn Any> = from.boxed.take()?;
         boxed.downcast().ok()
@@ -178,6 +182,7 @@ impl<T: Saved> Saved for Option<T> {
 impl<T: Field> Field for Option<T> {
     const BITS: u32 = 1 + T::BITS;
 
+    #[inline]
     fn put(self, out: &mut Packer) {
         out.push(self.is_some().into(), 1);
         if let Some(some) = self {
@@ -185,6 +190,7 @@ impl<T: Field> Field for Option<T> {
         }
     }
 
+    #[inline]
     fn get(from: &mut Unpacker) -> Option<Self> {
         match from.pull(1) {
             0 => Some(None),
@@ -206,6 +212,7 @@ impl Saved for () {
 impl Field for () {
     const BITS: u32 = 0;
 
+    #[inline]
     fn put(self, _out: &mut Packer) {}
 
     fn get(_from: &mut Unpacker) -> Option<Self> {
@@ -232,10 +239,12 @@ impl Saved for bool {
 impl Field for bool {
     const BITS: u32 = 1;
 
+    #[inline]
     fn put(self, out: &mut Packer) {
         out.push(self.into(), 1);
     }
 
+    #[inline]
     fn get(from: &mut Unpacker) -> Option<Self> {
         Some(from.pull(1) == 1)
     }
@@ -260,10 +269,12 @@ macro_rules! numbers {
         impl Field for $number {
             const BITS: u32 = Self::BITS;
 
+            #[inline]
             fn put(self, out: &mut Packer) {
                 out.push(self.into(), Self::BITS);
             }
 
+            #[inline]
             fn get(from: &mut Unpacker) -> Option<Self> {
                 Some(from.pull(Self::BITS) as Self)
             }
@@ -322,12 +333,14 @@ impl<T: Saved + Copy + Default, const N: usize> Saved for [T; N] {
 impl<T: Field + Copy + Default, const N: usize> Field for [T; N] {
     const BITS: u32 = T::BITS * N as u32;
 
+    #[inline]
     fn put(self, out: &mut Packer) {
         for item in self {
             item.put(out);
         }
     }
 
+    #[inline]
     fn get(from: &mut Unpacker) -> Option<Self> {
         let mut items = [T::default(); N];
         for item in &mut items {
@@ -516,6 +529,7 @@ macro_rules! states {
                     TAG + most
                 };
 
+                #[inline]
                 fn put(self, out: &mut $crate::base::state::Packer) {
                     match self {
                         $(Self::$variant { $($($field),*)? } => {
@@ -525,6 +539,7 @@ macro_rules! states {
                     }
                 }
 
+                #[inline]
                 fn get(from: &mut $crate::base::state::Unpacker) -> Option<Self> {
                     match from.pull(TAG) {
                         $(place if place == Place::$variant as u64 => Some(Self::$variant {
@@ -552,10 +567,12 @@ macro_rules! states {
         impl $crate::base::state::Field for $name {
             const BITS: u32 = 0 $(+ <$type as $crate::base::state::Field>::BITS)*;
 
+            #[inline]
             fn put(self, out: &mut $crate::base::state::Packer) {
                 $($crate::base::state::Field::put(self.$field, out);)*
             }
 
+            #[inline]
             fn get(from: &mut $crate::base::state::Unpacker) -> Option<Self> {
                 Some(Self {
                     $($field: <$type as $crate::base::state::Field>::get(from)?,)*

@@ -223,7 +223,8 @@ fn read<S: Field + Default, T>(run: &mut Run, reader: impl FnOnce(&S) -> T) -> T
     }
     let state = run.take();
     let read = reader(&state);
-    *run = Run::of(state);
+    // What is packed beside the boxed part has not changed.
+    run.boxed = Run::of(state).boxed;
     read
 }
 

@@ -550,11 +550,13 @@ impl Turn<'_, '_> {
     /// Lets a wait or a rest, if that is what it is doing, hold nothing up that comes instead of
     /// it: the end of a wait, or a moment so long past that it would be read as ahead.
     fn end_wait(&mut self) {
-        let pace = self.pace().interval;
         let owed = match (self.live.doing, self.world.profile.rate) {
             (Doing::Resting | Doing::Waiting, Some(rate)) => rate.price_of_one(),
             // A rest may have come right behind a drip, which is owed its interval.
-            (Doing::Resting, None) => pace + pace / 10,
+            (Doing::Resting, None) => {
+                let pace = self.pace().interval;
+                pace + pace / 10
+            }
             (Doing::Waiting, None) => Duration::ZERO,
             _ => return,
         };

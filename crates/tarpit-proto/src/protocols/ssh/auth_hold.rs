@@ -75,9 +75,40 @@ impl Script for SshAuthHold {
     }
 
     fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        let (next, step) = advance(core::mem::take(state), heard, cx);
-        *state = next;
-        step
+        match (&mut *state, heard) {
+            (State::Listening, heard) => match course::listen(heard, cx) {
+                Next::Offer(Some(line)) if !line.is_genuine => {
+                    *state = State::Ignoring { client: Some(line.told(cx)) };
+                    course::offer(cx).discarding()
+                }
+                Next::Offer(line) => {
+                    *state = State::Exchanging { exchange: Box::new(Exchange::begin(line, cx)) };
+                    Step::PROMPT
+                }
+                Next::Step(step) => step,
+            },
+            (State::Exchanging { exchange }, heard) => match exchange.hear(heard, cx) {
+                Outcome::Keys { client, packets, lanes } => {
+                    *state = State::Replying { talk: Box::new(Talk::new(client, lanes)) };
+                    Step::send(Manner::Prompt, Chunk::Boxed(packets.into()))
+                }
+                Outcome::NoKeys => {
+                    *state = State::Ignoring { client: exchange.client() };
+                    Step::DRIP.discarding()
+                }
+                Outcome::Step(step) => step,
+            },
+            (State::Replying { talk }, Heard::Sent) => {
+                let step = talk.go_on(cx);
+                if let State::Replying { talk } = core::mem::take(state) {
+                    *state = State::Talking { talk };
+                }
+                step
+            }
+            (State::Talking { talk }, heard) => talk.hear(heard, cx),
+            (State::Ignoring { .. }, Heard::Sent) => Step::DRIP,
+            (State::Ignoring { .. } | State::Replying { .. }, _) => Step::KEEP,
+        }
     }
 
     fn speak(&self, state: &State, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
@@ -88,42 +119,6 @@ impl Script for SshAuthHold {
                 ssh::ignore(&mut cx.rng, out);
             }
         }
-    }
-}
-
-fn advance(state: State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> (State, Step) {
-    match (state, heard) {
-        (State::Listening, heard) => match course::listen(heard, cx) {
-            Next::Offer(Some(line)) if !line.is_genuine => {
-                let client = Some(line.told(cx));
-                (State::Ignoring { client }, course::offer(cx).discarding())
-            }
-            Next::Offer(line) => {
-                let exchange = Box::new(Exchange::begin(line, cx));
-                (State::Exchanging { exchange }, Step::PROMPT)
-            }
-            Next::Step(step) => (State::Listening, step),
-        },
-        (State::Exchanging { mut exchange }, heard) => match exchange.hear(heard, cx) {
-            Outcome::Keys { client, packets, lanes } => {
-                let talk = Box::new(Talk::new(client, lanes));
-                (State::Replying { talk }, Step::send(Manner::Prompt, Chunk::Boxed(packets.into())))
-            }
-            Outcome::NoKeys => {
-                (State::Ignoring { client: exchange.client() }, Step::DRIP.discarding())
-            }
-            Outcome::Step(step) => (State::Exchanging { exchange }, step),
-        },
-        (State::Replying { mut talk }, Heard::Sent) => {
-            let step = talk.go_on(cx);
-            (State::Talking { talk }, step)
-        }
-        (State::Talking { mut talk }, heard) => {
-            let step = talk.hear(heard, cx);
-            (State::Talking { talk }, step)
-        }
-        (state @ State::Ignoring { .. }, Heard::Sent) => (state, Step::DRIP),
-        (state @ (State::Ignoring { .. } | State::Replying { .. }), _) => (state, Step::KEEP),
     }
 }
 

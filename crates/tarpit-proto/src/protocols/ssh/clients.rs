@@ -137,10 +137,12 @@ impl Saved for Client {
 impl Field for Client {
     const BITS: u32 = bits_for(ROWS.len() as u32 + 1);
 
+    #[inline]
     fn put(self, out: &mut Packer) {
         out.push(self.0.into(), Self::BITS);
     }
 
+    #[inline]
     fn get(from: &mut Unpacker) -> Option<Self> {
         Some(Self(from.pull(Self::BITS) as u8))
     }
