@@ -5,21 +5,19 @@ use std::{
     hint::black_box,
     io::{self, Write as _},
     process::ExitCode,
-    time::Duration,
 };
 
 use clap::{Parser, Subcommand};
 use tarpit_proto::{
-    handshake_budget::HandshakeBudget,
+    driver::{Driver, Line},
     pacer::Rate,
     patterns,
     persona::Persona,
-    pins::Pins,
     protocols,
     rng::{Entropy, Seed},
     script::{Conn, Profile},
-    session::{Draft, Event, Input, News, Output, Session, SessionId, Wake, World},
-    time::{Time, Wall},
+    session::{Event, Input, News},
+    time::Time,
 };
 
 /// Works off turns of one session, or looks at first bytes
@@ -81,64 +79,25 @@ fn turns(pattern: &str, rate: Option<i64>, times: u32) -> bool {
     let mut profile = Profile::new(pattern, persona);
     profile.rate = rate.and_then(Rate::from_number);
     let opening = pattern.protocol().map_or(&b"root\r\n"[..], |protocol| protocol.openings[0]);
-    let mut client = Client {
-        now: start,
-        session: Session::open(start),
-        profile,
-        seed,
-        budget: HandshakeBudget::new(0, start),
-        pins: Pins::default(),
-        draft: Draft::default(),
-    };
-    client.input(Input::Opened);
-    let mut wake = client.input(Input::Said(opening));
+    let from = |host: u8| ([192, 0, 2, host], 40_000).into();
+    let conn = Conn { client: from(7), server: from(1), via: None };
+    let mut driver = Driver::new(profile, conn, seed, start, Sevens, Deaf);
+    driver.input(Input::Opened, &mut Sink);
+    driver.input(Input::Said(opening), &mut Sink);
     for _ in 0..times {
-        client.now = match wake {
-            Wake::At(moment) => moment,
-            Wake::Writable => client.now.after(Duration::from_millis(1)),
-            Wake::Never => return false,
-        };
-        wake = client.input(Input::Due);
+        let Some(due) = driver.due() else { return false };
+        driver.now = due;
+        driver.input(Input::Due, &mut Sink);
     }
     true
 }
 
-struct Client {
-    now: Time,
-    session: Session,
-    profile: Profile,
-    seed: Seed,
-    budget: HandshakeBudget,
-    pins: Pins,
-    draft: Draft,
-}
+/// A line that takes all.
+struct Sink;
 
-impl Client {
-    /// One input with all that follows from it.
-    fn input(&mut self, input: Input<'_>) -> Wake {
-        let from = |host: u8| ([192, 0, 2, host], 40_000).into();
-        let conn = Conn { client: from(7), server: from(1), via: None };
-        let mut input = input;
-        loop {
-            let mut world = World {
-                profile: &self.profile,
-                conn: &conn,
-                id: SessionId(7),
-                group: 0,
-                seed: &self.seed,
-                start: Wall(1_795_333_948),
-                entropy: &mut Sevens,
-                budget: &mut self.budget,
-                news: &mut Deaf,
-                pins: &mut self.pins,
-            };
-            match self.session.handle(self.now, input, &mut world, &mut self.draft) {
-                Output::Close(_) => return Wake::Never,
-                Output::OpenData => input = Input::DataPort(None),
-                Output::Transmit(bytes) => input = Input::Wrote(black_box(bytes).len()),
-                Output::Wait(wake) => return wake,
-            }
-        }
+impl Line for Sink {
+    fn transmit(&mut self, _now: Time, bytes: &[u8]) -> Option<usize> {
+        Some(black_box(bytes).len())
     }
 }
 

@@ -5,17 +5,16 @@ use core::{net::SocketAddr, time::Duration};
 
 use crate::{
     base::{
-        handshake_budget::HandshakeBudget,
         news::{Event, News},
         pace::Rate,
-        rng::{Entropy, Seed, SessionId},
-        time::{Time, Wall},
+        rng::{Entropy, Seed},
+        time::Time,
     },
+    driver::{Driven, Driver, Line},
     patterns,
     persona::Persona,
-    pins::Pins,
     script::{Conn, Profile},
-    session::{Draft, Input, Output, Session, Wake, World},
+    session::{Input, Session, Wake},
 };
 pub use crate::{
     protocols::{check_detections_are_final, check_verdicts_are_final},
@@ -31,54 +30,51 @@ pub use crate::{
     },
 };
 
-/// Whatever a client sends and takes, in whatever portions, from whichever pattern at whatever
+/// Whatever a client sends and takes, in whatever portions, from any pattern of the registry at any
 /// rate: nothing panics, nothing grows beyond its bound, every byte that went out is counted once,
 /// and what is written down can be read again.
 ///
-/// The first byte chooses the pattern, the rate and whether it validates; then come portions, each
-/// behind a byte that is its length. The same byte is the seconds that pass behind the portion, and
-/// sixteen times as many bytes are taken until the next.
+/// The first byte chooses the pattern, and the second whether it validates, what the client says
+/// first and the rate. Then come portions, each behind a byte that is its length. The same byte is
+/// the seconds that pass behind the portion, and sixteen times as many bytes are taken until the
+/// next.
 pub fn check_sessions_bear_anything(bytes: &[u8]) {
-    let Some((&choice, mut rest)) = bytes.split_first() else { return };
-    let choices = usize::from(choice >> 1);
-    let pattern = patterns::ALL[choices % patterns::ALL.len()];
-    let rate = RATES[choices / patterns::ALL.len() % RATES.len()].and_then(Rate::from_number);
-    let seed = Seed([choice; 32]);
-    let persona = Persona::default_for(&seed);
-    let mut profile = Profile::new(pattern, persona);
-    (profile.rate, profile.validate) = (rate, choice & 1 == 0);
-    let address = SocketAddr::from(([192, 0, 2, 7], 40_000));
-    let conn = Conn { client: address, server: address, via: None };
-    let (now, draft) = (Time::START, Draft::default());
-    let budget = HandshakeBudget::new(0, now);
-    let mut play = Play {
-        profile,
-        conn,
-        seed,
-        now,
-        draft,
-        budget,
-        pins: Pins::default(),
-        room: GREETING,
-        sent: 0,
-    };
-    let mut session = Session::open(play.now);
-    play.input(&mut session, Input::Opened);
+    let Some((&[first, second], mut rest)) = bytes.split_first_chunk() else { return };
+    let pattern = patterns::ALL[usize::from(first) % patterns::ALL.len()];
+    let rate = RATES[usize::from(second >> 4) % RATES.len()].and_then(Rate::from_number);
+    let seed = Seed([first; 32]);
+    let mut profile = Profile::new(pattern, Persona::default_for(&seed));
+    (profile.rate, profile.validate) = (rate, second & 1 == 0);
+    let mut line = Room { left: GREETING, sent: 0, transmissions: 0 };
+    let mut driver = client(profile, seed, Nothing);
+    driver.input(Input::Opened, &mut line);
+    // Most bytes are let through only behind what their protocol begins with.
+    if let Some(protocol) = pattern.protocol().filter(|_| second & 2 == 0) {
+        let openings = protocol.openings;
+        driver.input(Input::Said(openings[usize::from(second >> 2) % openings.len()]), &mut line);
+    }
     while let Some((&length, after)) = rest.split_first() {
         let (portion, left) = after.split_at(after.len().min(length.into()));
         rest = left;
-        if session.listens() {
-            play.input(&mut session, Input::Said(portion));
+        if driver.session.listens() && !matches!(driver.driven, Driven::Closed(_)) {
+            line.play(&mut driver, Input::Said(portion));
         }
-        play.now = play.now.after(Duration::from_secs(length.into()));
-        play.room = usize::from(length) * 16;
-        play.input(&mut session, Input::Due);
-        assert_eq!(session.sent(), play.sent);
-        let saved = session.save(play.now, &play.profile);
+        driver.now = driver.now.after(Duration::from_secs(length.into()));
+        line.left = usize::from(length) * 16;
+        line.play(&mut driver, Input::Due);
+        assert_eq!(driver.session.sent(), line.sent);
+        let saved = driver.session.save(driver.now, &driver.profile);
         assert!(saved.len() < 40_000, "{} bytes for one client", saved.len());
-        assert!(Session::resume(play.now, &play.profile, &saved).is_known);
+        assert!(Session::resume(driver.now, &driver.profile, &saved).is_known);
     }
-    play.input(&mut session, Input::HalfClosed);
+    line.play(&mut driver, Input::HalfClosed);
+}
+
+/// A client that has connected to a port of such settings.
+fn client<N: News>(profile: Profile, seed: Seed, news: N) -> Driver<Nothing, N> {
+    let address = SocketAddr::from(([192, 0, 2, 7], 40_000));
+    let conn = Conn { client: address, server: address, via: None };
+    Driver::new(profile, conn, seed, Time::START, Nothing, news)
 }
 
 /// What users may have set; the lowest choices mean no rate.
@@ -103,36 +99,58 @@ fn frames_read(bytes: &[u8], cut: usize) -> (Vec<u8>, Vec<(&'static str, Vec<u8>
     let Some(pattern) = patterns::named("http_hold") else { return Default::default() };
     let seed = Seed([1; 32]);
     let profile = Profile::new(pattern, Persona::default_for(&seed));
-    let address = SocketAddr::from(([192, 0, 2, 7], 40_000));
-    let conn = Conn { client: address, server: address, via: None };
-    let now = Time::START;
-    let (mut session, mut draft) = (Session::open(now), Draft::default());
-    let (mut sent, mut learnt, mut budget) =
-        (Vec::new(), Learnt(Vec::new()), HandshakeBudget::new(0, now));
+    let (mut driver, mut all) = (client(profile, seed, Learnt(Vec::new())), All(Vec::new()));
     let opening = &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..];
     let portions = bytes.chunks(cut.clamp(1, 3_000)).map(Input::Said);
-    for mut input in [Input::Opened, Input::Said(opening)].into_iter().chain(portions) {
-        loop {
-            let mut world = World {
-                profile: &profile,
-                conn: &conn,
-                id: SessionId(1),
-                group: 0,
-                seed: &seed,
-                start: Wall(1_795_333_948),
-                entropy: &mut Nothing,
-                budget: &mut budget,
-                pins: &mut Pins::default(),
-                news: &mut learnt,
-            };
-            let Output::Transmit(out) = session.handle(now, input, &mut world, &mut draft) else {
-                break;
-            };
-            sent.extend_from_slice(out);
-            input = Input::Wrote(out.len());
+    for input in [Input::Opened, Input::Said(opening)].into_iter().chain(portions) {
+        driver.input(input, &mut all);
+    }
+    (all.0, driver.news.0)
+}
+
+/// A line that takes all.
+struct All(Vec<u8>);
+
+impl Line for All {
+    fn transmit(&mut self, _now: Time, bytes: &[u8]) -> Option<usize> {
+        self.0.extend_from_slice(bytes);
+        Some(bytes.len())
+    }
+}
+
+/// A line that takes so much.
+struct Room {
+    /// How much more it takes for now.
+    left: usize,
+    /// How much it took.
+    sent: u64,
+    /// How often it was asked since the last input.
+    transmissions: usize,
+}
+
+impl Room {
+    /// One input, which must come to an end.
+    fn play<N: News>(&mut self, driver: &mut Driver<Nothing, N>, input: Input<'_>) {
+        self.transmissions = 0;
+        if let Driven::Waits(Wake::At(moment)) = driver.input(input, self) {
+            assert!(moment > driver.now, "a wait lies ahead");
         }
     }
-    (sent, learnt.0)
+}
+
+impl Line for Room {
+    fn transmit(&mut self, _now: Time, bytes: &[u8]) -> Option<usize> {
+        self.transmissions += 1;
+        assert!(self.transmissions < 2_000, "a session that never waits");
+        let count = bytes.len().min(self.left);
+        self.left -= count;
+        self.sent += count as u64;
+        Some(count)
+    }
+
+    fn open_data(&mut self) -> Option<u16> {
+        Some(20_000)
+    }
 }
 
 /// What was learnt.
@@ -142,54 +160,6 @@ impl News for Learnt {
     fn tell(&mut self, event: Event<'_>) {
         let Event::Learnt { facts, .. } = event else { return };
         self.0.extend(facts.iter().map(|entry| (entry.fact.name(), entry.value.clone())));
-    }
-}
-
-struct Play {
-    profile: Profile,
-    conn: Conn,
-    seed: Seed,
-    now: Time,
-    draft: Draft,
-    budget: HandshakeBudget,
-    pins: Pins,
-    /// How much more the connection takes for now.
-    room: usize,
-    /// How much it took.
-    sent: u64,
-}
-
-impl Play {
-    fn input(&mut self, session: &mut Session, mut input: Input<'_>) {
-        for _ in 0..2_000 {
-            let mut world = World {
-                profile: &self.profile,
-                conn: &self.conn,
-                id: SessionId(1),
-                group: 0,
-                seed: &self.seed,
-                start: Wall(1_795_333_948),
-                entropy: &mut Nothing,
-                budget: &mut self.budget,
-                pins: &mut self.pins,
-                news: &mut Nothing,
-            };
-            match session.handle(self.now, input, &mut world, &mut self.draft) {
-                Output::Transmit(bytes) => {
-                    let count = bytes.len().min(self.room);
-                    self.room -= count;
-                    self.sent += count as u64;
-                    input = Input::Wrote(count);
-                }
-                Output::OpenData => input = Input::DataPort(Some(20_000)),
-                Output::Wait(Wake::At(moment)) => {
-                    assert!(moment > self.now, "a wait lies ahead");
-                    return;
-                }
-                Output::Wait(_) | Output::Close(_) => return,
-            }
-        }
-        panic!("{} never waits", self.profile.pattern.name());
     }
 }
 

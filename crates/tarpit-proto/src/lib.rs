@@ -14,6 +14,7 @@ extern crate std;
 pub mod account;
 mod auto;
 pub mod base;
+pub mod driver;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod patterns;

@@ -72,11 +72,11 @@ fn floods(pattern: &dyn Pattern) -> Vec<fn(u32) -> Vec<u8>> {
 /// Checks what stands in the trace of a client that has flooded for an hour; how many events were
 /// not told.
 fn check(name: &str, stage: &Stage) -> usize {
-    let (events, bytes) = stage.traced;
+    let (events, bytes) = stage.notebook().traced;
     assert!(events <= BOUND, "{name}: {events} events");
     assert!(bytes <= events * 5 * 256, "{name}: {bytes} bytes in {events} events");
     let left = stage.learnt.len() - events;
-    let counted = stage.account.untold() + stage.account.repeats();
+    let counted = stage.notebook().account.untold() + stage.notebook().account.repeats();
     if left > BOUND {
         assert!(counted > 0, "{name} loses {left} events uncounted");
     }
@@ -129,6 +129,7 @@ fn no_flood_of_guesses_under_the_keys_of_ssh_tells_more_than_the_bound() {
     }
     assert!(check("ssh_auth_hold", &stage) > BOUND);
     // Each is a user, a secret and a method.
-    let told = u32::try_from(stage.learnt.len()).expect("few") - stage.account.untold() / 3;
-    assert_eq!(told as usize, stage.traced.0);
+    let told =
+        u32::try_from(stage.learnt.len()).expect("few") - stage.notebook().account.untold() / 3;
+    assert_eq!(told as usize, stage.notebook().traced.0);
 }

@@ -141,9 +141,9 @@ fn what_no_pattern_speaks_is_named_and_held_in_silence() {
         assert_eq!((stage.text(), stage.closed), (String::new(), None), "{name}");
         assert_eq!(stage.news[0], format!("learnt protocol {name}"));
         assert!(stage.news[1].starts_with("validated false "));
-        let quiet = stage.session.save(stage.now, &stage.profile).len();
+        let quiet = stage.save().len();
         stage.says(vec![0; 40_000]);
-        assert_eq!(stage.session.save(stage.now, &stage.profile).len(), quiet);
+        assert_eq!(stage.save().len(), quiet);
     }
 }
 

@@ -335,7 +335,7 @@ mod all {
                 }
                 stage.pass_secs(1);
             }
-            assert!(stage.session.save(stage.now, &stage.profile).len() < 8_192, "{name}");
+            assert!(stage.save().len() < 8_192, "{name}");
         }
     }
 }

@@ -176,10 +176,7 @@ fn an_upload_is_not_read_and_the_answer_goes_on() {
             assert!(!stage.listens(), "{method} {line}");
             assert!(stage.session.sent() < 600, "{method} {line}");
             assert!(stage.sent.len() > 60, "{method} {line}: something goes out");
-            assert!(
-                stage.session.save(stage.now, &stage.profile).len() < 200,
-                "{method} {line}: nothing is kept"
-            );
+            assert!(stage.save().len() < 200, "{method} {line}: nothing is kept");
         }
     }
     let mut stage = asking("http_hold", None, "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n");
@@ -284,5 +281,5 @@ fn a_value_beyond_what_may_wait_is_told_with_its_true_length() {
     for _ in 0..1_000 {
         stage.says([b'a'; 1_400]);
     }
-    assert!(stage.learnt.is_empty() && stage.session.save(stage.now, &stage.profile).len() < 5_000);
+    assert!(stage.learnt.is_empty() && stage.save().len() < 5_000);
 }

@@ -211,7 +211,7 @@ fn a_client_beyond_the_handshake_budget_is_held_without_keys() {
     stage.pass_secs(3_600);
     let packets = packets(&stage.bytes());
     assert!(packets.len() > 100 && packets[1..].iter().all(|packet| packet[0] == 2));
-    assert!(stage.session.save(stage.now, &stage.profile).len() < 100, "nothing is kept of it");
+    assert!(stage.save().len() < 100, "nothing is kept of it");
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn a_packet_of_35000_bytes_is_dropped_and_the_next_is_understood() {
         let long = client.seal(&vec![2; 34_900]);
         for part in long.chunks(1_000) {
             stage.says(part);
-            assert!(stage.session.save(stage.now, &stage.profile).len() < 5_000);
+            assert!(stage.save().len() < 5_000);
         }
         client.says(&mut stage, &service());
         assert_eq!(kinds(&client.hears(&stage)), [6], "{cipher}");
@@ -278,7 +278,7 @@ fn keepalives_are_answered_and_a_second_exchange_or_a_farewell_ends_in_silence()
 fn a_client_under_keys_takes_little_and_survives_a_hand_over() {
     let (mut stage, mut client) = known_as("SSH-2.0-x");
     client.says(&mut stage, &password("secret"));
-    assert!(stage.session.save(stage.now, &stage.profile).len() < 400);
+    assert!(stage.save().len() < 400);
     stage.pass_secs(3).hand_over().pass_secs(30).hand_over().pass_secs(600);
     let heard = client.hears(&stage);
     assert_eq!(count(&heard, FAILURE), 1);

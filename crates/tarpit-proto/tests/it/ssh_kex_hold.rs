@@ -62,10 +62,10 @@ fn a_client_that_sends_nonsense_is_held_and_its_bytes_are_discarded() {
     for nonsense in [&b"GET / HTTP/1.0\r\n\r\n"[..], &[0; 64], &[0xFF; 64]] {
         let mut stage = Stage::new("ssh_kex_hold").open();
         stage.says(CLIENT).says(nonsense);
-        let quiet = stage.session.save(stage.now, &stage.profile).len();
+        let quiet = stage.save().len();
         stage.says(vec![1; 40_000]).says(client_offer()).pass_secs(600);
         assert_eq!(stage.news.len(), 2, "{:?}", stage.news);
-        assert_eq!(stage.session.save(stage.now, &stage.profile).len(), quiet);
+        assert_eq!(stage.save().len(), quiet);
         assert!(packets(&stage.bytes()).len() > 4);
     }
 }
@@ -74,9 +74,9 @@ fn a_client_that_sends_nonsense_is_held_and_its_bytes_are_discarded() {
 fn all_that_a_client_says_after_its_offer_costs_nothing() {
     let mut stage = Stage::new("ssh_kex_hold").open();
     stage.says(CLIENT).says(client_offer());
-    let quiet = stage.session.save(stage.now, &stage.profile).len();
+    let quiet = stage.save().len();
     stage.says(vec![0; 40_000]);
-    assert_eq!(stage.session.save(stage.now, &stage.profile).len(), quiet);
+    assert_eq!(stage.save().len(), quiet);
 }
 
 #[test]

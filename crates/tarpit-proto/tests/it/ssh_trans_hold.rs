@@ -138,7 +138,7 @@ fn under_a_rate_all_but_the_identification_line_is_paid_for() {
 fn what_the_client_says_later_costs_nothing() {
     let mut stage = Stage::new("ssh_trans_hold").open();
     stage.says(CLIENT).pass_secs(60);
-    let quiet = stage.session.save(stage.now, &stage.profile).len();
+    let quiet = stage.save().len();
     stage.says(vec![0; 40_000]);
-    assert_eq!(stage.session.save(stage.now, &stage.profile).len(), quiet);
+    assert_eq!(stage.save().len(), quiet);
 }

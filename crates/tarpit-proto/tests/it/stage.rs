@@ -11,15 +11,14 @@ use std::{
 
 use tarpit_proto::{
     account::{Account, Told},
+    driver::{Driven, Driver, Line},
     fact::Entry,
-    handshake_budget::HandshakeBudget,
     pacer::Rate,
     patterns,
     persona::Persona,
-    pins::Pins,
     rng::{Entropy, Seed},
     script::{Conn, Pattern, Profile},
-    session::{Cause, Draft, Event, Input, News, Output, Session, SessionId, Wake, World},
+    session::{Cause, Event, Input, News, Session, SessionId},
     time::{Time, Wall},
 };
 
@@ -28,9 +27,7 @@ pub(crate) const START: Wall = Wall(1_795_333_948);
 
 /// One client in front of one listener.
 pub(crate) struct Stage {
-    pub(crate) now: Time,
-    pub(crate) session: Session,
-    pub(crate) profile: Profile,
+    pub(crate) driver: Driver<Counter, Notebook>,
     pub(crate) closed: Option<Cause>,
     /// What was sent, and when.
     pub(crate) sent: Vec<(Time, Vec<u8>)>,
@@ -40,33 +37,61 @@ pub(crate) struct Stage {
     pub(crate) learnt: Vec<String>,
     /// Which layers the client broke, and how.
     pub(crate) malformed: Vec<String>,
-    /// What of that stands in a trace.
-    pub(crate) account: Account,
-    /// How many events stand there, and of how many bytes their values are.
-    pub(crate) traced: (usize, usize),
     /// How much of each transmission the connection takes.
     pub(crate) room: Box<dyn FnMut(usize) -> usize>,
-    wake: Wake,
-    seed: Seed,
-    id: SessionId,
-    group: u32,
-    pub(crate) conn: Conn,
-    entropy: Counter,
-    draft: Draft,
-    /// What may be spent on the client.
-    pub(crate) budget: HandshakeBudget,
-    /// Which protocols are locked to ports.
-    pub(crate) pins: Pins,
     /// Where data connections are awaited.
     pub(crate) data_port: Option<u16>,
-    /// How often the session was called.
+    /// How often the session was called from outside.
     pub(crate) inputs: usize,
     /// Transmissions since time last moved, so that a session that never waits is found.
     burst: usize,
 }
 
+/// The connection, for one input.
+struct Wire<'a> {
+    sent: &'a mut Vec<(Time, Vec<u8>)>,
+    room: &'a mut dyn FnMut(usize) -> usize,
+    data_port: Option<u16>,
+    is_unlimited: bool,
+    burst: &'a mut usize,
+}
+
+impl Line for Wire<'_> {
+    fn transmit(&mut self, now: Time, bytes: &[u8]) -> Option<usize> {
+        *self.burst += 1;
+        // Without a limit a session may write for ever; the daemon has a budget too.
+        if self.is_unlimited && *self.burst > 8 {
+            return None;
+        }
+        let taken = (self.room)(bytes.len()).min(bytes.len());
+        if taken > 0 {
+            self.sent.push((now, bytes[..taken].to_vec()));
+        }
+        assert!(*self.burst < 1_000, "the session never waits");
+        Some(taken)
+    }
+
+    fn open_data(&mut self) -> Option<u16> {
+        self.data_port
+    }
+}
+
+impl std::ops::Deref for Stage {
+    type Target = Driver<Counter, Notebook>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.driver
+    }
+}
+
+impl std::ops::DerefMut for Stage {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.driver
+    }
+}
+
 /// Randomness that a test can repeat.
-struct Counter(u64);
+pub(crate) struct Counter(u64);
 
 impl Entropy for Counter {
     fn fill(&mut self, out: &mut [u8]) {
@@ -77,19 +102,24 @@ impl Entropy for Counter {
     }
 }
 
-struct Notebook<'a> {
+/// What was told.
+#[derive(Default)]
+pub(crate) struct Notebook {
     now: Time,
-    news: &'a mut Vec<String>,
-    learnt: &'a mut Vec<String>,
-    malformed: &'a mut Vec<String>,
-    account: &'a mut Account,
-    traced: &'a mut (usize, usize),
+    /// Each fact, phrase and verdict.
+    told: Vec<String>,
+    learnt: Vec<String>,
+    malformed: Vec<String>,
+    /// What of that stands in a trace.
+    pub(crate) account: Account,
+    /// How many events stand there, and of how many bytes their values are.
+    pub(crate) traced: (usize, usize),
 }
 
 /// Hashes that a test can repeat.
 type Keys = BuildHasherDefault<DefaultHasher>;
 
-impl News for Notebook<'_> {
+impl News for Notebook {
     fn tell(&mut self, event: Event<'_>) {
         let news = match event {
             Event::Learnt { facts, untold } => {
@@ -98,7 +128,7 @@ impl News for Notebook<'_> {
                     self.traced.1 += facts.iter().map(|entry| entry.value.len()).sum::<usize>();
                 }
                 let told: Vec<_> = facts.iter().map(told).collect();
-                self.news.extend(told.iter().map(|fact| format!("learnt {fact}")));
+                self.told.extend(told.iter().map(|fact| format!("learnt {fact}")));
                 self.learnt.push(told.join(", "));
                 return;
             }
@@ -111,7 +141,7 @@ impl News for Notebook<'_> {
                 format!("validated {expected} {}", data.escape_ascii())
             }
         };
-        self.news.push(news);
+        self.told.push(news);
     }
 }
 
@@ -141,32 +171,22 @@ impl Stage {
         let seed = seed();
         let persona = Persona::named(Persona::DEFAULT, &seed).expect("the default persona");
         let address = |text: &str| -> SocketAddr { text.parse().expect("an address") };
-        let start = Time::from_millis(5_000);
+        let conn = Conn {
+            client: address("192.0.2.7:40000"),
+            server: address("198.51.100.1:22"),
+            via: None,
+        };
+        let (profile, now) = (Profile::new(pattern, persona), Time::from_millis(5_000));
+        let mut driver = Driver::new(profile, conn, seed, now, Counter(1), Notebook::default());
+        driver.start = START;
         Self {
-            now: start,
-            session: Session::open(start),
-            profile: Profile::new(pattern, persona),
+            driver,
             closed: None,
             sent: Vec::new(),
             news: Vec::new(),
             learnt: Vec::new(),
             malformed: Vec::new(),
-            account: Account::new(),
-            traced: (0, 0),
             room: Box::new(|wanted| wanted),
-            wake: Wake::Never,
-            seed,
-            id: SessionId(7),
-            group: 0,
-            conn: Conn {
-                client: address("192.0.2.7:40000"),
-                server: address("198.51.100.1:22"),
-                via: None,
-            },
-            entropy: Counter(1),
-            draft: Draft::default(),
-            budget: HandshakeBudget::new(0, start),
-            pins: Pins::default(),
             data_port: None,
             inputs: 0,
             burst: 0,
@@ -238,21 +258,11 @@ impl Stage {
     /// Time passes.
     pub(crate) fn pass(&mut self, span: Duration) -> &mut Self {
         let end = self.now.after(span);
-        while self.closed.is_none() {
-            match self.wake {
-                Wake::At(moment) if moment <= end => {
-                    assert!(moment > self.now, "a wait lies ahead");
-                    self.now = moment;
-                    self.burst = 0;
-                    self.input(Input::Due);
-                }
-                Wake::Writable if self.now < end => {
-                    self.now = self.now.after(Duration::from_millis(1));
-                    self.burst = 0;
-                    self.input(Input::Due);
-                }
-                _ => break,
-            }
+        while let Some(moment) = self.due().filter(|&moment| moment <= end) {
+            assert!(moment > self.now, "a wait lies ahead");
+            self.now = moment;
+            self.burst = 0;
+            self.input(Input::Due);
         }
         self.now = self.now.max(end);
         self
@@ -290,14 +300,25 @@ impl Stage {
         self.moments().windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 
+    /// Writes the session down.
+    pub(crate) fn save(&mut self) -> Vec<u8> {
+        let Driver { now, session, profile, .. } = &mut self.driver;
+        session.save(*now, profile)
+    }
+
     /// Writes the session down and goes on with what is read again.
     pub(crate) fn hand_over(&mut self) -> &mut Self {
-        let saved = self.session.save(self.now, &self.profile);
+        let saved = self.save();
         let resumed = Session::resume(self.now, &self.profile, &saved);
         assert!(resumed.is_known, "what was saved");
         self.session = resumed.session;
         self.input(Input::Resumed);
         self
+    }
+
+    /// What was told, as it stands in a trace.
+    pub(crate) fn notebook(&self) -> &Notebook {
+        &self.driver.news
     }
 
     /// Whether the session wants the client's bytes.
@@ -307,54 +328,20 @@ impl Stage {
 
     fn input(&mut self, input: Input<'_>) {
         assert!(self.closed.is_none(), "the connection is closed");
-        let mut input = input;
-        loop {
-            self.inputs += 1;
-            let mut notebook = Notebook {
-                now: self.now,
-                news: &mut self.news,
-                learnt: &mut self.learnt,
-                malformed: &mut self.malformed,
-                account: &mut self.account,
-                traced: &mut self.traced,
-            };
-            let mut world = World {
-                profile: &self.profile,
-                conn: &self.conn,
-                id: self.id,
-                group: self.group,
-                seed: &self.seed,
-                start: START,
-                entropy: &mut self.entropy,
-                budget: &mut self.budget,
-                pins: &mut self.pins,
-                news: &mut notebook,
-            };
-            match self.session.handle(self.now, input, &mut world, &mut self.draft) {
-                Output::Close(cause) => {
-                    self.closed = Some(cause);
-                    return;
-                }
-                Output::Transmit(bytes) => {
-                    self.burst += 1;
-                    // Without a limit a session may write for ever; the daemon has a budget too.
-                    if self.profile.rate == Some(Rate::Unlimited) && self.burst > 8 {
-                        self.wake = Wake::At(self.now.after(Duration::from_millis(1)));
-                        return;
-                    }
-                    let taken = (self.room)(bytes.len()).min(bytes.len());
-                    if taken > 0 {
-                        self.sent.push((self.now, bytes[..taken].to_vec()));
-                    }
-                    assert!(self.burst < 1_000, "the session never waits");
-                    input = Input::Wrote(taken);
-                }
-                Output::OpenData => input = Input::DataPort(self.data_port),
-                Output::Wait(wake) => {
-                    self.wake = wake;
-                    return;
-                }
-            }
+        self.inputs += 1;
+        self.driver.news.now = self.driver.now;
+        let mut wire = Wire {
+            sent: &mut self.sent,
+            room: &mut self.room,
+            data_port: self.data_port,
+            is_unlimited: self.driver.profile.rate == Some(Rate::Unlimited),
+            burst: &mut self.burst,
+        };
+        if let Driven::Closed(cause) = self.driver.input(input, &mut wire) {
+            self.closed = Some(cause);
         }
+        self.news.append(&mut self.driver.news.told);
+        self.learnt.append(&mut self.driver.news.learnt);
+        self.malformed.append(&mut self.driver.news.malformed);
     }
 }

@@ -237,14 +237,14 @@ fn only_so_many_handshakes_are_under_way_and_each_makes_room_when_it_is_over() {
     let (waiting, refused) = after(waiting);
     assert!(refused.bytes().starts_with(&drip), "held without cryptography");
     let mut waiting = waiting;
-    waiting.budget = refused.budget;
+    waiting.budget = refused.driver.budget;
     // Given up at last, or gone, or done.
     waiting.pass_secs(40);
     let (_, served) = after(waiting);
     assert!(!served.bytes().starts_with(&drip));
     let mut gone = stage();
-    gone.budget = served.budget;
-    drop(served.session);
+    gone.budget = served.driver.budget;
+    drop(served.driver.session);
     let mut done = Client::usual(gone.open());
     done.exchange().says(GET);
     assert!(done.text().starts_with("HTTP/1.1 200 OK"), "{}", done.text());
@@ -264,7 +264,7 @@ fn a_handshake_that_is_not_gone_through_with_ends_in_silence() {
         stage.says(b"GET / HTTP/1.1\r\n\r\n").pass_secs(3_600);
         assert_eq!(stage.bytes().len(), before);
         assert!(stage.listens(), "its leaving is noticed");
-        assert!(stage.session.save(stage.now, &stage.profile).len() < 100, "nothing of it is kept");
+        assert!(stage.save().len() < 100, "nothing of it is kept");
     }
 }
 
@@ -398,7 +398,7 @@ proptest! {
         // Whoever can be told nothing more is let go; everybody else is told something.
         let told = stage.bytes().len() > before;
         prop_assert_eq!(stage.closed, (!told).then_some(Cause::HalfClosed));
-        prop_assert!(stage.session.save(stage.now, &stage.profile).len() < 40_000);
+        prop_assert!(stage.save().len() < 40_000);
     }
 
     #[test]

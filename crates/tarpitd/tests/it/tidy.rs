@@ -110,6 +110,7 @@ const DAEMON: Floors = &[
 /// The core's. A macro stands at the top of the crate, and so beside the folder of its file here.
 const CORE: Floors = &[
     &["lib", "fuzzing"],
+    &["driver"],
     &["session"],
     &["account", "auto", "patterns", "pins", "validate"],
     &["protocols"],
