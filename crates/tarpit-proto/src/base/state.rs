@@ -80,18 +80,6 @@ impl Packer {
     }
 }
 
-impl Packer {
-    pub(crate) fn put_boxed(&mut self, boxed: Option<Box<dyn Boxed>>) {
-        self.boxed = boxed;
-    }
-}
-
-impl Unpacker {
-    pub(crate) fn take_boxed(&mut self) -> Option<Box<dyn Boxed>> {
-        self.boxed.take()
-    }
-}
-
 /// Unpacks what a [`Packer`] packed.
 #[derive(Debug)]
 pub struct Unpacker {

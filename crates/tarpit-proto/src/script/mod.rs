@@ -8,7 +8,6 @@
 //! send them.
 
 mod cx;
-pub(crate) mod legacy;
 mod pattern;
 mod profile;
 mod protocol;

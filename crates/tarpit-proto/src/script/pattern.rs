@@ -135,12 +135,6 @@ pub trait Script: Sync {
     /// It is called again for every part that is sent, so it must make the same bytes from the
     /// same state; `cx.rng` starts at the same place each time, and `cx.wall` stands still.
     fn speak(&self, state: &Self::State, cx: &mut Cx<'_>, out: &mut Vec<u8>);
-
-    /// For states that are packed by hand.
-    #[doc(hidden)]
-    fn load_by_hand(&self, _saved: &[u8]) -> Option<Self::State> {
-        None
-    }
 }
 
 /// A kind of tarpit, whatever its state is. Authors write a [`Script`].
@@ -207,9 +201,6 @@ impl<S: Script> Pattern for S {
 
     fn load(&self, mut saved: &[u8]) -> Option<Run> {
         let layout = u32::load(&mut saved)?;
-        if let Some(state) = self.load_by_hand(saved) {
-            return Some(Run::of(state));
-        }
         let state = S::State::load(&mut saved).filter(|_| layout == S::State::LAYOUT)?;
         saved.is_empty().then(|| Run::of(state))
     }

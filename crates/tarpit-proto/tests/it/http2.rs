@@ -327,7 +327,8 @@ fn a_path_beyond_what_may_wait_is_told_with_its_true_length() {
             let whole = [opening(), frame(1, 0b101, 1, &block), request(3, &[])].concat();
             let mut stage = Stage::new("http_hold").open();
             for portion in whole.chunks(1_400) {
-                stage.says(portion);
+                // Also where the daemon is replaced meanwhile.
+                stage.hand_over().says(portion);
             }
             let line = format!("GET {}", "a".repeat(252));
             // `GET `, the path, and the version.

@@ -283,3 +283,15 @@ fn a_value_beyond_what_may_wait_is_told_with_its_true_length() {
     }
     assert!(stage.learnt.is_empty() && stage.save().len() < 5_000);
 }
+
+#[test]
+fn a_value_amid_which_the_daemon_is_replaced_is_told_with_its_true_length() {
+    let long = "a".repeat(9_000);
+    let request = format!("GET / HTTP/1.1\r\nUser-Agent: {long}\r\n\r\n");
+    let mut stage = Stage::new("http_hold").open();
+    for portion in request.as_bytes().chunks(1_400) {
+        stage.hand_over().says(portion);
+    }
+    let learnt = stage.learnt.join(", ");
+    assert!(learnt.contains(&format!("http_user_agent {} (of 9000)", &long[..256])), "{learnt}");
+}

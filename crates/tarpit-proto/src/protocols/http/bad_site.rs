@@ -12,8 +12,8 @@ use crate::{
         pace::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS, Pace},
         rng::Rng,
     },
-    protocols::http::{self, Cue, Phase},
-    script::{About, Cx, Heard, Script, Step, legacy::Registers},
+    protocols::http::{self, At, Cue, Exchange},
+    script::{About, Cx, Heard, Script, Step},
 };
 
 /// See the module.
@@ -37,45 +37,46 @@ static ABOUT: About = About {
 };
 
 impl Script for HttpBadSite {
-    type State = Registers;
+    type State = Exchange;
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, run: &Registers) -> Pace {
-        match Phase::of(run) {
+    fn pace(&self, exchange: &Exchange) -> Pace {
+        match exchange.at {
             // A block at a time, so that the page does what it is for within the hour.
-            Phase::Telling => EVERY_8_SECONDS,
+            At::Telling { .. } => EVERY_8_SECONDS,
             _ => BYTE_EVERY_8_SECONDS,
         }
     }
 
-    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match http::converse(run, heard, cx) {
-            Cue::HeadSent => http::tell(run, cx),
-            Cue::PartSent if run.position < BLOCKS => http::tell_on(run),
+    fn step(&self, exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match http::converse(exchange, heard, cx) {
+            Cue::HeadSent => http::tell(exchange, 0),
+            Cue::PartSent { part } if part < BLOCKS => http::tell_on(exchange),
             // The page is all there; blank lines keep it from being done, whatever the rate.
-            Cue::PartSent => {
+            Cue::PartSent { .. } => {
                 let wait = cx.rng.jitter(BLANK_EVERY);
                 Step::wait(cx.later(wait))
             }
-            Cue::Silence => http::tell_on(run),
+            Cue::Silence => http::tell_on(exchange),
             Cue::Step(step) => step,
         }
     }
 
-    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        match (Phase::of(run), run.position) {
-            (Phase::Heading | Phase::Ending, _) => http::head(run, cx, out),
-            (Phase::Telling, 0) => {
-                http::chunk(run, cx, out, |_, out| out.extend_from_slice(OPENING));
+    fn speak(&self, exchange: &Exchange, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        let request = exchange.request;
+        match exchange.at {
+            At::Heading { .. } | At::Ending => http::head(exchange, cx, out),
+            At::Telling { part: 0 } => {
+                http::chunk(request, cx, out, |_, out| out.extend_from_slice(OPENING));
             }
-            (Phase::Telling, 1..=BLOCKS) => {
-                http::chunk(run, cx, out, |cx, out| block(&mut cx.rng, out));
+            At::Telling { part: 1..=BLOCKS } => {
+                http::chunk(request, cx, out, |cx, out| block(&mut cx.rng, out));
             }
-            (Phase::Telling, _) => http::chunk(run, cx, out, |_, out| out.push(b'\n')),
-            _ => http::reply(run, cx, out),
+            At::Telling { .. } => http::chunk(request, cx, out, |_, out| out.push(b'\n')),
+            _ => http::reply(exchange, cx, out),
         }
     }
 }

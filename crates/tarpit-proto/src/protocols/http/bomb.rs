@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use crate::{
     base::pace::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS, Pace},
     protocols::http::{
-        Coding, Cue, PART, Phase, Request, coded_head, converse, head, page, reply, tell,
+        At, Coding, Cue, Exchange, PART, coded_head, converse, head, page, reply, tell,
         tell_more_of, tell_on,
     },
-    script::{Cx, Heard, Step, legacy::Registers},
+    script::{Cx, Heard, Step},
     wire::deflate::Repetition,
 };
 
@@ -23,38 +23,45 @@ pub(crate) struct Bomb {
 
 impl Bomb {
     /// The pace of a client in this state.
-    pub(crate) fn pace(&self, run: &Registers) -> Pace {
-        match Phase::of(run) {
+    pub(crate) fn pace(&self, exchange: &Exchange) -> Pace {
+        match exchange.at {
             // Byte by byte it would take months to go off.
-            Phase::Telling if self.is_taken(run) => EVERY_8_SECONDS,
+            At::Telling { .. } if self.is_taken(exchange) => EVERY_8_SECONDS,
             _ => BYTE_EVERY_8_SECONDS,
         }
     }
 
     /// A step of its course.
-    pub(crate) fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match converse(run, heard, cx) {
-            Cue::HeadSent => tell(run, cx),
-            Cue::PartSent | Cue::Silence if self.is_taken(run) => tell_more_of(&self.body, run, cx),
-            Cue::PartSent | Cue::Silence => tell_on(run),
+    pub(crate) fn step(
+        &self,
+        exchange: &mut Exchange,
+        heard: Heard<'_, '_>,
+        cx: &mut Cx<'_>,
+    ) -> Step {
+        match converse(exchange, heard, cx) {
+            Cue::HeadSent => tell(exchange, 0),
+            Cue::PartSent { .. } | Cue::Silence if self.is_taken(exchange) => {
+                tell_more_of(&self.body, exchange)
+            }
+            Cue::PartSent { .. } | Cue::Silence => tell_on(exchange),
             Cue::Step(step) => step,
         }
     }
 
-    /// Appends the chunk that `run` stands for.
-    pub(crate) fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        match (Phase::of(run), self.is_taken(run)) {
-            (Phase::Heading | Phase::Ending, true) => {
-                coded_head(self.name, self.body.len(), run, cx, out);
+    /// Appends the chunk that the state stands for.
+    pub(crate) fn speak(&self, exchange: &Exchange, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        match (&exchange.at, self.is_taken(exchange)) {
+            (At::Heading { .. } | At::Ending, true) => {
+                coded_head(self.name, self.body.len(), exchange, cx, out);
             }
-            (Phase::Heading | Phase::Ending, false) => head(run, cx, out),
-            (Phase::Telling, true) => self.body.read(run.position, PART, out),
-            (Phase::Telling, false) => page(run.position, run, cx, out),
-            _ => reply(run, cx, out),
+            (At::Heading { .. } | At::Ending, false) => head(exchange, cx, out),
+            (&At::Telling { part }, true) => self.body.read(part, PART, out),
+            (&At::Telling { part }, false) => page(part, exchange.request, cx, out),
+            _ => reply(exchange, cx, out),
         }
     }
 
-    fn is_taken(&self, run: &Registers) -> bool {
-        Request::of(run).accepts(self.coding)
+    fn is_taken(&self, exchange: &Exchange) -> bool {
+        exchange.request.accepts(self.coding)
     }
 }

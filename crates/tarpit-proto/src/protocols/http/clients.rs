@@ -5,22 +5,23 @@
 
 use core::time::Duration;
 
-/// What holds an HTTP client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HeldBy {
-    /// A head that goes on a byte every 8 seconds, and then a body that does.
-    Head,
-    /// A whole head at once, and a body that goes on a byte every 8 seconds.
-    Body,
-    /// A head that goes on a byte every 3 seconds.
-    Hurried,
-    /// A whole refusal after 8 seconds to whatever it asks for, and then the next.
-    Answers,
-}
+use crate::states;
 
-impl HeldBy {
-    /// All of them; the first for a client that is not known.
-    pub(crate) const ALL: [Self; 4] = [Self::Head, Self::Body, Self::Hurried, Self::Answers];
+states! {
+    /// What holds an HTTP client.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) enum HeldBy {
+        /// A head that goes on a byte every 8 seconds, and then a body that does. It is for clients
+        /// that are not known.
+        #[default]
+        Head,
+        /// A whole head at once, and a body that goes on a byte every 8 seconds.
+        Body,
+        /// A head that goes on a byte every 3 seconds.
+        Hurried,
+        /// A whole refusal after 8 seconds to whatever it asks for, and then the next.
+        Answers,
+    }
 }
 
 /// What holds which HTTP client, by what its `User-Agent` contains; the first row that fits

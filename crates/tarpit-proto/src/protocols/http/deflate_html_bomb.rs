@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use crate::{
     base::pace::Pace,
-    protocols::http::{Bomb, Coding},
-    script::{About, Cx, Heard, Script, Step, legacy::Registers},
+    protocols::http::{Bomb, Coding, Exchange},
+    script::{About, Cx, Heard, Script, Step},
     wire::deflate::{Repetition, Text, Wrapper},
 };
 
@@ -42,21 +42,21 @@ static ABOUT: About = About {
 };
 
 impl Script for HttpDeflateHtmlBomb {
-    type State = Registers;
+    type State = Exchange;
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, run: &Registers) -> Pace {
-        BOMB.pace(run)
+    fn pace(&self, exchange: &Exchange) -> Pace {
+        BOMB.pace(exchange)
     }
 
-    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        BOMB.step(run, heard, cx)
+    fn step(&self, exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        BOMB.step(exchange, heard, cx)
     }
 
-    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        BOMB.speak(run, cx, out);
+    fn speak(&self, exchange: &Exchange, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        BOMB.speak(exchange, cx, out);
     }
 }

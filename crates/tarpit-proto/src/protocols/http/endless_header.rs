@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 
 use crate::{
     base::pace::{BYTE_EVERY_8_SECONDS, Pace},
-    protocols::http::{self, Cue, Phase},
-    script::{About, Cx, Heard, Script, Step, legacy::Registers},
+    protocols::http::{self, At, Cue, Exchange},
+    script::{About, Cx, Heard, Script, Step},
 };
 
 /// See the module.
@@ -29,35 +29,35 @@ static ABOUT: About = About {
 };
 
 impl Script for HttpEndlessHeader {
-    type State = Registers;
+    type State = Exchange;
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, _run: &Registers) -> Pace {
+    fn pace(&self, _exchange: &Exchange) -> Pace {
         BYTE_EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        // Who asked for no more than a head would leave at its end.
-        if let (Phase::Ending, Heard::Sent) = (Phase::of(run), &heard) {
-            return Step::DRIP;
-        }
-        match http::converse(run, heard, cx) {
-            Cue::HeadSent => http::tell(run, cx),
-            Cue::PartSent | Cue::Silence => http::tell_on(run),
-            Cue::Step(step) => step,
+    fn step(&self, exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match (&exchange.at, heard) {
+            // A client that asked for no more than a head would leave at its end.
+            (At::Ending, Heard::Sent) => Step::DRIP,
+            (_, heard) => match http::converse(exchange, heard, cx) {
+                Cue::HeadSent => http::tell(exchange, 0),
+                Cue::PartSent { .. } | Cue::Silence => http::tell_on(exchange),
+                Cue::Step(step) => step,
+            },
         }
     }
 
-    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        match (Phase::of(run), run.position) {
-            (Phase::Heading, _) => http::opening(run, cx, out),
-            (Phase::Ending, _) | (Phase::Telling, 0..COOKIES) => http::cookie(cx, out),
-            (Phase::Telling, COOKIES) => http::ending(run, cx, out),
-            (Phase::Telling, part) => http::page(part - COOKIES - 1, run, cx, out),
-            _ => http::reply(run, cx, out),
+    fn speak(&self, exchange: &Exchange, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        match exchange.at {
+            At::Heading { stamp } => http::opening(stamp, cx, out),
+            At::Ending | At::Telling { part: 0..COOKIES } => http::cookie(cx, out),
+            At::Telling { part: COOKIES } => http::ending(exchange.request, cx, out),
+            At::Telling { part } => http::page(part - COOKIES - 1, exchange.request, cx, out),
+            _ => http::reply(exchange, cx, out),
         }
     }
 }

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use crate::{
     base::pace::{BYTE_EVERY_8_SECONDS, Pace},
-    protocols::http::{self, Cue, Phase},
-    script::{About, Cx, Heard, Script, Step, legacy::Registers},
+    protocols::http::{self, At, Cue, Exchange},
+    script::{About, Cx, Heard, Script, Step},
 };
 
 /// See the module.
@@ -21,32 +21,32 @@ static ABOUT: About = About {
 };
 
 impl Script for HttpFakeAuth {
-    type State = Registers;
+    type State = Exchange;
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, _run: &Registers) -> Pace {
+    fn pace(&self, _exchange: &Exchange) -> Pace {
         BYTE_EVERY_8_SECONDS
     }
 
-    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match http::converse(run, heard, cx) {
+    fn step(&self, exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        match http::converse(exchange, heard, cx) {
             Cue::HeadSent => {
-                run.enter(Phase::Telling);
+                exchange.at = At::Telling { part: 0 };
                 Step::DRIP
             }
-            Cue::PartSent | Cue::Silence => http::next_request(run, cx),
+            Cue::PartSent { .. } | Cue::Silence => http::next_request(exchange),
             Cue::Step(step) => step,
         }
     }
 
-    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        match Phase::of(run) {
-            Phase::Heading | Phase::Ending => http::refusal_head(run, cx, out),
-            Phase::Telling => http::refusal_page(cx, out),
-            _ => http::reply(run, cx, out),
+    fn speak(&self, exchange: &Exchange, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        match exchange.at {
+            At::Heading { .. } | At::Ending => http::refusal_head(exchange, cx, out),
+            At::Telling { .. } => http::refusal_page(cx, out),
+            _ => http::reply(exchange, cx, out),
         }
     }
 }

@@ -7,10 +7,18 @@
 use alloc::vec::Vec;
 
 use crate::{
-    base::pace::{Pace, Unit},
-    protocols::http::clients::{self, HeldBy},
-    protocols::http::{self, Answer, Cue, Phase, Request, Signs, http2},
-    script::{About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, Uses, legacy::Registers},
+    base::{
+        pace::{Pace, Unit},
+        said::Said,
+    },
+    protocols::http::{
+        self, Answer, At, Cue, Exchange,
+        clients::{self, HeldBy},
+        http2::{self, Frames},
+        request::{Credentials, Reading, Target},
+    },
+    script::{About, Cx, Heard, Script, Step, Uses},
+    states,
 };
 
 /// See the module.
@@ -30,117 +38,127 @@ static ABOUT: About = About {
     )
 };
 
+states! {
+    /// What is remembered of a client, by the version that it speaks.
+    #[derive(Debug)]
+    pub(crate) enum State {
+        /// HTTP/1.
+        Lines { exchange: Exchange },
+        /// HTTP/2.
+        Frames { frames: Frames },
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Lines { exchange: Exchange::default() }
+    }
+}
+
 impl Script for HttpHold {
-    type State = Registers;
+    type State = State;
 
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
-    fn pace(&self, run: &Registers) -> Pace {
-        let unit = if Phase::of(run) == Phase::Framing { Unit::Chunk } else { Unit::Byte };
-        Pace { unit, interval: clients::interval(Request::of(run).hold()) }
+    fn pace(&self, state: &State) -> Pace {
+        let (unit, held_by) = match state {
+            State::Lines { exchange } => (Unit::Byte, exchange.held_by),
+            State::Frames { frames } => (Unit::Chunk, frames.held_by()),
+        };
+        Pace { unit, interval: clients::interval(held_by) }
     }
 
-    fn step(&self, run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match (Phase::of(run), heard) {
-            (Phase::Framing, heard) => http2::converse(run, heard, cx),
-            (Phase::Asking, Heard::Said(said)) => match http2::opens(run, said) {
-                Some(true) => http2::open(run, said),
-                Some(false) if http::hear(run, said, cx) => {
-                    let step = begin(run, cx);
-                    if cx.read_mode == ReadMode::Paused {
-                        // The start of an upload, which would wait here as long as it is held.
-                        said.take_all();
+    fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+        let exchange = match state {
+            State::Frames { frames } => return http2::converse(frames, heard, cx),
+            State::Lines { exchange } => exchange,
+        };
+        match (&exchange.at, heard) {
+            (At::Asking { reading }, Heard::Said(said)) => {
+                match http2::opens(exchange.request, reading, said) {
+                    Some(true) => {
+                        let (frames, step) = http2::open(said);
+                        *state = State::Frames { frames };
+                        step
                     }
-                    step
+                    Some(false) => match http::hear(exchange, said, cx) {
+                        Some(reading) => begin(exchange, &reading, said, cx),
+                        None => Step::KEEP,
+                    },
+                    None => Step::KEEP,
                 }
-                None | Some(false) => Step::KEEP,
-            },
-            (Phase::Pausing, Heard::Silence) => {
-                run.enter(Phase::Refusing);
-                let mut words = Vec::new();
-                http::whole(answer(run, cx), run, cx, &mut words);
-                Step::send(Manner::Whole, Chunk::Boxed(words.into()))
             }
-            (Phase::Heading, Heard::Sent) => tell(run, cx),
-            (Phase::Telling, Heard::Sent)
-                if run.position + 1 == COOKIES && Request::of(run).is_head() =>
+            (At::Heading { .. }, Heard::Sent) => tell(exchange),
+            (&At::Telling { part }, Heard::Sent)
+                if part + 1 == COOKIES && exchange.request.is_head() =>
             {
-                http::pad(run)
+                http::pad(exchange)
             }
-            (_, heard) => match http::converse(run, heard, cx) {
-                Cue::HeadSent => tell(run, cx),
-                Cue::PartSent | Cue::Silence => http::tell_on(run),
+            (_, heard) => match http::converse(exchange, heard, cx) {
+                Cue::HeadSent => tell(exchange),
+                Cue::PartSent { .. } | Cue::Silence => http::tell_on(exchange),
                 Cue::Step(step) => step,
             },
         }
     }
 
-    fn speak(&self, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        match (Phase::of(run), run.position) {
-            (Phase::Framing, _) => http2::speak(run, cx, out),
-            (Phase::Heading, _) if has_whole_head(run) => http::head(run, cx, out),
-            (Phase::Heading, _) => http::opening(run, cx, out),
-            (Phase::Telling, 0..COOKIES) => http::cookie(cx, out),
-            (Phase::Telling, COOKIES) => http::ending(run, cx, out),
-            (Phase::Telling, part) => http::page(part - COOKIES - 1, run, cx, out),
-            _ => http::reply(run, cx, out),
+    fn speak(&self, state: &State, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+        let exchange = match state {
+            State::Frames { frames } => return http2::speak(frames, cx, out),
+            State::Lines { exchange } => exchange,
+        };
+        match exchange.at {
+            At::Heading { .. } if has_whole_head(exchange) => http::head(exchange, cx, out),
+            At::Heading { stamp } => http::opening(stamp, cx, out),
+            At::Telling { part: 0..COOKIES } => http::cookie(cx, out),
+            At::Telling { part: COOKIES } => http::ending(exchange.request, cx, out),
+            At::Telling { part } => http::page(part - COOKIES - 1, exchange.request, cx, out),
+            _ => http::reply(exchange, cx, out),
         }
     }
 }
 
 /// Begins to answer a request.
-fn begin(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
-    let hold = Signs::of(run).hold();
-    Request::set_hold(run, hold);
-    if Request::of(run).is_guess() {
-        return http::answer(run, cx);
+fn begin(exchange: &mut Exchange, reading: &Reading, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+    exchange.held_by = reading.held_by();
+    if let Some(answer) = whole_answer(reading, cx) {
+        return http::pause(exchange, answer, cx);
     }
-    if hold == HeldBy::Answers {
-        let patience = http::pause_of(answer(run, cx), cx);
-        return http::pause(run, patience, cx);
-    }
-    let (upload, tunnel) = (http::is_upload(run), Signs::of(run).asks_for_tunnel());
-    let mut step = http::answer(run, cx);
-    if tunnel {
+    let step = match (http::begin(exchange, cx), reading.target) {
         // Libraries leave a proxy at a status that tells of no tunnel.
-        step = Step::DRIP;
+        (_, Target::Tunnel) => Step::DRIP.discarding(),
+        (step, Target::Closed | Target::Open) => step,
+    };
+    if !exchange.request.is_upload() {
+        return step;
     }
-    if upload {
-        // What is sent to us fills the sender's own buffers, and it waits.
-        run.mark = u32::MAX;
-        cx.read_mode = ReadMode::Paused;
-    }
-    step
+    // What is sent to us fills the sender's own buffers, and it waits. Its start would wait here as
+    // long as it is held.
+    said.take_all();
+    step.pausing()
 }
 
-/// What a client is told that is to go on asking.
-fn answer(run: &Registers, cx: &Cx<'_>) -> Answer {
-    let signs = Signs::of(run);
-    if !Request::of(run).is_guess() {
-        if signs.asks_for_closed() { Answer::Forbidden } else { Answer::Missing }
-    } else if cx.poisons() && signs.shows_secret() {
-        Answer::Welcome
-    } else {
-        Answer::Refused
+/// What a client is told that is to go on asking; `None`: it is held amid an answer.
+pub(super) fn whole_answer(reading: &Reading, cx: &Cx<'_>) -> Option<Answer> {
+    match (reading.credentials, reading.target) {
+        (Credentials::Shown, _) if cx.poisons() => Some(Answer::Welcome),
+        (Credentials::Expected | Credentials::Shown, _) => Some(Answer::Refused),
+        _ if reading.held_by() != HeldBy::Answers => None,
+        (Credentials::Missing, Target::Closed) => Some(Answer::Forbidden),
+        (Credentials::Missing, Target::Open | Target::Tunnel) => Some(Answer::Missing),
     }
 }
 
 /// Goes on with what the client bears best.
-fn tell(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
-    let step = http::tell(run, cx);
-    if has_whole_head(run) {
-        run.position = COOKIES + 1;
-    }
-    if run.mark == u32::MAX {
-        cx.read_mode = ReadMode::Paused;
-    }
-    step
+fn tell(exchange: &mut Exchange) -> Step {
+    let part = if has_whole_head(exchange) { COOKIES + 1 } else { 0 };
+    let step = http::tell(exchange, part);
+    if exchange.request.is_upload() { step.pausing() } else { step }
 }
 
 /// Whether the head of the answer comes whole and at once.
-fn has_whole_head(run: &Registers) -> bool {
-    let request = Request::of(run);
-    request.hold() == HeldBy::Body && !request.is_head()
+fn has_whole_head(exchange: &Exchange) -> bool {
+    exchange.held_by == HeldBy::Body && !exchange.request.is_head()
 }

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!  our settings         a page        fields sent
-//!  Opening ───► Idle ───────────► Telling ───► a byte of data, and a wait, for ever
+//!  Opening ───► Idle ───────────► Holding with data: a byte of it, and a wait, for ever
 //!             ▲ │ │ anything else
-//!             │ │ └─────────────► Calling ───► a ping, and a wait, for ever
+//!             │ │ └─────────────► Holding with pings: a ping, and a wait, for ever
 //!             │ │ a guess, a search
 //!             │ └───► Pausing ──► Answering
 //!             └──────────────────────┘
@@ -14,8 +14,8 @@
 //! counted: a client numbers its streams by twos. Most clients wait for any frame, so a frame
 //! every 8 seconds holds them; only what is told to be a page gets a success.
 //!
-//! What clients are owed is sent at once, but for those who ask for it without end: beyond fifteen
-//! answers, one goes out in each turn.
+//! What clients are owed is sent at once, but for clients that ask for it without end: beyond
+//! fifteen answers, one goes out in each turn.
 //!
 //! Payloads are skipped by counting, and of fields as much is read as may wait; uploads end by
 //! themselves, since the client's window is never opened again.
@@ -23,169 +23,247 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
-    base::{fact::Fact, said::Said},
-    protocols::http::clients::{self, HeldBy},
+    base::{
+        fact::Fact,
+        said::Said,
+        state::{Field, Packer, Saved, Unpacker},
+    },
     protocols::http::{
-        Answer, Phase, Request, Signs, pause_of, request, response,
+        Answer,
+        clients::{self, HeldBy},
+        fields,
+        hold::whole_answer,
+        pause_of,
+        request::{self, Ask, Reading, Request},
+        request_line, response,
         torn::{Collected, Torn},
     },
-    script::{Chunk, Cx, Heard, Manner, Step, legacy::Registers},
+    script::{Chunk, Cx, Heard, Manner, Step},
+    states,
     wire::http::{
         frame::{self, Head},
         hpack,
     },
 };
 
+states! {
+    /// What is remembered of a client of HTTP/2.
+    #[derive(Debug, Default)]
+    pub(crate) struct Frames {
+        course: Course,
+        streams: Streams,
+        /// How much of a payload is still to come.
+        skip: Length,
+        /// How many frames of the client's were answered at once, less the turns since.
+        owed: u8,
+        /// Somebody guesses passwords on this connection.
+        is_guessing: bool,
+        /// A head is all that somebody wants of the request that is dealt with and those that wait.
+        /// Which of these it is nobody knows, so none is answered by more.
+        wants_head: bool,
+        held_by: HeldBy,
+        /// What is told once the value that goes on has come to its end.
+        torn: Option<Box<Torn>>,
+    }
+
+    /// Where a connection stands.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Course {
+        /// Our settings go out.
+        #[default]
+        Opening,
+        Idle,
+        /// Frames of this kind go out, one in each turn.
+        Holding { with: Filler },
+        /// A whole answer is due when the wait is over.
+        Pausing { answer: Answer },
+        /// It goes out.
+        Answering,
+        /// What a frame of the client's is owed goes out, amid holding or in idleness.
+        Owing { holding: Option<Filler> },
+    }
+
+    /// What a client is held with.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Filler {
+        Data,
+        Pings,
+    }
+
+    /// The requests of a connection, each on a stream of its own.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    enum Streams {
+        /// None has come.
+        #[default]
+        Unused,
+        /// This one is dealt with, or was last, and so many behind it wait.
+        Used { current: u32, waiting: u8 },
+    }
+}
+
+/// The length of what is left of a frame's payload: 24 bits, as in a frame's head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Length(u32);
+
+impl Length {
+    /// The longest payload.
+    const MOST: u32 = 0xFF_FFFF;
+}
+
+impl Saved for Length {
+    const LAYOUT: u32 = u32::LAYOUT;
+
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        u32::load(saved).filter(|&length| length <= Self::MOST).map(Self)
+    }
+}
+
+impl Field for Length {
+    const BITS: u32 = 24;
+
+    fn put(self, out: &mut Packer) {
+        out.push(self.0.into(), Self::BITS);
+    }
+
+    fn get(from: &mut Unpacker) -> Option<Self> {
+        u32::try_from(from.pull(Self::BITS)).ok().map(Self)
+    }
+}
+
 /// What an HTTP/2 client says first (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What a client may be owed, by its bytes.
-const OUR_SETTINGS: &[u8] = &[
-    // A header table of size 0; 100 streams; a window of 65,535 bytes for each.
-    0, 1, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100, 0, 4, 0, 0, 255, 255,
-];
+/// Our settings: a header table of size 0; 100 streams; a window of 65,535 bytes for each.
+const OUR_SETTINGS: &[u8] = &[0, 1, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100, 0, 4, 0, 0, 255, 255];
 
-// The numbers of a run mean:
-//
-// `count`: the course, and what it goes back to, by three bits each; flags; and what holds the
-// client, where [`Request`] has it.
-// `position`: the stream that is dealt with, or was last.
-// `mark`: how many streams wait, in its highest byte; how much of a payload is still to come.
-const COURSE: u16 = 0b111;
-const AFTER_SHIFT: u32 = 3;
-/// Somebody guesses passwords on this connection.
-const GUESS: u16 = 1 << 6;
-/// A head is all that somebody wants of the request that is dealt with and those that wait. Which
-/// of these it is nobody knows, so none is answered by more.
-const HEAD: u16 = 1 << 7;
-/// The answer that follows the pause, by two bits.
-const ANSWER_SHIFT: u32 = 8;
-/// How many frames of the client's were answered at once, less the turns since.
-const OWED: u16 = 0b1111 << 10;
-const ONE_OWED: u16 = 1 << 10;
-/// These are of one request.
-const OF_REQUEST: u16 = HEAD | 0b11 << ANSWER_SHIFT | 0b11 << Request::HOLD_SHIFT;
-const SKIP: u32 = 0xFF_FFFF;
-const ONE_WAITS: u32 = 1 << 24;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Course {
-    Opening,
-    Idle,
-    Telling,
-    Calling,
-    Pausing,
-    Answering,
-    Owing,
-}
-
-const COURSES: [Course; 7] = [
-    Course::Opening,
-    Course::Idle,
-    Course::Telling,
-    Course::Calling,
-    Course::Pausing,
-    Course::Answering,
-    Course::Owing,
-];
-
-impl Course {
-    fn of(run: &Registers) -> Self {
-        COURSES.get(usize::from(run.count & COURSE)).copied().unwrap_or(Self::Idle)
-    }
-
-    fn enter(self, run: &mut Registers) {
-        run.count = run.count & !COURSE | self as u16;
-    }
-}
+/// The most frames of a client's that are answered at once.
+const MOST_OWED: u8 = 15;
 
 /// Whether the client's first bytes, of which none is taken yet, open HTTP/2; `None`: that is to
 /// be seen.
-pub(crate) fn opens(run: &Registers, said: &Said<'_>) -> Option<bool> {
-    let fresh = run.count == 0 && run.mark == 0 && run.position == 0;
+pub(crate) fn opens(request: Request, reading: &Reading, said: &Said<'_>) -> Option<bool> {
+    let is_fresh = request == Request::default() && reading.is_fresh();
     let seen = said.rest().len().min(PREFACE.len());
-    if !fresh || said.rest()[..seen] != PREFACE[..seen] {
+    if !is_fresh || said.rest()[..seen] != PREFACE[..seen] {
         return Some(false);
     }
     (seen == PREFACE.len()).then_some(true)
 }
 
 /// Takes the client's first bytes, and answers with our settings, which come first.
-pub(crate) fn open(run: &mut Registers, said: &mut Said<'_>) -> Step {
+pub(crate) fn open(said: &mut Said<'_>) -> (Frames, Step) {
     said.take(PREFACE.len());
-    run.enter(Phase::Framing);
-    Course::Opening.enter(run);
-    send(|out| frame::write(frame::SETTINGS, 0, 0, OUR_SETTINGS, out))
+    let step = send(|out| frame::write(frame::SETTINGS, 0, 0, OUR_SETTINGS, out));
+    (Frames::default(), step)
 }
 
 /// Hears a client of HTTP/2 out, and goes on with its course.
-pub(crate) fn converse(run: &mut Registers, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-    match (Course::of(run), heard) {
-        (_, Heard::Said(said)) => hear(run, said, cx),
-        (Course::Opening, Heard::Sent) => idle(run),
+pub(crate) fn converse(frames: &mut Frames, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
+    match (frames.course, heard) {
+        (_, Heard::Said(said)) => hear(frames, said, cx),
+        (Course::Opening | Course::Owing { holding: None }, Heard::Sent) => idle(frames),
         (Course::Answering, Heard::Sent) => {
-            relent(run);
-            next(run, cx)
+            frames.relent();
+            next(frames, cx)
         }
-        (Course::Owing, Heard::Sent) => {
-            let after = COURSES[usize::from(run.count >> AFTER_SHIFT & COURSE).min(6)];
-            after.enter(run);
-            if after == Course::Idle { Step::REST } else { rest(run, cx) }
+        (Course::Owing { holding: Some(with) } | Course::Holding { with }, Heard::Sent) => {
+            hold(frames, with, cx)
         }
-        (Course::Telling | Course::Calling, Heard::Sent) => rest(run, cx),
-        (Course::Telling | Course::Calling, Heard::Silence) => {
-            relent(run);
+        (Course::Holding { .. }, Heard::Silence) => {
+            frames.relent();
             Step::PROMPT
         }
-        (Course::Pausing, Heard::Silence) => {
-            Course::Answering.enter(run);
+        (Course::Pausing { answer }, Heard::Silence) => {
+            frames.course = Course::Answering;
             let mut out = Vec::new();
-            answer(run, cx, &mut out);
+            whole(answer, frames, cx, &mut out);
             Step::send(Manner::Whole, Chunk::Boxed(out.into()))
         }
         _ => Step::KEEP,
     }
 }
 
-/// Appends the frame that `run` stands for.
-pub(crate) fn speak(run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-    if Course::of(run) == Course::Telling {
-        return frame::write(frame::DATA, 0, run.position, b" ", out);
+/// Appends the frame that a client is held with next.
+pub(crate) fn speak(frames: &Frames, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    if frames.course == (Course::Holding { with: Filler::Data }) {
+        return frame::write(frame::DATA, 0, frames.current(), b" ", out);
     }
     let mut payload = [0; 8];
     cx.rng.fill(&mut payload);
     frame::write(frame::PING, 0, 0, &payload, out);
 }
 
-/// Takes frames until one is to be answered, or no further one is whole.
-fn hear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
-    loop {
-        let skipped = said.take((run.mark & SKIP) as usize);
+impl Frames {
+    pub(crate) fn held_by(&self) -> HeldBy {
+        self.held_by
+    }
+
+    /// The stream that is dealt with, or was last; 0 in front of the first.
+    fn current(&self) -> u32 {
+        match self.streams {
+            Streams::Unused => 0,
+            Streams::Used { current, .. } => current,
+        }
+    }
+
+    /// How many streams wait.
+    fn waiting(&self) -> u8 {
+        match self.streams {
+            Streams::Unused => 0,
+            Streams::Used { waiting, .. } => waiting,
+        }
+    }
+
+    /// Whether what the client is owed now must wait until its turn.
+    fn owes_later(&self) -> bool {
+        match self.course {
+            Course::Pausing { .. } => true,
+            Course::Holding { .. } => self.owed >= MOST_OWED,
+            _ => false,
+        }
+    }
+
+    /// Lets one more answer that is owed go out at once, since a turn has passed.
+    fn relent(&mut self) {
+        self.owed = self.owed.saturating_sub(1);
+    }
+
+    /// Skips what is still to come of a payload, as far as it is there.
+    fn skip<'a>(&mut self, said: &mut Said<'a>) -> &'a [u8] {
+        let skipped = said.take(self.skip.0 as usize);
         // At most as much as there was to skip.
-        run.mark -= skipped.len() as u32;
-        if let Some(torn) = Torn::of(run)
+        self.skip.0 -= skipped.len() as u32;
+        skipped
+    }
+}
+
+/// Takes frames until one is to be answered, or no further one is whole.
+fn hear(frames: &mut Frames, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
+    loop {
+        let skipped = frames.skip(said);
+        if let Some(torn) = &mut frames.torn
             && torn.add_coded(skipped)
         {
-            tell_torn(run, cx);
+            tell_torn(frames, cx);
         }
-        let Some(head) = Head::read(said.rest()).filter(|_| run.mark & SKIP == 0) else {
+        let Some(head) = Head::read(said.rest()).filter(|_| frames.skip == Length(0)) else {
             return Step::KEEP;
         };
         // Whatever else comes, there is no more of a request that was to go on.
         if head.kind != frame::CONTINUATION {
-            tell_torn(run, cx);
+            tell_torn(frames, cx);
         }
         let asks = !head.flags & frame::ACK != 0 && head.stream == 0;
-        let must_wait = match Course::of(run) {
-            Course::Pausing => true,
-            Course::Telling | Course::Calling => run.count & OWED == OWED,
-            _ => false,
-        };
+        let must_wait = frames.owes_later();
         match head.kind {
             frame::HEADERS => {
                 let Some(payload) = payload(said, head.length) else { return Step::KEEP };
-                run.mark |= head.length - payload.len() as u32;
-                if let Some(step) = asked(run, head, payload, cx) {
+                frames.skip = Length(head.length - payload.len() as u32);
+                if let Some(step) = asked(frames, head, payload, cx) {
                     return step;
                 }
             }
@@ -197,18 +275,18 @@ fn hear(run: &mut Registers, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
             frame::PING if asks && head.length == 8 => {
                 let Some(payload) = payload(said, 8) else { return Step::KEEP };
                 if !must_wait && let Ok(echo) = <[u8; 8]>::try_from(payload) {
-                    return owe(run, frame::PING, &echo, cx);
+                    return owe(frames, frame::PING, &echo, cx);
                 }
             }
             kind => {
                 said.take(Head::LENGTH);
-                run.mark |= head.length;
+                frames.skip = Length(head.length);
                 if kind == frame::SETTINGS && asks && !must_wait {
-                    return owe(run, frame::SETTINGS, &[], cx);
+                    return owe(frames, frame::SETTINGS, &[], cx);
                 }
-                let holds = matches!(Course::of(run), Course::Telling | Course::Calling);
-                if kind == frame::RESET && head.stream == run.position && holds {
-                    return next(run, cx);
+                let is_held = matches!(frames.course, Course::Holding { .. });
+                if kind == frame::RESET && head.stream == frames.current() && is_held {
+                    return next(frames, cx);
                 }
             }
         }
@@ -226,46 +304,42 @@ fn payload<'a>(said: &mut Said<'a>, length: u32) -> Option<&'a [u8]> {
 }
 
 /// Hears a request, and says what to do unless that is to go on; `None` too if it was none.
-fn asked(run: &mut Registers, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Option<Step> {
-    let waiting = run.mark / ONE_WAITS;
-    let last = run.position.saturating_add(2 * waiting);
+fn asked(frames: &mut Frames, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Option<Step> {
+    let (current, waiting) = (frames.current(), frames.waiting());
+    let last = current.saturating_add(2 * u32::from(waiting));
     if head.stream.is_multiple_of(2) || head.stream <= last {
         // The fields behind a body.
         return None;
     }
-    let (asked, torn) = read(head.block(payload), &mut |fact, value, length| {
-        cx.learn_part(fact, value, length);
-    });
+    let learn = &mut |fact, value: &[u8], length| cx.learn_part(fact, value, length);
+    let (ask, reading, torn) = read(head.block(payload), learn);
     if let Some(torn) = torn {
-        run.big = Some(Box::new(torn));
+        frames.torn = Some(Box::new(torn));
     }
-    let request = Request::of(&asked);
-    if request.is_guess() {
-        run.count |= GUESS;
-    }
-    if Course::of(run) != Course::Idle {
+    frames.is_guessing |= reading.is_guess();
+    if frames.course != Course::Idle {
         // Beyond 255 nobody counts, and what nobody counts is never answered.
-        if head.stream == last.saturating_add(2) && waiting < 255 {
-            run.mark += ONE_WAITS;
-            run.count |= if request.is_head() { HEAD } else { 0 };
+        if head.stream == last.saturating_add(2) && waiting < u8::MAX {
+            frames.streams = Streams::Used { current, waiting: waiting + 1 };
+            frames.wants_head |= ask == Ask::Head;
         }
         return None;
     }
-    run.position = head.stream;
-    let is_whole = head.flags & frame::END_HEADERS != 0 && run.mark & SKIP == 0;
-    Some(serve(run, &asked, is_whole, cx))
+    frames.streams = Streams::Used { current: head.stream, waiting };
+    let is_whole = head.flags & frame::END_HEADERS != 0 && frames.skip == Length(0);
+    Some(serve(frames, ask, &reading, is_whole, cx))
 }
 
 /// Tells what has waited for the end of a value.
-fn tell_torn(run: &mut Registers, cx: &mut Cx<'_>) {
-    if let Some(torn) = Torn::take(run) {
+fn tell_torn(frames: &mut Frames, cx: &mut Cx<'_>) {
+    if let Some(torn) = frames.torn.take() {
         torn.tell(&mut |fact, value, length| cx.learn_part(fact, value, length));
     }
 }
 
 /// What the fields in `block` ask for, in the manner of HTTP/1; and what is learnt, where that waits
 /// for the end of a value beyond the block.
-fn read(block: &[u8], learn: request::Learn<'_>) -> (Registers, Option<Torn>) {
+fn read(block: &[u8], learn: request::Learn<'_>) -> (Ask, Reading, Option<Torn>) {
     const VERSION: usize = " HTTP/2.0".len();
     let (mut method, mut path, mut is_torn) = (Vec::new(), Vec::new(), false);
     hpack::fields(block, &mut |name, value, missing| match name {
@@ -274,26 +348,27 @@ fn read(block: &[u8], learn: request::Learn<'_>) -> (Registers, Option<Torn>) {
         b":authority" if path.is_empty() && method == b"CONNECT" => path = value.to_vec(),
         _ => {}
     });
-    let (mut asked, mut learnt) = (Registers::default(), Collected::default());
+    let (mut request, mut reading) = (Request::default(), Reading::default());
+    let mut learnt = Collected::default();
     let mut collect = |fact, value: &[u8]| learnt.add(fact, value);
-    request::frame_line(&mut asked, &method, &path, is_torn, &mut collect);
+    request_line::frame_line(&mut request, &mut reading, &method, &path, is_torn, &mut collect);
     // What is missing, of which fact, and what there is of it.
     let mut end = None;
     hpack::fields(block, &mut |name, value, missing| {
         let name = if name == b":authority" { b"host" } else { name };
-        request::named_field(&mut asked, name, value, &mut collect);
+        fields::named_field(&mut request, &mut reading, name, value, &mut collect);
         let fact = if name == b":path" { Some(Fact::HttpRequest) } else { request::fact_of(name) };
         end = missing.map(|missing| (missing, fact, value.to_vec()));
     });
     let Some((missing, fact, value)) = end else {
         learnt.tell(learn);
-        return (asked, None);
+        return (request.ask, reading, None);
     };
     let mut torn = match learnt.tear(fact, &value) {
         Ok(torn) => torn,
         Err(learnt) => {
             learnt.tell(learn);
-            return (asked, None);
+            return (request.ask, reading, None);
         }
     };
     if is_torn {
@@ -302,77 +377,73 @@ fn read(block: &[u8], learn: request::Learn<'_>) -> (Registers, Option<Torn>) {
     match missing.decoder {
         Some(decoder) => {
             torn.goes_on_coded(missing.bytes, decoder);
-            return (asked, Some(torn));
+            return (request.ask, reading, Some(torn));
         }
         // How long it is stands in front of it.
         None => torn.lacks(missing.bytes),
     }
     torn.tell(learn);
-    (asked, None)
+    (request.ask, reading, None)
 }
 
 /// Begins to deal with a request.
-fn serve(run: &mut Registers, asked: &Registers, is_whole: bool, cx: &mut Cx<'_>) -> Step {
-    let (request, signs) = (Request::of(asked), Signs::of(asked));
-    run.count &= !OF_REQUEST;
-    run.count |= if request.is_head() { HEAD } else { 0 };
-    Request::set_hold(run, signs.hold());
-    let answer = match (run.count & GUESS != 0, signs.hold()) {
-        (true, _) if cx.poisons() && signs.shows_secret() => Answer::Welcome,
-        (true, _) => Answer::Refused,
-        (false, HeldBy::Answers) if signs.asks_for_closed() => Answer::Forbidden,
-        (false, HeldBy::Answers) => Answer::Missing,
-        // Credentials may stand in what was not read: no success is told.
-        _ if request.asks_for_page() && is_whole => {
-            Course::Telling.enter(run);
-            let stream = run.position;
-            let fields = response::fields("200", None, None, cx);
-            return send(|out| {
-                frame::write(frame::HEADERS, frame::END_HEADERS, stream, &fields, out);
-            });
-        }
-        _ => {
-            Course::Calling.enter(run);
-            return rest(run, cx);
-        }
+fn serve(
+    frames: &mut Frames,
+    ask: Ask,
+    reading: &Reading,
+    is_whole: bool,
+    cx: &mut Cx<'_>,
+) -> Step {
+    frames.wants_head = ask == Ask::Head;
+    frames.held_by = reading.held_by();
+    let answer = match whole_answer(reading, cx) {
+        Some(Answer::Welcome) => Some(Answer::Welcome),
+        // A client that has guessed here before guesses on.
+        _ if frames.is_guessing => Some(Answer::Refused),
+        answer => answer,
     };
-    pause(run, answer, cx)
+    match answer {
+        Some(answer) => pause(frames, answer, cx),
+        // Credentials may stand in what was not read: no success is told.
+        None if ask == Ask::Page && is_whole => {
+            frames.course = Course::Holding { with: Filler::Data };
+            let fields = response::fields("200", None, None, cx);
+            let stream = frames.current();
+            send(|out| frame::write(frame::HEADERS, frame::END_HEADERS, stream, &fields, out))
+        }
+        None => hold(frames, Filler::Pings, cx),
+    }
 }
 
-fn pause(run: &mut Registers, answer: Answer, cx: &mut Cx<'_>) -> Step {
-    run.count |= (answer as u16) << ANSWER_SHIFT;
-    Course::Pausing.enter(run);
+fn pause(frames: &mut Frames, answer: Answer, cx: &mut Cx<'_>) -> Step {
+    frames.course = Course::Pausing { answer };
     let patience = pause_of(answer, cx);
     Step::wait(cx.later(patience))
 }
 
 /// Goes on to the request that has waited longest, of which no more is known than that it came.
-fn next(run: &mut Registers, cx: &mut Cx<'_>) -> Step {
-    if run.mark < ONE_WAITS {
-        return idle(run);
-    }
-    run.mark -= ONE_WAITS;
-    run.position = run.position.saturating_add(2);
-    let hold = Request::of(run).hold();
-    run.count &= !(0b11 << ANSWER_SHIFT);
-    if run.count & GUESS != 0 {
-        pause(run, Answer::Refused, cx)
-    } else if hold == HeldBy::Answers {
-        pause(run, Answer::Missing, cx)
+fn next(frames: &mut Frames, cx: &mut Cx<'_>) -> Step {
+    let Some(waiting) = frames.waiting().checked_sub(1) else { return idle(frames) };
+    let current = frames.current().saturating_add(2);
+    frames.streams = Streams::Used { current, waiting };
+    if frames.is_guessing {
+        pause(frames, Answer::Refused, cx)
+    } else if frames.held_by == HeldBy::Answers {
+        pause(frames, Answer::Missing, cx)
     } else {
-        Course::Calling.enter(run);
-        rest(run, cx)
+        hold(frames, Filler::Pings, cx)
     }
 }
 
-fn idle(run: &mut Registers) -> Step {
-    Course::Idle.enter(run);
+fn idle(frames: &mut Frames) -> Step {
+    frames.course = Course::Idle;
     Step::REST
 }
 
-/// Waits for the turn of the next frame.
-fn rest(run: &Registers, cx: &mut Cx<'_>) -> Step {
-    let wait = cx.rng.jitter(clients::interval(Request::of(run).hold()));
+/// Waits for the turn of the next frame of this kind.
+fn hold(frames: &mut Frames, with: Filler, cx: &mut Cx<'_>) -> Step {
+    frames.course = Course::Holding { with };
+    let wait = cx.rng.jitter(clients::interval(frames.held_by));
     Step::wait(cx.later(wait))
 }
 
@@ -380,44 +451,40 @@ fn rest(run: &Registers, cx: &mut Cx<'_>) -> Step {
 ///
 /// The next frame of a client that waits for one goes with it: that wait begins anew, and must not
 /// do so for ever without it.
-fn owe(run: &mut Registers, kind: u8, payload: &[u8], cx: &mut Cx<'_>) -> Step {
+fn owe(frames: &mut Frames, kind: u8, payload: &[u8], cx: &mut Cx<'_>) -> Step {
     let mut out = Vec::new();
     frame::write(kind, frame::ACK, 0, payload, &mut out);
-    if matches!(Course::of(run), Course::Telling | Course::Calling) {
-        speak(run, cx, &mut out);
-    }
-    let manner = if run.count & OWED == OWED {
+    let holding = match frames.course {
+        Course::Holding { with } => {
+            speak(frames, cx, &mut out);
+            Some(with)
+        }
+        _ => None,
+    };
+    frames.course = Course::Owing { holding };
+    let manner = if frames.owed >= MOST_OWED {
         Manner::Drip
     } else {
-        run.count += ONE_OWED;
+        frames.owed += 1;
         Manner::Prompt
     };
-    run.count = run.count & !(COURSE << AFTER_SHIFT) | (run.count & COURSE) << AFTER_SHIFT;
-    Course::Owing.enter(run);
     Step::send(manner, Chunk::Boxed(out.into()))
 }
 
-/// Lets one more answer that is owed go out at once, since a turn has passed.
-fn relent(run: &mut Registers) {
-    if run.count & OWED != 0 {
-        run.count -= ONE_OWED;
-    }
-}
-
 /// Appends a whole answer.
-fn answer(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    let answer = Answer::ALL[usize::from(run.count >> ANSWER_SHIFT & 0b11)];
+fn whole(answer: Answer, frames: &Frames, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let (code, _) = answer.status().split_at(3);
     let realm = response::realm(answer, cx);
-    if run.count & HEAD != 0 {
+    let stream = frames.current();
+    if frames.wants_head {
         let fields = response::fields(code, realm, None, cx);
         let flags = frame::END_HEADERS | frame::END_STREAM;
-        return frame::write(frame::HEADERS, flags, run.position, &fields, out);
+        return frame::write(frame::HEADERS, flags, stream, &fields, out);
     }
     let page = response::sorry(answer, cx);
     let fields = response::fields(code, realm, Some(page.len()), cx);
-    frame::write(frame::HEADERS, frame::END_HEADERS, run.position, &fields, out);
-    frame::write(frame::DATA, frame::END_STREAM, run.position, page.as_bytes(), out);
+    frame::write(frame::HEADERS, frame::END_HEADERS, stream, &fields, out);
+    frame::write(frame::DATA, frame::END_STREAM, stream, page.as_bytes(), out);
 }
 
 fn send(write: impl FnOnce(&mut Vec<u8>)) -> Step {

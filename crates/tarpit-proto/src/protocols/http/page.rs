@@ -4,13 +4,13 @@ use alloc::{format, vec::Vec};
 
 use crate::{
     base::rng::Rng,
-    protocols::http::response::chunk,
-    script::{Cx, legacy::Registers},
+    protocols::http::{request::Request, response::chunk},
+    script::Cx,
 };
 
 /// Appends that part of a plain page, counted from 0, framed for the client.
-pub(crate) fn page(part: u32, run: &Registers, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-    chunk(run, cx, out, |cx, out| {
+pub(crate) fn page(part: u32, request: Request, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    chunk(request, cx, out, |cx, out| {
         if part == 0 {
             out.extend_from_slice(
                 b"<!DOCTYPE html>\n<html><head><title>Archive</title></head><body>\n\

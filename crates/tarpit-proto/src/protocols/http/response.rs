@@ -6,31 +6,69 @@ use alloc::{format, string::String, vec::Vec};
 use crate::{
     base::time::Wall,
     persona::System,
-    protocols::http::{Ask, Phase, Request},
-    script::{Cx, legacy::Registers},
+    protocols::http::{
+        course::{At, Exchange},
+        request::{Ask, Request, Version},
+    },
+    script::Cx,
+    states,
     wire::http::hpack::{self, Name},
 };
 
-/// The present for a head's date, as [`Registers::position`] keeps it.
-pub(crate) fn stamp(cx: &Cx<'_>) -> u32 {
-    u32::try_from(cx.wall.0).unwrap_or(u32::MAX)
+states! {
+    /// The moment of a head's date, kept so that the head comes out the same again.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Stamp {
+        /// Seconds of the calendar; of those beyond its 32 bits, in 2106, the last.
+        seconds: u32,
+    }
+
+    /// The answer to a client that asks for something else than an endless page.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Answer {
+        /// It is there, but not for this client.
+        Forbidden,
+        /// It is not there.
+        Missing,
+        /// No password, or a wrong one.
+        Refused,
+        /// The right password. Only for those who are to believe it.
+        Welcome,
+    }
+}
+
+impl Stamp {
+    pub(crate) fn now(cx: &Cx<'_>) -> Self {
+        Self { seconds: u32::try_from(cx.wall.0).unwrap_or(u32::MAX) }
+    }
+}
+
+impl Answer {
+    pub(crate) fn status(self) -> &'static str {
+        match self {
+            Self::Forbidden => "403 Forbidden",
+            Self::Missing => "404 Not Found",
+            Self::Refused => "401 Unauthorized",
+            Self::Welcome => "200 OK",
+        }
+    }
 }
 
 /// Appends the head of an answer whose body has no end, or what is due of it.
-pub(crate) fn head(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    due(run, out, |out| opening(run, cx, out), |out| ending(run, cx, out));
+pub(crate) fn head(exchange: &Exchange, cx: &Cx<'_>, out: &mut Vec<u8>) {
+    due(exchange, "200 OK", cx, out, |out| ending(exchange.request, cx, out));
 }
 
 /// Appends the first lines of such a head: what scanners record.
-pub(crate) fn opening(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    status("200 OK", run, cx, out);
+pub(crate) fn opening(stamp: Stamp, cx: &Cx<'_>, out: &mut Vec<u8>) {
+    status("200 OK", stamp, cx, out);
 }
 
 /// Appends the last lines of such a head.
-pub(crate) fn ending(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
+pub(crate) fn ending(request: Request, cx: &Cx<'_>, out: &mut Vec<u8>) {
     // Before HTTP/1.1 the end of a body is the end of the connection.
     let framing =
-        if has_chunks(run, cx) { "Transfer-Encoding: chunked" } else { "Connection: close" };
+        if has_chunks(request, cx) { "Transfer-Encoding: chunked" } else { "Connection: close" };
     text(out, &format!("{framing}\r\n{}\r\n", kind_of_page(cx)));
 }
 
@@ -47,7 +85,7 @@ fn kind_of_page(cx: &Cx<'_>) -> &'static str {
 pub(crate) fn coded_head(
     coding: &str,
     length: u32,
-    run: &Registers,
+    exchange: &Exchange,
     cx: &Cx<'_>,
     out: &mut Vec<u8>,
 ) {
@@ -56,23 +94,29 @@ pub(crate) fn coded_head(
          {}\r\n",
         kind_of_page(cx)
     );
-    due(run, out, |out| opening(run, cx, out), |out| text(out, &ending));
+    due(exchange, "200 OK", cx, out, |out| text(out, &ending));
 }
 
-/// Appends what is told in the phases that are the same for all patterns.
-pub(crate) fn reply(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    match (Phase::of(run), run.position) {
-        (Phase::Declining, _) => decline(run, cx, out),
+/// Appends what is told in the states that are the same for all patterns.
+pub(crate) fn reply(exchange: &Exchange, cx: &Cx<'_>, out: &mut Vec<u8>) {
+    match exchange.at {
+        At::Answering { answer, stamp } => whole(answer, stamp, exchange.request, cx, out),
+        At::Declining { stamp } => decline(exchange.request.ask, stamp, cx, out),
+        At::Padding { is_begun: false } => text(out, "Content-Length:"),
         // Blanks may stand in front of a field's value (RFC 9112, section 5), as many as there are.
-        (Phase::Padding, 0) => text(out, "Content-Length:"),
-        (Phase::Padding, _) => text(out, " "),
-        _ => refusal(run, cx, out),
+        At::Padding { is_begun: true } => text(out, " "),
+        At::Asking { .. }
+        | At::Pausing { .. }
+        | At::Heading { .. }
+        | At::Ending
+        | At::Telling { .. }
+        | At::Holding => debug_assert!(false, "a pattern says this itself, or nobody does"),
     }
 }
 
 /// Appends the first lines of the answer to a client that asks for no page.
-fn decline(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    let (answer, allowed) = match Request::of(run).ask() {
+fn decline(ask: Ask, stamp: Stamp, cx: &Cx<'_>, out: &mut Vec<u8>) {
+    let (answer, allowed) = match ask {
         Ask::PageOptions => ("200 OK", Some(methods(cx))),
         Ask::ServerOptions => ("200 OK", None),
         // A success would be taken for an open proxy.
@@ -82,7 +126,7 @@ fn decline(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
         Ask::Unknown => ("501 Not Implemented", Some(methods(cx))),
         Ask::Garbled | Ask::Head | Ask::Page => ("400 Bad Request", None),
     };
-    status(answer, run, cx, out);
+    status(answer, stamp, cx, out);
     if let Some(allowed) = allowed {
         text(out, &format!("Allow: {allowed}\r\n"));
     }
@@ -105,63 +149,29 @@ fn methods(cx: &Cx<'_>) -> &'static str {
     }
 }
 
-/// Appends a whole refusal: what a guess is answered with.
-fn refusal(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    refusal_head(run, cx, out);
-    if !Request::of(run).is_head() {
-        refusal_page(cx, out);
-    }
-}
-
 /// Appends the head of a refusal, or what is due of it.
-pub(crate) fn refusal_head(run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
+pub(crate) fn refusal_head(exchange: &Exchange, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let answer = Answer::Refused;
-    due(run, out, |out| status(answer.status(), run, cx, out), |out| rest(answer, run, cx, out));
+    due(exchange, answer.status(), cx, out, |out| rest(answer, exchange.request, cx, out));
 }
 
-/// The answer to a client that asks for something else than an endless page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// It is there, but not for this client.
-    Forbidden,
-    /// It is not there.
-    Missing,
-    /// No password, or a wrong one.
-    Refused,
-    /// The right password. Only for those who are to believe it.
-    Welcome,
-}
-
-impl Answer {
-    /// All of them, in their order.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Forbidden, Self::Missing, Self::Refused, Self::Welcome];
-
-    pub(crate) fn status(self) -> &'static str {
-        match self {
-            Self::Forbidden => "403 Forbidden",
-            Self::Missing => "404 Not Found",
-            Self::Refused => "401 Unauthorized",
-            Self::Welcome => "200 OK",
-        }
-    }
-}
-
-/// Appends a whole answer of the present moment.
-pub(crate) fn whole(answer: Answer, run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    let dated = Registers { position: stamp(cx), count: run.count, ..Registers::default() };
-    status(answer.status(), &dated, cx, out);
-    rest(answer, run, cx, out);
-    if !Request::of(run).is_head() {
+/// Appends a whole answer.
+fn whole(answer: Answer, stamp: Stamp, request: Request, cx: &Cx<'_>, out: &mut Vec<u8>) {
+    status(answer.status(), stamp, cx, out);
+    rest(answer, request, cx, out);
+    if !request.is_head() {
         text(out, &sorry(answer, cx));
     }
 }
 
 /// Appends the head of a whole answer from its third line on.
-fn rest(answer: Answer, run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
+fn rest(answer: Answer, request: Request, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let length = sorry(answer, cx).len();
     // What HTTP/1.1 takes for granted an older client must be told.
-    let lasting = if Request::of(run).is_old() { "Connection: Keep-Alive\r\n" } else { "" };
+    let lasting = match request.version {
+        Version::Http10 => "Connection: Keep-Alive\r\n",
+        Version::Http11 => "",
+    };
     let wanted = match realm(answer, cx) {
         Some(realm) => format!("WWW-Authenticate: {realm}\r\n"),
         None => String::new(),
@@ -206,20 +216,19 @@ pub(crate) fn fields(
 
 /// Appends what is due of a head: all of it, unless it is all that the client wants.
 fn due(
-    run: &Registers,
+    exchange: &Exchange,
+    answer: &str,
+    cx: &Cx<'_>,
     out: &mut Vec<u8>,
-    opening: impl FnOnce(&mut Vec<u8>),
     ending: impl FnOnce(&mut Vec<u8>),
 ) {
-    let split = Request::of(run).is_head();
-    match Phase::of(run) {
-        Phase::Ending => ending(out),
-        Phase::Heading if split => opening(out),
-        _ => {
-            opening(out);
-            ending(out);
+    if let At::Heading { stamp } = exchange.at {
+        status(answer, stamp, cx, out);
+        if exchange.request.is_head() {
+            return;
         }
     }
+    ending(out);
 }
 
 /// Appends the page of a refusal.
@@ -228,19 +237,19 @@ pub(crate) fn refusal_page(cx: &Cx<'_>, out: &mut Vec<u8>) {
 }
 
 /// Whether a body without an end comes in chunks (RFC 9112, section 7.1).
-fn has_chunks(run: &Registers, cx: &Cx<'_>) -> bool {
+fn has_chunks(request: Request, cx: &Cx<'_>) -> bool {
     // A camera's server is too small to know them.
-    !Request::of(run).is_old() && cx.profile.persona.system() != System::Camera
+    request.version == Version::Http11 && cx.profile.persona.system() != System::Camera
 }
 
 /// Appends what `write` writes as one chunk, or as it is where there are none.
 pub(crate) fn chunk(
-    run: &Registers,
+    request: Request,
     cx: &mut Cx<'_>,
     out: &mut Vec<u8>,
     write: impl FnOnce(&mut Cx<'_>, &mut Vec<u8>),
 ) {
-    if !has_chunks(run, cx) {
+    if !has_chunks(request, cx) {
         return write(cx, out);
     }
     let mut data = Vec::new();
@@ -253,9 +262,9 @@ pub(crate) fn chunk(
 }
 
 /// Appends the lines by which scanners know a server, in its order.
-fn status(status: &str, run: &Registers, cx: &Cx<'_>, out: &mut Vec<u8>) {
+fn status(status: &str, stamp: Stamp, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let persona = &cx.profile.persona;
-    let (date, server) = (Wall(run.position.into()).date(), persona.http_server());
+    let (date, server) = (Wall(stamp.seconds.into()).date(), persona.http_server());
     let fields = match persona.system() {
         System::Camera | System::Linux => format!("Date: {date} GMT\r\nServer: {server}\r\n"),
         System::Windows => format!(

@@ -4,29 +4,41 @@
 use alloc::vec::Vec;
 
 use crate::{
-    base::fact::Fact,
-    protocols::secret,
-    script::{legacy::Registers, state::Saved},
+    base::{
+        fact::Fact,
+        state::{Saved, layout, load_name, save_name},
+    },
+    protocols::{http::request::Learn, secret},
+    states,
     wire::http::huffman::Decoder,
 };
 
-/// Facts that wait for the end of one of them, in [`Registers::big`]. A hand-over forgets them.
-#[derive(Debug, Default)]
-pub(crate) struct Torn {
-    facts: Vec<(Fact, Vec<u8>, usize)>,
-    /// Which of them goes on.
-    open: usize,
-    /// How many letters have come of a value in base64, and how many bytes they are.
-    base64: Option<(usize, usize)>,
-    /// How many more bytes have come, and how many of them at their end are padding.
-    more: usize,
-    padding: usize,
+states! {
+    /// Facts that wait for the end of one of them.
+    #[derive(Debug, PartialEq)]
+    pub(crate) boxed struct Torn {
+        facts: Collected,
+        /// Which of them goes on.
+        open: u32,
+        /// How many letters have come of a value in base64.
+        base64: Option<u32>,
+        /// How many more bytes have come, and how many of them at their end are padding.
+        more: u32,
+        padding: u32,
+        /// What is still to come of a coded string.
+        coded: Option<Coded>,
+    }
+
     /// What is still to come of a coded string: its bytes, and how they are read.
-    coded: Option<(usize, Decoder)>,
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    boxed struct Coded {
+        left: u32,
+        decoder: Decoder,
+    }
 }
 
-/// Collects facts until it is known whether they are to wait.
-#[derive(Debug, Default)]
+/// Facts that may have to wait: of each what is shown, and its length.
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Collected(Vec<(Fact, Vec<u8>, usize)>);
 
 impl Collected {
@@ -54,12 +66,13 @@ impl Collected {
         };
         let is_coded = self.0[open].0 == Fact::Secret && self.0.iter().any(is_coded);
         let letters = value.rsplit(u8::is_ascii_whitespace).next().map_or(0, <[u8]>::len);
-        let base64 = is_coded.then_some((letters, letters * 3 / 4));
-        Ok(Torn { facts: self.0, open, base64, ..Torn::default() })
+        let base64 = is_coded.then(|| counted(letters));
+        let open = counted(open);
+        Ok(Torn { facts: self, open, base64, more: 0, padding: 0, coded: None })
     }
 
     /// Tells all.
-    pub(crate) fn tell(self, learn: crate::protocols::http::request::Learn<'_>) {
+    pub(crate) fn tell(self, learn: Learn<'_>) {
         for (fact, value, length) in self.0 {
             learn(fact, &value, length);
         }
@@ -67,68 +80,95 @@ impl Collected {
 }
 
 impl Torn {
-    /// The facts that wait.
-    pub(crate) fn of(run: &mut Registers) -> Option<&mut Self> {
-        run.big.as_mut()?.as_any_mut().downcast_mut()
-    }
-
-    /// The facts that have waited, whose end has come.
-    pub(crate) fn take(run: &mut Registers) -> Option<Self> {
-        let torn = Self::of(run).map(core::mem::take)?;
-        run.big = None;
-        Some(torn)
-    }
-
     /// So many more bytes belong to the value that are not at hand and never will be.
     pub(crate) fn lacks(&mut self, bytes: usize) {
-        self.more = self.more.saturating_add(bytes);
+        self.more = self.more.saturating_add(counted(bytes));
     }
 
     /// The rest of the value is coded, in so many bytes, and `decoder` stands amid a symbol.
     pub(crate) fn goes_on_coded(&mut self, bytes: usize, decoder: Decoder) {
-        self.coded = Some((bytes, decoder));
+        self.coded = Some(Coded { left: counted(bytes), decoder });
     }
 
     /// More of the value has come.
     pub(crate) fn add(&mut self, bytes: &[u8]) {
-        self.more = self.more.saturating_add(bytes.len());
+        self.more = self.more.saturating_add(counted(bytes.len()));
         let padding = bytes.iter().rev().take_while(|&&byte| byte == b'=').count();
         let before = if padding == bytes.len() { self.padding } else { 0 };
-        self.padding = before + padding;
+        self.padding = before.saturating_add(counted(padding));
     }
 
     /// More of what is coded has come; says whether that was its end.
     pub(crate) fn add_coded(&mut self, bytes: &[u8]) -> bool {
-        let Some((left, mut decoder)) = self.coded else { return true };
-        let coded = &bytes[..bytes.len().min(left)];
+        let Some(Coded { left, mut decoder }) = self.coded else { return true };
+        let coded = &bytes[..bytes.len().min(left as usize)];
         let mut plain = Vec::new();
         decoder.read(coded, &mut plain);
         self.add(&plain);
-        self.coded = Some((left - coded.len(), decoder));
-        left == coded.len()
+        let left = left - coded.len() as u32;
+        self.coded = Some(Coded { left, decoder });
+        left == 0
     }
 
     /// Tells all, the one that went on with its full length.
-    pub(crate) fn tell(self, learn: crate::protocols::http::request::Learn<'_>) {
-        for (place, (fact, value, length)) in self.facts.iter().enumerate() {
+    pub(crate) fn tell(self, learn: Learn<'_>) {
+        for (place, (fact, value, length)) in self.facts.0.iter().enumerate() {
             let beyond = match self.base64 {
-                _ if place != self.open => 0,
-                Some((letters, bytes)) => {
-                    (letters + self.more).saturating_sub(self.padding) * 3 / 4 - bytes
+                _ if place != self.open as usize => 0,
+                Some(letters) => {
+                    let all = letters.saturating_add(self.more).saturating_sub(self.padding);
+                    bytes_of(all).saturating_sub(bytes_of(letters))
                 }
                 None => self.more,
             };
-            learn(*fact, value, length.saturating_add(beyond));
+            learn(*fact, value, length.saturating_add(beyond as usize));
         }
     }
 }
 
-impl Saved for Torn {
-    const LAYOUT: u32 = 0;
+/// How many bytes so many letters of base64 are.
+fn bytes_of(letters: u32) -> u32 {
+    (u64::from(letters) * 3 / 4) as u32
+}
 
-    fn save(&self, _out: &mut Vec<u8>) {}
+/// A count as it is kept; beyond four gigabytes nobody counts.
+fn counted(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
 
-    fn load(_saved: &mut &[u8]) -> Option<Self> {
-        None
+impl Saved for Collected {
+    const LAYOUT: u32 = layout(b"facts", 0);
+
+    fn save(&self, out: &mut Vec<u8>) {
+        counted(self.0.len()).save(out);
+        for (fact, value, length) in &self.0 {
+            save_name(fact.name(), out);
+            value.save(out);
+            counted(*length).save(out);
+        }
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        let count = u32::load(saved)?;
+        let one = |_| {
+            let name = load_name(saved)?;
+            let &(fact, ..) = Fact::ALL.iter().find(|(fact, ..)| fact.name() == name)?;
+            Some((fact, Vec::load(saved)?, u32::load(saved)? as usize))
+        };
+        (0..count).map(one).collect::<Option<_>>().map(Self)
+    }
+}
+
+impl Saved for Decoder {
+    const LAYOUT: u32 = layout(b"huffman", 0);
+
+    fn save(&self, out: &mut Vec<u8>) {
+        let (code, length) = self.begun();
+        code.save(out);
+        length.save(out);
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        Self::amid(u32::load(saved)?, u32::load(saved)?)
     }
 }

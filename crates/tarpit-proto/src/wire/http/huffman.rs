@@ -50,7 +50,7 @@ fn decode(coded: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Reads a coded string that may come in parts.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Decoder {
     /// The bits since the last symbol, and how many they are.
     code: u32,
@@ -69,6 +69,20 @@ impl Decoder {
                 out.extend(self.symbol(u32::from(byte >> place & 1)));
             }
         }
+    }
+
+    /// The bits since the last symbol, and how many they are.
+    pub(crate) fn begun(&self) -> (u32, u32) {
+        (self.code, self.length)
+    }
+
+    /// One that has read `length` bits since the last symbol. `None`: no code is as long.
+    pub(crate) fn amid(code: u32, length: u32) -> Option<Self> {
+        let mut decoder = Self::default();
+        for place in (0..length).rev() {
+            decoder.symbol(code.checked_shr(place)? & 1);
+        }
+        Some(decoder)
     }
 
     /// Takes a bit; the symbol that it completes.

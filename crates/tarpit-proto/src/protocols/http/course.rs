@@ -1,0 +1,241 @@
+//! The course of an HTTP/1.1 connection from the server's side (RFC 9110, RFC 9112).
+//!
+//! ```text
+//!             a request          head sent              body sent, if it has an end
+//!    Asking ────────────► Heading ─────────────► Telling ──────────────────────────┐
+//!    ▲ │ │                   │ HEAD                                                │
+//!    │ │ │ a guess           └────────► Ending ────────────────────────────────────┤
+//!    │ │ └──────────► Pausing ───► Refusing ───────────────────────────────────────┤
+//!    └─┼───────────────────────────────────────────────────────────────────────────┤
+//!      │ for no page  the next request cannot be found, or nothing is left to say  ▼
+//!      └───────────► Declining ───► Padding, for ever                           Holding
+//! ```
+//! A client that asks for the header only leaves when it is whole, so all after its first lines is
+//! sent slowly.
+//!
+//! A client that asks for a tunnel, uses an unknown method, or sends a malformed request gets the
+//! answer that Apache gives. Since that answer is short, its header never ends.
+//!
+//! A guess is a request that carries credentials, or comes from a tool that guesses them. A
+//! guesser reads a `200` as a password found, and a `401` that arrives in parts as a broken server:
+//! every guess is answered with silence and then one whole `401`, on every pattern, and the
+//! connection stays open for the next.
+
+use core::time::Duration;
+
+use crate::{
+    base::said::Said,
+    protocols::http::{
+        clients::{self, HeldBy},
+        request::{self, Ask, Reading, Request},
+        response::{Answer, Stamp},
+    },
+    script::{Cx, Heard, Step},
+    states,
+    wire::deflate::Repetition,
+};
+
+states! {
+    /// What an HTTP pattern remembers of one client.
+    #[derive(Debug, Default)]
+    pub(crate) struct Exchange {
+        /// The request that is read or answered.
+        pub(crate) request: Request,
+        pub(crate) held_by: HeldBy,
+        pub(crate) at: At,
+    }
+
+    /// Where a connection stands.
+    #[derive(Debug)]
+    pub(crate) enum At {
+        /// A request is read.
+        Asking { reading: Reading },
+        /// A whole answer is due when the wait is over.
+        Pausing { answer: Answer },
+        /// A whole answer goes out.
+        Answering { answer: Answer, stamp: Stamp },
+        /// The first lines for a client that asks for no page go out.
+        Declining { stamp: Stamp },
+        /// A head without an end goes on.
+        Padding { is_begun: bool },
+        /// The head of an answer goes out, or its first lines where a head is all that is asked.
+        Heading { stamp: Stamp },
+        /// The rest of such a head goes out.
+        Ending,
+        /// A part of a body goes out, or is over.
+        Telling { part: u32 },
+        /// Nothing more is said.
+        Holding,
+    }
+}
+
+impl Default for At {
+    fn default() -> Self {
+        Self::Asking { reading: Reading::default() }
+    }
+}
+
+/// What a pattern is to do after [`converse`].
+pub(crate) enum Cue {
+    /// The head of the answer has been sent, and a body is to follow.
+    HeadSent,
+    /// This part of the body has been sent.
+    PartSent { part: u32 },
+    /// The wait that the pattern itself made behind a part is over.
+    Silence,
+    /// This; it is nothing of the pattern's own.
+    Step(Step),
+}
+
+/// Hears a client out, refuses guesses, and begins to answer everything else.
+pub(crate) fn converse(exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Cue {
+    let is_head = exchange.request.is_head();
+    Cue::Step(match (&exchange.at, heard) {
+        (At::Asking { .. }, Heard::Opened) if cx.profile.validate => Step::REST,
+        (At::Asking { .. }, Heard::Opened) => {
+            // Whatever this client says, it is answered; there may never be a request to wait for.
+            exchange.request = Request::presumed();
+            begin(exchange, cx).discarding()
+        }
+        (At::Asking { .. }, Heard::Said(said)) => match hear(exchange, said, cx) {
+            Some(reading) if reading.is_guess() => pause(exchange, Answer::Refused, cx),
+            Some(_) => begin(exchange, cx),
+            None => Step::KEEP,
+        },
+        (_, Heard::Said(said)) => {
+            if !exchange.request.skip_body(said) && said.is_full() {
+                // More waits than may wait, and it must not be read from its middle later.
+                exchange.request.lose_next();
+                said.take_all();
+                return Cue::Step(Step::KEEP.discarding());
+            }
+            Step::KEEP
+        }
+        (&At::Pausing { answer }, Heard::Silence) => {
+            exchange.at = At::Answering { answer, stamp: Stamp::now(cx) };
+            Step::WHOLE
+        }
+        (At::Answering { .. }, Heard::Sent) => next_request(exchange),
+        (At::Declining { .. }, Heard::Sent) => pad(exchange),
+        // Clients bound a head's length: a fast rate would only let them go.
+        (At::Padding { .. }, Heard::Sent) => {
+            exchange.at = At::Padding { is_begun: true };
+            let wait = cx.rng.jitter(clients::interval(exchange.held_by));
+            Step::wait(cx.later(wait))
+        }
+        (At::Padding { .. }, Heard::Silence) => Step::DRIP,
+        (At::Heading { .. }, Heard::Sent) if is_head => {
+            exchange.at = At::Ending;
+            Step::DRIP
+        }
+        (At::Ending, Heard::Sent) if is_head => next_request(exchange),
+        (At::Heading { .. } | At::Ending, Heard::Sent) => return Cue::HeadSent,
+        (&At::Telling { part }, Heard::Sent) => return Cue::PartSent { part },
+        (At::Telling { .. }, Heard::Silence) => return Cue::Silence,
+        _ => Step::KEEP,
+    })
+}
+
+/// Goes on from the head to a body after which nothing is heard any more, at that part of it.
+pub(crate) fn tell(exchange: &mut Exchange, part: u32) -> Step {
+    exchange.at = At::Telling { part };
+    Step::DRIP.discarding()
+}
+
+/// Goes on to the next part of a body without an end.
+pub(crate) fn tell_on(exchange: &mut Exchange) -> Step {
+    if let At::Telling { part } = &mut exchange.at {
+        *part = part.saturating_add(1);
+    }
+    Step::DRIP
+}
+
+/// How much of a repetition is one part of a body.
+pub(crate) const PART: u32 = 1_024;
+
+/// Goes on to the next part of a repetition, and holds the client in silence after the last. Its
+/// parts are counted by their bytes.
+pub(crate) fn tell_more_of(body: &Repetition, exchange: &mut Exchange) -> Step {
+    if let At::Telling { part } = &mut exchange.at {
+        *part = part.saturating_add(PART);
+        if *part < body.len() {
+            return Step::DRIP;
+        }
+    }
+    hold(exchange)
+}
+
+/// Waits for the next request on the connection.
+pub(crate) fn next_request(exchange: &mut Exchange) -> Step {
+    match exchange.request.next() {
+        Some(request) => {
+            *exchange = Exchange { request, ..Exchange::default() };
+            Step::REST
+        }
+        None => hold(exchange),
+    }
+}
+
+/// Holds the client in silence.
+fn hold(exchange: &mut Exchange) -> Step {
+    exchange.at = At::Holding;
+    Step::REST.discarding()
+}
+
+/// Goes on, and on, with a head that is all there is to come.
+pub(crate) fn pad(exchange: &mut Exchange) -> Step {
+    exchange.at = At::Padding { is_begun: false };
+    Step::DRIP
+}
+
+/// Reads on in a request, and tells what is learnt of it; gives what was seen of it back once its
+/// head is complete.
+pub(crate) fn hear(
+    exchange: &mut Exchange,
+    said: &mut Said<'_>,
+    cx: &mut Cx<'_>,
+) -> Option<Reading> {
+    let At::Asking { reading } = &mut exchange.at else { return None };
+    let learn = &mut |fact, value: &[u8], length| cx.learn_part(fact, value, length);
+    request::read(&mut exchange.request, reading, said, learn).then(|| core::mem::take(reading))
+}
+
+/// Waits before the whole of an answer follows.
+pub(crate) fn pause(exchange: &mut Exchange, answer: Answer, cx: &mut Cx<'_>) -> Step {
+    exchange.at = At::Pausing { answer };
+    let patience = pause_of(answer, cx);
+    Step::wait(cx.later(patience))
+}
+
+/// Begins to answer a request.
+pub(crate) fn begin(exchange: &mut Exchange, cx: &Cx<'_>) -> Step {
+    let stamp = Stamp::now(cx);
+    match exchange.request.ask {
+        Ask::Head | Ask::Page => {
+            exchange.at = At::Heading { stamp };
+            Step::PROMPT
+        }
+        _ => {
+            exchange.at = At::Declining { stamp };
+            Step::PROMPT.discarding()
+        }
+    }
+}
+
+/// How long it takes until the whole of an answer follows.
+pub(crate) fn pause_of(answer: Answer, cx: &mut Cx<'_>) -> Duration {
+    match answer {
+        Answer::Forbidden | Answer::Missing => cx.rng.jitter(SEARCH),
+        Answer::Refused | Answer::Welcome => {
+            GUESS + Duration::from_millis(cx.rng.below(400).into())
+        }
+    }
+}
+
+/// How long a searcher for paths waits for each answer. The strictest that were measured give a
+/// request 10 seconds in all.
+const SEARCH: Duration = Duration::from_secs(8);
+
+/// How long a guess waits for its refusal at least: a little more than 9 seconds. The strictest
+/// guesser that was measured (ncrack) gives up after 10, on its clock.
+const GUESS: Duration = Duration::from_millis(9_020);
