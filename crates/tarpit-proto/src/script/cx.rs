@@ -47,6 +47,10 @@ pub struct Cx<'a> {
     pub read_mode: ReadMode,
     /// Whether TLS is beneath the script, so that there can be no more of it.
     pub(crate) secured: bool,
+    /// For [`Script::open`](super::Script::open): how long the client has waited already, in the
+    /// handshake beneath it. Clients that limit handshake and answer together would be lost if it
+    /// were not taken off the first wait.
+    pub spent: Duration,
     /// Things learnt in this step, to be told to the outside.
     pub(crate) notes: Notes,
 }

@@ -1,6 +1,7 @@
 //! What a script hears, and what it answers.
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use crate::{
     base::{cause::Cause, said::Said, time::Time},
@@ -37,7 +38,10 @@ pub enum Heard<'a, 'b> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
     /// What is said and heard from now on is encrypted, which the script does not notice.
-    Ready,
+    Ready {
+        /// How long the handshake took.
+        spent: Duration,
+    },
     /// There is no certificate, or no handshake can be afforded: go on in the clear.
     Unavailable,
 }
@@ -55,7 +59,7 @@ pub struct Step {
 pub(crate) enum Action {
     Become(&'static dyn Pattern),
     Close(Cause),
-    HandOn(&'static dyn Pattern),
+    HandOn { pattern: &'static dyn Pattern, spent: Duration },
     Keep,
     OpenData,
     Secure,
@@ -96,7 +100,13 @@ impl Step {
 
     /// Becomes another pattern behind its greeting, if it has one.
     pub fn hand_on(pattern: &'static dyn Pattern) -> Self {
-        Self::of(Action::HandOn(pattern))
+        Self::hand_on_secured(pattern, Duration::ZERO)
+    }
+
+    /// The same for a client that has spent so much time in a handshake, which the pattern finds in
+    /// [`Cx::spent`](super::Cx::spent).
+    pub fn hand_on_secured(pattern: &'static dyn Pattern, spent: Duration) -> Self {
+        Self::of(Action::HandOn { pattern, spent })
     }
 
     /// Ends the connection.

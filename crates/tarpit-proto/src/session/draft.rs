@@ -1,6 +1,7 @@
 //! The bytes of one transmission: made from the script's state, asked ahead under a rate.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::Doing;
 use super::{
@@ -182,6 +183,7 @@ impl Turn<'_, '_> {
             conn,
             read_mode: self.live.read_mode,
             secured: self.live.transport.is_some(),
+            spent: Duration::ZERO,
             notes: Notes::default(),
         };
         self.pattern().speak(run, &mut cx, &mut draft.chunk);

@@ -265,10 +265,11 @@ impl Turn<'_, '_> {
         facts.tell(self.world.news);
         match hearing {
             Hearing::Plain => {}
-            Hearing::Ready => {
+            Hearing::Ready { begun } => {
                 self.live.doing = Doing::Resting;
                 self.session.pacer = Pacer::starting(self.now);
-                self.step(Heard::Secured(Security::Ready));
+                let spent = self.now.since(begun);
+                self.step(Heard::Secured(Security::Ready { spent }));
             }
             Hearing::Failed(malformed) => {
                 if let Some(malformed) = malformed {
@@ -390,7 +391,7 @@ impl Turn<'_, '_> {
             self.live.offset = 0;
             self.live.boxed = None;
             if self.live.doing == Doing::Greeting {
-                self.enter(self.pattern());
+                self.enter(self.pattern(), Duration::ZERO);
             } else {
                 self.step(Heard::Sent);
             }
@@ -460,8 +461,8 @@ impl Turn<'_, '_> {
             self.live.set_read_mode(read_mode);
         }
         match step.action {
-            Action::Become(pattern) => self.enter(pattern),
-            Action::HandOn(pattern) => self.hand_on(pattern),
+            Action::Become(pattern) => self.enter(pattern, Duration::ZERO),
+            Action::HandOn { pattern, spent } => self.hand_on(pattern, spent),
             Action::Close(cause) => self.close(cause),
             Action::Keep => {}
             Action::OpenData => {
@@ -475,7 +476,7 @@ impl Turn<'_, '_> {
                 );
                 if let Some(under_way) = self.begin_handshake() {
                     self.end_wait();
-                    self.live.transport = Some(Box::new(Transport::begin(under_way)));
+                    self.live.transport = Some(Box::new(Transport::begin(under_way, self.now)));
                     self.live.doing = Doing::Securing;
                     self.live.set_read_mode(ReadMode::Deliver);
                     self.session.pacer.hold_until(self.now, self.now.after(PATIENCE));
@@ -500,8 +501,9 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// Lets another pattern take over.
-    fn enter(&mut self, pattern: &'static dyn Pattern) {
+    /// Lets another pattern take over, in front of which the client has spent so much time in a
+    /// handshake.
+    fn enter(&mut self, pattern: &'static dyn Pattern, spent: Duration) {
         self.live.script = number_of(pattern, self.world.profile);
         // The patience of the script before does not bind the next.
         self.live.doing = Doing::Resting;
@@ -509,21 +511,23 @@ impl Turn<'_, '_> {
         let rng = self.rng(Purpose::Step, self.now.as_millis());
         let secured = self.live.transport.is_some();
         let mut cx = cx(self.world, self.now, rng, self.live.read_mode, secured);
+        cx.spent = spent;
         self.live.run = pattern.open(&mut cx);
         let read_mode = cx.read_mode;
         self.live.set_read_mode(read_mode);
         self.step_bounded(Heard::Opened);
     }
 
-    /// Greets for another pattern, whole and at once, and then lets it take over.
-    fn hand_on(&mut self, pattern: &'static dyn Pattern) {
+    /// Greets for another pattern, whole and at once, and then lets it take over. A greeting ends
+    /// the wait in which the client has spent its time.
+    fn hand_on(&mut self, pattern: &'static dyn Pattern, spent: Duration) {
         let mut words = Vec::new();
         if let Some(greet) = pattern.about().greet {
             let wall = wall(self.world.start, self.now);
             greet(&self.world.profile.persona, wall, &mut words);
         }
         if words.is_empty() {
-            return self.enter(pattern);
+            return self.enter(pattern, spent);
         }
         self.begin(Manner::Whole, Chunk::Boxed(words.into()));
         self.live.script = number_of(pattern, self.world.profile);
@@ -709,6 +713,7 @@ pub(super) fn cx<'a>(
         conn: world.conn,
         read_mode,
         secured,
+        spent: Duration::ZERO,
         notes: Notes::default(),
     }
 }

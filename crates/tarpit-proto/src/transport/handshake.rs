@@ -10,7 +10,7 @@ use rustls::{
 };
 
 use crate::{
-    base::{fact::Fact, handshake_budget::UnderWay},
+    base::{fact::Fact, handshake_budget::UnderWay, time::Time},
     transport::{Malformed, Tls, keys::Keys},
     wire::tls::{ClientHello, Hello, LONGEST_HELLO, Reading},
 };
@@ -22,6 +22,7 @@ pub(super) struct Handshake {
     incoming: Vec<u8>,
     /// The library's connection, from the moment on at which the hello is whole.
     connection: Option<Box<UnbufferedServerConnection>>,
+    begun: Time,
     _under_way: UnderWay,
 }
 
@@ -53,8 +54,13 @@ enum Want {
 }
 
 impl Handshake {
-    pub(super) fn new(under_way: UnderWay) -> Self {
-        Self { incoming: Vec::new(), connection: None, _under_way: under_way }
+    pub(super) fn new(under_way: UnderWay, begun: Time) -> Self {
+        Self { incoming: Vec::new(), connection: None, begun, _under_way: under_way }
+    }
+
+    /// When it was asked for.
+    pub(super) fn begun(&self) -> Time {
+        self.begun
     }
 
     /// Takes the client's bytes in, appends to `out` what is to be sent and to `plain` what was

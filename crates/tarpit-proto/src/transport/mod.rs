@@ -18,7 +18,7 @@ mod records;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{fact::Fact, handshake_budget::UnderWay};
+use crate::base::{fact::Fact, handshake_budget::UnderWay, time::Time};
 pub use crate::script::tls::Tls;
 pub(crate) use crate::transport::malformed::Malformed;
 use crate::transport::{
@@ -65,14 +65,14 @@ pub(crate) enum Hearing {
     Failed(Option<Malformed>),
     /// Nothing but plain bytes, or not even those.
     Plain,
-    /// The handshake is done.
-    Ready,
+    /// The handshake is done, which began then.
+    Ready { begun: Time },
 }
 
 impl Transport {
-    /// Waits for the client's part of a handshake.
-    pub(crate) fn begin(under_way: UnderWay) -> Self {
-        Self { state: State::Handshake(Handshake::new(under_way)), owed: Vec::new() }
+    /// Waits for the client's part of a handshake that begins `now`.
+    pub(crate) fn begin(under_way: UnderWay, now: Time) -> Self {
+        Self { state: State::Handshake(Handshake::new(under_way, now)), owed: Vec::new() }
     }
 
     /// Takes the client's bytes in, appends what is said in them to `plain`, and tells what the
@@ -88,9 +88,10 @@ impl Transport {
             let Some(tls) = tls else { return self.fail(None) };
             match handshake.advance(bytes, tls, &mut self.owed, plain, learn) {
                 Progress::Done(keys, rest) => {
+                    let begun = handshake.begun();
                     self.state = State::Open { keys: *keys, records: Some(Records::default()) };
                     match self.read(&rest, plain) {
-                        Hearing::Plain => Hearing::Ready,
+                        Hearing::Plain => Hearing::Ready { begun },
                         failed => failed,
                     }
                 }

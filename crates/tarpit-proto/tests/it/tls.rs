@@ -20,7 +20,7 @@ use rustls::{
 };
 use tarpit_proto::{handshake_budget::HandshakeBudget, patterns, session::Cause, transport::Tls};
 
-use crate::stage::Stage;
+use crate::{http::GUESS, http2, stage::Stage};
 
 const HELLO: &[u8] = include_bytes!("../corpus/client_hello.bin");
 
@@ -135,6 +135,14 @@ impl Client {
             }
         }
         self
+    }
+
+    /// Lets both ends begin, and the client go on with the handshake so much later.
+    fn goes_on_after(&mut self, seconds: u64) -> &mut Self {
+        let mut hello = Vec::new();
+        self.connection.write_tls(&mut hello).expect("room");
+        self.stage.says(hello).pass_secs(seconds);
+        self.exchange()
     }
 
     pub(crate) fn says(&mut self, bytes: &[u8]) -> &mut Self {
@@ -328,6 +336,41 @@ fn every_byte_is_paid_for_under_a_rate() {
         let got = client.read.len() - before;
         assert!(got.abs_diff(wanted) <= slack, "{rate}: {got}");
     }
+}
+
+#[test]
+fn time_spent_in_the_handshake_is_taken_off_the_first_wait_and_no_other() {
+    const SEARCH: &str = "GET /x HTTP/1.1\r\nHost: a\r\nUser-Agent: gobuster/3.5\r\n\r\n";
+    let credentials = [("authorization", "Basic cm9vdDp0b29y")];
+    let frames = [http2::opening(), http2::request(1, &credentials)].concat();
+    for (request, earliest, latest) in [
+        (GUESS.as_bytes(), 9_000, 9_500),
+        (&frames, 9_000, 9_500),
+        // They give handshake and answer ten seconds in all.
+        (SEARCH.as_bytes(), 7_000, 9_000),
+    ] {
+        for (seconds, slack) in [(0, 0), (4, 0), (20, 11_500)] {
+            let mut stage = stage();
+            stage.profile.inner = patterns::named("http_hold");
+            let mut client = Client::usual(stage.open());
+            client.goes_on_after(seconds).says(request);
+            let before = client.read.len();
+            client.pass_secs(15);
+            assert!(client.read.len() > before, "{}", client.text());
+            let answered = *client.stage.moments().last().expect("an answer");
+            let all = earliest.max(seconds * 1_000)..=latest + slack;
+            assert!(all.contains(&answered), "{seconds}: {answered}");
+        }
+    }
+    let mut stage = stage();
+    stage.profile.inner = patterns::named("http_fake_auth");
+    let mut client = Client::usual(stage.open());
+    client.goes_on_after(4).says(GUESS.as_bytes()).pass_secs(6);
+    assert_eq!(client.text().matches("HTTP/1.1 401 ").count(), 1);
+    client.says(GUESS.as_bytes()).pass_secs(8);
+    assert_eq!(client.text().matches("HTTP/1.1 401 ").count(), 1);
+    client.pass_secs(2);
+    assert_eq!(client.text().matches("HTTP/1.1 401 ").count(), 2);
 }
 
 proptest! {

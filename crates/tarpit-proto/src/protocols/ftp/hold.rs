@@ -143,7 +143,7 @@ impl Script for FtpHold {
             (Phase::Opening { is_extended }, Heard::DataPort(port)) => {
                 tell_port(state, is_extended, port, cx)
             }
-            (Phase::Securing, Heard::Secured(Security::Ready)) => {
+            (Phase::Securing, Heard::Secured(Security::Ready { .. })) => {
                 // A client that has logged in does so anew (RFC 4217, section 7).
                 *state = State { is_patient: state.is_patient, ..State::default() };
                 Step::REST

@@ -70,7 +70,7 @@ impl Script for FtpListing {
                 *state = State::Stalled;
                 Step::REST.pausing()
             }
-            (State::Securing, Heard::Secured(Security::Ready))
+            (State::Securing, Heard::Secured(Security::Ready { .. }))
             | (State::Waiting, Heard::Silence) => {
                 *state = State::Listing;
                 Step::PROMPT.discarding()

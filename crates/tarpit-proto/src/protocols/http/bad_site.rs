@@ -51,6 +51,10 @@ impl Script for HttpBadSite {
         }
     }
 
+    fn open(&self, cx: &mut Cx<'_>) -> Exchange {
+        Exchange::open(cx)
+    }
+
     fn step(&self, exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match http::converse(exchange, heard, cx) {
             Cue::HeadSent => http::tell(exchange, 0),

@@ -27,7 +27,7 @@ use crate::{
     base::said::Said,
     protocols::http::{
         clients::{self, HeldBy},
-        request::{self, Ask, Reading, Request},
+        request::{self, Ask, Reading, Request, Spent},
         response::{Answer, Stamp},
     },
     script::{Cx, Heard, Step},
@@ -69,6 +69,14 @@ states! {
     }
 }
 
+impl Exchange {
+    /// The state of a client that has just been let through.
+    pub(crate) fn open(cx: &Cx<'_>) -> Self {
+        let reading = Reading::after(cx.spent.into());
+        Self { at: At::Asking { reading }, ..Self::default() }
+    }
+}
+
 impl Default for At {
     fn default() -> Self {
         Self::Asking { reading: Reading::default() }
@@ -98,7 +106,9 @@ pub(crate) fn converse(exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut C
             begin(exchange, cx).discarding()
         }
         (At::Asking { .. }, Heard::Said(said)) => match hear(exchange, said, cx) {
-            Some(reading) if reading.is_guess() => pause(exchange, Answer::Refused, cx),
+            Some(reading) if reading.is_guess() => {
+                pause(exchange, Answer::Refused, reading.spent, cx)
+            }
             Some(_) => begin(exchange, cx),
             None => Step::KEEP,
         },
@@ -200,10 +210,15 @@ pub(crate) fn hear(
     request::read(&mut exchange.request, reading, said, learn).then(|| core::mem::take(reading))
 }
 
-/// Waits before the whole of an answer follows.
-pub(crate) fn pause(exchange: &mut Exchange, answer: Answer, cx: &mut Cx<'_>) -> Step {
+/// Waits before the whole of an answer follows to a client that has spent so much time already.
+pub(crate) fn pause(
+    exchange: &mut Exchange,
+    answer: Answer,
+    spent: Spent,
+    cx: &mut Cx<'_>,
+) -> Step {
     exchange.at = At::Pausing { answer };
-    let patience = pause_of(answer, cx);
+    let patience = pause_of(answer, spent, cx);
     Step::wait(cx.later(patience))
 }
 
@@ -222,14 +237,16 @@ pub(crate) fn begin(exchange: &mut Exchange, cx: &Cx<'_>) -> Step {
     }
 }
 
-/// How long it takes until the whole of an answer follows.
-pub(crate) fn pause_of(answer: Answer, cx: &mut Cx<'_>) -> Duration {
-    match answer {
+/// How long it takes until the whole of an answer follows. Some clients limit the handshake and the
+/// answer together, so the time spent before counts.
+pub(crate) fn pause_of(answer: Answer, spent: Spent, cx: &mut Cx<'_>) -> Duration {
+    let pause = match answer {
         Answer::Forbidden | Answer::Missing => cx.rng.jitter(SEARCH),
         Answer::Refused | Answer::Welcome => {
             GUESS + Duration::from_millis(cx.rng.below(400).into())
         }
-    }
+    };
+    pause.saturating_sub(spent.into())
 }
 
 /// How long a searcher for paths waits for each answer. The strictest that were measured give a

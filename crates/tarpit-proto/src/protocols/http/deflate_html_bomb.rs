@@ -52,6 +52,10 @@ impl Script for HttpDeflateHtmlBomb {
         BOMB.pace(exchange)
     }
 
+    fn open(&self, cx: &mut Cx<'_>) -> Exchange {
+        Exchange::open(cx)
+    }
+
     fn step(&self, exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         BOMB.step(exchange, heard, cx)
     }

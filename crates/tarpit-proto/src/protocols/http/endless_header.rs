@@ -39,6 +39,10 @@ impl Script for HttpEndlessHeader {
         BYTE_EVERY_8_SECONDS
     }
 
+    fn open(&self, cx: &mut Cx<'_>) -> Exchange {
+        Exchange::open(cx)
+    }
+
     fn step(&self, exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (&exchange.at, heard) {
             // A client that asked for no more than a head would leave at its end.

@@ -31,6 +31,10 @@ impl Script for HttpFakeAuth {
         BYTE_EVERY_8_SECONDS
     }
 
+    fn open(&self, cx: &mut Cx<'_>) -> Exchange {
+        Exchange::open(cx)
+    }
+
     fn step(&self, exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match http::converse(exchange, heard, cx) {
             Cue::HeadSent => {

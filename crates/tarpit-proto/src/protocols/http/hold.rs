@@ -70,6 +70,10 @@ impl Script for HttpHold {
         Pace { unit, interval: clients::interval(held_by) }
     }
 
+    fn open(&self, cx: &mut Cx<'_>) -> State {
+        State::Lines { exchange: Exchange::open(cx) }
+    }
+
     fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         let exchange = match state {
             State::Frames { frames } => return http2::converse(frames, heard, cx),
@@ -79,7 +83,7 @@ impl Script for HttpHold {
             (At::Asking { reading }, Heard::Said(said)) => {
                 match http2::opens(exchange.request, reading, said) {
                     Some(true) => {
-                        let (frames, step) = http2::open(said);
+                        let (frames, step) = http2::open(reading, said);
                         *state = State::Frames { frames };
                         step
                     }
@@ -124,7 +128,7 @@ impl Script for HttpHold {
 fn begin(exchange: &mut Exchange, reading: &Reading, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     exchange.held_by = reading.held_by();
     if let Some(answer) = whole_answer(reading, cx) {
-        return http::pause(exchange, answer, cx);
+        return http::pause(exchange, answer, reading.spent, cx);
     }
     let step = match (http::begin(exchange, cx), reading.target) {
         // Libraries leave a proxy at a status that tells of no tunnel.

@@ -34,7 +34,7 @@ use crate::{
         fields,
         hold::whole_answer,
         pause_of,
-        request::{self, Ask, Reading, Request},
+        request::{self, Ask, Reading, Request, Spent},
         request_line, response,
         torn::{Collected, Torn},
     },
@@ -91,11 +91,10 @@ states! {
     }
 
     /// The requests of a connection, each on a stream of its own.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum Streams {
-        /// None has come.
-        #[default]
-        Unused,
+        /// None has come, and the client has spent so much time before.
+        Unused { spent: Spent },
         /// This one is dealt with, or was last, and so many behind it wait.
         Used { current: u32, waiting: u8 },
     }
@@ -104,6 +103,12 @@ states! {
 /// The length of what is left of a frame's payload: 24 bits, as in a frame's head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Length(u32);
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self::Unused { spent: Spent::default() }
+    }
+}
 
 impl Length {
     /// The longest payload.
@@ -155,10 +160,11 @@ pub(crate) fn opens(request: Request, reading: &Reading, said: &Said<'_>) -> Opt
 }
 
 /// Takes the client's first bytes, and answers with our settings, which come first.
-pub(crate) fn open(said: &mut Said<'_>) -> (Frames, Step) {
+pub(crate) fn open(reading: &Reading, said: &mut Said<'_>) -> (Frames, Step) {
     said.take(PREFACE.len());
     let step = send(|out| frame::write(frame::SETTINGS, 0, 0, OUR_SETTINGS, out));
-    (Frames::default(), step)
+    let streams = Streams::Unused { spent: reading.spent };
+    (Frames { streams, ..Frames::default() }, step)
 }
 
 /// Hears a client of HTTP/2 out, and goes on with its course.
@@ -205,15 +211,23 @@ impl Frames {
     /// The stream that is dealt with, or was last; 0 in front of the first.
     fn current(&self) -> u32 {
         match self.streams {
-            Streams::Unused => 0,
+            Streams::Unused { .. } => 0,
             Streams::Used { current, .. } => current,
+        }
+    }
+
+    /// How much time the client has spent in front of its first request.
+    fn spent(&self) -> Spent {
+        match self.streams {
+            Streams::Unused { spent } => spent,
+            Streams::Used { .. } => Spent::default(),
         }
     }
 
     /// How many streams wait.
     fn waiting(&self) -> u8 {
         match self.streams {
-            Streams::Unused => 0,
+            Streams::Unused { .. } => 0,
             Streams::Used { waiting, .. } => waiting,
         }
     }
@@ -312,7 +326,7 @@ fn asked(frames: &mut Frames, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Op
         return None;
     }
     let learn = &mut |fact, value: &[u8], length| cx.learn_part(fact, value, length);
-    let (ask, reading, torn) = read(head.block(payload), learn);
+    let (ask, mut reading, torn) = read(head.block(payload), learn);
     if let Some(torn) = torn {
         frames.torn = Some(Box::new(torn));
     }
@@ -325,8 +339,10 @@ fn asked(frames: &mut Frames, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Op
         }
         return None;
     }
+    let spent = frames.spent();
     frames.streams = Streams::Used { current: head.stream, waiting };
     let is_whole = head.flags & frame::END_HEADERS != 0 && frames.skip == Length(0);
+    reading.spent = spent;
     Some(serve(frames, ask, &reading, is_whole, cx))
 }
 
@@ -403,7 +419,7 @@ fn serve(
         answer => answer,
     };
     match answer {
-        Some(answer) => pause(frames, answer, cx),
+        Some(answer) => pause(frames, answer, reading.spent, cx),
         // Credentials may stand in what was not read: no success is told.
         None if ask == Ask::Page && is_whole => {
             frames.course = Course::Holding { with: Filler::Data };
@@ -415,9 +431,9 @@ fn serve(
     }
 }
 
-fn pause(frames: &mut Frames, answer: Answer, cx: &mut Cx<'_>) -> Step {
+fn pause(frames: &mut Frames, answer: Answer, spent: Spent, cx: &mut Cx<'_>) -> Step {
     frames.course = Course::Pausing { answer };
-    let patience = pause_of(answer, cx);
+    let patience = pause_of(answer, spent, cx);
     Step::wait(cx.later(patience))
 }
 
@@ -427,9 +443,9 @@ fn next(frames: &mut Frames, cx: &mut Cx<'_>) -> Step {
     let current = frames.current().saturating_add(2);
     frames.streams = Streams::Used { current, waiting };
     if frames.is_guessing {
-        pause(frames, Answer::Refused, cx)
+        pause(frames, Answer::Refused, Spent::default(), cx)
     } else if frames.held_by == HeldBy::Answers {
-        pause(frames, Answer::Missing, cx)
+        pause(frames, Answer::Missing, Spent::default(), cx)
     } else {
         hold(frames, Filler::Pings, cx)
     }

@@ -3,6 +3,7 @@
 //! Hostile bytes are inputs, not errors: malformed bytes count as a request, too.
 
 use alloc::{boxed::Box, vec::Vec};
+use core::time::Duration;
 
 use crate::{
     base::{fact::Fact, said::Said},
@@ -101,8 +102,17 @@ states! {
         pub(super) told_host: bool,
         /// It says what it accepts, as every browser does.
         pub(super) says_accept: bool,
+        /// What its sender has waited before this request, its first.
+        pub(super) spent: Spent,
         /// What is told once the value that goes on has come to its end.
         torn: Option<Box<Torn>>,
+    }
+
+    /// Time that a client has spent in a handshake, which is taken off its first wait. A minute is
+    /// counted at most.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) struct Spent {
+        millis: u16,
     }
 
     /// Where in a request the reading stands.
@@ -234,7 +244,24 @@ impl Default for Behind {
     }
 }
 
+impl From<Duration> for Spent {
+    fn from(time: Duration) -> Self {
+        Self { millis: u16::try_from(time.as_millis()).unwrap_or(u16::MAX) }
+    }
+}
+
+impl From<Spent> for Duration {
+    fn from(spent: Spent) -> Self {
+        Self::from_millis(spent.millis.into())
+    }
+}
+
 impl Reading {
+    /// Of the first request, whose sender has waited so long.
+    pub(crate) fn after(spent: Spent) -> Self {
+        Self { spent, ..Self::default() }
+    }
+
     /// Whether nothing of a request was read yet.
     pub(crate) fn is_fresh(&self) -> bool {
         self.cursor == Cursor::Start

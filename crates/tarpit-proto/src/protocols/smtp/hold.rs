@@ -180,7 +180,7 @@ impl Script for SmtpHold {
                 state.phase = Phase::Receiving { text, read: 0 };
                 Step::REST.delivering()
             }
-            (Phase::Securing, Heard::Secured(Security::Ready)) => {
+            (Phase::Securing, Heard::Secured(Security::Ready { .. })) => {
                 // What was said before does not count any more (RFC 3207, section 4.2).
                 *state = State::default();
                 Step::REST
