@@ -320,7 +320,7 @@ mod tests {
     fn a_protocol_is_kept_and_is_no_event() {
         let mut book = Book::new();
         assert_eq!(book.0.protocol(), None);
-        for name in ["tls", "redis", "unknown"] {
+        for name in ["tls", "memcached", "unknown"] {
             assert_eq!(book.enter(&[(Fact::Protocol, name)]), Told::Nothing);
             assert_eq!(book.0.protocol(), Some(name));
         }

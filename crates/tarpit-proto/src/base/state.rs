@@ -284,19 +284,19 @@ impl Saved for Time {
     }
 }
 
-impl Saved for Vec<u8> {
-    const LAYOUT: u32 = layout(b"bytes", 0);
+impl<T: Saved> Saved for Vec<T> {
+    const LAYOUT: u32 = layout(b"list", T::LAYOUT);
 
     fn save(&self, out: &mut Vec<u8>) {
         u32::try_from(self.len()).unwrap_or(u32::MAX).save(out);
-        out.extend_from_slice(self);
+        for item in self {
+            item.save(out);
+        }
     }
 
     fn load(saved: &mut &[u8]) -> Option<Self> {
-        let length = usize::try_from(u32::load(saved)?).ok()?;
-        let (bytes, rest) = saved.split_at_checked(length)?;
-        *saved = rest;
-        Some(bytes.to_vec())
+        let length = u32::load(saved)?;
+        (0..length).map(|_| T::load(saved)).collect()
     }
 }
 

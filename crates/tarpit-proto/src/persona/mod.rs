@@ -25,6 +25,7 @@ pub struct Persona {
 #[derive(Debug)]
 struct Kind {
     name: &'static str,
+    machine: Machine,
     system: System,
     /// The SSH identification string, without the line's end (RFC 4253, section 4.2).
     ///
@@ -57,6 +58,19 @@ pub(crate) struct Telnet {
     pub(crate) prompt: &'static str,
 }
 
+/// Each machine that can be played. What a server says is a match on it in the protocol's own file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// `debian-12`.
+    Debian12,
+    /// `ip-camera`.
+    IpCamera,
+    /// `ubuntu-22.04`.
+    Ubuntu2204,
+    /// `windows-server-2019`.
+    WindowsServer2019,
+}
+
 /// What a machine runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum System {
@@ -78,9 +92,13 @@ const LINUX_TELNET: Telnet = Telnet {
     prompt: "$ ",
 };
 
+/// The machine in force where the user names none; see [`Persona::DEFAULT`].
+const DEFAULT: Machine = Machine::Ubuntu2204;
+
 static KINDS: [Kind; 4] = [
     Kind {
         name: "debian-12",
+        machine: Machine::Debian12,
         system: System::Linux,
         ssh: "SSH-2.0-OpenSSH_9.2p1 Debian-2",
         ssh_offer: &ssh::OPENSSH_9_2,
@@ -91,6 +109,7 @@ static KINDS: [Kind; 4] = [
     },
     Kind {
         name: "ip-camera",
+        machine: Machine::IpCamera,
         system: System::Camera,
         ssh: "SSH-2.0-dropbear_2017.75",
         ssh_offer: &ssh::DROPBEAR_2017_75,
@@ -108,6 +127,7 @@ static KINDS: [Kind; 4] = [
     },
     Kind {
         name: "ubuntu-22.04",
+        machine: Machine::Ubuntu2204,
         system: System::Linux,
         ssh: "SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.4",
         ssh_offer: &ssh::OPENSSH_8_9,
@@ -118,6 +138,7 @@ static KINDS: [Kind; 4] = [
     },
     Kind {
         name: "windows-server-2019",
+        machine: Machine::WindowsServer2019,
         system: System::Windows,
         ssh: "SSH-2.0-OpenSSH_for_Windows_7.7",
         ssh_offer: &ssh::OPENSSH_7_7_WINDOWS,
@@ -153,7 +174,8 @@ impl Persona {
 
     /// The persona called [`Persona::DEFAULT`].
     pub fn default_for(seed: &Seed) -> Self {
-        Self::played(&KINDS[2], seed)
+        let is_default = |kind: &&Kind| kind.machine == DEFAULT;
+        Self::played(KINDS.iter().find(is_default).unwrap_or(&KINDS[0]), seed)
     }
 
     fn played(kind: &'static Kind, seed: &Seed) -> Self {
@@ -186,6 +208,11 @@ impl Persona {
     /// The host's name, such as `web07`.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Which machine is played.
+    pub fn machine(&self) -> Machine {
+        self.kind.machine
     }
 
     /// What the machine runs on.

@@ -32,7 +32,6 @@ pub static ALL: &[&Protocol] = &[
     &TELNET,
     &FTP,
     &SMTP,
-    &named::REDIS,
     &named::POP3,
     &named::RTSP,
     &named::SIP,

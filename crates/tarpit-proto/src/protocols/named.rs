@@ -2,7 +2,7 @@
 
 use crate::{
     script::Protocol,
-    wire::sighting::{ANY, Sighting, any_prefix, auth, either, is, line, prefix, shape, verb},
+    wire::sighting::{ANY, Sighting, any_prefix, either, is, line, prefix, shape, verb},
 };
 
 pub(super) static ADB: Protocol =
@@ -106,13 +106,6 @@ pub(super) static RDP: Protocol = Protocol::named(
     &[b"\x03\x00\x00\x13\x0E\xE0\x00\x00\x00\x00\x00\x01\x00\x08\x00"],
 );
 
-pub(super) static REDIS: Protocol = Protocol::named(
-    "redis",
-    &[6_379],
-    redis,
-    &[b"*1\r\n$4\r\nPING\r\n", b"PING\r\n", b"info\r\n", b"AUTH foobared\r\n", b"KEYS *\r\n"],
-);
-
 pub(super) static RSYNC: Protocol =
     Protocol::named("rsync", &[], |bytes| prefix(bytes, b"@RSYNCD:"), &[b"@RSYNCD: 31.0\n"]);
 
@@ -178,20 +171,6 @@ pub(super) static XMPP: Protocol = Protocol::named(
     &[b"<?xml version='1.0'?>", b"<stream:stream>"],
 );
 
-/// Commands of Redis that worms and scanners begin with in its inline form.
-const REDIS_VERBS: &[&[u8]] = &[
-    b"CLIENT",
-    b"COMMAND",
-    b"CONFIG",
-    b"ECHO",
-    b"FLUSHALL",
-    b"INFO",
-    b"KEYS",
-    b"PING",
-    b"SELECT",
-    b"SLAVEOF",
-];
-
 /// Methods of RFC 2326 that no other protocol has, and those that their line must tell.
 const RTSP_VERBS: &[&[u8]] =
     &[b"ANNOUNCE", b"DESCRIBE", b"PAUSE", b"PLAY", b"RECORD", b"REDIRECT", b"SETUP", b"TEARDOWN"];
@@ -223,23 +202,6 @@ const MEMCACHED_COMMANDS: &[&[u8]] =
 
 /// The longest tag of an IMAP client.
 const LONGEST_TAG: usize = 8;
-
-/// An array of bulk strings, or a command on a line.
-fn redis(bytes: &[u8]) -> Sighting {
-    let login = auth(bytes, |word| !word.is_empty());
-    let array = match bytes.split_first() {
-        Some((b'*', rest)) => {
-            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            match digits {
-                0 if rest.is_empty() => Sighting::Incomplete,
-                1..=7 => prefix(&rest[digits..], b"\r\n$"),
-                _ => Sighting::Differs,
-            }
-        }
-        _ => Sighting::Differs,
-    };
-    either(array, either(verb(bytes, REDIS_VERBS), login))
-}
 
 /// A tag and a command.
 fn imap(bytes: &[u8]) -> Sighting {

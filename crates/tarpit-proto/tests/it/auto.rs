@@ -132,7 +132,7 @@ fn a_slow_client_of_another_protocol_is_handed_on_behind_the_greeting() {
 #[test]
 fn what_no_pattern_speaks_is_named_and_held_in_silence() {
     for (bytes, name) in [
-        (&b"*1\r\n$4\r\nPING\r\n"[..], "redis"),
+        (&b"stats\r\n"[..], "memcached"),
         (b"\x03\x00\x00\x13\x0E\xE0\x00\x00\x00\x00\x00\x01\x00\x08\x00", "rdp"),
         (b"\x00\x00\x00\x54\x00\x03\x00\x00user\x00", "postgres"),
     ] {

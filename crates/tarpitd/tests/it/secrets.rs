@@ -33,10 +33,10 @@ fn a_password_is_told_by_its_length_alone() {
             let line = daemon.trace_line();
             let meta = line["meta"].clone();
             told.push(line.to_string());
-            // Redis is named, and nothing more of it is heard.
+            // What a port for all takes it for is enough here.
             let is_last = meta["secret_length"] == WORD.len()
                 || meta["secret_length"] == CODED.len()
-                || *pattern == "auto" && line["protocol"] == "redis";
+                || *pattern == "auto" && !line["protocol"].is_null();
             if is_last {
                 break;
             }

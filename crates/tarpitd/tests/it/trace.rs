@@ -96,12 +96,12 @@ fn one_connection_does_not_fill_a_disk() {
 fn a_port_for_all_names_the_protocol_once_it_is_known() {
     let mut daemon = Daemon::start(&["-s", "auto:127.0.0.1:0", "-t"], 1);
     let mut client = daemon.connect();
-    client.0.write_all(b"*1\r\n$4\r\nPING\r\n").expect("sent");
+    client.0.write_all(b"stats\r\n").expect("sent");
     assert!(daemon.trace_has("open").get("protocol").is_none());
-    assert_eq!(daemon.trace_has("validate")["protocol"], "redis");
+    assert_eq!(daemon.trace_has("validate")["protocol"], "memcached");
     let (trace, ..) = daemon.stop();
     let close = trace.last().expect("a line");
-    assert_eq!((&close["event"], &close["protocol"]), (&"close".into(), &"redis".into()));
+    assert_eq!((&close["event"], &close["protocol"]), (&"close".into(), &"memcached".into()));
 }
 
 #[test]
