@@ -170,9 +170,12 @@ mod tests {
             let port = listener.local_addr().unwrap().port();
             let local: IpAddr =
                 if ip.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
-            let owner = Owners::look().of((local, port).into());
-            let Owner::Other { pid, name } = owner else { panic!("{host}: {owner:?}") };
-            assert_eq!(pid, std::process::id());
+            // A child that another test starts holds our sockets, too, until it becomes its program.
+            let looks = (0..1_000).map(|_| Owners::look().of((local, port).into()));
+            let is_ours = |owner: &Owner| matches!(owner, Owner::Other { pid, .. } if *pid == std::process::id());
+            let Some(Owner::Other { name, .. }) = looks.into_iter().find(is_ours) else {
+                panic!("{host}: not found to be ours")
+            };
             assert!(name.starts_with("tarpitd-"), "the test itself: {name}");
         }
     }
