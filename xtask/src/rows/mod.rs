@@ -3,6 +3,7 @@
 mod ftp;
 mod http;
 mod raw;
+mod redis;
 mod smtp;
 mod ssh;
 mod telnet;
@@ -23,6 +24,7 @@ static ALL: &[&Clients] = &[
     &smtp::CLIENTS,
     &ftp::CLIENTS,
     &telnet::CLIENTS,
+    &redis::CLIENTS,
 ];
 
 /// Every row, by protocol.

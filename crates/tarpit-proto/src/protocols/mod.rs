@@ -8,6 +8,7 @@ mod ftp;
 pub(crate) mod http;
 mod named;
 pub(crate) mod raw;
+mod redis;
 pub(crate) mod secret;
 pub(crate) mod shell;
 pub(crate) mod smtp;
@@ -32,6 +33,7 @@ pub static ALL: &[&Protocol] = &[
     &TELNET,
     &FTP,
     &SMTP,
+    &redis::REDIS,
     &named::POP3,
     &named::RTSP,
     &named::SIP,

@@ -23,6 +23,7 @@ mod http_fake_auth;
 mod http_hold;
 mod lengths;
 mod malformed;
+mod redis;
 mod secrets;
 mod smtp_endless_ehlo;
 mod smtp_hold;

