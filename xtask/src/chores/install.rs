@@ -131,7 +131,8 @@ fn fill_venv(workspace: &Workspace, tools: &[&'static Tool]) -> Result<()> {
         return Ok(());
     }
     let venv = workspace.venv();
-    call(Command::new(SYSTEM_PYTHON).args(["-m", "venv", "--clear"]).arg(&venv))
+    // What is there already stays.
+    call(Command::new(SYSTEM_PYTHON).args(["-m", "venv"]).arg(&venv))
         .context("no venv for the Python clients")?;
     let mut pip = Command::new(workspace.python());
     pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
