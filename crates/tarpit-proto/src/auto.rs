@@ -34,7 +34,9 @@ use crate::{
         said::Said,
     },
     protocols::{self, Detection, FTP, SMTP, SSH, TELNET, detect},
-    script::{About, Chunk, Cx, Heard, Manner, Pattern, Protocol, ReadMode, Script, Step, Uses},
+    script::{
+        About, Chunk, Cx, Heard, Manner, Pattern, Protocol, ReadMode, Script, Side, Step, Uses,
+    },
     states,
 };
 
@@ -166,7 +168,7 @@ fn begin(state: &mut State, cx: &mut Cx<'_>) -> Step {
         let number = rng::lasting(cx.profile.persona.number(), spot, day);
         state.home = Some(FIRST[number as usize % FIRST.len()]);
     }
-    let speaks_first = state.home.is_some_and(|home| home.greet.is_some());
+    let speaks_first = state.home.is_some_and(|home| home.first == Side::Server);
     let patience = if owner.is_some() && speaks_first { SHORT_PATIENCE } else { PATIENCE };
     Step::wait(cx.later(patience))
 }

@@ -224,7 +224,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::sighting::{SHARED, verb};
+    use crate::{
+        script::Side,
+        wire::sighting::{SHARED, verb},
+    };
 
     extern crate std;
     use std::{collections::HashSet, vec::Vec};
@@ -278,6 +281,13 @@ mod tests {
             assert!(count > 0, "{protocol:?} cannot be told from others");
             // What is only named is always told so.
             assert!(!protocol.patterns.is_empty() || count == protocol.openings.len());
+        }
+    }
+
+    #[test]
+    fn a_server_that_speaks_first_has_a_greeting_and_no_other_has() {
+        for &protocol in ALL {
+            assert_eq!(protocol.first == Side::Server, protocol.greet.is_some(), "{protocol:?}");
         }
     }
 

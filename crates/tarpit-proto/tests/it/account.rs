@@ -24,7 +24,7 @@ const BOUND: usize = (Account::BURST as u64 + HOUR / Account::INTERVAL as u64) a
 
 /// The `number`th thing that a client says who means to fill the trace, of each kind that the
 /// protocol has.
-fn floods(pattern: &dyn Pattern) -> Vec<fn(u32) -> Vec<u8>> {
+pub(crate) fn floods(pattern: &dyn Pattern) -> Vec<fn(u32) -> Vec<u8>> {
     fn request(number: u32) -> Vec<u8> {
         format!("GET /{number} HTTP/1.1\r\nHost: h{number}\r\nUser-Agent: a{number}\r\n\r\n").into()
     }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use tarpit_proto::{patterns, protocols, script::Pattern};
 
 use crate::{
+    account,
     http::{answer, field},
     stage::Stage,
 };
@@ -46,6 +47,63 @@ fn client(pattern: &dyn Pattern, rate: Option<i64>) -> Stage {
     stage = stage.open();
     stage.says(opening(pattern));
     stage
+}
+
+#[test]
+fn what_a_client_teaches_is_what_its_protocol_says_that_it_does() {
+    for pattern in &patterns::ALL {
+        let Some(protocol) = pattern.protocol() else { continue };
+        let told: Vec<_> = protocol.facts.iter().map(|fact| fact.name()).collect();
+        let openings = protocol.openings.iter().map(|opening| opening.to_vec());
+        let floods = account::floods(*pattern);
+        let floods = floods.iter().map(|flood| (0..6).flat_map(flood).collect());
+        for said in openings.chain(floods) {
+            for poison in [false, true] {
+                let mut stage = Stage::new(pattern.name());
+                stage.profile.poison = poison;
+                let mut stage = stage.open();
+                stage.says(&said).pass_secs(100);
+                for news in stage.news.iter().filter_map(|news| news.strip_prefix("learnt ")) {
+                    let fact = news.split(' ').next().unwrap_or_default();
+                    assert!(told.contains(&fact), "{}: {fact}", pattern.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hand_over_behind_every_input_goes_unnoticed() {
+    for pattern in &patterns::ALL {
+        let own = pattern.protocol().map_or(Vec::new(), |protocol| protocol.openings.to_vec());
+        let all = protocols::held().map(|protocol| protocol.openings[0]);
+        let said: Vec<_> = if own.is_empty() { all.collect() } else { own };
+        for (said, poison) in said.iter().flat_map(|said| [(said, false), (said, true)]) {
+            let play = |hand_over: bool| {
+                let mut stage = Stage::new(pattern.name());
+                stage.profile.poison = poison;
+                let mut stage = stage.open();
+                let portions = said.chunks(7).chain([&b"NOOP\r\nx"[..]; 12]);
+                for (number, portion) in portions.enumerate() {
+                    if stage.listens() {
+                        stage.says(portion);
+                    }
+                    stage.pass(Duration::from_millis(if number < 20 { 10 } else { 4_000 }));
+                    if hand_over {
+                        stage.hand_over();
+                    }
+                }
+                stage.pass_secs(60);
+                (stage.bytes(), stage.learnt)
+            };
+            let ((plain, learnt), (handed, learnt_then)) = (play(false), play(true));
+            // Turns fall on other moments, so the end may differ.
+            let common = plain.len().min(handed.len());
+            let name = pattern.name();
+            assert_eq!(plain[..common], handed[..common], "{name}: {}", said.escape_ascii());
+            assert_eq!(learnt, learnt_then, "{name}: {}", said.escape_ascii());
+        }
+    }
 }
 
 #[test]

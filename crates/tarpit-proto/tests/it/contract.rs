@@ -8,7 +8,7 @@ use tarpit_proto::{
     pacer::{Pace, Rate, Unit},
     protocols::SSH,
     script::{About, Chunk, Cx, Heard, Manner, Script, Security, Step, Uses},
-    session::Cause,
+    session::{Cause, Session},
     states,
 };
 
@@ -350,6 +350,38 @@ fn more_than_four_gibibytes_are_counted() {
     assert!(saved < 200, "{saved}");
     stage.hand_over();
     assert_eq!(stage.session.heard(), 300 << 24);
+}
+
+#[test]
+fn a_session_that_this_binary_does_not_know_is_held_in_silence() {
+    let mut stage = Stage::new("ssh_trans_hold").open();
+    stage.says("SSH-2.0-x\r\n").pass_secs(100);
+    let (sent, held) = (stage.session.sent(), stage.session.held(stage.now));
+    let saved = stage.save();
+    let name = &b"ssh_trans_hold"[..];
+    let place = saved.windows(name.len()).position(|window| window == name).expect("by name");
+    let mut of_another = saved.clone();
+    of_another[place] = b'z';
+    let mut of_another_form = saved.clone();
+    of_another_form[0] = 99;
+    for (changed, is_counted) in
+        [(of_another, true), (saved[..saved.len() - 1].to_vec(), true), (of_another_form, false)]
+    {
+        let resumed = Session::resume(stage.now, &stage.profile, &changed);
+        assert!(!resumed.is_known);
+        let now = stage.now;
+        let mut stage = Stage::new("ssh_trans_hold");
+        stage.now = now;
+        stage.session = resumed.session;
+        stage.heard();
+        stage.says("SSH-2.0-x\r\n").pass_secs(30 * 86_400);
+        assert_eq!((stage.heard(), stage.closed), (String::new(), None));
+        if is_counted {
+            assert_eq!(stage.session.sent(), sent);
+            let month = Duration::from_secs(30 * 86_400);
+            assert_eq!(stage.session.held(stage.now), held + month);
+        }
+    }
 }
 
 static GUARDED: Toy = Toy { about: &OF_SSH, step: count, speak: number };

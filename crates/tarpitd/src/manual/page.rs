@@ -10,6 +10,7 @@ use tarpit_proto::{
     fact::Fact,
     patterns,
     persona::Persona,
+    protocols::{self, Protocol},
     session::{self, Cause},
 };
 
@@ -117,7 +118,17 @@ fn table_called(name: &str) -> Vec<Block> {
         ))],
         "facts" => Fact::ALL
             .iter()
-            .map(|(fact, meaning, _)| Block::Term(literal(fact.name()), vec![sentence(meaning)]))
+            .map(|(fact, meaning, _)| {
+                let teaches = |protocol: &&Protocol| protocol.facts.contains(fact);
+                let protocols: Vec<_> =
+                    protocols::held().filter(teaches).map(|protocol| protocol.name).collect();
+                let from = match &protocols[..] {
+                    // Told where the protocol is found out.
+                    _ if *fact == Fact::Protocol => String::new(),
+                    protocols => format!(" From {}.", protocols.join(", ")),
+                };
+                Block::Term(literal(fact.name()), vec![sentence(meaning) + &from])
+            })
             .collect(),
         "malformed" => session::malformed()
             .map(|(layer, reason, meaning)| {
