@@ -298,13 +298,16 @@ fn tell(words: &[Word], cx: &mut Cx<'_>) {
         [secret] => return tell_guess(None, secret, cx),
         [user, secret, ..] => return tell_guess(Some(user), secret, cx),
     }
-    let shown = match arguments {
-        [key, value, ..] if is("SET") || is("GETSET") || is("APPEND") || is("SETNX") => {
-            cx.learn_part(Fact::Secret, &value.kept, value.length as usize);
-            core::slice::from_ref(key)
-        }
-        _ => arguments,
+    // Of what is written no more is shown than the key, or the user.
+    let most = match () {
+        () if WRITES.iter().any(|verb| is(verb)) => 1,
+        () if is("ACL") => 2,
+        () => arguments.len(),
     };
+    let (shown, hidden) = arguments.split_at(most.min(arguments.len()));
+    if let Some(value) = hidden.last() {
+        cx.learn_part(Fact::Secret, &value.kept, value.length as usize);
+    }
     let arguments = shown.iter().map(|word| &word.kept[..]).collect::<Vec<_>>().join(&b' ');
     let kept: usize = shown.iter().map(|word| word.kept.len()).sum();
     let in_all: usize = shown.iter().map(|word| word.length as usize).sum();
@@ -412,6 +415,12 @@ fn number(digits: &[u8], most: u32) -> Option<u32> {
     let text = core::str::from_utf8(digits).ok()?;
     text.parse().ok().filter(|&number| number <= most)
 }
+
+/// Commands that write what stands behind a key.
+const WRITES: &[&str] = &[
+    "APPEND", "GETSET", "HMSET", "HSET", "HSETNX", "LPUSH", "MSET", "MSETNX", "PSETEX", "PUBLISH",
+    "RPUSH", "SADD", "SET", "SETEX", "SETNX", "SETRANGE", "ZADD",
+];
 
 /// Commands that worms and scanners begin with in the inline form.
 const VERBS: &[&[u8]] = &[

@@ -101,6 +101,9 @@ fn what_a_worm_would_set_is_told_and_values_are_secrets() {
         command(&["CONFIG", "SET", "dir", "/var/spool/cron"]),
         command(&["SLAVEOF", "192.0.2.66", "6379"]),
         command(&["CONFIG", "SET", "requirepass", "hunter2"]),
+        command(&["SETEX", "k", "60", "hunter3"]),
+        command(&["ACL", "SETUSER", "u", "on", ">hunter4"]),
+        command(&["MIGRATE", "192.0.2.66", "6379", "", "0"]),
         command(&["SAVE"]),
     ];
     stage.says(said.concat()).pass_secs(60);
@@ -111,6 +114,9 @@ fn what_a_worm_would_set_is_told_and_values_are_secrets() {
             "command CONFIG SET dir /var/spool/cron".to_owned(),
             "command SLAVEOF 192.0.2.66 6379".to_owned(),
             "command CONFIG SET requirepass, secret hunter2".to_owned(),
+            "secret hunter3, command SETEX k".to_owned(),
+            "secret >hunter4, command ACL SETUSER u".to_owned(),
+            "command MIGRATE 192.0.2.66 6379  0".to_owned(),
             "command SAVE".to_owned(),
         ]
     );
