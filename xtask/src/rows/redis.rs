@@ -71,7 +71,8 @@ const REDIS: Wanted = Wanted::Version(&["Redis key-value store"]);
 
 const SCANS: &[Scan] = &[
     Scan::of(&REDIS_HOLD, REDIS),
-    Scan::of(&AUTO_REDIS, REDIS),
+    // What nmap asks for first on such a port is a page, which is served there as well.
+    Scan::of(&AUTO_REDIS, Wanted::Version(&["Redis key-value store", "Apache httpd"])),
     Scan { on: &REDIS_HOLD, persona: DEBIAN, wanted: REDIS },
     Scan { on: &REDIS_HOLD, persona: WINDOWS, wanted: REDIS },
     Scan { on: &REDIS_HOLD, persona: CAMERA, wanted: REDIS },
