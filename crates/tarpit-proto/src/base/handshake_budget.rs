@@ -144,6 +144,14 @@ impl HandshakeBudget {
         self.handshake(cost).then_some(UnderWay { _counted: counted })
     }
 
+    /// Whether a client may go on to a handshake of TLS of that price, which is begun later.
+    pub(crate) fn expects_handshake(&mut self, cost: u32) -> bool {
+        let (room, affords) = (self.has_room(), self.affords(cost));
+        self.crowded = self.crowded.saturating_add(u32::from(!room));
+        self.denied = self.denied.saturating_add(u32::from(room && !affords));
+        room && affords
+    }
+
     /// Whether one more handshake of TLS may be under way, too.
     pub(crate) fn has_room(&self) -> bool {
         // One share is our own.

@@ -14,7 +14,7 @@ pub(crate) mod shell;
 pub(crate) mod smtp;
 pub(crate) mod ssh;
 mod telnet;
-mod tls;
+pub(crate) mod tls;
 
 use alloc::vec::Vec;
 

@@ -9,7 +9,7 @@ use crate::{
         rng::{Entropy, Rng},
         time::{Time, Wall},
     },
-    script::{Conn, Profile, ReadMode},
+    script::{Before, Conn, Profile, ReadMode},
 };
 
 /// Which protocol a port of ours speaks to a client's network, where the first one that was decided
@@ -47,10 +47,8 @@ pub struct Cx<'a> {
     pub read_mode: ReadMode,
     /// Whether TLS is beneath the script, so that there can be no more of it.
     pub(crate) secured: bool,
-    /// For [`Script::open`](super::Script::open): how long the client has waited already, in the
-    /// handshake beneath it. Clients that limit handshake and answer together would be lost if it
-    /// were not taken off the first wait.
-    pub spent: Duration,
+    /// For [`Script::open`](super::Script::open): what the client has behind it.
+    pub before: Before,
     /// Things learnt in this step, to be told to the outside.
     pub(crate) notes: Notes,
 }

@@ -20,7 +20,7 @@ pub use self::{
     pattern::{About, Pattern, Script, Uses, Words},
     profile::{Conn, Profile},
     protocol::{Protocol, Side, Sight},
-    step::{Chunk, Heard, MAX_CHUNK, Manner, ReadMode, Security, Step},
+    step::{Before, Chunk, Heard, MAX_CHUNK, Manner, ReadMode, Security, Step},
 };
 pub use crate::base::{
     said::Said,

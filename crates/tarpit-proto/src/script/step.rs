@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::{
     base::{cause::Cause, said::Said, time::Time},
-    script::Pattern,
+    script::{Pattern, tls::Limits},
     states,
 };
 
@@ -39,11 +39,28 @@ pub enum Heard<'a, 'b> {
 pub enum Security {
     /// What is said and heard from now on is encrypted, which the script does not notice.
     Ready {
+        /// What its hello shows that the client bears.
+        limits: Limits,
         /// How long the handshake took.
         spent: Duration,
     },
     /// There is no certificate, or no handshake can be afforded: go on in the clear.
     Unavailable,
+}
+
+/// What a client has behind it when a pattern takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// What the handshake showed that it bears.
+    pub limits: Limits,
+    /// How long it has waited, in that handshake. Clients that limit handshake and answer together
+    /// would be lost if it were not taken off the first wait.
+    pub spent: Duration,
+}
+
+impl Before {
+    /// It has only just come.
+    pub const NOTHING: Self = Self { limits: Limits::NONE, spent: Duration::ZERO };
 }
 
 /// What a script does next.
@@ -59,7 +76,7 @@ pub struct Step {
 pub(crate) enum Action {
     Become(&'static dyn Pattern),
     Close(Cause),
-    HandOn { pattern: &'static dyn Pattern, spent: Duration },
+    HandOn { pattern: &'static dyn Pattern, before: Before },
     Keep,
     OpenData,
     Secure,
@@ -100,13 +117,13 @@ impl Step {
 
     /// Becomes another pattern behind its greeting, if it has one.
     pub fn hand_on(pattern: &'static dyn Pattern) -> Self {
-        Self::hand_on_secured(pattern, Duration::ZERO)
+        Self::of(Action::HandOn { pattern, before: Before::NOTHING })
     }
 
-    /// The same for a client that has spent so much time in a handshake, which the pattern finds in
-    /// [`Cx::spent`](super::Cx::spent).
-    pub fn hand_on_secured(pattern: &'static dyn Pattern, spent: Duration) -> Self {
-        Self::of(Action::HandOn { pattern, spent })
+    /// The same for a client behind a handshake, of which the pattern finds in
+    /// [`Cx::before`](super::Cx::before) what it showed.
+    pub fn hand_on_secured(pattern: &'static dyn Pattern, limits: Limits, spent: Duration) -> Self {
+        Self::of(Action::HandOn { pattern, before: Before { limits, spent } })
     }
 
     /// Ends the connection.

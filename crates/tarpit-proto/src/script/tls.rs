@@ -1,6 +1,7 @@
-//! A listener's TLS settings.
+//! A listener's TLS settings, and what a client shows of its patience in its hello.
 
 use alloc::sync::Arc;
+use core::time::Duration;
 
 use rustls::ServerConfig;
 
@@ -29,4 +30,19 @@ impl Tls {
         let common = self.named.alpn_protocols.iter().any(|protocol| offers(protocol));
         Arc::clone(if common { &self.named } else { &self.unnamed })
     }
+}
+
+/// What the client with such a hello bears; a row of the protocol's table of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long the answer to its hello may take, with what jitter and a busy worker add.
+    pub first: Duration,
+    /// How long the handshake and the first answer inside may take together, where the client
+    /// limits that.
+    pub whole: Option<Duration>,
+}
+
+impl Limits {
+    /// Of a client in the clear, which waits for nobody.
+    pub const NONE: Self = Self { first: Duration::ZERO, whole: None };
 }

@@ -1,7 +1,6 @@
 //! The bytes of one transmission: made from the script's state, asked ahead under a rate.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use super::Doing;
 use super::{
@@ -15,7 +14,8 @@ use crate::{
         time::Time,
     },
     script::{
-        Action, Chunk, Conn, Cx, Heard, MAX_CHUNK, Manner, Notes, Pinned, ReadMode, Run, Step,
+        Action, Before, Chunk, Conn, Cx, Heard, MAX_CHUNK, Manner, Notes, Pinned, ReadMode, Run,
+        Step,
     },
     transport::LONGEST_SAID,
 };
@@ -183,7 +183,7 @@ impl Turn<'_, '_> {
             conn,
             read_mode: self.live.read_mode,
             secured: self.live.transport.is_some(),
-            spent: Duration::ZERO,
+            before: Before::NOTHING,
             notes: Notes::default(),
         };
         self.pattern().speak(run, &mut cx, &mut draft.chunk);

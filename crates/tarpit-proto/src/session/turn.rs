@@ -8,15 +8,17 @@ use crate::{
     base::{
         cause::Cause,
         fact::Facts,
-        handshake_budget::{HandshakeBudget, LoadLevel, UnderWay},
+        handshake_budget::{HandshakeBudget, LoadLevel},
         news::Event,
         pace::{Pace, Pacer, Rate, Unit},
         rng::{Purpose, Rng, shared_moment},
         said::Said,
         time::{Time, Wall},
     },
+    protocols::tls::clients,
     script::{
-        Action, Chunk, Cx, Heard, MAX_CHUNK, Manner, Notes, Pattern, ReadMode, Run, Security, Step,
+        Action, Before, Chunk, Cx, Heard, MAX_CHUNK, Manner, Notes, Pattern, ReadMode, Run,
+        Security, Step,
     },
     session::{Doing, Input, Live, Session, Wake, World, number_of, pattern},
     transport::{Hearing, Malformed, PATIENCE, Transport},
@@ -42,6 +44,10 @@ const RETRY: Duration = Duration::from_millis(200);
 /// How long after a client has closed its side its place is freed, where nothing may be sent that
 /// would tell whether it still reads: two seconds, with what a caller may be late.
 const GRACE: Duration = Duration::from_millis(1_800);
+
+/// The most milliseconds by which the answer to a hello is later than its table has it: the same
+/// wait for everybody would be a mark.
+const LATENESS: u32 = 300;
 
 /// How long after a parked client's turn came it is seen whether it may be spoken to again.
 const PARKED: Duration = Duration::from_secs(8);
@@ -145,7 +151,11 @@ impl Turn<'_, '_> {
                     if moment > self.now {
                         return Next::Wait(Wake::At(moment));
                     }
-                    self.give_up_securing();
+                    if self.live.transport.as_ref().is_some_and(|tls| tls.puts_off()) {
+                        self.answer_hello();
+                    } else {
+                        self.give_up_securing();
+                    }
                 }
                 Doing::Dripping
                 | Doing::Greeting
@@ -257,19 +267,48 @@ impl Turn<'_, '_> {
         let mut plain = Vec::new();
         let mut facts = Facts::default();
         let learn = |fact, value: &[u8]| facts.add(fact, value, value.len());
-        let tls = self.world.profile.tls.as_ref();
         if matches!(self.live.read_mode, ReadMode::Discard | ReadMode::Ended) {
             transport.stop_listening();
         }
-        let hearing = transport.hear(bytes, tls, &mut plain, learn);
+        let hearing = transport.hear(bytes, &mut plain, learn, clients::limits);
         facts.tell(self.world.news);
+        self.heed(hearing, plain);
+    }
+
+    /// Answers the client's hello, which has waited for that. A client whose handshake can be
+    /// afforded no more goes on in the clear, where the script hears its hello.
+    fn answer_hello(&mut self) {
+        let Some(mut transport) = self.live.transport.take() else { return };
+        let cost = HandshakeBudget::TLS_COST;
+        let Some(under_way) = self.world.budget.begin_handshake(cost) else {
+            self.live.doing = Doing::Resting;
+            self.live.inbox = transport.into_waiting();
+            self.step(Heard::Secured(Security::Unavailable));
+            return self.listen();
+        };
+        self.session.pacer = Pacer::starting(self.now.after(PATIENCE));
+        let mut plain = Vec::new();
+        let hearing = transport.answer(under_way, self.world.profile.tls.as_ref(), &mut plain);
+        self.live.transport = Some(transport);
+        self.heed(hearing, plain);
+        self.listen();
+    }
+
+    /// Does what has to be done about what became of the transport, in which `plain` was said.
+    fn heed(&mut self, hearing: Hearing, mut plain: Vec<u8>) {
         match hearing {
             Hearing::Plain => {}
-            Hearing::Ready { begun } => {
+            Hearing::Due(after) => {
+                let late = self.now.after(after);
+                let jitter = self.rng(Purpose::Step, self.now.as_millis()).below(LATENESS);
+                let due = late.after(Duration::from_millis(jitter.into()));
+                self.session.pacer = Pacer::starting(due);
+            }
+            Hearing::Ready { begun, limits } => {
                 self.live.doing = Doing::Resting;
                 self.session.pacer = Pacer::starting(self.now);
                 let spent = self.now.since(begun);
-                self.step(Heard::Secured(Security::Ready { spent }));
+                self.step(Heard::Secured(Security::Ready { limits, spent }));
             }
             Hearing::Failed(malformed) => {
                 if let Some(malformed) = malformed {
@@ -391,7 +430,7 @@ impl Turn<'_, '_> {
             self.live.offset = 0;
             self.live.boxed = None;
             if self.live.doing == Doing::Greeting {
-                self.enter(self.pattern(), Duration::ZERO);
+                self.enter(self.pattern(), Before::NOTHING);
             } else {
                 self.step(Heard::Sent);
             }
@@ -461,8 +500,8 @@ impl Turn<'_, '_> {
             self.live.set_read_mode(read_mode);
         }
         match step.action {
-            Action::Become(pattern) => self.enter(pattern, Duration::ZERO),
-            Action::HandOn { pattern, spent } => self.hand_on(pattern, spent),
+            Action::Become(pattern) => self.enter(pattern, Before::NOTHING),
+            Action::HandOn { pattern, before } => self.hand_on(pattern, before),
             Action::Close(cause) => self.close(cause),
             Action::Keep => {}
             Action::OpenData => {
@@ -474,9 +513,9 @@ impl Turn<'_, '_> {
                     self.world.profile.any_pattern(|it| it.uses().tls),
                     "a pattern hides this"
                 );
-                if let Some(under_way) = self.begin_handshake() {
+                if self.may_secure() {
                     self.end_wait();
-                    self.live.transport = Some(Box::new(Transport::begin(under_way, self.now)));
+                    self.live.transport = Some(Box::new(Transport::begin(self.now)));
                     self.live.doing = Doing::Securing;
                     self.live.set_read_mode(ReadMode::Deliver);
                     self.session.pacer.hold_until(self.now, self.now.after(PATIENCE));
@@ -501,9 +540,8 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// Lets another pattern take over, in front of which the client has spent so much time in a
-    /// handshake.
-    fn enter(&mut self, pattern: &'static dyn Pattern, spent: Duration) {
+    /// Lets another pattern take over, for a client that has this behind it.
+    fn enter(&mut self, pattern: &'static dyn Pattern, before: Before) {
         self.live.script = number_of(pattern, self.world.profile);
         // The patience of the script before does not bind the next.
         self.live.doing = Doing::Resting;
@@ -511,7 +549,7 @@ impl Turn<'_, '_> {
         let rng = self.rng(Purpose::Step, self.now.as_millis());
         let secured = self.live.transport.is_some();
         let mut cx = cx(self.world, self.now, rng, self.live.read_mode, secured);
-        cx.spent = spent;
+        cx.before = before;
         self.live.run = pattern.open(&mut cx);
         let read_mode = cx.read_mode;
         self.live.set_read_mode(read_mode);
@@ -520,14 +558,14 @@ impl Turn<'_, '_> {
 
     /// Greets for another pattern, whole and at once, and then lets it take over. A greeting ends
     /// the wait in which the client has spent its time.
-    fn hand_on(&mut self, pattern: &'static dyn Pattern, spent: Duration) {
+    fn hand_on(&mut self, pattern: &'static dyn Pattern, before: Before) {
         let mut words = Vec::new();
         if let Some(greet) = pattern.about().greet {
             let wall = wall(self.world.start, self.now);
             greet(&self.world.profile.persona, wall, &mut words);
         }
         if words.is_empty() {
-            return self.enter(pattern, spent);
+            return self.enter(pattern, before);
         }
         self.begin(Manner::Whole, Chunk::Boxed(words.into()));
         self.live.script = number_of(pattern, self.world.profile);
@@ -535,13 +573,12 @@ impl Turn<'_, '_> {
         self.live.doing = Doing::Greeting;
     }
 
-    /// Begins a handshake, if there is what TLS takes and one more can be afforded. There is no TLS
-    /// in TLS.
-    fn begin_handshake(&mut self) -> Option<UnderWay> {
-        if self.live.transport.is_some() || self.world.profile.tls.is_none() {
-            return None;
-        }
-        self.world.budget.begin_handshake(HandshakeBudget::TLS_COST)
+    /// Whether a handshake may be awaited: there is what TLS takes, and one more could be afforded.
+    /// It is paid for when the client's hello is answered. There is no TLS in TLS.
+    fn may_secure(&mut self) -> bool {
+        self.live.transport.is_none()
+            && self.world.profile.tls.is_some()
+            && self.world.budget.expects_handshake(HandshakeBudget::TLS_COST)
     }
 
     /// One step that answers a step, unless there have been too many.
@@ -713,7 +750,7 @@ pub(super) fn cx<'a>(
         conn: world.conn,
         read_mode,
         secured,
-        spent: Duration::ZERO,
+        before: Before::NOTHING,
         notes: Notes::default(),
     }
 }

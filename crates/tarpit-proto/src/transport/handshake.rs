@@ -1,7 +1,14 @@
-//! The TLS handshake, by the library, from the client's hello to the keys.
+//! The TLS handshake, from the client's hello to the keys.
+//!
+//! ```text
+//!            hello whole              answer due                  done
+//! Listening ─────────────► PuttingOff ───────────► Shaking: the library ──► keys
+//! ```
+//! A client that waits for our answer costs no more than its hello: the library's connection is
+//! made when the answer is due.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::fmt;
+use core::{fmt, time::Duration};
 
 use rustls::{
     Error, PeerIncompatible,
@@ -11,6 +18,7 @@ use rustls::{
 
 use crate::{
     base::{fact::Fact, handshake_budget::UnderWay, time::Time},
+    script::tls::Limits,
     transport::{Malformed, Tls, keys::Keys},
     wire::tls::{ClientHello, Hello, LONGEST_HELLO, Reading},
 };
@@ -20,10 +28,18 @@ pub(super) struct Handshake {
     /// What the client sent and the library has not taken; less than [`LONGEST_HELLO`]. No message
     /// of a client's in a handshake is longer than its hello.
     incoming: Vec<u8>,
-    /// The library's connection, from the moment on at which the hello is whole.
-    connection: Option<Box<UnbufferedServerConnection>>,
+    stage: Stage,
     begun: Time,
-    _under_way: UnderWay,
+    limits: Limits,
+}
+
+enum Stage {
+    /// The client's hello is not whole.
+    Listening,
+    /// Its answer is due later.
+    PuttingOff,
+    /// The library's connection answers.
+    Shaking { connection: Box<UnbufferedServerConnection>, _under_way: UnderWay },
 }
 
 impl fmt::Debug for Handshake {
@@ -36,6 +52,8 @@ impl fmt::Debug for Handshake {
 pub(super) enum Progress {
     /// The keys, and what the client has said under them already.
     Done(Box<Keys>, Vec<u8>),
+    /// The hello is whole, and its answer due so much later.
+    Due(Duration),
     /// Because of this, unless the client broke nothing.
     Failed(Option<Malformed>),
     Pending,
@@ -54,8 +72,8 @@ enum Want {
 }
 
 impl Handshake {
-    pub(super) fn new(under_way: UnderWay, begun: Time) -> Self {
-        Self { incoming: Vec::new(), connection: None, begun, _under_way: under_way }
+    pub(super) fn new(begun: Time) -> Self {
+        Self { incoming: Vec::new(), stage: Stage::Listening, begun, limits: Limits::NONE }
     }
 
     /// When it was asked for.
@@ -63,18 +81,57 @@ impl Handshake {
         self.begun
     }
 
+    /// What the client bears, as its hello shows.
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Whether the hello waits for its answer.
+    pub(super) fn puts_off(&self) -> bool {
+        matches!(self.stage, Stage::PuttingOff)
+    }
+
     /// Takes the client's bytes in, appends to `out` what is to be sent and to `plain` what was
-    /// said inside.
+    /// said inside. What a whole hello tells goes to `learn`, and `weigh` says what its sender
+    /// bears.
     pub(super) fn advance(
         &mut self,
         bytes: &[u8],
-        tls: &Tls,
         out: &mut Vec<u8>,
         plain: &mut Vec<u8>,
         learn: impl FnMut(Fact, &[u8]),
+        weigh: fn(&Hello) -> Limits,
     ) -> Progress {
-        let progress = self.take(bytes, tls, out, plain, learn);
-        if self.incoming.len() >= LONGEST_HELLO && matches!(progress, Progress::Pending) {
+        self.incoming.extend_from_slice(bytes);
+        let progress = match self.stage {
+            Stage::Listening => self.listen(learn, weigh),
+            Stage::PuttingOff => Progress::Pending,
+            Stage::Shaking { .. } => self.shake(out, plain),
+        };
+        self.bounded(progress)
+    }
+
+    /// Answers the hello that waits; appends to `out` and `plain` as [`Handshake::advance`] does.
+    pub(super) fn answer(
+        &mut self,
+        under_way: UnderWay,
+        tls: &Tls,
+        out: &mut Vec<u8>,
+        plain: &mut Vec<u8>,
+    ) -> Progress {
+        let Some(hello) = Hello::read(&self.incoming) else { return Progress::Failed(None) };
+        let config = tls.config(|protocol| hello.offers(protocol));
+        let Ok(connection) = UnbufferedServerConnection::new(config) else {
+            return Progress::Failed(None);
+        };
+        self.stage = Stage::Shaking { connection: Box::new(connection), _under_way: under_way };
+        let progress = self.shake(out, plain);
+        self.bounded(progress)
+    }
+
+    /// Keeps what waits small.
+    fn bounded(&mut self, progress: Progress) -> Progress {
+        if self.incoming.len() >= LONGEST_HELLO && !matches!(progress, Progress::Done(..)) {
             return Progress::Failed(Some(Malformed::MessageTooLong));
         }
         // What grew by doubling, or held what has been taken, has room for more than is left.
@@ -87,29 +144,28 @@ impl Handshake {
         self.incoming.len()
     }
 
-    fn take(
-        &mut self,
-        bytes: &[u8],
-        tls: &Tls,
-        out: &mut Vec<u8>,
-        plain: &mut Vec<u8>,
-        learn: impl FnMut(Fact, &[u8]),
-    ) -> Progress {
-        self.incoming.extend_from_slice(bytes);
-        if self.connection.is_none() {
-            // One that is garbled is none.
-            let Some(hello) = Hello::read(&self.incoming) else {
-                let garbled = ClientHello::read(&self.incoming) == Reading::Garbled;
-                return if garbled {
-                    Progress::Failed(Some(Malformed::Hello))
-                } else {
-                    Progress::Pending
-                };
+    /// Gives what waits back.
+    pub(super) fn into_waiting(self) -> Vec<u8> {
+        self.incoming
+    }
+
+    fn listen(&mut self, learn: impl FnMut(Fact, &[u8]), weigh: fn(&Hello) -> Limits) -> Progress {
+        // One that is garbled is none.
+        let Some(hello) = Hello::read(&self.incoming) else {
+            let garbled = ClientHello::read(&self.incoming) == Reading::Garbled;
+            return if garbled {
+                Progress::Failed(Some(Malformed::Hello))
+            } else {
+                Progress::Pending
             };
-            hello.tell(learn);
-            let config = tls.config(|protocol| hello.offers(protocol));
-            self.connection = UnbufferedServerConnection::new(config).map(Box::new).ok();
-        }
+        };
+        hello.tell(learn);
+        self.limits = weigh(&hello);
+        self.stage = Stage::PuttingOff;
+        Progress::Due(self.limits.first)
+    }
+
+    fn shake(&mut self, out: &mut Vec<u8>, plain: &mut Vec<u8>) -> Progress {
         // Each turn takes a message off, or is the last; no flight of a client's has as many.
         for _ in 0..64 {
             match self.turn(out, plain) {
@@ -128,7 +184,7 @@ impl Handshake {
     }
 
     fn turn(&mut self, out: &mut Vec<u8>, plain: &mut Vec<u8>) -> Want {
-        let Some(connection) = &mut self.connection else { return Want::Failed(None) };
+        let Stage::Shaking { connection, .. } = &mut self.stage else { return Want::Failed(None) };
         let UnbufferedStatus { discard, state, .. } =
             connection.process_tls_records(&mut self.incoming);
         let mut answers = false;
@@ -175,7 +231,8 @@ impl Handshake {
 
     /// Takes the keys out, and lets the library go.
     fn finish(&mut self) -> Option<Progress> {
-        let connection = *self.connection.take()?;
+        let stage = core::mem::replace(&mut self.stage, Stage::Listening);
+        let Stage::Shaking { connection, .. } = stage else { return None };
         let version = connection.protocol_version()?;
         let (secrets, _) = connection.dangerous_into_kernel_connection().ok()?;
         let keys = Keys::new(version, &secrets)?;

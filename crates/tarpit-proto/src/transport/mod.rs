@@ -1,10 +1,10 @@
 //! TLS between a script and the connection, once the script has asked for it.
 //!
 //! ```text
-//!            hello whole, means spent       handshake done
-//! Awaiting ───────────────────────► Shaking ──────────────► Open: two keys and two numbers
-//!     │                                │                      │
-//!     └─── no hello ───────────────────┴── no success ────────┴─ garbled ──► Dead: only silence
+//!                  handshake done
+//! Handshake ─────────────────► Open: two keys and two numbers
+//!     │                          │
+//!     └─ no hello, no success ───┴─ garbled ──► Dead: only silence
 //! ```
 //! The library's connection takes four kilobytes and a half. It lives as long as the handshake;
 //! then what remains of it are the keys, and records are made and read here (RFC 8446, section 5;
@@ -18,18 +18,22 @@ mod records;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{fact::Fact, handshake_budget::UnderWay, time::Time};
-pub use crate::script::tls::Tls;
+pub use crate::script::tls::{Limits, Tls};
 pub(crate) use crate::transport::malformed::Malformed;
-use crate::transport::{
-    handshake::{Handshake, Progress},
-    keys::Keys,
-    records::Records,
+use crate::{
+    base::{fact::Fact, handshake_budget::UnderWay, time::Time},
+    transport::{
+        handshake::{Handshake, Progress},
+        keys::Keys,
+        records::Records,
+    },
+    wire::tls::Hello,
 };
 
-/// How long a handshake may take. A client that means it answers within a round trip, or where four
-/// packets are lost one after the other within 15 seconds, and scanners give it 20 seconds in all.
-/// One that has not done its part by then is held in silence, and for less.
+/// How long each of a client's two parts of a handshake may take: its hello, and what follows our
+/// answer. A client that means it answers within a round trip, or where four packets are lost one
+/// after the other within 15 seconds, and scanners give it 20 seconds in all. One that has not done
+/// its part by then is held in silence, and for less.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The most application bytes that one record of ours holds. What of a record the connection does
@@ -61,45 +65,63 @@ const _: () = assert!(size_of::<Transport>() <= 192, "what a client in TLS keeps
 /// What came of a client's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hearing {
+    /// The hello is whole, and [`Transport::answer`] due so much later.
+    Due(Duration),
     /// No more can be understood, now or later: because of this, unless the client broke nothing.
     Failed(Option<Malformed>),
     /// Nothing but plain bytes, or not even those.
     Plain,
-    /// The handshake is done, which began then.
-    Ready { begun: Time },
+    /// The handshake is done, which began then, with a client that bears so much.
+    Ready { begun: Time, limits: Limits },
 }
 
 impl Transport {
     /// Waits for the client's part of a handshake that begins `now`.
-    pub(crate) fn begin(under_way: UnderWay, now: Time) -> Self {
-        Self { state: State::Handshake(Handshake::new(under_way, now)), owed: Vec::new() }
+    pub(crate) fn begin(now: Time) -> Self {
+        Self { state: State::Handshake(Handshake::new(now)), owed: Vec::new() }
     }
 
-    /// Takes the client's bytes in, appends what is said in them to `plain`, and tells what the
-    /// client's hello tells.
+    /// Takes the client's bytes in and appends what is said in them to `plain`. What the client's
+    /// hello tells goes to `learn`, and `weigh` says what its sender bears.
     pub(crate) fn hear(
         &mut self,
         bytes: &[u8],
-        tls: Option<&Tls>,
         plain: &mut Vec<u8>,
         learn: impl FnMut(Fact, &[u8]),
+        weigh: fn(&Hello) -> Limits,
     ) -> Hearing {
-        if let State::Handshake(handshake) = &mut self.state {
-            let Some(tls) = tls else { return self.fail(None) };
-            match handshake.advance(bytes, tls, &mut self.owed, plain, learn) {
-                Progress::Done(keys, rest) => {
-                    let begun = handshake.begun();
-                    self.state = State::Open { keys: *keys, records: Some(Records::default()) };
-                    match self.read(&rest, plain) {
-                        Hearing::Plain => Hearing::Ready { begun },
-                        failed => failed,
-                    }
+        let State::Handshake(handshake) = &mut self.state else { return self.read(bytes, plain) };
+        let progress = handshake.advance(bytes, &mut self.owed, plain, learn, weigh);
+        self.heed(progress, plain)
+    }
+
+    /// Answers the hello that waits for it, and appends what is said behind it to `plain`.
+    pub(crate) fn answer(
+        &mut self,
+        under_way: UnderWay,
+        tls: Option<&Tls>,
+        plain: &mut Vec<u8>,
+    ) -> Hearing {
+        let (State::Handshake(handshake), Some(tls)) = (&mut self.state, tls) else {
+            return self.fail(None);
+        };
+        let progress = handshake.answer(under_way, tls, &mut self.owed, plain);
+        self.heed(progress, plain)
+    }
+
+    fn heed(&mut self, progress: Progress, plain: &mut Vec<u8>) -> Hearing {
+        match (progress, &self.state) {
+            (Progress::Done(keys, rest), State::Handshake(handshake)) => {
+                let (begun, limits) = (handshake.begun(), handshake.limits());
+                self.state = State::Open { keys: *keys, records: Some(Records::default()) };
+                match self.read(&rest, plain) {
+                    Hearing::Plain => Hearing::Ready { begun, limits },
+                    failed => failed,
                 }
-                Progress::Failed(malformed) => self.fail(malformed),
-                Progress::Pending => Hearing::Plain,
             }
-        } else {
-            self.read(bytes, plain)
+            (Progress::Due(after), _) => Hearing::Due(after),
+            (Progress::Failed(malformed), _) => self.fail(malformed),
+            (Progress::Done(..) | Progress::Pending, _) => Hearing::Plain,
         }
     }
 
@@ -116,6 +138,19 @@ impl Transport {
     /// Whether the handshake is under way.
     pub(crate) fn is_shaking(&self) -> bool {
         matches!(self.state, State::Handshake(_))
+    }
+
+    /// Whether a hello waits for its answer.
+    pub(crate) fn puts_off(&self) -> bool {
+        matches!(&self.state, State::Handshake(handshake) if handshake.puts_off())
+    }
+
+    /// Gives back what the client has said in a handshake that will not be.
+    pub(crate) fn into_waiting(self) -> Vec<u8> {
+        match self.state {
+            State::Handshake(handshake) => handshake.into_waiting(),
+            State::Dead | State::Open { .. } => Vec::new(),
+        }
     }
 
     /// How many bytes of the client's wait here for more.

@@ -137,12 +137,24 @@ impl Client {
         self
     }
 
-    /// Lets both ends begin, and the client go on with the handshake so much later.
+    /// Lets both ends go through the handshake, as soon as the hello is answered.
+    pub(crate) fn shakes(&mut self) -> &mut Self {
+        self.exchange();
+        for _ in 0..50 {
+            if !self.stage.sent.is_empty() {
+                break;
+            }
+            self.stage.pass(Duration::from_millis(100));
+        }
+        self.exchange()
+    }
+
+    /// Lets both ends begin, and the client go on with the handshake so much later at the earliest.
     fn goes_on_after(&mut self, seconds: u64) -> &mut Self {
         let mut hello = Vec::new();
         self.connection.write_tls(&mut hello).expect("room");
         self.stage.says(hello).pass_secs(seconds);
-        self.exchange()
+        self.shakes()
     }
 
     pub(crate) fn says(&mut self, bytes: &[u8]) -> &mut Self {
@@ -182,7 +194,7 @@ fn the_pattern_inside_speaks_under_every_suite() {
     assert_eq!(suites().len(), 6);
     for suite in suites() {
         let mut client = Client::new(stage().open(), suite, &[b"h2", b"http/1.1"]);
-        client.exchange().says(GET).pass_secs(3_600);
+        client.shakes().says(GET).pass_secs(3_600);
         let text = client.text();
         assert!(text.starts_with("HTTP/1.1 200 OK\\r\\nDate: "), "{suite:?}: {text}");
         // A byte every 8 seconds or so, each in a record of its own.
@@ -200,7 +212,7 @@ fn the_pattern_inside_speaks_under_every_suite() {
 fn a_client_that_offers_other_protocols_only_is_served_all_the_same() {
     let suite = ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
     let mut client = Client::new(stage().open(), suite, &[b"acme-tls/1"]);
-    client.exchange().says(GET);
+    client.shakes().says(GET);
     assert!(client.text().starts_with("HTTP/1.1 200 OK"), "{}", client.text());
     assert!(client.connection.alpn_protocol().is_none());
 }
@@ -210,7 +222,7 @@ fn a_pattern_that_greets_does_so_inside() {
     let mut stage = stage();
     stage.profile.inner = patterns::named("smtp_endless_ehlo");
     let mut client = Client::usual(stage.open());
-    client.exchange();
+    client.shakes();
     assert!(client.text().starts_with("220 "), "{}", client.text());
     client.says(b"EHLO b.example\r\n").pass_secs(60);
     assert!(client.text().contains("250-SIZE"), "{}", client.text());
@@ -232,7 +244,7 @@ fn only_so_many_handshakes_are_under_way_and_each_makes_room_when_it_is_over() {
     let mut waiting = stage();
     waiting.budget = HandshakeBudget::new(0, waiting.now).with_under_way(1);
     let mut waiting = waiting.open();
-    waiting.says(HELLO);
+    waiting.says(HELLO).pass_secs(5);
     assert!(waiting.bytes().len() > 500, "our part of the handshake");
     // All clients of a worker share its means.
     let after = |mut before: Stage| {
@@ -254,7 +266,7 @@ fn only_so_many_handshakes_are_under_way_and_each_makes_room_when_it_is_over() {
     gone.budget = served.driver.budget;
     drop(served.driver.session);
     let mut done = Client::usual(gone.open());
-    done.exchange().says(GET);
+    done.shakes().says(GET);
     assert!(done.text().starts_with("HTTP/1.1 200 OK"), "{}", done.text());
     let (_, served) = after(done.stage);
     assert!(!served.bytes().starts_with(&drip));
@@ -289,6 +301,7 @@ fn a_client_without_a_common_cipher_gets_an_alert_and_is_held_and_old_versions_i
         stage.says(hello).pass_secs(30 * 86_400);
         // A fatal alert, handshake_failure, or nothing.
         assert_eq!(stage.bytes(), told);
+        assert!(stage.moments().iter().all(|moment| (4_000..4_500).contains(moment)));
         assert_eq!(stage.closed, None);
     }
 }
@@ -296,7 +309,7 @@ fn a_client_without_a_common_cipher_gets_an_alert_and_is_held_and_old_versions_i
 #[test]
 fn garbage_behind_a_handshake_is_borne_and_the_drip_goes_on() {
     let mut client = Client::usual(stage().open());
-    client.exchange().says(GET).pass_secs(60);
+    client.shakes().says(GET).pass_secs(60);
     let before = client.stage.bytes().len();
     client.stage.says(b"\x17\x03\x03\x00\x20 and nothing that fits the keys, and more ");
     client.pass_secs(60);
@@ -304,7 +317,7 @@ fn garbage_behind_a_handshake_is_borne_and_the_drip_goes_on() {
     assert!(client.stage.bytes().len() > before + 100, "nobody listens to it any more");
     // Not so while something is waited for: then there is no speaking with it.
     let mut client = Client::usual(stage().open());
-    client.exchange();
+    client.shakes();
     client.stage.says(b"\x17\x03\x03\x00\x20 and nothing that fits the keys, and more ");
     let before = client.stage.bytes().len();
     client.stage.says(GET).pass_secs(600);
@@ -319,7 +332,7 @@ fn half_closing_within_a_handshake_frees_the_place_and_behind_it_is_no_departure
     stage.pass_secs(1);
     assert_eq!(stage.closed, Some(Cause::HalfClosed));
     let mut client = Client::usual(self::stage().open());
-    client.exchange().says(GET);
+    client.shakes().says(GET);
     client.stage.half_closes();
     let before = client.read.len();
     client.pass_secs(600);
@@ -330,7 +343,7 @@ fn half_closing_within_a_handshake_frees_the_place_and_behind_it_is_no_departure
 fn every_byte_is_paid_for_under_a_rate() {
     for (rate, wanted, slack) in [(64_i64, 640, 32), (1_024, 10_240, 512), (-2, 5, 1)] {
         let mut client = Client::usual(stage().rate(rate).open());
-        client.exchange().says(GET);
+        client.shakes().says(GET);
         let before = client.read.len();
         client.pass_secs(10);
         let got = client.read.len() - before;
@@ -418,7 +431,7 @@ proptest! {
     ) {
         let mut stage = if shakes {
             let mut client = Client::usual(stage().open());
-            client.exchange().says(GET);
+            client.shakes().says(GET);
             client.stage
         } else {
             let mut stage = stage().open();
@@ -464,7 +477,7 @@ proptest! {
                 client.stage.says(&rest[..cut]);
                 rest = &rest[cut..];
             }
-            client.exchange();
+            client.pass_secs(1);
         }
         prop_assert!(client.text().starts_with("HTTP/1.1 200 OK"), "{}", client.text());
     }
@@ -490,4 +503,45 @@ fn a_hello_that_stops_is_answered_in_the_end() {
     let mut stage = Stage::new("tls_record_drip").open();
     stage.says(&HELLO[..80]).pass_secs(3_600);
     assert_eq!(stage.moments()[0], 10_000);
+}
+
+/// sslscan asks for one group of curves after another.
+const HURRIED: &[u8] = include_bytes!("../corpus/hellos/sslscan_groups.bin");
+
+#[test]
+fn a_hello_is_answered_late_but_inside_what_its_sender_bears() {
+    for (hello, early, late) in [(HELLO, 4_000, 4_500), (HURRIED, 2_500, 3_000)] {
+        let mut moments: Vec<_> = (0..20)
+            .map(|number| {
+                let mut stage = stage().numbered(number).open();
+                stage.says(hello).pass_secs(20);
+                assert!(!stage.bytes().is_empty(), "a hello of ours, or an alert");
+                stage.moments()[0]
+            })
+            .collect();
+        moments.sort_unstable();
+        moments.dedup();
+        assert!(moments.len() > 10, "not all of them at the same moment: {moments:?}");
+        assert!(moments.iter().all(|moment| (early..late).contains(moment)), "{moments:?}");
+    }
+}
+
+#[test]
+fn a_client_that_waits_for_its_answer_costs_a_hello_and_no_handshake() {
+    let mut stage = stage();
+    stage.budget = HandshakeBudget::new(1, stage.now).with_under_way(1);
+    let mut stage = stage.open();
+    stage.says(HELLO).pass_secs(3);
+    let mut more = self::stage();
+    std::mem::swap(&mut more.budget, &mut stage.budget);
+    // Nothing has been taken for it, so that another one may begin.
+    let mut more = more.open();
+    more.says(HELLO).pass_secs(5);
+    assert!(more.bytes().len() > 500, "our part of the handshake");
+    // What the first cannot have any more is made good without cryptography, to the same hello.
+    while more.budget.handshake(1) {}
+    std::mem::swap(&mut more.budget, &mut stage.budget);
+    stage.pass_secs(60);
+    assert!(stage.bytes().starts_with(&[22, 3, 3, 0x40, 0, 2, 0, 0x3F, 0xFC, 3, 3]));
+    assert_eq!(stage.bytes()[44..76], HELLO[44..76], "it echoes the session");
 }

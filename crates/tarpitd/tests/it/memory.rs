@@ -3,7 +3,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     sync::PoisonError,
     time::Duration,
 };
@@ -20,9 +20,8 @@ use crate::{
     tls::settings,
 };
 
-/// So many come before anything is measured, so that what the first cost once is not counted for
-/// all.
-const WARM: usize = 16;
+/// So many come side by side.
+const GROUP: usize = 250;
 
 /// What stays of a crowd by the page: a place for each, and what lies in between.
 const PLACE: u64 = 128;
@@ -64,7 +63,7 @@ fn holds(row: &str, count: usize, state: State) {
 /// Does so for several states at the same time, with a daemon for each.
 fn holds_all(row: &str, count: usize, states: Vec<State>) {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    if !require_files(states.len() * count + 500) {
+    if !require_files(states.len() * (GROUP + count) + 500) {
         return;
     }
     std::thread::scope(|scope| {
@@ -90,18 +89,21 @@ fn measure(row: &str, count: usize, state: &State, number: usize) {
     let mut crowd = Vec::new();
     let mut heard = 0;
     let mut come = |daemon: &mut Daemon, many: usize| {
-        for _ in 0..many {
-            let mut client = Client::of(daemon.addresses[0]);
-            client.0.set_nodelay(true).expect("it is a socket");
-            // Gone with a reset, so that nobody waits for it.
-            sockopt::set_socket_linger(&client.0, Some(Duration::ZERO)).expect("it is a socket");
-            heard += enter(&mut client.0) as u64;
-            crowd.push(client);
+        let all = crowd.len() + many;
+        // Some of what they wait for is late.
+        while crowd.len() < all {
+            let group = enter_together(daemon.addresses[0], *enter, GROUP.min(all - crowd.len()));
+            for (client, said) in group {
+                heard += said as u64;
+                crowd.push(client);
+            }
         }
         until("all that was said", || daemon.total("received") >= heard);
         assert_eq!(daemon.total("held"), crowd.len() as u64);
     };
-    come(&mut daemon, WARM);
+    // What the first cost once is not counted for all, nor the room that a group takes amid its
+    // handshakes.
+    come(&mut daemon, GROUP.min(count / 2));
     let before = daemon.private();
     come(&mut daemon, count);
     let count = count as u64;
@@ -121,6 +123,26 @@ fn measure(row: &str, count: usize, state: &State, number: usize) {
     drop(crowd);
     until("the end of all", || daemon.total("held") == 0);
     until("what is given back", || took(&daemon) <= count * PLACE + BETWEEN);
+}
+
+/// Brings so many new clients into a state, side by side; each with what the daemon hears of it.
+fn enter_together(
+    address: SocketAddr,
+    enter: fn(&mut TcpStream) -> usize,
+    many: usize,
+) -> Vec<(Client, usize)> {
+    let one = || {
+        let mut client = Client::of(address);
+        client.0.set_nodelay(true).expect("it is a socket");
+        // Gone with a reset, so that nobody waits for it.
+        sockopt::set_socket_linger(&client.0, Some(Duration::ZERO)).expect("it is a socket");
+        let said = enter(&mut client.0);
+        (client, said)
+    };
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..many).map(|_| scope.spawn(one)).collect();
+        clients.into_iter().map(|client| client.join().expect("it is held")).collect()
+    })
 }
 
 /// Says these bytes, and what is heard of them.

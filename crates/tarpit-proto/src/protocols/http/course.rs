@@ -72,7 +72,7 @@ states! {
 impl Exchange {
     /// The state of a client that has just been let through.
     pub(crate) fn open(cx: &Cx<'_>) -> Self {
-        let reading = Reading::after(cx.spent.into());
+        let reading = Reading::after(cx.before.into());
         Self { at: At::Asking { reading }, ..Self::default() }
     }
 }
@@ -179,7 +179,8 @@ pub(crate) fn tell_more_of(body: &Repetition, exchange: &mut Exchange) -> Step {
 pub(crate) fn next_request(exchange: &mut Exchange) -> Step {
     match exchange.request.next() {
         Some(request) => {
-            *exchange = Exchange { request, ..Exchange::default() };
+            let reading = Reading::after(Spent::behind(exchange.held_by));
+            *exchange = Exchange { request, at: At::Asking { reading }, ..Exchange::default() };
             Step::REST
         }
         None => hold(exchange),

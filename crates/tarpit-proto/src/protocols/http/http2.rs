@@ -220,7 +220,7 @@ impl Frames {
     fn spent(&self) -> Spent {
         match self.streams {
             Streams::Unused { spent } => spent,
-            Streams::Used { .. } => Spent::default(),
+            Streams::Used { .. } => Spent::behind(self.held_by),
         }
     }
 

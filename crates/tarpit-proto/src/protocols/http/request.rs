@@ -16,6 +16,7 @@ use crate::{
         },
         secret::Shown,
     },
+    script::Before,
     states,
 };
 
@@ -113,6 +114,9 @@ states! {
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(crate) struct Spent {
         millis: u16,
+        /// Its stack limits handshake and answer together, as no browser's does; or the request
+        /// before was one of a searcher for paths.
+        is_searcher: bool,
     }
 
     /// Where in a request the reading stands.
@@ -244,9 +248,19 @@ impl Default for Behind {
     }
 }
 
-impl From<Duration> for Spent {
-    fn from(time: Duration) -> Self {
-        Self { millis: u16::try_from(time.as_millis()).unwrap_or(u16::MAX) }
+impl From<Before> for Spent {
+    fn from(before: Before) -> Self {
+        Self {
+            millis: u16::try_from(before.spent.as_millis()).unwrap_or(u16::MAX),
+            is_searcher: before.limits.whole.is_some(),
+        }
+    }
+}
+
+impl Spent {
+    /// Of a client whose request before was held so.
+    pub(crate) fn behind(held_by: HeldBy) -> Self {
+        Self { millis: 0, is_searcher: held_by == HeldBy::Answers }
     }
 }
 
@@ -275,7 +289,7 @@ impl Reading {
     /// What holds its sender.
     pub(crate) fn held_by(&self) -> HeldBy {
         match self.agent {
-            Agent::Browser => clients::held_by(None, !self.says_accept),
+            Agent::Browser => clients::held_by(None, !self.says_accept || self.spent.is_searcher),
             Agent::Known { held_by } => held_by,
             Agent::Other | Agent::Unnamed => clients::held_by(None, false),
         }
@@ -441,6 +455,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::script::tls::Limits;
 
     extern crate std;
 
@@ -449,6 +464,22 @@ mod tests {
         let mut all = read_in_portions(bytes.as_bytes(), usize::MAX).requests;
         assert_eq!(all.len(), 1, "{bytes:?}");
         all.remove(0)
+    }
+
+    #[test]
+    fn a_browser_by_name_over_the_stack_of_searchers_is_held_by_answers_every_time() {
+        const PAGE: &[u8] =
+            b"GET /x HTTP/1.1\r\nUser-Agent: Mozilla/5.0 (X11)\r\nAccept: */*\r\n\r\n";
+        let (first, spent) = (Duration::from_secs(4), Duration::from_secs(4));
+        for (whole, wanted) in [(None, HeldBy::Head), (Some(2 * first), HeldBy::Answers)] {
+            let before = Before { limits: Limits { first, whole }, spent };
+            for spent in [before.into(), Spent::behind(wanted)] {
+                let (mut request, mut reading) = (Request::default(), Reading::after(spent));
+                let mut said = Said::new(PAGE, false);
+                assert!(read(&mut request, &mut reading, &mut said, &mut |_, _, _| {}));
+                assert_eq!(reading.held_by(), wanted);
+            }
+        }
     }
 
     #[test]

@@ -48,12 +48,12 @@ impl Script for Tls {
     fn step(&self, (): &mut (), heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match heard {
             Heard::Opened => Step::SECURE,
-            Heard::Secured(Security::Ready { spent }) => {
+            Heard::Secured(Security::Ready { limits, spent }) => {
                 let Some(inner) = cx.profile.inside(self) else { return Step::REST };
                 if let Some(protocol) = inner.protocol() {
                     cx.learn(Fact::Protocol, protocol.name.as_bytes());
                 }
-                Step::hand_on_secured(inner, spent)
+                Step::hand_on_secured(inner, limits, spent)
             }
             Heard::Secured(Security::Unavailable) => Step::become_pattern(&TlsRecordDrip),
             _ => Step::KEEP,

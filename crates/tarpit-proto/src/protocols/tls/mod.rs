@@ -1,5 +1,6 @@
 //! TLS (RFC 5246, RFC 8446).
 
+pub(crate) mod clients;
 pub(crate) mod drip;
 pub(crate) mod endless_hello_request;
 pub(crate) mod handshake;

@@ -133,6 +133,22 @@ impl Hello {
         self.protocols.iter().any(|one| one == protocol)
     }
 
+    /// The suites that it offers, grease among them.
+    pub(crate) fn suites(&self) -> &[u16] {
+        &self.suites
+    }
+
+    /// Whether it has the extension of that number.
+    pub(crate) fn extends(&self, number: u16) -> bool {
+        self.extensions.contains(&number)
+    }
+
+    /// Whether it sees whether servers bear numbers that stand for nothing (RFC 8701).
+    pub(crate) fn has_grease(&self) -> bool {
+        let numbers = self.suites.iter().chain(&self.extensions);
+        numbers.copied().any(crate::wire::tls::is_grease)
+    }
+
     /// Numbers as they stand, without those that only see whether servers bear them.
     fn ja3(&self) -> String {
         let text = format!(

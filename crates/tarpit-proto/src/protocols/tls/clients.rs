@@ -1,0 +1,100 @@
+//! When the hello of each TLS client is answered: a table of known clients, and a default for all
+//! others.
+//!
+//! Scanners and clients that only want a handshake open dozens of connections and leave as soon as
+//! each has its answer, so the answer is late: inside the tightest limit that the client is known to
+//! have. Each row was tried with the client itself.
+
+use core::time::Duration;
+
+use crate::{script::tls::Limits, wire::tls::Hello};
+
+/// What a client that is not known bears. The tightest of them are httpx of Python, which gives the
+/// handshake 5 seconds in all, and nmap, which gives each probe of `-sV` as many.
+const UNKNOWN: Limits = Limits { first: Duration::from_secs(4), whole: None };
+
+/// What is known of a client by its hello; the first row that fits decides.
+const CLIENTS: &[Row] = &[
+    Row { fits: is_sslscan, limits: Limits { first: Duration::from_millis(2_500), whole: None } },
+    // Its own package for HTTP gives a handshake 10 seconds, and the searchers for paths that are
+    // written in it (gobuster, ffuf) give the handshake and the answer together as many.
+    Row { fits: is_go, limits: Limits { whole: Some(Duration::from_millis(9_500)), ..UNKNOWN } },
+];
+
+struct Row {
+    fits: fn(&Hello) -> bool,
+    limits: Limits,
+}
+
+/// What the client with this hello bears.
+pub(crate) fn limits(hello: &Hello) -> Limits {
+    CLIENTS.iter().find(|row| (row.fits)(hello)).map_or(UNKNOWN, |row| row.limits)
+}
+
+/// sslscan waits 3 seconds for each answer, and takes what comes later for a refusal. Its hellos
+/// differ, as it asks for one thing after another: none names a protocol to be spoken inside, and
+/// each offers either more suites than other clients know, or all five of TLS 1.3, the last of which
+/// nobody else offers by default.
+fn is_sslscan(hello: &Hello) -> bool {
+    /// The only one that OpenSSL and others leave out unless told otherwise.
+    const AES_128_CCM_8: u16 = 0x1305;
+    /// Half of what sslscan offers; most clients offer 30.
+    const MANY: usize = 51;
+    let suites = hello.suites();
+    hello.protocols.is_empty() && (suites.len() >= MANY || suites.contains(&AES_128_CCM_8))
+}
+
+/// Go's own package for TLS asks for timestamps of certificates and never for tickets, unless a
+/// program tells it to keep them; it has no grease, and no encryption before authentication.
+fn is_go(hello: &Hello) -> bool {
+    const ASKED: [u16; 3] = [STATUS, TIMESTAMPS, RENEGOTIATION];
+    const NOT_ASKED: [u16; 4] = [ENCRYPT_THEN_MAC, RECORD_SIZE, DELEGATED, TICKET];
+    !hello.has_grease()
+        && ASKED.iter().all(|&number| hello.extends(number))
+        && !NOT_ASKED.iter().any(|&number| hello.extends(number))
+}
+
+/// Numbers of extensions (RFC 6066, 6962, 5746, 7366, 8449, 9345, 5077).
+const STATUS: u16 = 5;
+const TIMESTAMPS: u16 = 18;
+const RENEGOTIATION: u16 = 0xFF01;
+const ENCRYPT_THEN_MAC: u16 = 22;
+const RECORD_SIZE: u16 = 28;
+const DELEGATED: u16 = 34;
+const TICKET: u16 = 35;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stack_is_known_by_its_hello_and_no_other_is_taken_for_it() {
+        macro_rules! hello {
+            ($name:literal) => {
+                (
+                    $name,
+                    &include_bytes!(concat!("../../../tests/corpus/hellos/", $name, ".bin"))[..],
+                )
+            };
+        }
+        let seconds = |limits: Limits| (limits.first.as_secs_f32(), limits.whole.is_some());
+        for (wanted, hellos) in [
+            ((4.0, false), &[hello!("gnutls"), hello!("openssl"), hello!("python")][..]),
+            ((4.0, true), &[hello!("go"), hello!("go_http")]),
+            (
+                (2.5, false),
+                &[
+                    hello!("sslscan_ciphers"),
+                    hello!("sslscan_groups"),
+                    hello!("sslscan_heartbeat"),
+                    hello!("sslscan_suites"),
+                ],
+            ),
+        ] {
+            for (name, bytes) in hellos {
+                let hello = Hello::read(bytes).expect("a whole hello");
+                assert_eq!(seconds(limits(&hello)), wanted, "{name}");
+            }
+        }
+    }
+}
