@@ -18,7 +18,6 @@
 //! the keys that it sets, and as secrets the values.
 
 use alloc::{boxed::Box, format, vec::Vec};
-use core::time::Duration;
 
 use crate::{
     base::{
@@ -28,8 +27,8 @@ use crate::{
         time::Wall,
     },
     persona::{Machine, Persona},
-    protocols::secret::Shown,
-    script::{About, Cx, Heard, Protocol, Script, Side, Sight, Step},
+    protocols::{command, secret::Shown},
+    script::{About, Cx, Heard, Protocol, ReadMode, Script, Side, Sight, Step},
     states,
     wire::{
         sighting::{Sighting, auth, either, prefix, verb},
@@ -71,10 +70,6 @@ static ABOUT: About = About {
     refuse: Some(refuse),
     ..About::new("redis_hold", "refuses every password slowly; every other answer goes on for ever")
 };
-
-/// The silence in front of a verdict on a password, before jitter: below the 20 seconds after which
-/// the first guessers give up.
-const SILENCE: Duration = Duration::from_millis(16_500);
 
 /// How many commands of a client are heard; then it is held and no longer listened to.
 const MOST_COMMANDS: u8 = 128;
@@ -159,6 +154,10 @@ impl Script for RedisHold {
 
     fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (state.at, heard) {
+            (_, Heard::Said(said)) if state.commands >= MOST_COMMANDS => {
+                said.take_all();
+                Step::KEEP.discarding()
+            }
             (At::Listening, Heard::Opened) => Step::REST,
             (At::Listening, Heard::Said(said)) => match read(&mut state.request, said) {
                 Reading::Command(words) => obey(state, &words, cx),
@@ -169,13 +168,16 @@ impl Script for RedisHold {
                     Step::PROMPT.discarding()
                 }
             },
+            (At::Pausing | At::Stating { .. }, Heard::Said(said)) if said.is_full() => {
+                keep_waiting(state, said, cx)
+            }
             (At::Pausing, Heard::Silence) => {
                 state.at = At::Stating { answer: Answer::WrongPass };
                 Step::PROMPT
             }
             (At::Stating { answer: Answer::Bulk | Answer::Info }, Heard::Sent) => {
                 state.at = At::Filling;
-                Step::DRIP
+                state.listen(Step::DRIP)
             }
             (At::Stating { answer: Answer::Protocol }, Heard::Sent) => {
                 state.at = At::Holding;
@@ -183,7 +185,7 @@ impl Script for RedisHold {
             }
             (At::Stating { .. }, Heard::Sent) => {
                 state.at = At::Listening;
-                Step::REST
+                state.listen(Step::REST)
             }
             (At::Filling, Heard::Said(said)) => overhear(state, said, cx),
             (At::Filling, Heard::Sent) => Step::DRIP,
@@ -258,16 +260,34 @@ fn obey(state: &mut State, words: &[Word], cx: &mut Cx<'_>) -> Step {
         Answer::Bulk
     };
     if state.commands >= MOST_COMMANDS {
-        state.at = At::Filling;
-        return Step::DRIP.discarding();
+        state.at = At::Stating { answer: Answer::Bulk };
+        return Step::PROMPT.discarding();
     }
     if answer == Answer::WrongPass && cx.profile.rate.is_none() {
         state.at = At::Pausing;
-        let silence = cx.rng.jitter(SILENCE);
+        let silence = cx.rng.jitter(command::SILENCE);
         return Step::wait(cx.later(silence));
     }
     state.at = At::Stating { answer };
     Step::PROMPT
+}
+
+/// As much was said as may wait, and it is not its turn yet: the client's own sending stalls.
+fn keep_waiting(state: &mut State, said: &mut Said<'_>, cx: &Cx<'_>) -> Step {
+    if cx.read_mode == ReadMode::Ended {
+        // It will be dropped, and what is behind it must not be taken for commands.
+        said.take_all();
+        state.commands = MOST_COMMANDS;
+        return Step::KEEP;
+    }
+    Step::KEEP.pausing()
+}
+
+impl State {
+    /// The same step, and the client is heard from now on, unless it has said enough.
+    fn listen(&self, step: Step) -> Step {
+        if self.commands >= MOST_COMMANDS { step } else { step.delivering() }
+    }
 }
 
 /// Reads on what a client says while its answer fills.

@@ -151,6 +151,35 @@ fn it_makes_no_difference_how_commands_are_cut() {
     }
 }
 
+/// A password, and more behind it than may wait: a value that holds what looks like a command.
+fn a_guess_and_more() -> Vec<u8> {
+    let value = ["v".repeat(4_500).as_str(), "\r\nAUTH half of it\r\n"].concat();
+    [command(&["AUTH", "foobared"]), command(&["SET", "k", &value]), command(&["SAVE"])].concat()
+}
+
+#[test]
+fn what_is_said_before_a_verdict_stalls_and_no_value_is_read_as_a_command() {
+    let mut stage = connected();
+    stage.says(a_guess_and_more());
+    assert!(!stage.listens(), "its sending stalls");
+    stage.pass_secs(20);
+    assert!(stage.listens());
+    assert!(stage.heard().starts_with("-WRONGPASS"));
+    let [guess, value, save] = &stage.learnt[..] else { panic!("{:?}", stage.learnt) };
+    assert_eq!(guess, "secret foobared, method password");
+    assert!(value.starts_with("secret vvv") && value.ends_with("(of 4519), command SET k"));
+    assert_eq!(save, "command SAVE");
+}
+
+#[test]
+fn what_is_said_before_a_verdict_is_dropped_if_its_client_sends_no_more() {
+    let mut stage = connected();
+    stage.says(a_guess_and_more()).half_closes().pass_secs(60);
+    assert!(stage.heard().starts_with("-WRONGPASS"));
+    assert_eq!(stage.learnt, ["secret foobared, method password"]);
+    assert_eq!(stage.closed, None);
+}
+
 #[test]
 fn a_client_that_breaks_the_protocol_is_told_so_and_held_in_silence() {
     for said in ["*x\r\n", "*2\r\n%3\r\n", "*1\r\n$99999999999\r\n", "*9999999\r\n$1\r\n"] {
@@ -170,6 +199,20 @@ fn so_many_commands_are_heard_and_no_more() {
     }
     assert_eq!(stage.learnt.len(), 128);
     assert!(stage.save().len() < 200);
+}
+
+#[test]
+fn the_last_command_that_is_heard_is_answered_like_the_others() {
+    let mut stage = connected();
+    for _ in 0..127 {
+        stage.says("PING\r\n");
+    }
+    assert_eq!(stage.heard(), r"-NOAUTH Authentication required.\r\n".repeat(127));
+    stage.says("AUTH foobared\r\nPING\r\n");
+    assert_eq!(stage.heard(), r"$536870912\r\n", "a bulk string has a head");
+    stage.pass_secs(60);
+    assert!((6..=8).contains(&stage.sent.len()), "{:?}", stage.moments());
+    assert_eq!(stage.learnt.len(), 128);
 }
 
 #[test]
