@@ -68,6 +68,30 @@ fn each_guess_is_answered_after_two_silences_and_then_for_thirty_days() {
 }
 
 #[test]
+fn what_is_said_before_an_answer_stalls_and_no_line_is_read_from_its_middle() {
+    let long = ["SITE ", &"v".repeat(5_000), "\r\nPWD\r\n"].concat();
+    for said in ["USER root", "PASS secret"] {
+        let named = || {
+            let mut stage = greeted();
+            assert_eq!(answer(&mut stage, "USER admin", 20).0, PASSWORD);
+            stage.learnt.clear();
+            stage
+        };
+        let mut stage = named();
+        stage.says([said, "\r\n", &long].concat());
+        assert!(!stage.listens(), "its sending stalls");
+        stage.pass_secs(60);
+        assert!(stage.listens());
+        let [_, site, pwd] = &stage.learnt[..] else { panic!("{:?}", stage.learnt) };
+        assert!(site.ends_with("(of 5005)"), "{site}");
+        assert_eq!(pwd, "command PWD");
+        let mut stage = named();
+        stage.says([said, "\r\n", &long].concat()).half_closes().pass_secs(60);
+        assert_eq!(stage.learnt.len(), 1, "{:?}", stage.learnt);
+    }
+}
+
+#[test]
 fn a_client_that_reads_on_gets_no_line_that_could_be_the_last() {
     for said in ["USER anonymous", "USER FTP", "FEAT\r\nUSER root", "OPTS UTF8 ON\r\nUSER root"] {
         let mut stage = greeted();

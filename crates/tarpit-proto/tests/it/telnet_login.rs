@@ -164,6 +164,22 @@ fn with_poison_a_worm_gets_a_shell_that_answers_late_and_runs_nothing() {
 }
 
 #[test]
+fn what_is_typed_while_the_shell_thinks_stalls_and_no_line_is_read_from_its_middle() {
+    let long = ["enable\r\necho ", &"v".repeat(5_000), "\r\nps\r\n"].concat();
+    let mut stage = shell("ip-camera");
+    stage.says(&long);
+    assert!(!stage.listens(), "its sending stalls");
+    stage.pass_secs(60);
+    assert!(stage.listens());
+    let [enable, echo, ps] = &stage.news[..] else { panic!("{:?}", stage.news) };
+    assert_eq!((enable.as_str(), ps.as_str()), ("learnt command enable", "learnt command ps"));
+    assert!(echo.ends_with("(of 5005)"), "{echo}");
+    let mut stage = shell("ip-camera");
+    stage.says(&long).half_closes().pass_secs(60);
+    assert_eq!((stage.news.len(), stage.closed), (1, None), "{:?}", stage.news);
+}
+
+#[test]
 fn what_a_worm_fetches_never_comes_and_the_rest_of_its_plan_is_heard() {
     let mut stage = shell("debian-12");
     assert_eq!(stage.heard(), "$ ");

@@ -37,7 +37,7 @@ use crate::{
         },
         secret,
     },
-    script::{About, Chunk, Cx, Heard, Manner, Script, Security, Step, Uses},
+    script::{About, Chunk, Cx, Heard, Manner, ReadMode, Script, Security, Step, Uses},
     states,
     wire::sighting::Sighting,
 };
@@ -131,6 +131,13 @@ impl Script for FtpHold {
             {
                 end_pause(state, Reply::Password)
             }
+            (
+                Phase::Opening { .. }
+                | Phase::Pausing { .. }
+                | Phase::Stating { .. }
+                | Phase::Telling,
+                Heard::Said(said),
+            ) if said.is_full() => keep_waiting(state, cx),
             (Phase::Drawing { reply, .. }, Heard::Sent) => {
                 state.phase = Phase::Drawing { reply, is_begun: true };
                 Step::DRIP
@@ -138,7 +145,7 @@ impl Script for FtpHold {
             (Phase::Stating { reply }, Heard::Sent) => follow(state, reply),
             (Phase::Telling, Heard::Sent) => {
                 state.phase = Phase::Listening;
-                Step::REST
+                Step::REST.delivering()
             }
             (Phase::Opening { is_extended }, Heard::DataPort(port)) => {
                 tell_port(state, is_extended, port, cx)
@@ -262,11 +269,23 @@ fn ponder(state: &mut State, reply: Reply, cx: &mut Cx<'_>) -> Step {
 }
 
 fn end_pause(state: &mut State, reply: Reply) -> Step {
-    state.phase = match reply {
-        Reply::Refused => Phase::Drawing { reply, is_begun: false },
-        _ => Phase::Stating { reply },
-    };
-    Step::PROMPT
+    if reply != Reply::Refused {
+        state.phase = Phase::Stating { reply };
+        return Step::PROMPT;
+    }
+    // It is heard from now on.
+    state.phase = Phase::Drawing { reply, is_begun: false };
+    Step::PROMPT.delivering()
+}
+
+/// As much was said as may wait, and it is not its turn yet: the client's own sending stalls.
+fn keep_waiting(state: &mut State, cx: &Cx<'_>) -> Step {
+    if cx.read_mode == ReadMode::Ended {
+        // It will be dropped, and what is behind it must not be taken for commands.
+        state.phase = Phase::Silent;
+        return Step::REST.discarding();
+    }
+    Step::KEEP.pausing()
 }
 
 /// Whether the client's next words are a user's name.
@@ -283,11 +302,11 @@ fn follow(state: &mut State, reply: Reply) -> Step {
         }
         Reply::Tls => {
             state.phase = Phase::Securing;
-            Step::SECURE
+            Step::SECURE.delivering()
         }
         _ => {
             state.phase = Phase::Listening;
-            Step::REST
+            Step::REST.delivering()
         }
     }
 }

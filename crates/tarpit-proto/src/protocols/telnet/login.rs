@@ -32,7 +32,7 @@ use crate::{
         secret::{self, Shown},
         shell::{self, Course, Shell},
     },
-    script::{About, Chunk, Cx, Heard, Manner, Script, Step, Uses},
+    script::{About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, Uses},
     states,
     wire::telnet::{IAC, Mark, NOP, Reader, SB, SE, Verb},
 };
@@ -178,12 +178,13 @@ impl Script for TelnetLogin {
                 let thought = cx.rng.jitter(THOUGHT);
                 Step::wait(cx.later(thought))
             }
+            (At::Thinking, Heard::Said(said)) if said.is_full() => keep_waiting(state, cx),
             (At::Thinking, Heard::Silence) => {
                 state.at = At::Listening;
                 let mut visit = state.take_visit();
                 let answer = take(&mut visit.answer);
                 state.visit = Some(Box::new(visit));
-                Step::send(Manner::Whole, Chunk::Boxed(answer.into()))
+                Step::send(Manner::Whole, Chunk::Boxed(answer.into())).delivering()
             }
             (At::Overhearing, Heard::Said(said)) => overhear(state, said, cx),
             (At::Overhearing | At::Holding, Heard::Sent | Heard::Silence) => Step::DRIP,
@@ -278,6 +279,16 @@ fn line(state: &mut State, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>
     state.lines = state.lines.saturating_add(1);
     let waits = matches!(state.at, At::Naming | At::Proving);
     if waits && state.lines >= PATIENCE { Manner::Drip } else { Manner::Prompt }
+}
+
+/// As much was typed as may wait, and the shell still thinks: the client's own sending stalls.
+fn keep_waiting(state: &mut State, cx: &Cx<'_>) -> Step {
+    if cx.read_mode == ReadMode::Ended {
+        // It will be dropped, and what is behind it must not be taken for lines.
+        state.at = At::Holding;
+        return Step::DRIP.discarding();
+    }
+    Step::KEEP.pausing()
 }
 
 /// Goes on listening to a client that waits for something that was to be fetched.
