@@ -3,11 +3,11 @@
 //!
 //! ```text
 //!                  first bytes show a protocol                        sent
-//! Listening ──────────────┬──────────────────► Arriving, greeted for it ──► that pattern
+//! Listening ──────────────┬──────────────────► handed on, greeted for it ─► that pattern
 //!   │  ▲ │                │  of no pattern's
 //!   │  │ └► Amid ─────────┼──────────────────► Held, in silence
 //!   │  │    2 s: likeliest│
-//!   │  └──────────────────┤ (of a locked place's other protocol: Refusing, then Held)
+//!   │  └──────────────────┤ (not the one that is pinned: Refusing, then Held)
 //!   │ 0.7 s               │
 //!   ▼      sent           │
 //! Greeting ────► Greeted ─┘ once more, for those who waited for somebody to speak first
@@ -19,7 +19,7 @@
 //! sends nothing after that line waits for another protocol and gets its greeting; such clients
 //! skip lines that they do not know.
 //!
-//! Under a lock the first protocol decided is the only one for a port and a network. A client of
+//! With `strict_lock` the first protocol decided is pinned: the only one for a port and a network. A client of
 //! another one is refused as on any other port.
 
 use alloc::vec::Vec;
@@ -81,7 +81,7 @@ states! {
         #[default]
         Listening,
         /// The first bytes may still become one thing or another.
-        Amid { likeliest: Option<&'static Protocol>, greeted: bool },
+        Amid { likeliest: Option<&'static Protocol> },
         /// A greeting goes out.
         Greeting,
         Greeted,
@@ -141,7 +141,7 @@ impl Script for Auto {
             (At::Listening | At::Amid { .. } | At::Greeted, Heard::Said(said)) => {
                 look(state, said, cx)
             }
-            (At::Amid { likeliest, .. }, Heard::Silence) => decide_late(state, likeliest, cx),
+            (At::Amid { likeliest }, Heard::Silence) => decide_late(state, likeliest, cx),
             (At::Refusing, Heard::Sent) => hold(state),
             _ => Step::KEEP,
         }
@@ -223,15 +223,14 @@ fn look(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     // A client that has seen a prompt for a name may type one.
     let expects = if state.shown == Shown::Telnet { Some(&TELNET) } else { state.home };
     match detect(said.rest(), expects) {
-        Detection::Incomplete(likeliest) if !said.is_full() => {
-            let greeted = matches!(state.at, At::Greeted | At::Amid { greeted: true, .. });
-            state.at = At::Amid { likeliest, greeted };
-            Step::wait(cx.later(AMID_PATIENCE))
-        }
         Detection::Shown(protocol) => serve(state, protocol, cx),
         // Nothing will follow.
         Detection::Incomplete(likeliest) if cx.read_mode == ReadMode::Ended => {
             decide_late(state, likeliest, cx)
+        }
+        Detection::Incomplete(likeliest) if !said.is_full() => {
+            state.at = At::Amid { likeliest };
+            Step::wait(cx.later(AMID_PATIENCE))
         }
         Detection::Incomplete(_) | Detection::Unknown => serve_unknown(state, cx),
     }

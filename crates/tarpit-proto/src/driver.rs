@@ -198,7 +198,7 @@ impl<E: Entropy, N: News> Driver<E, N> {
         let saved = self.session.save(self.now, &self.profile);
         let resumed = Session::resume(self.now, &self.profile, &saved);
         self.session = resumed.session;
-        self.input(Input::Resumed, line);
+        self.input(Input::Due, line);
         resumed.is_known
     }
 }

@@ -99,24 +99,6 @@ pub fn recommended() -> Vec<Recommendation> {
     all
 }
 
-/// What is inside `pattern`, if anything can be: `chosen` by the owner, or else what holds HTTP
-/// clients best.
-pub fn inside(
-    pattern: &dyn Pattern,
-    chosen: Option<&'static dyn Pattern>,
-) -> Option<&'static dyn Pattern> {
-    pattern.about().inner.map(|usual| chosen.unwrap_or(usual))
-}
-
-/// Whether what is asked is true of `pattern` or of what is [`inside`] it.
-pub fn any(
-    pattern: &dyn Pattern,
-    chosen: Option<&'static dyn Pattern>,
-    asks: impl Fn(&dyn Pattern) -> bool,
-) -> bool {
-    asks(pattern) || inside(pattern, chosen).is_some_and(asks)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use crate::{
     script::{Conn, Pinned},
 };
 
-/// One worker's locks, lent to its sessions. Empty, and without memory of its own, while no
+/// One worker's pins, lent to its sessions. Empty, and without memory of its own, while no
 /// listener asks for any.
 #[derive(Debug, Default)]
 pub struct Pins {

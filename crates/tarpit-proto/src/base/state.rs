@@ -8,7 +8,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{any::Any, fmt};
 
-use crate::base::time::Time;
+use crate::base::time::{ClockChange, Time};
 
 /// What a state is saved to.
 #[doc(hidden)]
@@ -36,12 +36,17 @@ pub trait Saved: Sized {
 
     /// Reads what [`Saved::save`] wrote, and takes it off `saved`. `None`: nobody wrote that.
     fn load(saved: &mut &[u8]) -> Option<Self>;
+
+    /// Tells its moments by another clock, behind [`Saved::load`]. Nothing to do for what has none.
+    fn change_clock(&mut self, _change: ClockChange) {}
 }
 
 /// A part of a state that a session keeps for a client.
 pub trait Field: Saved {
     /// How many bits it takes.
     const BITS: u32;
+    /// How many boxes it has at most.
+    const BOXES: u32 = 0;
 
     /// Packs it.
     fn put(self, out: &mut Packer);
@@ -100,7 +105,10 @@ impl Unpacker {
 impl Run {
     /// Packs a state.
     pub fn of<S: Field>(state: S) -> Self {
-        const { assert!(S::BITS <= STATE_BITS, "a state takes at most 88 bits") };
+        const {
+            assert!(S::BITS <= STATE_BITS, "a state takes at most 88 bits");
+            assert!(S::BOXES <= 1, "a state has one boxed part at most");
+        }
         let mut packer = Packer::default();
         state.put(&mut packer);
         let mut words = [0; STATE_BITS as usize / 8];
@@ -126,10 +134,10 @@ impl Run {
 
 impl<T: Saved + Any + fmt::Debug + Send> Field for Box<T> {
     const BITS: u32 = 0;
+    const BOXES: u32 = 1;
 
     #[inline]
     fn put(self, out: &mut Packer) {
-        debug_assert!(out.boxed.is_none(), "a state has one boxed part at most");
         out.boxed = Some(self);
     }
 
@@ -150,6 +158,10 @@ impl<T: Saved> Saved for Box<T> {
     fn load(saved: &mut &[u8]) -> Option<Self> {
         T::load(saved).map(Self::new)
     }
+
+    fn change_clock(&mut self, change: ClockChange) {
+        (**self).change_clock(change);
+    }
 }
 
 impl<T: Saved> Saved for Option<T> {
@@ -165,10 +177,17 @@ impl<T: Saved> Saved for Option<T> {
     fn load(saved: &mut &[u8]) -> Option<Self> {
         if bool::load(saved)? { T::load(saved).map(Some) } else { Some(None) }
     }
+
+    fn change_clock(&mut self, change: ClockChange) {
+        if let Some(some) = self {
+            some.change_clock(change);
+        }
+    }
 }
 
 impl<T: Field> Field for Option<T> {
     const BITS: u32 = 1 + T::BITS;
+    const BOXES: u32 = T::BOXES;
 
     #[inline]
     fn put(self, out: &mut Packer) {
@@ -282,6 +301,10 @@ impl Saved for Time {
     fn load(saved: &mut &[u8]) -> Option<Self> {
         u64::load(saved).map(Self::from_millis)
     }
+
+    fn change_clock(&mut self, change: ClockChange) {
+        *self = change.moment(*self);
+    }
 }
 
 impl<T: Saved> Saved for Vec<T> {
@@ -297,6 +320,12 @@ impl<T: Saved> Saved for Vec<T> {
     fn load(saved: &mut &[u8]) -> Option<Self> {
         let length = u32::load(saved)?;
         (0..length).map(|_| T::load(saved)).collect()
+    }
+
+    fn change_clock(&mut self, change: ClockChange) {
+        for item in self {
+            item.change_clock(change);
+        }
     }
 }
 
@@ -316,10 +345,17 @@ impl<T: Saved + Copy + Default, const N: usize> Saved for [T; N] {
         }
         Some(items)
     }
+
+    fn change_clock(&mut self, change: ClockChange) {
+        for item in self {
+            item.change_clock(change);
+        }
+    }
 }
 
 impl<T: Field + Copy + Default, const N: usize> Field for [T; N] {
     const BITS: u32 = T::BITS * N as u32;
+    const BOXES: u32 = T::BOXES * N as u32;
 
     #[inline]
     fn put(self, out: &mut Packer) {
@@ -376,7 +412,7 @@ pub const fn larger(one: u32, other: u32) -> u32 {
 /// Declares what a script remembers of one client, or a part of it.
 ///
 /// Each item is an enum or struct as Rust has them, but for tuples. Variants are saved by name, so
-/// that their order may change. A `boxed` item may have parts of any length, and is used in a `Box`.
+/// that their order may change from one binary to the next. A `boxed` item may have parts of any length, and is used in a `Box`.
 ///
 /// ```
 /// use tarpit_proto::{base::state::Run, states};
@@ -399,18 +435,19 @@ macro_rules! states {
     (@saved_enum $name:ident { $($variant:ident { $($field:ident : $type:ty,)* })* }) => {
         impl $crate::base::state::Saved for $name {
             const LAYOUT: u32 = {
-                #[allow(unused_mut, reason = "a single variant changes nothing")]
-                let mut layout = $crate::base::state::layout(b"enum", 0);
+                let mut all = $crate::base::state::layout(b"enum", 0);
                 $(
-                    layout = $crate::base::state::layout(stringify!($variant).as_bytes(), layout);
+                    let layout = $crate::base::state::layout(stringify!($variant).as_bytes(), 0);
                     $(
-                        layout = $crate::base::state::layout(
+                        let layout = $crate::base::state::layout(
                             stringify!($field).as_bytes(),
                             layout ^ <$type as $crate::base::state::Saved>::LAYOUT,
                         );
                     )*
+                    // A sum is the same in any order.
+                    all = all.wrapping_add(layout);
                 )*
-                layout
+                all
             };
 
             fn save(&self, out: &mut $crate::base::state::Bytes) {
@@ -430,6 +467,15 @@ macro_rules! states {
                     });
                 })*
                 None
+            }
+
+            #[allow(unused_variables, reason = "an enum without fields has no moments")]
+            fn change_clock(&mut self, change: $crate::base::time::ClockChange) {
+                match self {
+                    $(Self::$variant { $($field),* } => {
+                        $($crate::base::state::Saved::change_clock($field, change);)*
+                    })*
+                }
             }
         }
     };
@@ -452,6 +498,10 @@ macro_rules! states {
 
             fn load(saved: &mut &[u8]) -> Option<Self> {
                 Some(Self { $($field: <$type as $crate::base::state::Saved>::load(saved)?,)* })
+            }
+
+            fn change_clock(&mut self, change: $crate::base::time::ClockChange) {
+                $($crate::base::state::Saved::change_clock(&mut self.$field, change);)*
             }
         }
     };
@@ -516,6 +566,16 @@ macro_rules! states {
                     )*
                     TAG + most
                 };
+                const BOXES: u32 = {
+                    let most = 0;
+                    $(
+                        let most = $crate::base::state::larger(
+                            most,
+                            0 $($(+ <$type as $crate::base::state::Field>::BOXES)*)?,
+                        );
+                    )*
+                    most
+                };
 
                 #[inline]
                 fn put(self, out: &mut $crate::base::state::Packer) {
@@ -554,6 +614,7 @@ macro_rules! states {
         $crate::states!(@saved_struct $name { $($field : $type,)* });
         impl $crate::base::state::Field for $name {
             const BITS: u32 = 0 $(+ <$type as $crate::base::state::Field>::BITS)*;
+            const BOXES: u32 = 0 $(+ <$type as $crate::base::state::Field>::BOXES)*;
 
             #[inline]
             fn put(self, out: &mut $crate::base::state::Packer) {
@@ -662,5 +723,59 @@ mod tests {
         assert_ne!(Colour::LAYOUT, Color::LAYOUT);
         assert_ne!(u16::LAYOUT, u32::LAYOUT);
         assert_ne!(Option::<u16>::LAYOUT, u16::LAYOUT);
+    }
+
+    #[test]
+    fn the_order_of_variants_may_change_and_their_fields_may_not() {
+        mod later {
+            states! {
+                #[derive(Debug, PartialEq)]
+                pub(super) enum Color { Red, Green, Blue }
+            }
+        }
+        states! {
+            #[derive(Debug)]
+            enum One { First { number: u16 }, Second }
+            #[derive(Debug)]
+            enum Other { First, Second { number: u16 } }
+        }
+        assert_eq!(later::Color::LAYOUT, Color::LAYOUT);
+        let mut saved = Vec::new();
+        Color::Red.save(&mut saved);
+        assert_eq!(later::Color::load(&mut &saved[..]), Some(later::Color::Red));
+        assert_ne!(One::LAYOUT, Other::LAYOUT);
+    }
+
+    #[test]
+    fn moments_are_told_by_the_new_clock_wherever_they_stand() {
+        states! {
+            #[derive(Debug, PartialEq)]
+            boxed struct Plan { due: Option<Time>, dues: Vec<Time> }
+            #[derive(Debug, PartialEq)]
+            boxed enum Wait { Idle, Until { due: Time }, Planned { plan: Box<Plan> } }
+        }
+        let (early, late) = (Time::from_millis(100), Time::from_millis(900));
+        let change = ClockChange { before: early, now: late };
+        let mut waits = [
+            Wait::Idle,
+            Wait::Until { due: early },
+            Wait::Planned { plan: Box::new(Plan { due: Some(early), dues: vec![early; 2] }) },
+        ];
+        for wait in &mut waits {
+            wait.change_clock(change);
+        }
+        assert_eq!(waits[1], Wait::Until { due: late });
+        let plan = Box::new(Plan { due: Some(late), dues: vec![late; 2] });
+        assert_eq!((&waits[0], &waits[2]), (&Wait::Idle, &Wait::Planned { plan }));
+    }
+
+    #[test]
+    fn boxes_are_counted_where_a_state_has_them() {
+        assert_eq!((Color::BOXES, Both::BOXES, State::BOXES), (0, 0, 1));
+        states! {
+            #[derive(Debug)]
+            struct Two { one: Box<Long>, other: Option<Box<Long>> }
+        }
+        assert_eq!(Two::BOXES, 2);
     }
 }

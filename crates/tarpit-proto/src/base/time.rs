@@ -38,6 +38,27 @@ impl Time {
     }
 }
 
+/// A change from one daemon's clock to the next one's: the same moment by both.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockChange {
+    /// By the clock that moments were saved by.
+    pub before: Time,
+    /// By the clock of the present.
+    pub now: Time,
+}
+
+impl ClockChange {
+    /// A moment of the old clock's by the new one; [`Time::START`] if it lies before that.
+    pub fn moment(self, saved: Time) -> Time {
+        let Self { before, now } = self;
+        if saved >= before {
+            now.after(saved.since(before))
+        } else {
+            now.before(before.since(saved))
+        }
+    }
+}
+
 /// Whole milliseconds of `wait`, saturating.
 pub(crate) fn millis(wait: Duration) -> u64 {
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
@@ -110,6 +131,13 @@ impl fmt::Display for Date {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_keep_their_distance_to_the_present_from_clock_to_clock() {
+        let change = ClockChange { before: Time::from_millis(5_000), now: Time::from_millis(700) };
+        let moment = |millis| change.moment(Time::from_millis(millis)).as_millis();
+        assert_eq!([moment(5_000), moment(6_500), moment(4_400), moment(0)], [700, 2_200, 100, 0]);
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

@@ -43,8 +43,8 @@ pub struct Cx<'a> {
     pub profile: &'a Profile,
     /// The connection's addresses.
     pub conn: &'a Conn,
-    /// What becomes of the client's bytes from now on.
-    pub read_mode: ReadMode,
+    /// What becomes of the client's bytes at present; a [`Step`](super::Step) changes it.
+    pub(crate) read_mode: ReadMode,
     /// Whether TLS is beneath the script, so that there can be no more of it.
     pub(crate) secured: bool,
     /// For [`Script::open`](super::Script::open): what the client has behind it.

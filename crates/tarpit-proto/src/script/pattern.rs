@@ -4,7 +4,10 @@ use alloc::vec::Vec;
 use core::{fmt, time::Duration};
 
 use crate::{
-    base::{pace::Pace, time::Wall},
+    base::{
+        pace::Pace,
+        time::{ClockChange, Wall},
+    },
     persona::Persona,
     script::{
         Cx, Heard, Protocol, Step,
@@ -40,7 +43,7 @@ pub struct About {
     /// How long a client may be silent before it is told what [`About::refuse`] says, so that a
     /// scanner which only listens records the service. `None`: it waits in silence.
     pub null_probe_after: Option<Duration>,
-    /// Which settings and means make a difference to it.
+    /// Which settings and resources make a difference to it.
     pub uses: Uses,
     /// What is inside it unless the user names something else; `None`: nothing can be inside it.
     pub inner: Option<&'static dyn Pattern>,
@@ -72,7 +75,7 @@ impl About {
     }
 }
 
-/// Which settings and means make a difference to a pattern, or to what it hands clients on to.
+/// Which settings and resources make a difference to a pattern, or to what it hands clients on to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Uses {
@@ -110,7 +113,7 @@ pub trait Script: Sync {
     /// What is known of it without running it.
     fn about(&self) -> &'static About;
 
-    /// Which settings and means make a difference to it.
+    /// Which settings and resources make a difference to it.
     fn uses(&self) -> Uses {
         self.about().uses
     }
@@ -160,8 +163,9 @@ pub trait Pattern: Sync {
     /// Writes the state down for a hand-over to a new binary.
     fn save(&self, run: &mut Run, out: &mut Vec<u8>);
 
-    /// The state that [`Pattern::save`] wrote down. `None` if it is not one of this pattern's.
-    fn load(&self, saved: &[u8]) -> Option<Run>;
+    /// The state that [`Pattern::save`] wrote down, with its moments by the present clock. `None` if
+    /// it is not one of this pattern's.
+    fn load(&self, saved: &[u8], change: ClockChange) -> Option<Run>;
 }
 
 impl<S: Script> Pattern for S {
@@ -199,9 +203,10 @@ impl<S: Script> Pattern for S {
         *run = Run::of(state);
     }
 
-    fn load(&self, mut saved: &[u8]) -> Option<Run> {
+    fn load(&self, mut saved: &[u8], change: ClockChange) -> Option<Run> {
         let layout = u32::load(&mut saved)?;
-        let state = S::State::load(&mut saved).filter(|_| layout == S::State::LAYOUT)?;
+        let mut state = S::State::load(&mut saved).filter(|_| layout == S::State::LAYOUT)?;
+        state.change_clock(change);
         saved.is_empty().then(|| Run::of(state))
     }
 }
@@ -228,6 +233,21 @@ impl dyn Pattern + '_ {
     /// The protocol it speaks; `None` if it answers any client.
     pub fn protocol(&self) -> Option<&'static Protocol> {
         self.about().protocol
+    }
+
+    /// The pattern inside it, if there can be one: the one that the owner chose, or else its usual
+    /// one.
+    pub fn inside(&self, chosen: Option<&'static dyn Pattern>) -> Option<&'static dyn Pattern> {
+        self.about().inner.map(|usual| chosen.unwrap_or(usual))
+    }
+
+    /// Whether something is true of it, or of the pattern [inside](Self::inside) it.
+    pub fn any(
+        &self,
+        chosen: Option<&'static dyn Pattern>,
+        asks: impl Fn(&dyn Pattern) -> bool,
+    ) -> bool {
+        asks(self) || self.inside(chosen).is_some_and(asks)
     }
 }
 

@@ -63,14 +63,8 @@ impl Profile {
         }
     }
 
-    /// Whether what is asked is true of the pattern or of what is inside it.
+    /// Whether something is true of the pattern, or of the pattern inside it.
     pub fn any_pattern(&self, asks: impl Fn(&dyn Pattern) -> bool) -> bool {
-        asks(self.pattern) || self.inside(self.pattern).is_some_and(asks)
-    }
-
-    /// What is inside `pattern`, if anything can be: what the user chose, or else what the pattern
-    /// names.
-    pub fn inside(&self, pattern: &dyn Pattern) -> Option<&'static dyn Pattern> {
-        pattern.about().inner.map(|usual| self.inner.unwrap_or(usual))
+        self.pattern.any(self.inner, asks)
     }
 }

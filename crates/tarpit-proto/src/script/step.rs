@@ -22,8 +22,6 @@ pub enum Heard<'a, 'b> {
     HalfClosed,
     /// The client has been let through, and greeted if there is a greeting.
     Opened,
-    /// The daemon was replaced by a new one that took the client over.
-    Resumed,
     /// The client's bytes since what was taken last.
     Said(&'b mut Said<'a>),
     /// The answer to [`Step::SECURE`].
@@ -187,10 +185,10 @@ states! {
     /// What becomes of the client's bytes.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum ReadMode {
-        /// They are read and dropped, so that its leaving is noticed.
-        Discard,
         /// The script hears them.
         Deliver,
+        /// They are read and dropped, so that its leaving is noticed.
+        Discard,
         /// None come any more: the client has closed its side. The session sets this, and it stays.
         Ended,
         /// They are not read: the client's own sending stalls.

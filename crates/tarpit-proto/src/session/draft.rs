@@ -140,8 +140,8 @@ impl Turn<'_, '_> {
             let secured = self.live.transport.is_some();
             let mut cx = cx(self.world, self.now, rng, read_mode, secured);
             let step = pattern.step(&mut run, Heard::Sent, &mut cx);
-            let Cx { read_mode: heard, notes, .. } = cx;
-            read_mode = step.read_mode.unwrap_or(heard);
+            let notes = cx.notes;
+            read_mode = step.read_mode.unwrap_or(read_mode);
             let Some(marked) = run.copy() else { return };
             let goes_on = matches!(
                 step.action,

@@ -60,7 +60,7 @@ pub struct World<'a> {
     pub entropy: &'a mut dyn Entropy,
     /// What may be spent on clients at present.
     pub budget: &'a mut HandshakeBudget,
-    /// Which protocols are locked to ports.
+    /// Which protocol each network was shown.
     pub pins: &'a mut Pins,
     /// Where events go.
     pub news: &'a mut dyn News,
@@ -83,8 +83,6 @@ pub enum Input<'a> {
     HalfClosing,
     /// The connection stands. Comes first, exactly once.
     Opened,
-    /// The daemon was replaced by a new one that took the session over.
-    Resumed,
     /// The client sent this.
     Said(&'a [u8]),
     /// So many of the bytes that were to be transmitted went out. Must directly follow its
@@ -118,6 +116,75 @@ pub enum Wake {
 }
 
 /// One client's state.
+///
+/// ```
+/// use tarpit_proto::{
+///     handshake_budget::HandshakeBudget,
+///     patterns,
+///     persona::Persona,
+///     pins::Pins,
+///     rng::{Entropy, Seed, SessionId},
+///     script::{Conn, Profile},
+///     session::{Draft, Event, Input, News, Output, Session, Wake, World},
+///     time::{Time, Wall},
+/// };
+///
+/// struct Zeros;
+///
+/// impl Entropy for Zeros {
+///     fn fill(&mut self, out: &mut [u8]) {
+///         out.fill(0);
+///     }
+/// }
+///
+/// struct Nobody;
+///
+/// impl News for Nobody {
+///     fn tell(&mut self, _event: Event<'_>) {}
+/// }
+///
+/// let seed = Seed([7; 32]);
+/// let pattern = patterns::named("endless_banner").unwrap();
+/// let profile = Profile::new(pattern, Persona::default_for(&seed));
+/// let client = ([192, 0, 2, 7], 40_000).into();
+/// let conn = Conn { client, server: ([198, 51, 100, 1], 22).into(), via: None };
+/// let (mut budget, mut pins) = (HandshakeBudget::new(1, Time::START), Pins::default());
+/// let (mut draft, mut sent) = (Draft::default(), Vec::new());
+///
+/// let mut now = Time::START;
+/// let mut session = Session::open(now);
+/// let mut input = Input::Opened;
+/// while now < Time::from_millis(60_000) {
+///     let mut world = World {
+///         profile: &profile,
+///         conn: &conn,
+///         id: SessionId(1),
+///         group: 0,
+///         seed: &seed,
+///         start: Wall(1_795_000_000),
+///         entropy: &mut Zeros,
+///         budget: &mut budget,
+///         pins: &mut pins,
+///         news: &mut Nobody,
+///     };
+///     input = match session.handle(now, input, &mut world, &mut draft) {
+///         // A real caller writes to the socket, and tells how much of it was taken.
+///         Output::Transmit(bytes) => {
+///             sent.extend_from_slice(bytes);
+///             Input::Wrote(bytes.len())
+///         }
+///         // A real caller waits for that moment, and for what the client says.
+///         Output::Wait(Wake::At(moment)) => {
+///             now = moment;
+///             Input::Due
+///         }
+///         Output::Wait(Wake::Never | Wake::Writable) => break,
+///         Output::OpenData => Input::DataPort(None),
+///         Output::Close(_) => break,
+///     };
+/// }
+/// assert!(sent.iter().filter(|&&byte| byte == b'\n').count() > 5);
+/// ```
 #[derive(Debug)]
 pub struct Session {
     body: Body,

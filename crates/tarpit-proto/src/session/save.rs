@@ -1,13 +1,18 @@
 //! A session saved for a hand-over to a new binary.
 //!
-//! Behind a format byte stand the session's own numbers, then the script by its pattern's name, and
-//! its state as the pattern writes it. What a new binary does not know is held in silence.
+//! Behind a format byte stand the moment, the session's own numbers, then the script by its
+//! pattern's name, and its state as the pattern writes it. The new daemon's clock may have started
+//! at another time: every moment keeps its distance to the present. What a new binary does not know
+//! is held in silence.
 
 use alloc::{boxed::Box, vec::Vec};
 
 use super::{Doing, Live, Session, hundredths, low, named, pattern};
 use crate::{
-    base::{pace::Pacer, time::Time},
+    base::{
+        pace::Pacer,
+        time::{ClockChange, Time},
+    },
     script::{
         Profile, ReadMode,
         state::{Saved, load_name, save_name},
@@ -16,12 +21,20 @@ use crate::{
 };
 
 /// The form in which sessions are written down; another form has another number.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
+
+/// What is read in front of a session's changing part.
+struct Numbers {
+    /// When it was saved, by the clock of that daemon.
+    before: Time,
+    sent: u64,
+    heard: u64,
+}
 
 /// A session that was taken over.
 #[derive(Debug)]
 pub struct Resumed {
-    /// The session. [`Input::Resumed`](super::Input::Resumed) must come next.
+    /// The session. [`Input::Due`](super::Input::Due) must come next.
     pub session: Session,
     /// Whether this binary knows all that was written down. Otherwise the client is held in
     /// silence.
@@ -34,6 +47,7 @@ impl Session {
         let mut live = self.unpack();
         let mut out = Vec::new();
         FORMAT.save(&mut out);
+        now.save(&mut out);
         self.held_millis(now).save(&mut out);
         // Behind the present if credit has been saved up, and then the number wraps.
         self.pacer.moment(now).as_millis().wrapping_sub(now.as_millis()).save(&mut out);
@@ -61,10 +75,10 @@ impl Session {
     pub fn resume(now: Time, profile: &Profile, mut saved: &[u8]) -> Resumed {
         let mut session = Self::open(now);
         session.be_silent();
-        let Some((sent, heard)) = session.load_numbers(now, &mut saved) else {
+        let Some(Numbers { before, sent, heard }) = session.load_numbers(now, &mut saved) else {
             return Resumed { session, is_known: false };
         };
-        let live = load_live(profile, saved);
+        let live = load_live(profile, ClockChange { before, now }, saved);
         let is_known = live.is_some();
         let live = live.unwrap_or_else(|| session.unpack());
         let (sent_before, heard_before) = (sent & !0xFFFF_FFFF, heard & !0xFFFF_FFFF);
@@ -72,22 +86,23 @@ impl Session {
         Resumed { session, is_known }
     }
 
-    /// Reads the session's own numbers; what was sent and heard is for the caller.
-    fn load_numbers(&mut self, now: Time, saved: &mut &[u8]) -> Option<(u64, u64)> {
+    /// Reads the session's own numbers, and gives back those that it has no room for.
+    fn load_numbers(&mut self, now: Time, saved: &mut &[u8]) -> Option<Numbers> {
         if u8::load(saved)? != FORMAT {
             return None;
         }
+        let before = Time::load(saved)?;
         let (held, wait) = (u64::load(saved)?, u64::load(saved)?);
         let (sent, heard) = (u64::load(saved)?, u64::load(saved)?);
         self.opened = hundredths(now).wrapping_sub(low(held / 10));
         self.pacer = Pacer::starting(Time::from_millis(now.as_millis().wrapping_add(wait)));
         (self.sent, self.heard) = (low(sent), low(heard));
-        Some((sent, heard))
+        Some(Numbers { before, sent, heard })
     }
 }
 
 /// Reads the changing part.
-fn load_live(profile: &Profile, mut saved: &[u8]) -> Option<Live> {
+fn load_live(profile: &Profile, change: ClockChange, mut saved: &[u8]) -> Option<Live> {
     let (script, pattern) = named(load_name(&mut saved)?, profile)?;
     let doing = Doing::load(&mut saved)?;
     let read_mode = ReadMode::load(&mut saved)?;
@@ -104,7 +119,7 @@ fn load_live(profile: &Profile, mut saved: &[u8]) -> Option<Live> {
         doing,
         read_mode,
         offset,
-        run: pattern.load(saved)?,
+        run: pattern.load(saved, change)?,
         inbox,
         boxed: boxed.map(Vec::into_boxed_slice),
         transport,

@@ -90,7 +90,6 @@ impl Turn<'_, '_> {
             Input::HalfClosed => self.half_close(),
             Input::HalfClosing => self.half_closing(),
             Input::Opened => self.step(Heard::Opened),
-            Input::Resumed => self.step(Heard::Resumed),
             Input::Said(bytes) => self.hear(bytes),
             Input::Wrote(count) => return self.wrote(count, draft),
         }
@@ -189,11 +188,14 @@ impl Turn<'_, '_> {
     /// speak first has left.
     fn half_close(&mut self) {
         self.live.set_read_mode(ReadMode::Ended);
-        if self.live.doing == Doing::Securing {
-            self.give_up_securing();
-        } else {
-            self.step(Heard::HalfClosed);
-            self.listen();
+        match self.live.doing {
+            Doing::Securing => self.give_up_securing(),
+            // The pattern opens behind its greeting, and reads then that the client has ended.
+            Doing::Greeting => {}
+            _ => {
+                self.step(Heard::HalfClosed);
+                self.listen();
+            }
         }
         let heard = self.live.heard_before + u64::from(self.session.heard);
         if (self.sent(), heard) == (0, 0) && !self.live.doing.speaks() {
@@ -480,9 +482,8 @@ impl Turn<'_, '_> {
         let secured = self.live.transport.is_some();
         let mut cx = cx(self.world, self.now, rng, self.live.read_mode, secured);
         let step = pattern.step(&mut run, heard, &mut cx);
-        let Cx { read_mode, notes, .. } = cx;
+        let notes = cx.notes;
         self.live.run = run;
-        self.live.set_read_mode(read_mode);
         self.steps += 1;
         if first.is_empty() && notes.validated.is_some() {
             // Decided for want of more: what waits is what was looked at.
@@ -551,8 +552,6 @@ impl Turn<'_, '_> {
         let mut cx = cx(self.world, self.now, rng, self.live.read_mode, secured);
         cx.before = before;
         self.live.run = pattern.open(&mut cx);
-        let read_mode = cx.read_mode;
-        self.live.set_read_mode(read_mode);
         self.step_bounded(Heard::Opened);
     }
 

@@ -353,6 +353,40 @@ fn more_than_four_gibibytes_are_counted() {
 }
 
 #[test]
+fn a_pattern_hears_nothing_in_front_of_its_opening() {
+    static GREETS: About = About {
+        greet: Some(|_, _, out| out.extend_from_slice(b"welcome\r\n")),
+        ..About::new("toy", "made for a test")
+    };
+    static TWICE: Toy = Toy {
+        about: &GREETS,
+        step: |toys, heard, cx| {
+            match heard {
+                Heard::Opened => toys.position += 1,
+                Heard::Said(said) => {
+                    said.take_all();
+                    return Step::hand_on(&TWICE);
+                }
+                _ if toys.position == 0 => cx.learn(Fact::Command, b"too early"),
+                _ => {}
+            }
+            Step::REST
+        },
+        speak: number,
+    };
+    let mut stage = Stage::with(&TWICE).unvalidated().open();
+    let mut rooms = 0;
+    // The greeting goes out in parts, as to a client whose window is small.
+    stage.room = Box::new(move |length| {
+        rooms += 1;
+        if rooms < 3 { 2 } else { length }
+    });
+    stage.says("go").half_closes().pass_secs(60);
+    assert_eq!(stage.text(), "welcome\\r\\nwelcome\\r\\n");
+    assert_eq!(stage.learnt, Vec::<String>::new());
+}
+
+#[test]
 fn a_session_that_this_binary_does_not_know_is_held_in_silence() {
     let mut stage = Stage::new("ssh_trans_hold").open();
     stage.says("SSH-2.0-x\r\n").pass_secs(100);

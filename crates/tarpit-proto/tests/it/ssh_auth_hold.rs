@@ -1,7 +1,7 @@
 //! Transcripts of `ssh_auth_hold`.
 
 use proptest::prelude::*;
-use tarpit_proto::handshake_budget::LoadLevel;
+use tarpit_proto::{handshake_budget::LoadLevel, time::Time};
 
 use crate::{
     ssh::{CLIENT, offer_of, packet, packets, stringed},
@@ -283,6 +283,24 @@ fn a_client_under_keys_takes_little_and_survives_a_hand_over() {
     let heard = client.hears(&stage);
     assert_eq!(count(&heard, FAILURE), 1);
     assert!(heard.len() > 30);
+}
+
+#[test]
+fn a_refusal_comes_as_late_as_planned_whatever_the_next_daemons_clock_shows() {
+    let seconds_until_refusal = |clock: Option<Time>| {
+        let (mut stage, mut client) = known_as("SSH-2.0-x");
+        client.says(&mut stage, &password("secret"));
+        stage.pass_secs(3);
+        if let Some(clock) = clock {
+            stage.hand_over_at(clock);
+        }
+        (0..600).find(|_| count(&client.hears(stage.pass_secs(1)), FAILURE) > 0)
+    };
+    let planned = seconds_until_refusal(None);
+    assert!(planned.is_some_and(|seconds| seconds > 10), "{planned:?}");
+    for clock in [Time::START, Time::from_millis(30 * 86_400_000)] {
+        assert_eq!(seconds_until_refusal(Some(clock)), planned, "{clock:?}");
+    }
 }
 
 #[test]

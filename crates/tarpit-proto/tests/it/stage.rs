@@ -308,11 +308,17 @@ impl Stage {
 
     /// Writes the session down and goes on with what is read again.
     pub(crate) fn hand_over(&mut self) -> &mut Self {
+        self.hand_over_at(self.now)
+    }
+
+    /// The same to a daemon whose clock shows that moment.
+    pub(crate) fn hand_over_at(&mut self, now: Time) -> &mut Self {
         let saved = self.save();
+        self.now = now;
         let resumed = Session::resume(self.now, &self.profile, &saved);
         assert!(resumed.is_known, "what was saved");
         self.session = resumed.session;
-        self.input(Input::Resumed);
+        self.input(Input::Due);
         self
     }
 

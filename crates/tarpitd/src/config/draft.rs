@@ -8,7 +8,6 @@ use std::{
 
 use tarpit_proto::{
     pacer::Rate,
-    patterns,
     persona::Persona,
     protocols::{SSH, TLS},
     script::Pattern,
@@ -225,7 +224,7 @@ impl TarpitDraft {
     fn find_useless_settings(&self, notes: &mut Notes) {
         let Some(pattern) = self.pattern else { return };
         let inner = self.inner.as_ref().map(|&(_, inner)| inner);
-        let any = |asks: fn(&dyn Pattern) -> bool| patterns::any(pattern, inner, asks);
+        let any = |asks: fn(&dyn Pattern) -> bool| pattern.any(inner, asks);
         let cert = self.cert.as_ref().map(|(place, _)| place);
         for (what, place, is_of_use) in [
             ("`cert` and `key`: remove them", cert, any(|it| it.uses().tls)),

@@ -23,7 +23,7 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::{CertifiedKey, SigningKey},
 };
-use tarpit_proto::{patterns, time::Wall, transport::Tls};
+use tarpit_proto::{time::Wall, transport::Tls};
 
 use crate::{
     os::{
@@ -101,7 +101,7 @@ impl Certificates {
             .map_err(|error| format!("cannot set up TLS: {error}"))?
             .with_no_client_auth()
             .with_cert_resolver(resolver);
-        if let Some(inner) = patterns::inside(tarpit.pattern, tarpit.inner) {
+        if let Some(inner) = tarpit.pattern.inside(tarpit.inner) {
             let names = inner.about().alpn.iter();
             config.alpn_protocols = names.map(|name| name.as_bytes().to_vec()).collect();
         }

@@ -16,7 +16,6 @@
 //! and blocks went before, what is to be said, and the client's own generator for the padding.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::time::Duration;
 
 use crate::{
     base::{pace::Pace, time::Time},
@@ -133,11 +132,4 @@ pub(super) fn idle(due: Option<Time>, client: Option<Client>, cx: &mut Cx<'_>) -
     let packets = cx.budget.stretch(course::pace(client).interval);
     let packet = cx.now.after(cx.rng.jitter(packets));
     Step::wait(Some(due.map_or(packet, |due| due.min(packet))))
-}
-
-/// Lets what is due come now if it was told by another clock than the present one.
-pub(super) fn bring_near(due: &mut Time, longest: Duration, cx: &Cx<'_>) {
-    if *due > cx.now.after(longest * 2) {
-        *due = cx.now;
-    }
 }

@@ -12,8 +12,8 @@ use crate::{
     base::{fact::Fact, said::Said, time::Time},
     protocols::ssh::{
         agreement::{Agreement, Lanes, Openings, kept_offer},
-        auth_hold::{bring_near, idle},
-        clients::{self, Client, Wait},
+        auth_hold::idle,
+        clients::{Client, Wait},
         course::{self, Line},
     },
     script::{Cx, Heard, Step},
@@ -79,10 +79,6 @@ impl Exchange {
             }
             (Stage::Asked { due, .. }, Heard::Silence) if *due <= cx.now => self.answer(cx),
             (_, Heard::Silence) => Outcome::Step(Step::PROMPT),
-            (Stage::Asked { due, .. }, Heard::Resumed) => {
-                bring_near(due, clients::LONGEST, cx);
-                Outcome::Step(Step::KEEP)
-            }
             _ => Outcome::Step(Step::KEEP),
         }
     }

@@ -10,8 +10,8 @@ use crate::{
         secret::Shown,
         ssh::{
             agreement::Lanes,
-            auth_hold::{bring_near, idle},
-            clients::{self, Client, Wait},
+            auth_hold::idle,
+            clients::{Client, Wait},
             course,
             lane::Opened,
             reply::Reply,
@@ -120,12 +120,6 @@ impl Talk {
             Heard::Silence => {
                 self.begin_next(cx);
                 Step::PROMPT
-            }
-            Heard::Resumed => {
-                if let Some(Pending { due, .. }) = &mut self.pending {
-                    bring_near(due, clients::LONGEST, cx);
-                }
-                Step::KEEP
             }
             _ => Step::KEEP,
         }

@@ -49,7 +49,7 @@ impl Script for Tls {
         match heard {
             Heard::Opened => Step::SECURE,
             Heard::Secured(Security::Ready { limits, spent }) => {
-                let Some(inner) = cx.profile.inside(self) else { return Step::REST };
+                let Some(inner) = cx.profile.inner.or(ABOUT.inner) else { return Step::REST };
                 if let Some(protocol) = inner.protocol() {
                     cx.learn(Fact::Protocol, protocol.name.as_bytes());
                 }
