@@ -265,7 +265,7 @@ const SCANS: &[Scan] = &[
     Scan::of(&HTTP_ENDLESS_HEADER, APACHE),
     Scan::of(&HTTP_FAKE_AUTH, APACHE),
     Scan::of(&HTTP_HOLD, APACHE),
-    Scan { on: &HTTP_HOLD, persona: DEBIAN, wanted: APACHE },
+    Scan { on: &HTTP_HOLD, persona: DEBIAN, wanted: Wanted::Version(&["nginx"]) },
     Scan { on: &HTTP_HOLD, persona: WINDOWS, wanted: Wanted::Version(&["Microsoft IIS httpd"]) },
     Scan { on: &HTTP_HOLD, persona: CAMERA, wanted: Wanted::Version(&["Boa"]) },
 ];

@@ -69,7 +69,7 @@ const ROWS: &[Row] = &[
 const SCANS: &[Scan] = &[
     Scan::of(&TLS_HTTP, Wanted::Secure("Apache httpd")),
     Scan::of(&TLS_RECORD_DRIP, Wanted::Service),
-    Scan { on: &TLS_HTTP, persona: DEBIAN, wanted: Wanted::Secure("Apache httpd") },
+    Scan { on: &TLS_HTTP, persona: DEBIAN, wanted: Wanted::Secure("nginx") },
     Scan { on: &TLS_HTTP, persona: WINDOWS, wanted: Wanted::Secure("Microsoft IIS httpd") },
     Scan { on: &TLS_HTTP, persona: CAMERA, wanted: Wanted::Secure("Boa") },
 ];

@@ -102,7 +102,7 @@ static KINDS: [Kind; 4] = [
         system: System::Linux,
         ssh: "SSH-2.0-OpenSSH_9.2p1 Debian-2",
         ssh_offer: &ssh::OPENSSH_9_2,
-        http_server: "Apache/2.4.57 (Debian)",
+        http_server: "nginx/1.22.1",
         smtp: "220 {host} ESMTP Exim 4.96 {date}",
         ftp: "220 (vsFTPd 3.0.3)",
         telnet: LINUX_TELNET,

@@ -23,7 +23,8 @@ pub(crate) fn opening(pattern: &dyn Pattern) -> &'static [u8] {
 /// Whether the client has got, to the last byte, all that it was promised at the start: nothing
 /// can follow then.
 fn is_kept(bytes: &[u8]) -> bool {
-    let is_page = bytes.starts_with(b"HTTP/") && {
+    let has_head = bytes.windows(4).any(|window| window == b"\r\n\r\n");
+    let is_page = bytes.starts_with(b"HTTP/") && has_head && {
         let (head, body) = answer(bytes);
         field(&head, "Content-Length") == Some(&body.len().to_string()[..])
     };

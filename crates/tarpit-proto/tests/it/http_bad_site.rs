@@ -36,7 +36,7 @@ fn at_its_own_pace_a_block_comes_every_eight_seconds_for_thirty_days() {
 
 #[test]
 fn a_crawler_that_looks_at_the_head_first_gets_the_page_on_the_same_connection() {
-    let mut stage = asking("http_bad_site", Some(64), "HEAD / HTTP/1.1\r\n\r\n");
+    let mut stage = asking("http_bad_site", Some(64), "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
     stage.pass_secs(60);
     let (_, body) = answer(&stage.bytes());
     assert!(body.is_empty());

@@ -39,7 +39,7 @@ fn only_who_takes_deflate_gets_it() {
         ("Accept-Encoding: gzip, br\r\n", false),
         ("Accept-Encoding: identity;q=1, *;q=0\r\n", false),
     ] {
-        let request = format!("GET / HTTP/1.1\r\n{accepted}\r\n");
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{accepted}\r\n");
         let mut stage = asking("http_deflate_size_bomb", Some(4_096), &request);
         stage.pass_secs(60);
         let (head, _) = answer(&stage.bytes());

@@ -39,8 +39,11 @@ fn one_connection_serves_for_thirty_days_of_requests_and_guesses() {
 #[test]
 fn bodies_are_skipped_also_while_the_answer_drips() {
     for rate in [None, Some(64), Some(4_096)] {
-        let mut stage =
-            asking("http_fake_auth", rate, "POST / HTTP/1.1\r\nContent-Length: 3000\r\n\r\n");
+        let mut stage = asking(
+            "http_fake_auth",
+            rate,
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000\r\n\r\n",
+        );
         stage.pass_secs(100);
         stage.says("GET / HTTP/1.1\r\n\r\n".repeat(3_000 / 18).as_bytes());
         stage.says(&b"x".repeat(3_000 - 3_000 / 18 * 18)[..]).pass_secs(86_400);

@@ -1,17 +1,14 @@
 //! `http_bad_site`: a page that is hard to render and never quite complete.
 //!
 //! Each of its blocks is nested in the one before, none is closed, each has a link to another page
-//! of the site (every path is one), and its script keeps one processor busy. A crawler that runs
+//! of the site, and its script keeps one processor busy. A crawler that runs
 //! no scripts still waits for the end and has 300 more pages to visit.
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::{
-    base::{
-        pace::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS, Pace},
-        rng::Rng,
-    },
+    base::pace::{BYTE_EVERY_8_SECONDS, EVERY_8_SECONDS, Pace},
     protocols::http::{self, At, Cue, Exchange},
     script::{About, Cx, Heard, Script, Step},
 };
@@ -77,7 +74,7 @@ impl Script for HttpBadSite {
                 http::chunk(request, cx, out, |_, out| out.extend_from_slice(OPENING));
             }
             At::Telling { part: 1..=BLOCKS } => {
-                http::chunk(request, cx, out, |cx, out| block(&mut cx.rng, out));
+                http::chunk(request, cx, out, block);
             }
             At::Telling { .. } => http::chunk(request, cx, out, |_, out| out.push(b'\n')),
             _ => http::reply(exchange, cx, out),
@@ -97,11 +94,11 @@ setInterval(function () {
 ";
 
 /// Appends a block without an end and the link in it.
-fn block(rng: &mut Rng, out: &mut Vec<u8>) {
+fn block(cx: &mut Cx<'_>, out: &mut Vec<u8>) {
     const TAGS: [&str; 6] = ["article", "blockquote", "center", "div", "section", "ul"];
     out.push(b'<');
-    out.extend_from_slice(rng.pick(&TAGS).as_bytes());
+    out.extend_from_slice(cx.rng.pick(&TAGS).as_bytes());
     out.push(b'>');
-    http::link(rng, out);
+    http::link(cx, out);
     out.push(b'\n');
 }

@@ -9,9 +9,18 @@ use crate::{base::rng::Rng, script::Cx};
 /// One shape for all installations would be a name that they answer to. So each has its own few
 /// names, forms of values and attributes; which of them comes next is the client's own chance.
 pub(crate) fn cookie(cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(COOKIE.as_bytes());
+    cookie_value(cx, out);
+}
+
+/// The name of such a line's field, with its colon.
+pub(crate) const COOKIE: &str = "Set-Cookie:";
+
+/// Appends the rest of such a line.
+pub(crate) fn cookie_value(cx: &mut Cx<'_>, out: &mut Vec<u8>) {
     let manner = Manner::of(cx.profile.persona.number());
     let mut dice = Dice::new(&mut cx.rng);
-    out.extend_from_slice(b"Set-Cookie: ");
+    out.push(b' ');
     manner.name(&mut dice, out);
     out.push(b'=');
     manner.value(&mut dice, out);

@@ -5,16 +5,18 @@
 //!    Asking ────────────► Heading ─────────────► Telling ──────────────────────────┐
 //!    ▲ │ │                   │ HEAD                                                │
 //!    │ │ │ a guess           └────────► Ending ────────────────────────────────────┤
-//!    │ │ └──────────► Pausing ───► Refusing ───────────────────────────────────────┤
+//!    │ │ └──────────► Pausing ───► Answering ──────────────────────────────────────┤
 //!    └─┼───────────────────────────────────────────────────────────────────────────┤
 //!      │ for no page  the next request cannot be found, or nothing is left to say  ▼
-//!      └───────────► Declining ───► Padding, for ever                           Holding
+//!      └───────────► Opening ─────► Padding, for ever                           Holding
 //! ```
 //! A client that asks for the header only leaves when it is whole, so all after its first lines is
 //! sent slowly.
 //!
 //! A client that asks for a tunnel, uses an unknown method, or sends a malformed request gets the
-//! answer that Apache gives. Since that answer is short, its header never ends.
+//! answer of the server that is played. Since that answer is short, its header never ends: all of it
+//! is there but the value of its last field, and blanks may stand in front of that (RFC 9112,
+//! section 5), as many as there are.
 //!
 //! A guess is a request that carries credentials, or comes from a tool that guesses them. A
 //! guesser reads a `200` as a password found, and a `401` that arrives in parts as a broken server:
@@ -27,8 +29,10 @@ use crate::{
     base::said::Said,
     protocols::http::{
         clients::{self, HeldBy},
-        request::{self, Ask, Reading, Request, Spent},
-        response::{Answer, Stamp},
+        head::Stamp,
+        reply::Reply,
+        request::{self, Reading, Request, Spent},
+        site::Site,
     },
     script::{Cx, Heard, Step},
     states,
@@ -51,13 +55,13 @@ states! {
         /// A request is read.
         Asking { reading: Reading },
         /// A whole answer is due when the wait is over.
-        Pausing { answer: Answer },
+        Pausing,
         /// A whole answer goes out.
-        Answering { answer: Answer, stamp: Stamp },
-        /// The first lines for a client that asks for no page go out.
-        Declining { stamp: Stamp },
-        /// A head without an end goes on.
-        Padding { is_begun: bool },
+        Answering { stamp: Stamp },
+        /// All lines of a head but the last go out.
+        Opening { stamp: Stamp },
+        /// The last line of a head goes on: its name, and so many blanks behind it.
+        Padding { blanks: u32 },
         /// The head of an answer goes out, or its first lines where a head is all that is asked.
         Heading { stamp: Stamp },
         /// The rest of such a head goes out.
@@ -97,7 +101,7 @@ pub(crate) enum Cue {
 
 /// Hears a client out, refuses guesses, and begins to answer everything else.
 pub(crate) fn converse(exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Cue {
-    let is_head = exchange.request.is_head();
+    let is_head = exchange.request.is_head;
     Cue::Step(match (&exchange.at, heard) {
         (At::Asking { .. }, Heard::Opened) if cx.profile.validate => Step::REST,
         (At::Asking { .. }, Heard::Opened) => {
@@ -107,7 +111,7 @@ pub(crate) fn converse(exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut C
         }
         (At::Asking { .. }, Heard::Said(said)) => match hear(exchange, said, cx) {
             Some(reading) if reading.is_guess() => {
-                pause(exchange, Answer::Refused, reading.spent, cx)
+                pause(exchange, Reply::Refused, reading.spent, cx)
             }
             Some(_) => begin(exchange, cx),
             None => Step::KEEP,
@@ -121,15 +125,18 @@ pub(crate) fn converse(exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut C
             }
             Step::KEEP
         }
-        (&At::Pausing { answer }, Heard::Silence) => {
-            exchange.at = At::Answering { answer, stamp: Stamp::now(cx) };
+        (At::Pausing, Heard::Silence) => {
+            exchange.at = At::Answering { stamp: Stamp::now(cx) };
             Step::WHOLE
         }
         (At::Answering { .. }, Heard::Sent) => next_request(exchange),
-        (At::Declining { .. }, Heard::Sent) => pad(exchange),
+        (At::Opening { .. }, Heard::Sent) => {
+            exchange.at = At::Padding { blanks: 0 };
+            Step::DRIP
+        }
         // Clients bound a head's length: a fast rate would only let them go.
-        (At::Padding { .. }, Heard::Sent) => {
-            exchange.at = At::Padding { is_begun: true };
+        (&At::Padding { blanks }, Heard::Sent) => {
+            exchange.at = At::Padding { blanks: blanks.saturating_add(1) };
             let wait = cx.rng.jitter(clients::interval(exchange.held_by));
             Step::wait(cx.later(wait))
         }
@@ -188,15 +195,9 @@ pub(crate) fn next_request(exchange: &mut Exchange) -> Step {
 }
 
 /// Holds the client in silence.
-fn hold(exchange: &mut Exchange) -> Step {
+pub(crate) fn hold(exchange: &mut Exchange) -> Step {
     exchange.at = At::Holding;
     Step::REST.discarding()
-}
-
-/// Goes on, and on, with a head that is all there is to come.
-pub(crate) fn pad(exchange: &mut Exchange) -> Step {
-    exchange.at = At::Padding { is_begun: false };
-    Step::DRIP
 }
 
 /// Reads on in a request, and tells what is learnt of it; gives what was seen of it back once its
@@ -207,45 +208,41 @@ pub(crate) fn hear(
     cx: &mut Cx<'_>,
 ) -> Option<Reading> {
     let At::Asking { reading } = &mut exchange.at else { return None };
+    let site = Site::of(&cx.profile.persona);
     let learn = &mut |fact, value: &[u8], length| cx.learn_part(fact, value, length);
-    request::read(&mut exchange.request, reading, said, learn).then(|| core::mem::take(reading))
+    request::read(&mut exchange.request, reading, said, site, learn)
+        .then(|| core::mem::take(reading))
 }
 
 /// Waits before the whole of an answer follows to a client that has spent so much time already.
-pub(crate) fn pause(
-    exchange: &mut Exchange,
-    answer: Answer,
-    spent: Spent,
-    cx: &mut Cx<'_>,
-) -> Step {
-    exchange.at = At::Pausing { answer };
-    let patience = pause_of(answer, spent, cx);
+pub(crate) fn pause(exchange: &mut Exchange, reply: Reply, spent: Spent, cx: &mut Cx<'_>) -> Step {
+    exchange.request.reply = reply;
+    exchange.at = At::Pausing;
+    let patience = pause_of(reply, spent, cx);
     Step::wait(cx.later(patience))
 }
 
-/// Begins to answer a request.
+/// Begins to answer a request with a page of the pattern's own, if it asks for one.
 pub(crate) fn begin(exchange: &mut Exchange, cx: &Cx<'_>) -> Step {
-    let stamp = Stamp::now(cx);
-    match exchange.request.ask {
-        Ask::Head | Ask::Page => {
-            exchange.at = At::Heading { stamp };
-            Step::PROMPT
-        }
-        _ => {
-            exchange.at = At::Declining { stamp };
-            Step::PROMPT.discarding()
-        }
+    if exchange.request.reply.is_of_page() {
+        exchange.at = At::Heading { stamp: Stamp::now(cx) };
+        return Step::PROMPT;
     }
+    open(exchange, cx).discarding()
+}
+
+/// Begins to answer with a head of which the last field goes on.
+pub(crate) fn open(exchange: &mut Exchange, cx: &Cx<'_>) -> Step {
+    exchange.at = At::Opening { stamp: Stamp::now(cx) };
+    Step::PROMPT
 }
 
 /// How long it takes until the whole of an answer follows. Some clients limit the handshake and the
 /// answer together, so the time spent before counts.
-pub(crate) fn pause_of(answer: Answer, spent: Spent, cx: &mut Cx<'_>) -> Duration {
-    let pause = match answer {
-        Answer::Forbidden | Answer::Missing => cx.rng.jitter(SEARCH),
-        Answer::Refused | Answer::Welcome => {
-            GUESS + Duration::from_millis(cx.rng.below(400).into())
-        }
+pub(crate) fn pause_of(reply: Reply, spent: Spent, cx: &mut Cx<'_>) -> Duration {
+    let pause = match reply {
+        Reply::Refused | Reply::Welcome => GUESS + Duration::from_millis(cx.rng.below(400).into()),
+        _ => cx.rng.jitter(SEARCH),
     };
     pause.saturating_sub(spent.into())
 }

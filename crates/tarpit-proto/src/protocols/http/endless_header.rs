@@ -57,7 +57,7 @@ impl Script for HttpEndlessHeader {
 
     fn speak(&self, exchange: &Exchange, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match exchange.at {
-            At::Heading { stamp } => http::opening(stamp, cx, out),
+            At::Heading { stamp } => http::opening(exchange.request, stamp, cx, out),
             At::Ending | At::Telling { part: 0..COOKIES } => http::cookie(cx, out),
             At::Telling { part: COOKIES } => http::ending(exchange.request, cx, out),
             At::Telling { part } => http::page(part - COOKIES - 1, exchange.request, cx, out),

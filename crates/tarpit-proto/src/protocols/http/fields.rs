@@ -6,12 +6,18 @@ use crate::{
         http::{
             clients,
             credentials::learn_credentials,
+            length::Length,
+            reply::{Extent, Reply},
             request::{
-                Agent, Behind, Codings, Credentials, LearnWhole, Mention, Reading, Request, tell,
+                Agent, Behind, Codings, Credentials, Lasting, LearnWhole, Mention, Reading,
+                Request, tell,
             },
+            server::Server,
+            site::Site,
         },
         secret::Shown,
     },
+    wire::sighting::is_token,
 };
 
 /// The user agents of tools that guess passwords for HTTP's own authentication. They may ask
@@ -31,14 +37,23 @@ pub(crate) fn field(
     request: &mut Request,
     reading: &mut Reading,
     line: &[u8],
+    site: Site,
     learn: LearnWhole<'_>,
 ) {
+    if !is_written_right(site.server, line, reading.fields == 1) {
+        request.reply.yield_to(Reply::BadRequest);
+    }
     // A line that begins with a space goes on with the field before it.
     let Some(colon) = line.iter().position(|&byte| byte == b':').filter(|_| !folds(line)) else {
         return;
     };
     let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
-    named_field(request, reading, name, value, learn);
+    let is_host = name.eq_ignore_ascii_case(b"host");
+    if is_host && (reading.told_host || !line.ends_with(b"\n") || !is_host_of(site.server, value)) {
+        request.reply.yield_to(Reply::BadRequest);
+    }
+    framing(request, reading, name, value, site.server);
+    named_field(request, reading, name, value, site, learn);
 }
 
 /// Notes what matters in a field.
@@ -47,6 +62,7 @@ pub(crate) fn named_field(
     reading: &mut Reading,
     name: &[u8],
     value: &[u8],
+    site: Site,
     learn: LearnWhole<'_>,
 ) {
     let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
@@ -73,15 +89,122 @@ pub(crate) fn named_field(
         reading.says_accept = true;
     } else if is(b"accept-encoding") {
         request.codings = codings(request.codings, value);
-    } else if is(b"content-length") {
-        request.behind = match (request.behind, length(value)) {
+    } else if is(b"connection") {
+        let says = |word: &[u8]| list(value).any(|item| item.eq_ignore_ascii_case(word));
+        if says(b"close") {
+            request.lasting = Lasting::Close;
+        } else if says(b"keep-alive") {
+            request.lasting = Lasting::KeepAlive;
+        }
+    } else if is(b"expect") && site.server == Server::Apache {
+        if !value.is_empty() && !value.eq_ignore_ascii_case(b"100-continue") {
+            request.reply.yield_to(Reply::Expectation);
+        }
+    } else if let Reply::Page { page, extent } = &mut request.reply {
+        if is(b"range") && value.starts_with(b"bytes=") && *extent == Extent::Whole {
+            *extent = Extent::Part;
+        } else if is(b"if-none-match") {
+            let tag = site.tag(*page);
+            let is_same = |item: &[u8]| {
+                item == b"*" || item.strip_prefix(b"W/").unwrap_or(item) == tag.as_bytes()
+            };
+            if list(value).any(is_same) {
+                *extent = Extent::Unchanged;
+            }
+        }
+    }
+}
+
+/// Notes what a field says of the body behind the request, and whether the server believes it.
+fn framing(
+    request: &mut Request,
+    reading: &mut Reading,
+    name: &[u8],
+    value: &[u8],
+    server: Server,
+) {
+    if name.eq_ignore_ascii_case(b"content-length") {
+        let length = length(value);
+        let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+        if reading.has_length || !is_number || value.len() > 18 {
+            request.reply.yield_to(Reply::BadRequest);
+        }
+        reading.has_length = true;
+        request.behind = match (request.behind, length) {
             (Behind::Body { left }, Some(length)) => Behind::Body { left: left.max(length) },
             (Behind::Body { .. }, None) => Behind::Endless,
             (behind, _) => behind,
         };
-    } else if is(b"transfer-encoding") && request.behind != Behind::Unknown {
-        request.behind = Behind::Endless;
+    } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+        let is_known = match server {
+            Server::Apache => {
+                list(value).last().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"))
+            }
+            Server::Boa => true,
+            Server::Iis | Server::Nginx => value.eq_ignore_ascii_case(b"chunked"),
+        };
+        if !is_known {
+            request.reply.yield_to(Reply::Coding);
+        } else if server == Server::Nginx && reading.has_length {
+            request.reply.yield_to(Reply::BadRequest);
+        }
+        if request.behind != Behind::Unknown {
+            request.behind = Behind::Endless;
+        }
     }
+}
+
+/// Whether a field's line, or the first part of one, is written as the server wants it.
+fn is_written_right(server: Server, line: &[u8], is_first: bool) -> bool {
+    let is_whole = line.ends_with(b"\n");
+    if server.is_strict() && is_whole && !line.ends_with(b"\r\n") {
+        return false;
+    }
+    let text = line.trim_ascii_end();
+    if folds(line) {
+        return server.is_strict() && !is_first;
+    }
+    let name = text.iter().take_while(|&&byte| byte != b':').count();
+    let has_colon = name < text.len();
+    let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+    match server {
+        Server::Apache => {
+            let is_name = name > 0 && text[..name].iter().all(|&byte| is_token(byte));
+            has_colon && is_name && !text[name..].iter().any(is_control)
+        }
+        Server::Boa => true,
+        Server::Iis | Server::Nginx => {
+            let is_of_name = |byte: &u8| !byte.is_ascii_control() && *byte != b' ';
+            name > 0 && text[..name].iter().all(is_of_name) && !text.contains(&0)
+        }
+    }
+}
+
+/// Whether the server takes the value for a host (RFC 9110, section 7.2).
+fn is_host_of(server: Server, value: &[u8]) -> bool {
+    let has = |wrong: &[u8]| value.windows(wrong.len()).any(|window| window == wrong);
+    if value.is_empty() || has(b"..") || has(b"/") || value.iter().any(|&byte| byte <= b' ') {
+        return server == Server::Boa;
+    }
+    if server != Server::Apache || value.starts_with(b"[") {
+        return true;
+    }
+    let mut parts = value.splitn(2, |&byte| byte == b':');
+    let (name, port) = (parts.next().unwrap_or_default(), parts.next());
+    let is_port = |port: &[u8]| {
+        let number = core::str::from_utf8(port).ok().and_then(|port| port.parse::<u16>().ok());
+        number.is_some_and(|number| number > 0)
+    };
+    let is_number = name.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let is_address = || name.split(|&byte| byte == b'.').count() == 4;
+    name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte))
+        && port.is_none_or(is_port)
+        && (!is_number || is_address())
+}
+
+/// The items of a list, without the blanks around them.
+fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii)
 }
 
 /// What a client is that calls itself so.
@@ -101,9 +224,10 @@ fn folds(line: &[u8]) -> bool {
 }
 
 /// A body's length; `None` if it is none or cannot be counted here.
-fn length(value: &[u8]) -> Option<u32> {
+fn length(value: &[u8]) -> Option<Length<21>> {
     let digits = core::str::from_utf8(value).ok()?;
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?;
+    number.filter(|&number| number <= Length::<21>::MOST).map(Length)
 }
 
 /// What one more list in `Accept-Encoding` makes of what is known of the codings that we have.
@@ -147,7 +271,7 @@ mod tests {
 
     #[test]
     fn the_length_of_a_body_is_a_plain_number() {
-        let lengths = [&b"0"[..], b"12", b"+1", b"", b"4294967296"].map(length);
-        assert_eq!(lengths, [Some(0), Some(12), None, None, None]);
+        let lengths = [&b"0"[..], b"12", b"+1", b"", b"2097152"].map(length);
+        assert_eq!(lengths, [Some(Length(0)), Some(Length(12)), None, None, None]);
     }
 }

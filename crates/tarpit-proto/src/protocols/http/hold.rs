@@ -12,10 +12,11 @@ use crate::{
         said::Said,
     },
     protocols::http::{
-        self, Answer, At, Cue, Exchange,
+        self, At, Cue, Exchange,
         clients::{self, HeldBy},
         http2::{self, Frames},
-        request::{Credentials, Reading, Target},
+        reply::{Extent, Reply},
+        request::{Credentials, Reading, Request, Version},
     },
     script::{About, Cx, Heard, Script, Step, Uses},
     states,
@@ -23,10 +24,6 @@ use crate::{
 
 /// See the module.
 pub(crate) struct HttpHold;
-
-/// How many lines a head goes on for. Libraries count them and their bytes: the strictest that
-/// were measured give up at 100 lines (Python) and at 16 kB (Node.js).
-const COOKIES: u32 = 80;
 
 static ABOUT: About = About {
     protocol: Some(&super::HTTP),
@@ -80,6 +77,10 @@ impl Script for HttpHold {
             State::Lines { exchange } => exchange,
         };
         match (&exchange.at, heard) {
+            (At::Asking { .. }, Heard::Opened) if !cx.profile.validate => {
+                exchange.request = Request::presumed();
+                http::open(exchange, cx).discarding()
+            }
             (At::Asking { reading }, Heard::Said(said)) => {
                 match http2::opens(exchange.request, reading, said) {
                     Some(true) => {
@@ -94,16 +95,16 @@ impl Script for HttpHold {
                     None => Step::KEEP,
                 }
             }
-            (At::Heading { .. }, Heard::Sent) => tell(exchange),
-            (&At::Telling { part }, Heard::Sent)
-                if part + 1 == COOKIES && exchange.request.is_head() =>
-            {
-                http::pad(exchange)
+            (&At::Padding { blanks }, Heard::Sent) if has_end(exchange, blanks) => {
+                exchange.at = At::Ending;
+                Step::PROMPT
             }
+            (At::Ending, Heard::Sent) => tell(exchange, 1, cx),
+            (&At::Telling { part }, Heard::Sent) => tell(exchange, part + 1, cx),
             (_, heard) => match http::converse(exchange, heard, cx) {
-                Cue::HeadSent => tell(exchange),
-                Cue::PartSent { .. } | Cue::Silence => http::tell_on(exchange),
                 Cue::Step(step) => step,
+                // All of a body is said above.
+                Cue::HeadSent | Cue::PartSent { .. } | Cue::Silence => Step::KEEP,
             },
         }
     }
@@ -114,11 +115,20 @@ impl Script for HttpHold {
             State::Lines { exchange } => exchange,
         };
         match exchange.at {
-            At::Heading { .. } if has_whole_head(exchange) => http::head(exchange, cx, out),
-            At::Heading { stamp } => http::opening(stamp, cx, out),
-            At::Telling { part: 0..COOKIES } => http::cookie(cx, out),
-            At::Telling { part: COOKIES } => http::ending(exchange.request, cx, out),
-            At::Telling { part } => http::page(part - COOKIES - 1, exchange.request, cx, out),
+            At::Ending => {
+                http::last_value(exchange.request, cx, out);
+                out.extend_from_slice(b"\r\n");
+                http::body_part(exchange.request, 0, cx, out);
+            }
+            At::Padding { blanks } if begins_field(exchange.request, blanks) => {
+                if blanks == clients::LONGEST_FIELD {
+                    http::last_value(exchange.request, cx, out);
+                } else {
+                    http::cookie_value(cx, out);
+                }
+                out.extend_from_slice(http::COOKIE.as_bytes());
+            }
+            At::Telling { part } => http::body_part(exchange.request, part, cx, out),
             _ => http::reply(exchange, cx, out),
         }
     }
@@ -127,13 +137,20 @@ impl Script for HttpHold {
 /// Begins to answer a request.
 fn begin(exchange: &mut Exchange, reading: &Reading, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     exchange.held_by = reading.held_by();
-    if let Some(answer) = whole_answer(reading, cx) {
+    if let Some(answer) = whole_answer(exchange.request.reply, reading, cx) {
         return http::pause(exchange, answer, reading.spent, cx);
     }
-    let step = match (http::begin(exchange, cx), reading.target) {
+    let step = match exchange.request {
+        Request { version: Version::Http09, .. } => {
+            exchange.at = At::Telling { part: 0 };
+            Step::PROMPT.discarding()
+        }
         // Libraries leave a proxy at a status that tells of no tunnel.
-        (_, Target::Tunnel) => Step::DRIP.discarding(),
-        (step, Target::Closed | Target::Open) => step,
+        Request { reply: Reply::Tunnel, .. } => {
+            http::open(exchange, cx);
+            Step::DRIP.discarding()
+        }
+        _ => http::open(exchange, cx).discarding(),
     };
     if !exchange.request.is_upload() {
         return step;
@@ -145,24 +162,32 @@ fn begin(exchange: &mut Exchange, reading: &Reading, said: &mut Said<'_>, cx: &m
 }
 
 /// What a client is told that is to go on asking; `None`: it is held amid an answer.
-pub(super) fn whole_answer(reading: &Reading, cx: &Cx<'_>) -> Option<Answer> {
-    match (reading.credentials, reading.target) {
-        (Credentials::Shown, _) if cx.poisons() => Some(Answer::Welcome),
-        (Credentials::Expected | Credentials::Shown, _) => Some(Answer::Refused),
-        _ if reading.held_by() != HeldBy::Answers => None,
-        (Credentials::Missing, Target::Closed) => Some(Answer::Forbidden),
-        (Credentials::Missing, Target::Open | Target::Tunnel) => Some(Answer::Missing),
+pub(super) fn whole_answer(reply: Reply, reading: &Reading, cx: &Cx<'_>) -> Option<Reply> {
+    match reading.credentials {
+        Credentials::Shown if cx.poisons() => Some(Reply::Welcome),
+        Credentials::Expected | Credentials::Shown => Some(Reply::Refused),
+        Credentials::Missing => (reading.held_by() == HeldBy::Answers).then_some(reply),
     }
 }
 
-/// Goes on with what the client bears best.
-fn tell(exchange: &mut Exchange) -> Step {
-    let part = if has_whole_head(exchange) { COOKIES + 1 } else { 0 };
-    let step = http::tell(exchange, part);
-    if exchange.request.is_upload() { step.pausing() } else { step }
+/// Whether a head with so many blanks in it ends. One that is all that the client wants does not.
+fn has_end(exchange: &Exchange, blanks: u32) -> bool {
+    let Request { reply, is_head, .. } = exchange.request;
+    let is_all =
+        is_head || matches!(reply, Reply::Page { extent: Extent::Unchanged, .. } | Reply::Tunnel);
+    !is_all && clients::ends_head(exchange.held_by, blanks)
 }
 
-/// Whether the head of the answer comes whole and at once.
-fn has_whole_head(exchange: &Exchange) -> bool {
-    exchange.held_by == HeldBy::Body && !exchange.request.is_head()
+/// Whether another field begins behind so many blanks.
+fn begins_field(request: Request, blanks: u32) -> bool {
+    request.reply.is_of_page() && blanks > 0 && blanks.is_multiple_of(clients::LONGEST_FIELD)
+}
+
+/// Goes on with that part of the body. Its end never comes, and the client is held in silence.
+fn tell(exchange: &mut Exchange, part: u32, cx: &Cx<'_>) -> Step {
+    if part >= http::body_parts(exchange.request, cx) {
+        return http::hold(exchange);
+    }
+    exchange.at = At::Telling { part };
+    Step::DRIP
 }

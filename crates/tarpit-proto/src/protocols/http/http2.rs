@@ -23,19 +23,18 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
-    base::{
-        fact::Fact,
-        said::Said,
-        state::{Field, Packer, Saved, Unpacker},
-    },
+    base::{fact::Fact, said::Said},
     protocols::http::{
-        Answer,
         clients::{self, HeldBy},
-        fields,
+        fields::named_field,
         hold::whole_answer,
+        length::Length,
         pause_of,
-        request::{self, Ask, Reading, Request, Spent},
-        request_line, response,
+        reply::Reply,
+        request::{self, Reading, Request, Spent},
+        request_line,
+        response::{body_part, fields, whole_body},
+        site::Site,
         torn::{Collected, Torn},
     },
     script::{Chunk, Cx, Heard, Manner, Step},
@@ -52,8 +51,8 @@ states! {
     pub(crate) struct Frames {
         course: Course,
         streams: Streams,
-        /// How much of a payload is still to come.
-        skip: Length,
+        /// How much of a payload is still to come: a frame has 24 bits for it.
+        skip: Length<24>,
         /// How many frames of the client's were answered at once, less the turns since.
         owed: u8,
         /// Somebody guesses passwords on this connection.
@@ -76,11 +75,24 @@ states! {
         /// Frames of this kind go out, one in each turn.
         Holding { with: Filler },
         /// A whole answer is due when the wait is over.
-        Pausing { answer: Answer },
+        Pausing { answer: Whole },
         /// It goes out.
         Answering,
         /// What a frame of the client's is owed goes out, amid holding or in idleness.
         Owing { holding: Option<Filler> },
+    }
+
+    /// A whole answer, of which no more is kept than its status.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Whole {
+        BadRequest,
+        Forbidden,
+        Missing,
+        NotAllowed,
+        NotImplemented,
+        Page,
+        Refused,
+        Welcome,
     }
 
     /// What a client is held with.
@@ -100,42 +112,45 @@ states! {
     }
 }
 
-/// The length of what is left of a frame's payload: 24 bits, as in a frame's head.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Length(u32);
+impl From<Reply> for Whole {
+    fn from(reply: Reply) -> Self {
+        match reply {
+            Reply::Forbidden => Self::Forbidden,
+            Reply::Missing | Reply::Moved { .. } => Self::Missing,
+            Reply::NotAllowed { .. } | Reply::Trace | Reply::Tunnel => Self::NotAllowed,
+            Reply::NotImplemented { .. } => Self::NotImplemented,
+            Reply::Options { .. } | Reply::Page { .. } | Reply::ServerOptions => Self::Page,
+            Reply::Refused => Self::Refused,
+            Reply::Welcome => Self::Welcome,
+            Reply::BadRequest
+            | Reply::Coding
+            | Reply::Expectation
+            | Reply::FieldTooLong
+            | Reply::TargetTooLong
+            | Reply::TooManyFields
+            | Reply::UnknownVersion => Self::BadRequest,
+        }
+    }
+}
+
+impl From<Whole> for Reply {
+    fn from(answer: Whole) -> Self {
+        match answer {
+            Whole::BadRequest => Self::BadRequest,
+            Whole::Forbidden => Self::Forbidden,
+            Whole::Missing => Self::Missing,
+            Whole::NotAllowed => Self::Trace,
+            Whole::NotImplemented => Self::Coding,
+            Whole::Page => Self::default(),
+            Whole::Refused => Self::Refused,
+            Whole::Welcome => Self::Welcome,
+        }
+    }
+}
 
 impl Default for Streams {
     fn default() -> Self {
         Self::Unused { spent: Spent::default() }
-    }
-}
-
-impl Length {
-    /// The longest payload.
-    const MOST: u32 = 0xFF_FFFF;
-}
-
-impl Saved for Length {
-    const LAYOUT: u32 = u32::LAYOUT;
-
-    fn save(&self, out: &mut Vec<u8>) {
-        self.0.save(out);
-    }
-
-    fn load(saved: &mut &[u8]) -> Option<Self> {
-        u32::load(saved).filter(|&length| length <= Self::MOST).map(Self)
-    }
-}
-
-impl Field for Length {
-    const BITS: u32 = 24;
-
-    fn put(self, out: &mut Packer) {
-        out.push(self.0.into(), Self::BITS);
-    }
-
-    fn get(from: &mut Unpacker) -> Option<Self> {
-        u32::try_from(from.pull(Self::BITS)).ok().map(Self)
     }
 }
 
@@ -186,7 +201,7 @@ pub(crate) fn converse(frames: &mut Frames, heard: Heard<'_, '_>, cx: &mut Cx<'_
         (Course::Pausing { answer }, Heard::Silence) => {
             frames.course = Course::Answering;
             let mut out = Vec::new();
-            whole(answer, frames, cx, &mut out);
+            whole(answer.into(), frames, cx, &mut out);
             Step::send(Manner::Whole, Chunk::Boxed(out.into()))
         }
         _ => Step::KEEP,
@@ -325,8 +340,9 @@ fn asked(frames: &mut Frames, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Op
         // The fields behind a body.
         return None;
     }
+    let site = Site::of(&cx.profile.persona);
     let learn = &mut |fact, value: &[u8], length| cx.learn_part(fact, value, length);
-    let (ask, mut reading, torn) = read(head.block(payload), learn);
+    let (request, mut reading, torn) = read(head.block(payload), site, learn);
     if let Some(torn) = torn {
         frames.torn = Some(Box::new(torn));
     }
@@ -335,7 +351,7 @@ fn asked(frames: &mut Frames, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Op
         // Beyond 255 nobody counts, and what nobody counts is never answered.
         if head.stream == last.saturating_add(2) && waiting < u8::MAX {
             frames.streams = Streams::Used { current, waiting: waiting + 1 };
-            frames.wants_head |= ask == Ask::Head;
+            frames.wants_head |= request.is_head;
         }
         return None;
     }
@@ -343,7 +359,7 @@ fn asked(frames: &mut Frames, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Op
     frames.streams = Streams::Used { current: head.stream, waiting };
     let is_whole = head.flags & frame::END_HEADERS != 0 && frames.skip == Length(0);
     reading.spent = spent;
-    Some(serve(frames, ask, &reading, is_whole, cx))
+    Some(serve(frames, request, &reading, is_whole, cx))
 }
 
 /// Tells what has waited for the end of a value.
@@ -355,7 +371,7 @@ fn tell_torn(frames: &mut Frames, cx: &mut Cx<'_>) {
 
 /// What the fields in `block` ask for, in the manner of HTTP/1; and what is learnt, where that waits
 /// for the end of a value beyond the block.
-fn read(block: &[u8], learn: request::Learn<'_>) -> (Ask, Reading, Option<Torn>) {
+fn read(block: &[u8], site: Site, learn: request::Learn<'_>) -> (Request, Reading, Option<Torn>) {
     const VERSION: usize = " HTTP/2.0".len();
     let (mut method, mut path, mut is_torn) = (Vec::new(), Vec::new(), false);
     hpack::fields(block, &mut |name, value, missing| match name {
@@ -367,24 +383,24 @@ fn read(block: &[u8], learn: request::Learn<'_>) -> (Ask, Reading, Option<Torn>)
     let (mut request, mut reading) = (Request::default(), Reading::default());
     let mut learnt = Collected::default();
     let mut collect = |fact, value: &[u8]| learnt.add(fact, value);
-    request_line::frame_line(&mut request, &mut reading, &method, &path, is_torn, &mut collect);
+    request_line::frame_line(&mut request, &method, &path, is_torn, site, &mut collect);
     // What is missing, of which fact, and what there is of it.
     let mut end = None;
     hpack::fields(block, &mut |name, value, missing| {
         let name = if name == b":authority" { b"host" } else { name };
-        fields::named_field(&mut request, &mut reading, name, value, &mut collect);
+        named_field(&mut request, &mut reading, name, value, site, &mut collect);
         let fact = if name == b":path" { Some(Fact::HttpRequest) } else { request::fact_of(name) };
         end = missing.map(|missing| (missing, fact, value.to_vec()));
     });
     let Some((missing, fact, value)) = end else {
         learnt.tell(learn);
-        return (request.ask, reading, None);
+        return (request, reading, None);
     };
     let mut torn = match learnt.tear(fact, &value) {
         Ok(torn) => torn,
         Err(learnt) => {
             learnt.tell(learn);
-            return (request.ask, reading, None);
+            return (request, reading, None);
         }
     };
     if is_torn {
@@ -393,46 +409,52 @@ fn read(block: &[u8], learn: request::Learn<'_>) -> (Ask, Reading, Option<Torn>)
     match missing.decoder {
         Some(decoder) => {
             torn.goes_on_coded(missing.bytes, decoder);
-            return (request.ask, reading, Some(torn));
+            return (request, reading, Some(torn));
         }
         // How long it is stands in front of it.
         None => torn.lacks(missing.bytes),
     }
     torn.tell(learn);
-    (request.ask, reading, None)
+    (request, reading, None)
 }
 
 /// Begins to deal with a request.
 fn serve(
     frames: &mut Frames,
-    ask: Ask,
+    request: Request,
     reading: &Reading,
     is_whole: bool,
     cx: &mut Cx<'_>,
 ) -> Step {
-    frames.wants_head = ask == Ask::Head;
+    frames.wants_head = request.is_head;
     frames.held_by = reading.held_by();
-    let answer = match whole_answer(reading, cx) {
-        Some(Answer::Welcome) => Some(Answer::Welcome),
+    let answer = match whole_answer(request.reply, reading, cx) {
+        Some(Reply::Welcome) => Some(Reply::Welcome),
         // A client that has guessed here before guesses on.
-        _ if frames.is_guessing => Some(Answer::Refused),
+        _ if frames.is_guessing => Some(Reply::Refused),
         answer => answer,
     };
     match answer {
         Some(answer) => pause(frames, answer, reading.spent, cx),
         // Credentials may stand in what was not read: no success is told.
-        None if ask == Ask::Page && is_whole => {
+        None if request.reply.is_of_page() && !request.is_head && is_whole => {
             frames.course = Course::Holding { with: Filler::Data };
-            let fields = response::fields("200", None, None, cx);
+            let fields = fields(request.reply, None, cx);
+            let mut page = Vec::new();
+            // Something that looks like a page comes in one piece, before it goes on byte by byte.
+            body_part(request, 0, cx, &mut page);
             let stream = frames.current();
-            send(|out| frame::write(frame::HEADERS, frame::END_HEADERS, stream, &fields, out))
+            send(|out| {
+                frame::write(frame::HEADERS, frame::END_HEADERS, stream, &fields, out);
+                frame::write(frame::DATA, 0, stream, &page, out);
+            })
         }
         None => hold(frames, Filler::Pings, cx),
     }
 }
 
-fn pause(frames: &mut Frames, answer: Answer, spent: Spent, cx: &mut Cx<'_>) -> Step {
-    frames.course = Course::Pausing { answer };
+fn pause(frames: &mut Frames, answer: Reply, spent: Spent, cx: &mut Cx<'_>) -> Step {
+    frames.course = Course::Pausing { answer: answer.into() };
     let patience = pause_of(answer, spent, cx);
     Step::wait(cx.later(patience))
 }
@@ -443,9 +465,9 @@ fn next(frames: &mut Frames, cx: &mut Cx<'_>) -> Step {
     let current = frames.current().saturating_add(2);
     frames.streams = Streams::Used { current, waiting };
     if frames.is_guessing {
-        pause(frames, Answer::Refused, Spent::default(), cx)
+        pause(frames, Reply::Refused, Spent::default(), cx)
     } else if frames.held_by == HeldBy::Answers {
-        pause(frames, Answer::Missing, Spent::default(), cx)
+        pause(frames, Reply::Missing, Spent::default(), cx)
     } else {
         hold(frames, Filler::Pings, cx)
     }
@@ -488,19 +510,18 @@ fn owe(frames: &mut Frames, kind: u8, payload: &[u8], cx: &mut Cx<'_>) -> Step {
 }
 
 /// Appends a whole answer.
-fn whole(answer: Answer, frames: &Frames, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    let (code, _) = answer.status().split_at(3);
-    let realm = response::realm(answer, cx);
+fn whole(answer: Reply, frames: &Frames, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let stream = frames.current();
     if frames.wants_head {
-        let fields = response::fields(code, realm, None, cx);
+        let fields = fields(answer, None, cx);
         let flags = frame::END_HEADERS | frame::END_STREAM;
         return frame::write(frame::HEADERS, flags, stream, &fields, out);
     }
-    let page = response::sorry(answer, cx);
-    let fields = response::fields(code, realm, Some(page.len()), cx);
+    let mut page = Vec::new();
+    whole_body(answer, cx, &mut page);
+    let fields = fields(answer, Some(page.len()), cx);
     frame::write(frame::HEADERS, frame::END_HEADERS, stream, &fields, out);
-    frame::write(frame::DATA, frame::END_STREAM, stream, page.as_bytes(), out);
+    frame::write(frame::DATA, frame::END_STREAM, stream, &page, out);
 }
 
 fn send(write: impl FnOnce(&mut Vec<u8>)) -> Step {

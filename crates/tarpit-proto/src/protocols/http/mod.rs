@@ -9,29 +9,37 @@ mod credentials;
 pub(crate) mod deflate_html_bomb;
 pub(crate) mod deflate_size_bomb;
 pub(crate) mod endless_header;
+mod error_page;
 pub(crate) mod fake_auth;
 mod fields;
+mod head;
 pub(crate) mod hold;
 pub(crate) mod http2;
+mod length;
 mod page;
+mod reply;
 mod request;
 mod request_line;
 mod response;
+mod server;
 mod sight;
+mod site;
+mod target;
 mod torn;
 
 pub use crate::protocols::http::request::check_requests_are_read_the_same_however_cut;
 pub(crate) use crate::protocols::http::{
     bomb::Bomb,
-    cookie::cookie,
+    cookie::{COOKIE, cookie, cookie_value},
     course::{
-        At, Cue, Exchange, PART, begin, converse, hear, next_request, pad, pause, pause_of, tell,
+        At, Cue, Exchange, PART, converse, hear, hold, next_request, open, pause, pause_of, tell,
         tell_more_of, tell_on,
     },
     page::{link, page},
     request::Coding,
     response::{
-        Answer, chunk, coded_head, ending, head, opening, refusal_head, refusal_page, reply,
+        body_part, body_parts, chunk, coded_head, ending, head, last_value, opening, refusal_head,
+        refusal_page, reply,
     },
 };
 use crate::{

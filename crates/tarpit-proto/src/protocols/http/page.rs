@@ -1,10 +1,9 @@
 //! Endless pages, part by part: lists of links that lead back to this server.
 
-use alloc::{format, vec::Vec};
+use alloc::vec::Vec;
 
 use crate::{
-    base::rng::Rng,
-    protocols::http::{request::Request, response::chunk},
+    protocols::http::{request::Request, response::chunk, site::Site},
     script::Cx,
 };
 
@@ -18,23 +17,12 @@ pub(crate) fn page(part: u32, request: Request, cx: &mut Cx<'_>, out: &mut Vec<u
             );
         }
         out.extend_from_slice(b"<li>");
-        link(&mut cx.rng, out);
+        link(cx, out);
         out.extend_from_slice(b"</li>\n");
     });
 }
 
 /// Appends a link to a random page of the same site.
-pub(crate) fn link(rng: &mut Rng, out: &mut Vec<u8>) {
-    let (folder, name, number) = (rng.pick(&WORDS), rng.pick(&WORDS), rng.below(1 << 20));
-    let (first, second) = (rng.pick(&WORDS), rng.pick(&WORDS));
-    out.extend_from_slice(
-        format!("<a href=\"/{folder}/{name}-{number:x}.html\">{first} {second}</a>").as_bytes(),
-    );
+pub(crate) fn link(cx: &mut Cx<'_>, out: &mut Vec<u8>) {
+    Site::of(&cx.profile.persona).link(cx.rng.number(), out);
 }
-
-/// What such pages are about.
-const WORDS: [&str; 24] = [
-    "account", "archive", "backup", "budget", "catalog", "contract", "customer", "delivery",
-    "draft", "export", "history", "invoice", "meeting", "member", "notes", "order", "payment",
-    "photo", "project", "report", "review", "sample", "summary", "travel",
-];

@@ -11,7 +11,11 @@ use crate::{
         http::{
             clients::{self, HeldBy},
             fields::field,
+            length::Length,
+            reply::Reply,
             request_line::{request_line, tell_request},
+            server::Server,
+            site::Site,
             torn::{Collected, Torn},
         },
         secret::Shown,
@@ -24,49 +28,42 @@ states! {
     /// What was read of a request, as far as the course of its answer depends on it.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(crate) struct Request {
-        pub(crate) ask: Ask,
+        /// How it is answered, as far as it was read.
+        pub(crate) reply: Reply,
+        /// It asks for the head of an answer alone.
+        pub(crate) is_head: bool,
         pub(crate) version: Version,
+        pub(crate) lasting: Lasting,
         pub(crate) codings: Codings,
         pub(crate) behind: Behind,
-    }
-
-    /// What a request asks for, as far as the answers of a server without any programs differ.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub(crate) enum Ask {
-        /// Nothing that can be understood.
-        Garbled,
-        /// The head of an answer alone.
-        Head,
-        /// By a method that is known and not for pages, a tunnel among them.
-        Other,
-        /// What can be asked of a page.
-        PageOptions,
-        /// What can be asked of the server as a whole.
-        ServerOptions,
-        /// A page; also where nothing else is said.
-        #[default]
-        Page,
-        /// The request itself.
-        Trace,
-        /// By a method that is not known.
-        Unknown,
     }
 
     /// A request's version.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(crate) enum Version {
-        /// HTTP/1.0 or older, which knows neither chunks nor lasting connections.
+        /// The first, whose answers have no head.
+        Http09,
+        /// HTTP/1.0, which knows neither chunks nor lasting connections.
         Http10,
         /// HTTP/1.1, or what is taken for it.
         #[default]
         Http11,
     }
 
+    /// What a client says of the connection behind the answer.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) enum Lasting {
+        Close,
+        KeepAlive,
+        #[default]
+        Unsaid,
+    }
+
     /// What stands behind a request's head.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Behind {
-        /// So many bytes of a body, and then the next request.
-        Body { left: u32 },
+        /// So many bytes of a body, below two megabytes, and then the next request.
+        Body { left: Length<21> },
         /// A body without a length, or one beyond all counting.
         Endless,
         /// Nobody knows, so that no other request is ever found.
@@ -96,11 +93,13 @@ states! {
     #[derive(Debug, Default, PartialEq)]
     pub(crate) struct Reading {
         pub(super) cursor: Cursor,
-        pub(super) target: Target,
         pub(super) credentials: Credentials,
         pub(super) agent: Agent,
         /// What has been told of this request is not told again.
         pub(super) told_host: bool,
+        pub(super) has_length: bool,
+        /// How many fields came, as far as anybody counts them.
+        pub(super) fields: u8,
         /// It says what it accepts, as every browser does.
         pub(super) says_accept: bool,
         /// What its sender has waited before this request, its first.
@@ -113,7 +112,8 @@ states! {
     /// counted at most.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(crate) struct Spent {
-        millis: u16,
+        /// In units of 32 ms.
+        ticks: Length<11>,
         /// Its stack limits handshake and answer together, as no browser's does; or the request
         /// before was one of a searcher for paths.
         is_searcher: bool,
@@ -131,17 +131,6 @@ states! {
         Fields,
         /// Amid a field.
         InField,
-    }
-
-    /// Whose a target is.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    pub(crate) enum Target {
-        /// It is there, but not for everybody.
-        Closed,
-        #[default]
-        Open,
-        /// It is somewhere else, behind a tunnel.
-        Tunnel,
     }
 
     /// By what a client would get in.
@@ -192,9 +181,9 @@ impl Request {
     /// Takes what belongs to its body; says whether there was any.
     pub(crate) fn skip_body(&mut self, said: &mut Said<'_>) -> bool {
         let Behind::Body { left } = &mut self.behind else { return false };
-        let taken = said.take(usize::try_from(*left).unwrap_or(usize::MAX));
+        let taken = said.take(usize::try_from(left.0).unwrap_or(usize::MAX));
         // At most as many as there were to come.
-        *left -= taken.len() as u32;
+        left.0 -= taken.len() as u32;
         !taken.is_empty()
     }
 
@@ -213,15 +202,10 @@ impl Request {
         }
     }
 
-    /// Whether it asks for the head of an answer alone; its sender may leave once that is whole.
-    pub(crate) fn is_head(self) -> bool {
-        self.ask == Ask::Head
-    }
-
     /// Whether more comes behind the head than is worth reading.
     pub(crate) fn is_upload(self) -> bool {
         match self.behind {
-            Behind::Body { left } => left >= UPLOAD,
+            Behind::Body { left } => left.0 >= UPLOAD,
             Behind::Endless => true,
             Behind::Unknown => false,
         }
@@ -244,29 +228,32 @@ impl Request {
 
 impl Default for Behind {
     fn default() -> Self {
-        Self::Body { left: 0 }
+        Self::Body { left: Length(0) }
     }
 }
 
 impl From<Before> for Spent {
     fn from(before: Before) -> Self {
+        let ticks = u32::try_from(before.spent.as_millis() / Self::TICK).unwrap_or(u32::MAX);
         Self {
-            millis: u16::try_from(before.spent.as_millis()).unwrap_or(u16::MAX),
+            ticks: Length(ticks.min(Length::<11>::MOST)),
             is_searcher: before.limits.whole.is_some(),
         }
     }
 }
 
 impl Spent {
+    const TICK: u128 = 32;
+
     /// Of a client whose request before was held so.
     pub(crate) fn behind(held_by: HeldBy) -> Self {
-        Self { millis: 0, is_searcher: held_by == HeldBy::Answers }
+        Self { ticks: Length(0), is_searcher: held_by == HeldBy::Answers }
     }
 }
 
 impl From<Spent> for Duration {
     fn from(spent: Spent) -> Self {
-        Self::from_millis(spent.millis.into())
+        Self::from_millis(u64::from(spent.ticks.0) * Spent::TICK as u64)
     }
 }
 
@@ -301,6 +288,7 @@ pub(crate) fn read(
     request: &mut Request,
     reading: &mut Reading,
     said: &mut Said<'_>,
+    site: Site,
     learn: Learn<'_>,
 ) -> bool {
     if reading.is_fresh() {
@@ -310,15 +298,29 @@ pub(crate) fn read(
         }
     }
     while let Some(line) = said.line() {
-        if read_line(request, reading, line, learn) {
+        if read_line(request, reading, line, site, learn) {
+            end(request, reading);
             return true;
         }
     }
     false
 }
 
+/// Notes what is missing at the end of a request's head.
+fn end(request: &mut Request, reading: &Reading) {
+    if request.version == Version::Http11 && !reading.told_host {
+        request.reply.yield_to(Reply::BadRequest);
+    }
+}
+
 /// Notes what matters in a line or a part of one; says whether it ends the head.
-fn read_line(request: &mut Request, reading: &mut Reading, line: &[u8], learn: Learn<'_>) -> bool {
+fn read_line(
+    request: &mut Request,
+    reading: &mut Reading,
+    line: &[u8],
+    site: Site,
+    learn: Learn<'_>,
+) -> bool {
     let text = line.trim_ascii();
     let (cursor, is_torn) = (reading.cursor, !line.ends_with(b"\n"));
     // Empty lines may stand in front of a request (RFC 9112, section 2.2).
@@ -332,6 +334,7 @@ fn read_line(request: &mut Request, reading: &mut Reading, line: &[u8], learn: L
     };
     if let Some(mut torn) = reading.torn.take() {
         torn.add(if is_torn { line } else { line.trim_ascii_end() });
+        bound(request, cursor, torn.lengthen(line), site);
         if is_torn {
             reading.torn = Some(torn);
         } else {
@@ -343,7 +346,7 @@ fn read_line(request: &mut Request, reading: &mut Reading, line: &[u8], learn: L
     let ends_head = match cursor {
         Cursor::Start => {
             tell_request(text, is_torn, &mut collect);
-            request_line(request, reading, text, is_torn)
+            request_line(request, line, is_torn, site)
         }
         // Behind a target of a kilobyte a version is taken for granted.
         Cursor::InLine => {
@@ -354,7 +357,11 @@ fn read_line(request: &mut Request, reading: &mut Reading, line: &[u8], learn: L
         }
         Cursor::Fields if text.is_empty() => !is_torn,
         Cursor::Fields => {
-            field(request, reading, line, &mut collect);
+            reading.fields = reading.fields.saturating_add(1);
+            if reading.fields > site.server.most_fields() {
+                request.reply.yield_to(Reply::TooManyFields);
+            }
+            field(request, reading, line, site, &mut collect);
             false
         }
         Cursor::InField => false,
@@ -365,14 +372,31 @@ fn read_line(request: &mut Request, reading: &mut Reading, line: &[u8], learn: L
         Cursor::InLine | Cursor::InField => None,
     };
     if is_torn && matches!(cursor, Cursor::Start | Cursor::Fields) {
-        match learnt.tear(opened, line) {
-            Ok(torn) => reading.torn = Some(Box::new(torn)),
-            Err(learnt) => learnt.tell(learn),
-        }
+        // Of a line that tells nothing the length is counted all the same.
+        let mut torn = learnt.tear(opened, line).unwrap_or_else(|learnt| {
+            learnt.tell(learn);
+            Torn::default()
+        });
+        torn.lengthen(line);
+        reading.torn = Some(Box::new(torn));
     } else {
         learnt.tell(learn);
+        bound(request, cursor, u32::try_from(line.len()).unwrap_or(u32::MAX), site);
     }
     ends_head
+}
+
+/// Notes that a line is longer than the server reads.
+fn bound(request: &mut Request, cursor: Cursor, length: u32, site: Site) {
+    match cursor {
+        Cursor::Start | Cursor::InLine if length > site.server.longest_line() + 2 => {
+            request.reply.yield_to(Reply::TargetTooLong);
+        }
+        Cursor::Fields | Cursor::InField if length > site.server.longest_field() => {
+            request.reply.yield_to(Reply::FieldTooLong);
+        }
+        _ => {}
+    }
 }
 
 /// The fact that a field is; `None`: the secret in its credentials, or nothing.
@@ -398,9 +422,12 @@ pub(crate) fn tell(fact: Fact, shown: &Shown<'_>, learn: LearnWhole<'_>) {
 /// For the fuzzer and its replayed corpus: however the bytes are cut, the same is read.
 #[doc(hidden)]
 pub fn check_requests_are_read_the_same_however_cut(bytes: &[u8]) {
-    let whole = read_in_portions(bytes, bytes.len());
-    for cut in [1, 3, 64, 1_000, 1_025] {
-        assert!(read_in_portions(bytes, cut) == whole, "cut into portions of {cut}");
+    for server in [Server::Apache, Server::Boa, Server::Iis, Server::Nginx] {
+        let site = Site::sample(server);
+        let whole = read_in_portions(bytes, bytes.len(), site);
+        for cut in [1, 3, 64, 1_000, 1_025] {
+            assert!(read_in_portions(bytes, cut, site) == whole, "cut into portions of {cut}");
+        }
     }
 }
 
@@ -417,7 +444,7 @@ struct Read {
 
 /// What is read of requests that arrive in portions of `cut` bytes, which wait as they do in a
 /// session. Behind one that no other can follow nothing is read.
-fn read_in_portions(bytes: &[u8], cut: usize) -> Read {
+fn read_in_portions(bytes: &[u8], cut: usize, site: Site) -> Read {
     const WINDOW: usize = 1_024;
     let (mut all, mut inbox) = (Read::default(), Vec::new());
     for portion in bytes.chunks(cut.max(1)) {
@@ -429,7 +456,7 @@ fn read_in_portions(bytes: &[u8], cut: usize) -> Read {
             let learn = &mut |fact, value: &[u8], length| {
                 all.facts.push((fact, value.to_vec(), length));
             };
-            if read(request, reading, &mut said, learn) {
+            if read(request, reading, &mut said, site, learn) {
                 let complete = core::mem::take(&mut all.begun);
                 let next = complete.0.next();
                 all.requests.push(complete);
@@ -459,9 +486,11 @@ mod tests {
 
     extern crate std;
 
+    const APACHE: Site = Site::sample(Server::Apache);
+
     /// The only request in `bytes`, and what was seen of it.
     fn request(bytes: &str) -> (Request, Reading) {
-        let mut all = read_in_portions(bytes.as_bytes(), usize::MAX).requests;
+        let mut all = read_in_portions(bytes.as_bytes(), usize::MAX, APACHE).requests;
         assert_eq!(all.len(), 1, "{bytes:?}");
         all.remove(0)
     }
@@ -476,7 +505,7 @@ mod tests {
             for spent in [before.into(), Spent::behind(wanted)] {
                 let (mut request, mut reading) = (Request::default(), Reading::after(spent));
                 let mut said = Said::new(PAGE, false);
-                assert!(read(&mut request, &mut reading, &mut said, &mut |_, _, _| {}));
+                assert!(read(&mut request, &mut reading, &mut said, APACHE, &mut |_, _, _| {}));
                 assert_eq!(reading.held_by(), wanted);
             }
         }
@@ -484,33 +513,24 @@ mod tests {
 
     #[test]
     fn the_request_line_says_method_and_version() {
-        for (line, ask, old) in [
-            ("GET / HTTP/1.1", Ask::Page, false),
-            ("POST /http://a.example/ HTTP/1.2", Ask::Page, false),
-            ("POST http://a.example/ HTTP/1.1", Ask::Garbled, false),
-            ("HEAD ftp://a.example/ HTTP/1.0", Ask::Garbled, true),
-            ("HEAD / HTTP/1.1", Ask::Head, false),
-            ("CONNECT a.example:25 HTTP/1.1", Ask::Other, false),
-            ("PROPFIND / HTTP/1.0", Ask::Other, true),
-            ("OPTIONS * HTTP/1.0", Ask::ServerOptions, true),
-            ("OPTIONS /x HTTP/1.1", Ask::PageOptions, false),
-            ("TRACE / HTTP/1.1", Ask::Trace, false),
-            ("FOO / HTTP/1.1", Ask::Unknown, false),
-            ("get / HTTP/1.1", Ask::Unknown, false),
-            ("GET / HTTP/9.9", Ask::Garbled, false),
-            ("GET / HTTP/0.9", Ask::Garbled, true),
-            ("GET / HTTP/1.1x", Ask::Garbled, false),
-            ("GET / http/1.1", Ask::Garbled, false),
-            ("GET / http/1.0", Ask::Garbled, true),
-            ("GET HTTP/1.1", Ask::Garbled, false),
-            ("GET /a b HTTP/1.0", Ask::Garbled, true),
-            ("GET", Ask::Garbled, false),
-            ("POST /", Ask::Garbled, false),
+        for (line, status, is_head, version) in [
+            ("GET / HTTP/1.1", "200", false, Version::Http11),
+            ("POST /http://a.example/ HTTP/1.2", "404", false, Version::Http11),
+            ("HEAD ftp://a.example/ HTTP/1.0", "400", true, Version::Http10),
+            ("HEAD / HTTP/1.1", "200", true, Version::Http11),
+            ("PROPFIND / HTTP/1.0", "405", false, Version::Http10),
+            ("FOO / HTTP/1.1", "501", false, Version::Http11),
+            ("GET / HTTP/0.9", "400", false, Version::Http10),
+            ("GET / http/1.0", "400", false, Version::Http10),
+            ("GET HTTP/1.1", "400", false, Version::Http11),
+            ("GET", "400", false, Version::Http11),
+            ("POST /", "400", false, Version::Http11),
         ] {
             let (got, _) = request(&std::format!("{line}\r\nHost: a\r\n\r\n"));
-            assert_eq!((got.ask, got.version == Version::Http10), (ask, old), "{line}");
+            let got = (&got.reply.status(Server::Apache)[..3], got.is_head, got.version);
+            assert_eq!(got, (status, is_head, version), "{line}");
         }
-        assert_eq!(request("GET /\r\n").0.version, Version::Http10);
+        assert_eq!(request("GET /\r\n").0.version, Version::Http09);
         assert_eq!(request("PRI * HTTP/2.0\r\n\r\n").0.next(), None);
     }
 
@@ -556,7 +576,7 @@ mod tests {
                     Authorization: Basic cm9vdDp0b29y\r\nAuthorization: Basic eDp5\r\n\r\n\
                     CONNECT b.example:25 HTTP/1.1\r\n\
                     Proxy-Authorization: Digest realm=\"x\", username=\"y\"\r\n\r\n";
-        let facts = read_in_portions(text.as_bytes(), usize::MAX).facts;
+        let facts = read_in_portions(text.as_bytes(), usize::MAX, APACHE).facts;
         let facts: Vec<_> = facts
             .iter()
             .map(|(fact, value, _)| std::format!("{} {}", fact.name(), value.escape_ascii()))
@@ -583,10 +603,10 @@ mod tests {
         let text =
             "POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\nGET / HTTP\r\nGET /x HTTP/1.0\r\n\r\n";
         // One byte of that line is no longer of the body.
-        let read = read_in_portions(text.as_bytes(), usize::MAX);
+        let read = read_in_portions(text.as_bytes(), usize::MAX, APACHE);
         assert_eq!((read.requests.len(), read.waiting), (2, 0));
         assert_eq!(read.begun, (Request::default(), Reading::default()));
-        assert_eq!(read.requests[0].0.behind, Behind::Body { left: 11 });
+        assert_eq!(read.requests[0].0.behind, Behind::Body { left: Length(11) });
         assert_eq!(read.requests[1].0.version, Version::Http10);
         for unknown in [
             "Transfer-Encoding: chunked",

@@ -15,9 +15,11 @@ use crate::{
 
 states! {
     /// Facts that wait for the end of one of them.
-    #[derive(Debug, PartialEq)]
+    #[derive(Debug, Default, PartialEq)]
     pub(crate) boxed struct Torn {
         facts: Collected,
+        /// How many bytes of the line have come.
+        line: u32,
         /// Which of them goes on.
         open: u32,
         /// How many letters have come of a value in base64.
@@ -68,7 +70,7 @@ impl Collected {
         let letters = value.rsplit(u8::is_ascii_whitespace).next().map_or(0, <[u8]>::len);
         let base64 = is_coded.then(|| counted(letters));
         let open = counted(open);
-        Ok(Torn { facts: self, open, base64, more: 0, padding: 0, coded: None })
+        Ok(Torn { facts: self, open, base64, ..Torn::default() })
     }
 
     /// Tells all.
@@ -80,6 +82,12 @@ impl Collected {
 }
 
 impl Torn {
+    /// Counts a part of the line; how long that is by now.
+    pub(crate) fn lengthen(&mut self, part: &[u8]) -> u32 {
+        self.line = self.line.saturating_add(counted(part.len()));
+        self.line
+    }
+
     /// So many more bytes belong to the value that are not at hand and never will be.
     pub(crate) fn lacks(&mut self, bytes: usize) {
         self.more = self.more.saturating_add(counted(bytes));

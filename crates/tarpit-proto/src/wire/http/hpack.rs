@@ -43,9 +43,12 @@ pub(crate) fn write(name: Name, value: &str, out: &mut Vec<u8>) {
 #[derive(Clone, Copy)]
 pub(crate) enum Name {
     Status = 8,
+    AcceptRanges = 18,
     ContentLength = 28,
     ContentType = 31,
     Date = 33,
+    ETag = 34,
+    LastModified = 44,
     Server = 54,
     WwwAuthenticate = 61,
 }

@@ -1,0 +1,194 @@
+//! What a request is answered with, and by which status line.
+
+use alloc::borrow::Cow;
+
+use crate::{protocols::http::server::Server, states};
+
+states! {
+    /// What a request is answered with.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Reply {
+        /// Nothing that can be understood.
+        BadRequest,
+        /// A body in a coding that the server does not know.
+        Coding,
+        /// More was expected of the server than it does.
+        Expectation,
+        /// A field beyond the server's bound.
+        FieldTooLong,
+        /// It is there, but not for this client.
+        Forbidden,
+        /// It is not there.
+        Missing,
+        /// It is a folder, whose name ends with a slash.
+        Moved { folder: u8 },
+        /// By a method that is known and not for pages.
+        NotAllowed { method: u8 },
+        /// By a method that is not known.
+        NotImplemented { method: u8 },
+        /// What can be asked of a page.
+        Options { is_page: bool },
+        /// It is a page, with that number on this site.
+        Page { page: u8, extent: Extent },
+        /// No password, or a wrong one.
+        Refused,
+        /// What can be asked of the server as a whole.
+        ServerOptions,
+        /// A target beyond the server's bound.
+        TargetTooLong,
+        /// More fields than the server reads.
+        TooManyFields,
+        /// The request itself, which the server does not repeat.
+        Trace,
+        /// A tunnel to somewhere else, which is refused.
+        Tunnel,
+        /// In a version that the server does not speak.
+        UnknownVersion,
+        /// The right password. Only for those who are to believe it.
+        Welcome,
+    }
+
+    /// How much of a page a client wants.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) enum Extent {
+        /// A range of its bytes.
+        Part,
+        /// Nothing, since it has the page.
+        Unchanged,
+        #[default]
+        Whole,
+    }
+}
+
+impl Default for Reply {
+    /// The site's start, for clients whose request is not waited for.
+    fn default() -> Self {
+        Self::Page { page: 0, extent: Extent::Whole }
+    }
+}
+
+impl Reply {
+    /// The code and the reason, as this server puts them.
+    pub(crate) fn status(self, server: Server) -> &'static str {
+        match self {
+            Self::BadRequest | Self::FieldTooLong | Self::TooManyFields => "400 Bad Request",
+            Self::Coding if server == Server::Apache => "400 Bad Request",
+            Self::Coding | Self::NotImplemented { .. } => "501 Not Implemented",
+            Self::Expectation => "417 Expectation Failed",
+            Self::Forbidden => "403 Forbidden",
+            Self::Missing => "404 Not Found",
+            Self::Moved { .. } => "301 Moved Permanently",
+            Self::Tunnel if server == Server::Nginx => "400 Bad Request",
+            Self::NotAllowed { .. } | Self::Trace | Self::Tunnel => match server {
+                Server::Nginx => "405 Not Allowed",
+                Server::Apache | Server::Boa | Server::Iis => "405 Method Not Allowed",
+            },
+            Self::Page { extent: Extent::Part, .. } => "206 Partial Content",
+            Self::Page { extent: Extent::Unchanged, .. } => "304 Not Modified",
+            Self::Options { .. } | Self::Page { .. } | Self::ServerOptions | Self::Welcome => {
+                "200 OK"
+            }
+            Self::Refused => "401 Unauthorized",
+            Self::TargetTooLong => match server {
+                Server::Nginx => "414 Request-URI Too Large",
+                Server::Apache | Server::Boa | Server::Iis => "414 Request-URI Too Long",
+            },
+            Self::UnknownVersion => "505 HTTP Version Not Supported",
+        }
+    }
+
+    /// How much it counts against another reason for an answer: servers read the line first, then
+    /// the fields, and look for the page last.
+    fn weight(self) -> u8 {
+        match self {
+            Self::BadRequest
+            | Self::Coding
+            | Self::FieldTooLong
+            | Self::TargetTooLong
+            | Self::TooManyFields
+            | Self::Tunnel
+            | Self::UnknownVersion => 2,
+            Self::Expectation => 1,
+            _ => 0,
+        }
+    }
+
+    /// Gives way to a reason that counts more.
+    pub(crate) fn yield_to(&mut self, reason: Self) {
+        if reason.weight() > self.weight() {
+            *self = reason;
+        }
+    }
+
+    /// Whether the server ends the connection behind it, whatever the client wants.
+    pub(crate) fn ends_connection(self) -> bool {
+        self.weight() == 2
+    }
+
+    /// Whether it says that a page is there, or that there is none: where it may be dripped behind
+    /// a head that is whole.
+    pub(crate) fn is_of_page(self) -> bool {
+        matches!(self, Self::Forbidden | Self::Missing | Self::Moved { .. } | Self::Page { .. })
+    }
+}
+
+/// The methods whose names stand in answers: those that Apache knows without further modules, and
+/// from the first of [`UNKNOWN`] on those that scanners try and it does not know.
+const METHODS: [&str; 33] = [
+    "BASELINE-CONTROL",
+    "CHECKIN",
+    "CHECKOUT",
+    "CONNECT",
+    "COPY",
+    "DELETE",
+    "LABEL",
+    "LOCK",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCOL",
+    "MKWORKSPACE",
+    "MOVE",
+    "PATCH",
+    "POST",
+    "PROPFIND",
+    "PROPPATCH",
+    "PUT",
+    "REPORT",
+    "TRACE",
+    "UNCHECKOUT",
+    "UNLOCK",
+    "UPDATE",
+    "VERSION-CONTROL",
+    "DEBUG",
+    "FOO",
+    "INDEX",
+    "SEARCH",
+    "TEST",
+    "TRACK",
+    "get",
+    "head",
+    "post",
+];
+
+/// Where in [`METHODS`] those begin that Apache does not know.
+const UNKNOWN: usize = 24;
+
+/// A method whose name is not kept, but its length.
+const UNNAMED: usize = 0x80;
+
+/// Whether Apache knows the method, and the number that stands for it in an answer.
+pub(crate) fn method(name: &[u8]) -> (bool, u8) {
+    let place = METHODS.iter().position(|known| known.as_bytes() == name);
+    let number = place.unwrap_or(UNNAMED + name.len().min(UNNAMED - 1));
+    (place.is_some_and(|place| place < UNKNOWN), number as u8)
+}
+
+/// The name of the method with this number. Of one that is not kept its length is right, which is
+/// what a client can compare with before the hours are over in which the name is sent.
+pub(crate) fn method_name(number: u8) -> Cow<'static, str> {
+    let number = usize::from(number);
+    match METHODS.get(number) {
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Owned("X".repeat(number.saturating_sub(UNNAMED))),
+    }
+}

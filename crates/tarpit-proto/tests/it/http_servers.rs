@@ -1,0 +1,227 @@
+//! The statuses and heads of the web servers that are played.
+//!
+//! `tests/data/http_statuses.txt` has what Debian's Apache 2.4 and nginx 1.22 answered on the
+//! loopback interface, row by row: the two statuses, and the request. `body` is an answer without a
+//! head. A test of the daemon's asks both servers again, where a machine has them.
+
+use tarpit_proto::{persona::Persona, rng::Seed};
+
+use crate::{
+    http::field,
+    stage::{Stage, seed},
+};
+
+const STATUSES: &str = include_str!("../data/http_statuses.txt");
+
+/// The personas that play a server of the table, and which column is theirs.
+const PLAYED: [(&str, usize); 2] = [("ubuntu-22.04", 0), ("debian-12", 1)];
+
+/// The bytes that stand for a request in the table: `{a*90}` is an `a` ninety times.
+fn request(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        rest = &rest[letter.len_utf8()..];
+        match letter {
+            '{' => {
+                let (inner, behind) = rest.split_once('}').expect("a closing brace");
+                let (unit, count) = inner.rsplit_once('*').expect("a count");
+                bytes.extend(request(unit).repeat(count.parse().expect("a count")));
+                rest = behind;
+            }
+            '\\' => {
+                let code = rest.chars().next().expect("an escape");
+                let (byte, length) = match code {
+                    'n' => (b'\n', 1),
+                    'r' => (b'\r', 1),
+                    't' => (b'\t', 1),
+                    '\\' => (b'\\', 1),
+                    'x' => (u8::from_str_radix(&rest[1..3], 16).expect("two digits"), 3),
+                    _ => panic!("an escape that nobody knows: {text}"),
+                };
+                bytes.push(byte);
+                rest = &rest[length..];
+            }
+            letter => bytes.extend(letter.to_string().bytes()),
+        }
+    }
+    bytes
+}
+
+/// A client of the persona's server that has asked for something, in portions as the daemon reads.
+fn asking(persona: &str, request: &[u8]) -> Stage {
+    let mut stage = Stage::new("http_hold");
+    stage.profile.persona = Persona::named(persona, &seed()).expect("a persona");
+    let mut stage = stage.open();
+    for portion in request.chunks(1_400) {
+        stage.says(portion);
+    }
+    stage
+}
+
+/// The status of the answer, and its head as far as it is there.
+fn head(persona: &str, request: &[u8]) -> (String, Vec<String>) {
+    let mut stage = asking(persona, request);
+    // An answer to a request for a tunnel comes byte by byte.
+    if stage.session.sent() == 1 {
+        stage.pass_secs(120);
+    }
+    let text = String::from_utf8(stage.bytes()).expect("text");
+    let status = text.strip_prefix("HTTP/1.1 ").map_or("body", |rest| &rest[..3]).to_owned();
+    (status, text.split("\r\n").map(str::to_owned).collect())
+}
+
+#[test]
+fn every_request_has_the_status_that_the_real_servers_gave() {
+    let mut wrong = Vec::new();
+    for row in STATUSES.lines() {
+        let words: Vec<_> = row.splitn(3, ' ').collect();
+        for (persona, column) in PLAYED {
+            let (status, _) = head(persona, &request(words[2]));
+            // The servers answer a request for a proxy, and tools report them as open ones.
+            if words[2].contains("://") {
+                assert_eq!(status, "400", "{persona}: {}", words[2]);
+            } else if status != words[column] {
+                wrong.push(format!("{persona}: {status}, not {}: {}", words[column], words[2]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}\n{} wrong", wrong.join("\n"), wrong.len());
+    assert!(STATUSES.lines().count() > 200);
+}
+
+#[test]
+fn whatever_the_status_is_the_client_is_held() {
+    for row in STATUSES.lines() {
+        let text = row.splitn(3, ' ').nth(2).expect("a request");
+        for persona in Persona::names() {
+            let mut stage = asking(persona, &request(text));
+            stage.pass_secs(7);
+            let pieces = stage.sent.iter().filter(|(_, bytes)| bytes.len() == 1).count();
+            assert!(pieces < 2, "{persona}: {text}: dribbles at once");
+            stage.pass_secs(600);
+            assert_eq!(stage.closed, None, "{persona}: {text}");
+            let text = stage.text();
+            let ends = text.contains("\\r\\n\\r\\n") && text.starts_with("HTTP/");
+            assert!(!ends, "{persona}: a head that ends: {text}");
+        }
+    }
+}
+
+/// The names of fields in a head, in their order.
+fn names(head: &[String]) -> Vec<&str> {
+    head.iter().filter_map(|line| line.split_once(": ")).map(|(name, _)| name).collect()
+}
+
+#[test]
+fn the_fields_of_a_head_stand_in_the_order_of_the_real_server() {
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    const MISSING: &[u8] = b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    const PUT: &[u8] = b"PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    // The last field of each comes slowly, and is not here.
+    for (persona, request, wanted) in [
+        (
+            "ubuntu-22.04",
+            GET,
+            "Date Server Last-Modified ETag Accept-Ranges Content-Length Vary Connection",
+        ),
+        ("ubuntu-22.04", MISSING, "Date Server Content-Length Connection"),
+        ("ubuntu-22.04", PUT, "Date Server Allow Content-Length Connection"),
+        ("debian-12", GET, "Server Date Content-Type Content-Length Last-Modified Connection ETag"),
+        ("debian-12", MISSING, "Server Date Content-Type Content-Length"),
+        ("debian-12", PUT, "Server Date Content-Type Content-Length"),
+    ] {
+        let (_, head) = head(persona, request);
+        assert_eq!(names(&head).join(" "), wanted, "{persona}");
+    }
+}
+
+#[test]
+fn a_page_has_one_tag_one_date_and_one_length_however_often_it_is_asked_for() {
+    for persona in ["ubuntu-22.04", "debian-12"] {
+        let get = b"GET /index.html HTTP/1.1\r\nHost: a\r\n\r\n";
+        let (_, first) = head(persona, get);
+        let (_, again) = head(persona, get);
+        let facts = |head: &[String]| {
+            ["ETag", "Last-Modified", "Content-Length"]
+                .map(|name| field(head, name).expect("a field").to_owned())
+        };
+        assert_eq!(facts(&first), facts(&again));
+        let [tag, _, length] = facts(&first);
+        let length: usize = length.parse().expect("a number");
+        assert!(tag.contains(&format!("{length:x}")), "{tag} {length}");
+        // Who has that page already is told so.
+        let same = format!("GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: {tag}\r\n\r\n");
+        assert_eq!(head(persona, same.as_bytes()).0, "304");
+    }
+}
+
+#[test]
+fn the_links_of_a_page_lead_to_pages_and_no_other_name_does() {
+    for persona in Persona::names() {
+        let mut stage = asking(persona, b"GET /\r\n");
+        stage.pass_secs(90 * 86_400);
+        let page = String::from_utf8(stage.bytes()).expect("text");
+        let links: Vec<_> =
+            page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert!(links.len() > 50, "{persona}: {} links", links.len());
+        for link in links {
+            let get = |path: &str| {
+                head(persona, format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).0
+            };
+            assert_eq!(get(link), "200", "{persona}: {link}");
+            let other = link.replace('-', "-0").replace(".html", "");
+            let other = format!("{}.html", &other[..other.len() - 1]);
+            assert_eq!(get(&other), "404", "{persona}: {other}");
+        }
+    }
+}
+
+#[test]
+fn each_installation_has_a_few_files_and_folders_of_its_own() {
+    const NAMES: [&str; 24] = [
+        "about.html",
+        "archive.html",
+        "careers.html",
+        "contact.html",
+        "events.html",
+        "gallery.html",
+        "help.html",
+        "history.html",
+        "links.html",
+        "partners.html",
+        "services.html",
+        "team.html",
+        "assets",
+        "css",
+        "data",
+        "docs",
+        "download",
+        "files",
+        "images",
+        "img",
+        "js",
+        "media",
+        "static",
+        "upload",
+    ];
+    let mut kinds = std::collections::BTreeSet::new();
+    for installation in 0..40_u8 {
+        let mut there = Vec::new();
+        for name in NAMES {
+            let mut stage = Stage::new("http_hold");
+            stage.profile.persona = Persona::default_for(&Seed([installation; 32]));
+            let mut stage = stage.open();
+            stage.says(format!("GET /{name} HTTP/1.1\r\nHost: a\r\n\r\n"));
+            match &stage.text()[9..12] {
+                "404" => {}
+                status => there.push(format!("{name} {status}")),
+            }
+        }
+        assert_eq!(there.len(), 6, "{there:?}");
+        assert!(there[..3].iter().all(|one| one.ends_with("200")), "{there:?}");
+        assert!(there[3..].iter().all(|one| one.ends_with("301")), "{there:?}");
+        kinds.insert(there);
+    }
+    assert!(kinds.len() > 8, "{} kinds of sites", kinds.len());
+}
