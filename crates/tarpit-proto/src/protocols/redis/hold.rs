@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// See the module.
-pub(super) static REDIS: Protocol = Protocol {
+pub(in crate::protocols) static REDIS: Protocol = Protocol {
     name: "redis",
     service: "redis",
     ports: &[6379, 6380],
