@@ -193,7 +193,7 @@ impl Command<'_> {
 
 impl Overlong {
     /// How much of it is kept, in bytes: a verb, and as much as is told.
-    const KEPT: usize = Fact::SHOWN + 64;
+    pub(crate) const KEPT: usize = Fact::SHOWN + 64;
 
     /// A line that begins with `part`.
     fn begun(part: &[u8]) -> Self {

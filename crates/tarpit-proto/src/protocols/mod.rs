@@ -22,7 +22,7 @@ pub use self::{ftp::FTP, http::HTTP, smtp::SMTP, ssh::SSH, telnet::TELNET, tls::
 pub use crate::script::Protocol;
 use crate::{
     base::state::{Field, Packer, Saved, Unpacker, layout, load_name, save_name},
-    script::Sight,
+    script::{Side, Sight},
     wire::sighting::Sighting,
 };
 
@@ -101,9 +101,11 @@ pub fn sight(protocol: &'static Protocol, bytes: &[u8]) -> Sighting {
     };
     rest.unwrap_or_else(|| {
         let others = held().filter(|&other| other != protocol);
-        let verdicts = others.filter_map(|other| match other.sight {
-            Sight::Own(sight) => Some(sight(bytes)),
-            Sight::Rest(_) => None,
+        let verdicts = others.filter_map(|other| match (&other.sight, other.first) {
+            (Sight::Rest(_), _) => None,
+            // Its clients do not wait for a greeting, so that words are rarely theirs.
+            (Sight::Own(_), Side::Client) => Some(sight_among_others(other, bytes)),
+            (Sight::Own(sight), Side::Server) => Some(sight(bytes)),
         });
         // What is of none of them is this one's; what is of one is not.
         verdicts.fold(Sighting::Matches, |verdict, other| match (verdict, other) {
@@ -224,10 +226,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        script::Side,
-        wire::sighting::{SHARED, verb},
-    };
+    use crate::wire::sighting::{SHARED, verb};
 
     extern crate std;
     use std::{collections::HashSet, vec::Vec};

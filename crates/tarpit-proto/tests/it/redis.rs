@@ -114,8 +114,8 @@ fn what_a_worm_would_set_is_told_and_values_are_secrets() {
             "command CONFIG SET dir /var/spool/cron".to_owned(),
             "command SLAVEOF 192.0.2.66 6379".to_owned(),
             "command CONFIG SET requirepass, secret hunter2".to_owned(),
-            "secret hunter3, command SETEX k".to_owned(),
-            "secret >hunter4, command ACL SETUSER u".to_owned(),
+            "secret 60 hunter3, command SETEX k".to_owned(),
+            "secret on >hunter4, command ACL SETUSER u".to_owned(),
             "command MIGRATE 192.0.2.66 6379  0".to_owned(),
             "command SAVE".to_owned(),
         ]
@@ -180,14 +180,142 @@ fn what_is_said_before_a_verdict_is_dropped_if_its_client_sends_no_more() {
     assert_eq!(stage.closed, None);
 }
 
+/// What Debian's redis-server 7.0.15 with a password answered, and then closed the connection.
+const COMPLAINTS: &[(&[u8], &str)] = &[
+    (b"*x\r\n", "invalid multibulk length"),
+    (b"*\r\n", "invalid multibulk length"),
+    (b"*+5\r\n", "invalid multibulk length"),
+    (b"*01\r\n", "invalid multibulk length"),
+    (b"*1 \r\n", "invalid multibulk length"),
+    (b"* 1\r\n", "invalid multibulk length"),
+    (b"*-0\r\n", "invalid multibulk length"),
+    (b"*1\n$4\r\nPING\r\n", "invalid multibulk length"),
+    (b"*2147483648\r\n", "invalid multibulk length"),
+    (b"*2\r\n%3\r\n", r"expected \'$\', got \'%\'"),
+    (b"*1\r\nPING\r\n", r"expected \'$\', got \'P\'"),
+    (b"*1\r\n\r\n", r"expected \'$\', got \' \'"),
+    (b"*1\r\n\n\r\n", r"expected \'$\', got \' \'"),
+    (b"*1\r\n\xFF4\r\n", r"expected \'$\', got \'\xff\'"),
+    (b"*1\r\n$-1\r\n", "invalid bulk length"),
+    (b"*1\r\n$+4\r\nPING\r\n", "invalid bulk length"),
+    (b"*1\r\n$04\r\nPING\r\n", "invalid bulk length"),
+    (b"*1\r\n$\r\n", "invalid bulk length"),
+    (b"*1\r\n$4\nPING\r\n", "invalid bulk length"),
+    (b"*1\r\n$536870913\r\n", "invalid bulk length"),
+    (b"*1\r\n$99999999999999999999\r\n", "invalid bulk length"),
+    (b"ECHO \"a\r\nPING\r\n", "unbalanced quotes in request"),
+    (b"ECHO 'a\r\n", "unbalanced quotes in request"),
+    (b"ECHO \"a\"b\r\n", "unbalanced quotes in request"),
+    (b"ECHO \"a\\\r\n", "unbalanced quotes in request"),
+];
+
 #[test]
-fn a_client_that_breaks_the_protocol_is_told_so_and_held_in_silence() {
-    for said in ["*x\r\n", "*2\r\n%3\r\n", "*1\r\n$99999999999\r\n", "*9999999\r\n$1\r\n"] {
-        let mut stage = Stage::new("redis_hold").unvalidated().open();
+fn a_client_that_breaks_the_protocol_is_told_so_as_a_server_tells_it_and_held_in_silence() {
+    let check = |said: &[u8], complaint: &str| {
+        let mut stage = connected();
         stage.says(said).pass_secs(86_400);
         stage.says(command(&["PING"])).pass_secs(86_400);
-        assert_eq!(stage.heard(), r"-ERR Protocol error: expected \'$\', got \' \'\r\n", "{said}");
+        let text = said[..said.len().min(40)].escape_ascii();
+        assert_eq!(stage.heard(), format!(r"-ERR Protocol error: {complaint}\r\n"), "{text}");
         assert_eq!(stage.closed, None);
+    };
+    for &(said, complaint) in COMPLAINTS {
+        check(said, complaint);
+    }
+    // A server's own window is 64 KiB, ours is shorter.
+    let long = "1".repeat(5_000);
+    check(["PING ", &long].concat().as_bytes(), "too big inline request");
+    check(["*", &long].concat().as_bytes(), "too big mbulk count string");
+    check(["*1\r\n$", &long].concat().as_bytes(), "too big bulk count string");
+}
+
+#[test]
+fn what_a_server_passes_over_is_passed_over() {
+    for in_front in ["\r\n", "\n", "  \r\n\r\n", " ", "*0\r\n", "*-1\r\n", "*-5\r\n"] {
+        let mut stage = connected();
+        stage.says([in_front, "PING\r\n"].concat());
+        assert_eq!(stage.heard(), r"-NOAUTH Authentication required.\r\n", "{in_front:?}");
+    }
+}
+
+/// What `said` on a line teaches.
+fn learnt_of(said: &[u8]) -> Vec<String> {
+    let mut stage = Stage::new("redis_hold").unvalidated().open();
+    stage.says(said).pass_secs(20);
+    stage.learnt.clone()
+}
+
+#[test]
+fn quotes_on_a_line_are_read_as_a_server_reads_them() {
+    for (said, learnt) in [
+        (&b"AUTH \"my pass\"\r\n"[..], "secret my pass, method password"),
+        (b"AUTH 'my pass'\r\n", "secret my pass, method password"),
+        (b"\"AUTH\" u \"a\\x41\\n\\\"b\"\r\n", r#"user u, secret aA\n\"b, method password"#),
+        (b"AUTH 'a\\'b\\x41'\n", r"secret a\'b\\x41, method password"),
+        (b"AUTH a\"b c\"\r\n", "secret ab c, method password"),
+        (b"AUTH \"\\xzz\"\r\n", "secret xzz, method password"),
+        (b"AUTH \"\"\r\n", "secret , method password"),
+        (b"AUTH my pass word\r\n", "secret my pass word, method password"),
+    ] {
+        assert_eq!(learnt_of(said), [learnt], "{}", said.escape_ascii());
+    }
+}
+
+#[test]
+fn only_of_harmless_commands_more_is_told_than_the_key() {
+    for (said, learnt) in [
+        ("GET k", "command GET k"),
+        ("FROB a b c", "secret b c, command FROB a"),
+        ("SET k v EX 60", "secret v EX 60, command SET k"),
+        ("HMSET h f1 v1 f2 v2", "secret f1 v1 f2 v2, command HMSET h"),
+        ("EVAL x 0", "secret x 0, command EVAL"),
+        ("script load x", "secret load x, command script"),
+        ("module load /tmp/x.so a", "command module load /tmp/x.so a"),
+        ("REPLICAOF 192.0.2.66 6379", "command REPLICAOF 192.0.2.66 6379"),
+        ("CLIENT SETNAME a", "command CLIENT SETNAME a"),
+        ("CONFIG GET dir", "command CONFIG GET dir"),
+        ("HELLO 3 SETNAME x", "secret SETNAME x, command HELLO 3"),
+        ("HELLO 3 SETNAME x AUTH u p", "user u, secret p, method password"),
+        ("HELLO 3 AUTH u p SETNAME x", "user u, secret p, method password"),
+        ("MIGRATE h 1 k 0 9 COPY", "command MIGRATE h 1 k 0 9 COPY"),
+        ("MIGRATE h 1 AUTH 0 9 AUTH p", "secret p, command MIGRATE h 1 AUTH 0 9 AUTH"),
+        ("MIGRATE h 1 k 0 9 AUTH p KEYS a", "secret p, command MIGRATE h 1 k 0 9 AUTH (of 29)"),
+        ("MIGRATE h 1 k 0 9 AUTH2 u p", "user u, command MIGRATE h 1 k 0 9 AUTH2 (of 25)"),
+        // Eight words are kept.
+        ("CONFIG SET a 1 b 2 c 3 d 4", "command CONFIG SET a 1 b 2 c 3 (of 26)"),
+        ("MSET k v k2 v2 k3 v3 k4 v4 k5", "secret v k2 v2 k3 v3 k4 (of 22), command MSET k"),
+    ] {
+        assert_eq!(learnt_of([said, "\r\n"].concat().as_bytes()), [learnt], "{said}");
+        let words: Vec<_> = said.split(' ').collect();
+        assert_eq!(learnt_of(&command(&words)), [learnt], "{said}");
+    }
+}
+
+#[test]
+fn wherever_credentials_stand_in_a_hello_its_verdict_is_late() {
+    let mut stage = connected();
+    stage.says(command(&["HELLO", "3", "SETNAME", "x", "AUTH", "u", "p"]));
+    assert_eq!(stage.heard(), "");
+    stage.pass_secs(20);
+    assert!(stage.heard().starts_with("-WRONGPASS"));
+}
+
+#[test]
+fn where_redis_is_expected_any_of_its_commands_is_understood() {
+    for said in ["SET k v", "hello 3", "Module LIST", "ACL LIST", "EVAL x 0", "DBSIZE", "\r\nQUIT"]
+    {
+        let mut stage = connected();
+        stage.says([said, "\r\n"].concat());
+        assert_eq!(stage.heard(), r"$536870912\r\n", "{said}");
+        // The same words on a port for all are not taken for Redis.
+        let mut stage = Stage::new("auto").open();
+        stage.says([said, "\r\n"].concat());
+        assert!(!stage.heard().contains("$5368"), "{said}");
+    }
+    for word in ["set", "echo2", "memory", "role"] {
+        let mut stage = Stage::new("telnet_login").open();
+        stage.says([word, "\r\n"].concat());
+        assert_eq!(stage.learnt, [format!("user {word}")], "a name to telnet");
     }
 }
 
