@@ -39,6 +39,7 @@ pub(crate) use self::check::{Checked, check};
 use self::{
     pid_file::PidFile,
     prepare::{Ready, prepare},
+    reload::Waiting,
     rules::rules,
     served::Served,
     signals::watch_signals,
@@ -79,6 +80,9 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// How often the live line is drawn.
 const REDRAW: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether addresses that wait for a busy worker can be opened.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Reads the configuration again, for SIGHUP; `Err` says why it cannot be used.
 pub(crate) type Reread<'a> = &'a dyn Fn() -> Result<Settings, String>;
@@ -135,6 +139,8 @@ struct Daemon {
     workers: Workers,
     notices: Receiver<Notice>,
     notify: mpsc::Sender<Notice>,
+    /// What the last reload could not open yet.
+    waiting: Option<Waiting>,
     /// Removed when the daemon ends.
     _pid_file: Option<PidFile>,
 }
@@ -195,6 +201,7 @@ impl Daemon {
             workers,
             notices,
             notify,
+            waiting: None,
             _pid_file: pid_file,
         };
         daemon.complete_keys();
@@ -214,11 +221,15 @@ impl Daemon {
             if watched {
                 live_line::draw(&self.sum());
             }
+            self.open_waiting();
+            let patience = match &self.waiting {
+                Some(_) => Some(RETRY),
+                None => watched.then_some(REDRAW),
+            };
             // We hold a sender ourselves, so that there is always something to come.
-            let notice = if watched {
-                self.notices.recv_timeout(REDRAW)
-            } else {
-                self.notices.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            let notice = match patience {
+                Some(patience) => self.notices.recv_timeout(patience),
+                None => self.notices.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match notice {
                 Err(RecvTimeoutError::Timeout) => {}

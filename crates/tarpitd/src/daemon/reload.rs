@@ -104,9 +104,10 @@ impl Daemon {
         let reloaded = self.open_listeners(opened);
         self.complete_keys();
         self.wait_for(&reloaded);
-        if !waiting.is_empty() {
-            self.open_waiting(&waiting);
-        }
+        // What an earlier reload left to wait is in this one's plan.
+        self.waiting =
+            (!waiting.is_empty()).then_some(Waiting { closed: reloaded, wanted: waiting });
+        self.open_waiting();
         Ok(is_new)
     }
 
@@ -141,11 +142,13 @@ impl Daemon {
         self.workers.reload(&stay, new, &rules(&self.served.settings, self.workers.len()))
     }
 
-    /// Opens addresses that waited until the workers had closed a port of ours.
-    fn open_waiting(&mut self, waiting: &[Wanted]) {
+    /// Opens addresses that waited until the workers had closed a port of ours, if they have.
+    pub(super) fn open_waiting(&mut self) {
+        let is_closed = |waiting: &mut Waiting| waiting.closed.wait(Duration::ZERO);
+        let Some(Waiting { wanted: all, .. }) = self.waiting.take_if(is_closed) else { return };
         let settings = &self.served.settings;
         let (mut opened, mut refused) = (Vec::new(), Vec::new());
-        for &wanted in waiting {
+        for wanted in all {
             match Opened::open(wanted, &settings.tarpits[wanted.index], self.workers.len()) {
                 Ok(one) => opened.push(one),
                 Err(problem) => refused.push(*problem),
@@ -153,6 +156,9 @@ impl Daemon {
         }
         for problem in grouped(refused) {
             self.log.error(format_args!("{problem}; not served"));
+        }
+        for warning in absent(&opened, settings) {
+            self.log.warning(format_args!("{warning}"));
         }
         let reloaded = self.open_listeners(opened);
         self.wait_for(&reloaded);
@@ -166,6 +172,13 @@ impl Daemon {
             ));
         }
     }
+}
+
+/// Addresses that cannot be opened before a port of ours is closed.
+pub(super) struct Waiting {
+    /// Over once every worker has closed that port.
+    closed: UnderWay,
+    wanted: Vec<Wanted>,
 }
 
 /// What came of opening the ports of a plan.

@@ -212,6 +212,10 @@ fn a_tarpit_is_opened_to_the_world_by_a_reload() {
     daemon.log_has("SIGHUP: configuration reloaded");
     Client::of(([127, 0, 0, 5], port).into()).hear();
     held.hear();
+    // An address that this machine lacks has to wait for that port, too.
+    directory.file("c.toml", &tarpit("192.0.2.1", port));
+    daemon.signal(Signal::HUP);
+    daemon.log_has("this machine does not have this address yet");
 }
 
 #[test]

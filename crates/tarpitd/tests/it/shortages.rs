@@ -215,3 +215,18 @@ fn a_reload_is_told_once_every_worker_obeys_it() {
     assert!(TcpStream::connect(old).is_err(), "the old listener is still open");
     Client::of(daemon.addresses[1]).hear();
 }
+
+#[test]
+fn a_port_that_a_busy_worker_closes_late_is_opened_then() {
+    let directory = Directory::new("late_reload");
+    // Longer than a reload waits for the worker.
+    let fault = "/^epoll_p?wait$:delay_exit=7000000:when=1";
+    let Some((mut daemon, _)) = under_strace(&directory, fault) else { return };
+    let port = daemon.addresses[0].port();
+    let everywhere = tarpit("endless_banner", "0.0.0.0").replace("= 0 ", &format!("= {port} "));
+    directory.file("c.toml", &everywhere);
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.log_has("a worker is busy");
+    daemon.log_has(&format!(" on 0.0.0.0:{port}"));
+    Client::of(([127, 0, 0, 5], port).into()).hear();
+}
