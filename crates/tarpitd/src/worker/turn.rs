@@ -166,8 +166,29 @@ impl Worker {
     }
 }
 
-/// Whether the kernel is asked about this client's acknowledgements at this turn. Turns are some
-/// seconds apart, so it is in about a quarter of them.
+/// Whether the kernel is asked about this client's acknowledgements at this turn: in a quarter of
+/// them, whatever the time between turns is. A share of the clock alone would ask a client whose
+/// turns are a multiple of that share apart each time, or never.
 fn is_asked(index: u32, now: Time) -> bool {
-    (u64::from(index) + now.as_millis() / 8_000).is_multiple_of(4)
+    const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let turn = (u64::from(index) << 40 ^ now.as_millis()).wrapping_mul(SPREAD);
+    (turn ^ turn >> 32).wrapping_mul(SPREAD) >> 62 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_of_the_turns_ask_whatever_the_time_between_them() {
+        for pause in (1..=64).map(|seconds| seconds * 1_000).chain([100, 7_999, 86_400_000]) {
+            for index in [0, 1, 2, 3, 70_000] {
+                let asks = |turn: u64| is_asked(index, Time::from_millis(turn * pause));
+                let count = (0..1_000).filter(|&turn| asks(turn)).count();
+                assert!((190..=310).contains(&count), "{count} of 1000 at {pause} ms, {index}");
+                let longest = (0..936).all(|turn| (turn..turn + 64).any(asks));
+                assert!(longest, "64 turns without a question at {pause} ms, client {index}");
+            }
+        }
+    }
 }
