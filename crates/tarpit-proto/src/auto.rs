@@ -19,8 +19,11 @@
 //! sends nothing after that line waits for another protocol and gets its greeting; such clients
 //! skip lines that they do not know.
 //!
-//! With `strict_lock` the first protocol decided is pinned: the only one for a port and a network. A client of
-//! another one is refused as on any other port.
+//! With `strict_lock` the port speaks one protocol only: its own, where that is one in which the
+//! server speaks first, from the first client on; elsewhere the first that was decided for a
+//! network, which is pinned. A client of another one is refused as on any other port. On a
+//! protocol's own port that is the default: a scanner that sends the probes of other protocols there
+//! would record one of those (`nmap -sV` on 2323 recorded HTTP).
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -154,14 +157,38 @@ impl Script for Auto {
     }
 }
 
+/// How a port is kept to one protocol.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    /// It speaks whatever a client speaks.
+    Open,
+    /// It speaks the first protocol that was decided for the client's network.
+    ToFirst,
+    /// It speaks its own protocol.
+    ToPort(&'static Protocol),
+}
+
+impl Lock {
+    fn of(cx: &Cx<'_>) -> Self {
+        let owner = protocols::on(cx.conn.server.port());
+        let greets = |owner: &&Protocol| owner.first == Side::Server && owner.best().is_some();
+        match (cx.strict_lock(), owner.filter(greets)) {
+            (None | Some(true), Some(owner)) => Self::ToPort(owner),
+            (Some(true), None) => Self::ToFirst,
+            (None, None) | (Some(false), _) => Self::Open,
+        }
+    }
+}
+
 /// Finds out whose port it is, and listens.
 fn begin(state: &mut State, cx: &mut Cx<'_>) -> Step {
     let port = cx.conn.server.port();
     let owner = protocols::on(port);
-    let pinned = cx.pins_strictly().then(|| cx.pins.pinned(cx.conn, cx.now)).flatten();
+    let to_first = Lock::of(cx) == Lock::ToFirst;
+    let pinned = to_first.then(|| cx.pins.pinned(cx.conn, cx.now)).flatten();
     state.home = pinned.and_then(protocols::named).or(owner);
     if state.home.is_none() {
-        state.shows_all = !cx.pins_strictly();
+        state.shows_all = !to_first;
         let day = cx.wall.0 / 86_400;
         let network = Prefix::of(cx.conn.client.ip()).key();
         let spot = network ^ u64::from(port) << 48;
@@ -250,7 +277,7 @@ fn serve(state: &mut State, protocol: &'static Protocol, cx: &mut Cx<'_>) -> Ste
     cx.learn(Fact::Protocol, protocol.name.as_bytes());
     let decided = claim(protocol, cx);
     if decided != protocol {
-        tell(cx, false, "this port speaks another protocol to the client's network");
+        tell(cx, false, "this port speaks another protocol");
         return refuse(state, decided, cx);
     }
     let Some(pattern) = protocol.best() else {
@@ -295,13 +322,16 @@ fn hold(state: &mut State) -> Step {
     Step::REST.discarding()
 }
 
-/// What is to be spoken here: `protocol`, unless another one is pinned to the network.
+/// What is to be spoken here: `protocol`, unless the port is kept to another one.
 fn claim(protocol: &'static Protocol, cx: &mut Cx<'_>) -> &'static Protocol {
-    if !cx.pins_strictly() {
-        return protocol;
+    match Lock::of(cx) {
+        Lock::Open => protocol,
+        Lock::ToFirst => {
+            let decided = cx.pins.pin(cx.conn, protocol.name, cx.now);
+            protocols::named(decided).unwrap_or(protocol)
+        }
+        Lock::ToPort(owner) => owner,
     }
-    let decided = cx.pins.pin(cx.conn, protocol.name, cx.now);
-    protocols::named(decided).unwrap_or(protocol)
 }
 
 /// Tells whether the client is served what it speaks, where that is asked.

@@ -10,6 +10,7 @@ use crate::client::tool::{Provider, Tool};
 
 pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
 
+static AUTO_SSH: Listener = Listener::auto("auto, port 2222", 2222);
 static ENDLESSH: Listener = Listener::of("endlessh");
 static SSH_AUTH_HOLD: Listener = Listener::of("ssh_auth_hold");
 static SSH_KEX_HOLD: Listener = Listener::of("ssh_kex_hold");
@@ -160,6 +161,7 @@ const OPENSSH_SERVER: Wanted = Wanted::Version(&["OpenSSH"]);
 
 const SCANS: &[Scan] = &[
     Scan::of(&ENDLESSH, OPENSSH_SERVER),
+    Scan::of(&AUTO_SSH, OPENSSH_SERVER),
     Scan::of(&SSH_AUTH_HOLD, OPENSSH_SERVER),
     Scan::of(&SSH_KEX_HOLD, OPENSSH_SERVER),
     Scan::of(&SSH_TRANS_HOLD, OPENSSH_SERVER),

@@ -53,8 +53,8 @@ const LINUX_TELNETD: Wanted = Wanted::Product(&["Linux telnetd"]);
 
 const SCANS: &[Scan] = &[
     Scan::of(&TELNET_LOGIN, LINUX_TELNETD),
-    // That greeting leaves nmap in doubt, and what it asks for next is served there as well.
-    Scan::of(&AUTO_TELNET, Wanted::Product(&["Linux telnetd", "Apache httpd"])),
+    // nmap goes on with other protocols' probes, none of which may be served there.
+    Scan::of(&AUTO_TELNET, LINUX_TELNETD),
     Scan { on: &TELNET_LOGIN, persona: DEBIAN, wanted: LINUX_TELNETD },
     Scan {
         on: &TELNET_LOGIN,

@@ -80,8 +80,8 @@ impl Cx<'_> {
         self.profile.poison
     }
 
-    /// Whether the port speaks one protocol only to the client's network.
-    pub(crate) fn pins_strictly(&self) -> bool {
+    /// Whether the owner wants the port to speak one protocol only, if anything was said about it.
+    pub(crate) fn strict_lock(&self) -> Option<bool> {
         debug_assert!(self.profile.any_pattern(|it| it.uses().pins), "a pattern hides this");
         self.profile.strict_lock
     }

@@ -32,8 +32,9 @@ pub struct Profile {
     pub persona: Persona,
     /// Whether clients may be told that they got in.
     pub poison: bool,
-    /// Whether a port for all speaks one protocol only to each network, the first that was decided.
-    pub strict_lock: bool,
+    /// Whether a port for all speaks one protocol only: that of the port, where its server speaks
+    /// first, and elsewhere the first that was decided for a network. `None`: only in the first case.
+    pub strict_lock: Option<bool>,
     /// With what TLS is spoken; `None`: not at all.
     pub tls: Option<Tls>,
     /// The pattern inside a pattern of TLS.
@@ -55,7 +56,7 @@ impl Profile {
             validate: true,
             persona,
             poison: false,
-            strict_lock: false,
+            strict_lock: None,
             tls: None,
             inner: None,
             passive_address: None,

@@ -118,12 +118,17 @@ fn a_network_hears_the_same_greeting_all_day_and_not_the_same_every_day() {
 
 #[test]
 fn a_slow_client_of_another_protocol_is_handed_on_behind_the_greeting() {
-    let mut stage = connect(CLIENT, 22);
+    let unlocked = |port| {
+        let mut stage = prepare(CLIENT, port);
+        stage.profile.strict_lock = Some(false);
+        stage.open()
+    };
+    let mut stage = unlocked(22);
     stage.pass_secs(2);
     stage.says("GET / HTTP/1.1\r\nHost: a\r\n\r\n").pass_secs(60);
     assert!(stage.text().starts_with("SSH-2.0-") && stage.text().contains("\\r\\nHTTP/1.1 "));
     assert_eq!(stage.news[0], "learnt protocol http");
-    let mut stage = connect(CLIENT, 21);
+    let mut stage = unlocked(21);
     stage.pass_secs(2);
     stage.says(SSH).pass_secs(1);
     assert!(stage.text().contains("\\r\\nSSH-2.0-"), "lines may stand in front of it");
@@ -175,7 +180,7 @@ fn what_is_begun_is_waited_for_two_seconds_and_then_taken_for_the_likeliest() {
 fn under_a_lock_a_network_hears_one_protocol() {
     let visit = |pins: &mut Pins, client: &str, said: &str| {
         let mut stage = prepare(client, 40_000);
-        stage.profile.strict_lock = true;
+        stage.profile.strict_lock = Some(true);
         std::mem::swap(&mut stage.pins, pins);
         let mut stage = stage.open();
         if said.is_empty() {
@@ -200,6 +205,55 @@ fn under_a_lock_a_network_hears_one_protocol() {
     assert_eq!(silent, "", "a web server waits for its clients");
     let (ssh, _) = visit(&mut pins, "203.0.113.80:9", SSH);
     assert!(!ssh.contains("SSH-2.0"));
+}
+
+#[test]
+fn the_port_of_a_server_that_speaks_first_speaks_that_protocol_alone() {
+    const WEB: &str = "GET / HTTP/1.0\r\n\r\n";
+    let heard = |port, lock, wait, said: &str| {
+        let mut stage = prepare(CLIENT, port);
+        stage.profile.strict_lock = lock;
+        let mut stage = stage.open();
+        stage.pass(Duration::from_millis(wait));
+        stage.says(said).pass_secs(60);
+        assert_eq!(stage.closed, None);
+        (stage.text(), stage.news)
+    };
+    let hello = "\u{16}\u{3}\u{1}";
+    for (port, greeting) in [
+        (21, "220 (vsFTPd"),
+        (22, "SSH-2.0-"),
+        (23, "login: "),
+        (587, "220 "),
+        (2121, "220 (vsFTPd"),
+        (2222, "SSH-2.0-"),
+        (2323, "login: "),
+        (2525, "220 "),
+    ] {
+        for lock in [None, Some(true)] {
+            for (wait, said) in [(0, WEB), (1_000, WEB), (20_000, WEB), (1_000, hello)] {
+                let (text, _) = heard(port, lock, wait, said);
+                assert_eq!(text.matches(greeting).count(), 1, "{port}: {text}");
+                assert!(!text.contains("HTTP/1"), "{port}: {text}");
+            }
+        }
+        let (_, news) = heard(port, None, 0, WEB);
+        assert_eq!(news[0], "learnt protocol http");
+        assert_eq!(news[1], "validated false GET ");
+        // Its own clients are served, and nobody else's where the owner wants that.
+        let (web, _) = heard(port, Some(false), 0, WEB);
+        assert!(web.starts_with("HTTP/1.1 "), "{port}: {web}");
+    }
+    let (own, news) = heard(2222, None, 1_000, SSH);
+    assert!(own.starts_with("SSH-2.0-") && own.len() > 40, "{own}");
+    assert_eq!(news[..2], ["learnt protocol ssh", "validated true SSH-"]);
+    // On the ports of clients that speak first, and of nobody, all are served.
+    for port in [80, 6379, 40_000] {
+        let (web, _) = heard(port, None, 0, WEB);
+        assert!(web.starts_with("HTTP/1.1 "), "{port}: {web}");
+        let (ssh, _) = heard(port, None, 0, SSH);
+        assert!(ssh.starts_with("SSH-2.0-"), "{port}: {ssh}");
+    }
 }
 
 #[test]

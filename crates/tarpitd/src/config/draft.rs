@@ -55,7 +55,7 @@ pub(super) struct TarpitDraft {
     /// Where it is switched on.
     pub(super) poison: Option<Place>,
     /// Where it is switched on.
-    pub(super) strict_lock: Option<Place>,
+    pub(super) strict_lock: Option<(Place, bool)>,
     pub(super) cert: Option<(Place, PathBuf)>,
     pub(super) key: Option<(Place, PathBuf)>,
     pub(super) inner: Option<(Place, &'static dyn Pattern)>,
@@ -226,10 +226,11 @@ impl TarpitDraft {
         let inner = self.inner.as_ref().map(|&(_, inner)| inner);
         let any = |asks: fn(&dyn Pattern) -> bool| pattern.any(inner, asks);
         let cert = self.cert.as_ref().map(|(place, _)| place);
+        let lock = self.strict_lock.as_ref().and_then(|(place, on)| on.then_some(place));
         for (what, place, is_of_use) in [
             ("`cert` and `key`: remove them", cert, any(|it| it.uses().tls)),
             ("`poison`: remove it", self.poison.as_ref(), any(|it| it.uses().poison)),
-            ("`strict_lock`: remove it", self.strict_lock.as_ref(), any(|it| it.uses().pins)),
+            ("`strict_lock`: remove it", lock, any(|it| it.uses().pins)),
         ] {
             if let (Some(place), false) = (place, is_of_use) {
                 let what = format!("`{}` has no use for {what}", pattern.name());
@@ -327,7 +328,7 @@ impl TarpitDraft {
             client_trace: self.client_trace,
             persona: self.persona.unwrap_or(persona),
             poison: self.poison.is_some(),
-            strict_lock: self.strict_lock.is_some(),
+            strict_lock: self.strict_lock.map(|(_, on)| on),
             certificate: self.cert.zip(self.key).map(|((cert_place, cert), (key_place, key))| {
                 Certificate { cert: Placed::at(cert_place, cert), key: Placed::at(key_place, key) }
             }),

@@ -197,14 +197,23 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "strict_lock",
         form: "boolean",
-        unset: Unset::Is("false"),
-        meaning: "Whether `auto` speaks only one protocol on a port to a network (/24 or /56): \
-                  the first one that was decided. tarpitd forgets it after 24 hours, or earlier \
-                  once more than 4096 other networks connected. A client of another protocol is \
-                  refused as CLIENT VALIDATION in tarpitd(1) describes. Each worker remembers on \
-                  its own, so several workers may show a network several protocols.",
+        unset: Unset::Described(
+            "true on the ports of FTP, SSH, SMTP and Telnet, 2121, 2222, 2525 and 2323 included; \
+             else false",
+        ),
+        meaning: "Whether `auto` speaks only one protocol on a port. On the ports of a protocol \
+                  whose server speaks first, it is that protocol, from the first client on. On \
+                  other ports it is the first protocol that was decided for a network (/24 or \
+                  /56). tarpitd forgets that after 24 hours, or earlier once more than 4096 other \
+                  networks connected; each worker remembers on its own, so several workers may \
+                  show a network several protocols. A client of another protocol is refused as \
+                  CLIENT VALIDATION in tarpitd(1) describes. With false `auto` serves every \
+                  protocol on every port.",
         outdated: None,
-        read: |item, tarpit, notes| notes.keep(&mut tarpit.strict_lock, item.switch()),
+        read: |item, tarpit, notes| {
+            let read = item.boolean().map(|on| Some((item.place(), on)));
+            notes.keep(&mut tarpit.strict_lock, read);
+        },
     },
     Key {
         name: "cert",

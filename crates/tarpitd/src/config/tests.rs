@@ -661,3 +661,13 @@ fn settings_that_a_pattern_has_no_use_for_are_told() {
     let off = text.replace("true", "false").replace("endless_banner", "ftp_hold");
     assert!(settings(&off).warnings.is_empty());
 }
+
+#[test]
+fn a_lock_that_is_not_named_is_left_to_the_port() {
+    for (line, wanted) in
+        [("", None), ("strict_lock = true\n", Some(true)), ("strict_lock = false\n", Some(false))]
+    {
+        let text = format!("[tarpits.a]\npattern = 'auto'\n{line}bind = '[::1]:2222'\n");
+        assert_eq!(settings(&text).tarpits[0].strict_lock, wanted, "{line}");
+    }
+}

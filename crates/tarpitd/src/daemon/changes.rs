@@ -169,7 +169,7 @@ impl Found {
         self.key("client_trace", client_trace, &new.client_trace, ToString::to_string);
         self.key("persona", persona, &new.persona, ToString::to_string);
         self.key("poison", poison, &new.poison, ToString::to_string);
-        self.key("strict_lock", strict_lock, &new.strict_lock, ToString::to_string);
+        self.key("strict_lock", strict_lock, &new.strict_lock, |lock| or_unset(*lock));
         let file = |files: &Option<Certificate>, which: fn(&Certificate) -> &PathBuf| {
             files.as_ref().map(|files| which(files).clone())
         };

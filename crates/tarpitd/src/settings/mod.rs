@@ -68,7 +68,6 @@ impl Settings {
 
 /// A pattern on its addresses.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
 pub(crate) struct Tarpit {
     pub(crate) name: String,
     pub(crate) pattern: &'static dyn Pattern,
@@ -87,7 +86,8 @@ pub(crate) struct Tarpit {
     pub(crate) persona: &'static str,
     /// Whether clients may be told that they got in.
     pub(crate) poison: bool,
-    pub(crate) strict_lock: bool,
+    /// `None`: as each port of a tarpit says.
+    pub(crate) strict_lock: Option<bool>,
     /// The owner's certificate for TLS; `None`: self-signed ones.
     pub(crate) certificate: Option<Certificate>,
     /// What is inside TLS; `None`: HTTP.
