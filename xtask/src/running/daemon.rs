@@ -182,7 +182,7 @@ fn free_addresses(tarpits: &[&Tarpit]) -> Result<Vec<SocketAddrV4>> {
 }
 
 /// Loopback's other addresses, some thousands of them, in an order that differs between processes:
-/// whoever needs a certain port finds one where it is free.
+/// a daemon that needs a certain port finds one where it is free.
 fn hosts() -> impl Iterator<Item = Ipv4Addr> {
     let start = std::process::id();
     (0..4_096).map(move |number| {

@@ -17,7 +17,7 @@ use crate::base::clock;
 use crate::base::workspace::Workspace;
 
 /// Where clients are looked for and what they get as PATH: the system's programs, and neither those
-/// of whoever runs this nor only the few that a user's PATH may leave.
+/// of the user who runs this nor only the few that a user's PATH may leave.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// How many light programs run at once. All of them mostly sleep: it bounds memory, not work.
@@ -104,7 +104,7 @@ impl Job {
             .arg(last_resort.as_secs().to_string())
             .args(&self.words)
             .current_dir(&self.folder)
-            // No proxy, no locale, no settings of whoever runs this.
+            // No proxy, no locale, no settings of the user who runs this.
             .env_clear()
             .env("PATH", PATH)
             .env("HOME", &self.folder)

@@ -162,7 +162,7 @@ impl Worker {
     }
 
     /// Tells a session how much of its draft went out. If the connection has failed, the client is
-    /// let go.
+    /// closed.
     fn settle(&mut self, slot: &mut SendSlot) {
         let Some(turn) = &mut slot.turn else { return };
         let sent = Sent::of(slot.outcome, slot.part);
