@@ -4,7 +4,7 @@
 //! start, and take another part, twice as large, only when those before it are full.
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    hash::BuildHasher as _,
     net::{IpAddr, SocketAddr},
     sync::{
         OnceLock,
@@ -14,7 +14,7 @@ use std::{
 
 use tarpit_proto::net::Prefix;
 
-use crate::report::refusal::Refusal;
+use crate::{os::entropy::Keyed, report::refusal::Refusal};
 
 /// The caps in force; 0 stands for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(crate) struct Admission {
     cap_clients: AtomicU32,
     cap_address: AtomicU32,
     cap_prefix: AtomicU32,
-    hasher: RandomState,
+    hasher: Keyed,
     addresses: Counts,
     prefixes: Counts,
 }
@@ -63,7 +63,7 @@ impl Admission {
             cap_clients: AtomicU32::new(0),
             cap_address: AtomicU32::new(0),
             cap_prefix: AtomicU32::new(0),
-            hasher: RandomState::new(),
+            hasher: Keyed::default(),
             addresses: Counts::new(),
             prefixes: Counts::new(),
         };

@@ -1,6 +1,6 @@
 //! Room for newcomers: who comes in, and who goes for a newcomer where there is none.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use tarpit_proto::time::Time;
 
@@ -10,6 +10,7 @@ use crate::{
         admission::{Admission, Port},
         eviction::{self, Candidate, Eviction},
     },
+    os::entropy::HashMap,
     report::refusal::Refusal,
     settings::Evict,
 };
@@ -47,7 +48,7 @@ impl Occupant {
 impl Room {
     /// Room by these rules.
     pub(crate) fn new(admission: Arc<Admission>, access: Arc<Access>, policy: Evict) -> Self {
-        let evictions = HashMap::new();
+        let evictions = HashMap::default();
         Self { admission, access, policy, evictions, looked: Time::START }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     fs,
     io::{self, Read as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -28,7 +28,7 @@ use tarpit_proto::{time::Wall, transport::Tls};
 use crate::{
     os::{
         clock::Clock,
-        entropy::{System, random},
+        entropy::{HashMap, System, random},
     },
     settings::{
         Certificate, Placed, Tarpit,

@@ -3,7 +3,6 @@
 
 use std::{
     cell::{OnceCell, RefCell},
-    collections::HashMap,
     io,
     sync::Arc,
 };
@@ -23,7 +22,10 @@ use crate::{
         host_keys::{Completion, Keyring},
         state_dir::{SEED, StateDir, TLS},
     },
-    os::{clock::Clock, entropy::random},
+    os::{
+        clock::Clock,
+        entropy::{HashMap, random},
+    },
     settings::{
         Certificate, Tarpit,
         finding::{Finding, Gravity},

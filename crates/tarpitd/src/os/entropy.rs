@@ -4,6 +4,8 @@
 //! kernel refuses, the process ends: a key of zeros is worse than a port that is closed.
 
 use std::{
+    collections,
+    hash::{BuildHasher, DefaultHasher, Hasher as _},
     io::{self, Write as _},
     process,
 };
@@ -31,6 +33,33 @@ impl SecureRandom for System {
         Ok(())
     }
 }
+
+/// A hasher under a key that nobody can guess, so that no client foresees which of its values share
+/// a hash. The standard library's own such hasher panics where the kernel refuses.
+#[derive(Clone, Debug)]
+pub(crate) struct Keyed(DefaultHasher);
+
+impl Default for Keyed {
+    fn default() -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&random::<16>());
+        Self(hasher)
+    }
+}
+
+impl BuildHasher for Keyed {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        self.0.clone()
+    }
+}
+
+/// A map under such a key.
+pub(crate) type HashMap<K, V> = collections::HashMap<K, V, Keyed>;
+
+/// A set under such a key.
+pub(crate) type HashSet<K> = collections::HashSet<K, Keyed>;
 
 /// Bytes that nobody can guess.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
@@ -76,6 +105,14 @@ mod tests {
 
     /// Tells the child of a test which call fails in it.
     const FAULT: &str = "TARPIT_ENTROPY_FAULT";
+
+    #[test]
+    fn a_hash_is_the_same_under_its_key_and_another_under_another() {
+        let (one, other) = (Keyed::default(), Keyed::default());
+        assert_eq!(one.hash_one("a client"), one.clone().hash_one("a client"));
+        assert_ne!(one.hash_one("a client"), one.hash_one("another"));
+        assert_ne!(one.hash_one("a client"), other.hash_one("a client"));
+    }
 
     #[test]
     fn an_interrupted_or_short_call_is_made_again() {

@@ -76,18 +76,17 @@ fn split(slot: u32) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
-    use std::hash::RandomState;
-
     use tarpit_proto::{
         fact::{Entry, Fact},
         time::Time,
     };
 
     use super::*;
+    use crate::os::entropy::Keyed;
 
     #[test]
     fn an_account_is_its_slots_until_it_is_closed() {
-        let (mut accounts, keys) = (Accounts::new(), RandomState::new());
+        let (mut accounts, keys) = (Accounts::new(), Keyed::default());
         let learn = |accounts: &mut Accounts, slot: u32, name: &str| {
             let fact = Entry { fact: Fact::Protocol, value: name.into(), length: name.len() };
             accounts.open(slot).unwrap().enter(&[fact], 0, Time::START, &keys);

@@ -1,7 +1,7 @@
 //! One fan-out for all events: trace, totals and log get them here and nowhere else, so that they
 //! cannot disagree.
 
-use std::{hash::RandomState, io, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{io, num::NonZeroU32, sync::Arc, time::Duration};
 
 use tarpit_proto::{
     account::Told,
@@ -11,7 +11,7 @@ use tarpit_proto::{
 };
 
 use crate::{
-    os::clock::Clock,
+    os::{clock::Clock, entropy::Keyed},
     report::{
         accounts::Accounts,
         log::Log,
@@ -36,7 +36,7 @@ pub(crate) struct Record {
     /// What the trace already has of each client.
     accounts: Accounts,
     /// By these facts are compared, so that no client foresees which look alike.
-    keys: RandomState,
+    keys: Keyed,
     /// Lines since the last flush.
     lines: Vec<u8>,
 }
@@ -59,7 +59,7 @@ impl Record {
             style: Style { discretion, form: Form::Json(TimeForm::Epoch) },
             bound: TraceBound::new(),
             accounts: Accounts::new(),
-            keys: RandomState::new(),
+            keys: Keyed::default(),
             lines: Vec::with_capacity(TURN_ROOM),
         }
     }

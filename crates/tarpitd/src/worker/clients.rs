@@ -1,7 +1,7 @@
 //! The clients of one worker: a slot each, and all that is found from it.
 
 use std::{
-    hash::{BuildHasher as _, Hasher as _, RandomState},
+    hash::{BuildHasher as _, Hasher as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::fd::OwnedFd,
     sync::Arc,
@@ -14,6 +14,7 @@ use tarpit_proto::{
 };
 
 use crate::{
+    os::entropy::Keyed,
     slab::Slab,
     worker::{
         endpoints::{Endpoints, Post},
@@ -51,7 +52,7 @@ pub(super) struct Clients {
     wheel: Wheel,
     endpoints: Endpoints,
     /// Makes session ids that say nothing about the clients.
-    ids: RandomState,
+    ids: Keyed,
 }
 
 /// A client, looked at.
@@ -89,7 +90,7 @@ impl Clients {
             v6: Slab::new(),
             wheel: Wheel::new(),
             endpoints: Endpoints::default(),
-            ids: RandomState::new(),
+            ids: Keyed::default(),
         }
     }
 

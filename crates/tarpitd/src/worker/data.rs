@@ -4,15 +4,18 @@
 //! it; all that ties the two together is that it was awaited. Each worker has ports of its own for
 //! them, so that it is found where its first connection is.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::net::IpAddr;
 
 use tarpit_proto::session::{Input, SessionId};
 
-use crate::worker::{
-    Worker,
-    clients::Client,
-    endpoints::Post,
-    listeners::{Listener, Listeners},
+use crate::{
+    os::entropy::HashMap,
+    worker::{
+        Worker,
+        clients::Client,
+        endpoints::Post,
+        listeners::{Listener, Listeners},
+    },
 };
 
 /// Which clients are awaited at which ports: at most one port for each client.

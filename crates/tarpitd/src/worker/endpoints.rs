@@ -1,11 +1,11 @@
 //! Endpoints: what clients share, kept once for all of them: their profile, and the server address
 //! that they connected to.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use tarpit_proto::{script::Profile, session::SessionId};
 
-use crate::{admit::admission::Port, report::trace::Subject};
+use crate::{admit::admission::Port, os::entropy::HashMap, report::trace::Subject};
 
 /// What clients of one listener are held under. Never changed; a reload makes a new one, and the
 /// old one lives until its last client is gone.

@@ -1,7 +1,6 @@
 //! The listeners of one worker: opened, watched, reloaded, and closed.
 
 use std::{
-    collections::HashMap,
     io,
     net::SocketAddr,
     os::fd::AsRawFd as _,
@@ -14,7 +13,10 @@ use rustix::io::Errno;
 use tarpit_proto::time::Time;
 
 use crate::{
-    os::listen_socket::{self, ListenSocket},
+    os::{
+        entropy::HashMap,
+        listen_socket::{self, ListenSocket},
+    },
     report::log::Log,
     slab::Slab,
     worker::{Notice, endpoints::Post},

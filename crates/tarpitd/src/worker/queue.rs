@@ -1,6 +1,8 @@
 //! Clients that wait for another turn, each once.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
+
+use crate::os::entropy::HashSet;
 
 /// Slots in the order in which they came.
 #[derive(Debug, Default)]

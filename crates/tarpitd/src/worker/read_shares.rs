@@ -1,9 +1,11 @@
 //! How much of each client is read in a span of time, so that a client that sends without end does
 //! not take all of a worker's time.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use tarpit_proto::{handshake_budget::LoadLevel, time::Time};
+
+use crate::os::entropy::HashMap;
 
 /// The shares of all clients that were read in the present window.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ const TOO_MUCH: usize = 2 * KEPT;
 impl ReadShares {
     /// Nothing has been read yet.
     pub(crate) fn new() -> Self {
-        Self { until: Time::START, used: HashMap::new(), unwatched: Vec::new() }
+        Self { until: Time::START, used: HashMap::default(), unwatched: Vec::new() }
     }
 
     /// Whether this client may be read in the present window.

@@ -110,6 +110,59 @@ fn no_identifier_has_a_retired_word() {
     assert!(found.is_empty(), "the glossary of ARCHITECTURE.md has a term: {found:#?}");
 }
 
+/// Sources of randomness besides `os/entropy.rs`, which ends the process where the kernel refuses.
+const SOURCES: [&str; 4] = ["OsRng", "RandomState", "getrandom", "thread_rng"];
+
+/// Each line of a source that draws randomness for itself. The standard library's maps do, under a
+/// key of their own.
+fn draws(path: &str, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (line, code) in (1..).zip(without_prose(text).lines()) {
+        let mut names = code.split(|letter| !is_of_word(letter));
+        let is_map = |map: &str| {
+            let (new, path) = (format!("{map}::new("), format!("collections::{map}"));
+            code.contains(&new) || code.contains(&path)
+        };
+        let lists = code.contains("collections::{") && code.contains("Hash");
+        if names.any(|name| SOURCES.contains(&name))
+            || is_map("HashMap")
+            || is_map("HashSet")
+            || lists
+        {
+            found.push(format!("{path}:{line}: {}", code.trim()));
+        }
+    }
+    found
+}
+
+#[test]
+fn randomness_is_drawn_in_one_file() {
+    let mut found = Vec::new();
+    for (path, text) in files(&[".rs"]) {
+        if path.starts_with("crates/tarpitd/src/") && path != "crates/tarpitd/src/os/entropy.rs" {
+            found.extend(draws(&path, &text));
+        }
+    }
+    assert!(found.is_empty(), "take it from os/entropy.rs: {found:#?}");
+}
+
+#[test]
+fn each_source_of_randomness_is_found() {
+    for code in [
+        "use std::hash::RandomState;",
+        "let key = rand::thread_rng();",
+        "use rustix::rand::getrandom;",
+        "let map = HashMap::new();",
+        "use std::collections::HashSet;",
+        "    collections::{HashMap, VecDeque},",
+    ] {
+        assert_eq!(draws("a.rs", code).len(), 1, "{code}");
+    }
+    for code in ["use crate::os::entropy::HashMap;", "// RandomState", "HashMap::default()"] {
+        assert!(draws("a.rs", code).is_empty(), "{code}");
+    }
+}
+
 #[test]
 fn a_retired_word_is_found_in_code_and_nowhere_else() {
     let is_found = |code| !retired("a.rs", code).is_empty();
