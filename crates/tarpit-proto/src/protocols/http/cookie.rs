@@ -18,18 +18,18 @@ pub(crate) const COOKIE: &str = "Set-Cookie:";
 
 /// Appends the rest of such a line.
 pub(crate) fn cookie_value(cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-    let manner = Manner::of(cx.profile.persona.number());
+    let shape = Shape::of(cx.profile.persona.number());
     let mut dice = Dice::new(&mut cx.rng);
     out.push(b' ');
-    manner.name(&mut dice, out);
+    shape.name(&mut dice, out);
     out.push(b'=');
-    manner.value(&mut dice, out);
-    out.extend_from_slice(manner.attributes.as_bytes());
+    shape.value(&mut dice, out);
+    out.extend_from_slice(shape.attributes.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
 /// What an installation's cookies have in common.
-struct Manner {
+struct Shape {
     /// Where in [`NAMES`] its own begin, how far they lie apart, and how many they are.
     first: usize,
     apart: usize,
@@ -69,8 +69,8 @@ const UPPER_HEX: &str = "0123456789ABCDEF";
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
 const BASE_64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-impl Manner {
-    /// The manner of the installation with this number.
+impl Shape {
+    /// The shape of the cookies of the installation with this number.
     fn of(number: u64) -> Self {
         let mut rest = number;
         let mut below = |bound: usize| {
