@@ -52,7 +52,7 @@ const GUESSER: &[Demand] = &[Demand::NoSuccess, Demand::guess(9)];
 const FINDER: &[Demand] = &[
     Demand::NotAborted,
     Demand::NoSuccess,
-    Demand::Pace { each: Duration::from_secs(6), unit: "word" },
+    Demand::Pace { each: Duration::from_secs(8), unit: "word" },
 ];
 
 const ROWS: &[Row] = &[

@@ -84,7 +84,7 @@ fn searchers_for_paths_get_whole_answers_and_keep_the_connection() {
             stage.says(of(agent, path)).pass_secs(20);
             assert_eq!(stage.sent.len(), before + 1, "{agent} {path}: one write");
             let (at, bytes) = &stage.sent[before];
-            assert!((7_200..=8_800).contains(&at.since(start).as_millis()));
+            assert!((8_000..=8_900).contains(&at.since(start).as_millis()));
             let (head, body) = answer(bytes);
             assert_eq!(head[0], status, "{agent} {path}");
             assert_eq!(field(&head, "Content-Length"), Some(&body.len().to_string()[..]));
@@ -101,9 +101,9 @@ fn searchers_for_paths_get_whole_answers_and_keep_the_connection() {
 fn a_browser_that_accepts_nothing_is_a_searcher_in_disguise() {
     let browser = "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0 (X11)\r\n";
     let mut stage = asking("http_hold", None, &format!("{browser}Accept-Encoding: gzip\r\n\r\n"));
-    stage.pass_secs(7);
+    stage.pass_secs(8);
     assert_eq!(stage.text(), "");
-    stage.pass_secs(2);
+    stage.pass_secs(1);
     assert!(stage.text().starts_with("HTTP/1.1 200 OK") && stage.text().ends_with("</html>\\n"));
     let stage = asking("http_hold", None, &format!("{browser}Accept: text/html\r\n\r\n"));
     assert!(stage.text().starts_with("HTTP/1.1 200 OK"));

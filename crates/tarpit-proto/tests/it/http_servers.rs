@@ -1,52 +1,14 @@
 //! The statuses and heads of the web servers that are played.
 //!
-//! `tests/data/http_statuses.txt` has what Debian's Apache 2.4 and nginx 1.22 answered on the
-//! loopback interface, row by row: the two statuses, and the request. `body` is an answer without a
-//! head. A test of the daemon's asks both servers again, where a machine has them.
+//! What they are compared with are answers of the real ones; see `http_rows.rs`.
 
 use tarpit_proto::{persona::Persona, rng::Seed};
 
 use crate::{
     http::field,
+    http_rows::{PLAYED, rows},
     stage::{Stage, seed},
 };
-
-const STATUSES: &str = include_str!("../data/http_statuses.txt");
-
-/// The personas that play a server of the table, and which column is theirs.
-const PLAYED: [(&str, usize); 2] = [("ubuntu-22.04", 0), ("debian-12", 1)];
-
-/// The bytes that stand for a request in the table: `{a*90}` is an `a` ninety times.
-fn request(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some(letter) = rest.chars().next() {
-        rest = &rest[letter.len_utf8()..];
-        match letter {
-            '{' => {
-                let (inner, behind) = rest.split_once('}').expect("a closing brace");
-                let (unit, count) = inner.rsplit_once('*').expect("a count");
-                bytes.extend(request(unit).repeat(count.parse().expect("a count")));
-                rest = behind;
-            }
-            '\\' => {
-                let code = rest.chars().next().expect("an escape");
-                let (byte, length) = match code {
-                    'n' => (b'\n', 1),
-                    'r' => (b'\r', 1),
-                    't' => (b'\t', 1),
-                    '\\' => (b'\\', 1),
-                    'x' => (u8::from_str_radix(&rest[1..3], 16).expect("two digits"), 3),
-                    _ => panic!("an escape that nobody knows: {text}"),
-                };
-                bytes.push(byte);
-                rest = &rest[length..];
-            }
-            letter => bytes.extend(letter.to_string().bytes()),
-        }
-    }
-    bytes
-}
 
 /// A client of the persona's server that has asked for something, in portions as the daemon reads.
 fn asking(persona: &str, request: &[u8]) -> Stage {
@@ -74,28 +36,24 @@ fn head(persona: &str, request: &[u8]) -> (String, Vec<String>) {
 #[test]
 fn every_request_has_the_status_that_the_real_servers_gave() {
     let mut wrong = Vec::new();
-    for row in STATUSES.lines() {
-        let words: Vec<_> = row.splitn(3, ' ').collect();
-        for (persona, column) in PLAYED {
-            let (status, _) = head(persona, &request(words[2]));
-            // The servers answer a request for a proxy, and tools report them as open ones.
-            if words[2].contains("://") {
-                assert_eq!(status, "400", "{persona}: {}", words[2]);
-            } else if status != words[column] {
-                wrong.push(format!("{persona}: {status}, not {}: {}", words[column], words[2]));
+    for row in rows() {
+        for (persona, wanted) in PLAYED.into_iter().zip(row.ours()) {
+            let (status, _) = head(persona, &row.request);
+            if status != wanted {
+                wrong.push(format!("{persona}: {status}, not {wanted}: {}", row.text));
             }
         }
     }
     assert!(wrong.is_empty(), "{}\n{} wrong", wrong.join("\n"), wrong.len());
-    assert!(STATUSES.lines().count() > 200);
+    assert!(rows().count() > 200);
 }
 
 #[test]
 fn whatever_the_status_is_the_client_is_held() {
-    for row in STATUSES.lines() {
-        let text = row.splitn(3, ' ').nth(2).expect("a request");
+    for row in rows() {
+        let text = row.text;
         for persona in Persona::names() {
-            let mut stage = asking(persona, &request(text));
+            let mut stage = asking(persona, &row.request);
             stage.pass_secs(7);
             let pieces = stage.sent.iter().filter(|(_, bytes)| bytes.len() == 1).count();
             assert!(pieces < 2, "{persona}: {text}: dribbles at once");

@@ -21,6 +21,7 @@ mod http_deflate_size_bomb;
 mod http_endless_header;
 mod http_fake_auth;
 mod http_hold;
+mod http_rows;
 mod http_servers;
 mod lengths;
 mod malformed;

@@ -12,6 +12,8 @@ mod data;
 mod files;
 mod first_minute;
 mod flood;
+#[path = "../../../tarpit-proto/tests/it/http_rows.rs"]
+mod http_rows;
 mod lawful;
 mod life;
 mod limits;
@@ -30,4 +32,5 @@ mod tidy;
 mod tls;
 mod trace;
 mod tutorial;
+mod web_servers;
 mod workers;

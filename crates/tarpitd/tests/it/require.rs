@@ -24,8 +24,18 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 8] =
-    ["files", "io_uring", "ipv6", "netns", "pidfd_getfd", "root", "strace", "tun"];
+const NEEDS: [&str; 10] = [
+    "apache2",
+    "files",
+    "io_uring",
+    "ipv6",
+    "netns",
+    "nginx",
+    "pidfd_getfd",
+    "root",
+    "strace",
+    "tun",
+];
 
 /// Whether the machine has what a test needs. If not, says so; fails where it is required.
 pub(crate) fn require(need: &str) -> bool {
@@ -79,9 +89,11 @@ pub(crate) fn open_many_files() -> usize {
 /// Tries what a test will do.
 fn probe(need: &str) -> Result<(), String> {
     match need {
+        "apache2" => runs("apache2", &["-v"]),
         "io_uring" => IoUring::new(8).map(drop).map_err(|error| error.to_string()),
         "ipv6" => TcpListener::bind("[::1]:0").map(drop).map_err(|error| error.to_string()),
         "netns" => namespaces(),
+        "nginx" => runs("nginx", &["-v"]),
         "pidfd_getfd" => {
             let own = pidfd_open(getpid(), PidfdFlags::empty());
             let file = own.and_then(|own| pidfd_getfd(&own, 0, PidfdGetfdFlags::empty()));

@@ -242,14 +242,14 @@ pub(crate) fn open(exchange: &mut Exchange, cx: &Cx<'_>) -> Step {
 pub(crate) fn pause_of(reply: Reply, spent: Spent, cx: &mut Cx<'_>) -> Duration {
     let pause = match reply {
         Reply::Refused | Reply::Welcome => GUESS + Duration::from_millis(cx.rng.below(400).into()),
-        _ => cx.rng.jitter(SEARCH),
+        _ => SEARCH + Duration::from_millis(cx.rng.below(800).into()),
     };
     pause.saturating_sub(spent.into())
 }
 
-/// How long a searcher for paths waits for each answer. The strictest that were measured give a
-/// request 10 seconds in all.
-const SEARCH: Duration = Duration::from_secs(8);
+/// How long a searcher for paths waits for each answer at least. The strictest that were measured
+/// give a request 10 seconds in all.
+const SEARCH: Duration = Duration::from_millis(8_020);
 
 /// How long a guess waits for its refusal at least: a little more than 9 seconds. The strictest
 /// guesser that was measured (ncrack) gives up after 10, on its clock.
