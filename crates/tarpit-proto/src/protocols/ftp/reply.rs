@@ -5,7 +5,7 @@ use alloc::{format, vec::Vec};
 
 use crate::{
     base::{rng::Rng, time::Wall},
-    persona::{Persona, System},
+    persona::{Machine, Persona, System},
     protocols::command::Command,
     states,
     wire::text,
@@ -48,7 +48,15 @@ states! {
 
 /// Appends the greeting.
 pub(crate) fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
-    text::line(persona.ftp(), out);
+    text::line(
+        match persona.machine() {
+            Machine::Debian12 => "220 (vsFTPd 3.0.3)",
+            Machine::IpCamera => "220 (vsFTPd 2.3.5)",
+            Machine::Ubuntu2204 => "220 (vsFTPd 3.0.5)",
+            Machine::WindowsServer2019 => "220 Microsoft FTP Service",
+        },
+        out,
+    );
 }
 
 /// Appends what a client of another protocol is told.

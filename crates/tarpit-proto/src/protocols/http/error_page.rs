@@ -31,7 +31,7 @@ pub(crate) fn error_page(reply: Reply, cx: &Cx<'_>) -> String {
 fn apache(reply: Reply, cx: &Cx<'_>) -> String {
     let status = reply.status(Server::Apache);
     let reason = &status[4..];
-    let (server, host, port) = (cx.profile.persona.http_server(), host(cx), cx.conn.server.port());
+    let (server, host, port) = (Server::name(&cx.profile.persona), host(cx), cx.conn.server.port());
     let words = apache_words(reply, &host);
     format!(
         "<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n\
@@ -127,7 +127,7 @@ fn iis(reply: Reply) -> String {
 
 fn nginx(reply: Reply, cx: &Cx<'_>) -> String {
     let status = reply.status(Server::Nginx);
-    let server = cx.profile.persona.http_server();
+    let server = Server::name(&cx.profile.persona);
     let (title, more) = match reply {
         Reply::FieldTooLong => (
             "400 Request Header Or Cookie Too Large",

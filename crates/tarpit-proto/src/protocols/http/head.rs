@@ -222,7 +222,7 @@ fn value(field: Field, request: Request, stamp: Stamp, cx: &Cx<'_>) -> Option<Co
         },
         Field::PoweredBy => (!is_of_http_sys(reply, server)).then_some("ASP.NET".into()),
         Field::Server if is_of_http_sys(reply, server) => Some("Microsoft-HTTPAPI/2.0".into()),
-        Field::Server => Some(cx.profile.persona.http_server().into()),
+        Field::Server => Some(Server::name(&cx.profile.persona).into()),
         Field::Vary => {
             extent.filter(|&extent| extent != Extent::Unchanged).map(|_| "Accept-Encoding".into())
         }

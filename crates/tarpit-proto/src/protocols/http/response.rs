@@ -176,7 +176,7 @@ pub(crate) fn fields(reply: Reply, length: Option<usize>, cx: &Cx<'_>) -> Vec<u8
     let mut write = |name, value: &str| hpack::write(name, value, &mut out);
     write(Name::Status, &reply.status(site.server)[..3]);
     write(Name::Date, &format!("{} GMT", cx.wall.date()));
-    write(Name::Server, cx.profile.persona.http_server());
+    write(Name::Server, Server::name(&cx.profile.persona));
     if let Reply::Page { page, .. } = reply {
         write(Name::LastModified, &format!("{} GMT", site.modified(page).date()));
         write(Name::ETag, &site.tag(page));

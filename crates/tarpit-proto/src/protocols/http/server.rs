@@ -26,6 +26,16 @@ impl Server {
         }
     }
 
+    /// What the persona's server calls itself in `Server:`.
+    pub(crate) fn name(persona: &Persona) -> &'static str {
+        match persona.machine() {
+            Machine::Debian12 => "nginx/1.22.1",
+            Machine::IpCamera => "Boa/0.94.14rc21",
+            Machine::Ubuntu2204 => "Apache/2.4.52 (Ubuntu)",
+            Machine::WindowsServer2019 => "Microsoft-IIS/10.0",
+        }
+    }
+
     /// Whether the line's end must be `\r\n`, its words one space apart, and fields beyond doubt.
     pub(crate) fn is_strict(self) -> bool {
         self == Self::Apache

@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 
 use crate::{
     base::{rng::Rng, time::Wall},
-    persona::{Persona, System},
+    persona::{Machine, Persona, System},
     states,
     wire::text,
 };
@@ -49,8 +49,18 @@ states! {
 
 /// Appends the greeting.
 pub(crate) fn greet(persona: &Persona, wall: Wall, out: &mut Vec<u8>) {
-    persona.smtp(wall, out);
-    text::line("", out);
+    let (host, date) = (persona.host(), wall.date());
+    let line = match persona.machine() {
+        Machine::Debian12 => alloc::format!("220 {host} ESMTP Exim 4.96 {date} +0000"),
+        Machine::IpCamera => {
+            alloc::format!("220 {host} ESMTP Sendmail 8.14.4/8.14.4; {date} +0000")
+        }
+        Machine::Ubuntu2204 => alloc::format!("220 {host} ESMTP Exim 4.95 Ubuntu {date} +0000"),
+        Machine::WindowsServer2019 => alloc::format!(
+            "220 {host} Microsoft ESMTP MAIL Service, Version: 10.0.17763.1 ready at  {date} +0000"
+        ),
+    };
+    text::line(&line, out);
 }
 
 /// Appends what a client of another protocol is told.
@@ -305,5 +315,24 @@ fn column(persona: &Persona) -> usize {
         System::Linux => 0,
         System::Camera => 1,
         System::Windows => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Seed;
+
+    #[test]
+    fn the_greeting_names_the_host_and_the_moment() {
+        for name in Persona::names() {
+            let persona = Persona::named(name, &Seed([7; 32])).expect("a persona");
+            let mut greeting = Vec::new();
+            greet(&persona, Wall(1_795_333_948), &mut greeting);
+            let greeting = String::from_utf8(greeting).expect("text");
+            let host = persona.host();
+            assert!(greeting.starts_with(&alloc::format!("220 {host} ")), "{greeting}");
+            assert!(greeting.ends_with("Sun, 22 Nov 2026 07:52:28 +0000\r\n"), "{greeting}");
+        }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
         time::Wall,
     },
     persona::Persona,
-    protocols::ssh::clients::Client,
+    protocols::ssh::{clients::Client, server},
     script::{Chunk, Cx, Heard, Manner, Step},
     wire::{
         ssh::{self, Malformed},
@@ -59,7 +59,7 @@ impl Line<'_> {
 
 /// The greeting.
 pub(super) fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
-    text::line(persona.ssh(), out);
+    text::line(server::identification(persona), out);
 }
 
 /// The pace of packets for a client, which may be unknown.
@@ -102,6 +102,6 @@ pub(super) fn offer(cx: &mut Cx<'_>) -> Step {
     let mut cookie = [0; 16];
     cx.entropy.fill(&mut cookie);
     let mut out = Vec::new();
-    ssh::offer(cookie, cx.profile.persona.ssh_offer(), &mut out);
+    ssh::offer(cookie, server::offer(&cx.profile.persona), &mut out);
     Step::send(Manner::Prompt, Chunk::Boxed(out.into()))
 }

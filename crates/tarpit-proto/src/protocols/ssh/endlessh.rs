@@ -15,6 +15,7 @@ use crate::{
         time::Wall,
     },
     persona::Persona,
+    protocols::ssh::server,
     script::{About, Cx, Heard, Script, Step},
     wire::text,
 };
@@ -36,7 +37,7 @@ static ABOUT: About = About {
 
 /// What strangers are told.
 fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
-    text::line(persona.ssh(), out);
+    text::line(server::identification(persona), out);
 }
 
 impl Script for Endlessh {

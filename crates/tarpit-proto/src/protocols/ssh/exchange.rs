@@ -15,6 +15,7 @@ use crate::{
         auth_hold::idle,
         clients::{Client, Wait},
         course::{self, Line},
+        server,
     },
     script::{Cx, Heard, Step},
     states,
@@ -88,7 +89,7 @@ impl Exchange {
         match &self.stage {
             Stage::Offered { cookie } | Stage::Introduced { cookie, .. } if self.sent == 0 => {
                 let keys = cx.profile.host_keys.as_ref();
-                kept_offer(*cookie, cx.profile.persona.ssh_offer(), keys, out);
+                kept_offer(*cookie, server::offer(&cx.profile.persona), keys, out);
             }
             _ => ssh::ignore(&mut cx.rng, out),
         }
@@ -200,9 +201,9 @@ fn agree(cookie: [u8; 16], line: &[u8], payload: &[u8], cx: &Cx<'_>) -> Option<A
     let persona = &cx.profile.persona;
     let openings = Openings {
         client_line: line,
-        server_line: persona.ssh().as_bytes(),
+        server_line: server::identification(persona).as_bytes(),
         client_offer: payload,
         cookie,
     };
-    Agreement::find(&openings, persona.ssh_offer(), cx.profile.host_keys.as_ref())
+    Agreement::find(&openings, server::offer(persona), cx.profile.host_keys.as_ref())
 }

@@ -9,6 +9,7 @@ mod exchange;
 pub(crate) mod kex_hold;
 pub(crate) mod lane;
 mod reply;
+mod server;
 mod talk;
 pub(crate) mod trans_hold;
 

@@ -31,6 +31,7 @@ use crate::{
     protocols::{
         secret::{self, Shown},
         shell::{self, Course, Shell},
+        telnet::server,
     },
     script::{About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, Uses},
     states,
@@ -46,7 +47,7 @@ states! {
     pub(crate) struct State {
         at: At,
         options: [Negotiated; OPTIONS.len()],
-        /// Whether it was offered [`Telnet::more`](crate::persona::Telnet::more).
+        /// Whether it was offered [`Server::more`](super::server::Server::more).
         was_offered_more: bool,
         /// How many answers its negotiation got.
         replies: u8,
@@ -143,14 +144,15 @@ static ABOUT: About = About {
 
 /// The greeting.
 pub(super) fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
-    out.extend_from_slice(persona.telnet().offers);
-    persona.telnet_login(out);
+    let server = server::of(persona);
+    out.extend_from_slice(server.offers);
+    server.ask_for_name(persona.host(), out);
 }
 
 /// What strangers are told.
 pub(super) fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(persona.telnet().password.as_bytes());
+    out.extend_from_slice(server::of(persona).password.as_bytes());
 }
 
 impl Script for TelnetLogin {
@@ -166,7 +168,7 @@ impl Script for TelnetLogin {
 
     fn open(&self, cx: &mut Cx<'_>) -> State {
         let mut state = State::default();
-        note_offers(&mut state, cx.profile.persona.telnet().offers);
+        note_offers(&mut state, server::of(&cx.profile.persona).offers);
         state
     }
 
@@ -238,22 +240,22 @@ fn hear(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
 
 /// A line is whole: learns it, says what follows, and in which manner.
 fn line(state: &mut State, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> Manner {
-    let telnet = cx.profile.persona.telnet();
+    let server = server::of(&cx.profile.persona);
     let (line, beyond) = (visit.reader.line(), visit.reader.line_beyond());
     out.extend_from_slice(b"\r\n");
     match state.at {
-        At::Naming if line.is_empty() => cx.profile.persona.telnet_login(out),
+        At::Naming if line.is_empty() => server.ask_for_name(cx.profile.persona.host(), out),
         At::Naming => {
             secret::learn_name(line, line.len() + beyond, cx);
             state.at = At::Proving;
-            out.extend_from_slice(telnet.password.as_bytes());
+            out.extend_from_slice(server.password.as_bytes());
         }
         At::Proving => {
             cx.learn_part(Fact::Secret, line, line.len() + beyond);
             cx.learn(Fact::Method, b"password");
             if cx.poisons() {
                 state.at = At::Thinking;
-                visit.answer = telnet.prompt.as_bytes().to_vec();
+                visit.answer = server.prompt.as_bytes().to_vec();
             } else {
                 state.at = At::Holding;
             }
@@ -271,7 +273,7 @@ fn line(state: &mut State, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>
             } else {
                 visit.answer.clear();
                 literal(&answer, &mut visit.answer);
-                visit.answer.extend_from_slice(telnet.prompt.as_bytes());
+                visit.answer.extend_from_slice(server.prompt.as_bytes());
                 state.at = At::Thinking;
             }
         }
@@ -357,7 +359,7 @@ fn negotiate(state: &mut State, verb: Verb, option: u8, cx: &mut Cx<'_>, out: &m
     // terminal is offered more.
     if (verb, option) == (Verb::Will, TERMINAL_TYPE) && !state.was_offered_more {
         state.was_offered_more = true;
-        let more = cx.profile.persona.telnet().more;
+        let more = server::of(&cx.profile.persona).more;
         note_offers(state, more);
         out.extend_from_slice(more);
     }

@@ -1,6 +1,7 @@
 //! Telnet (RFC 854).
 
 pub(crate) mod login;
+mod server;
 mod sight;
 
 use crate::{

@@ -1,8 +1,34 @@
-//! What each persona's SSH server offers, by the defaults of its release and in its order.
+//! The SSH server of each persona: what it calls itself, and what it offers by the defaults of its
+//! release and in its order.
 
-use crate::wire::ssh::Offer;
+use crate::{
+    persona::{Machine, Persona},
+    wire::ssh::Offer,
+};
 
-pub(super) static DROPBEAR_2017_75: Offer = Offer {
+/// The identification string, without the line's end (RFC 4253, section 4.2).
+///
+/// All are releases before the strict key exchange, whose mark would forbid our packets.
+pub(super) fn identification(persona: &Persona) -> &'static str {
+    match persona.machine() {
+        Machine::Debian12 => "SSH-2.0-OpenSSH_9.2p1 Debian-2",
+        Machine::IpCamera => "SSH-2.0-dropbear_2017.75",
+        Machine::Ubuntu2204 => "SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.4",
+        Machine::WindowsServer2019 => "SSH-2.0-OpenSSH_for_Windows_7.7",
+    }
+}
+
+/// All that the server offers.
+pub(super) fn offer(persona: &Persona) -> &'static Offer {
+    match persona.machine() {
+        Machine::Debian12 => &OPENSSH_9_2,
+        Machine::IpCamera => &DROPBEAR_2017_75,
+        Machine::Ubuntu2204 => &OPENSSH_8_9,
+        Machine::WindowsServer2019 => &OPENSSH_7_7_WINDOWS,
+    }
+}
+
+static DROPBEAR_2017_75: Offer = Offer {
     key_exchanges: "curve25519-sha256@libssh.org,ecdh-sha2-nistp521,ecdh-sha2-nistp384,\
         ecdh-sha2-nistp256,diffie-hellman-group14-sha256,diffie-hellman-group14-sha1,\
         kexguess2@matt.ucc.asn.au",
@@ -13,7 +39,7 @@ pub(super) static DROPBEAR_2017_75: Offer = Offer {
     compressions: "zlib@openssh.com,none",
 };
 
-pub(super) static OPENSSH_7_7_WINDOWS: Offer = Offer {
+static OPENSSH_7_7_WINDOWS: Offer = Offer {
     key_exchanges: "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,\
         ecdh-sha2-nistp384,ecdh-sha2-nistp521,diffie-hellman-group-exchange-sha256,\
         diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,\
@@ -23,7 +49,7 @@ pub(super) static OPENSSH_7_7_WINDOWS: Offer = Offer {
     ..OPENSSH_8_9
 };
 
-pub(super) static OPENSSH_8_9: Offer = Offer {
+static OPENSSH_8_9: Offer = Offer {
     key_exchanges: "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,\
         ecdh-sha2-nistp384,ecdh-sha2-nistp521,sntrup761x25519-sha512@openssh.com,\
         diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,\
@@ -37,7 +63,7 @@ pub(super) static OPENSSH_8_9: Offer = Offer {
     compressions: "none,zlib@openssh.com",
 };
 
-pub(super) static OPENSSH_9_2: Offer = Offer {
+static OPENSSH_9_2: Offer = Offer {
     key_exchanges: "sntrup761x25519-sha512@openssh.com,curve25519-sha256,\
         curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,\
         diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,\
