@@ -151,6 +151,28 @@ impl RsaKey {
         self.0.primes().iter().flat_map(|prime| prime.to_be_bytes()).collect()
     }
 
+    /// The key as libraries of TLS take it (RFC 5958, around RFC 8017, appendix A.1.2). `None`: a
+    /// part of it is lacking.
+    pub fn to_pkcs8(&self) -> Option<Vec<u8>> {
+        /// The sequence that says that a key of RSA follows.
+        const RSA: [u8; 15] = [48, 13, 6, 9, 42, 134, 72, 134, 247, 13, 1, 1, 1, 5, 0];
+        const VERSION: [u8; 3] = [2, 1, 0];
+        let [p, q] = self.0.primes() else { return None };
+        let parts = [
+            self.0.n().to_be_bytes(),
+            self.0.e().to_be_bytes(),
+            self.0.d().to_be_bytes(),
+            p.to_be_bytes(),
+            q.to_be_bytes(),
+            self.0.dp()?.to_be_bytes(),
+            self.0.dq()?.to_be_bytes(),
+            self.0.qinv()?.retrieve().to_be_bytes(),
+        ];
+        let numbers = parts.iter().flat_map(|part| der(2, &positive(part)));
+        let key = der(48, &VERSION.into_iter().chain(numbers).collect::<Vec<_>>());
+        Some(der(48, &[&VERSION[..], &RSA, &der(4, &key)].concat()))
+    }
+
     /// The key that [`RsaKey::primes`] wrote down. `None`: these are no primes of one.
     pub fn from_primes(saved: &[u8]) -> Option<Self> {
         if saved.len() != Self::SAVED {
@@ -162,6 +184,12 @@ impl RsaKey {
         let key = key.ok()?;
         key.validate().is_ok().then_some(Self(key))
     }
+}
+
+/// By what certificates name a public key, which is given as the bits of its own encoding (RFC 5280,
+/// section 4.2.1.2, the first way).
+pub fn key_identifier(public: &[u8]) -> [u8; 20] {
+    Sha1::digest(public).into()
 }
 
 /// What is signed with, by its name in SSH.
@@ -184,6 +212,17 @@ pub(crate) fn positive(bytes: &[u8]) -> Vec<u8> {
     out.extend(sign.then_some(0));
     out.extend_from_slice(bare);
     out
+}
+
+/// A part of a structure in DER, of less than 64 KiB.
+fn der(kind: u8, content: &[u8]) -> Vec<u8> {
+    let [high, low] = (content.len() as u16).to_be_bytes();
+    let length: &[u8] = match content.len() {
+        0..0x80 => &[low],
+        0x80..0x100 => &[0x81, low],
+        _ => &[0x82, high, low],
+    };
+    [&[kind], length, content].concat()
 }
 
 /// The system's randomness in the form that the libraries take.

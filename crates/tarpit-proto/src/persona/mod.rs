@@ -112,7 +112,7 @@ impl Persona {
 
     /// A number for the small differences between one installation and the next. It is a part of
     /// the seed: what is chosen by it may be seen, and no more.
-    pub(crate) fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         self.number
     }
 }

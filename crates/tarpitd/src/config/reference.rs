@@ -218,7 +218,9 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
     Key {
         name: "cert",
         form: "path of a file in PEM",
-        unset: Unset::Described("a self-signed certificate for each name that a client asks for"),
+        unset: Unset::Described(
+            "the certificate that the persona's machine would have: one, whatever name a client asks for",
+        ),
         meaning: "A certificate for TLS, followed by its chain. Needs `key`. tarpitd reads it at \
                   the start and at each reload. If `user` may not read it, a reload keeps the one \
                   that was read at the start.",

@@ -42,7 +42,7 @@ pub(crate) struct Identity {
     pub(crate) seed: Seed,
     state_dir: StateDir,
     clock: Clock,
-    certificates: OnceCell<Arc<Certificates>>,
+    certificates: OnceCell<Certificates>,
     /// The owner's certificates, as they were read last: rights to read them may have been given
     /// up since.
     own: RefCell<HashMap<Certificate, Arc<CertifiedKey>>>,
@@ -101,7 +101,7 @@ impl Identity {
         if profile.any_pattern(|it| it.uses().tls) {
             let refused = |what| Finding::new(Gravity::Refused, None, what);
             let tls = self.certificates().and_then(|certificates| {
-                certificates.tls(tarpit, own, profile.persona.host()).map_err(refused)
+                certificates.tls(tarpit, own, &profile.persona).map_err(refused)
             });
             profile.tls = tls.map_err(|it| problems.push(it)).ok();
         }
@@ -128,10 +128,10 @@ impl Identity {
         self.state_dir.is_kept()
     }
 
-    fn certificates(&self) -> Result<&Arc<Certificates>, Finding> {
+    fn certificates(&self) -> Result<&Certificates, Finding> {
         once(&self.certificates, || {
             let make = || Certificates::fresh(self.clock, random()).map_err(io::Error::other);
-            self.state_dir.kept(TLS, make, |kept| Certificates::read(&kept)).map(Arc::new)
+            self.state_dir.kept(TLS, make, |kept| Certificates::read(&kept))
         })
     }
 

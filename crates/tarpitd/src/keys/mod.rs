@@ -3,4 +3,5 @@
 pub(crate) mod certificates;
 pub(crate) mod host_keys;
 pub(crate) mod identity;
+mod machine_certificate;
 pub(crate) mod state_dir;
