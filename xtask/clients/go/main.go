@@ -1,4 +1,4 @@
-// Three clients as Go's libraries come: client ssh|http|tls ADDRESS.
+// Four clients as Go's libraries come: client ssh|http|tls|handshake ADDRESS.
 package main
 
 import (
@@ -43,6 +43,12 @@ func run(what, address string) error {
 		}
 		_, err = io.Copy(io.Discard, response.Body)
 		return err
+	case "handshake":
+		connection, err := tls.Dial("tcp", address, anyCertificate)
+		if err != nil {
+			return err
+		}
+		return connection.Close()
 	case "tls":
 		connection, err := tls.Dial("tcp", address, anyCertificate)
 		if err != nil {

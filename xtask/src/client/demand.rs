@@ -13,6 +13,8 @@ use crate::running::trace::Seen;
 pub(crate) enum Demand {
     /// Reconnecting costs it more than us: over all its stay it makes so many at most.
     ConnectionsAtMost(u64),
+    /// Each of its connections on which it says something takes so long, as their mean is.
+    Connection { each: Duration },
     /// It goes on to the end of its list instead of giving up on us.
     NotAborted,
     /// It never believes that it got what it wanted.
@@ -51,6 +53,11 @@ impl Demand {
         Self::Pace { each: Duration::from_secs(seconds), unit: "guess" }
     }
 
+    /// A client that leaves when it has its answer, and so comes back; in milliseconds.
+    pub(crate) const fn connection(millis: u64) -> Self {
+        Self::Connection { each: Duration::from_millis(millis) }
+    }
+
     /// A client with a limit of its own.
     pub(crate) const fn until(seconds: u64, why: &'static str) -> Self {
         Self::StaysUntil { limit: Duration::from_secs(seconds), why }
@@ -60,6 +67,7 @@ impl Demand {
     pub(crate) fn wanted(&self, span: Span) -> String {
         match *self {
             Self::ConnectionsAtMost(most) => format!("{most} connections at most"),
+            Self::Connection { each } => format!("{} s a connection", seconds(each)),
             Self::NotAborted => "not aborted".to_owned(),
             Self::NoSuccess => "no success".to_owned(),
             Self::Pace { each, unit } => format!("{} s a {unit}", each.as_secs()),
@@ -78,6 +86,10 @@ impl Demand {
             Self::ConnectionsAtMost(most) => {
                 let made = seen.connections;
                 (made > most).then(|| format!("{made} connections"))
+            }
+            Self::Connection { each } => {
+                let stood = seen.stood / u32::try_from(seen.spoke).unwrap_or(u32::MAX).max(1);
+                (stood < each).then(|| format!("{} s a connection", seconds(stood)))
             }
             Self::NotAborted => {
                 dialect.abort(output, &stay.ending).map(|line| format!("aborted: {line}"))
@@ -136,7 +148,7 @@ mod tests {
 
     fn broken(demand: Demand, held: u64, ending: Ending, output: &str) -> Option<String> {
         let stay = Stay { held: Duration::from_secs(held), ending };
-        let seen = Seen { connections: 7, sent: 100 };
+        let seen = Seen { connections: 7, sent: 100, spoke: 6, stood: Duration::from_secs(24) };
         let dialect = Dialect::Medusa;
         let span = Span::FULL;
         demand.broken(&Evidence { span, stay: &stay, seen: &seen, dialect, output })
@@ -160,6 +172,13 @@ mod tests {
     fn connections_beyond_the_most_are_too_many() {
         assert!(broken(Demand::ConnectionsAtMost(7), 1, left(), "").is_none());
         assert!(broken(Demand::ConnectionsAtMost(6), 1, left(), "").is_some());
+    }
+
+    #[test]
+    fn connections_that_say_something_have_to_stand_so_long() {
+        assert!(broken(Demand::connection(4_000), 1, left(), "").is_none());
+        let told = broken(Demand::connection(4_100), 1, left(), "");
+        assert_eq!(told.unwrap(), "4.0 s a connection");
     }
 
     #[test]

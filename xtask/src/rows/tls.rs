@@ -1,10 +1,10 @@
 //! Clients of TLS.
 
 use super::tools::{CURL, GO, PYTHON};
-use crate::client::demand::STAYS;
+use crate::client::demand::{Demand, STAYS};
 use crate::client::listener::{AUTO, Listener};
 use crate::client::row::{Clients, Row};
-use crate::client::scan::{CAMERA, DEBIAN, Scan, WINDOWS, Wanted};
+use crate::client::scan::{CAMERA, DEBIAN, NMAP, Scan, WINDOWS, Wanted};
 use crate::client::tool::Tool;
 
 pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: &[] };
@@ -22,6 +22,14 @@ static TLS_SLOW_HELLO: Listener = Listener::of("tls_slow_hello");
 
 static GNUTLS: Tool = Tool::debian("gnutls-cli", "gnutls-bin", "gnutls-cli");
 static OPENSSL: Tool = Tool::debian("openssl", "openssl", "openssl");
+static SSLSCAN: Tool = Tool::debian("sslscan", "sslscan", "sslscan");
+static TESTSSL: Tool = Tool::debian("testssl", "testssl.sh", "testssl");
+
+/// They leave when they have their answer; the answer is late.
+const LATE: &[Demand] = &[Demand::connection(4_000)];
+
+/// Whom those meet who want nothing but a handshake, or what can be learnt in many.
+const ANSWERS: &[&Listener] = &[&TLS_HTTP, &AUTO];
 
 const HOLDS: &[&Listener] = &[&TLS_RECORD_DRIP, &TLS_HTTP, &AUTO];
 
@@ -63,6 +71,44 @@ const ROWS: &[Row] = &[
         demands: STAYS,
         tool: &PYTHON,
         command: "{python} {scripts}/ssl_connect.py {host} {port}",
+    },
+    Row {
+        client: "Go crypto/tls, handshake",
+        on: ANSWERS,
+        demands: LATE,
+        tool: &GO,
+        command: "{go} handshake {host}:{port}",
+    },
+    Row {
+        client: "Python ssl, handshake",
+        on: ANSWERS,
+        demands: LATE,
+        tool: &PYTHON,
+        command: "{python} {scripts}/ssl_connect.py {host} {port} handshake",
+    },
+    Row {
+        // It gives up after 3 seconds for an answer, and the whole scan when it misses the first.
+        client: "sslscan",
+        on: ANSWERS,
+        demands: &[Demand::Stays, Demand::connection(2_500)],
+        tool: &SSLSCAN,
+        command: "sslscan --no-colour {host}:{port}",
+    },
+    Row {
+        client: "testssl",
+        on: ANSWERS,
+        demands: &[Demand::Stays, Demand::connection(4_000)],
+        tool: &TESTSSL,
+        command: "testssl --warnings batch --color 0 {host}:{port}",
+    },
+    Row {
+        client: "nmap, scripts for TLS",
+        on: ANSWERS,
+        demands: LATE,
+        tool: &NMAP,
+        command: "nmap -n -Pn -sT -p {port} --script \
+                  +ssl-cert,+ssl-date,+ssl-enum-ciphers,+ssl-dh-params,+ssl-known-key,+tls-alpn,\
+                  +tls-nextprotoneg {host}",
     },
 ];
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -14,6 +15,10 @@ pub(crate) struct Seen {
     pub(crate) connections: u64,
     /// How many bytes they cost us.
     pub(crate) sent: u64,
+    /// How many of them said something.
+    pub(crate) spoke: u64,
+    /// How long those stood, one after the other.
+    pub(crate) stood: Duration,
 }
 
 /// Reads the trace of a daemon that has stopped, by the tarpits' names.
@@ -36,6 +41,10 @@ fn sum(text: &str) -> Result<BTreeMap<String, Seen>> {
         let seen = tarpits.entry(name.to_owned()).or_default();
         seen.connections += 1;
         seen.sent += event["sent"].as_u64().unwrap_or_default();
+        if event["received"].as_u64().is_some_and(|received| received > 0) {
+            seen.spoke += 1;
+            seen.stood += Duration::from_secs_f64(event["duration"].as_f64().unwrap_or_default());
+        }
     }
     Ok(tarpits)
 }
@@ -51,11 +60,12 @@ mod tests {
             "\n",
             r#"{"time": 2.0, "event": "close", "name": "a", "meta": {}, "sent": 7}"#,
             "\n\n",
-            r#"{"time": 3.0, "event": "close", "name": "a", "meta": {}, "sent": 5}"#,
+            r#"{"event": "close", "name": "a", "sent": 5, "received": 9, "duration": 4.5}"#,
             "\n",
         );
         let seen = sum(text).unwrap();
-        assert_eq!(seen["a"], Seen { connections: 2, sent: 12 });
+        let stood = Duration::from_millis(4_500);
+        assert_eq!(seen["a"], Seen { connections: 2, sent: 12, spoke: 1, stood });
     }
 
     #[test]
