@@ -3,7 +3,7 @@
 
 use std::{env, fs, path::Path};
 
-use tarpit_proto::{fact::Fact, patterns};
+use tarpit_proto::{fact::Fact, patterns, persona::Persona, protocols, rng::Seed};
 
 use crate::{console, manual};
 
@@ -17,12 +17,13 @@ struct Table {
     lines: String,
 }
 
-fn tables() -> [Table; 3] {
+fn tables() -> [Table; 4] {
     let recommended = |file| Table { file, name: "recommended", lines: recommended() };
     [
         recommended("README.md"),
         recommended("docs/getting-started.md"),
         Table { file: "docs/is-it-lawful.md", name: "facts", lines: facts() },
+        Table { file: "docs/null-probing.md", name: "personas", lines: personas() },
     ]
 }
 
@@ -46,6 +47,20 @@ fn facts() -> String {
     });
     let head = "| fact | what it is | who may be behind it |\n|---|---|---|\n";
     format!("{head}{}", rows.collect::<String>())
+}
+
+/// What a scan finds on each persona.
+fn personas() -> String {
+    let shown: Vec<_> = protocols::held().filter_map(|it| Some((it.service, it.plays?))).collect();
+    let head = shown.iter().map(|(service, _)| *service).collect::<Vec<_>>().join(" | ");
+    let rows = Persona::names().map(|name| {
+        let default = if name == Persona::DEFAULT { ", the default" } else { "" };
+        let persona = Persona::named(name, &Seed([0; 32])).expect("a persona");
+        let cells: Vec<_> = shown.iter().map(|(_, plays)| plays(&persona)).collect();
+        format!("| `{name}`{default} | {} |\n", cells.join(" | "))
+    });
+    let rows: String = rows.collect();
+    format!("| persona | {head} |\n|---|{}\n{rows}", "---|".repeat(shown.len()))
 }
 
 impl Table {

@@ -226,7 +226,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::sighting::{SHARED, verb};
+    use crate::{
+        script::Sign,
+        wire::sighting::{SHARED, verb},
+    };
 
     extern crate std;
     use std::{collections::HashSet, vec::Vec};
@@ -393,5 +396,22 @@ mod tests {
         ) {
             check_detections_are_final(&[word.as_bytes(), rest.as_bytes()].concat());
         }
+    }
+
+    #[test]
+    fn every_known_client_has_a_name_of_its_own_and_is_found_by_what_it_shows() {
+        let mut count = 0;
+        for protocol in held() {
+            let signs = protocol.clients.signs();
+            for (place, (name, sign)) in signs.iter().enumerate() {
+                count += 1;
+                let first = signs.iter().position(|(other, _)| other == name);
+                assert_eq!(first, Some(place), "{}: {name} twice", protocol.name);
+                let (Sign::Contains(words) | Sign::Says(words)) = sign else { continue };
+                let found = signs.iter().position(|(_, sign)| sign.fits(words));
+                assert_eq!(found, Some(place), "{}: {name} is taken for another", protocol.name);
+            }
+        }
+        assert!(count > 25, "{count}");
     }
 }

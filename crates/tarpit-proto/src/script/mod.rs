@@ -7,6 +7,7 @@
 //! what to do; [`Script::speak`] makes the bytes that the state stands for, as often as it takes to
 //! send them.
 
+pub mod client;
 mod cx;
 mod pattern;
 mod profile;
@@ -14,14 +15,15 @@ mod protocol;
 mod step;
 pub mod tls;
 
-pub(crate) use self::{cx::Notes, step::Action};
 pub use self::{
+    client::{KnownClient, KnownClients, Sign},
     cx::{Cx, Pinned},
     pattern::{About, Pattern, Script, Uses, Words},
     profile::{Conn, Profile},
-    protocol::{Protocol, Side, Sight},
+    protocol::{NO_CLIENTS, Protocol, Side, Sight},
     step::{Before, Chunk, Heard, MAX_CHUNK, Manner, ReadMode, Security, Step},
 };
+pub(crate) use self::{cx::Notes, step::Action};
 pub use crate::base::{
     said::Said,
     state::{self, Run},

@@ -1,9 +1,10 @@
 //! What is known of a protocol: one value, from which everything else derives it.
 
+use alloc::string::String;
 use core::fmt;
 
-use super::{Pattern, Words};
-use crate::{base::fact::Fact, wire::sighting::Sighting};
+use super::{KnownClient, KnownClients, Pattern, Words};
+use crate::{base::fact::Fact, persona::Persona, wire::sighting::Sighting};
 
 /// A protocol that clients speak to us.
 ///
@@ -31,12 +32,18 @@ pub struct Protocol {
     pub greet: Option<Words>,
     /// What a client of another protocol is told.
     pub refuse: Option<Words>,
+    /// The server that a persona runs, as it calls itself and as scanners record it; `None` if it
+    /// shows none.
+    pub plays: Option<fn(&Persona) -> String>,
     /// How to try it from a shell: `{ip}` and `{port}` stand for the address, `{address}` for both.
     pub try_it: &'static str,
     /// What its clients are recorded with and held by, in one line.
     pub reason: &'static str,
     /// What its clients teach the trace.
     pub facts: &'static [Fact],
+    /// The clients of it that were tried: by what they are known, and what they bear. Its patterns
+    /// choose by these rows.
+    pub clients: &'static dyn KnownClients,
     /// Its patterns; the first is served where the owner has named none. Empty: it is told from
     /// others and not held.
     pub patterns: &'static [&'static dyn Pattern],
@@ -59,6 +66,12 @@ pub enum Sight {
     Rest(fn(&[u8]) -> Option<Sighting>),
 }
 
+/// For a protocol none of whose clients differ in what they bear.
+pub const NO_CLIENTS: &dyn KnownClients = {
+    const NOBODY: &[KnownClient<()>] = &[];
+    &NOBODY
+};
+
 impl Protocol {
     /// A protocol that is told from others and not held. The server is expected to speak first on
     /// none of its `ports`.
@@ -80,9 +93,11 @@ impl Protocol {
             openings,
             greet: None,
             refuse: None,
+            plays: None,
             try_it: "",
             reason: "",
             facts: &[],
+            clients: NO_CLIENTS,
             patterns: &[],
         }
     }

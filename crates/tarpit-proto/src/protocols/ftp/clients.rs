@@ -1,13 +1,32 @@
-//! How FTP clients that wait longer than others are recognised.
+//! How FTP clients that wait longer than others are recognised: by what they say in front of a
+//! password. They read a reply to its last line.
 
-/// The commands in front of a login of clients that read a reply to its last line: lftp and the
-/// transfer programs of desktops.
-pub(crate) const PATIENT: &[&str] = &["CLNT", "FEAT", "HOST", "OPTS"];
+use crate::script::{KnownClient, Sign, client};
 
-/// Whether a user's name stands for no name. Guessers guess names. Libraries, curl and wget log in
-/// so; they wait for a reply's last line without any limit, curl for two minutes.
-pub(crate) fn is_anonymous(user: &[u8]) -> bool {
-    user.eq_ignore_ascii_case(b"anonymous") || user.eq_ignore_ascii_case(b"ftp")
+/// The clients that were tried; whoever stands here is patient.
+pub(super) static CLIENTS: &[KnownClient<()>] = &[
+    says("lftp", b"FEAT"),
+    says("transfer programs of desktops", b"CLNT"),
+    says("transfer programs that name the host", b"HOST"),
+    says("transfer programs that set options", b"OPTS"),
+    // Guessers guess names. Libraries, curl and wget log in without one; they wait for a reply's
+    // last line without any limit, curl for two minutes.
+    says("libraries, curl and wget", b"USER anonymous"),
+    says("libraries that say ftp", b"USER ftp"),
+];
+
+const fn says(name: &'static str, words: &'static [u8]) -> KnownClient<()> {
+    KnownClient { name, sign: Sign::Says(words), limits: () }
+}
+
+/// Whether a client that says this command reads replies to their last line.
+pub(super) fn is_patient(verb: &[u8]) -> bool {
+    client::find(CLIENTS, verb).is_some()
+}
+
+/// Whether a user's name stands for no name.
+pub(super) fn is_anonymous(user: &[u8]) -> bool {
+    client::find(CLIENTS, &[b"USER ", user].concat()).is_some()
 }
 
 #[cfg(test)]

@@ -198,7 +198,7 @@ fn obey(state: &mut State, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         command.tell(state.is_guessing && !is_known(command), cx);
     }
     state.is_guessing |= command.is_login();
-    state.is_patient |= command.is_one_of(clients::PATIENT);
+    state.is_patient |= clients::is_patient(command.verb);
     if command.is("QUIT") {
         state.phase = Phase::Drawing { reply: Reply::Bye, is_begun: false };
         return Step::PROMPT.discarding();

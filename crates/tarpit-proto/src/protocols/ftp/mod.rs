@@ -34,8 +34,10 @@ pub static FTP: Protocol = Protocol {
     ],
     greet: Some(reply::greet),
     refuse: Some(reply::refuse),
+    plays: Some(reply::software),
     try_it: "curl ftp://{address}/",
     reason: "records users; refuses every login slowly",
     facts: &[Fact::Command, Fact::Method, Fact::Secret, Fact::User],
+    clients: &clients::CLIENTS,
     patterns: &[&hold::FtpHold, &endless_motd::FtpEndlessMotd],
 };

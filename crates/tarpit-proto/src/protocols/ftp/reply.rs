@@ -1,7 +1,7 @@
 //! What FTP servers say (RFC 959, section 4.2; RFC 2389, 2428, 4217): each reply in the words of the
 //! server that the persona runs, and the lines of a directory.
 
-use alloc::{format, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use crate::{
     base::{rng::Rng, time::Wall},
@@ -46,17 +46,20 @@ states! {
     }
 }
 
+/// What the persona's server calls itself.
+pub(super) fn software(persona: &Persona) -> String {
+    let name = match persona.machine() {
+        Machine::Debian12 => "(vsFTPd 3.0.3)",
+        Machine::IpCamera => "(vsFTPd 2.3.5)",
+        Machine::Ubuntu2204 => "(vsFTPd 3.0.5)",
+        Machine::WindowsServer2019 => "Microsoft FTP Service",
+    };
+    name.into()
+}
+
 /// Appends the greeting.
 pub(crate) fn greet(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
-    text::line(
-        match persona.machine() {
-            Machine::Debian12 => "220 (vsFTPd 3.0.3)",
-            Machine::IpCamera => "220 (vsFTPd 2.3.5)",
-            Machine::Ubuntu2204 => "220 (vsFTPd 3.0.5)",
-            Machine::WindowsServer2019 => "220 Microsoft FTP Service",
-        },
-        out,
-    );
+    text::line(&format!("220 {}", software(persona)), out);
 }
 
 /// Appends what a client of another protocol is told.

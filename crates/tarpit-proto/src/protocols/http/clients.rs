@@ -5,7 +5,10 @@
 
 use core::time::Duration;
 
-use crate::states;
+use crate::{
+    script::{KnownClient, Sign, client},
+    states,
+};
 
 states! {
     /// What holds an HTTP client.
@@ -23,30 +26,32 @@ states! {
     }
 }
 
-/// What holds which HTTP client, by what its `User-Agent` contains; the first row that fits
-/// decides.
-const CLIENTS: &[(&[u8], HeldBy)] = &[
+/// HTTP clients by what their `User-Agent` contains; the first row that fits decides.
+pub(super) static CLIENTS: &[KnownClient<HeldBy>] = &[
     // Searchers for paths end a request after 10 seconds or some more in all, and the whole search
     // after a few that failed: only answers keep them.
-    (b"DirBuster", HeldBy::Answers),
-    (b"Fuzz Faster U Fool", HeldBy::Answers),
-    (b"Nikto", HeldBy::Answers),
-    (b"Wfuzz", HeldBy::Answers),
-    (b"feroxbuster", HeldBy::Answers),
-    (b"gobuster", HeldBy::Answers),
-    // dirb calls itself so, and ends a search at the first failures.
-    (b"Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)", HeldBy::Answers),
+    contains("DirBuster", b"DirBuster", HeldBy::Answers),
+    contains("ffuf", b"Fuzz Faster U Fool", HeldBy::Answers),
+    contains("Nikto", b"Nikto", HeldBy::Answers),
+    contains("Wfuzz", b"Wfuzz", HeldBy::Answers),
+    contains("feroxbuster", b"feroxbuster", HeldBy::Answers),
+    contains("gobuster", b"gobuster", HeldBy::Answers),
+    // It ends a search at the first failures.
+    contains("dirb", b"Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)", HeldBy::Answers),
     // It waits 5 seconds for each next byte.
-    (b"python-httpx", HeldBy::Hurried),
-    // Node.js waits 300 seconds in all for a head, and as long for each next part of a body.
-    (b"node", HeldBy::Briefly),
-    (b"undici", HeldBy::Briefly),
+    contains("httpx", b"python-httpx", HeldBy::Hurried),
+    // It waits 300 seconds in all for a head, and as long for each next part of a body.
+    contains("Node.js", b"node", HeldBy::Briefly),
+    contains("undici", b"undici", HeldBy::Briefly),
 ];
+
+const fn contains(name: &'static str, part: &'static [u8], limits: HeldBy) -> KnownClient<HeldBy> {
+    KnownClient { name, sign: Sign::Contains(part), limits }
+}
 
 /// What holds the client that calls itself `agent`, if it stands in the table.
 pub(crate) fn named(agent: &[u8]) -> Option<HeldBy> {
-    let says = |word: &[u8]| agent.windows(word.len()).any(|window| window == word);
-    CLIENTS.iter().find(|(word, _)| says(word)).map(|&(_, hold)| hold)
+    client::find(CLIENTS, agent).map(|place| CLIENTS[place].limits)
 }
 
 /// What holds a client for whom the table has `named`, and that is `disguised` if it calls itself

@@ -70,6 +70,7 @@ pub static HTTP: Protocol = Protocol {
     ],
     greet: None,
     refuse: None,
+    plays: Some(server::software),
     try_it: "curl http://{address}/",
     reason: "records requests; holds browsers, password guessers and path scanners",
     facts: &[
@@ -80,6 +81,7 @@ pub static HTTP: Protocol = Protocol {
         Fact::Secret,
         Fact::User,
     ],
+    clients: &clients::CLIENTS,
     patterns: &[
         &hold::HttpHold,
         &bad_site::HttpBadSite,

@@ -4,6 +4,8 @@
 //! `tests/it/http_servers.rs` has them row by row. Those of IIS and Boa are what is publicly known
 //! of them.
 
+use alloc::string::String;
+
 use crate::persona::{Machine, Persona};
 
 /// A web server.
@@ -13,6 +15,11 @@ pub(crate) enum Server {
     Boa,
     Iis,
     Nginx,
+}
+
+/// What the persona's server calls itself.
+pub(super) fn software(persona: &Persona) -> String {
+    Server::name(persona).into()
 }
 
 impl Server {

@@ -17,7 +17,7 @@
 //! A worm says all its commands in one go. They are read on while its first answer fills, and told:
 //! the keys that it sets, and as secrets the values.
 
-use alloc::{boxed::Box, format, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 
 use super::{
     REDIS,
@@ -181,6 +181,11 @@ fn version(persona: &Persona) -> &'static str {
         Machine::Ubuntu2204 => "6.0.16",
         Machine::WindowsServer2019 => "3.0.504",
     }
+}
+
+/// What the persona's server calls itself.
+pub(super) fn software(persona: &Persona) -> String {
+    format!("Redis {}", version(persona))
 }
 
 /// What a client of another protocol is told: most of them ask for a page.

@@ -7,7 +7,7 @@ mod told;
 
 use crate::{
     base::fact::Fact,
-    script::{Protocol, Side, Sight},
+    script::{NO_CLIENTS, Protocol, Side, Sight},
 };
 
 /// See the module.
@@ -30,8 +30,10 @@ pub(super) static REDIS: Protocol = Protocol {
     ],
     greet: None,
     refuse: Some(hold::refuse),
+    plays: Some(hold::software),
     try_it: "redis-cli -h {ip} -p {port} info",
     reason: "records passwords and what worms would set; no answer ends",
     facts: &[Fact::Command, Fact::Method, Fact::Secret, Fact::User],
+    clients: NO_CLIENTS,
     patterns: &[&hold::RedisHold],
 };

@@ -2,7 +2,10 @@
 
 use core::time::Duration;
 
-use crate::states;
+use crate::{
+    script::{KnownClient, Sign, client},
+    states,
+};
 
 states! {
     /// What holds a client that speaks to a mail server.
@@ -25,25 +28,33 @@ states! {
 /// next command, and each answer after it for that of the command behind.
 pub(crate) const FIRST_LINE: Duration = Duration::from_secs(2);
 
-/// What holds a mail client, by the name that it calls itself in `EHLO`.
-const MAIL: &[(&[u8], MailHold)] = &[
-    // medusa: 20 seconds for each reply, which must come in one piece.
-    (b"gerg", MailHold::Whole),
-    (b"server.domain", MailHold::Whole),
-    // hydra: reads lines without any limit.
-    (b"hydra", MailHold::Endless),
+/// Mail clients by how they greet.
+pub(super) static CLIENTS: &[KnownClient<MailHold>] = &[
+    // 20 seconds for each reply, which must come in one piece.
+    says("medusa", b"EHLO gerg", MailHold::Whole),
+    says("medusa, finding out", b"EHLO server.domain", MailHold::Whole),
+    // It reads lines without any limit.
+    says("hydra", b"EHLO hydra", MailHold::Endless),
     // msmtp, and the mail packages of Go and others: no limit, or one for each line.
-    (b"localhost", MailHold::Lines),
+    says("libraries on a host without a name", b"EHLO localhost", MailHold::Lines),
 ];
+
+const fn says(
+    name: &'static str,
+    greeting: &'static [u8],
+    limits: MailHold,
+) -> KnownClient<MailHold> {
+    KnownClient { name, sign: Sign::Says(greeting), limits }
+}
 
 /// What holds the client that says `verb` and `name`.
 pub(crate) fn mail(verb: &[u8], name: &[u8]) -> MailHold {
-    let known = MAIL.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+    let known = client::find(CLIENTS, &[verb, b" ", name].concat());
     // A client that names a domain or an address is a mail agent or a library; Python's writes
     // small letters.
     let is_proper = name.contains(&b'.') && !name.ends_with(b".") || name.starts_with(b"[");
     match known {
-        Some(&(_, hold)) if verb.eq_ignore_ascii_case(b"EHLO") => hold,
+        Some(place) => CLIENTS[place].limits,
         _ if verb == b"ehlo" || verb.eq_ignore_ascii_case(b"EHLO") && is_proper => MailHold::Lines,
         // A client that greets by `HELO` need not understand a reply of many lines. So does hydra's
         // search for names, which takes any line for the answer to its next question.

@@ -33,6 +33,7 @@ pub static SMTP: Protocol = Protocol {
     ],
     greet: Some(reply::greet),
     refuse: Some(reply::refuse),
+    plays: Some(reply::software),
     try_it: "curl smtp://{address}/",
     reason: "records senders and recipients; never accepts mail",
     facts: &[
@@ -44,5 +45,6 @@ pub static SMTP: Protocol = Protocol {
         Fact::SmtpRcptTo,
         Fact::User,
     ],
+    clients: &clients::CLIENTS,
     patterns: &[&hold::SmtpHold, &endless_ehlo::SmtpEndlessEhlo],
 };

@@ -47,18 +47,28 @@ states! {
     }
 }
 
+/// What the persona's server calls itself.
+fn name(persona: &Persona) -> &'static str {
+    match persona.machine() {
+        Machine::Debian12 => "Exim 4.96",
+        Machine::IpCamera => "Sendmail 8.14.4/8.14.4",
+        Machine::Ubuntu2204 => "Exim 4.95 Ubuntu",
+        Machine::WindowsServer2019 => "Microsoft ESMTP MAIL Service, Version: 10.0.17763.1",
+    }
+}
+
+/// The same, for the descriptor.
+pub(super) fn software(persona: &Persona) -> String {
+    name(persona).into()
+}
+
 /// Appends the greeting.
 pub(crate) fn greet(persona: &Persona, wall: Wall, out: &mut Vec<u8>) {
-    let (host, date) = (persona.host(), wall.date());
-    let line = match persona.machine() {
-        Machine::Debian12 => alloc::format!("220 {host} ESMTP Exim 4.96 {date} +0000"),
-        Machine::IpCamera => {
-            alloc::format!("220 {host} ESMTP Sendmail 8.14.4/8.14.4; {date} +0000")
-        }
-        Machine::Ubuntu2204 => alloc::format!("220 {host} ESMTP Exim 4.95 Ubuntu {date} +0000"),
-        Machine::WindowsServer2019 => alloc::format!(
-            "220 {host} Microsoft ESMTP MAIL Service, Version: 10.0.17763.1 ready at  {date} +0000"
-        ),
+    let (host, software, date) = (persona.host(), name(persona), wall.date());
+    let line = match persona.system() {
+        System::Camera => alloc::format!("220 {host} ESMTP {software}; {date} +0000"),
+        System::Linux => alloc::format!("220 {host} ESMTP {software} {date} +0000"),
+        System::Windows => alloc::format!("220 {host} {software} ready at  {date} +0000"),
     };
     text::line(&line, out);
 }

@@ -7,9 +7,12 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::state::{Field, Packer, Saved, Unpacker, bits_for, layout, load_name, save_name};
+use crate::{
+    base::state::{Field, Packer, Saved, Unpacker, bits_for, layout, load_name, save_name},
+    script::{KnownClient, Sign, client},
+};
 
-/// A client, by what its identification line says: the place of its row in [`ROWS`], or the one
+/// A client, by what its identification line says: the place of its row in [`CLIENTS`], or the one
 /// behind them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Client(u8);
@@ -66,26 +69,39 @@ const UNKNOWN: Limits = Limits {
 };
 
 /// Clients by what their identification line contains; the first row that fits decides.
-const ROWS: &[(&str, Limits)] = &[
-    // ssh-keyscan waits 5 seconds for each packet, and leaves when it has seen the host's key.
-    ("keyscan", Limits { packets: secs(4), exchange: Wait::Never, guess: Wait::Never, ..UNKNOWN }),
-    // ncrack calls itself so and waits 20 seconds; a write that is late must not lose it.
-    ("OpenSSH_7.1\n", NCRACK),
-    ("ncrack", NCRACK),
-    ("AsyncSSH", PATIENT_CLIENT),
-    ("OpenSSH_", PATIENT_CLIENT),
-    ("PuTTY", PATIENT_CLIENT),
-    ("SSH-2.0-Go", Limits { none: Wait::AtOnce, ..PATIENT_CLIENT }),
-    ("dropbear", PATIENT_CLIENT),
+pub(super) static CLIENTS: &[KnownClient<Limits>] = &[
+    // It waits 5 seconds for each packet, and leaves when it has seen the host's key.
+    contains(
+        "ssh-keyscan",
+        b"keyscan",
+        Limits { packets: secs(4), exchange: Wait::Never, guess: Wait::Never, ..UNKNOWN },
+    ),
+    // It waits 20 seconds; a write that is late must not lose it.
+    contains("ncrack, as OpenSSH", b"OpenSSH_7.1\n", NCRACK),
+    contains("ncrack", b"ncrack", NCRACK),
+    contains("AsyncSSH", b"AsyncSSH", PATIENT_CLIENT),
+    contains("OpenSSH", b"OpenSSH_", PATIENT_CLIENT),
+    contains("PuTTY", b"PuTTY", PATIENT_CLIENT),
+    contains("Go", b"SSH-2.0-Go", Limits { none: Wait::AtOnce, ..PATIENT_CLIENT }),
+    contains("Dropbear", b"dropbear", PATIENT_CLIENT),
     // 60 seconds for each answer.
-    ("libssh2", Limits { none: Wait::For(secs(45)), guess: Wait::For(secs(45)), ..PATIENT_CLIENT }),
-    // hydra: 30 seconds in all to the end of the exchange, and as many for the verdict on a
+    contains(
+        "libssh2",
+        b"libssh2",
+        Limits { none: Wait::For(secs(45)), guess: Wait::For(secs(45)), ..PATIENT_CLIENT },
+    ),
+    // hydra's: 30 seconds in all to the end of the exchange, and as many for the verdict on a
     // password; questions it answers for ever.
-    ("libssh_", Limits { guess: Wait::For(secs(12)), password: false, stops: true, ..UNKNOWN }),
-    ("MEDUSA", Limits { guess: Wait::Never, stops: true, ..UNKNOWN }),
+    contains(
+        "libssh",
+        b"libssh_",
+        Limits { guess: Wait::For(secs(12)), password: false, stops: true, ..UNKNOWN },
+    ),
+    contains("medusa", b"MEDUSA", Limits { guess: Wait::Never, stops: true, ..UNKNOWN }),
     // 30 seconds for each answer to a password, and no limit before.
-    (
+    contains(
         "paramiko",
+        b"paramiko",
         Limits {
             exchange: Wait::For(secs(90)),
             none: Wait::AtOnce,
@@ -95,47 +111,52 @@ const ROWS: &[(&str, Limits)] = &[
     ),
 ];
 
+const fn contains(name: &'static str, part: &'static [u8], limits: Limits) -> KnownClient<Limits> {
+    KnownClient { name, sign: Sign::Contains(part), limits }
+}
+
 const NCRACK: Limits = Limits { packets: secs(8), guess: Wait::Never, stops: true, ..UNKNOWN };
 
 impl Client {
     /// A client that stands in no row, or has not said its line.
-    pub(super) const UNKNOWN: Self = Self(ROWS.len() as u8);
+    pub(super) const UNKNOWN: Self = Self(CLIENTS.len() as u8);
 
     /// The client with this identification line.
     pub(super) fn of(identification: &[u8]) -> Self {
-        let says = |word: &str| identification.windows(word.len()).any(|it| it == word.as_bytes());
-        Self::find(says).unwrap_or(Self::UNKNOWN)
+        client::find(CLIENTS, identification).map_or(Self::UNKNOWN, |place| Self(place as u8))
     }
 
     /// What holds it.
     pub(super) fn limits(self) -> &'static Limits {
-        ROWS.get(usize::from(self.0)).map_or(&UNKNOWN, |(_, limits)| limits)
+        self.row().map_or(&UNKNOWN, |row| &row.limits)
     }
 
-    fn find(fits: impl Fn(&str) -> bool) -> Option<Self> {
-        let place = ROWS.iter().position(|(word, _)| fits(word))?;
-        u8::try_from(place).ok().map(Self)
+    fn row(self) -> Option<&'static KnownClient<Limits>> {
+        CLIENTS.get(usize::from(self.0))
     }
 }
 
-/// It is saved by its row's word, so that a new binary with other rows takes it for no neighbour.
+/// It is saved by its row's name, so that a new binary with other rows takes it for no neighbour.
 impl Saved for Client {
     const LAYOUT: u32 = layout(b"ssh client", 0);
 
     fn save(&self, out: &mut Vec<u8>) {
-        save_name(ROWS.get(usize::from(self.0)).map_or("", |(word, _)| word), out);
+        save_name(self.row().map_or("", |row| row.name), out);
     }
 
     fn load(saved: &mut &[u8]) -> Option<Self> {
         match load_name(saved)? {
             "" => Some(Self::UNKNOWN),
-            name => Self::find(|word| word == name),
+            name => {
+                let place = CLIENTS.iter().position(|row| row.name == name)?;
+                u8::try_from(place).ok().map(Self)
+            }
         }
     }
 }
 
 impl Field for Client {
-    const BITS: u32 = bits_for(ROWS.len() as u32 + 1);
+    const BITS: u32 = bits_for(CLIENTS.len() as u32 + 1);
 
     #[inline]
     fn put(self, out: &mut Packer) {
@@ -180,7 +201,7 @@ mod tests {
         }
         let mut saved = Vec::new();
         Client::of(b"SSH-2.0-libssh_0.10.6").save(&mut saved);
-        assert_eq!(saved, b"\x07libssh_");
+        assert_eq!(saved, b"\x06libssh");
         assert_eq!(Client::load(&mut &b"\x07another"[..]), None);
     }
 }

@@ -32,6 +32,7 @@ pub static SSH: Protocol = Protocol {
     openings: &[b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n", b"SSH-2.0-Go\r\n", b"SSH-1.5-x\r\n"],
     greet: Some(course::greet),
     refuse: None,
+    plays: Some(server::software),
     // It neither asks about our host key nor remembers it.
     try_it: "ssh -o NoHostAuthenticationForLocalhost=yes -p {port} root@{ip}",
     reason: "records users and fingerprints; no login ever ends",
@@ -44,6 +45,7 @@ pub static SSH: Protocol = Protocol {
         Fact::SshKey,
         Fact::User,
     ],
+    clients: &clients::CLIENTS,
     patterns: &[
         &auth_hold::SshAuthHold,
         &kex_hold::SshKexHold,

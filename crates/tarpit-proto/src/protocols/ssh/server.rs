@@ -1,6 +1,8 @@
 //! The SSH server of each persona: what it calls itself, and what it offers by the defaults of its
 //! release and in its order.
 
+use alloc::string::String;
+
 use crate::{
     persona::{Machine, Persona},
     wire::ssh::Offer,
@@ -16,6 +18,11 @@ pub(super) fn identification(persona: &Persona) -> &'static str {
         Machine::Ubuntu2204 => "SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.4",
         Machine::WindowsServer2019 => "SSH-2.0-OpenSSH_for_Windows_7.7",
     }
+}
+
+/// What the server calls itself.
+pub(super) fn software(persona: &Persona) -> String {
+    identification(persona).trim_start_matches("SSH-2.0-").into()
 }
 
 /// All that the server offers.

@@ -6,7 +6,7 @@ mod sight;
 
 use crate::{
     base::fact::Fact,
-    script::{Protocol, Side, Sight},
+    script::{NO_CLIENTS, Protocol, Side, Sight},
 };
 
 /// See the module.
@@ -36,8 +36,10 @@ pub static TELNET: Protocol = Protocol {
     ],
     greet: Some(login::greet),
     refuse: Some(login::refuse),
+    plays: Some(server::software),
     try_it: "telnet {ip} {port}",
     reason: "records users; never says whether a password is right",
     facts: &[Fact::Command, Fact::Method, Fact::Secret, Fact::TelnetTerminal, Fact::User],
+    clients: NO_CLIENTS,
     patterns: &[&login::TelnetLogin],
 };

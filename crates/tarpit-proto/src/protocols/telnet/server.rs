@@ -1,10 +1,14 @@
 //! The telnet service of each persona (RFC 854).
 
+use alloc::string::String;
+
 use crate::persona::{Machine, Persona};
 
 /// What a machine's telnet service says.
 #[derive(Debug)]
 pub(super) struct Server {
+    /// The name by which scanners know it.
+    name: &'static str,
     /// The options that it negotiates at once, by which scanners name it.
     pub(super) offers: &'static [u8],
     /// Those that follow when the client has a terminal.
@@ -22,6 +26,7 @@ pub(super) struct Server {
 
 /// `BusyBox` from 1.14: echo, window size, and a server that echoes and never waits.
 static BUSYBOX: Server = Server {
+    name: "BusyBox telnetd",
     offers: b"\xFF\xFD\x01\xFF\xFD\x1F\xFF\xFB\x01\xFF\xFB\x03",
     more: b"",
     login: "\r\n{host} login: ",
@@ -32,6 +37,7 @@ static BUSYBOX: Server = Server {
 /// The telnetd of Linux distributions: terminal type, speed, display and environment. It talks of
 /// echo only with terminals.
 static LINUX: Server = Server {
+    name: "Linux telnetd",
     offers: b"\xFF\xFD\x18\xFF\xFD\x20\xFF\xFD\x23\xFF\xFD\x27",
     more: b"\xFF\xFB\x03\xFF\xFB\x01\xFF\xFD\x1F",
     login: "\r\n{host} login: ",
@@ -41,6 +47,7 @@ static LINUX: Server = Server {
 
 /// Microsoft's service: authentication first, and binary both ways.
 static MICROSOFT: Server = Server {
+    name: "Microsoft Telnet Service",
     offers: b"\xFF\xFD\x25\xFF\xFB\x01\xFF\xFB\x03\xFF\xFD\x27\xFF\xFD\x1F\xFF\xFD\x00\xFF\xFB\x00",
     more: b"",
     login: "Welcome to Microsoft Telnet Service \r\n\n\rlogin: ",
@@ -55,6 +62,11 @@ pub(super) fn of(persona: &Persona) -> &'static Server {
         Machine::IpCamera => &BUSYBOX,
         Machine::WindowsServer2019 => &MICROSOFT,
     }
+}
+
+/// What the persona's service is called.
+pub(super) fn software(persona: &Persona) -> String {
+    of(persona).name.into()
 }
 
 impl Server {

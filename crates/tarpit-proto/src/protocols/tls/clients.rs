@@ -7,28 +7,34 @@
 
 use core::time::Duration;
 
-use crate::{script::tls::Limits, wire::tls::Hello};
+use crate::{
+    script::{KnownClient, Sign, client::HelloSign, tls::Limits},
+    wire::tls::Hello,
+};
 
 /// What a client that is not known bears. The tightest of them are httpx of Python, which gives the
 /// handshake 5 seconds in all, and nmap, which gives each probe of `-sV` as many.
 const UNKNOWN: Limits = Limits { first: Duration::from_secs(4), whole: None };
 
-/// What is known of a client by its hello; the first row that fits decides.
-const CLIENTS: &[Row] = &[
-    Row { fits: is_sslscan, limits: Limits { first: Duration::from_millis(2_500), whole: None } },
+/// Clients by their hello; the first row that fits decides.
+pub(super) static CLIENTS: &[KnownClient<Limits>] = &[
+    KnownClient {
+        name: "sslscan",
+        sign: Sign::Hello(HelloSign(is_sslscan)),
+        limits: Limits { first: Duration::from_millis(2_500), whole: None },
+    },
     // Its own package for HTTP gives a handshake 10 seconds, and the searchers for paths that are
     // written in it (gobuster, ffuf) give the handshake and the answer together as many.
-    Row { fits: is_go, limits: Limits { whole: Some(Duration::from_millis(9_500)), ..UNKNOWN } },
+    KnownClient {
+        name: "Go",
+        sign: Sign::Hello(HelloSign(is_go)),
+        limits: Limits { whole: Some(Duration::from_millis(9_500)), ..UNKNOWN },
+    },
 ];
-
-struct Row {
-    fits: fn(&Hello) -> bool,
-    limits: Limits,
-}
 
 /// What the client with this hello bears.
 pub(crate) fn limits(hello: &Hello) -> Limits {
-    CLIENTS.iter().find(|row| (row.fits)(hello)).map_or(UNKNOWN, |row| row.limits)
+    CLIENTS.iter().find(|row| row.sign.fits_hello(hello)).map_or(UNKNOWN, |row| row.limits)
 }
 
 /// sslscan waits 3 seconds for each answer, and takes what comes later for a refusal. Its hellos

@@ -30,9 +30,11 @@ pub static TLS: Protocol = Protocol {
     ],
     greet: None,
     refuse: None,
+    plays: None,
     try_it: "curl -k https://{address}/",
     reason: "completes the handshake, then holds the client by `http_hold` inside",
     facts: &[Fact::Ja3, Fact::Ja4, Fact::Protocol, Fact::TlsAlpn, Fact::TlsSni],
+    clients: &clients::CLIENTS,
     patterns: &[
         &handshake::Tls,
         &endless_hello_request::TlsEndlessHelloRequest,
