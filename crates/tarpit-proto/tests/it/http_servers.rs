@@ -12,8 +12,13 @@ use crate::{
 
 /// A client of the persona's server that has asked for something, in portions as the daemon reads.
 fn asking(persona: &str, request: &[u8]) -> Stage {
+    asking_of(Persona::named(persona, &seed()).expect("a persona"), request)
+}
+
+/// The same of a certain installation.
+fn asking_of(persona: Persona, request: &[u8]) -> Stage {
     let mut stage = Stage::new("http_hold");
-    stage.profile.persona = Persona::named(persona, &seed()).expect("a persona");
+    stage.profile.persona = persona;
     let mut stage = stage.open();
     for portion in request.chunks(1_400) {
         stage.says(portion);
@@ -116,23 +121,34 @@ fn a_page_has_one_tag_one_date_and_one_length_however_often_it_is_asked_for() {
 
 #[test]
 fn the_links_of_a_page_lead_to_pages_and_no_other_name_does() {
-    for persona in Persona::names() {
-        let mut stage = asking(persona, b"GET /\r\n");
+    let mut forms = std::collections::BTreeSet::new();
+    for installation in 0..12_u8 {
+        let seed = Seed([installation.wrapping_mul(37); 32]);
+        let kind = Persona::names().nth(usize::from(installation) % 4).expect("a persona");
+        let persona = || Persona::named(kind, &seed).expect("a persona");
+        let get = |path: &str| {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+            asking_of(persona(), request.as_bytes()).text()[9..12].to_owned()
+        };
+        let mut stage = asking_of(persona(), b"GET /\r\n");
         stage.pass_secs(90 * 86_400);
         let page = String::from_utf8(stage.bytes()).expect("text");
         let links: Vec<_> =
             page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-        assert!(links.len() > 50, "{persona}: {} links", links.len());
+        assert!(links.len() > 50, "{kind}: {} links", links.len());
         for link in links {
-            let get = |path: &str| {
-                head(persona, format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).0
-            };
-            assert_eq!(get(link), "200", "{persona}: {link}");
-            let other = link.replace('-', "-0").replace(".html", "");
-            let other = format!("{}.html", &other[..other.len() - 1]);
-            assert_eq!(get(&other), "404", "{persona}: {other}");
+            assert_eq!(get(link), "200", "{kind}: {link}");
+            let digits = link.len() - ".html".len() - 9;
+            let other = format!("{}0{}.html", &link[..digits], &link[digits..link.len() - 6]);
+            assert_eq!(get(&other), "404", "{kind}: {other}");
         }
+        // A line of a link is as long as any other.
+        let items: Vec<_> = page.lines().filter(|line| line.contains("href")).collect();
+        assert!(items.iter().all(|item| item.len() == 87), "{page}");
+        forms.insert(page.lines().nth(3).expect("a line").to_owned());
+        forms.insert(items[0].split("<a").next().expect("a tag").to_owned());
     }
+    assert!(forms.len() > 5, "{forms:?}");
 }
 
 #[test]

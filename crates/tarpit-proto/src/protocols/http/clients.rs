@@ -69,11 +69,9 @@ pub(crate) fn interval(hold: HeldBy) -> Duration {
     Duration::from_secs(if hold == HeldBy::Hurried { 3 } else { 8 })
 }
 
-/// Whether the head of a client that is held so ends behind so many blanks, which stand behind the
-/// name of its last field: 31 bytes take four minutes.
-pub(crate) fn ends_head(hold: HeldBy, blanks: u32) -> bool {
-    hold == HeldBy::Briefly && blanks >= 17
-}
+/// After so many blanks, which stand behind the name of its last field, the head of a client ends
+/// that is held briefly: 31 bytes take four minutes.
+pub(crate) const BRIEF_BLANKS: u32 = 17;
 
 /// After so many blanks another field begins: of the known clients the strictest bears fields of
 /// 8,190 bytes (aiohttp), and a hundred of them (Python).

@@ -8,7 +8,7 @@
 //!    │ │ └──────────► Pausing ───► Answering ──────────────────────────────────────┤
 //!    └─┼───────────────────────────────────────────────────────────────────────────┤
 //!      │ for no page  the next request cannot be found, or nothing is left to say  ▼
-//!      └───────────► Opening ─────► Padding, for ever                           Holding
+//!      └───────────► Opening ─────► Naming ─────► Padding, for ever             Holding
 //! ```
 //! A client that asks for the header only leaves when it is whole, so all after its first lines is
 //! sent slowly.
@@ -60,7 +60,9 @@ states! {
         Answering { stamp: Stamp },
         /// All lines of a head but the last go out.
         Opening { stamp: Stamp },
-        /// The last line of a head goes on: its name, and so many blanks behind it.
+        /// The name of the last field of a head goes out.
+        Naming,
+        /// Blanks go out behind it, and so many did.
         Padding { blanks: u32 },
         /// The head of an answer goes out, or its first lines where a head is all that is asked.
         Heading { stamp: Stamp },
@@ -131,14 +133,13 @@ pub(crate) fn converse(exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut C
         }
         (At::Answering { .. }, Heard::Sent) => next_request(exchange),
         (At::Opening { .. }, Heard::Sent) => {
-            exchange.at = At::Padding { blanks: 0 };
+            exchange.at = At::Naming;
             Step::DRIP
         }
-        // Clients bound a head's length: a fast rate would only let them go.
+        (At::Naming, Heard::Sent) => pad(exchange, 0, cx),
         (&At::Padding { blanks }, Heard::Sent) => {
-            exchange.at = At::Padding { blanks: blanks.saturating_add(1) };
-            let wait = cx.rng.jitter(clients::interval(exchange.held_by));
-            Step::wait(cx.later(wait))
+            let sent = blanks.saturating_add(run_of_blanks(exchange.held_by, cx));
+            pad(exchange, sent, cx)
         }
         (At::Padding { .. }, Heard::Silence) => Step::DRIP,
         (At::Heading { .. }, Heard::Sent) if is_head => {
@@ -198,6 +199,26 @@ pub(crate) fn next_request(exchange: &mut Exchange) -> Step {
 pub(crate) fn hold(exchange: &mut Exchange) -> Step {
     exchange.at = At::Holding;
     Step::REST.discarding()
+}
+
+/// Goes on with the blanks in a head, of which so many were sent.
+fn pad(exchange: &mut Exchange, blanks: u32, cx: &mut Cx<'_>) -> Step {
+    exchange.at = At::Padding { blanks };
+    if cx.profile.rate.is_none() {
+        return Step::DRIP;
+    }
+    // Clients bound a head's length: a fast rate would only let them go.
+    let wait = cx.rng.jitter(clients::interval(exchange.held_by));
+    Step::wait(cx.later(wait))
+}
+
+/// How many blanks are one chunk, which goes out byte by byte at the pattern's own pace.
+pub(crate) fn run_of_blanks(held_by: HeldBy, cx: &Cx<'_>) -> u32 {
+    match held_by {
+        _ if cx.profile.rate.is_some() => 1,
+        HeldBy::Briefly => clients::BRIEF_BLANKS,
+        HeldBy::Answers | HeldBy::Head | HeldBy::Hurried => 100,
+    }
 }
 
 /// Reads on in a request, and tells what is learnt of it; gives what was seen of it back once its

@@ -95,7 +95,7 @@ impl Script for HttpHold {
                     None => Step::KEEP,
                 }
             }
-            (&At::Padding { blanks }, Heard::Sent) if has_end(exchange, blanks) => {
+            (&At::Padding { blanks }, Heard::Sent) if has_end(exchange, blanks, cx) => {
                 exchange.at = At::Ending;
                 Step::PROMPT
             }
@@ -127,6 +127,7 @@ impl Script for HttpHold {
                     http::cookie_value(cx, out);
                 }
                 out.extend_from_slice(http::COOKIE.as_bytes());
+                http::reply(exchange, cx, out);
             }
             At::Telling { part } => http::body_part(exchange.request, part, cx, out),
             _ => http::reply(exchange, cx, out),
@@ -170,12 +171,14 @@ pub(super) fn whole_answer(reply: Reply, reading: &Reading, cx: &Cx<'_>) -> Opti
     }
 }
 
-/// Whether a head with so many blanks in it ends. One that is all that the client wants does not.
-fn has_end(exchange: &Exchange, blanks: u32) -> bool {
+/// Whether a head ends behind the blanks that were sent now and so many before. One that is all that
+/// the client wants does not.
+fn has_end(exchange: &Exchange, before: u32, cx: &Cx<'_>) -> bool {
     let Request { reply, is_head, .. } = exchange.request;
     let is_all =
         is_head || matches!(reply, Reply::Page { extent: Extent::Unchanged, .. } | Reply::Tunnel);
-    !is_all && clients::ends_head(exchange.held_by, blanks)
+    let blanks = before.saturating_add(http::run_of_blanks(exchange.held_by, cx));
+    !is_all && exchange.held_by == HeldBy::Briefly && blanks >= clients::BRIEF_BLANKS
 }
 
 /// Whether another field begins behind so many blanks.

@@ -32,8 +32,8 @@ pub(crate) use crate::protocols::http::{
     bomb::Bomb,
     cookie::{COOKIE, cookie, cookie_value},
     course::{
-        At, Cue, Exchange, PART, converse, hear, hold, next_request, open, pause, pause_of, tell,
-        tell_more_of, tell_on,
+        At, Cue, Exchange, PART, converse, hear, hold, next_request, open, pause, pause_of,
+        run_of_blanks, tell, tell_more_of, tell_on,
     },
     page::{link, page},
     request::Coding,

@@ -1,6 +1,6 @@
 //! Endless pages, part by part: lists of links that lead back to this server.
 
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
 
 use crate::{
     protocols::http::{request::Request, response::chunk, site::Site},
@@ -11,10 +11,12 @@ use crate::{
 pub(crate) fn page(part: u32, request: Request, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
     chunk(request, cx, out, |cx, out| {
         if part == 0 {
-            out.extend_from_slice(
-                b"<!DOCTYPE html>\n<html><head><title>Archive</title></head><body>\n\
-                  <h1>Archive</h1>\n<ul>\n",
+            let title = Site::of(&cx.profile.persona).title();
+            let opening = format!(
+                "<!DOCTYPE html>\n<html><head><title>{title}</title></head><body>\n\
+                 <h1>{title}</h1>\n<ul>\n"
             );
+            out.extend_from_slice(opening.as_bytes());
         }
         out.extend_from_slice(b"<li>");
         link(cx, out);

@@ -4,7 +4,7 @@ use alloc::{format, vec::Vec};
 
 use crate::{
     protocols::http::{
-        course::{At, Exchange},
+        course::{At, Exchange, run_of_blanks},
         error_page::error_page,
         head::{Stamp, first_lines, head as lines, last_line, realm},
         reply::{Extent, Reply},
@@ -68,11 +68,14 @@ pub(crate) fn reply(exchange: &Exchange, cx: &Cx<'_>, out: &mut Vec<u8>) {
             let head = lines(request, stamp, cx);
             text(out, &head[..last_line(&head)]);
         }
-        At::Padding { blanks: 0 } => {
+        At::Naming => {
             let head = lines(request, Stamp::default(), cx);
             text(out, split_last_line(&head).0);
         }
-        At::Padding { .. } => text(out, " "),
+        At::Padding { .. } => {
+            let blanks = run_of_blanks(exchange.held_by, cx) as usize;
+            out.resize(out.len() + blanks, b' ');
+        }
         At::Asking { .. }
         | At::Pausing
         | At::Heading { .. }

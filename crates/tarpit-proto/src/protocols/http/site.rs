@@ -55,6 +55,7 @@ enum Question {
     Name,
     Number,
     Page,
+    Style,
 }
 
 /// The page that a site begins with.
@@ -65,12 +66,38 @@ const FIRST_LINKS: u32 = 12;
 
 /// How long the line of a link is: shorter ones end with blanks, so that the length of a page is
 /// known from its number.
-const LINE: usize = 80;
+const LINE: usize = 88;
 
-const OPENING: &str = "<!DOCTYPE html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n\
-    <title>Archive</title>\n</head>\n<body>\n<h1>Archive</h1>\n<ul>\n";
+/// How a site writes a list of links, so that no search finds all installations by it.
+struct Style {
+    head: &'static str,
+    list: [&'static str; 2],
+    item: [&'static str; 2],
+    /// What stands between the words of a name.
+    joint: char,
+}
 
-const CLOSING: &str = "</ul>\n</body>\n</html>\n";
+const STYLES: [Style; 4] = [
+    Style {
+        head: "<meta charset=\"utf-8\">\n",
+        list: ["<ul>\n", "</ul>\n"],
+        item: ["<li>", "</li>"],
+        joint: '-',
+    },
+    Style { head: "", list: ["<div>\n", "</div>\n"], item: ["<p>", "</p>"], joint: '_' },
+    Style {
+        head: "<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\">\n",
+        list: ["<table>\n", "</table>\n"],
+        item: ["<tr><td>", "</td></tr>"],
+        joint: '.',
+    },
+    Style {
+        head: "<meta name=\"viewport\" content=\"width=device-width\">\n",
+        list: ["<ol>\n", "</ol>\n"],
+        item: ["<li>", "</li>"],
+        joint: '-',
+    },
+];
 
 impl Site {
     pub(crate) fn of(persona: &Persona) -> Self {
@@ -126,7 +153,7 @@ impl Site {
     /// How long the body of a page is.
     pub(crate) fn length(self, page: u8) -> usize {
         let links = FIRST_LINKS + self.parts(page) - 1;
-        OPENING.len() + links as usize * LINE + CLOSING.len()
+        self.opening().len() + links as usize * LINE + self.closing().len()
     }
 
     /// Since when a page is as it is: a moment of the years before this program.
@@ -159,14 +186,22 @@ impl Site {
         if part > 0 {
             return self.write_line(page, FIRST_LINKS + part - 1, out);
         }
-        out.extend_from_slice(OPENING.as_bytes());
+        out.extend_from_slice(self.opening().as_bytes());
         (0..FIRST_LINKS).for_each(|line| self.write_line(page, line, out));
     }
 
     /// Appends a whole page.
     pub(crate) fn write_all(self, page: u8, out: &mut Vec<u8>) {
         (0..self.parts(page)).for_each(|part| self.write(page, part, out));
-        out.extend_from_slice(CLOSING.as_bytes());
+        out.extend_from_slice(self.closing().as_bytes());
+    }
+
+    /// What pages of this site are called.
+    pub(crate) fn title(self) -> String {
+        let choice = u64::from(self.hash(Question::Style, 1));
+        let (first, second) = (WORDS[word(choice)], WORDS[word(choice >> 16)]);
+        let (initial, rest) = first.split_at(1);
+        format!("{}{rest} {second}", initial.to_ascii_uppercase())
     }
 
     /// Appends a link to a page of this site, chosen by `choice`.
@@ -179,24 +214,46 @@ impl Site {
         let check = self.check(folder, name, salt);
         let (folder, name) = (WORDS[folder], WORDS[name]);
         let (first, second) = (WORDS[title.0], WORDS[title.1]);
-        let text =
-            format!("<a href=\"/{folder}/{name}-{salt:04x}{check:05x}.html\">{first} {second}</a>");
+        let joint = self.style().joint;
+        let text = format!(
+            "<a href=\"/{folder}/{name}{joint}{salt:04x}{check:05x}.html\">{first} {second}</a>"
+        );
         out.extend_from_slice(text.as_bytes());
     }
 
     fn write_line(self, page: u8, line: u32, out: &mut Vec<u8>) {
+        let [begin, end] = self.style().item;
         let start = out.len();
-        out.extend_from_slice(b"<li>");
+        out.extend_from_slice(begin.as_bytes());
         self.link(self.hash(Question::Link, u64::from(page) << 32 | u64::from(line)), out);
-        out.extend_from_slice(b"</li>");
+        out.extend_from_slice(end.as_bytes());
         out.resize(start + LINE - 1, b' ');
         out.push(b'\n');
+    }
+
+    /// What a page begins with.
+    fn opening(self) -> String {
+        let (title, Style { head, list, .. }) = (self.title(), self.style());
+        format!(
+            "<!DOCTYPE html>\n<html>\n<head>\n{head}<title>{title}</title>\n</head>\n<body>\n\
+             <h1>{title}</h1>\n{}",
+            list[0]
+        )
+    }
+
+    /// What a page ends with.
+    fn closing(self) -> String {
+        format!("{}</body>\n</html>\n", self.style().list[1])
+    }
+
+    fn style(self) -> &'static Style {
+        &STYLES[self.hash(Question::Style, 0) as usize % STYLES.len()]
     }
 
     /// The page that a name leads to, if a link of this site has it.
     fn linked(self, name: &[u8]) -> Option<u64> {
         let (words, number) = name.split_at_checked(name.len().checked_sub(9)?)?;
-        let words = words.strip_suffix(b"-")?;
+        let words = words.strip_suffix(&[self.style().joint as u8])?;
         let slash = words.iter().position(|&byte| byte == b'/')?;
         let place = |word: &[u8]| WORDS.iter().position(|known| known.as_bytes() == word);
         let (folder, name) = (place(&words[..slash])?, place(&words[slash + 1..])?);
