@@ -12,6 +12,7 @@ use std::{
 use bench::{Clock, call, hear, pause, say, source};
 use clap::Parser;
 use rustix::net::{Shutdown, shutdown, sockopt};
+use tarpit_proto::protocols;
 
 /// Lets a mixed crowd of clients come and go
 #[derive(Parser)]
@@ -70,19 +71,6 @@ struct Target {
     hello: &'static [u8],
 }
 
-/// What a client says first, by the protocol.
-const HELLOS: [(&str, &[u8]); 5] = [
-    ("ftp", b"USER anonymous\r\n"),
-    ("http", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
-    ("smtp", b"EHLO localhost\r\n"),
-    ("ssh", b"SSH-2.0-OpenSSH_9.2\r\n"),
-    ("tls", CLIENT_HELLO),
-];
-
-/// A ClientHello of the least that RFC 8446 section 4.1.2 allows.
-const CLIENT_HELLO: &[u8] = b"\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x03\
-    0123456789abcdef0123456789abcdef\x00\x00\x02\x00\x2f\x01\x00";
-
 impl Target {
     fn parse(text: &str) -> Result<Self, String> {
         let (address, protocol) = text.split_once('=').ok_or("it is ADDRESS:PORT=PROTOCOL")?;
@@ -90,9 +78,15 @@ impl Target {
         if !address.ip().is_loopback() {
             return Err("it only ever connects to loopback".to_owned());
         }
-        let hello = HELLOS.iter().find(|(name, _)| *name == protocol).map_or(&b"\n"[..], |it| it.1);
+        let hello = protocols::named(protocol).map_or(&b"\n"[..], |it| it.openings[0]);
         Ok(Self { address, hello })
     }
+}
+
+/// What a client of another protocol says first: each in turn that the program knows how to hold.
+fn stranger(number: usize) -> &'static [u8] {
+    let openings: Vec<_> = protocols::held().map(|it| it.openings[0]).collect();
+    openings[number % openings.len()]
 }
 
 /// How a client behaves.
@@ -141,7 +135,7 @@ impl Client {
         let target = targets[number as usize / MANNERS.len() % targets.len()];
         let hello = match manner {
             Manner::Silent => b"",
-            Manner::Stranger => HELLOS[number as usize / 3 % HELLOS.len()].1,
+            Manner::Stranger => stranger(number as usize / 3),
             _ => target.hello,
         };
         // The same hundred thousand addresses again and again, as in the world.
