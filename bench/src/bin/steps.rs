@@ -41,6 +41,9 @@ enum What {
         /// The rate, as tarpitd's configuration counts it
         #[arg(long, allow_negative_numbers = true)]
         rate: Option<i64>,
+        /// Which of its protocol's openings the client says, counted from 0
+        #[arg(long, default_value_t = 0)]
+        opening: usize,
     },
 }
 
@@ -51,13 +54,14 @@ fn main() -> ExitCode {
             identify(times);
             true
         }
-        What::Turn { pattern, rate } => turns(pattern, *rate, times),
+        What::Turn { pattern, rate, opening } => turns(pattern, *rate, *opening, times),
     };
     if done {
         return ExitCode::SUCCESS;
     }
     // There is nobody else to tell.
-    let _ = writeln!(io::stderr(), "steps: no such pattern, or it has nothing more to say");
+    let _ =
+        writeln!(io::stderr(), "steps: no such pattern or opening, or it has nothing more to say");
     ExitCode::FAILURE
 }
 
@@ -71,14 +75,18 @@ fn identify(times: u32) {
     }
 }
 
-fn turns(pattern: &str, rate: Option<i64>, times: u32) -> bool {
+/// What the client of a pattern for any client says.
+const ANY: &[&[u8]] = &[b"root\r\n"];
+
+fn turns(pattern: &str, rate: Option<i64>, opening: usize, times: u32) -> bool {
     let seed = Seed([7; 32]);
     let start = Time::from_millis(5_000);
     let Some(pattern) = patterns::named(pattern) else { return false };
     let Some(persona) = Persona::named(Persona::DEFAULT, &seed) else { return false };
     let mut profile = Profile::new(pattern, persona);
     profile.rate = rate.and_then(Rate::from_number);
-    let opening = pattern.protocol().map_or(&b"root\r\n"[..], |protocol| protocol.openings[0]);
+    let openings = pattern.protocol().map_or(ANY, |protocol| protocol.openings);
+    let Some(opening) = openings.get(opening) else { return false };
     let from = |host: u8| ([192, 0, 2, host], 40_000).into();
     let conn = Conn { client: from(7), server: from(1), via: None };
     let mut driver = Driver::new(profile, conn, seed, start, Sevens, Deaf);

@@ -13,14 +13,17 @@ use anyhow::{Context, Result, bail};
 use crate::base::workspace::{Workspace, call};
 
 /// What is counted: its name, and the words of the program that does it.
-const COUNTED: [(&str, &[&str]); 7] = [
+const COUNTED: [(&str, &[&str]); 9] = [
     ("identification of a client, all protocols", &["identify"]),
     ("turn of endless_banner, rate_limit = 1", &["turn", "endless_banner", "--rate", "1"]),
     ("turn of endlessh", &["turn", "endlessh"]),
     ("turn of http_endless_header", &["turn", "http_endless_header"]),
     ("turn of http_hold", &["turn", "http_hold"]),
-    ("turn of smtp_endless_ehlo", &["turn", "smtp_endless_ehlo"]),
+    // EHLO and nothing behind it: the list goes on.
+    ("turn of smtp_endless_ehlo", &["turn", "smtp_endless_ehlo", "--opening", "1"]),
+    ("turn of ssh_auth_hold", &["turn", "ssh_auth_hold"]),
     ("turn of ssh_kex_hold", &["turn", "ssh_kex_hold"]),
+    ("turn of ssh_trans_hold", &["turn", "ssh_trans_hold"]),
 ];
 
 const FEW: u32 = 1_000;
