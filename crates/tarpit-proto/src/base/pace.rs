@@ -94,6 +94,13 @@ pub struct Pace {
     pub interval: Duration,
 }
 
+impl Default for Pace {
+    /// That of most patterns.
+    fn default() -> Self {
+        EVERY_8_SECONDS
+    }
+}
+
 /// The least time between two turns under a rate: below it more packets, not more bytes, would go.
 const TURN: Duration = Duration::from_millis(200);
 

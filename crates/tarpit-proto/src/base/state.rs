@@ -104,6 +104,7 @@ impl Unpacker {
 
 impl Run {
     /// Packs a state.
+    #[inline]
     pub fn of<S: Field>(state: S) -> Self {
         const {
             assert!(S::BITS <= STATE_BITS, "a state takes at most 88 bits");
@@ -117,6 +118,7 @@ impl Run {
     }
 
     /// Takes the state out, for [`Run::of`] to be put back.
+    #[inline]
     pub fn take<S: Field + Default>(&mut self) -> S {
         let mut bits = [0; 16];
         bits[..self.words.len()].copy_from_slice(&self.words);

@@ -157,8 +157,9 @@ pub trait Pattern: Sync {
     /// See [`Script::step`].
     fn step(&self, run: &mut Run, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step;
 
-    /// See [`Script::speak`].
-    fn speak(&self, run: &mut Run, cx: &mut Cx<'_>, out: &mut Vec<u8>);
+    /// See [`Script::speak`]. Says at which [pace](Script::pace) the chunk goes, too, so that the
+    /// state of a client is unpacked once for both.
+    fn speak(&self, run: &mut Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> Pace;
 
     /// Writes the state down for a hand-over to a new binary.
     fn save(&self, run: &mut Run, out: &mut Vec<u8>);
@@ -192,8 +193,11 @@ impl<S: Script> Pattern for S {
         step
     }
 
-    fn speak(&self, run: &mut Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        read(run, |state| Script::speak(self, state, cx, out));
+    fn speak(&self, run: &mut Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> Pace {
+        read(run, |state| {
+            Script::speak(self, state, cx, out);
+            Script::pace(self, state)
+        })
     }
 
     fn save(&self, run: &mut Run, out: &mut Vec<u8>) {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     base::{
         handshake_budget::HandshakeBudget,
+        pace::{Pace, Unit},
         rng::{Entropy, Purpose},
         time::Time,
     },
@@ -31,6 +32,8 @@ pub struct Draft {
     /// Whether `bytes` end with a chunk whose successor has not been asked for.
     pub(super) complete: bool,
     pub(super) form: Form,
+    /// The pattern's own pace for the chunk that `bytes` begin in.
+    pub(super) pace: Pace,
 }
 
 impl Draft {
@@ -100,13 +103,16 @@ impl Turn<'_, '_> {
     /// one transmission. Nothing of that counts until [`Input::Wrote`] tells how far it went.
     pub(super) fn draft(&mut self, allowance: usize, draft: &mut Draft) -> bool {
         let most = if self.live.transport.is_some() { LONGEST_SAID } else { MAX_DRAFT };
-        let limit = allowance.min(most);
         draft.bytes.clear();
         draft.marks.clear();
         let start = self.sent() - u64::from(self.live.offset);
         let mut run = core::mem::take(&mut self.live.run);
-        self.render(start, &mut run, draft);
+        draft.pace = self.render(start, &mut run, draft);
         self.live.run = run;
+        let limit = match draft.pace.unit {
+            Unit::Byte if self.keeps_own_pace() => 1,
+            Unit::Byte | Unit::Chunk => allowance.min(most),
+        };
         let offset = usize::from(self.live.offset).min(draft.chunk.len());
         draft.complete = append(draft, offset, limit);
         if draft.bytes.is_empty() {
@@ -158,12 +164,13 @@ impl Turn<'_, '_> {
         }
     }
 
-    /// Makes the chunk that `run` stands for and that begins after `start` bytes.
-    fn render(&self, start: u64, run: &mut Run, draft: &mut Draft) {
+    /// Makes the chunk that `run` stands for and that begins after `start` bytes, and says at which
+    /// pace it goes.
+    fn render(&self, start: u64, run: &mut Run, draft: &mut Draft) -> Pace {
         draft.chunk.clear();
         if let Some(boxed) = &self.live.boxed {
             draft.chunk.extend_from_slice(boxed);
-            return;
+            return self.pattern().pace(run);
         }
         let rng = self.rng(Purpose::Chunk, start);
         // The system's randomness is not for chunks, which must come out the same again.
@@ -186,9 +193,10 @@ impl Turn<'_, '_> {
             before: Before::NOTHING,
             notes: Notes::default(),
         };
-        self.pattern().speak(run, &mut cx, &mut draft.chunk);
+        let pace = self.pattern().speak(run, &mut cx, &mut draft.chunk);
         debug_assert!(draft.chunk.len() <= MAX_CHUNK, "a chunk beyond its bound");
         draft.chunk.truncate(MAX_CHUNK);
+        pace
     }
 }
 

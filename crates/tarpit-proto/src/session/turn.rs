@@ -10,7 +10,7 @@ use crate::{
         fact::Facts,
         handshake_budget::{HandshakeBudget, LoadLevel},
         news::Event,
-        pace::{Pace, Pacer, Rate, Unit},
+        pace::{Pace, Pacer, Rate},
         rng::{Purpose, Rng, shared_moment},
         said::Said,
         time::{Time, Wall},
@@ -353,6 +353,9 @@ impl Turn<'_, '_> {
     }
 
     fn listen_once(&mut self) {
+        if self.live.inbox.is_empty() {
+            return;
+        }
         // Steps never put anything into the inbox, so what is in it now is all there is.
         let inbox = core::mem::take(&mut self.live.inbox);
         let (mut start, steps) = (0, self.steps);
@@ -411,7 +414,7 @@ impl Turn<'_, '_> {
             self.live.sent_before += u64::from(self.session.sent) + u64::from(sent);
             0
         });
-        self.pay(count, blocked);
+        self.pay(count, blocked, draft.pace);
         let mut start = 0;
         let mut marks = core::mem::take(&mut draft.marks);
         for mark in marks.drain(..) {
@@ -442,8 +445,8 @@ impl Turn<'_, '_> {
         blocked
     }
 
-    /// Takes what was sent off the credit.
-    fn pay(&mut self, count: usize, blocked: bool) {
+    /// Takes what was sent off the credit, or lets an interval of its own pace follow.
+    fn pay(&mut self, count: usize, blocked: bool, pace: Pace) {
         let now = self.now;
         match (self.live.doing, self.world.profile.rate) {
             (Doing::Dripping | Doing::Prompting, Some(rate)) => {
@@ -452,16 +455,15 @@ impl Turn<'_, '_> {
                     self.session.pacer.hold_until(now, now.after(RETRY));
                 }
             }
-            (Doing::Dripping, None) => self.rest_one_interval(),
+            (Doing::Dripping, None) => self.rest_one_interval(pace),
             _ if blocked => self.session.pacer.hold_until(now, now.after(RETRY)),
             _ => {}
         }
     }
 
     /// Lets the next turn of the pattern's own pace come one interval from now.
-    fn rest_one_interval(&mut self) {
-        let pace = self.pace().interval;
-        let interval = self.world.budget.stretch(pace);
+    fn rest_one_interval(&mut self, pace: Pace) {
+        let interval = self.world.budget.stretch(pace.interval);
         self.session.pacer.hold_until(self.now, self.shared_moment(interval));
     }
 
@@ -592,6 +594,7 @@ impl Turn<'_, '_> {
     fn end_wait(&mut self) {
         let owed = match (self.live.doing, self.world.profile.rate) {
             (Doing::Resting | Doing::Waiting, Some(rate)) => rate.price_of_one(),
+            (Doing::Resting, None) if self.session.pacer.moment(self.now) <= self.now => return,
             // A rest may have come right behind a drip, which is owed its interval.
             (Doing::Resting, None) => {
                 let pace = self.pace().interval;
@@ -625,7 +628,8 @@ impl Turn<'_, '_> {
             Doing::Greeting | Doing::Prompting | Doing::Stating | Doing::StatingLater
                 if own_pace && manner == Manner::Drip =>
             {
-                self.rest_one_interval();
+                let pace = self.pace();
+                self.rest_one_interval(pace);
             }
             Doing::Dripping => {}
             // Time in which nothing was to be sent earns no credit.
@@ -647,12 +651,14 @@ impl Turn<'_, '_> {
         match (self.live.doing, self.world.profile.rate) {
             (Doing::Dripping | Doing::Prompting, Some(rate)) => pacer.allowance(now, rate),
             (Doing::Dripping, None) | (Doing::StatingLater, _) if pacer.moment(now) > now => 0,
-            (Doing::Dripping, None) => match self.pace().unit {
-                Unit::Byte => 1,
-                Unit::Chunk => usize::MAX,
-            },
+            // Of a chunk that goes by the byte the draft takes one.
             _ => usize::MAX,
         }
+    }
+
+    /// Whether bytes go at the pattern's own pace.
+    pub(super) fn keeps_own_pace(&self) -> bool {
+        self.live.doing == Doing::Dripping && self.world.profile.rate.is_none()
     }
 
     /// Puts off what is to be sent; says until when.
