@@ -11,7 +11,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::{fmt, time::Duration};
 
 use rustls::{
-    Error, PeerIncompatible,
+    Error,
     server::UnbufferedServerConnection,
     unbuffered::{ConnectionState, EncodeError, InsufficientSizeError, UnbufferedStatus},
 };
@@ -31,6 +31,9 @@ pub(super) struct Handshake {
     stage: Stage,
     begun: Time,
     limits: Limits,
+    /// It knows no version after TLS 1.0. An alert would end that, and silence holds medusa, which
+    /// waits for ever.
+    is_old: bool,
 }
 
 enum Stage {
@@ -65,15 +68,15 @@ enum Want {
     Failed(Option<Malformed>),
     More,
     /// To tell the client why there will be no handshake: servers send an alert to a client without
-    /// a cipher in common with them, and scanners know TLS by it. Clients of older versions are
-    /// held better by silence: medusa, which knows TLS 1.0, waits for ever.
+    /// a version or a cipher in common with them, and scanners know TLS by it.
     Refusal,
     Turn,
 }
 
 impl Handshake {
     pub(super) fn new(begun: Time) -> Self {
-        Self { incoming: Vec::new(), stage: Stage::Listening, begun, limits: Limits::NONE }
+        let (incoming, limits) = (Vec::new(), Limits::NONE);
+        Self { incoming, stage: Stage::Listening, begun, limits, is_old: false }
     }
 
     /// When it was asked for.
@@ -161,6 +164,7 @@ impl Handshake {
         };
         hello.tell(learn);
         self.limits = weigh(&hello);
+        self.is_old = hello.newest() == 0x0301;
         self.stage = Stage::PuttingOff;
         Progress::Due(self.limits.first)
     }
@@ -219,9 +223,7 @@ impl Handshake {
                 answers = true;
                 Want::More
             }
-            Err(Error::PeerIncompatible(
-                PeerIncompatible::NoCipherSuitesInCommon | PeerIncompatible::NoKxGroupsInCommon,
-            )) => Want::Refusal,
+            Err(Error::PeerIncompatible(_)) if !self.is_old => Want::Refusal,
             Ok(_) => Want::Failed(None),
             Err(error) => Want::Failed(Malformed::of(&error)),
         };

@@ -133,6 +133,11 @@ impl Hello {
         self.protocols.iter().any(|one| one == protocol)
     }
 
+    /// The newest version that it offers.
+    pub(crate) fn newest(&self) -> u16 {
+        plain(&self.versions).max().unwrap_or(self.version)
+    }
+
     /// The suites that it offers, grease among them.
     pub(crate) fn suites(&self) -> &[u16] {
         &self.suites
@@ -164,7 +169,7 @@ impl Hello {
 
     /// Numbers sorted, so that a client which shuffles them stays recognisable.
     fn ja4(&self) -> String {
-        let version = match plain(&self.versions).max().unwrap_or(self.version) {
+        let version = match self.newest() {
             0x0304 => "13",
             0x0303 => "12",
             0x0302 => "11",
