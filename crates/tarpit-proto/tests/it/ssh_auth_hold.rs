@@ -1,5 +1,7 @@
 //! Transcripts of `ssh_auth_hold`.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use tarpit_proto::{handshake_budget::LoadLevel, time::Time};
 
@@ -98,6 +100,24 @@ fn an_unknown_client_hears_whole_refusals_after_25_seconds_and_its_passwords_are
             "user root, secret admin, method password",
         ]
     );
+}
+
+#[test]
+fn the_reply_of_a_key_exchange_is_4_to_5_seconds_late() {
+    for line in
+        ["SSH-2.0-x", "SSH-2.0-OpenSSH_9.2p1 Debian-2", "SSH-2.0-Go", "SSH-2.0-libssh_0.10.6"]
+    {
+        let mut stage = listener().open();
+        let opening = opening(Wishes { line, ..WISHES });
+        stage.says(format!("{line}\r\n")).says(packet(&opening.offer));
+        stage.says(packet(&opening.request));
+        let replies =
+            |stage: &Stage| packets(&stage.bytes()).iter().filter(|packet| packet[0] == 31).count();
+        stage.pass(Duration::from_secs(4));
+        assert_eq!(replies(&stage), 0, "{line}");
+        stage.pass(Duration::from_secs(1));
+        assert_eq!(replies(&stage), 1, "{line}");
+    }
 }
 
 #[test]
@@ -244,7 +264,7 @@ fn a_packet_made_on_a_wrong_guess_is_passed_over_and_counted() {
     stage.says(packet(&[&[30], &stringed([4; 65])[..]].concat()));
     // It wants what stands first in its list all the same.
     let wishes = Wishes { method: "ecdh-sha2-nistp256", ..WISHES };
-    stage.says(packet(&crate::ssh_client::opening(wishes).request));
+    stage.says(packet(&crate::ssh_client::opening(wishes).request)).pass_secs(5);
     assert_eq!(packets(&stage.bytes()).iter().filter(|packet| packet[0] == 31).count(), 1);
 }
 

@@ -115,6 +115,10 @@ impl Exchange {
                 return Outcome::NoKeys;
             }
         }
+        if matches!(self.stage, Stage::Asked { .. }) && !said.is_full() {
+            // It has said its part. What it adds is heard behind the reply.
+            return Outcome::Step(Step::KEEP);
+        }
         let malformed = loop {
             let payload = match ssh::plain(said) {
                 Plain::Broken(malformed) => break Some(malformed),
