@@ -47,8 +47,8 @@ pub fn by_name() -> Vec<&'static dyn Pattern> {
     all
 }
 
-/// The pattern called `name`, in any case: its own name, one of its [aliases](crate::script::About::aliases), or
-/// the service that it is [recommended](recommended) for.
+/// The pattern called `name`, in any case: its own name, one of its
+/// [aliases](crate::script::About::aliases), or the service that it is [recommended] for.
 pub fn named(name: &str) -> Option<&'static dyn Pattern> {
     let is_it = |other: &&str| other.eq_ignore_ascii_case(name);
     ALL.iter()

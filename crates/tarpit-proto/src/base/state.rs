@@ -414,7 +414,8 @@ pub const fn larger(one: u32, other: u32) -> u32 {
 /// Declares what a script remembers of one client, or a part of it.
 ///
 /// Each item is an enum or struct as Rust has them, but for tuples. Variants are saved by name, so
-/// that their order may change from one binary to the next. A `boxed` item may have parts of any length, and is used in a `Box`.
+/// that their order may change from one binary to the next. A `boxed` item may have parts of any
+/// length, and is used in a `Box`.
 ///
 /// ```
 /// use tarpit_proto::{base::state::Run, states};
@@ -430,6 +431,23 @@ pub const fn larger(one: u32, other: u32) -> u32 {
 ///
 /// let mut run = Run::of(State::Listing { line: 7, is_last: false });
 /// assert_eq!(run.take::<State>(), State::Listing { line: 7, is_last: false });
+/// ```
+///
+/// A session has room for one box, so that a state with two does not compile:
+///
+/// ```compile_fail,E0080
+/// use tarpit_proto::{base::state::Run, states};
+///
+/// states! {
+///     #[derive(Debug)]
+///     pub boxed struct Long { text: Vec<u8> }
+///
+///     #[derive(Debug)]
+///     pub struct State { one: Box<Long>, other: Option<Box<Long>> }
+/// }
+///
+/// let long = || Box::new(Long { text: Vec::new() });
+/// let run = Run::of(State { one: long(), other: Some(long()) });
 /// ```
 #[macro_export]
 macro_rules! states {
