@@ -1,6 +1,5 @@
 //! Reports about clients and the daemon: trace, log, totals.
 
-pub(crate) mod accounts;
 mod backlog;
 pub(crate) mod live_line;
 pub(crate) mod log;

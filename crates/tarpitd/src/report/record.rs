@@ -4,16 +4,15 @@
 use std::{io, num::NonZeroU32, sync::Arc, time::Duration};
 
 use tarpit_proto::{
-    account::Told,
+    account::{Account, Told},
     fact::Entry,
-    session::{Cause, Event, News, Session},
+    session::{Cause, Session},
     time::Time,
 };
 
 use crate::{
     os::{clock::Clock, entropy::Keyed},
     report::{
-        accounts::Accounts,
         log::Log,
         refusal::Refusal,
         totals::Totals,
@@ -33,8 +32,6 @@ pub(crate) struct Record {
     trace: Writer,
     style: Style,
     bound: TraceBound,
-    /// What the trace already has of each client.
-    accounts: Accounts,
     /// By these facts are compared, so that no client foresees which look alike.
     keys: Keyed,
     /// Lines since the last flush.
@@ -58,7 +55,6 @@ impl Record {
             trace,
             style: Style { discretion, form: Form::Json(TimeForm::Epoch) },
             bound: TraceBound::new(),
-            accounts: Accounts::new(),
             keys: Keyed::default(),
             lines: Vec::with_capacity(TURN_ROOM),
         }
@@ -103,8 +99,49 @@ impl Record {
         self.totals.receive(bytes);
     }
 
-    /// A connection failed; its close follows.
-    pub(crate) fn failed(&mut self, slot: u32, about: Subject<'_>, error: &io::Error) {
+    /// Facts of a client were learnt; its account says which of them are written.
+    pub(crate) fn learnt(
+        &mut self,
+        about: Subject<'_>,
+        account: &mut Account,
+        facts: &[Entry],
+        untold: usize,
+    ) {
+        let told = account.enter(facts, untold, self.clock.now(), &self.keys);
+        if told != Told::Nothing {
+            let protocol = account.protocol();
+            self.trace(about, protocol, Happening::Learn { facts, told });
+        }
+    }
+
+    /// A client broke its protocol.
+    pub(crate) fn malformed(
+        &mut self,
+        about: Subject<'_>,
+        protocol: Option<&str>,
+        (layer, reason): (&'static str, &'static str),
+    ) {
+        self.trace(about, protocol, Happening::Malformed { layer, reason });
+    }
+
+    /// A client was sent a phrase.
+    pub(crate) fn phrase(&mut self, about: Subject<'_>, phrase: &str) {
+        self.log.info(format_args!("{} sent to {}: {phrase}", about.name, about.client));
+    }
+
+    /// Whether the first bytes of a client, `data`, are of its listener's protocol.
+    pub(crate) fn validated(
+        &mut self,
+        about: Subject<'_>,
+        protocol: Option<&str>,
+        expected: bool,
+        (data, comment): (&[u8], &str),
+    ) {
+        self.trace(about, protocol, Happening::Validate { expected, data, comment });
+    }
+
+    /// The connection of a client known to speak `protocol` failed; its close follows.
+    pub(crate) fn failed(&mut self, about: Subject<'_>, protocol: Option<&str>, error: &io::Error) {
         // The names that readers of the reference's traces know.
         let err = match error.kind() {
             io::ErrorKind::BrokenPipe => "BrokenPipeError",
@@ -112,15 +149,14 @@ impl Record {
             io::ErrorKind::TimedOut => "TimeoutError",
             _ => "OSError",
         };
-        let protocol = self.protocol(slot);
         self.trace(about, protocol, Happening::ConnError { err, msg: &error.to_string() });
     }
 
-    /// A client was closed.
+    /// A client was closed, with this account.
     pub(crate) fn closed(
         &mut self,
-        slot: u32,
         about: Subject<'_>,
+        account: &Account,
         session: &Session,
         cause: Cause,
         now: Time,
@@ -135,7 +171,6 @@ impl Record {
             client.port(),
             held.as_secs_f64(),
         ));
-        let account = self.accounts.close(slot).unwrap_or_default();
         let (repeats, untold) = (account.repeats(), account.untold());
         let what = Happening::Close { held, sent, received, reason, repeats, untold };
         self.trace(about, account.protocol(), what);
@@ -163,24 +198,6 @@ impl Record {
     /// The log, for what is not about a client.
     pub(crate) fn log(&self) -> &Log {
         &self.log
-    }
-
-    /// Tells what the account of the client says is to be told.
-    fn learn(&mut self, slot: u32, about: Subject<'_>, facts: &[Entry], untold: usize) {
-        if !about.traced {
-            return;
-        }
-        let Some(account) = self.accounts.open(slot) else { return };
-        let told = account.enter(facts, untold, self.clock.now(), &self.keys);
-        if told != Told::Nothing {
-            let protocol = account.protocol();
-            self.trace(about, protocol, Happening::Learn { facts, told });
-        }
-    }
-
-    /// What the client is known to speak, where that had to be found out.
-    fn protocol(&self, slot: u32) -> Option<&'static str> {
-        self.accounts.get(slot)?.protocol()
     }
 
     fn trace(&mut self, about: Subject<'_>, protocol: Option<&str>, what: Happening<'_>) {
@@ -219,36 +236,4 @@ impl Record {
 fn counts(left_out: &LeftOut) -> String {
     let all = Kind::ALL.iter().zip(left_out).filter(|&(_, count)| *count > 0);
     all.map(|(kind, count)| format!("{count} {}", kind.name())).collect::<Vec<_>>().join(", ")
-}
-
-/// The record of one session: takes what the session tells.
-#[derive(Debug)]
-pub(crate) struct SessionRecord<'a> {
-    pub(crate) record: &'a mut Record,
-    pub(crate) about: Subject<'a>,
-    /// Where the client is held.
-    pub(crate) slot: u32,
-}
-
-impl News for SessionRecord<'_> {
-    fn tell(&mut self, event: Event<'_>) {
-        match event {
-            Event::Learnt { facts, untold } => {
-                self.record.learn(self.slot, self.about, facts, untold);
-            }
-            Event::Malformed { layer, reason } => {
-                let protocol = self.record.protocol(self.slot);
-                self.record.trace(self.about, protocol, Happening::Malformed { layer, reason });
-            }
-            Event::Phrase(phrase) => {
-                let Subject { name, client, .. } = self.about;
-                self.record.log.info(format_args!("{name} sent to {client}: {phrase}"));
-            }
-            Event::Validated { expected, data, comment } => {
-                let protocol = self.record.protocol(self.slot);
-                let what = Happening::Validate { expected, data, comment };
-                self.record.trace(self.about, protocol, what);
-            }
-        }
-    }
 }

@@ -25,7 +25,8 @@ impl Worker {
         // Where the client had closed its side it went as clients go: nothing failed.
         if cause != Cause::Reset || !slot.session.is_half_closed() {
             let id = self.clients.id_of(&slot.session, address, server, self.now);
-            self.record.failed(index, post.subject(address, server, id), error);
+            let about = post.subject(address, server, id);
+            self.record.failed(about, self.accounts.protocol(index), error);
         }
         self.close(index, cause);
     }
@@ -37,7 +38,9 @@ impl Worker {
         let Some(Gone { slot, post, address, server }) = self.clients.remove(index) else { return };
         let id = self.clients.id_of(&slot.session, address, server, self.now);
         let about = post.subject(address, server, id);
-        self.record.closed(index, about, &slot.session, cause, self.last_sign(&slot, cause));
+        let account = self.accounts.close(index).unwrap_or_default();
+        let last_sign = self.last_sign(&slot, cause);
+        self.record.closed(about, &account, &slot.session, cause, last_sign);
         self.room.leave(&post.port, address.ip());
         if slot.session.is_boxed() {
             self.memory.freed(self.now);

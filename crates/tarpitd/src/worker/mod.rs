@@ -4,12 +4,14 @@
 //! socket has news or the wheel has a client due, and does nothing while no client is held.
 
 mod accept;
+mod accounts;
 mod clients;
 mod close;
 mod data;
 pub(crate) mod endpoints;
 mod listeners;
 mod memory;
+mod news;
 mod queue;
 mod read;
 mod read_shares;
@@ -41,8 +43,8 @@ use tarpit_proto::{
 
 pub(crate) use self::listeners::Listener;
 use self::{
-    clients::Clients, data::Awaited, endpoints::Post, listeners::Listeners, memory::Memory,
-    read::Reading, send::Sending, sender::Sender, vanished::Round,
+    accounts::Accounts, clients::Clients, data::Awaited, endpoints::Post, listeners::Listeners,
+    memory::Memory, read::Reading, send::Sending, sender::Sender, vanished::Round,
 };
 use crate::{
     admit::{
@@ -140,6 +142,8 @@ struct Worker {
     memory: Memory,
     /// How far clients that vanished have been looked for.
     round: Round,
+    /// What the trace already has of each client.
+    accounts: Accounts,
     record: Record,
 }
 
@@ -209,6 +213,7 @@ impl Worker {
             pins: Pins::default(),
             memory: Memory::default(),
             round: Round::default(),
+            accounts: Accounts::new(),
             record: setup.record,
         };
         for listener in setup.listeners {

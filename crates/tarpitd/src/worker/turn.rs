@@ -11,10 +11,10 @@ use tarpit_proto::{
 
 use crate::{
     os::entropy::System,
-    report::record::SessionRecord,
     worker::{
         Worker,
         clients::{Client, ClientMut},
+        news::SessionNews,
         send::SendSlot,
     },
 };
@@ -127,7 +127,12 @@ impl Worker {
         let ClientMut { session, post, address, server } = self.clients.get_mut(index)?;
         let conn = Conn { client: address, server, via: None };
         let about = post.subject(address, server, turn.id);
-        let mut news = SessionRecord { record: &mut self.record, about, slot: index };
+        let mut news = SessionNews {
+            record: &mut self.record,
+            accounts: &mut self.accounts,
+            about,
+            slot: index,
+        };
         let mut world = World {
             profile: &post.profile,
             conn: &conn,

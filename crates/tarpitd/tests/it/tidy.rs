@@ -3,7 +3,7 @@
 mod words;
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -202,26 +202,62 @@ fn depth(within: &str) -> usize {
     }
 }
 
+/// A line of code that names something by its path from the top of the crate.
+struct Arrow {
+    path: String,
+    line: usize,
+    code: String,
+    /// The modules at the top of the crate.
+    from: String,
+    to: String,
+}
+
+impl fmt::Display for Arrow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, line, code, to, .. } = self;
+        write!(f, "{path}:{line}: `{code}`: {to}")
+    }
+}
+
+/// The sources in `folder`, each with the module at the top of the crate that it belongs to.
+fn sources(folder: &str) -> Vec<(String, String, String)> {
+    let mut all = Vec::new();
+    for (path, text) in files(&[".rs"]) {
+        let Some(within) = path.strip_prefix(folder) else { continue };
+        let own = within.split(['/', '.']).next().expect("a name").to_owned();
+        all.push((path, own, text));
+    }
+    all
+}
+
+/// All arrows of the crate whose sources are in `folder`.
+fn arrows(folder: &str) -> Vec<Arrow> {
+    let mut all = Vec::new();
+    for (path, from, text) in sources(folder) {
+        for Named { line, name: to } in named(&text, depth(&path[folder.len()..])) {
+            let code = text.lines().nth(line - 1).expect("a line").trim().to_owned();
+            all.push(Arrow { path: path.clone(), line, code, from: from.clone(), to });
+        }
+    }
+    all
+}
+
 /// Each line of the crate whose sources are in `folder` that names something above its floor.
 fn arrows_up(folder: &str, floors: Floors) -> Vec<String> {
     let floor_of = |name: &str| floors.iter().position(|names| names.contains(&name));
     let mut wrong = Vec::new();
-    for (path, text) in files(&[".rs"]) {
-        let Some(within) = path.strip_prefix(folder) else { continue };
-        let own = within.split(['/', '.']).next().expect("a name");
-        let Some(floor) = floor_of(own) else {
+    for (path, own, _) in sources(folder) {
+        if floor_of(&own).is_none() {
             wrong.push(format!("{path} stands on no floor"));
-            continue;
-        };
-        for Named { line, name } in named(&text, depth(within)) {
-            let code = text.lines().nth(line - 1).expect("a line").trim();
-            match floor_of(&name) {
-                Some(other) if other >= floor => {}
-                Some(_) => wrong.push(format!("{path}:{line}: {name} is above it: {code}")),
-                // What `super` climbs to may be an item of the crate itself, such as a macro.
-                None if name.starts_with(char::is_uppercase) => {}
-                None => wrong.push(format!("{path}:{line}: {name} is on no floor: {code}")),
-            }
+        }
+    }
+    for arrow in arrows(folder) {
+        match floor_of(&arrow.to) {
+            Some(other) if floor_of(&arrow.from).is_none_or(|own| other >= own) => {}
+            Some(_) => wrong.push(format!("{arrow} is above it")),
+            // What `super` climbs to may be an item of the crate itself, such as a macro.
+            None if arrow.to.starts_with(char::is_uppercase) => {}
+            None => wrong.push(format!("{arrow} is on no floor")),
         }
     }
     wrong
@@ -233,6 +269,23 @@ fn nothing_runs_back_up_from_one_floor_to_another() {
     wrong.extend(arrows_up("crates/tarpit-proto/src/", CORE));
     wrong.extend(arrows_up("xtask/src/", XTASK));
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn reports_know_settings_and_the_system_only() {
+    let known = ["report", "settings", "os"];
+    let wrong: Vec<_> = arrows("crates/tarpitd/src/")
+        .into_iter()
+        .filter(|arrow| arrow.from == "report" && !known.contains(&&*arrow.to))
+        .map(|arrow| arrow.to_string())
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn workers_stand_below_the_daemon() {
+    let floor_of = |name| DAEMON.iter().position(|names| names.contains(&name));
+    assert!(floor_of("worker") > floor_of("daemon"), "no worker may import the daemon");
 }
 
 #[test]

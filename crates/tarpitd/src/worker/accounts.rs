@@ -12,7 +12,7 @@ use crate::slab::Slab;
 
 /// A worker's accounts.
 #[derive(Debug)]
-pub(crate) struct Accounts {
+pub(super) struct Accounts {
     all: Slab<Account>,
     /// Where the account of a slot is, if it has one.
     places: Vec<Option<Box<[Option<AccountIndex>; SLOTS_TOGETHER]>>>,
@@ -37,13 +37,13 @@ impl AccountIndex {
 
 impl Accounts {
     /// None yet.
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { all: Slab::new(), places: Vec::new() }
     }
 
     /// The account of the client in `slot`, opened if there is none; `None` where there are more
     /// than can be numbered.
-    pub(crate) fn open(&mut self, slot: u32) -> Option<&mut Account> {
+    pub(super) fn open(&mut self, slot: u32) -> Option<&mut Account> {
         let (piece, at) = split(slot);
         if piece >= self.places.len() {
             self.places.resize_with(piece + 1, || None);
@@ -55,18 +55,18 @@ impl Accounts {
         self.all.get_mut(places[at]?.index())
     }
 
-    /// The account of the client in `slot`.
-    pub(crate) fn get(&self, slot: u32) -> Option<&Account> {
-        let (piece, at) = split(slot);
-        let place = self.places.get(piece)?.as_ref()?[at];
-        self.all.get(place?.index())
-    }
-
     /// Closes the account of the client in `slot`, who is gone.
-    pub(crate) fn close(&mut self, slot: u32) -> Option<Account> {
+    pub(super) fn close(&mut self, slot: u32) -> Option<Account> {
         let (piece, at) = split(slot);
         let place = self.places.get_mut(piece)?.as_mut()?[at].take();
         self.all.remove(place?.index())
+    }
+
+    /// What the client in `slot` is known to speak, where that had to be found out.
+    pub(super) fn protocol(&self, slot: u32) -> Option<&'static str> {
+        let (piece, at) = split(slot);
+        let place = self.places.get(piece)?.as_ref()?[at];
+        self.all.get(place?.index())?.protocol()
     }
 }
 
@@ -92,18 +92,17 @@ mod tests {
             accounts.open(slot).unwrap().enter(&[fact], 0, Time::START, &keys);
         };
         for (slot, name) in [(700, "ssh"), (3, "http"), (701, "smtp")] {
-            assert!(accounts.get(slot).is_none());
+            assert_eq!(accounts.protocol(slot), None);
             learn(&mut accounts, slot, name);
         }
-        let protocol = |accounts: &Accounts, slot| accounts.get(slot).and_then(Account::protocol);
-        assert_eq!(protocol(&accounts, 700), Some("ssh"));
+        assert_eq!(accounts.protocol(700), Some("ssh"));
         assert_eq!(accounts.close(700).unwrap().protocol(), Some("ssh"));
         assert!(accounts.close(700).is_none());
         learn(&mut accounts, 4, "ftp");
         for (slot, wanted) in
             [(3, Some("http")), (4, Some("ftp")), (700, None), (701, Some("smtp"))]
         {
-            assert_eq!(protocol(&accounts, slot), wanted);
+            assert_eq!(accounts.protocol(slot), wanted);
         }
     }
 }
