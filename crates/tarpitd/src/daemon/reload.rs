@@ -132,9 +132,9 @@ impl Daemon {
         }
     }
 
-    /// Gives the workers their new listeners, and new posts for those that stay.
+    /// Gives the workers their new listeners, and new bindings for those that stay.
     pub(super) fn open_listeners(&mut self, opened: Vec<Opened>) -> UnderWay {
-        let stay = self.served.posts();
+        let stay = self.served.bindings();
         let mut new: Vec<Vec<Listener>> = (0..self.workers.len()).map(|_| Vec::new()).collect();
         for one in opened {
             self.served.add(one, &mut new, &self.log);

@@ -10,7 +10,7 @@ use crate::{
     os::listen_socket::ListenSocket,
     report::log::Log,
     settings::{Purpose, Settings, Wanted},
-    worker::{Listener, endpoints::Post},
+    worker::{Listener, endpoints::Binding},
 };
 
 /// The settings in force and the open ports.
@@ -26,7 +26,7 @@ pub(super) struct Served {
 struct OpenedPort {
     key: u64,
     wanted: Wanted,
-    post: Arc<Post>,
+    binding: Arc<Binding>,
 }
 
 impl Served {
@@ -52,13 +52,13 @@ impl Served {
                 worker
             }
         };
-        let post = self.post(wanted, Arc::new(Port::new(address)));
+        let binding = self.binding(wanted, Arc::new(Port::new(address)));
         let key = self.next_key;
         self.next_key += 1;
         for (socket, listeners) in sockets.into_iter().zip(listeners.iter_mut().skip(first)) {
-            listeners.push(Listener::new(key, socket, Arc::clone(&post)));
+            listeners.push(Listener::new(key, socket, Arc::clone(&binding)));
         }
-        self.ports.push(OpenedPort { key, wanted, post });
+        self.ports.push(OpenedPort { key, wanted, binding });
     }
 
     /// Forgets a port that a worker has lost, so that the next reload opens it anew.
@@ -71,7 +71,7 @@ impl Served {
         for profile in self.profiles.iter_mut().filter(|profile| profile.host_keys.is_some()) {
             profile.host_keys = keys.cloned();
         }
-        self.renew_posts();
+        self.renew_bindings();
     }
 
     pub(super) fn shows_host_keys(&self) -> bool {
@@ -95,36 +95,36 @@ impl Served {
             }
             kept.is_some()
         });
-        self.renew_posts();
+        self.renew_bindings();
     }
 
     /// The ports that are open.
     pub(super) fn ports(&self) -> Vec<OpenPort<'_>> {
-        let ports = self.ports.iter().map(|OpenedPort { key, wanted, post }| OpenPort {
+        let ports = self.ports.iter().map(|OpenedPort { key, wanted, binding }| OpenPort {
             key: *key,
-            tarpit: &post.name,
+            tarpit: &binding.name,
             at: wanted.at,
             purpose: wanted.purpose,
-            bound: post.port.address,
+            bound: binding.port.address,
         });
         ports.collect()
     }
 
     /// What new clients of each port are held under, by the port's key.
-    pub(super) fn posts(&self) -> Vec<(u64, Arc<Post>)> {
-        self.ports.iter().map(|port| (port.key, Arc::clone(&port.post))).collect()
+    pub(super) fn bindings(&self) -> Vec<(u64, Arc<Binding>)> {
+        self.ports.iter().map(|port| (port.key, Arc::clone(&port.binding))).collect()
     }
 
-    fn renew_posts(&mut self) {
-        let post = |port: &OpenedPort| self.post(port.wanted, Arc::clone(&port.post.port));
-        let posts: Vec<_> = self.ports.iter().map(post).collect();
-        for (port, post) in self.ports.iter_mut().zip(posts) {
-            port.post = post;
+    fn renew_bindings(&mut self) {
+        let binding = |port: &OpenedPort| self.binding(port.wanted, Arc::clone(&port.binding.port));
+        let bindings: Vec<_> = self.ports.iter().map(binding).collect();
+        for (port, binding) in self.ports.iter_mut().zip(bindings) {
+            port.binding = binding;
         }
     }
 
     /// What new clients of a port are held under.
-    fn post(&self, wanted: Wanted, port: Arc<Port>) -> Arc<Post> {
+    fn binding(&self, wanted: Wanted, port: Arc<Port>) -> Arc<Binding> {
         let tarpit = &self.settings.tarpits[wanted.index];
         let mut profile = self.profiles[wanted.index].clone();
         let data = wanted.purpose != Purpose::Clients;
@@ -133,7 +133,7 @@ impl Served {
             // A session asked this client to come, so the client need show nothing.
             profile.validate = false;
         }
-        Arc::new(Post {
+        Arc::new(Binding {
             name: tarpit.name.clone(),
             profile,
             max_clients: tarpit.max_clients.map_or(0, NonZeroU32::get),

@@ -24,7 +24,7 @@ use crate::{
         writer::Writer,
     },
     worker::{
-        self, COMMAND, Command, Listener, Notice, Rules, Setup, endpoints::Post, sender::Sender,
+        self, COMMAND, Command, Listener, Notice, Rules, Setup, endpoints::Binding, sender::Sender,
     },
 };
 
@@ -86,10 +86,10 @@ impl Workers {
         self.all.len()
     }
 
-    /// Gives each worker its new listeners, new posts for those that stay, and the rules.
+    /// Gives each worker its new listeners, new bindings for those that stay, and the rules.
     pub(super) fn reload(
         &self,
-        stay: &[(u64, Arc<Post>)],
+        stay: &[(u64, Arc<Binding>)],
         new: Vec<Vec<Listener>>,
         rules: &Rules,
     ) -> UnderWay {

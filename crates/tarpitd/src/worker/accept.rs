@@ -16,7 +16,7 @@ use crate::{
     admit::{access::Verdict, room::Occupant},
     os::listen_socket::{Trouble, local_address},
     report::refusal::Refusal,
-    worker::{Worker, clients::Client, endpoints::Post},
+    worker::{Worker, clients::Client, endpoints::Binding},
 };
 
 /// A connection that has been accepted.
@@ -24,7 +24,7 @@ struct Newcomer {
     fd: OwnedFd,
     address: SocketAddr,
     server: SocketAddr,
-    post: Arc<Post>,
+    binding: Arc<Binding>,
 }
 
 impl Worker {
@@ -54,8 +54,8 @@ impl Worker {
                     } else {
                         listener.socket.address()
                     };
-                    let post = Arc::clone(&listener.post);
-                    self.receive(Newcomer { fd, address, server, post }, index);
+                    let binding = Arc::clone(&listener.binding);
+                    self.receive(Newcomer { fd, address, server, binding }, index);
                 }
                 Err(Trouble::Nobody) => return false,
                 Err(Trouble::Retry) => {}
@@ -74,7 +74,7 @@ impl Worker {
 
     /// Holds a newcomer, or refuses it.
     fn receive(&mut self, newcomer: Newcomer, listener: u32) {
-        if !newcomer.post.data {
+        if !newcomer.binding.data {
             self.hold(newcomer, true);
             return;
         }
@@ -89,14 +89,14 @@ impl Worker {
     /// Holds a newcomer, or refuses it, as it must be if it is not `expected`; says which.
     fn hold(&mut self, newcomer: Newcomer, expected: bool) -> bool {
         let admitted = self.admit(&newcomer, expected);
-        let Newcomer { fd, address, server, post } = newcomer;
+        let Newcomer { fd, address, server, binding } = newcomer;
         let session = Session::open(self.now);
         let opened = session.opened(self.now);
         let id = self.clients.id_of(&session, address, server, self.now);
-        let about = post.subject(address, server, id);
+        let about = binding.subject(address, server, id);
         let added = admitted.and_then(|()| {
-            self.clients.add(session, fd, address, (&post, server)).ok_or_else(|| {
-                self.room.leave(&post.port, address.ip());
+            self.clients.add(session, fd, address, (&binding, server)).ok_or_else(|| {
+                self.room.leave(&binding.port, address.ip());
                 Refusal::Addresses
             })
         });
@@ -135,18 +135,18 @@ impl Worker {
 
     /// Counts a newcomer in; where there is no room, another client may have to go for it.
     fn enter(&mut self, newcomer: &Newcomer) -> Result<(), Refusal> {
-        let (address, post) = (newcomer.address.ip(), &newcomer.post);
-        let Err(refusal) = self.room.enter(&post.port, post.max_clients, address) else {
+        let (address, binding) = (newcomer.address.ip(), &newcomer.binding);
+        let Err(refusal) = self.room.enter(&binding.port, binding.max_clients, address) else {
             return Ok(());
         };
         let occupant = |index| {
-            let Client { slot, post, address, .. } = self.clients.get(index)?;
-            Some(Occupant::new(address.ip(), slot.session.opened(self.now), &post.port))
+            let Client { slot, binding, address, .. } = self.clients.get(index)?;
+            Some(Occupant::new(address.ip(), slot.session.opened(self.now), &binding.port))
         };
-        let newcomer = (address, &*post.port, post.max_clients);
+        let newcomer = (address, &*binding.port, binding.max_clients);
         let crowd = (self.clients.places(), occupant);
         let victim = self.room.victim(newcomer, refusal, self.now, crowd).ok_or(refusal)?;
         self.close(victim, Cause::Evicted);
-        self.room.enter(&post.port, post.max_clients, address)
+        self.room.enter(&binding.port, binding.max_clients, address)
     }
 }

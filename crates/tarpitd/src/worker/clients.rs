@@ -17,7 +17,7 @@ use crate::{
     os::entropy::Keyed,
     slab::Slab,
     worker::{
-        endpoints::{Endpoints, Post},
+        endpoints::{Binding, Endpoints},
         wheel::{Link, Links, Wheel},
     },
 };
@@ -59,7 +59,7 @@ pub(super) struct Clients {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Client<'a> {
     pub(super) slot: &'a Slot,
-    pub(super) post: &'a Post,
+    pub(super) binding: &'a Binding,
     pub(super) address: SocketAddr,
     pub(super) server: SocketAddr,
 }
@@ -68,7 +68,7 @@ pub(super) struct Client<'a> {
 #[derive(Debug)]
 pub(super) struct ClientMut<'a> {
     pub(super) session: &'a mut Session,
-    pub(super) post: &'a Post,
+    pub(super) binding: &'a Binding,
     pub(super) address: SocketAddr,
     pub(super) server: SocketAddr,
 }
@@ -77,7 +77,7 @@ pub(super) struct ClientMut<'a> {
 #[derive(Debug)]
 pub(super) struct Gone {
     pub(super) slot: Slot,
-    pub(super) post: Arc<Post>,
+    pub(super) binding: Arc<Binding>,
     pub(super) address: SocketAddr,
     pub(super) server: SocketAddr,
 }
@@ -101,9 +101,9 @@ impl Clients {
         session: Session,
         fd: OwnedFd,
         address: SocketAddr,
-        (post, server): (&Arc<Post>, SocketAddr),
+        (binding, server): (&Arc<Binding>, SocketAddr),
     ) -> Option<u32> {
-        let endpoint = self.endpoints.enter(post, server)?;
+        let endpoint = self.endpoints.enter(binding, server)?;
         // An IPv4 client on an IPv6 socket cannot be: those are bound to IPv6 only.
         let peer = match address.ip() {
             IpAddr::V4(ip) => ip.to_bits(),
@@ -118,13 +118,13 @@ impl Clients {
         self.wheel.disarm(&mut self.slots, index);
         let slot = self.slots.remove(index)?;
         let endpoint = self.endpoints.get(slot.endpoint)?;
-        let (post, server) = (Arc::clone(&endpoint.post), endpoint.server);
+        let (binding, server) = (Arc::clone(&endpoint.binding), endpoint.server);
         let address = address(&slot, server, &self.v6);
         if address.is_ipv6() {
             self.v6.remove(slot.peer);
         }
         self.endpoints.leave(slot.endpoint);
-        Some(Gone { slot, post, address, server })
+        Some(Gone { slot, binding, address, server })
     }
 
     /// Lets a client be due at `moment`, and at no other.
@@ -151,17 +151,17 @@ impl Clients {
     pub(super) fn get_mut(&mut self, index: u32) -> Option<ClientMut<'_>> {
         let slot = self.slots.get_mut(index)?;
         let endpoint = self.endpoints.get(slot.endpoint)?;
-        let (post, server) = (&*endpoint.post, endpoint.server);
+        let (binding, server) = (&*endpoint.binding, endpoint.server);
         let address = address(slot, server, &self.v6);
-        Some(ClientMut { session: &mut slot.session, post, address, server })
+        Some(ClientMut { session: &mut slot.session, binding, address, server })
     }
 
     /// The client at `index`.
     pub(super) fn get(&self, index: u32) -> Option<Client<'_>> {
         let slot = self.slots.get(index)?;
         let endpoint = self.endpoints.get(slot.endpoint)?;
-        let (post, server) = (&*endpoint.post, endpoint.server);
-        Some(Client { slot, post, address: address(slot, server, &self.v6), server })
+        let (binding, server) = (&*endpoint.binding, endpoint.server);
+        Some(Client { slot, binding, address: address(slot, server, &self.v6), server })
     }
 
     /// The slot at `index`, which is less to look up than the client.

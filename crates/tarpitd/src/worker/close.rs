@@ -16,7 +16,9 @@ use crate::{
 impl Worker {
     /// Ends a client whose connection failed.
     pub(super) fn fail(&mut self, index: u32, error: &io::Error) {
-        let Some(Client { slot, post, address, server }) = self.clients.get(index) else { return };
+        let Some(Client { slot, binding, address, server }) = self.clients.get(index) else {
+            return;
+        };
         let cause = match error.kind() {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Cause::Reset,
             io::ErrorKind::TimedOut => Cause::TimedOut,
@@ -25,7 +27,7 @@ impl Worker {
         // Where the client had closed its side it went as clients go: nothing failed.
         if cause != Cause::Reset || !slot.session.is_half_closed() {
             let id = self.clients.id_of(&slot.session, address, server, self.now);
-            let about = post.subject(address, server, id);
+            let about = binding.subject(address, server, id);
             self.record.failed(about, self.accounts.protocol(index), error);
         }
         self.close(index, cause);
@@ -35,13 +37,15 @@ impl Worker {
     pub(super) fn close(&mut self, index: u32, cause: Cause) {
         self.awaited.forget(index);
         self.reading.shares.forget(index);
-        let Some(Gone { slot, post, address, server }) = self.clients.remove(index) else { return };
+        let Some(Gone { slot, binding, address, server }) = self.clients.remove(index) else {
+            return;
+        };
         let id = self.clients.id_of(&slot.session, address, server, self.now);
-        let about = post.subject(address, server, id);
+        let about = binding.subject(address, server, id);
         let account = self.accounts.close(index).unwrap_or_default();
         let last_sign = self.last_sign(&slot, cause);
         self.record.closed(about, &account, &slot.session, cause, last_sign);
-        self.room.leave(&post.port, address.ip());
+        self.room.leave(&binding.port, address.ip());
         if slot.session.is_boxed() {
             self.memory.freed(self.now);
         }

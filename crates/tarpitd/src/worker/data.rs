@@ -13,7 +13,7 @@ use crate::{
     worker::{
         Worker,
         clients::Client,
-        endpoints::Post,
+        endpoints::Binding,
         listeners::{Listener, Listeners},
     },
 };
@@ -43,7 +43,7 @@ impl Awaited {
     pub(super) fn ask(
         &mut self,
         listeners: &Listeners,
-        post: &Post,
+        binding: &Binding,
         (who, at): (IpAddr, IpAddr),
         (slot, id): (u32, SessionId),
     ) -> Option<u16> {
@@ -51,7 +51,7 @@ impl Awaited {
         let serves = |listener: &&Listener| {
             let ip = listener.socket.address().ip();
             let here = ip == at || (ip.is_unspecified() && ip.is_ipv4() == at.is_ipv4());
-            listener.post.data && listener.post.name == post.name && here
+            listener.binding.data && listener.binding.name == binding.name && here
         };
         let mut ports =
             listeners.iter().filter(serves).map(|listener| listener.socket.address().port());
@@ -82,8 +82,8 @@ impl Awaited {
 impl Worker {
     /// Awaits a second connection of a client's; says at which port, if one is free.
     pub(super) fn await_data(&mut self, index: u32, id: SessionId) -> Option<u16> {
-        let Client { post, address, server, .. } = self.clients.get(index)?;
-        self.awaited.ask(&self.listeners, post, (address.ip(), server.ip()), (index, id))
+        let Client { binding, address, server, .. } = self.clients.get(index)?;
+        self.awaited.ask(&self.listeners, binding, (address.ip(), server.ip()), (index, id))
     }
 
     /// The client that was to come to this listener from `who`, if any was and is still there.

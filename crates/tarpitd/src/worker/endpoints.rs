@@ -7,10 +7,10 @@ use tarpit_proto::{script::Profile, session::SessionId};
 
 use crate::{admit::admission::Port, os::entropy::HashMap, report::trace::Subject};
 
-/// What clients of one listener are held under. Never changed; a reload makes a new one, and the
+/// A profile with its name, limits and port. Never changed; a reload makes a new one, and the
 /// old one lives until its last client is gone.
 #[derive(Debug)]
-pub(crate) struct Post {
+pub(crate) struct Binding {
     /// The tarpit's name.
     pub(crate) name: String,
     pub(crate) profile: Profile,
@@ -22,7 +22,7 @@ pub(crate) struct Post {
     pub(crate) port: Arc<Port>,
 }
 
-impl Post {
+impl Binding {
     /// What trace and log say of a client that is held under this.
     pub(super) fn subject(
         &self,
@@ -38,7 +38,7 @@ impl Post {
 /// An address of ours where clients are held, with the settings that they are held under.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    pub(crate) post: Arc<Post>,
+    pub(crate) binding: Arc<Binding>,
     pub(crate) server: SocketAddr,
     clients: u32,
 }
@@ -47,20 +47,20 @@ pub(crate) struct Endpoint {
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
     all: Vec<Option<Endpoint>>,
-    /// The number of the endpoint of a post (by its address in memory) and an address of ours.
+    /// The number of the endpoint of a binding (by its address in memory) and an address of ours.
     numbers: HashMap<(usize, SocketAddr), u16>,
     free: Vec<u16>,
 }
 
 impl Endpoints {
-    /// The endpoint for one more client of `post` that connected to `server`; `None` where there
+    /// The endpoint for one more client of `binding` that connected to `server`; `None` where there
     /// are 65,536 endpoints already.
-    pub(crate) fn enter(&mut self, post: &Arc<Post>, server: SocketAddr) -> Option<u16> {
-        let key = (Arc::as_ptr(post).addr(), server);
+    pub(crate) fn enter(&mut self, binding: &Arc<Binding>, server: SocketAddr) -> Option<u16> {
+        let key = (Arc::as_ptr(binding).addr(), server);
         let index = if let Some(&index) = self.numbers.get(&key) {
             index
         } else {
-            let endpoint = Some(Endpoint { post: Arc::clone(post), server, clients: 0 });
+            let endpoint = Some(Endpoint { binding: Arc::clone(binding), server, clients: 0 });
             let index = self.free.pop().or_else(|| u16::try_from(self.all.len()).ok())?;
             match self.all.get_mut(usize::from(index)) {
                 Some(place) => *place = endpoint,
@@ -81,7 +81,7 @@ impl Endpoints {
         let Some(endpoint) = place else { return };
         endpoint.clients -= 1;
         if endpoint.clients == 0 {
-            self.numbers.remove(&(Arc::as_ptr(&endpoint.post).addr(), endpoint.server));
+            self.numbers.remove(&(Arc::as_ptr(&endpoint.binding).addr(), endpoint.server));
             *place = None;
             self.free.push(index);
         }
@@ -99,11 +99,11 @@ mod tests {
 
     use super::*;
 
-    fn post() -> Arc<Post> {
+    fn binding() -> Arc<Binding> {
         let persona = Persona::default_for(&Seed([0; 32]));
         let profile = Profile::new(patterns::ALL[0], persona);
         let port = Arc::new(Port::new("127.0.0.1:22".parse().unwrap()));
-        Arc::new(Post {
+        Arc::new(Binding {
             name: "a".into(),
             profile,
             max_clients: 0,
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn clients_with_the_same_in_common_share_an_endpoint_until_the_last_has_left() {
-        let (mut endpoints, one, two) = (Endpoints::default(), post(), post());
+        let (mut endpoints, one, two) = (Endpoints::default(), binding(), binding());
         let first = endpoints.enter(&one, server(1)).unwrap();
         assert_eq!(endpoints.enter(&one, server(1)), Some(first));
         assert_ne!(endpoints.enter(&two, server(1)), Some(first));
@@ -134,12 +134,12 @@ mod tests {
 
     #[test]
     fn there_are_as_many_as_a_slot_can_number() {
-        let (mut endpoints, post) = (Endpoints::default(), post());
+        let (mut endpoints, binding) = (Endpoints::default(), binding());
         for number in 0..=u32::from(u16::MAX) {
-            assert!(endpoints.enter(&post, server(number)).is_some());
+            assert!(endpoints.enter(&binding, server(number)).is_some());
         }
-        assert_eq!(endpoints.enter(&post, server(1 << 20)), None);
+        assert_eq!(endpoints.enter(&binding, server(1 << 20)), None);
         endpoints.leave(7);
-        assert!(endpoints.enter(&post, server(1 << 20)).is_some());
+        assert!(endpoints.enter(&binding, server(1 << 20)).is_some());
     }
 }

@@ -19,24 +19,24 @@ use crate::{
     },
     report::log::Log,
     slab::Slab,
-    worker::{Notice, endpoints::Post},
+    worker::{Notice, endpoints::Binding},
 };
 
-/// A listener with its post.
+/// A listener with its binding.
 #[derive(Debug)]
 pub(crate) struct Listener {
     /// What tells listeners apart over a reload.
     key: u64,
     pub(super) socket: ListenSocket,
-    pub(super) post: Arc<Post>,
+    pub(super) binding: Arc<Binding>,
     /// Whether connections may wait there.
     is_ready: bool,
 }
 
 impl Listener {
     /// A listener at which no connection waits as yet.
-    pub(crate) fn new(key: u64, socket: ListenSocket, post: Arc<Post>) -> Self {
-        Self { key, socket, post, is_ready: false }
+    pub(crate) fn new(key: u64, socket: ListenSocket, binding: Arc<Binding>) -> Self {
+        Self { key, socket, binding, is_ready: false }
     }
 }
 
@@ -136,21 +136,22 @@ impl Listeners {
         lost
     }
 
-    /// Lets the listeners be these: a post for each key that stays, and new ones.
+    /// Lets the listeners be these: a binding for each key that stays, and new ones.
     pub(super) fn reload(
         &mut self,
-        stay: &[(u64, Arc<Post>)],
+        stay: &[(u64, Arc<Binding>)],
         new: Vec<Listener>,
         registry: &Registry,
         log: &Log,
     ) {
-        let posts: HashMap<u64, &Arc<Post>> = stay.iter().map(|(key, post)| (*key, post)).collect();
+        let bindings: HashMap<u64, &Arc<Binding>> =
+            stay.iter().map(|(key, binding)| (*key, binding)).collect();
         for index in self.all.indices() {
             let Some(listener) = self.all.get_mut(index) else { continue };
-            match posts.get(&listener.key) {
-                Some(&post) => {
-                    listener.post = Arc::clone(post);
-                    listener.socket.suit(post.profile.rate);
+            match bindings.get(&listener.key) {
+                Some(&binding) => {
+                    listener.binding = Arc::clone(binding);
+                    listener.socket.suit(binding.profile.rate);
                 }
                 None => drop(self.all.remove(index)),
             }
@@ -280,7 +281,7 @@ mod tests {
         let socket = ListenSocket::bind("127.0.0.1:0".parse().unwrap(), None, false).unwrap();
         let address = socket.address();
         let persona = Persona::default_for(&Seed([0; 32]));
-        let post = Post {
+        let binding = Binding {
             name: "a".into(),
             profile: Profile::new(patterns::ALL[0], persona),
             max_clients: 0,
@@ -288,7 +289,7 @@ mod tests {
             data: false,
             port: Arc::new(Port::new(address)),
         };
-        (Listener::new(0, socket, Arc::new(post)), address)
+        (Listener::new(0, socket, Arc::new(binding)), address)
     }
 
     /// Whether a poll that does not wait has news.

@@ -43,7 +43,7 @@ use tarpit_proto::{
 
 pub(crate) use self::listeners::Listener;
 use self::{
-    accounts::Accounts, clients::Clients, data::Awaited, endpoints::Post, listeners::Listeners,
+    accounts::Accounts, clients::Clients, data::Awaited, endpoints::Binding, listeners::Listeners,
     memory::Memory, read::Reading, send::Sending, sender::Sender, vanished::Round,
 };
 use crate::{
@@ -73,9 +73,9 @@ pub(crate) enum Notice {
 /// What the daemon tells a worker.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Let the listeners be these: a post for each key that stays, and new listeners.
+    /// Let the listeners be these: a binding for each key that stays, and new listeners.
     Reload {
-        stay: Vec<(u64, Arc<Post>)>,
+        stay: Vec<(u64, Arc<Binding>)>,
         new: Vec<Listener>,
         rules: Rules,
         /// Dropped once all of it is in force.

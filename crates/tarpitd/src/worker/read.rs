@@ -131,7 +131,7 @@ impl Worker {
     /// Watches a client's socket.
     pub(super) fn watch(&self, index: u32) -> io::Result<()> {
         let Some(client) = self.clients.get(index) else { return Ok(()) };
-        let interest = if client.post.profile.rate == Some(Rate::Unlimited) {
+        let interest = if client.binding.profile.rate == Some(Rate::Unlimited) {
             Interest::READABLE | Interest::WRITABLE
         } else {
             Interest::READABLE

@@ -65,13 +65,13 @@ impl Worker {
 
     /// Looks up what a client's turn needs to know.
     pub(super) fn begin(&self, index: u32, input: &Input<'_>) -> Option<Turn> {
-        let Client { slot, post, address, server } = self.clients.get(index)?;
+        let Client { slot, binding, address, server } = self.clients.get(index)?;
         let is_due = matches!(input, Input::Due);
         // What is due while earlier bytes are still unacknowledged would only cost the kernel
         // another page; unless so much is to go that this is the usual state. To ask costs a third
         // of what a send costs, and a few pages are few: so one turn in four.
         let is_sparse =
-            !matches!(post.profile.rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited));
+            !matches!(binding.profile.rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited));
         let departs = matches!(input, Input::HalfClosed | Input::HalfClosing);
         // A client that waits for its next turn to send is sent nothing before, however much it
         // talks meanwhile.
@@ -124,9 +124,9 @@ impl Worker {
         draft: &'d mut Draft,
     ) -> Option<Output<'d>> {
         let index = turn.index;
-        let ClientMut { session, post, address, server } = self.clients.get_mut(index)?;
+        let ClientMut { session, binding, address, server } = self.clients.get_mut(index)?;
         let conn = Conn { client: address, server, via: None };
-        let about = post.subject(address, server, turn.id);
+        let about = binding.subject(address, server, turn.id);
         let mut news = SessionNews {
             record: &mut self.record,
             accounts: &mut self.accounts,
@@ -134,7 +134,7 @@ impl Worker {
             slot: index,
         };
         let mut world = World {
-            profile: &post.profile,
+            profile: &binding.profile,
             conn: &conn,
             id: turn.id,
             group: index / GROUP,
