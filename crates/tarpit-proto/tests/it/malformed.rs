@@ -123,6 +123,53 @@ fn a_client_that_breaks_tls_is_told_once_and_held() {
     }
 }
 
+/// A record with a part of a handshake.
+fn handshake(fragment: &[u8]) -> Vec<u8> {
+    [&[22, 3, 3][..], &(fragment.len() as u16).to_be_bytes(), fragment].concat()
+}
+
+#[test]
+fn a_handshake_that_goes_wrong_behind_its_hello_is_told_once() {
+    let key_exchange = handshake(&[16, 0, 0, 33, 32]);
+    let finished = handshake(&[&[20, 0, 0, 12][..], &[7; 12]].concat());
+    let application_data = [b"\x17\x03\x03\x00\x10".as_slice(), &[7; 16]].concat();
+    // Its length is allowed, and longer than any that a client's message has.
+    let long: Vec<_> =
+        [&[16, 0, 0xF0, 0][..], &[7; 5_000]].concat().chunks(1_000).flat_map(handshake).collect();
+    for (said, wanted) in [
+        (finished, "tls: unexpected message"),
+        (application_data.clone(), "tls: unexpected message"),
+        ([key_exchange, application_data].concat(), "tls: handshake"),
+        (long, "tls: message too long"),
+    ] {
+        let mut stage = tls::stage().open();
+        stage.says(tls::hello_of_1_2()).pass_secs(5);
+        assert!(!stage.bytes().is_empty(), "the hello is answered");
+        stage.says(said).says([7; 64]).hand_over().says([7; 64]).pass_secs(600);
+        assert_eq!(stage.malformed, [wanted]);
+        assert_eq!(stage.closed, None);
+    }
+}
+
+#[test]
+fn a_hello_that_says_what_it_must_not_is_told_once_its_answer_is_due() {
+    let hello = tls::hello_of_1_2();
+    let name = hello.windows(9).position(|part| part == b"a.example").expect("the name");
+    let no_name = [&hello[..name], b"a..xample", &hello[name + 9..]].concat();
+    let flood = [&hello[..], &handshake(&[7; 5_000])].concat();
+    for (said, due, wanted) in [
+        (no_name, 5, "tls: handshake"),
+        // Too much to be kept until then.
+        (flood, 0, "tls: message too long"),
+    ] {
+        let mut stage = tls::stage().open();
+        stage.says(said).pass_secs(due);
+        assert_eq!(stage.malformed, [wanted]);
+        stage.says([7; 64]).pass_secs(600);
+        assert_eq!((stage.malformed.len(), stage.closed), (1, None));
+    }
+}
+
 #[test]
 fn a_record_that_does_not_fit_the_keys_is_told_once() {
     for (record, wanted) in [
