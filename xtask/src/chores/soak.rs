@@ -46,7 +46,7 @@ pub(crate) fn run(workspace: &Workspace, span: Duration, form: Form) -> Result<b
     call(workspace.cargo().args(["build", "--release", "--package", "bench"]))?;
     let folder = programs::own_folder(workspace)?;
     let patterns = patterns(&binary)?;
-    // All at once: one that is let go of may be given again.
+    // All at once: a port that is closed may be given again.
     let mut ports = free_ports(patterns.len() + 1)?.into_iter();
     let mut free = || ports.next().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     let drips = free().context("no port for the watchers")?;
@@ -133,7 +133,7 @@ fn soak(
     check("memory does not grow", growth, later <= third + third / 20 + PAGES);
     let late = format!("{:.3} s at most", heard.late.as_secs_f64());
     check("drips come in time", late, heard.late <= LATE);
-    check("nobody well-behaved is let go", heard.gone.to_string(), heard.gone == 0);
+    check("no well-behaved client is closed", heard.gone.to_string(), heard.gone == 0);
     if lives && form == Form::Full {
         let began = clock::now();
         while daemon.lives()? && daemon.files()? > files_before && clock::now() < began + NOTICE {

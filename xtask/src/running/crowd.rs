@@ -30,7 +30,7 @@ pub(crate) struct Heard {
     pub(crate) bytes: u64,
     /// How often something came: the number of sends, if they are further apart than the looks.
     pub(crate) reads: u64,
-    /// Clients that were let go.
+    /// Clients whose connections were closed.
     pub(crate) gone: u64,
     /// How late something came at most.
     pub(crate) late: Duration,

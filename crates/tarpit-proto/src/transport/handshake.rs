@@ -231,7 +231,7 @@ impl Handshake {
         if answers && !connection.is_handshaking() { Want::Done } else { want }
     }
 
-    /// Takes the keys out, and lets the library go.
+    /// Takes the keys out, and drops the library's connection.
     fn finish(&mut self) -> Option<Progress> {
         let stage = core::mem::replace(&mut self.stage, Stage::Listening);
         let Stage::Shaking { connection, .. } = stage else { return None };

@@ -290,7 +290,7 @@ fn the_next_user_name_ends_the_wait_for_the_first() {
     assert_eq!(answer(&mut stage, "USER b", 1), (PASSWORD.to_owned(), 0));
     stage.pass_secs(20);
     assert_eq!(stage.heard(), PASSWORD);
-    // A password is waited with, whoever sends it ahead.
+    // The answer to a password waits even where the client sends it ahead.
     stage.says("USER c\r\nPASS d\r\n").pass_secs(14);
     assert_eq!(stage.heard(), "");
 }

@@ -282,7 +282,7 @@ impl Daemon {
         }
     }
 
-    /// Lets everybody go.
+    /// Ends the workers, which close all clients, and writes the last lines of trace and log.
     fn stop(self, watched: bool) {
         let begun = self.clock.now();
         if watched {

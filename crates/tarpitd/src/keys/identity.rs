@@ -84,7 +84,8 @@ impl Identity {
         let persona =
             Persona::named(tarpit.persona, seed).unwrap_or_else(|| Persona::default_for(seed));
         let mut problems = Vec::new();
-        // Whatever the owner has named is looked at, also where it is of no use.
+        // A certificate that the configuration names is read even where the pattern shows none: so
+        // a wrong path is told of.
         let own = tarpit
             .certificate
             .as_ref()

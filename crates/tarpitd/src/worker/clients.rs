@@ -113,7 +113,7 @@ impl Clients {
         Some(self.slots.insert(slot))
     }
 
-    /// Lets go of a client.
+    /// Removes a client.
     pub(super) fn remove(&mut self, index: u32) -> Option<Gone> {
         self.wheel.disarm(&mut self.slots, index);
         let slot = self.slots.remove(index)?;

@@ -33,7 +33,7 @@ impl Worker {
         self.close(index, cause);
     }
 
-    /// Lets a client go.
+    /// Closes a client's connection.
     pub(super) fn close(&mut self, index: u32, cause: Cause) {
         self.awaited.forget(index);
         self.reading.shares.forget(index);

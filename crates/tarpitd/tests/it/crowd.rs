@@ -1,4 +1,4 @@
-//! Thousands held at once: what each costs, and how fast they are let go.
+//! Thousands held at once: what each costs, and how fast they are closed.
 
 use std::{net::Ipv4Addr, sync::Mutex, time::Duration};
 

@@ -92,7 +92,7 @@ fn a_port_that_nobody_has_asked_for_lets_nobody_in() {
     let daemon = daemon(&directory);
     let mut ftp = Ftp::log_in(daemon.addresses[0]);
     let at = ftp.passive();
-    // Whoever asked has gone.
+    // The client that asked has gone.
     drop(ftp);
     crate::daemon::until("the daemon has noticed", || {
         let mut stream = TcpStream::connect(at).expect("a connection");

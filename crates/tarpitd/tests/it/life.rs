@@ -64,7 +64,7 @@ fn a_reload_opens_closes_and_keeps_whom_it_holds() {
     daemon.log_has("SIGHUP: configuration reloaded");
     assert!(String::from_utf8_lossy(&Client::of(a).hear()).contains("noas"));
     assert!(TcpStream::connect(b).is_err());
-    // Whoever was held still is, on the port that stays and on the one that is gone.
+    // All clients are still held, on the port that stays and on the one that is gone.
     of_b.hear();
     of_a.hear();
     let (trace, log, status) = daemon.stop();

@@ -1,4 +1,4 @@
-//! Caps: whoever comes above one is reset, with an event that names it.
+//! Caps: a client above one is reset, with an event that names it.
 
 use crate::{
     clock::{now, pause},
@@ -91,7 +91,7 @@ fn is_capped_at_3(mut daemon: Daemon, reason: &str) {
     let refusal = daemon.trace_has("refuse");
     assert_eq!(refusal["meta"]["reason"], reason);
     assert!(refusal["conn_info"]["peername"][1].is_u64());
-    // Whoever leaves makes room, once its leaving is noticed; those held are not disturbed.
+    // A client that leaves makes room once this is noticed; those held are not disturbed.
     drop(held.pop());
     for client in &mut held {
         client.hear();

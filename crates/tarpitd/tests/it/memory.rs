@@ -384,7 +384,7 @@ fn a_client_that_reads_nothing_costs_what_the_page_says() {
         narrow(stream);
         say_below(stream, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"")
     };
-    // Few, since whoever talks so much is heard by and by.
+    // Few, since clients that talk so much are heard by and by.
     let drip = State { keys: "rate_limit = 0", ..State::of("tls", drip) };
     holds_all(NOT_UNDERSTOOD, 40, vec![State::of("telnet_login", echo), drip]);
 }

@@ -75,7 +75,7 @@ pub(crate) fn run(workspace: &Workspace, goal: usize) -> Result<bool> {
     println!("{held} of {goal} clients: {end}");
     println!("  processes                 {}", servers.len());
     println!("  seconds to connect them   {:.0}", took.as_secs_f64());
-    println!("  let go within {} s        {}", SPAN.as_secs(), heard.gone);
+    println!("  closed within {} s        {}", SPAN.as_secs(), heard.gone);
     let counted = float((held.saturating_sub(WARM * servers.len())) as u64);
     println!("  user memory a client      {:.0} B", (float(memory) - float(empty)) / counted);
     let kernel = float(kernel_memory()?.saturating_sub(kernel_before));

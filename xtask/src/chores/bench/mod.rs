@@ -240,7 +240,7 @@ impl Bench<'_> {
         let heard = crowd.hear(self.plan.span(), SECOND)?;
         let cpu = used()?.saturating_sub(before);
         if heard.gone > 0 {
-            bail!("{} of {count} clients were let go", heard.gone);
+            bail!("{} of {count} clients were closed", heard.gone);
         }
         let wanted = count as u64 * self.plan.span().as_secs();
         if heard.reads < wanted * 7 / 10 {
@@ -311,7 +311,7 @@ impl Bench<'_> {
         let seconds = time_to_hold(&server, &mut storm, rest)?;
         let heard = already.heard()?;
         if heard.gone > 0 {
-            bail!("{} of those held were let go", heard.gone);
+            bail!("{} of the held clients were closed", heard.gone);
         }
         figures.add(What::AcceptSeconds, "tarpitd", seconds);
         figures.add(What::Late, "tarpitd", heard.late.as_secs_f64());

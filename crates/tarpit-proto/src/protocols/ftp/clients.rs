@@ -3,7 +3,7 @@
 
 use crate::script::{KnownClient, Sign, client};
 
-/// The clients that were tried; whoever stands here is patient.
+/// The clients that were tried; those listed here are patient.
 pub(super) static CLIENTS: &[KnownClient<()>] = &[
     says("lftp", b"FEAT"),
     says("transfer programs of desktops", b"CLNT"),

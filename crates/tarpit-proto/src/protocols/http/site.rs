@@ -1,10 +1,11 @@
 //! The site that a persona's web server has: a start page, a few files and folders, and pages that
 //! are found by links alone.
 //!
-//! A server that has every page is a honeypot to whoever asks for a page that cannot exist. So what
-//! is there differs for each installation, and everything else is missing. A page that a link leads
-//! to needs no list: a part of its name is a keyed hash of the rest. A crawler that follows links
-//! never comes to an end, and who guesses such a name is right once in a million times.
+//! A server that has every page shows that it is a honeypot: one request for a page that cannot
+//! exist tells. So what is there differs for each installation, and everything else is missing. A
+//! page that a link leads to needs no list: a part of its name is a keyed hash of the rest. A
+//! crawler that follows links never comes to an end, and a guessed name is right once in a million
+//! times.
 
 use alloc::{format, string::String, vec::Vec};
 
