@@ -34,6 +34,7 @@ static NODE: Tool = Tool::debian("Node", "nodejs", "node");
 static REQUESTS: Tool = Tool::python("requests", "2.34.2");
 static SCRAPY: Tool = Tool::python("Scrapy", "2.19.0");
 static WGET: Tool = Tool::debian("wget", "wget", "wget");
+static WHATWEB: Tool = Tool::debian("WhatWeb", "whatweb", "whatweb");
 
 /// The pattern that holds HTTP, and the port for everything.
 const HOLDS: &[&Listener] = &[&HTTP_HOLD, &AUTO];
@@ -62,6 +63,21 @@ const ROWS: &[Row] = &[
         demands: STAYS,
         tool: &CURL,
         command: "curl --silent --show-error --output /dev/null http://{host}:{port}/",
+    },
+    Row {
+        client: "curl --head",
+        on: HOLDS,
+        demands: STAYS,
+        tool: &CURL,
+        command: "curl --silent --show-error --head --output /dev/null http://{host}:{port}/",
+    },
+    Row {
+        // A 404 holds as long as a 200.
+        client: "curl, no such page",
+        on: HOLDS,
+        demands: STAYS,
+        tool: &CURL,
+        command: "curl --silent --show-error --output /dev/null http://{host}:{port}/nothing",
     },
     Row {
         client: "curl --compressed",
@@ -152,6 +168,22 @@ const ROWS: &[Row] = &[
                   https://{host}:{port}/",
     },
     Row {
+        // It waits for a head and no more.
+        client: "node fetch, head alone",
+        on: HOLDS,
+        demands: STAYS,
+        tool: &NODE,
+        command: "node {scripts}/fetch_head.mjs http://{host}:{port}/",
+    },
+    Row {
+        client: "node fetch https, head alone",
+        on: SECURE,
+        demands: STAYS,
+        tool: &NODE,
+        command: "env NODE_TLS_REJECT_UNAUTHORIZED=0 node {scripts}/fetch_head.mjs \
+                  https://{host}:{port}/",
+    },
+    Row {
         client: "Go net/http",
         on: HOLDS,
         demands: STAYS,
@@ -211,6 +243,13 @@ const ROWS: &[Row] = &[
         demands: STAYS,
         tool: &FIREFOX,
         command: "{python} {scripts}/firefox_get.py https://{host}:{port}/ {folder}/profile",
+    },
+    Row {
+        client: "WhatWeb",
+        on: HOLDS,
+        demands: STAYS,
+        tool: &WHATWEB,
+        command: "whatweb --no-errors http://{host}:{port}/",
     },
     Row {
         // One at a time. It has 20 passwords, so that they last longer than we watch.

@@ -9,18 +9,17 @@ use crate::{base::rng::Rng, script::Cx};
 /// One shape for all installations would be a name that they answer to. So each has its own few
 /// names, forms of values and attributes; which of them comes next is the client's own chance.
 pub(crate) fn cookie(cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(COOKIE.as_bytes());
+    out.extend_from_slice(b"Set-Cookie: ");
     cookie_value(cx, out);
 }
 
 /// The name of such a line's field, with its colon.
 pub(crate) const COOKIE: &str = "Set-Cookie:";
 
-/// Appends the rest of such a line.
+/// Appends the value of such a line, and its end.
 pub(crate) fn cookie_value(cx: &mut Cx<'_>, out: &mut Vec<u8>) {
     let shape = Shape::of(cx.profile.persona.number());
     let mut dice = Dice::new(&mut cx.rng);
-    out.push(b' ');
     shape.name(&mut dice, out);
     out.push(b'=');
     shape.value(&mut dice, out);
@@ -36,9 +35,9 @@ struct Shape {
     names: usize,
     joint: &'static str,
     /// How a name that occurs more than once is told apart.
-    suffix: &'static str,
+    suffix: &'static Alphabet,
     /// The alphabets of its values, and their least length.
-    alphabets: [&'static str; 2],
+    alphabets: [&'static Alphabet; 2],
     length: usize,
     attributes: &'static str,
 }
@@ -63,11 +62,26 @@ const ATTRIBUTES: [&str; 7] = [
     "; path=/; HttpOnly; SameSite=Lax",
 ];
 
-const DIGITS: &str = "0123456789";
-const LOWER_HEX: &str = "0123456789abcdef";
-const UPPER_HEX: &str = "0123456789ABCDEF";
-const LOWER: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
-const BASE_64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// The letters of a value, repeated to as many as six random bits tell apart: so a letter is found
+/// without a product and a bound, of which each line would need a hundred.
+type Alphabet = [u8; 64];
+
+static DIGITS: Alphabet = repeated(b"0123456789");
+static LOWER_HEX: Alphabet = repeated(b"0123456789abcdef");
+static UPPER_HEX: Alphabet = repeated(b"0123456789ABCDEF");
+static LOWER: Alphabet = repeated(b"abcdefghijklmnopqrstuvwxyz0123456789");
+static BASE_64: Alphabet =
+    repeated(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
+const fn repeated(letters: &[u8]) -> Alphabet {
+    let mut all = [0; 64];
+    let mut place = 0;
+    while place < all.len() {
+        all[place] = letters[place % letters.len()];
+        place += 1;
+    }
+    all
+}
 
 impl Shape {
     /// The shape of the cookies of the installation with this number.
@@ -83,10 +97,10 @@ impl Shape {
             apart: 1 + below(NAMES.len() - 1),
             names: 5 + below(9),
             joint: JOINTS[below(JOINTS.len())],
-            suffix: [DIGITS, LOWER_HEX, UPPER_HEX, LOWER][below(4)],
+            suffix: [&DIGITS, &LOWER_HEX, &UPPER_HEX, &LOWER][below(4)],
             alphabets: [
-                [LOWER_HEX, UPPER_HEX, BASE_64, LOWER][below(4)],
-                [DIGITS, LOWER_HEX, BASE_64][below(3)],
+                [&LOWER_HEX, &UPPER_HEX, &BASE_64, &LOWER][below(4)],
+                [&DIGITS, &LOWER_HEX, &BASE_64][below(3)],
             ],
             length: 40 + below(33),
             attributes: ATTRIBUTES[below(ATTRIBUTES.len())],
@@ -111,7 +125,7 @@ impl Shape {
 /// Choices that were drawn at once: a line is made again for each of its bytes that is sent, and to
 /// draw it letter by letter was most of what that cost.
 struct Dice {
-    random: [[u8; 2]; MOST],
+    random: [u8; MOST],
     used: usize,
 }
 
@@ -121,29 +135,23 @@ const MOST: usize = 4 + 5 + (72 + 15);
 
 impl Dice {
     fn new(rng: &mut Rng) -> Self {
-        let mut random = [[0; 2]; MOST];
-        rng.fill(random.as_flattened_mut());
+        let mut random = [0; MOST];
+        rng.fill(&mut random);
         Self { random, used: 0 }
     }
 
     /// A number below `bound`.
     fn below(&mut self, bound: usize) -> usize {
-        let two = self.random.get(self.used).copied().unwrap_or_default();
+        let random = self.random.get(self.used).copied().unwrap_or_default();
         self.used += 1;
-        place(two, bound)
+        (usize::from(random) * bound) >> 8
     }
 
     /// Appends so many letters of the alphabet.
-    fn letters(&mut self, alphabet: &str, count: usize, out: &mut Vec<u8>) {
+    fn letters(&mut self, alphabet: &Alphabet, count: usize, out: &mut Vec<u8>) {
         debug_assert!(self.used + count <= MOST, "a line longer than its choices");
         let left = self.random.get(self.used..).unwrap_or_default();
         self.used += count;
-        let alphabet = alphabet.as_bytes();
-        out.extend(left.iter().take(count).map(|two| alphabet[place(*two, alphabet.len())]));
+        out.extend(left.iter().take(count).map(|random| alphabet[usize::from(random >> 2)]));
     }
-}
-
-/// Where among `count` places two random bytes point.
-fn place(two: [u8; 2], count: usize) -> usize {
-    (usize::from(u16::from_le_bytes(two)) * count) >> 16
 }

@@ -237,7 +237,7 @@ pub(crate) fn hear(
 
 /// Waits before the whole of an answer follows to a client that has spent so much time already.
 pub(crate) fn pause(exchange: &mut Exchange, reply: Reply, spent: Spent, cx: &mut Cx<'_>) -> Step {
-    exchange.request.reply = reply;
+    exchange.request.reply = reply.into();
     exchange.at = At::Pausing;
     let patience = pause_of(reply, spent, cx);
     Step::wait(cx.later(patience))
@@ -245,7 +245,7 @@ pub(crate) fn pause(exchange: &mut Exchange, reply: Reply, spent: Spent, cx: &mu
 
 /// Begins to answer a request with a page of the pattern's own, if it asks for one.
 pub(crate) fn begin(exchange: &mut Exchange, cx: &Cx<'_>) -> Step {
-    if exchange.request.reply.is_of_page() {
+    if exchange.request.reply.get().is_of_page() {
         exchange.at = At::Heading { stamp: Stamp::now(cx) };
         return Step::PROMPT;
     }

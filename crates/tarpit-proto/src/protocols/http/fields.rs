@@ -100,18 +100,17 @@ pub(crate) fn named_field(
         if !value.is_empty() && !value.eq_ignore_ascii_case(b"100-continue") {
             request.reply.yield_to(Reply::Expectation);
         }
-    } else if let Reply::Page { page, extent } = &mut request.reply {
-        if is(b"range") && value.starts_with(b"bytes=") && *extent == Extent::Whole {
-            *extent = Extent::Part;
-        } else if is(b"if-none-match") {
-            let tag = site.tag(*page);
-            let is_same = |item: &[u8]| {
-                item == b"*" || item.strip_prefix(b"W/").unwrap_or(item) == tag.as_bytes()
-            };
-            if list(value).any(is_same) {
-                *extent = Extent::Unchanged;
-            }
-        }
+    } else if let Reply::Page { page, extent } = request.reply.get() {
+        let is_same = |item: &[u8]| {
+            let tag = site.tag(page);
+            item == b"*" || item.strip_prefix(b"W/").unwrap_or(item) == tag.as_bytes()
+        };
+        let extent = match extent {
+            Extent::Whole if is(b"range") && value.starts_with(b"bytes=") => Extent::Part,
+            _ if is(b"if-none-match") && list(value).any(is_same) => Extent::Unchanged,
+            extent => extent,
+        };
+        request.reply = Reply::Page { page, extent }.into();
     }
 }
 

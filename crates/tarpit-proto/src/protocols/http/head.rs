@@ -120,7 +120,7 @@ fn order(server: Server) -> &'static [Field] {
 /// The lines of a head, each with its end, in the order in which the server has them.
 pub(crate) fn head(request: Request, stamp: Stamp, cx: &Cx<'_>) -> String {
     let fields = order(Server::of(&cx.profile.persona)).iter();
-    write(request.reply, fields.map(|&field| (field, value(field, request, stamp, cx))), cx)
+    write(request.reply.get(), fields.map(|&field| (field, value(field, request, stamp, cx))), cx)
 }
 
 /// The first lines of an answer whose other fields are the pattern's own: those by which scanners
@@ -133,7 +133,7 @@ pub(crate) fn first_lines(request: Request, stamp: Stamp, cx: &Cx<'_>) -> String
         _ => false,
     };
     let fields = order(server).iter().filter(is_first);
-    write(request.reply, fields.map(|&field| (field, value(field, request, stamp, cx))), cx)
+    write(request.reply.get(), fields.map(|&field| (field, value(field, request, stamp, cx))), cx)
 }
 
 /// Where in a head its last line begins.
@@ -179,7 +179,7 @@ fn name(field: Field) -> &'static str {
 /// What a field says in this answer; `None`: the answer does not have it.
 fn value(field: Field, request: Request, stamp: Stamp, cx: &Cx<'_>) -> Option<Cow<'static, str>> {
     let site = Site::of(&cx.profile.persona);
-    let (server, reply) = (site.server, request.reply);
+    let (server, reply) = (site.server, request.reply.get());
     let page = match reply {
         Reply::Page { page, extent } => Some((page, extent)),
         _ => None,
@@ -260,7 +260,8 @@ fn kind(reply: Reply, server: Server) -> Option<&'static str> {
 
 /// What the server says of the connection behind the answer.
 fn lasting(request: Request, server: Server) -> Option<&'static str> {
-    let Request { reply, version, lasting, .. } = request;
+    let Request { version, lasting, .. } = request;
+    let reply = request.reply.get();
     let is_old = version == Version::Http10 && lasting != Lasting::KeepAlive;
     let ends = reply.ends_connection() || lasting == Lasting::Close || is_old;
     match server {

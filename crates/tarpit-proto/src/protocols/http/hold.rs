@@ -1,8 +1,10 @@
 //! `http_hold`: holds each client by what keeps it longest.
 //!
-//! Every client gets the lines that scanners record at once. Then a header or a body follows byte
-//! by byte, whichever the client waits longer for. Path scanners and password guessers limit the
-//! time of each request: they get whole refusals, slowly, and keep asking. Uploads are not read.
+//! Every client gets at once all of the head but its last field, as the server that is played writes
+//! it, whether the page is there or not. In front of that field's value come blanks, one by one, for
+//! as long as the client waits for a head; for those that limit that, a body follows. Path scanners
+//! and password guessers limit the time of each request: they get whole answers, slowly, and keep
+//! asking. Uploads are not read.
 
 use alloc::vec::Vec;
 
@@ -138,7 +140,7 @@ impl Script for HttpHold {
 /// Begins to answer a request.
 fn begin(exchange: &mut Exchange, reading: &Reading, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     exchange.held_by = reading.held_by();
-    if let Some(answer) = whole_answer(exchange.request.reply, reading, cx) {
+    if let Some(answer) = whole_answer(exchange.request.reply.get(), reading, cx) {
         return http::pause(exchange, answer, reading.spent, cx);
     }
     let step = match exchange.request {
@@ -147,7 +149,7 @@ fn begin(exchange: &mut Exchange, reading: &Reading, said: &mut Said<'_>, cx: &m
             Step::PROMPT.discarding()
         }
         // Libraries leave a proxy at a status that tells of no tunnel.
-        Request { reply: Reply::Tunnel, .. } => {
+        Request { reply, .. } if reply.get() == Reply::Tunnel => {
             http::open(exchange, cx);
             Step::DRIP.discarding()
         }
@@ -175,15 +177,15 @@ pub(super) fn whole_answer(reply: Reply, reading: &Reading, cx: &Cx<'_>) -> Opti
 /// the client wants does not.
 fn has_end(exchange: &Exchange, before: u32, cx: &Cx<'_>) -> bool {
     let Request { reply, is_head, .. } = exchange.request;
-    let is_all =
-        is_head || matches!(reply, Reply::Page { extent: Extent::Unchanged, .. } | Reply::Tunnel);
+    let is_all = is_head
+        || matches!(reply.get(), Reply::Page { extent: Extent::Unchanged, .. } | Reply::Tunnel);
     let blanks = before.saturating_add(http::run_of_blanks(exchange.held_by, cx));
     !is_all && exchange.held_by == HeldBy::Briefly && blanks >= clients::BRIEF_BLANKS
 }
 
 /// Whether another field begins behind so many blanks.
 fn begins_field(request: Request, blanks: u32) -> bool {
-    request.reply.is_of_page() && blanks > 0 && blanks.is_multiple_of(clients::LONGEST_FIELD)
+    request.reply.get().is_of_page() && blanks > 0 && blanks.is_multiple_of(clients::LONGEST_FIELD)
 }
 
 /// Goes on with that part of the body. Its end never comes, and the client is held in silence.

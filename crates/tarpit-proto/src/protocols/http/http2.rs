@@ -428,7 +428,7 @@ fn serve(
 ) -> Step {
     frames.wants_head = request.is_head;
     frames.held_by = reading.held_by();
-    let answer = match whole_answer(request.reply, reading, cx) {
+    let answer = match whole_answer(request.reply.get(), reading, cx) {
         Some(Reply::Welcome) => Some(Reply::Welcome),
         // A client that has guessed here before guesses on.
         _ if frames.is_guessing => Some(Reply::Refused),
@@ -437,9 +437,9 @@ fn serve(
     match answer {
         Some(answer) => pause(frames, answer, reading.spent, cx),
         // Credentials may stand in what was not read: no success is told.
-        None if request.reply.is_of_page() && !request.is_head && is_whole => {
+        None if request.reply.get().is_of_page() && !request.is_head && is_whole => {
             frames.course = Course::Holding { with: Filler::Data };
-            let fields = fields(request.reply, None, cx);
+            let fields = fields(request.reply.get(), None, cx);
             let mut page = Vec::new();
             // Something that looks like a page comes in one piece, before it goes on byte by byte.
             body_part(request, 0, cx, &mut page);

@@ -12,7 +12,7 @@ use crate::{
             clients::{self, HeldBy},
             fields::field,
             length::Length,
-            reply::Reply,
+            reply::{Packed, Reply},
             request_line::{request_line, tell_request},
             server::Server,
             site::Site,
@@ -29,7 +29,7 @@ states! {
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(crate) struct Request {
         /// How it is answered, as far as it was read.
-        pub(crate) reply: Reply,
+        pub(crate) reply: Packed,
         /// It asks for the head of an answer alone.
         pub(crate) is_head: bool,
         pub(crate) version: Version,
@@ -527,7 +527,7 @@ mod tests {
             ("POST /", "400", false, Version::Http11),
         ] {
             let (got, _) = request(&std::format!("{line}\r\nHost: a\r\n\r\n"));
-            let got = (&got.reply.status(Server::Apache)[..3], got.is_head, got.version);
+            let got = (&got.reply.get().status(Server::Apache)[..3], got.is_head, got.version);
             assert_eq!(got, (status, is_head, version), "{line}");
         }
         assert_eq!(request("GET /\r\n").0.version, Version::Http09);

@@ -48,12 +48,13 @@ pub(crate) fn request_line(request: &mut Request, line: &[u8], is_torn: bool, si
         Server::Apache | Server::Boa | Server::Iis => method.iter().all(|&byte| is_token(byte)),
     };
     let number = version.and_then(|version| version_of(site.server, version));
-    request.reply = match number {
+    let reply = match number {
         _ if !is_plain || !knows_method || method.is_empty() || more.is_some() => Reply::BadRequest,
         Some(number) if number >= 20 && site.server != Server::Apache => Reply::UnknownVersion,
         None if !is_torn && !in_a_line => Reply::BadRequest,
         _ => target::answer_to(site, method, target, is_torn),
     };
+    request.reply = reply.into();
     // nginx takes any method for one of the first version, where there is none.
     let is_first = in_a_line || site.server == Server::Nginx && version.is_none();
     if is_first && !is_torn && is_plain && target.starts_with(b"/") {
@@ -77,7 +78,7 @@ pub(crate) fn frame_line(
     let end: &[u8] = if is_torn { b"" } else { b" HTTP/2.0" };
     tell_request(&[method, b" ", target, end].concat(), is_torn, learn);
     request.is_head = method == b"HEAD";
-    request.reply = target::answer_to(site, method, target, is_torn);
+    request.reply = target::answer_to(site, method, target, is_torn).into();
 }
 
 /// Whether the words of a line stand as the server wants them.

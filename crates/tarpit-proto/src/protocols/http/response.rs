@@ -99,7 +99,7 @@ fn split_last_line(head: &str) -> (&str, &str) {
 
 /// How many parts the body has.
 pub(crate) fn body_parts(request: Request, cx: &Cx<'_>) -> u32 {
-    match request.reply {
+    match request.reply.get() {
         Reply::Page { page, .. } => Site::of(&cx.profile.persona).parts(page),
         _ => 1,
     }
@@ -108,10 +108,10 @@ pub(crate) fn body_parts(request: Request, cx: &Cx<'_>) -> u32 {
 /// Appends a part of the body. The end of a page is in none of them, nor is the last byte of a
 /// short one: without it the client waits on.
 pub(crate) fn body_part(request: Request, part: u32, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    if let Reply::Page { page, .. } = request.reply {
+    if let Reply::Page { page, .. } = request.reply.get() {
         return Site::of(&cx.profile.persona).write(page, part, out);
     }
-    let page = error_page(request.reply, cx);
+    let page = error_page(request.reply.get(), cx);
     out.extend_from_slice(page.as_bytes().split_last().map_or(&[], |(_, most)| most));
 }
 
@@ -121,13 +121,13 @@ fn whole(request: Request, stamp: Stamp, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let head = lines(request, stamp, cx);
     text(out, &format!("{head}\r\n"));
     if !request.is_head {
-        whole_body(request.reply, cx, out);
+        whole_body(request.reply.get(), cx, out);
     }
 }
 
 /// The request of a client that is to ask again on the connection.
 fn asked_on(request: Request) -> Request {
-    let is_guess = matches!(request.reply, Reply::Refused | Reply::Welcome);
+    let is_guess = matches!(request.reply.get(), Reply::Refused | Reply::Welcome);
     let lasting = match (request.version, request.lasting) {
         // What HTTP/1.1 takes for granted an older client must be told.
         (Version::Http09 | Version::Http10, Lasting::Unsaid) => Lasting::KeepAlive,
@@ -149,7 +149,7 @@ pub(crate) fn whole_body(reply: Reply, cx: &Cx<'_>, out: &mut Vec<u8>) {
 
 /// Appends the head of a refusal, or what is due of it.
 pub(crate) fn refusal_head(exchange: &Exchange, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    let request = asked_on(Request { reply: Reply::Refused, ..exchange.request });
+    let request = asked_on(Request { reply: Reply::Refused.into(), ..exchange.request });
     let stamp = match exchange.at {
         At::Heading { stamp } => stamp,
         _ => Stamp::default(),
