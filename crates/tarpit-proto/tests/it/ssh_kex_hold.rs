@@ -51,6 +51,16 @@ fn a_line_that_comes_late_is_heard_behind_our_offer() {
 }
 
 #[test]
+fn ssh_audit_waits_for_our_offer_and_is_known_by_its_line_all_the_same() {
+    let line = "SSH-2.0-OpenSSH_10.3\r\n";
+    let mut stage = Stage::new("ssh_kex_hold").open();
+    stage.says(line).pass_secs(60);
+    assert!((4_050..=4_950).contains(&stage.moments()[1]), "{:?}", stage.moments());
+    stage.says(client_offer());
+    assert_eq!(stage.news[1..], ["learnt ssh_ident SSH-2.0-OpenSSH_10.3", HASSH]);
+}
+
+#[test]
 fn a_packet_to_be_ignored_may_stand_before_the_offer() {
     let mut stage = Stage::new("ssh_kex_hold").open();
     stage.says(CLIENT).says([0, 0, 0, 12, 6, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).says(client_offer());

@@ -22,6 +22,8 @@ pub(crate) struct Client(u8);
 pub(super) struct Limits {
     /// Between two packets that it must ignore.
     pub(super) packets: Duration,
+    /// Before it is offered to exchange keys, once it has said its line.
+    pub(super) offer: Duration,
     /// Before its part of the key exchange is answered.
     pub(super) exchange: Wait,
     /// Before it hears that nobody gets in without a password.
@@ -53,9 +55,14 @@ pub(super) const LONGEST: Duration = secs(150);
 /// ssh-keyscan, whose limit is 5 seconds for each packet.
 const LATE: Wait = Wait::For(Duration::from_millis(4_500));
 
+/// The same for those who have seen enough once keys are offered: ssh-audit makes 4 connections and
+/// more, and leaves each with our offer or our reply, of which it awaits either for 5 seconds.
+const LATE_OFFER: Duration = Duration::from_millis(4_500);
+
 const PATIENT_CLIENT: Limits = Limits {
     // It has no limit: packets only tell it that the connection is alive.
     packets: secs(120),
+    offer: Duration::ZERO,
     exchange: LATE,
     none: Wait::For(LONGEST),
     guess: Wait::Never,
@@ -66,6 +73,7 @@ const PATIENT_CLIENT: Limits = Limits {
 /// Packets below the 20 seconds, and answers below the 30, that guessers wait.
 const UNKNOWN: Limits = Limits {
     packets: secs(15),
+    offer: Duration::ZERO,
     exchange: LATE,
     none: Wait::AtOnce,
     guess: Wait::For(secs(25)),
@@ -84,6 +92,8 @@ pub(super) static CLIENTS: &[KnownClient<Limits>] = &[
     // It waits 20 seconds; a write that is late must not lose it.
     contains("ncrack, as OpenSSH", b"OpenSSH_7.1\n", NCRACK),
     contains("ncrack", b"ncrack", NCRACK),
+    // It names no patch level.
+    contains("ssh-audit", b"OpenSSH_10.3\r\n", Limits { offer: LATE_OFFER, ..PATIENT_CLIENT }),
     contains("AsyncSSH", b"AsyncSSH", PATIENT_CLIENT),
     contains("OpenSSH", b"OpenSSH_", PATIENT_CLIENT),
     contains("PuTTY", b"PuTTY", PATIENT_CLIENT),

@@ -73,12 +73,26 @@ pub(super) fn listen<'a>(heard: Heard<'_, 'a>, cx: &mut Cx<'_>) -> Next<'a> {
     match heard {
         Heard::Opened if cx.profile.rate.is_none() => Next::Step(Step::wait(cx.later(PATIENCE))),
         Heard::Opened | Heard::Silence => Next::Offer(None),
-        Heard::Said(said) => match line(said, cx) {
-            Some(line) => Next::Offer(Some(line)),
-            None => Next::Step(Step::KEEP),
-        },
+        Heard::Said(said) => {
+            if let Some(wait) = wait_before_offer(said).filter(|_| cx.profile.rate.is_none()) {
+                // The line stays unread, and is heard behind our offer.
+                let due = cx.now.after(cx.rng.jitter(wait));
+                return Next::Step(Step::wait(Some(due)));
+            }
+            match line(said, cx) {
+                Some(line) => Next::Offer(Some(line)),
+                None => Next::Step(Step::KEEP),
+            }
+        }
         _ => Next::Step(Step::KEEP),
     }
+}
+
+/// How long the client whose line this is waits for our offer, if it is to wait.
+fn wait_before_offer(said: &Said<'_>) -> Option<Duration> {
+    let line = ssh::identification(&mut Said::new(said.rest(), false))?;
+    let wait = Client::of(line).limits().offer;
+    (!wait.is_zero() && !said.is_full()).then_some(wait)
 }
 
 /// The client's identification line, if it is whole.
