@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::{
     base::{fact::Fact, said::Said},
     protocols::secret::{self, Shown},
-    script::{Cx, Step},
+    script::{Chunk, Cx, Manner, Step},
     states,
     wire::base64::Beyond,
 };
@@ -75,8 +75,13 @@ pub(crate) struct Answer<'a> {
 impl Answered {
     /// Answers one more.
     pub(crate) fn answer(&mut self) -> Step {
+        Step::send(self.manner(), Chunk::Spoken)
+    }
+
+    /// Answers one more, in which manner.
+    pub(crate) fn manner(&mut self) -> Manner {
         self.count = self.count.saturating_add(1);
-        if self.count > PATIENCE { Step::DRIP } else { Step::PROMPT }
+        if self.count > PATIENCE { Manner::Drip } else { Manner::Prompt }
     }
 }
 

@@ -118,12 +118,12 @@ fn endless_commands_are_answered_at_our_pace() {
 }
 
 #[test]
-fn a_line_without_end_is_one_command_that_nobody_knows() {
+fn a_line_without_end_is_one_command_and_too_long() {
     let mut stage = greeted();
     stage.says("USER ").says([b'x'; 5_000]).pass_secs(60);
     assert_eq!(stage.heard(), "");
     stage.says("\r\nUSER y\r\n");
-    assert_eq!(stage.heard(), [NAME_FIRST, PASSWORD].concat());
+    assert_eq!(stage.heard(), [r"500 Input line too long.\r\n", PASSWORD].concat());
 }
 
 #[test]

@@ -116,9 +116,11 @@ fn nobody_gets_in_without_poison_and_with_it_only_the_anonymous() {
         assert_eq!(text.contains("230"), is_in, "{poison} {user}");
         let (text, _) = answer(&mut stage, "LIST", 20);
         assert_eq!(text == LOGIN_FIRST, !is_in, "{poison} {user}: {text}");
-        // Another name is another login.
-        answer(&mut stage, "USER root", 20);
-        assert_eq!(answer(&mut stage, "PWD", 20).0, LOGIN_FIRST);
+        // Nobody changes from the anonymous user to another; else another name is another login.
+        let (text, after) = answer(&mut stage, "USER root", 20);
+        assert_eq!(text.starts_with("530 "), is_in, "{poison} {user}: {text}");
+        assert!(after > 14_000, "{poison} {user}: {after}");
+        assert_eq!(answer(&mut stage, "PWD", 20).0 == LOGIN_FIRST, !is_in);
     }
 }
 
@@ -162,7 +164,7 @@ fn a_client_with_a_login_is_told_where_to_fetch_a_listing_and_waits_for_its_end(
         ("PWD", "257 \\\"/\\\" is the current directory"),
         ("TYPE I", "200 Switching to Binary mode."),
         ("PORT 192,0,2,1,0,22", "500 Illegal PORT command."),
-        ("EPRT |1|192.0.2.1|22|", "500 Illegal PORT command."),
+        ("EPRT |1|192.0.2.1|22|", "500 Illegal EPRT command."),
         ("LIST", "425 Use PORT or PASV first."),
         ("MLSD", "500 Unknown command."),
         ("STOR x", "425 Use PORT or PASV first."),

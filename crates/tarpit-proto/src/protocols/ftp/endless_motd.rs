@@ -127,8 +127,10 @@ fn answer(state: &mut State, line: &Line<'_>, cx: &mut Cx<'_>) -> Step {
     let reply = match line.command() {
         Some(command) if command.is("USER") => Reply::Password,
         Some(command) if command.is("PASS") => Reply::NameFirst,
-        Some(command) => reply::always(command, false).unwrap_or(Reply::LoginFirst),
-        None => Reply::LoginFirst,
+        Some(command) => {
+            reply::always(command, &cx.profile.persona, false).unwrap_or(Reply::LoginFirst)
+        }
+        None => Reply::TooLong,
     };
     state.phase = Phase::Answering { reply };
     state.answered.answer()

@@ -28,6 +28,7 @@ use crate::{
         fact::Fact,
         pace::{EVERY_8_SECONDS, Pace},
     },
+    persona::System,
     protocols::{
         command::{self, Answered, Command, Line, Lines},
         ftp::{
@@ -118,8 +119,7 @@ impl Script for FtpHold {
                     Some(Line::Command(command)) => obey(state, command, cx),
                     Some(Line::Overlong(line)) => {
                         line.tell(state.is_guessing, cx);
-                        let is_in = matches!(state.login, Login::In { .. });
-                        say(state, if is_in { Reply::Unknown } else { Reply::LoginFirst })
+                        say(state, Reply::TooLong)
                     }
                     None => Step::KEEP,
                 }
@@ -203,17 +203,28 @@ fn obey(state: &mut State, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         state.phase = Phase::Drawing { reply: Reply::Bye, is_begun: false };
         return Step::PROMPT.discarding();
     }
+    let persona = &cx.profile.persona;
     // A client that asks for features first is lftp. It would leave at a self-signed certificate,
     // and goes on in the clear where there is none.
-    if command.is("AUTH") && cx.offers_tls() && !state.is_patient {
+    if cx.offers_tls()
+        && !state.is_patient
+        && let Some(reply) = reply::securing(command, persona)
+    {
         // Behind the reply it would be too late to say so.
-        return say(state, if cx.affords_tls() { Reply::Tls } else { Reply::NoTls });
+        let is_refused = reply == Reply::Tls && !cx.affords_tls();
+        return say(state, if is_refused { Reply::NoTls } else { reply });
     }
-    if let Some(reply) = reply::always(command, cx.secured) {
+    if let Some(reply) = reply::always(command, persona, cx.secured) {
         return say(state, reply);
     }
     let Login::In { has_port } = state.login else { return say(state, Reply::LoginFirst) };
-    if command.is_one_of(&["EPSV", "PASV"]) {
+    if let Some(text) = reply::made(command, persona, cx.conn) {
+        state.phase = Phase::Telling;
+        let manner = state.answered.manner();
+        return Step::send(manner, Chunk::Boxed(text.into_bytes().into()));
+    }
+    let is_for_all = command.is("EPSV") && command.argument.eq_ignore_ascii_case(b"ALL");
+    if command.is_one_of(&["EPSV", "PASV"]) && !is_for_all {
         state.phase = Phase::Opening { is_extended: command.is("EPSV") };
         return Step::OPEN_DATA;
     }
@@ -231,6 +242,10 @@ fn is_known(command: Command<'_>) -> bool {
 /// Asks for a password, after a silence.
 fn take_name(state: &mut State, words: &[u8], cx: &mut Cx<'_>) -> Step {
     secret::learn_name(words, words.len(), cx);
+    // vsftpd lets nobody change from the anonymous user to another.
+    if matches!(state.login, Login::In { .. }) && cx.profile.persona.system() != System::Windows {
+        return ponder(state, Reply::Guest, cx);
+    }
     let is_anonymous = clients::is_anonymous(secret::name(words).0);
     state.login = Login::Named { is_anonymous };
     state.is_guessing = true;
@@ -242,7 +257,11 @@ fn take_name(state: &mut State, words: &[u8], cx: &mut Cx<'_>) -> Step {
 fn take_password(state: &mut State, password: &[u8], cx: &mut Cx<'_>) -> Step {
     cx.learn(Fact::Secret, password);
     cx.learn(Fact::Method, b"password");
-    let Login::Named { is_anonymous } = state.login else { return say(state, Reply::NameFirst) };
+    let is_anonymous = match state.login {
+        Login::In { .. } => return ponder(state, Reply::InAlready, cx),
+        Login::Named { is_anonymous } => is_anonymous,
+        Login::Nobody => return say(state, Reply::NameFirst),
+    };
     if is_anonymous && cx.poisons() {
         state.login = Login::In { has_port: false };
         return ponder(state, Reply::Welcome, cx);

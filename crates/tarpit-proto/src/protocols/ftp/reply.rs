@@ -7,6 +7,7 @@ use crate::{
     base::{rng::Rng, time::Wall},
     persona::{Machine, Persona, System},
     protocols::command::Command,
+    script::Conn,
     states,
     wire::text,
 };
@@ -15,20 +16,38 @@ states! {
     /// A reply.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Reply {
+        Aborted,
         Account,
+        Allocated,
         Ascii,
+        BadMode,
+        BadOption,
+        BadStructure,
+        BadType,
         Binary,
         Bye,
         Changed,
         Clear,
         Denied,
+        EpsvOnly,
+        Extended,
         Features,
+        Guest,
         Help,
         Illegal,
+        InAlready,
         Listing,
         LoginFirst,
+        Mode,
         NameFirst,
+        NoAuth,
+        NoDirectory,
         NoPort,
+        NoReinitialize,
+        NoSite,
+        NoSize,
+        NoStructureMount,
+        NoTime,
         NoTls,
         Noop,
         Options,
@@ -36,10 +55,15 @@ states! {
         Private,
         Refused,
         Store,
+        Structure,
         System,
         Tls,
+        TooLong,
         Unknown,
+        UnknownPrivacy,
         Unopened,
+        UnsecuredBuffer,
+        UnsecuredPrivacy,
         Welcome,
         WorkingDirectory,
         Zero,
@@ -48,13 +72,10 @@ states! {
 
 /// What the persona's server calls itself.
 pub(super) fn software(persona: &Persona) -> String {
-    let name = match persona.machine() {
-        Machine::Debian12 => "(vsFTPd 3.0.3)",
-        Machine::IpCamera => "(vsFTPd 2.3.5)",
-        Machine::Ubuntu2204 => "(vsFTPd 3.0.5)",
-        Machine::WindowsServer2019 => "Microsoft FTP Service",
-    };
-    name.into()
+    match persona.system() {
+        System::Camera | System::Linux => format!("(vsFTPd {})", version(persona)),
+        System::Windows => "Microsoft FTP Service".into(),
+    }
 }
 
 /// Appends the greeting.
@@ -69,63 +90,184 @@ pub(crate) fn refuse(persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
 
 /// What answers a command of which it does not matter whether the client is in, if it is one;
 /// within TLS there are more.
-pub(crate) fn always(command: Command<'_>, secured: bool) -> Option<Reply> {
-    const ALWAYS: [(&str, Reply); 2] = [("FEAT", Reply::Features), ("OPTS", Reply::Options)];
+pub(crate) fn always(command: Command<'_>, persona: &Persona, secured: bool) -> Option<Reply> {
+    /// Microsoft's server answers these to anybody.
+    const MICROSOFT: [(&str, Reply); 4] = [
+        ("AUTH", Reply::NoTls),
+        ("HELP", Reply::Help),
+        ("NOOP", Reply::Noop),
+        ("SYST", Reply::System),
+    ];
+    if command.is("FEAT") {
+        return Some(Reply::Features);
+    }
+    if command.is("OPTS") {
+        let is_known = command.argument.eq_ignore_ascii_case(b"UTF8 ON");
+        return Some(if is_known { Reply::Options } else { Reply::BadOption });
+    }
     if secured && command.is("PBSZ") {
         return Some(Reply::Zero);
     }
     if secured && command.is("PROT") {
-        let is_private = command.argument.eq_ignore_ascii_case(b"P");
-        return Some(if is_private { Reply::Private } else { Reply::Clear });
+        return Some(match command.argument {
+            [b'C' | b'c'] => Reply::Clear,
+            [b'P' | b'p'] => Reply::Private,
+            _ => Reply::UnknownPrivacy,
+        });
     }
-    ALWAYS.iter().find(|(verb, _)| command.is(verb)).map(|&(_, reply)| reply)
+    let others: &[_] = if persona.system() == System::Windows { &MICROSOFT } else { &[] };
+    others.iter().find(|(verb, _)| command.is(verb)).map(|&(_, reply)| reply)
+}
+
+/// What answers a command about TLS in the clear, where there is TLS; [`Reply::Tls`] to a client
+/// that wants it.
+pub(crate) fn securing(command: Command<'_>, persona: &Persona) -> Option<Reply> {
+    const MECHANISMS: [&[u8]; 4] = [b"TLS", b"SSL", b"TLS-C", b"TLS-P"];
+    if command.is("AUTH") {
+        // vsftpd knows the first two.
+        let count = if persona.system() == System::Windows { 4 } else { 2 };
+        let mut known = MECHANISMS[..count].iter();
+        let is_known = known.any(|name| command.argument.eq_ignore_ascii_case(name));
+        return Some(if is_known { Reply::Tls } else { Reply::NoAuth });
+    }
+    let other = [("PBSZ", Reply::UnsecuredBuffer), ("PROT", Reply::UnsecuredPrivacy)].into_iter();
+    other.into_iter().find(|(verb, _)| command.is(verb)).map(|(_, reply)| reply)
 }
 
 /// What answers a command of a client that is in.
+///
+/// Uploads are what a server says that lets the anonymous leave files: who brings one is held by it.
 pub(crate) fn inside(command: Command<'_>) -> Reply {
-    const INSIDE: [(&str, Reply); 19] = [
+    const INSIDE: [(&str, Reply); 35] = [
+        ("ABOR", Reply::Aborted),
         ("ACCT", Reply::Account),
-        ("APPE", Reply::Store),
+        ("ALLO", Reply::Allocated),
+        ("APPE", Reply::Denied),
         ("CDUP", Reply::Changed),
-        ("CWD", Reply::Changed),
+        ("CWD", Reply::NoDirectory),
         ("DELE", Reply::Denied),
-        ("EPRT", Reply::Illegal),
+        ("EPRT", Reply::Extended),
+        ("EPSV", Reply::EpsvOnly),
         ("HELP", Reply::Help),
         ("LIST", Reply::Listing),
+        ("MDTM", Reply::NoTime),
         ("MKD", Reply::Denied),
         ("NLST", Reply::Listing),
         ("NOOP", Reply::Noop),
+        ("PBSZ", Reply::Denied),
         ("PORT", Reply::Illegal),
+        ("PROT", Reply::Denied),
         ("PWD", Reply::WorkingDirectory),
+        ("REIN", Reply::NoReinitialize),
         ("RETR", Reply::Listing),
         ("RMD", Reply::Denied),
+        ("RNFR", Reply::Denied),
+        ("RNTO", Reply::Denied),
+        ("SITE", Reply::NoSite),
+        ("SIZE", Reply::NoSize),
+        ("SMNT", Reply::NoStructureMount),
         ("STOR", Reply::Store),
         ("STOU", Reply::Store),
         ("SYST", Reply::System),
+        ("XCUP", Reply::Changed),
+        ("XCWD", Reply::NoDirectory),
+        ("XMKD", Reply::Denied),
         ("XPWD", Reply::WorkingDirectory),
+        ("XRMD", Reply::Denied),
     ];
+    let words = command.argument;
+    let is_one_of = |all: &[&str]| all.iter().any(|one| words.eq_ignore_ascii_case(one.as_bytes()));
     if command.is("TYPE") {
-        let is_text = command.argument.first().is_some_and(|byte| byte.eq_ignore_ascii_case(&b'A'));
-        return if is_text { Reply::Ascii } else { Reply::Binary };
+        let is_binary = is_one_of(&["I", "L 8", "L8"]);
+        return match is_one_of(&["A", "A N"]) {
+            true => Reply::Ascii,
+            false if is_binary => Reply::Binary,
+            false => Reply::BadType,
+        };
+    }
+    if command.is("MODE") {
+        return if is_one_of(&["S"]) { Reply::Mode } else { Reply::BadMode };
+    }
+    if command.is("STRU") {
+        return if is_one_of(&["F"]) { Reply::Structure } else { Reply::BadStructure };
+    }
+    // There are files, and no folder in it.
+    if command.is_one_of(&["CWD", "XCWD"]) && is_one_of(&["", "/", ".", "..", "./", "../"]) {
+        return Reply::Changed;
     }
     let known = INSIDE.iter().find(|(verb, _)| command.is(verb));
     known.map_or(Reply::Unknown, |&(_, reply)| reply)
+}
+
+/// The reply to a command of a client that is in, where it is made of what the client said or is.
+pub(crate) fn made(command: Command<'_>, persona: &Persona, conn: &Conn) -> Option<String> {
+    let is_windows = persona.system() == System::Windows;
+    if command.is("REST") {
+        let digits = command.argument.iter().take_while(|byte| byte.is_ascii_digit()).take(18);
+        let place = digits.fold(0_u64, |place, byte| place * 10 + u64::from(byte - b'0'));
+        return Some(if is_windows {
+            format!("350 Restarting at {place}.\r\n")
+        } else {
+            format!("350 Restart position accepted ({place}).\r\n")
+        });
+    }
+    if !command.is("STAT") || is_windows {
+        return None;
+    }
+    if !command.argument.is_empty() {
+        return Some("213-Status follows:\r\n213 End of status\r\n".into());
+    }
+    let client = conn.client.ip().to_canonical();
+    Some(format!(
+        "211-FTP server status:\r\n     Connected to {client}\r\n     Logged in as ftp\r\n     \
+         TYPE: ASCII\r\n     No session bandwidth limit\r\n     Session timeout in seconds is \
+         300\r\n     Control connection is plain text\r\n     Data connections will be plain \
+         text\r\n     At session startup, client count was 1\r\n     vsFTPd {version} - secure, \
+         fast, stable\r\n211 End of status\r\n",
+        version = version(persona),
+    ))
+}
+
+/// The version of vsftpd.
+fn version(persona: &Persona) -> &'static str {
+    match persona.machine() {
+        Machine::IpCamera => "2.3.5",
+        Machine::Ubuntu2204 => "3.0.5",
+        Machine::Debian12 | Machine::WindowsServer2019 => "3.0.3",
+    }
 }
 
 impl Reply {
     /// As vsftpd and Microsoft's server say it.
     fn words(self) -> [&'static str; 2] {
         match self {
-            Self::Account => ["202 ACCT not implemented.", "502 Command not implemented."],
+            Self::Aborted => ["225 No transfer to ABOR.", "226 ABOR command successful."],
+            Self::Account => ["502 ACCT not implemented.", "502 Command not implemented."],
+            Self::Allocated => ["202 ALLO command ignored.", "200 ALLO command successful."],
             Self::Ascii => ["200 Switching to ASCII mode.", "200 Type set to A."],
+            Self::BadMode => {
+                ["504 Bad MODE command.", "504 Command not implemented for that parameter."]
+            }
+            Self::BadOption => ["501 Option not understood.", "501 Option not supported."],
+            Self::BadStructure => {
+                ["504 Bad STRU command.", "504 Command not implemented for that parameter."]
+            }
+            Self::BadType => [
+                "500 Unrecognised TYPE command.",
+                "504 Command not implemented for that parameter.",
+            ],
             Self::Binary => ["200 Switching to Binary mode.", "200 Type set to I."],
             Self::Bye => ["221 Goodbye.", "221 Goodbye."],
             Self::Changed => ["250 Directory successfully changed.", "250 CWD command successful."],
             Self::Clear => ["200 PROT now Clear.", "200 PROT command successful."],
             Self::Denied => ["550 Permission denied.", "550 Access is denied."],
+            Self::EpsvOnly => ["200 EPSV ALL ok.", "200 EPSV command successful."],
+            Self::Extended => ["500 Illegal EPRT command.", "501 Server cannot accept argument."],
             Self::Features => ["211 End", "211 END"],
+            Self::Guest => ["530 Can't change from guest user.", "331 Password required"],
             Self::Help => ["214 Help OK.", "214 HELP command successful."],
             Self::Illegal => ["500 Illegal PORT command.", "501 Server cannot accept argument."],
+            Self::InAlready => ["230 Already logged in.", "503 Login with USER first."],
             Self::Listing => [
                 "150 Here comes the directory listing.",
                 "125 Data connection already open; Transfer starting.",
@@ -133,8 +275,24 @@ impl Reply {
             Self::LoginFirst => {
                 ["530 Please login with USER and PASS.", "530 Please login with USER and PASS."]
             }
+            Self::Mode => ["200 Mode set to S.", "200 MODE command successful."],
             Self::NameFirst => ["503 Login with USER first.", "503 Login with USER first."],
+            Self::NoAuth => ["504 Unknown AUTH type.", "504 Security mechanism not implemented."],
+            Self::NoDirectory => [
+                "550 Failed to change directory.",
+                "550 The system cannot find the file specified. ",
+            ],
             Self::NoPort => ["425 Use PORT or PASV first.", "425 Cannot open data connection."],
+            Self::NoReinitialize => ["502 REIN not implemented.", "502 Command not implemented."],
+            Self::NoSite => ["550 Permission denied.", "500 Command not understood."],
+            Self::NoSize => {
+                ["550 Could not get file size.", "550 The system cannot find the file specified. "]
+            }
+            Self::NoStructureMount => ["502 SMNT not implemented.", "502 Command not implemented."],
+            Self::NoTime => [
+                "550 Could not get file modification time.",
+                "550 The system cannot find the file specified. ",
+            ],
             Self::NoTls => [
                 "431 Unable to secure the connection.",
                 "534 Local policy on server does not allow TLS secure connections.",
@@ -150,13 +308,24 @@ impl Reply {
             Self::Store => {
                 ["150 Ok to send data.", "125 Data connection already open; Transfer starting."]
             }
+            Self::Structure => ["200 Structure set to F.", "200 STRU command successful."],
             Self::System => ["215 UNIX Type: L8", "215 Windows_NT"],
             Self::Tls => {
                 ["234 Proceed with negotiation.", "234 AUTH command ok. Expecting TLS Negotiation."]
             }
+            Self::TooLong => ["500 Input line too long.", "500 Command not understood."],
             Self::Unknown => ["500 Unknown command.", "500 Command not understood."],
+            Self::UnknownPrivacy => {
+                ["504 PROT not recognized.", "504 Command not implemented for that parameter."]
+            }
             Self::Unopened => {
                 ["425 Failed to establish connection.", "425 Cannot open data connection."]
+            }
+            Self::UnsecuredBuffer => {
+                ["503 PBSZ needs a secure connection.", "503 Bad sequence of commands."]
+            }
+            Self::UnsecuredPrivacy => {
+                ["503 PROT needs a secure connection.", "503 Bad sequence of commands."]
             }
             Self::Welcome => ["230 Login successful.", "230 User logged in."],
             Self::WorkingDirectory => {
@@ -168,8 +337,10 @@ impl Reply {
 
     /// Appends the whole reply.
     pub(crate) fn say(self, persona: &Persona, tls: bool, out: &mut Vec<u8>) {
-        if self == Self::Features {
-            features(persona, tls, out);
+        match self {
+            Self::Features => features(persona, tls, out),
+            Self::Help => help(persona, out),
+            _ => {}
         }
         text::line(self.words()[column(persona)], out);
     }
@@ -224,17 +395,19 @@ impl Reply {
 
 /// The lines in front of the last one of [`Reply::Features`].
 fn features(persona: &Persona, tls: bool, out: &mut Vec<u8>) {
-    const MICROSOFT: [(&str, bool); 9] = [
+    const MICROSOFT: [(&str, bool); 10] = [
         ("LANG EN*", false),
         ("UTF8", false),
         ("AUTH TLS;TLS-C;SSL;TLS-P;", true),
         ("PBSZ", true),
         ("PROT C;P;", true),
+        ("CCC", true),
         ("HOST", false),
         ("SIZE", false),
         ("MDTM", false),
         ("REST STREAM", false),
     ];
+    /// The last one by versions before 3.0.3 only.
     const VSFTPD: [(&str, bool); 11] = [
         ("AUTH TLS", true),
         ("EPRT", false),
@@ -249,12 +422,39 @@ fn features(persona: &Persona, tls: bool, out: &mut Vec<u8>) {
         ("UTF8", false),
     ];
     let (first, all): (_, &[_]) = match persona.system() {
+        System::Camera => ("211-Features:", &VSFTPD),
+        System::Linux => ("211-Features:", &VSFTPD[..VSFTPD.len() - 1]),
         System::Windows => ("211-Extended features supported:", &MICROSOFT),
-        System::Camera | System::Linux => ("211-Features:", &VSFTPD),
     };
     text::line(first, out);
     for (feature, _) in all.iter().filter(|(_, is_of_tls)| tls || !is_of_tls) {
         text::line(&format!(" {feature}"), out);
+    }
+}
+
+/// The lines in front of the last one of [`Reply::Help`].
+fn help(persona: &Persona, out: &mut Vec<u8>) {
+    const MICROSOFT: &str = "ABOR ACCT ADAT* ALLO APPE AUTH CCC CDUP CWD DELE ENC* EPRT EPSV FEAT \
+                             HELP HOST LANG LIST MDTM MIC* MKD MODE NLST NOOP OPTS PASS PASV PBSZ \
+                             PORT PROT PWD QUIT REIN REST RETR RMD RNFR RNTO SITE SIZE SMNT STAT \
+                             STOR STOU STRU SYST TYPE USER XCUP XCWD XMKD XPWD XRMD";
+    const VSFTPD: [&str; 4] = [
+        "ABOR ACCT ALLO APPE CDUP CWD  DELE EPRT EPSV FEAT HELP LIST MDTM MKD",
+        "MODE NLST NOOP OPTS PASS PASV PORT PWD  QUIT REIN REST RETR RMD  RNFR",
+        "RNTO SITE SIZE SMNT STAT STOR STOU STRU SYST TYPE USER XCUP XCWD XMKD",
+        "XPWD XRMD",
+    ];
+    if persona.system() != System::Windows {
+        text::line("214-The following commands are recognized.", out);
+        for verbs in VSFTPD {
+            text::line(&format!(" {verbs}"), out);
+        }
+        return;
+    }
+    text::line("214-The following commands are recognized (* ==>'s unimplemented).", out);
+    for word in MICROSOFT.split(' ') {
+        let (verb, star) = word.strip_suffix('*').map_or((word, ""), |verb| (verb, "*"));
+        text::line(&format!("    {verb} {star}"), out);
     }
 }
 
