@@ -6,7 +6,7 @@ use tarpit_proto::persona::Persona;
 
 use crate::{
     stage::{Stage, seed},
-    talks::{FTP, Side, talks},
+    talks::{FTP, sent, talks},
     tls::tls,
 };
 
@@ -38,7 +38,7 @@ fn linux_answers_every_command_as_vsftpd_does() {
                     if !turn.said.is_empty() {
                         stage.says([turn.said, "\r\n"].concat()).pass_secs(20);
                     }
-                    let (text, wanted) = (heard(&mut stage), turn.answer(Side::Ours, &values));
+                    let (text, wanted) = (heard(&mut stage), sent(turn.ours(), &values));
                     if text != wanted {
                         wrong.push(format!("{persona}, {server}: {}: {text}{wanted}", turn.said));
                     }

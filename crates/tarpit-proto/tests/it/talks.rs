@@ -16,27 +16,24 @@ pub(crate) struct Talk {
 #[derive(Default)]
 pub(crate) struct Turn {
     pub(crate) said: &'static str,
-    theirs: Vec<&'static str>,
+    pub(crate) theirs: Vec<&'static str>,
     ours: Vec<&'static str>,
 }
 
-/// Whose answer is meant.
-#[derive(Clone, Copy)]
-pub(crate) enum Side {
-    Ours,
-    Theirs,
+impl Turn {
+    /// What we answer.
+    pub(crate) fn ours(&self) -> &[&'static str] {
+        if self.ours.is_empty() { &self.theirs } else { &self.ours }
+    }
 }
 
-impl Turn {
-    /// What the server answers, with `values` for what stands in braces.
-    pub(crate) fn answer(&self, side: Side, values: &[(&str, &str)]) -> String {
-        let lines = match side {
-            Side::Ours if !self.ours.is_empty() => &self.ours,
-            Side::Ours | Side::Theirs => &self.theirs,
-        };
-        let text = lines.iter().map(|line| format!("{line}\r\n")).collect::<String>();
-        values.iter().fold(text, |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+/// Lines as they are sent, with `values` for what stands in braces.
+pub(crate) fn sent(lines: &[&str], values: &[(&str, &str)]) -> String {
+    let mut text = lines.join("\r\n");
+    if !lines.is_empty() {
+        text.push_str("\r\n");
     }
+    values.iter().fold(text, |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
 /// All talks of a file of them with servers of this name.

@@ -27,10 +27,13 @@ mod require;
 mod secrets;
 mod shortages;
 mod start;
+#[path = "../../../tarpit-proto/tests/it/talks.rs"]
+mod talks;
 mod terminal;
 mod tidy;
 mod tls;
 mod trace;
 mod tutorial;
 mod web_servers;
+mod word_servers;
 mod workers;

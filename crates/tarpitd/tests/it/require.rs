@@ -24,8 +24,9 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 10] = [
+const NEEDS: [&str; 12] = [
     "apache2",
+    "exim4",
     "files",
     "io_uring",
     "ipv6",
@@ -35,6 +36,7 @@ const NEEDS: [&str; 10] = [
     "root",
     "strace",
     "tun",
+    "vsftpd",
 ];
 
 /// Whether the machine has what a test needs. If not, says so; fails where it is required.
@@ -90,6 +92,7 @@ pub(crate) fn open_many_files() -> usize {
 fn probe(need: &str) -> Result<(), String> {
     match need {
         "apache2" => runs("apache2", &["-v"]),
+        "exim4" => runs("exim4", &["-bV"]),
         "io_uring" => IoUring::new(8).map(drop).map_err(|error| error.to_string()),
         "ipv6" => TcpListener::bind("[::1]:0").map(drop).map_err(|error| error.to_string()),
         "netns" => namespaces(),
@@ -106,6 +109,7 @@ fn probe(need: &str) -> Result<(), String> {
             let fault = "inject=openat:error=ENOENT:when=1000";
             runs("strace", &["-D", "-f", "-qq", "-o", "/dev/null", "-e", fault, "true"])
         }
+        "vsftpd" => runs("vsftpd", &["-v"]),
         _ => panic!("nothing here tries {need}"),
     }
 }

@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// A real server, which ends with the test.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Drop for Server {
@@ -33,7 +33,7 @@ impl Drop for Server {
 
 impl Server {
     /// Starts it with what `configure` makes of a free port.
-    fn start(program: &str, configure: impl Fn(u16) -> Vec<String>) -> Self {
+    pub(crate) fn start(program: &str, configure: impl Fn(u16) -> Vec<String>) -> Self {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = free.local_addr().expect("it is bound");
         drop(free);
