@@ -38,16 +38,19 @@ pub(crate) fn limits(hello: &Hello) -> Limits {
 }
 
 /// sslscan waits 3 seconds for each answer, and takes what comes later for a refusal. Its hellos
-/// differ, as it asks for one thing after another: none names a protocol to be spoken inside, and
-/// each offers either more suites than other clients know, or all five of TLS 1.3, the last of which
-/// nobody else offers by default.
+/// differ, as it asks for one thing after another: none names a protocol to be spoken inside, each
+/// asks for a ticket, as nmap's scripts do not, and each offers either more suites than other clients
+/// know, or all five of TLS 1.3, the last of which nobody else offers by default. Its hello of SSL 3
+/// is an exception; to that it expects no answer.
 fn is_sslscan(hello: &Hello) -> bool {
     /// The only one that OpenSSL and others leave out unless told otherwise.
     const AES_128_CCM_8: u16 = 0x1305;
     /// Half of what sslscan offers; most clients offer 30.
     const MANY: usize = 51;
     let suites = hello.suites();
-    hello.protocols.is_empty() && (suites.len() >= MANY || suites.contains(&AES_128_CCM_8))
+    hello.protocols.is_empty()
+        && hello.extends(TICKET)
+        && (suites.len() >= MANY || suites.contains(&AES_128_CCM_8))
 }
 
 /// Go's own package for TLS asks for timestamps of certificates and never for tickets, unless a
@@ -85,7 +88,16 @@ mod tests {
         }
         let seconds = |limits: Limits| (limits.first.as_secs_f32(), limits.whole.is_some());
         for (wanted, hellos) in [
-            ((4.0, false), &[hello!("gnutls"), hello!("openssl"), hello!("python")][..]),
+            (
+                (4.0, false),
+                &[
+                    hello!("gnutls"),
+                    hello!("nmap_ciphers"),
+                    hello!("nmap_version_13"),
+                    hello!("openssl"),
+                    hello!("python"),
+                ][..],
+            ),
             ((4.0, true), &[hello!("go"), hello!("go_http")]),
             (
                 (2.5, false),
