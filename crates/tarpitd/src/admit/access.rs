@@ -34,7 +34,7 @@ impl Access {
         Self { v4: lengths(Family::V4), v6: lengths(Family::V6), lists }
     }
 
-    /// What becomes of `ip`: the longest prefix decides; in both lists, it is allowed.
+    /// What happens to `ip`: the longest prefix decides. In both lists, it is allowed.
     pub(crate) fn verdict(&self, ip: IpAddr) -> Verdict {
         let lengths = if ip.is_ipv4() { &self.v4 } else { &self.v6 };
         for &length in lengths {

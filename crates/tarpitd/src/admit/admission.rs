@@ -80,8 +80,8 @@ impl Admission {
 
     /// Counts a new client in, or says at which cap it fails.
     pub(crate) fn enter(&self, port: &Port, max_clients: u32, who: IpAddr) -> Result<(), Refusal> {
-        // The newcomer's own caps first: no client has to go for a newcomer that is then refused
-        // all the same.
+        // The newcomer's own limits first: no client is evicted for a newcomer that would then be
+        // refused all the same.
         let (address, prefix) = self.hashes(who);
         if !self.addresses.enter(address, self.cap_address.load(Relaxed)) {
             return Err(Refusal::Address);
@@ -136,9 +136,9 @@ fn count_up(count: &AtomicU32, cap: u32) -> Option<u32> {
 
 /// How many of each kind are held, in a table with open addressing that has several parts.
 ///
-/// An entry is a hash's upper bits and a count below them. One whose count has sunk to zero is
-/// free for any hash. Two workers that count a newcomer at the same moment may take two entries
-/// for it, which makes its cap looser by one for a while: a price worth having no lock.
+/// An entry is the upper 40 bits of a hash, and a count below them. An entry whose count is zero is
+/// free for any hash. If two workers count a newcomer at the same moment, they may take two entries
+/// for it, and its limit is looser by one for a while. That is the price of having no lock.
 #[derive(Debug)]
 struct Counts {
     parts: [OnceLock<Box<[AtomicU64]>>; PARTS],
@@ -147,8 +147,8 @@ struct Counts {
 /// The part of an entry that is the count.
 const COUNT: u64 = (1 << 24) - 1;
 
-/// Entries of the first part: room for 20,000 clients from as many places. It is made and touched
-/// at the start, so that up to there no crowd makes the tables grow.
+/// Entries of the first part: room for 20,000 clients from as many places. It is made and written
+/// at the start, so that no crowd of that size makes the tables grow.
 const FIRST: usize = 1 << 15;
 
 /// The smallest page of memory there is.
@@ -157,11 +157,11 @@ const PAGE: usize = 4_096;
 /// Each part is twice as large as the one before; together they have room for 20 million.
 const PARTS: usize = 10;
 
-/// How far from its place an entry may lie within a part. Where none is free the next part is
-/// made; beyond the last, only the cap of all clients counts.
+/// How far from its place an entry may lie within a part. If no entry is free there, the next part
+/// is made; beyond the last part only the limit of all clients counts.
 ///
-/// Most lie a step or two away: a search ends at the first entry that was never used. Of tables
-/// that count 20,000, though, one in a hundred has an entry more than 64 steps from its place.
+/// Most entries lie a step or two away, and a search ends at the first entry that was never used.
+/// But of tables that count 20,000, one in a hundred has an entry more than 64 steps away.
 const REACH: usize = 256;
 
 impl Counts {
@@ -175,7 +175,7 @@ impl Counts {
         if let Some(part) = self.parts.get(index) {
             part.get_or_init(|| {
                 let entries: Box<[_]> = (0..FIRST << index).map(|_| AtomicU64::new(0)).collect();
-                // Zeros alone the allocator may only promise; a store on each page brings it here.
+                // The kernel gives memory of zeros only when it is written: write to each page.
                 for entry in entries.iter().step_by(PAGE / size_of::<AtomicU64>()) {
                     entry.store(0, Relaxed);
                 }

@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use tarpit_proto::{handshake_budget::LoadLevel, time::Time};
 
-/// One worker's use of the processor.
+/// One worker's CPU use.
 #[derive(Debug)]
 pub(crate) struct CpuLoad {
     /// The most of a core that may be used, in percent; 0: no cap.
     cap: u32,
-    /// What the use calls for.
+    /// The load level that follows.
     level: LoadLevel,
-    /// When the present span began, and how much processor time had been used by then.
+    /// When the present span began, and the CPU time used until then.
     since: Time,
     used: Duration,
     /// Whether the log has been told that the cap was reached.
     told: bool,
 }
 
-/// What the log should say of the processor's use.
+/// What the log should say about CPU use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CpuNews {
     /// The cap has been reached.
@@ -27,11 +27,11 @@ pub(crate) enum CpuNews {
     Below,
 }
 
-/// How long is looked at before a step is taken, either way: no burst counts.
+/// How long CPU use is measured before a step is taken or taken back, so that no burst counts.
 const SPAN: Duration = Duration::from_secs(10);
 
 impl CpuLoad {
-    /// No load yet; `used` is the processor time spent by `now`.
+    /// No load yet; `used` is the CPU time spent until `now`.
     pub(crate) fn new(cap: u32, now: Time, used: Duration) -> Self {
         Self { cap, level: LoadLevel::Ease, since: now, used, told: false }
     }
@@ -41,12 +41,12 @@ impl CpuLoad {
         self.cap = cap;
     }
 
-    /// Whether a span is over and [`CpuLoad::look`] should be told how much time has been used.
+    /// Whether a span is over, so that [`CpuLoad::look`] should be called.
     pub(crate) fn is_due(&self, now: Time) -> bool {
         now.since(self.since) >= SPAN
     }
 
-    /// Judges the span that ends `now`, with `used` processor time spent in all.
+    /// Judges the span that ends `now`, with `used` CPU time spent in all.
     pub(crate) fn look(&mut self, now: Time, used: Duration) {
         let span = now.since(self.since);
         let spent = used.saturating_sub(self.used);
@@ -65,12 +65,12 @@ impl CpuLoad {
         }
     }
 
-    /// The load level that the use calls for.
+    /// The load level that follows from CPU use.
     pub(crate) fn level(&self) -> LoadLevel {
         self.level
     }
 
-    /// What the log should say, since it was last asked.
+    /// What the log should say now, if anything is new.
     pub(crate) fn news(&mut self) -> Option<CpuNews> {
         let is_above = self.level != LoadLevel::Ease;
         let was_above = std::mem::replace(&mut self.told, is_above);
@@ -86,7 +86,7 @@ impl CpuLoad {
 mod tests {
     use super::*;
 
-    /// The levels after spans of ten seconds each, of which so many percent were used.
+    /// The levels after spans of ten seconds, each with this percentage of CPU use.
     fn levels(cap: u32, percents: &[u64]) -> Vec<LoadLevel> {
         let mut cpu = CpuLoad::new(cap, Time::START, Duration::ZERO);
         let (mut now, mut used) = (Time::START, Duration::ZERO);

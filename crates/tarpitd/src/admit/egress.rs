@@ -17,7 +17,7 @@ pub(crate) struct EgressBudget {
     shortage: Option<Shortage>,
 }
 
-/// A time in which clients had to wait for their bytes.
+/// A period in which clients had to wait for their bytes.
 #[derive(Clone, Copy, Debug)]
 struct Shortage {
     since: Time,
@@ -34,11 +34,11 @@ pub(crate) enum EgressNews {
     Recovered,
 }
 
-/// A budget that throttles is empty many times a second. That is told once, and told to be over
-/// when no client had to wait for so long.
+/// A budget that throttles is empty many times a second. The log says so once, and says that it is
+/// over when no client had to wait for this long.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// Greetings, heads and lines are at most so long.
+/// The most bytes of a greeting, a head or a line.
 const SHORT: usize = 512;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -64,7 +64,7 @@ impl EgressBudget {
         self.earn(now);
         let mut left = wanted as u64;
         if let Some(second) = &self.second {
-            // Short lines may use all there is. A client that takes much leaves them a quarter, or
+            // Short lines may use all that is left. Clients that take much must leave a quarter, or
             // one greedy client would cut everybody's lines to pieces.
             let reserve = if wanted > SHORT { second.capacity() / 4 } else { 0 };
             left = left.min(second.left().saturating_sub(reserve));
@@ -76,7 +76,7 @@ impl EgressBudget {
         (usize::try_from(left).unwrap_or(wanted), news)
     }
 
-    /// Takes off the budget what is about to be sent.
+    /// Takes bytes from the budget before they are sent.
     pub(crate) fn spend(&mut self, bytes: usize) {
         if let Some(second) = &mut self.second {
             second.charge(bytes as u64);
@@ -84,7 +84,7 @@ impl EgressBudget {
         self.spent = self.spent.saturating_add(bytes as u64);
     }
 
-    /// Puts back what was taken off and could not be sent.
+    /// Puts back bytes that could not be sent.
     pub(crate) fn put_back(&mut self, bytes: usize) {
         if let Some(second) = &mut self.second {
             second.put_back(bytes as u64);
@@ -92,9 +92,9 @@ impl EgressBudget {
         self.spent = self.spent.saturating_sub(bytes as u64);
     }
 
-    /// What the budget calls for. When most of the day's is spent less is said, and when all is,
-    /// nothing. Within a second's everybody has a turn, only later; where it stays short for long,
-    /// less is said.
+    /// The load level that follows from the budget. When most of the day's bytes are spent, tarpitd
+    /// sends less, and when all are spent, nothing. A second's bytes only delay clients; if they
+    /// stay short for long, tarpitd sends less.
     pub(crate) fn load_level(&mut self, now: Time) -> LoadLevel {
         if self.has_no_cap() {
             return LoadLevel::Ease;
@@ -148,7 +148,7 @@ impl EgressBudget {
     }
 }
 
-/// A bucket of `per_second` bytes in place of `old`, of which a second's worth may be saved up.
+/// A bucket of `per_second` bytes in place of `old`, which saves up for at most a second.
 fn bucket(old: Option<TokenBucket>, per_second: u64, now: Time) -> Option<TokenBucket> {
     (per_second > 0).then(|| TokenBucket::replacing(old, per_second, per_second, now))
 }

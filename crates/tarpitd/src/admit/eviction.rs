@@ -1,7 +1,7 @@
 //! Which client goes when there is no room for a newcomer.
 //!
-//! To find one means to look at every client, so it is done for many newcomers at once and at most
-//! ten times a second; in between, a newcomer for which none was found is refused.
+//! A search looks at every client. So one search finds victims for many newcomers, and there are at
+//! most ten a second. A newcomer that comes when none is left is refused.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use tarpit_proto::time::Time;
 
 use crate::settings::Evict;
 
-/// Clients who may have to go, found by one look at all.
+/// Clients that may have to go, found by one search.
 #[derive(Debug, Default)]
 pub(crate) struct Eviction {
-    /// When that look was.
+    /// When that search was.
     looked: Time,
     victims: Vec<u32>,
     /// Of the noisiest prefix: how many it had, and its hash.
@@ -30,14 +30,14 @@ pub(crate) struct Candidate {
     pub(crate) prefix: (u32, u64),
 }
 
-/// The most that one look prepares.
+/// The most victims that one search prepares.
 const BATCH: usize = 256;
 
-/// The least time between two looks, at whichever port's clients.
+/// The least time between two searches, for whichever ports.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 impl Eviction {
-    /// Whether no client is left to go, so that another look is due.
+    /// Whether no victim is left, so that another search is due.
     pub(crate) fn is_empty(&self) -> bool {
         self.victims.is_empty()
     }
@@ -80,8 +80,8 @@ impl Eviction {
         }
     }
 
-    /// A client that has to go for a newcomer whose prefix has these; `present` describes a client
-    /// as it is now, since it may have gone and its place been taken.
+    /// A client that has to go for a newcomer, whose prefix is given. `present` describes a client
+    /// as it is now, since it may have left and another one may have its slot.
     pub(crate) fn victim(
         &mut self,
         policy: Evict,
@@ -95,10 +95,10 @@ impl Eviction {
                 Evict::NoisiestPrefix => {
                     let enough = client.prefix.0 > newcomer.0 + 1;
                     if client.prefix.0 * 4 < self.runner_up * 3 {
-                        // Another prefix is much noisier by now: time for another look.
+                        // Another prefix is much noisier by now: time for another search.
                         self.victims.clear();
                     } else if !enough {
-                        // With the new client its own prefix would have as many; others may come.
+                        // With the newcomer its own prefix would have as many; others may come in.
                         self.victims.push(index);
                     }
                     return enough.then_some(index);

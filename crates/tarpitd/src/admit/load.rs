@@ -30,18 +30,18 @@ pub(crate) struct Bounds {
     pub(crate) cpu: u32,
 }
 
-/// What one worker may spend, and how hard that presses it.
+/// What one worker may spend, and the load level that follows.
 #[derive(Debug)]
 pub(crate) struct Load {
     egress: EgressBudget,
     cpu: CpuLoad,
     /// Knows the load level, since the sessions ask it.
     pub(crate) handshakes: HandshakeBudget,
-    /// When the log was told that handshakes are short.
+    /// When the log last said that handshakes are short.
     shortage_told: Option<Time>,
 }
 
-/// A shortage of handshakes that lasts is told of once in this time.
+/// How often the log repeats a shortage of handshakes that lasts.
 const SHORTAGE: Duration = Duration::from_secs(10 * 60);
 
 impl Load {
@@ -64,7 +64,7 @@ impl Load {
         self.handshakes.set(bounds.handshakes, now);
     }
 
-    /// Finds out the load level at `now`, and what may be spent until this is called again.
+    /// Sets the load level at `now`, and what may be spent until the next call.
     pub(crate) fn judge(&mut self, now: Time, clock: Clock, log: &Log) {
         if self.cpu.is_due(now) {
             self.cpu.look(now, clock.used());
@@ -78,7 +78,7 @@ impl Load {
         self.tell_handshakes(now, log);
     }
 
-    /// How many of `wanted` bytes may be sent to a client now; they are taken off the budget.
+    /// How many of `wanted` bytes may be sent to a client now. They are taken from the budget.
     pub(crate) fn spend(&mut self, wanted: usize, now: Time, log: &Log) -> usize {
         let (allowed, news) = self.egress.allow(now, wanted);
         if let Some(news) = news {
@@ -88,12 +88,12 @@ impl Load {
         allowed
     }
 
-    /// Takes off the budget what is sent whether it allows that or not.
+    /// Takes bytes from the budget that are sent in any case.
     pub(crate) fn overspend(&mut self, bytes: usize) {
         self.egress.spend(bytes);
     }
 
-    /// Puts back what could not be sent after all.
+    /// Puts back bytes that could not be sent.
     pub(crate) fn put_back(&mut self, bytes: usize) {
         self.egress.put_back(bytes);
     }

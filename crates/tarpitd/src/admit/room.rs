@@ -1,4 +1,4 @@
-//! Room for newcomers: who comes in, and who goes for a newcomer where there is none.
+//! Room for newcomers: which of them are held, and which client is evicted if there is no room.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -15,19 +15,19 @@ use crate::{
     settings::Evict,
 };
 
-/// One worker's part in deciding who comes in; the counts are all workers' together.
+/// One worker's view of admission. The counts are shared by all workers.
 #[derive(Debug)]
 pub(crate) struct Room {
     admission: Arc<Admission>,
     access: Arc<Access>,
     policy: Evict,
-    /// Who may have to go: of all clients (`None`), and of those of each full port.
+    /// Victims of eviction: among all clients (`None`), and among the clients of each full port.
     evictions: HashMap<Option<PortId>, Eviction>,
-    /// When clients were last looked at for that.
+    /// When the last search for victims was.
     looked: Time,
 }
 
-/// What tells ports apart: where they lie in memory.
+/// What identifies a port: its address in memory.
 type PortId = usize;
 
 /// A client that takes up room.
@@ -59,7 +59,7 @@ impl Room {
         self.evictions.clear();
     }
 
-    /// What becomes of a newcomer by its address alone.
+    /// What happens to a newcomer by its address alone.
     pub(crate) fn verdict(&self, address: IpAddr) -> Verdict {
         self.access.verdict(address)
     }
@@ -86,10 +86,10 @@ impl Room {
         let among = match refusal {
             Refusal::Clients => None,
             Refusal::Port => Some(id(port)),
-            // Nobody makes room for a newcomer that has too many clients of its own.
+            // No client is evicted if the newcomer's own address or prefix has too many.
             _ => return None,
         };
-        // Where a reload has lowered a cap, one client that goes makes no room for another.
+        // After a reload lowered a limit, evicting one client does not make room for another.
         if self.policy == Evict::Refuse || self.admission.is_exceeded(port, most) {
             return None;
         }

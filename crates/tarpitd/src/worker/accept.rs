@@ -28,7 +28,7 @@ struct Newcomer {
 }
 
 impl Worker {
-    /// Accepts the connections that wait at the listeners, of each up to its budget.
+    /// Accepts waiting connections at all listeners, at each up to its budget.
     pub(super) fn accept_all(&mut self) {
         let refuses = self.load.level() == LoadLevel::Closed;
         for (address, error) in self.listeners.refuse(refuses, self.now, self.poll.registry()) {
@@ -42,8 +42,7 @@ impl Worker {
         }
     }
 
-    /// Accepts the connections that wait at one listener, as many as may be; says whether there may
-    /// be more.
+    /// Accepts waiting connections at one listener, up to a limit; says whether more may wait.
     fn accept(&mut self, index: u32, most: usize) -> bool {
         for _ in 0..most {
             let Some(listener) = self.listeners.get_mut(index) else { return false };
@@ -80,13 +79,13 @@ impl Worker {
         }
         let asker = self.take_awaited(listener, newcomer.address.ip());
         let is_held = self.hold(newcomer, asker.is_some());
-        // To make room the asker itself may have had to go.
+        // The eviction may have chosen the client that asked for this data connection.
         if let Some(asker) = asker.filter(|_| is_held) {
             self.tell_of_data(asker);
         }
     }
 
-    /// Holds a newcomer, or refuses it, as it must be if it is not `expected`; says which.
+    /// Holds a newcomer or refuses it, always if it is not `expected`; says which.
     fn hold(&mut self, newcomer: Newcomer, expected: bool) -> bool {
         let admitted = self.admit(&newcomer, expected);
         let Newcomer { fd, address, server, binding } = newcomer;
@@ -121,8 +120,8 @@ impl Worker {
     fn admit(&mut self, newcomer: &Newcomer, expected: bool) -> Result<(), Refusal> {
         match self.room.verdict(newcomer.address.ip()) {
             Verdict::Allowed => {
-                // A goodbye, not a reset: a client that is allowed shall find nothing wrong. If
-                // this fails it has gone already.
+                // Close without a reset: an allowed client, such as monitoring, must not see an
+                // error. If this fails, the client is gone already.
                 let _ = sockopt::set_socket_linger(&newcomer.fd, None);
                 Err(Refusal::Allowed)
             }
@@ -133,7 +132,7 @@ impl Worker {
         }
     }
 
-    /// Counts a newcomer in; where there is no room, another client may have to go for it.
+    /// Counts a newcomer in. If there is no room, another client may be evicted for it.
     fn enter(&mut self, newcomer: &Newcomer) -> Result<(), Refusal> {
         let (address, binding) = (newcomer.address.ip(), &newcomer.binding);
         let Err(refusal) = self.room.enter(&binding.port, binding.max_clients, address) else {

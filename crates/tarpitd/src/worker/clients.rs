@@ -1,4 +1,4 @@
-//! The clients of one worker: a slot each, and all that is found from it.
+//! The clients of one worker: a slot each, and what a slot leads to.
 
 use std::{
     hash::{BuildHasher as _, Hasher as _},
@@ -26,8 +26,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) session: Session,
-    /// The client's IPv4 address, or where its IPv6 address lies. The address must be kept: after
-    /// a reset the kernel has forgotten it.
+    /// The client's IPv4 address, or the place of its IPv6 address. It must be kept, since after a
+    /// reset the kernel has forgotten it.
     peer: u32,
     port: u16,
     endpoint: u16,
@@ -47,7 +47,7 @@ impl Links for Slab<Slot> {
 #[derive(Debug)]
 pub(super) struct Clients {
     slots: Slab<Slot>,
-    /// The addresses for which a slot has no room.
+    /// IPv6 addresses, for which a slot has no room.
     v6: Slab<Ipv6Addr>,
     wheel: Wheel,
     endpoints: Endpoints,
@@ -55,7 +55,7 @@ pub(super) struct Clients {
     ids: Keyed,
 }
 
-/// A client, looked at.
+/// A client, borrowed for reading.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Client<'a> {
     pub(super) slot: &'a Slot,
@@ -73,7 +73,7 @@ pub(super) struct ClientMut<'a> {
     pub(super) server: SocketAddr,
 }
 
-/// A client that is held no longer.
+/// A client that was removed.
 #[derive(Debug)]
 pub(super) struct Gone {
     pub(super) slot: Slot,
@@ -94,8 +94,8 @@ impl Clients {
         }
     }
 
-    /// Holds one more client, which came to `server`; `None` where that is one address of ours too
-    /// many.
+    /// Holds one more client, which connected to `server`; `None` if the worker has no number left
+    /// for another endpoint.
     pub(super) fn add(
         &mut self,
         session: Session,
@@ -127,17 +127,17 @@ impl Clients {
         Some(Gone { slot, binding, address, server })
     }
 
-    /// Lets a client be due at `moment`, and at no other.
+    /// Makes a client due at `moment`, and at no other.
     pub(super) fn arm(&mut self, index: u32, moment: Time) {
         self.wheel.arm(&mut self.slots, index, moment);
     }
 
-    /// Lets a client wait for nothing but news.
+    /// Makes a client wait for news of its socket only.
     pub(super) fn disarm(&mut self, index: u32) {
         self.wheel.disarm(&mut self.slots, index);
     }
 
-    /// Appends the clients that are due at `now`, who are armed no longer.
+    /// Appends the clients that are due at `now`, and disarms them.
     pub(super) fn expire(&mut self, now: Time, due: &mut Vec<u32>) {
         self.wheel.expire(&mut self.slots, now, due);
     }
@@ -164,7 +164,7 @@ impl Clients {
         Some(Client { slot, binding, address: address(slot, server, &self.v6), server })
     }
 
-    /// The slot at `index`, which is less to look up than the client.
+    /// The slot at `index`; cheaper than the whole client.
     pub(super) fn slot(&self, index: u32) -> Option<&Slot> {
         self.slots.get(index)
     }
@@ -175,7 +175,7 @@ impl Clients {
         Some(self.id_of(&slot.session, address, server, now))
     }
 
-    /// A session's id: nothing of it is stored, since it follows from what is.
+    /// A session's id. It is not stored: it is a keyed hash of what the slot has.
     pub(super) fn id_of(
         &self,
         session: &Session,
@@ -183,7 +183,7 @@ impl Clients {
         server: SocketAddr,
         now: Time,
     ) -> SessionId {
-        // In one piece: it is asked for in every turn.
+        // Hashed in one piece, since every turn needs it.
         let mut key = [0; 44];
         key[..16].copy_from_slice(&bits(client.ip()).to_ne_bytes());
         key[16..32].copy_from_slice(&bits(server.ip()).to_ne_bytes());
@@ -211,7 +211,7 @@ impl Clients {
     }
 }
 
-/// The client's address, which is of the family of ours that it connected to.
+/// The client's address; it has the family of the server's address.
 fn address(slot: &Slot, server: SocketAddr, v6: &Slab<Ipv6Addr>) -> SocketAddr {
     let ip: IpAddr = if server.is_ipv4() {
         Ipv4Addr::from_bits(slot.peer).into()

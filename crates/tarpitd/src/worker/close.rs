@@ -1,4 +1,4 @@
-//! The end of a client: why, and when it was there for the last time.
+//! The end of a client: its cause, and its last sign of life.
 
 use std::{io, os::fd::AsFd as _};
 
@@ -24,7 +24,7 @@ impl Worker {
             io::ErrorKind::TimedOut => Cause::TimedOut,
             _ => Cause::Failed,
         };
-        // Where the client had closed its side it went as clients go: nothing failed.
+        // If the client had closed its side before, it left as clients do: nothing failed.
         if cause != Cause::Reset || !slot.session.is_half_closed() {
             let id = self.clients.id_of(&slot.session, address, server, self.now);
             let about = binding.subject(address, server, id);
@@ -50,24 +50,24 @@ impl Worker {
             self.memory.freed(self.now);
         }
         if cause == Cause::Finished {
-            // Let it have its last words; a reset would throw them away. If this fails it has
-            // gone already.
+            // A reset would discard the last bytes on their way to the client. If this fails, the
+            // client is gone already.
             let _ = sockopt::set_socket_linger(&slot.fd, None);
         }
     }
 
-    /// When the client was there for the last time.
+    /// The client's last sign of life.
     fn last_sign(&self, slot: &Slot, cause: Cause) -> Time {
         let vanished = match cause {
             Cause::HalfClosed | Cause::Left | Cause::TimedOut => true,
-            // By the reset only its system answers for it.
+            // A reset comes from the client's system, not from the client.
             Cause::Reset => slot.session.is_half_closed(),
             Cause::Evicted | Cause::Failed | Cause::Finished | Cause::Stopped => false,
         };
         if !vanished {
             return self.now;
         }
-        // If the system does not say, it was now.
+        // If the kernel does not know, it is the present.
         let silence = sys::silent_for(slot.fd.as_fd()).unwrap_or_default();
         // A client may have gone before it was accepted.
         self.now.before(silence).max(slot.session.opened(self.now))

@@ -1,8 +1,8 @@
-//! Data connections: second ones, accepted only from clients that were asked to open one.
+//! Data connections, as FTP has them: accepted only from clients that were told to open one.
 //!
-//! A data connection is held like any other client, by the pattern that the first one's names for
-//! it; all that ties the two together is that it was awaited. Each worker has ports of its own for
-//! them, so that it is found where its first connection is.
+//! A data connection is held like any other client, by the pattern that `About::data` of the first
+//! one's pattern names. The two are independent from then on. Each worker has its own ports for
+//! data connections, so that the connection arrives at the worker that awaits it.
 
 use std::net::IpAddr;
 
@@ -22,11 +22,11 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Awaited {
     askers: HashMap<Meant, Asker>,
-    /// The other way round, by the slot of the client: it is asked at the end of each client.
+    /// The same by the client's slot, for the end of each client.
     by_slot: HashMap<u32, Meant>,
 }
 
-/// The connection that is awaited: from this address, to this port.
+/// An awaited connection: from this address, to this port.
 type Meant = (IpAddr, u16);
 
 /// The client that is to open a data connection.
@@ -38,8 +38,8 @@ pub(super) struct Asker {
 }
 
 impl Awaited {
-    /// Awaits the client in `slot` on a port of its tarpit at which no client of its address is
-    /// awaited yet; `None` if there is none.
+    /// Awaits the client in `slot` on a port of its tarpit at which no other client of its address
+    /// is awaited; `None` if there is no such port.
     pub(super) fn ask(
         &mut self,
         listeners: &Listeners,
@@ -80,13 +80,14 @@ impl Awaited {
 }
 
 impl Worker {
-    /// Awaits a second connection of a client's; says at which port, if one is free.
+    /// Awaits a client's second connection; says at which port, if one is free.
     pub(super) fn await_data(&mut self, index: u32, id: SessionId) -> Option<u16> {
         let Client { binding, address, server, .. } = self.clients.get(index)?;
         self.awaited.ask(&self.listeners, binding, (address.ip(), server.ip()), (index, id))
     }
 
-    /// The client that was to come to this listener from `who`, if any was and is still there.
+    /// The client that is awaited at this listener from `who`, if there is one and it is still
+    /// held.
     pub(super) fn take_awaited(&mut self, listener: u32, who: IpAddr) -> Option<Asker> {
         let port = self.listeners.get(listener)?.socket.address().port();
         self.awaited.take(who, port).filter(|&asker| self.is_here(asker))

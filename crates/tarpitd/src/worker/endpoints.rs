@@ -1,5 +1,5 @@
-//! Endpoints: what clients share, kept once for all of them: their profile, and the server address
-//! that they connected to.
+//! Endpoints: what clients share, kept once. That is their profile and the server address to which
+//! they connected.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -17,7 +17,7 @@ pub(crate) struct Binding {
     /// The most clients on the port; 0: no cap.
     pub(crate) max_clients: u32,
     pub(crate) traced: bool,
-    /// Whether it is for data connections: only those come in who have been asked to.
+    /// Whether it is for data connections: only awaited clients are accepted.
     pub(crate) data: bool,
     pub(crate) port: Arc<Port>,
 }
@@ -35,7 +35,7 @@ impl Binding {
     }
 }
 
-/// An address of ours where clients are held, with the settings that they are held under.
+/// A server address, with the settings of the clients that connected to it.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) binding: Arc<Binding>,
@@ -43,7 +43,7 @@ pub(crate) struct Endpoint {
     clients: u32,
 }
 
-/// A worker's endpoints, each by a number for which a slot has room.
+/// A worker's endpoints, each with a number short enough for a slot.
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
     all: Vec<Option<Endpoint>>,
@@ -75,7 +75,7 @@ impl Endpoints {
         Some(index)
     }
 
-    /// One client less in the endpoint, which is given up with the last one.
+    /// Counts one client less. The endpoint ends with its last client.
     pub(crate) fn leave(&mut self, index: u16) {
         let Some(place) = self.all.get_mut(usize::from(index)) else { return };
         let Some(endpoint) = place else { return };

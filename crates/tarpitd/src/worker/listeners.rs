@@ -25,7 +25,7 @@ use crate::{
 /// A listener with its binding.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    /// What tells listeners apart over a reload.
+    /// Identifies the listener over a reload.
     key: u64,
     pub(super) socket: ListenSocket,
     pub(super) binding: Arc<Binding>,
@@ -44,14 +44,14 @@ impl Listener {
 #[derive(Debug)]
 pub(super) struct Listeners {
     all: Slab<Listener>,
-    /// Those at which connections may wait, each once.
+    /// Listeners at which connections may wait, each once.
     ready: Vec<u32>,
-    /// Accepting stands still until then.
+    /// Accepting is paused until then.
     paused: Option<Time>,
-    /// When the next newcomers are refused, while all are: meanwhile no socket is watched, so that
-    /// a storm of newcomers costs no turn of the loop.
+    /// When the next newcomers are refused, while all are refused. Until then no listener is
+    /// watched, so that a storm of newcomers costs no turn of the loop.
     refusing: Option<Time>,
-    /// When the log was last told why.
+    /// When the log last said why.
     shortage_told: Option<Time>,
     notify: mpsc::Sender<Notice>,
 }
@@ -63,20 +63,20 @@ const TOKENS: usize = 1 << 40;
 /// delays no drip.
 const ACCEPTS: usize = 128;
 
-/// While newcomers are refused so many of them are in each [`REFUSE_EVERY`], of all listeners
-/// together but one of each at least. The others wait in the kernel's queue, and what is beyond
-/// that is lost there.
+/// How many newcomers are refused in each [`REFUSE_EVERY`] while all are refused: over all
+/// listeners, but at least one at each. The others wait in the kernel's queue; when it is full, the
+/// kernel drops them.
 const REFUSALS: usize = 64;
 const REFUSE_EVERY: Duration = Duration::from_secs(1);
 
-/// How long no connection is accepted after the system ran out of something.
+/// How long accepting pauses after the system ran out of something.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A shortage that lasts is told of once in this time.
+/// How often the log repeats a shortage that lasts.
 const SHORTAGE: Duration = Duration::from_secs(10 * 60);
 
 impl Listeners {
-    /// No listeners; `notify` hears of those that are lost.
+    /// No listeners; `notify` hears of listeners that are lost.
     pub(super) fn new(notify: mpsc::Sender<Notice>) -> Self {
         Self {
             all: Slab::new(),
@@ -94,7 +94,7 @@ impl Listeners {
         if self.refusing.is_some() { Ok(()) } else { self.watch(index, registry) }
     }
 
-    /// Watches a listener; gives it up if that cannot be.
+    /// Watches a listener; closes it if that fails.
     fn watch(&mut self, index: u32, registry: &Registry) -> io::Result<()> {
         let Some(listener) = self.all.get(index) else { return Ok(()) };
         let (fd, key) = (listener.socket.fd().as_raw_fd(), listener.key);
@@ -109,7 +109,7 @@ impl Listeners {
     }
 
     /// Stops watching the sockets while newcomers are refused, and watches them again afterwards;
-    /// says which it had to give up since they cannot be watched.
+    /// says which ones it had to close because that failed.
     pub(super) fn refuse(
         &mut self,
         refuses: bool,
@@ -126,7 +126,7 @@ impl Listeners {
             let Some(listener) = self.all.get_mut(index) else { continue };
             listener.is_ready = false;
             if refuses {
-                // If this fails it was not watched.
+                // If this fails, it was not watched.
                 let _ = registry.deregister(&mut SourceFd(&listener.socket.fd().as_raw_fd()));
                 continue;
             }
@@ -169,7 +169,7 @@ impl Listeners {
         self.all = Slab::new();
     }
 
-    /// Closes one that is of no use any more.
+    /// Closes a listener that no longer works.
     pub(super) fn lose(&mut self, index: u32, errno: Errno, log: &Log) {
         let Some(listener) = self.all.remove(index) else { return };
         let address = listener.socket.address();
@@ -180,7 +180,7 @@ impl Listeners {
         self.tell_lost(listener.key);
     }
 
-    /// Accepts nothing for a while, since the system is out of something.
+    /// Pauses accepting, since the system ran out of something.
     pub(super) fn pause(&mut self, errno: Errno, now: Time, log: &Log) {
         self.paused = Some(now.after(PAUSE));
         if self.shortage_told.is_some_and(|told| now.since(told) < SHORTAGE) {
@@ -204,8 +204,8 @@ impl Listeners {
         }
     }
 
-    /// Takes the listeners at which connections may wait, and says how many are to be accepted at
-    /// each; none while accepting stands still.
+    /// Takes the listeners at which connections may wait, and says how many to accept at each; none
+    /// while accepting is paused.
     pub(super) fn take_ready(&mut self, now: Time) -> (Vec<u32>, usize) {
         let waits = |until: Option<Time>| until.is_some_and(|until| until > now);
         if waits(self.paused) || waits(self.refusing) {
@@ -242,12 +242,12 @@ impl Listeners {
         (0..self.all.used()).filter_map(|index| self.all.get(index))
     }
 
-    /// Whether accepting stands still.
+    /// Whether accepting is paused.
     pub(super) fn are_paused(&self) -> bool {
         self.paused.is_some()
     }
 
-    /// When connections are to be accepted, if any may wait.
+    /// When to accept connections, if any may wait.
     pub(super) fn due(&self) -> Option<Time> {
         match self.refusing {
             Some(next) => Some(self.paused.map_or(next, |until| until.max(next))),
@@ -257,12 +257,12 @@ impl Listeners {
     }
 
     fn tell_lost(&self, key: u64) {
-        // If nobody listens the daemon has ended.
+        // If this fails, the daemon has ended.
         let _ = self.notify.send(Notice::ListenerLost(key));
     }
 }
 
-/// The index of the listener that has this token, if it is a listener's.
+/// The index of the listener with this token, if it is a listener's.
 pub(super) fn index_of(token: Token) -> Option<u32> {
     token.0.checked_sub(TOKENS).and_then(|index| u32::try_from(index).ok())
 }

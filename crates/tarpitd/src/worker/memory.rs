@@ -1,9 +1,9 @@
 //! When memory that clients no longer need goes back to the kernel.
 //!
-//! The allocator keeps what is freed for the next client. Between the small things of clients that
-//! are held it keeps whole pages, for ever: a crowd that went through handshakes and left would be
-//! seen in our memory until the end. So free memory is given back a moment after something was
-//! freed. While nothing is freed, nothing is done.
+//! The allocator keeps freed memory for the next client. Between the small allocations of held
+//! clients it keeps whole pages for ever: after a crowd of handshakes the daemon would stay large
+//! until its end. So tarpitd gives free memory back a moment after something was freed. While
+//! nothing is freed, it does nothing.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use tarpit_proto::time::Time;
 
 use crate::os::sys;
 
-/// How long after something was freed all that is free is given back. To look through what is free
-/// takes about a millisecond, so that it may be done as often as that.
+/// How long after something was freed all free memory is given back. That takes about a
+/// millisecond, so it may happen this often.
 const GIVE_BACK: Duration = Duration::from_secs(2);
 
 /// When memory is given back.
@@ -22,17 +22,17 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Something was freed that may have filled pages.
+    /// Enough was freed that whole pages may be free.
     pub(super) fn freed(&mut self, now: Time) {
         self.at.get_or_insert(now.after(GIVE_BACK));
     }
 
-    /// When something is to be done.
+    /// When to give memory back, if ever.
     pub(super) fn due(&self) -> Option<Time> {
         self.at
     }
 
-    /// Gives back what is free, if it is time.
+    /// Gives free memory back if its time has come.
     pub(super) fn give_back(&mut self, now: Time) {
         if self.at.is_some_and(|at| at <= now) {
             self.at = None;

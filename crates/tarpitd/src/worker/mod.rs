@@ -1,7 +1,7 @@
 //! One worker's loop: wait, accept, read, send.
 //!
-//! No client has a task or a thread. What a held client costs is its slot; the loop sleeps until a
-//! socket has news or the wheel has a client due, and does nothing while no client is held.
+//! No client has a task or a thread; a held client costs its slot. The loop sleeps until a socket
+//! has news or the wheel has a client due.
 
 mod accept;
 mod accounts;
@@ -85,7 +85,7 @@ pub(crate) enum Command {
     Stop,
 }
 
-/// What holds for all clients alike.
+/// Rules for all clients of a worker.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) access: Arc<Access>,
@@ -114,10 +114,10 @@ pub(crate) struct Setup {
 /// The token by which a command announces itself.
 pub(crate) const COMMAND: Token = Token(usize::MAX - 1);
 
-/// How long the calendar is taken to go on as it did.
+/// How long the worker trusts the calendar before it looks again.
 const CALENDAR: Duration = Duration::from_secs(60);
 
-/// How long the last lines may take to find room at the end.
+/// How long the daemon's end waits for the last lines to be written.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// One worker.
@@ -140,14 +140,14 @@ struct Worker {
     sending: Sending,
     pins: Pins,
     memory: Memory,
-    /// How far clients that vanished have been looked for.
+    /// How far the search for vanished clients has got.
     round: Round,
     /// What the trace already has of each client.
     accounts: Accounts,
     record: Record,
 }
 
-/// The calendar, which may be set at any time.
+/// The calendar. Somebody may set it at any time.
 #[derive(Clone, Copy, Debug)]
 struct Calendar {
     /// Its moment at [`Time::START`].
@@ -255,7 +255,7 @@ impl Worker {
         }
     }
 
-    /// Does what the daemon's own thread asks for.
+    /// Obeys the daemon's own thread.
     fn obey(&mut self) -> Loop {
         while let Ok(command) = self.commands.try_recv() {
             match command {

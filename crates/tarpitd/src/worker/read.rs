@@ -1,4 +1,4 @@
-//! What clients send: read up to a share, and their ends noticed.
+//! Reading what clients send, up to a share, and noticing that they close.
 
 use std::{io, os::fd::AsRawFd as _, time::Duration};
 
@@ -16,8 +16,8 @@ use crate::worker::{Worker, queue::Queue, read_shares::ReadShares};
 pub(super) struct Reading {
     buffer: Vec<u8>,
     pub(super) shares: ReadShares,
-    /// Clients that are read again at `later_at`: what came while nobody listened is told by no
-    /// event any more.
+    /// Clients that are read again at `later_at`: bytes that came while they were not read cause no
+    /// further event.
     later: Queue,
     later_at: Option<Time>,
 }
@@ -25,8 +25,8 @@ pub(super) struct Reading {
 /// The most bytes read at a time.
 const READ: usize = 4 * 1024;
 
-/// How long after a client is listened to again what it said meanwhile is asked for: a client that
-/// floods us fills its own buffers until then.
+/// How long a client that is read again waits for it: until then a flood fills its sender's own
+/// buffers.
 const LATER: Duration = Duration::from_millis(50);
 
 impl Reading {
@@ -40,13 +40,13 @@ impl Reading {
         }
     }
 
-    /// Lets a client be read a little later.
+    /// Reads a client a little later.
     pub(super) fn read_later(&mut self, index: u32, now: Time) {
         self.later.push(index);
         self.later_at.get_or_insert(now.after(LATER));
     }
 
-    /// When something is to be done.
+    /// When to read next, if ever.
     pub(super) fn due(&self) -> Option<Time> {
         [self.later_at, self.shares.ends()].into_iter().flatten().min()
     }
@@ -68,7 +68,7 @@ impl Worker {
         if event.is_readable() || event.is_read_closed() {
             let listens = slot.session.listens();
             self.read(index);
-            // What waits unread hides the end from us, but the kernel knows.
+            // Unread bytes hide the FIN from read(), but the event shows it.
             if event.is_read_closed() && !listens {
                 self.drive(index, Input::HalfClosing);
             }
@@ -108,12 +108,12 @@ impl Worker {
         self.reading.buffer = buffer;
     }
 
-    /// Reads the clients that had to wait for it, and watches those again whose share is whole.
+    /// Reads the clients that had to wait, and watches those again that have a whole share.
     pub(super) fn read_waiting(&mut self) {
         for index in self.reading.shares.end(self.now) {
-            // What has come meanwhile is told at once.
+            // If bytes have come in the meantime, this causes an event at once.
             match self.watch(index) {
-                // Another client has got the place meanwhile, and is watched.
+                // Another client has taken the slot, and is watched.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(_) => self.reading.shares.unwatch(index),
                 Ok(()) => {}
@@ -140,14 +140,14 @@ impl Worker {
         self.poll.registry().register(&mut SourceFd(&raw), Token(index as usize), interest)
     }
 
-    /// Lets a client's socket tell no news until its share is whole again: each would cost a turn
-    /// of the loop.
+    /// Stops watching a client's socket until its share is whole again: each event would cost a
+    /// turn of the loop.
     fn unwatch(&mut self, index: u32) {
         let Some(slot) = self.clients.slot(index) else { return };
         let raw = slot.fd.as_raw_fd();
         match self.poll.registry().deregister(&mut SourceFd(&raw)) {
             Ok(()) => self.reading.shares.unwatch(index),
-            // It is not watched, then, or the system is short of something.
+            // If this fails, it was not watched, or the system is short of something.
             Err(_) => self.reading.read_later(index, self.now),
         }
     }

@@ -1,5 +1,5 @@
-//! How much of each client is read in a span of time, so that a client that sends without end does
-//! not take all of a worker's time.
+//! How much tarpitd reads from each client in a span of time, so that a flood does not take all of
+//! a worker's time.
 
 use std::time::Duration;
 
@@ -7,39 +7,39 @@ use tarpit_proto::{handshake_budget::LoadLevel, time::Time};
 
 use crate::os::entropy::HashMap;
 
-/// The shares of all clients that were read in the present window.
+/// What was read from each client in the present window.
 #[derive(Debug)]
 pub(crate) struct ReadShares {
     /// When the window ends, and each client has a whole share again.
     until: Time,
     used: HashMap<u32, Share>,
-    /// Clients that have used up their share: their sockets are not watched until the window ends.
+    /// Clients that have used up their share. Their sockets are not watched until the window ends.
     unwatched: Vec<u32>,
 }
 
-/// What has been read of one client.
+/// What was read from one client.
 #[derive(Clone, Copy, Debug, Default)]
 struct Share {
     reads: u8,
     bytes: u32,
 }
 
-/// The most reads and bytes of one client in a window. A handshake's few messages fit in; a flood
-/// of large segments or of tiny ones does not.
+/// The most reads and bytes from one client in a window. A handshake's few messages fit in; a flood
+/// of large or of tiny segments does not.
 const READS: u8 = 8;
 const BYTES: u32 = 16 * 1_024;
 
-/// How long a window lasts: what is beyond a share waits in the sender's own buffers.
+/// How long a window lasts. Bytes beyond a share wait in the sender's own buffers.
 const WINDOW: Duration = Duration::from_millis(50);
 
-/// The same while the processor is short.
+/// The same while CPU time is short.
 const LONG_WINDOW: Duration = Duration::from_secs(1);
 
 /// Room that is kept from window to window.
 const KEPT: usize = 64;
 
-/// With more room than this a window is ended in time, so that what a storm took is given back. The
-/// table rounds what it keeps up to its next size, which is below.
+/// With more room than this the window ends on time even if no client waits, so that a storm's
+/// memory is given back. The table rounds its room up to the next size, which is below this.
 const TOO_MUCH: usize = 2 * KEPT;
 
 impl ReadShares {
@@ -53,7 +53,7 @@ impl ReadShares {
         self.used.get(&index).is_none_or(|share| share.reads < READS && share.bytes < BYTES)
     }
 
-    /// So many bytes of a client have been read.
+    /// Counts bytes read from a client.
     pub(crate) fn count(&mut self, index: u32, bytes: usize, now: Time, load: LoadLevel) {
         if self.used.is_empty() && self.unwatched.is_empty() {
             let window = if load >= LoadLevel::Inattentive { LONG_WINDOW } else { WINDOW };
@@ -74,20 +74,20 @@ impl ReadShares {
         self.used.remove(&index);
     }
 
-    /// When the window ends, if anything is to be done then.
+    /// When the window ends, if there is anything to do then.
     pub(crate) fn ends(&self) -> Option<Time> {
         let waits = !self.unwatched.is_empty() || self.used.capacity() > TOO_MUCH;
         waits.then_some(self.until)
     }
 
-    /// Ends the window if its time has come; says which clients are to be watched again.
+    /// Ends the window if its time has come; says which clients to watch again.
     pub(crate) fn end(&mut self, now: Time) -> Vec<u32> {
         if now < self.until {
             return Vec::new();
         }
         self.used.clear();
         self.used.shrink_to(KEPT);
-        // A client that the system cannot watch again yet waits for one more.
+        // A client that the system cannot watch again waits for one more window.
         self.until = now.after(WINDOW);
         std::mem::take(&mut self.unwatched)
     }

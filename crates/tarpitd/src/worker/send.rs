@@ -1,4 +1,4 @@
-//! What clients are sent: what is due, in batches; and what was too much for one turn.
+//! Sending to clients: what is due, in batches, and what was too much for one turn.
 
 use std::os::fd::AsFd as _;
 
@@ -20,17 +20,17 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Sending {
     sender: Sender,
-    /// For a client whose turn it is alone.
+    /// For a client that has its turn alone.
     pub(super) alone: SendSlot,
     /// For a batch of clients that are due together.
     batch: Vec<SendSlot>,
     /// The clients that are due in this turn of the loop; kept for its memory.
     due: Vec<u32>,
-    /// Clients that have more to be sent than goes in one turn.
+    /// Clients that need more than one turn for their bytes.
     pub(super) more: Queue,
 }
 
-/// One client's turn, with what it has to say and what came of it.
+/// One client's turn: its draft, and how much of it was sent.
 #[derive(Debug, Default)]
 pub(super) struct SendSlot {
     /// `None` once the turn is over.
@@ -45,7 +45,7 @@ pub(super) struct SendSlot {
 /// Room for the clients that are due at one tick; a larger crowd makes more.
 const DUE: usize = 4_096;
 
-/// Fewer clients than this are served one after the other, which is as cheap.
+/// Fewer clients than this are served one by one, which is as cheap.
 const FEW: usize = 3;
 
 impl Sending {
@@ -55,7 +55,7 @@ impl Sending {
         Self {
             sender,
             alone: SendSlot::default(),
-            // All of them now, so that what they take does not grow with a crowd.
+            // All slots at once, so that their memory does not grow with a crowd.
             batch: std::iter::repeat_with(small).take(BATCH).collect(),
             due: Vec::with_capacity(DUE),
             more: Queue::default(),
@@ -75,10 +75,10 @@ impl SendSlot {
 impl Worker {
     /// Serves the clients that are due.
     ///
-    /// In batches: first all of a batch are asked what they have to say, then all of it is sent,
-    /// then all are told how far it went. So the kernel is called once for many; and between two
-    /// sends the processor would otherwise have to fetch our code anew, since the kernel's has taken
-    /// its place.
+    /// In batches: first all sessions of a batch make their bytes, then all bytes are sent, then
+    /// all sessions learn how much went out. So one call to the kernel serves many. Between two
+    /// single sends the processor would have to load our code again, since the kernel's code
+    /// displaced it.
     pub(super) fn serve_due(&mut self) {
         let mut due = std::mem::take(&mut self.sending.due);
         let mut slots = std::mem::take(&mut self.sending.batch);
@@ -97,7 +97,7 @@ impl Worker {
         self.sending.batch = slots;
     }
 
-    /// Goes on with the clients for which a turn was too short.
+    /// Continues with the clients that need more turns.
     pub(super) fn send_more(&mut self) {
         for _ in 0..self.sending.more.len() {
             let Some(index) = self.sending.more.pop() else { break };
@@ -139,7 +139,7 @@ impl Worker {
         }
     }
 
-    /// Decides how much of a draft goes now, and takes it off the budget.
+    /// Decides how much of a draft may go now, and takes that from the budget.
     fn measure(&mut self, slot: &mut SendSlot) {
         (slot.part, slot.outcome) = (0, None);
         let Some(turn) = &mut slot.turn else { return };
@@ -154,7 +154,7 @@ impl Worker {
         let wanted = slot.draft.bytes().len();
         slot.part = self.load.spend(wanted, self.now, self.record.log());
         if departs && slot.part == 0 && wanted > 0 {
-            // By this byte it is found out whether the client is there: without it the gone would
+            // This byte shows whether the client is there. Without it clients that are gone would
             // keep their places until the budget is filled again, which may be tomorrow.
             slot.part = 1;
             self.load.overspend(slot.part);

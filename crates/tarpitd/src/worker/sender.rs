@@ -11,11 +11,11 @@ use rustix::{
 
 use crate::os::sys::{self, Outgoing};
 
-/// The most that is sent at a time: a call's price divided by this is next to nothing, and what so
-/// many are about to say is still at hand when it is sent.
+/// The most clients of one call. Divided by this a call costs next to nothing, and the bytes of so
+/// few are still in the cache when they are sent.
 pub(crate) const BATCH: usize = 128;
 
-/// How much of what was to be sent went out, and whether the rest waits for the socket's buffer.
+/// How many bytes went out, and whether the rest waits for the socket's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) count: usize,
@@ -23,12 +23,12 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// What the kernel's answer means, which was to send `wanted` bytes; `None`: it was not asked.
+    /// The meaning of the kernel's answer to a send of `wanted` bytes; `None`: it was not asked.
     pub(crate) fn of(outcome: Option<Result<usize, Errno>>, wanted: usize) -> Result<Self, Errno> {
         match outcome {
             Some(Ok(count)) => Ok(Self { count, full: count < wanted }),
             Some(Err(Errno::AGAIN)) => Ok(Self { count: 0, full: true }),
-            // The kernel is out of memory for a moment, and will not tell when it has some again.
+            // The kernel is out of memory for a moment, and no event will say when that is over.
             None | Some(Err(Errno::INTR | Errno::NOBUFS | Errno::NOMEM)) => {
                 Ok(Self { count: 0, full: false })
             }
@@ -40,13 +40,13 @@ impl Sent {
 /// Sends for one worker.
 #[derive(Default)]
 pub(crate) struct Sender {
-    /// The ring by which it does, if there is one.
+    /// The ring, if the kernel has one for us.
     ring: Option<IoUring>,
 }
 
 impl Sender {
-    /// A sender that has a ring. Fails where the kernel is too old for it, or where it is
-    /// forbidden, as in many containers.
+    /// A sender with a ring. Fails if the kernel is too old for it or forbids it, as many
+    /// containers do.
     pub(crate) fn with_ring() -> io::Result<Self> {
         let ring = IoUring::new(BATCH as u32)?;
         let mut probe = Probe::new();
@@ -60,8 +60,8 @@ impl Sender {
     /// Sends for at most [`BATCH`] clients, for each as far as it goes without waiting, and notes
     /// each outcome.
     ///
-    /// An error is news, not a failure: the ring has been given up, and everything was sent, and
-    /// will be, by one call each.
+    /// An error is news, not a failure: the ring is given up for good, and everything was sent by
+    /// one call each.
     pub(crate) fn send_all(&mut self, outgoing: &mut [Outgoing<'_>]) -> io::Result<()> {
         debug_assert!(outgoing.len() <= BATCH, "the ring has no more room");
         let news = sys::send_all(&mut self.ring, outgoing);

@@ -1,7 +1,7 @@
 //! Clients that vanished silently while bytes to them were unacknowledged.
 //!
-//! The keepalive finds the clients without such bytes. It does not run for the others, which the
-//! kernel would give up after some fifteen minutes.
+//! The keepalive finds vanished clients without such bytes. For the others it does not run, and the
+//! kernel would give up only after some fifteen minutes.
 
 use std::{os::fd::AsFd as _, time::Duration};
 
@@ -9,17 +9,17 @@ use tarpit_proto::time::Time;
 
 use crate::{os::sys, worker::Worker};
 
-/// How long a client may acknowledge nothing. One that has closed its window acknowledges the
-/// probes of it, which are at most two minutes apart.
+/// How long a client may acknowledge nothing. A client with a closed window acknowledges the
+/// kernel's window probes, which are at most two minutes apart.
 const SILENCE: Duration = Duration::from_secs(5 * 60);
 
-/// How often everybody is looked at. It takes half a microsecond a client.
+/// How often all clients are checked, which takes half a microsecond a client.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The most places looked at in a turn, so that a large crowd delays no client.
+/// The most slots checked in a turn, so that a large crowd delays no client.
 const AT_ONCE: u32 = 512;
 
-/// How far the present round of looking has got.
+/// How far the present round has got.
 #[derive(Debug, Default)]
 pub(super) struct Round {
     next: Time,
@@ -32,7 +32,7 @@ impl Worker {
         (!self.clients.is_empty()).then_some(self.round.next)
     }
 
-    /// Looks at a piece of all clients, and ends those who have vanished.
+    /// Checks the next clients, and ends those that have vanished.
     pub(super) fn look_for_the_vanished(&mut self) {
         if self.clients.is_empty() || self.now < self.round.next {
             return;

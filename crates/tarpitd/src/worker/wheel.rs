@@ -1,7 +1,7 @@
 //! Due times: a timing wheel whose entries are linked through the slots themselves.
 //!
-//! One turn of the wheel is 51.2 s. An entry that is due later than that stays in its bucket and
-//! is looked at once a turn, so that any wait is possible and none costs more than two links.
+//! One turn of the wheel is 51.2 s. An entry that is due later stays in its bucket and is checked
+//! once a turn, so any wait is possible, and none costs more than two links.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
     next: u32,
-    /// The entry before, or this entry itself where it is the first, or none if not armed.
+    /// The entry before, this entry itself if it is the first, or none if it is not armed.
     prev: u32,
     /// The tick at which it is due, modulo 2^32: thirteen years.
     due: u32,
@@ -42,7 +42,7 @@ pub(crate) struct Wheel {
     heads: Box<[u32; BUCKETS]>,
     /// A bit for each bucket that has entries.
     filled: [u64; BUCKETS / 64],
-    /// The last tick that was worked off.
+    /// The last tick that was served.
     now: u64,
 }
 
@@ -52,10 +52,10 @@ impl Wheel {
         Self { heads: Box::new([NONE; BUCKETS]), filled: [0; BUCKETS / 64], now: 0 }
     }
 
-    /// Lets the slot at `index` be due at `due`, instead of any earlier arrangement.
+    /// Makes the slot at `index` due at `due`, in place of any earlier moment.
     pub(crate) fn arm(&mut self, slots: &mut impl Links, index: u32, due: Time) {
         self.disarm(slots, index);
-        // Never in a bucket that has been worked off already, or it would wait a turn.
+        // Never in a bucket that was served already, or the entry would wait for a whole turn.
         let tick = due.as_millis().div_ceil(TICK).max(self.now + 1);
         self.put(slots, index, tick as u32);
     }
@@ -74,7 +74,7 @@ impl Wheel {
         }
     }
 
-    /// Lets the slot at `index` wait for nothing.
+    /// Disarms the slot at `index`.
     pub(crate) fn disarm(&mut self, slots: &mut impl Links, index: u32) {
         let Some(link) = slots.link(index) else { return };
         let Link { next, prev, due } = *link;
@@ -103,14 +103,14 @@ impl Wheel {
     /// Takes all slots that are due at `now` out of the wheel and appends them to `due`.
     pub(crate) fn expire(&mut self, slots: &mut impl Links, now: Time, due: &mut Vec<u32>) {
         let tick = now.as_millis() / TICK;
-        // After a long standstill one turn finds everything.
+        // After a long pause one turn finds every entry.
         let first = (self.now + 1).max(tick.saturating_sub(BUCKETS as u64 - 1));
         for passed in first..=tick {
             let bucket = passed as usize % BUCKETS;
             if self.filled[bucket / 64] & 1 << (bucket % 64) == 0 {
                 continue;
             }
-            // Taken out as a whole, since mostly all of it is due.
+            // The bucket is taken whole, since mostly all of it is due.
             let mut index = std::mem::replace(&mut self.heads[bucket], NONE);
             self.filled[bucket / 64] &= !(1 << (bucket % 64));
             while let Some(link) = slots.link(index) {
