@@ -31,7 +31,7 @@ impl Clock {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
-    /// The processor time that the calling thread has used.
+    /// The CPU time that the calling thread has used.
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     #[expect(clippy::unused_self, reason = "only code that was given a clock may ask")]
     pub(crate) fn used(self) -> Duration {
@@ -40,7 +40,7 @@ impl Clock {
         Duration::try_from(used).unwrap_or_default()
     }
 
-    /// The calendar's moment at [`Time::START`], judged by the present.
+    /// The calendar's moment at [`Time::START`], by the present calendar.
     pub(crate) fn wall_at_start(self) -> Wall {
         let since = Duration::from_millis(self.now().as_millis());
         Wall(self.wall().saturating_sub(since).as_secs())

@@ -23,7 +23,7 @@ pub(crate) struct ListenSocket {
     fd: OwnedFd,
     address: SocketAddr,
     presence: Presence,
-    /// How many errors of accept in a row had no name here.
+    /// How many unexpected errors of accept came in a row.
     unnamed: u8,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum Presence {
     Present,
 }
 
-/// What clients may pile up before they are accepted; the system cuts it to its own bound.
+/// How many connections may wait to be accepted; the kernel has a limit of its own.
 const BACKLOG: i32 = 4_096;
 
 /// The least that the kernel gives is a little above 2 KiB: a client that uploads stalls early.
@@ -64,7 +64,7 @@ impl ListenSocket {
         // No TCP_USER_TIMEOUT: it overrides the count of probes, and with little of it live clients
         // that have closed their window are lost. `worker/vanished.rs` finds clients that vanish
         // while bytes to them are on their way.
-        // A reset instead of a FIN: no socket stays behind in TIME_WAIT.
+        // A reset instead of a FIN, so that no socket stays in TIME_WAIT.
         sockopt::set_socket_linger(&fd, Some(Duration::ZERO))?;
         let presence = bind_to(&fd, address)?;
         listen(&fd, BACKLOG)?;
@@ -72,13 +72,13 @@ impl ListenSocket {
         Ok(Self { fd, address, presence, unnamed: 0 })
     }
 
-    /// Lets the clients to come have a send buffer that suits `rate`.
+    /// Gives future clients a send buffer that suits `rate`.
     pub(crate) fn suit(&self, rate: Option<Rate>) {
-        // With one that does not suit they are slower, or cost more; they are held all the same.
+        // If this fails, clients are slower or cost more, but they are held all the same.
         let _ = sockopt::set_socket_send_buffer_size(&self.fd, send_buffer(rate));
     }
 
-    /// Where it is bound, with the port that the kernel chose if it was to choose.
+    /// The address to which it is bound, with the port that the kernel chose for port 0.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -88,13 +88,13 @@ impl ListenSocket {
         self.presence
     }
 
-    /// Takes a connection that waits.
+    /// Accepts a waiting connection.
     pub(crate) fn accept(&mut self) -> Result<(OwnedFd, SocketAddr), Trouble> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let accepted = acceptfrom_with(&self.fd, flags);
         let (fd, client) = accepted.map_err(|errno| Trouble::of(errno, &mut self.unnamed))?;
         self.unnamed = 0;
-        // A client without an address has gone already.
+        // A client without an address has left already.
         let client = client.and_then(|client| client.try_into().ok()).ok_or(Trouble::Retry)?;
         Ok((fd, client))
     }
@@ -113,8 +113,8 @@ impl ListenSocket {
     }
 }
 
-/// Makes sure that nobody else has the port, also nobody who shares it: binding alone would not
-/// tell.
+/// Makes sure that no other process has the port, even if that process shares it: binding would
+/// not show that.
 pub(crate) fn probe(address: SocketAddr) -> io::Result<()> {
     if address.port() == 0 {
         return Ok(());
@@ -122,8 +122,8 @@ pub(crate) fn probe(address: SocketAddr) -> io::Result<()> {
     ListenSocket::bind(address, None, false).map(drop)
 }
 
-/// Whether `address` could be listened on. No client is taken meanwhile: a port that is bound and
-/// not listened on refuses them as before.
+/// Whether tarpitd could listen on `address`. No client connects in the meantime: a bound port
+/// without listen() refuses clients as before.
 pub(crate) fn look(address: SocketAddr) -> io::Result<Presence> {
     bind_to(&socket_for(address)?, address)
 }
@@ -140,8 +140,8 @@ fn socket_for(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// Binds an address even if this machine does not have it yet, as during its start. Loopback is
-/// no such address: where it is lacking it will not come.
+/// Binds an address even if this machine does not have it yet, as at boot. Loopback is an
+/// exception: if it is missing, it will not appear.
 fn bind_to(fd: &OwnedFd, address: SocketAddr) -> io::Result<Presence> {
     match bind(fd, &address) {
         Ok(()) => Ok(Presence::Present),
@@ -176,18 +176,18 @@ fn send_buffer(rate: Option<Rate>) -> usize {
 /// What an error of accept means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// The listener is of no use any more.
+    /// The listener no longer works.
     Fatal(Errno),
     /// Nobody waits.
     Nobody,
     /// That one connection is lost; the next one may be fine.
     Retry,
-    /// The system is out of something; trying at once would only spin.
+    /// The system ran out of something; retrying at once would only spin.
     Shed(Errno),
 }
 
-/// After so many errors in a row that have no name here, the system is taken to be out of
-/// something: a filter that forbids accept would have it called without end.
+/// After this many unexpected errors in a row tarpitd assumes a shortage: under a filter that
+/// forbids accept it would retry without end.
 const UNNAMED: u8 = 16;
 
 impl Trouble {
@@ -216,7 +216,7 @@ impl Trouble {
                 *unnamed += 1;
                 return Self::Retry;
             }
-            // The count stays: until a call succeeds, each further error is a shortage at once.
+            // The count stays, so until a call succeeds each further error is a shortage at once.
             _ => return Self::Shed(errno),
         };
         *unnamed = 0;
@@ -224,7 +224,7 @@ impl Trouble {
     }
 }
 
-/// What the errno of a shortage is called in manuals.
+/// The name of a shortage's errno, as in manuals.
 pub(crate) fn symbol(errno: Errno) -> &'static str {
     match errno {
         Errno::ACCESS => "EACCES",
@@ -238,7 +238,7 @@ pub(crate) fn symbol(errno: Errno) -> &'static str {
     }
 }
 
-/// Which limit was met when the system ran out of something, and how to raise it.
+/// Which limit was reached in a shortage, and how to raise it.
 pub(crate) fn cure(errno: Errno) -> &'static str {
     match errno {
         Errno::MFILE => "raise LimitNOFILE= of the unit, or `ulimit -n`",

@@ -14,7 +14,7 @@ pub(crate) enum Owner {
     Other { pid: u32, name: String },
     /// A running tarpitd.
     Tarpitd { pid: u32 },
-    /// Somebody whose files this user may not look at, or who only bound the address.
+    /// A process that this user may not inspect, or that only bound the address.
     Unknown,
 }
 
@@ -45,7 +45,8 @@ impl Owners {
         Self { sockets, holders }
     }
 
-    /// Who listens where `address` would; a tarpitd rather than another process that has the socket, too.
+    /// Which process listens where `address` would. If several have the socket, a tarpitd is named
+    /// first.
     pub(crate) fn of(&self, address: SocketAddr) -> Owner {
         let in_the_way = self.sockets.iter().filter(|socket| overlap(socket.address, address));
         let mut found = Owner::Unknown;
@@ -127,7 +128,7 @@ fn holders(sockets: &[Socket]) -> Vec<(u64, Owner)> {
     holders
 }
 
-/// Who the process with this number is; `None` if there is none.
+/// The process with this number; `None` if there is none.
 pub(crate) fn process(pid: u32) -> Option<Owner> {
     let folder = Path::new("/proc").join(pid.to_string());
     folder.exists().then(|| owner(pid, &folder))
@@ -138,12 +139,12 @@ fn inode(link: &str) -> Option<u64> {
     link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
-/// Who the process in this folder of `/proc` is.
+/// The process in this folder of `/proc`.
 fn owner(pid: u32, folder: &Path) -> Owner {
     let name = fs::read_to_string(folder.join("comm")).unwrap_or_default().trim_end().to_owned();
     let program = fs::read_link(folder.join("exe")).unwrap_or_default();
     let program = program.file_name().unwrap_or_default().to_string_lossy();
-    // A program that has been replaced by a newer one is called so until it ends.
+    // The kernel adds this when the program's file was replaced by a newer one.
     let program = program.strip_suffix(" (deleted)").unwrap_or(&program);
     if program == "tarpitd" || name == "tarpitd" {
         Owner::Tarpitd { pid }
@@ -170,7 +171,8 @@ mod tests {
             let port = listener.local_addr().unwrap().port();
             let local: IpAddr =
                 if ip.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
-            // A child that another test starts holds our sockets, too, until it becomes its program.
+            // A child that another test starts holds our sockets, too, until it becomes its
+            // program.
             let looks = (0..1_000).map(|_| Owners::look().of((local, port).into()));
             let is_ours = |owner: &Owner| matches!(owner, Owner::Other { pid, .. } if *pid == std::process::id());
             let Some(Owner::Other { name, .. }) = looks.into_iter().find(is_ours) else {

@@ -1,5 +1,5 @@
-//! Rights: raising the file limit at the start, and dropping everything else once ports and files
-//! are open.
+//! Rights: raises the file limit at the start, and drops all other rights once ports and files are
+//! open.
 
 use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
 

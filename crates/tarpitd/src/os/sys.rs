@@ -35,7 +35,8 @@ pub(crate) fn unacknowledged(connection: BorrowedFd<'_>) -> io::Result<usize> {
 
 /// For how long the peer of a connection has neither acknowledged nor sent anything.
 pub(crate) fn silent_for(connection: BorrowedFd<'_>) -> io::Result<Duration> {
-    // The beginning of `struct tcp_info` (linux/tcp.h), whose first eight fields are bytes, as words.
+    // The beginning of `struct tcp_info` (linux/tcp.h), whose first eight fields are bytes, as
+    // words.
     const LAST_DATA_RECEIVED: usize = 13;
     const LAST_ACK_RECEIVED: usize = 14;
     let mut info = [0_u32; LAST_ACK_RECEIVED + 1];
@@ -60,8 +61,8 @@ pub(crate) fn silent_for(connection: BorrowedFd<'_>) -> io::Result<Duration> {
     Ok(Duration::from_millis(millis.into()))
 }
 
-/// Sends by a ring that has room for all, each as far as it goes without waiting, and notes each
-/// outcome. If the ring fails it is closed, and what has no outcome has not been sent.
+/// Sends through a ring that has room for all: each as far as it goes without waiting. Notes each
+/// outcome. If the ring fails, it is closed, and an entry without an outcome was not sent.
 pub(crate) fn send_all(
     ring: &mut Option<IoUring>,
     outgoing: &mut [Outgoing<'_>],
@@ -105,8 +106,8 @@ pub(crate) fn send_all(
     Ok(())
 }
 
-/// Gives pages back to the kernel on which nothing lies any more. The C library of GNU keeps them
-/// otherwise; others give them back by themselves.
+/// Gives empty pages back to the kernel. The GNU C library would keep them; others give them back
+/// by themselves.
 pub(crate) fn give_memory_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: it may be called at any time and from any thread (malloc_trim(3)). It says whether

@@ -1,5 +1,5 @@
-//! Where a user's own state belongs, by the XDG base directory specification: there the built-in
-//! tarpits keep their keys, so that clients meet the same machine at each start.
+//! The directory for a user's own state (XDG base directory specification). The built-in tarpits
+//! keep their keys there, so that clients see the same machine after each start.
 
 use std::{
     env, fs,
@@ -9,8 +9,8 @@ use std::{
 
 use rustix::fs::Access;
 
-/// Our directory there, which only its owner may enter; it is made if need be. `None` where this
-/// user has no such place or may not write to it.
+/// tarpitd's directory there. Only its owner may enter it; it is made if it is missing. `None` if
+/// this user has no such place or may not write to it.
 pub(crate) fn directory() -> Option<PathBuf> {
     let path = base()?.join("tarpitd");
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).ok()?;

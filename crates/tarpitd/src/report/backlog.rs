@@ -4,26 +4,26 @@ use std::sync::mpsc::Sender;
 
 use super::target::{FILE_WRITE, Target};
 
-/// The most bytes that wait in memory; lines beyond that are lost, and counted.
+/// The most bytes that wait in memory. Lines beyond that are lost, and counted.
 pub(super) const MOST_WAITING: usize = 4 * 1024 * 1024;
 
-/// What waits for the thread that writes.
+/// What waits for the writing thread.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     pub(super) lines: Vec<u8>,
-    /// Bytes that the thread has taken and not written yet.
+    /// Bytes that the thread has taken and not yet written.
     pub(super) taken: usize,
-    /// How many lines wait, and are taken.
+    /// How many lines wait, and how many the thread has taken.
     pub(super) count: u64,
     /// Whether some of them are being written.
     pub(super) writing: bool,
-    /// Whether nothing more is written, since the daemon ends.
+    /// Whether writing has stopped, since the daemon ends.
     pub(super) abandoned: bool,
     /// The target's name.
     pub(super) name: String,
-    /// A new target for all lines but so many bytes of them.
+    /// A new target, for the lines behind this many bytes.
     pub(super) reopened: Option<(usize, Target)>,
-    /// Those who wait until all lines before have been tried.
+    /// Threads that wait until every earlier line was tried.
     pub(super) asking: Vec<Sender<()>>,
     /// Whether no more lines come.
     pub(super) over: bool,

@@ -16,8 +16,8 @@ pub(crate) fn is_watched() -> bool {
     !dumb && rustix::termios::isatty(rustix::stdio::stderr())
 }
 
-/// Draws the line over the one before, as far as the terminal is wide at present. A terminal that
-/// does not say how wide it is gets none: a line that wraps cannot be drawn over.
+/// Draws the line over the previous one, cut to the terminal's present width. A terminal of unknown
+/// width gets no line, since a line that wraps cannot be drawn over.
 pub(crate) fn draw(sum: &Sum) {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr());
     if let Some(room) = size.ok().and_then(|size| usize::from(size.ws_col).checked_sub(1)) {
@@ -25,7 +25,7 @@ pub(crate) fn draw(sum: &Sum) {
     }
 }
 
-/// As much of the line as fits into so many columns: whole figures, as long as one fits.
+/// The part of the line that fits into this many columns: whole figures, if one fits.
 fn cut(line: &str, room: usize) -> &str {
     if line.len() <= room {
         return line;
@@ -38,17 +38,17 @@ fn cut(line: &str, room: usize) -> &str {
     }
 }
 
-/// Takes the line away, so that what follows begins on its own and nothing stale stays.
+/// Clears the line, so that later output begins on a line of its own.
 pub(crate) fn end() {
     say("\r\x1b[K");
 }
 
-/// Says something to the terminal, if it takes it at once: one that is stopped must not stop us.
+/// Writes to the terminal, unless it would block: a stopped terminal must not stop the daemon.
 fn say(text: &str) {
     let stderr = rustix::stdio::stderr();
     let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
     if poll(&mut fds, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
-        // A terminal that has gone away needs no live line.
+        // If the terminal is gone, it needs no live line.
         let _ = io::stderr().write_all(text.as_bytes());
     }
 }
@@ -72,7 +72,7 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// A span of time to two figures.
+/// A span of time, in two units.
 struct Span(Duration);
 
 impl fmt::Display for Span {

@@ -37,7 +37,7 @@ enum Destination {
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
 impl Log {
-    /// A log to `target`, or to journald if that is what reads our standard error.
+    /// A log to `target`, or to journald if journald reads our standard error.
     pub(crate) fn open(
         sink: &Sink,
         target: Target,
@@ -47,7 +47,7 @@ impl Log {
         let journal = if *sink == Sink::Stderr { journal() } else { None };
         let destination = match journal {
             Some(socket) => Destination::Journal(socket),
-            // A log that cannot be written has no other place to say so.
+            // If the log cannot be written, there is no other place to say so.
             None => {
                 Destination::Lines(Writer::spawn("log", target, clock, Report::to(|_, _| {}), 0)?)
             }
@@ -69,7 +69,7 @@ impl Log {
         level as u8 >= self.level.load(Relaxed)
     }
 
-    /// Something went wrong, and was not done.
+    /// Something failed and was not done.
     pub(crate) fn error(&self, message: fmt::Arguments<'_>) {
         self.say(Level::Error, "error", 3, message);
     }
@@ -79,7 +79,7 @@ impl Log {
         self.say(Level::Warning, "warning", 4, message);
     }
 
-    /// Something the owner asked for or must know; as hard to silence as a warning.
+    /// Something the owner asked for or must know. It has the rank of a warning.
     pub(crate) fn notice(&self, message: fmt::Arguments<'_>) {
         self.say(Level::Warning, "notice", 5, message);
     }
@@ -104,7 +104,7 @@ impl Log {
         matches!(*self.destination, Destination::Journal(_))
     }
 
-    /// Goes on with a target opened anew.
+    /// Continues with a target that was opened again.
     pub(crate) fn reopen(&self, target: Target) {
         if let Destination::Lines(writer) = &*self.destination {
             writer.reopen(target);
@@ -122,8 +122,8 @@ impl Log {
         if !self.writes(level) {
             return;
         }
-        // What a client sent may be in a message: nothing in it may move a terminal's cursor or
-        // begin a line of its own.
+        // A message may contain a client's bytes. They must not move a terminal's cursor or begin a
+        // line.
         let message: String = message
             .to_string()
             .chars()
@@ -133,7 +133,7 @@ impl Log {
             Destination::Journal(socket) => {
                 let datagram =
                     format!("PRIORITY={priority}\nSYSLOG_IDENTIFIER=tarpitd\nMESSAGE={message}\n");
-                // A journal that takes no more loses lines; there is no other place to say so.
+                // If the journal takes no more, lines are lost; there is no other place to say so.
                 let _ = socket.send(datagram.as_bytes());
             }
             Destination::Lines(writer) => {

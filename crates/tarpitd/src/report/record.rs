@@ -1,5 +1,5 @@
-//! One fan-out for all events: trace, totals and log get them here and nowhere else, so that they
-//! cannot disagree.
+//! One fan-out for all events: trace, totals and log get them here and nowhere else, so they cannot
+//! disagree.
 
 use std::{io, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -38,10 +38,10 @@ pub(crate) struct Record {
     lines: Vec<u8>,
 }
 
-/// Room for nearly every line; a longer one makes room for itself.
+/// Room for nearly every line; for a longer one the buffer grows.
 const LINE_ROOM: usize = 2_048;
 
-/// Room for the lines of one turn; more are handed over amid it.
+/// Room for the lines of one turn; if there are more, they are handed over before its end.
 const TURN_ROOM: usize = 16 * 1024;
 
 impl Record {
@@ -60,14 +60,14 @@ impl Record {
         }
     }
 
-    /// Says how the trace is written from now on, at first keeping all to itself that it can, and
-    /// how many lines a second it may have.
+    /// Sets how the trace is written from now on, and how many lines a second it may have. The
+    /// default reveals as little as possible.
     pub(crate) fn set(&mut self, style: Style, lines_per_second: Option<NonZeroU32>) {
         self.style = style;
         self.bound.set(lines_per_second, self.clock.now());
     }
 
-    /// Lets all be written that is still to come, at the daemon's end.
+    /// Lifts the limit of lines, for the daemon's end.
     pub(crate) fn lift_bound(&mut self) {
         self.bound.set(None, self.clock.now());
     }
@@ -176,7 +176,7 @@ impl Record {
         self.trace(about, account.protocol(), what);
     }
 
-    /// Hands the lines over; to be called at the end of each turn.
+    /// Hands the lines over to the writer; call it at the end of each turn.
     pub(crate) fn flush(&mut self) {
         self.hand_over();
         if let Some(BoundNews::Over(left_out)) = self.bound.ends(self.clock.now()) {
@@ -232,7 +232,7 @@ impl Record {
     }
 }
 
-/// The numbers that are not 0, each with its event.
+/// The counts above 0, each with its event.
 fn counts(left_out: &LeftOut) -> String {
     let all = Kind::ALL.iter().zip(left_out).filter(|&(_, count)| *count > 0);
     all.map(|(kind, count)| format!("{count} {}", kind.name())).collect::<Vec<_>>().join(", ")

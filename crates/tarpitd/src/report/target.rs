@@ -1,4 +1,4 @@
-//! A file or stream that lines are appended to: a line is there whole or not at all.
+//! A file or stream to which lines are appended, each whole or not at all.
 
 use std::{
     fs::{File, Metadata, OpenOptions, symlink_metadata},
@@ -15,12 +15,12 @@ use rustix::{
 
 use crate::settings::Sink;
 
-/// The most bytes of one write to a file: enough to be worth a system call, and few enough that
-/// memory is not kept for them.
+/// The most bytes of one write to a file: enough to be worth a system call, few enough that the
+/// allocator gives the memory back.
 pub(super) const FILE_WRITE: usize = 64 * 1024;
 
-/// The most bytes of one write to a pipe or a terminal: so much is taken at once or not at all
-/// (POSIX: `PIPE_BUF`), so that the count of what is lost is right at any moment.
+/// The most bytes of one write to a pipe or a terminal. The kernel takes so much at once or not at
+/// all (POSIX: `PIPE_BUF`), so the count of lost lines is right at any moment.
 const PIPE_WRITE: usize = 4 * 1024;
 
 /// Where lines go, once opened.
@@ -31,7 +31,7 @@ pub(crate) struct Target {
     /// A regular file can be cut back to its last whole line.
     regular: bool,
     terminal: bool,
-    /// The last write ended amid a line that could not be cut off.
+    /// The last write ended inside a line, and that part could not be removed.
     torn: bool,
 }
 
@@ -57,9 +57,9 @@ impl Target {
         &self.name
     }
 
-    /// Gives a regular file to the user that the daemon becomes, so that this user can open it anew
-    /// later. A file with a second name is left alone: that user may have put a link there, to be
-    /// given a file that belongs to another user.
+    /// Gives a regular file to the user that the daemon becomes, so that this user can open it
+    /// again later. A file with a second name stays as it is: that user may have put a link there
+    /// to get another user's file.
     pub(crate) fn give_to(&self, (uid, gid): (Uid, Gid)) -> io::Result<()> {
         let same = |link: Metadata| {
             self.file.metadata().is_ok_and(|ours| {
@@ -81,7 +81,7 @@ impl Target {
     pub(super) fn wait(&self) {
         if !self.regular {
             let mut fds = [PollFd::new(&self.file, PollFlags::OUT)];
-            // The next write tells what came of waiting.
+            // The next write shows whether waiting helped.
             let _ = poll(&mut fds, None);
         }
     }
@@ -91,8 +91,8 @@ impl Target {
         if self.torn && self.file.write_all(b"\n").is_ok() {
             self.torn = false;
         }
-        // On a terminal the live line may stand there. It is cleared in the same write, so that it
-        // cannot be drawn again in between.
+        // On a terminal the live line may be there. The same write clears it, so that it cannot be
+        // drawn again in between.
         let cleared;
         let lines = if self.terminal {
             cleared = [b"\r\x1b[K", lines].concat();
@@ -120,7 +120,7 @@ impl Target {
         (count_lines(&lines[whole..]), error)
     }
 
-    /// Takes the last `bytes` bytes off a regular file.
+    /// Removes the last `bytes` bytes from a regular file.
     fn cut(&self, bytes: u64) -> bool {
         self.regular
             && self
@@ -132,8 +132,8 @@ impl Target {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    // Clients' addresses are in it: not for every user. A pipe without a reader is an error, and
-    // not something to wait for.
+    // Only its owner may read it, since it has clients' addresses. A pipe without a reader is an
+    // error; opening it does not wait.
     let file = OpenOptions::new()
         .append(true)
         .create(true)
@@ -145,7 +145,7 @@ fn append(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// How many of the bytes at the front are at most `most`, and end with a line; a longer line counts
+/// How many bytes at the front are whole lines, at most `most`; a first line that is longer counts
 /// whole.
 pub(super) fn whole_lines(bytes: &[u8], most: usize) -> usize {
     let ends = |&byte: &u8| byte == b'\n';

@@ -19,9 +19,9 @@ pub(crate) struct Totals {
     received: AtomicU64,
     /// Lines of the trace that were left out, by event.
     left_out: [AtomicU64; Kind::ALL.len()],
-    /// Milliseconds for which clients that are gone were held.
+    /// Milliseconds for which closed clients were held.
     held_millis: AtomicU64,
-    /// The sum of the moments at which the present clients came, in milliseconds.
+    /// The sum of the moments at which the present clients connected, in milliseconds.
     since_millis: AtomicU64,
 }
 
@@ -32,7 +32,7 @@ impl Totals {
         self.since_millis.fetch_add(at.as_millis(), Relaxed);
     }
 
-    /// A client that came at `opened` has gone at `now`.
+    /// A client that connected at `opened` was closed at `now`.
     pub(crate) fn close(&self, opened: Time, now: Time) {
         self.closed.fetch_add(1, Relaxed);
         self.since_millis.fetch_sub(opened.as_millis(), Relaxed);
@@ -71,12 +71,12 @@ pub(crate) struct Sum {
     pub(crate) received: u64,
     /// Lines of the trace that were left out, by event.
     pub(crate) left_out: LeftOut,
-    /// The time for which all clients together, gone and present, have been held.
+    /// The time for which all clients together were held, closed ones included.
     pub(crate) time: Duration,
 }
 
 impl Sum {
-    /// What `all` say at `now`.
+    /// The sum over `all` at `now`.
     pub(crate) fn of<'a>(all: impl IntoIterator<Item = &'a Totals>, now: Time) -> Self {
         let mut sum = Self::default();
         for one in all {

@@ -8,34 +8,35 @@ use tarpit_proto::{time::Time, token_bucket::TokenBucket};
 
 use crate::report::trace::Kind;
 
-/// What may be written at present, and what was not.
+/// How many lines may be written, and which were left out.
 #[derive(Debug)]
 pub(crate) struct TraceBound {
     /// Lines that may be written; `None`: no bound.
     lines: Option<TokenBucket>,
-    /// What has been left out since something was first, and when something was last.
+    /// The lines left out since the first one, and the moment of the last one.
     leaving_out: Option<(LeftOut, Time)>,
 }
 
 /// Lines left out, by event, in the order of [`Kind::ALL`].
 pub(crate) type LeftOut = [u64; Kind::ALL.len()];
 
-/// What the log should say of the bound.
+/// What the log should say about the bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BoundNews {
     /// Lines are left out from now on.
     Begun,
-    /// None have been for a while; so many were.
+    /// No line was left out for a while; this many were.
     Over(LeftOut),
 }
 
-/// The bucket holds what is written in so many seconds.
+/// The bucket holds the lines of this many seconds.
 pub(crate) const BURST: u64 = 600;
 
-/// So many bytes are counted as a line, so that the bound is one of bytes as well.
+/// A line of this many bytes counts as one, a longer line as several: so the bytes have a bound,
+/// too.
 pub(crate) const SHORT: usize = 512;
 
-/// So long after the last line that was left out it is over.
+/// How long after the last omitted line leaving out is over.
 const QUIET: Duration = Duration::from_secs(60);
 
 impl TraceBound {
@@ -44,7 +45,7 @@ impl TraceBound {
         Self { lines: None, leaving_out: None }
     }
 
-    /// Sets the lines a second. What has been written is not forgotten.
+    /// Sets the lines a second. Lines already written still count.
     pub(crate) fn set(&mut self, rate: Option<NonZeroU32>, now: Time) {
         self.lines = rate.map(|rate| {
             let rate = rate.get().into();
@@ -67,7 +68,7 @@ impl TraceBound {
         (false, begun.then_some(BoundNews::Begun))
     }
 
-    /// A line that was allowed has so many bytes: one of more than [`SHORT`] counts as several.
+    /// Counts the bytes of an allowed line: a line of more than [`SHORT`] counts as several.
     pub(crate) fn charge(&mut self, bytes: usize) {
         if let Some(lines) = &mut self.lines {
             lines.charge((bytes.saturating_sub(1) / SHORT) as u64);

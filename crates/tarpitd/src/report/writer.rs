@@ -1,5 +1,5 @@
-//! Lines on their way to a file or stream, written by a thread of their own so that a full disk or
-//! a stuck reader never holds up a worker.
+//! Writing lines to a file or stream. A thread of its own does it, so that a full disk or a stuck
+//! reader never delays a worker.
 
 use std::{
     fmt, io,
@@ -24,36 +24,36 @@ const GATHER: Duration = Duration::from_millis(200);
 /// How long the daemon's end waits for a write that has begun.
 const LAST_WRITE: Duration = Duration::from_millis(50);
 
-/// Room that is kept for lines on either side of the thread. A storm of clients needs no more as
-/// long as the target takes what is written; and so much is a mapping of its own to the allocator,
-/// which grows and shrinks without leaving holes among the clients.
+/// Room that is kept for lines on either side of the thread. A storm of clients needs no more while
+/// the target takes the lines. The allocator maps so much memory separately, so it grows and
+/// shrinks without leaving holes between clients.
 pub(crate) const ROOM: usize = 2 * FILE_WRITE;
 
-/// What the thread reports of itself.
+/// What the thread reports about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Health<'a> {
     /// Lines are being lost, for this reason.
     Failing(&'a str),
-    /// Lines are written again; so many were lost.
+    /// Lines are written again; this many were lost.
     Recovered(u64),
 }
 
-/// A worker's end: takes lines, and waits for nothing but another's copying of some.
+/// A worker's end. It takes lines, and waits at most while another thread copies some.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
     handle: Arc<Handle>,
     report: Report,
 }
 
-/// Who hears of the writer's health, with the name of its target.
+/// Receives the writer's health, with the name of its target.
 #[derive(Clone)]
 pub(crate) struct Report(Arc<OnHealth>);
 
-/// What is called with the target's name and its health.
+/// Called with the target's name and its health.
 type OnHealth = dyn Fn(&str, Health<'_>) + Send + Sync;
 
 impl Report {
-    /// Lets `report` hear.
+    /// Reports to `report`.
     pub(crate) fn to(report: impl Fn(&str, Health<'_>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(report))
     }
@@ -65,7 +65,7 @@ impl fmt::Debug for Report {
     }
 }
 
-/// What all writers hold; with the last of them the thread ends.
+/// Shared by all writers. The thread ends with the last of them.
 #[derive(Debug)]
 struct Handle(Arc<Shared>);
 
@@ -76,7 +76,7 @@ impl Drop for Handle {
     }
 }
 
-/// What both ends of a writer have in common.
+/// Shared by both ends of a writer.
 #[derive(Debug, Default)]
 struct Shared {
     backlog: Mutex<Backlog>,
@@ -85,14 +85,14 @@ struct Shared {
     /// Told when less waits than before.
     room: Condvar,
     lost: AtomicU64,
-    /// Lines lost since all was well, and whether it has been told that all is not.
+    /// Lines lost since the last success, and whether that was reported.
     unreported: AtomicU64,
     failing: AtomicBool,
 }
 
 impl Writer {
-    /// A thread that writes to `target` and reports on itself, with its target's name. So many
-    /// bytes of `room` are there on either side of it from the start.
+    /// Starts a thread that writes to `target` and reports on itself, with its target's name. There
+    /// are `room` bytes on either side of it from the start.
     pub(crate) fn spawn(
         name: &str,
         target: Target,
@@ -101,7 +101,7 @@ impl Writer {
         room: usize,
     ) -> io::Result<Self> {
         let room = || {
-            // Written once, so that the memory is really there.
+            // Written once, so that the kernel really provides the memory.
             let mut room = vec![1; room];
             room.clear();
             room
@@ -118,7 +118,7 @@ impl Writer {
         Ok(Self { handle, report })
     }
 
-    /// Takes whole lines. What does not fit into memory any more is lost, and counted.
+    /// Takes whole lines. Lines beyond the bound are lost, and counted.
     pub(crate) fn write(&self, lines: &[u8]) {
         let count = count_lines(lines);
         self.take(lines, count, self.shared().backlog());
@@ -142,7 +142,7 @@ impl Writer {
         let before = backlog.lines.len();
         backlog.lines.extend_from_slice(lines);
         backlog.count += count as u64;
-        // The thread waits for the first lines, and then for a batch; it is not woken in between.
+        // The thread waits for the first lines, then for a batch. Nothing wakes it in between.
         let awaited = before == 0 || (before < FILE_WRITE && backlog.lines.len() >= FILE_WRITE);
         drop(backlog);
         if awaited {
@@ -159,22 +159,22 @@ impl Writer {
         self.take(lines, count, waited.unwrap_or_else(PoisonError::into_inner).0);
     }
 
-    /// Goes on with another target, for instance the same file anew.
+    /// Continues with another target, such as the same file opened again.
     pub(crate) fn reopen(&self, target: Target) {
         let mut backlog = self.shared().backlog();
-        // Where another one is still awaited, what was meant for it goes to this one.
+        // If an earlier target is still waiting, its lines go to this one.
         let before = backlog.reopened.take().map_or(backlog.lines.len(), |(before, _)| before);
         backlog.reopened = Some((before, target));
         drop(backlog);
         self.shared().news.notify_one();
     }
 
-    /// Waits until all that was taken has been tried, at most `patience`.
+    /// Waits until every line taken so far was tried, at most `patience`.
     pub(crate) fn flush(&self, patience: Duration) {
         let (done, wait) = mpsc::channel();
         self.shared().backlog().asking.push(done);
         self.shared().news.notify_one();
-        // At the bound the daemon's end comes first.
+        // After that the daemon's end is more important.
         let _ = wait.recv_timeout(patience);
     }
 
@@ -183,8 +183,7 @@ impl Writer {
         self.shared().lost.load(Relaxed)
     }
 
-    /// Gives up what still waits, and all that comes: no more is written. Says how many lines wait,
-    /// which are lost.
+    /// Stops writing. Says how many lines still wait; they are lost.
     pub(crate) fn abandon(&self) -> u64 {
         let shared = self.shared();
         let is_writing = |backlog: &mut Backlog| backlog.writing;
@@ -214,12 +213,12 @@ struct WriterThread {
     target: Target,
     clock: Clock,
     shared: Arc<Shared>,
-    /// Lines on their way out.
+    /// Lines being written.
     batch: Vec<u8>,
     report: Report,
 }
 
-/// What the thread is to do beside writing lines.
+/// What the thread has to do besides writing lines.
 struct Job {
     reopened: Option<(usize, Target)>,
     asking: Vec<Sender<()>>,
@@ -235,7 +234,7 @@ impl Shared {
         self.unreported.fetch_add(lines as u64, Relaxed);
     }
 
-    /// Tells that lines are lost, once.
+    /// Reports once that lines are lost.
     fn fail(&self, name: &str, reason: &str, report: &Report) {
         if !self.failing.swap(true, Relaxed) {
             (report.0)(name, Health::Failing(reason));
@@ -263,7 +262,7 @@ impl WriterThread {
         }
     }
 
-    /// Waits for lines, gathers a batch, and takes the backlog; `None` at the end of all.
+    /// Waits for lines, gathers a batch, and takes the backlog; `None` when no more lines come.
     fn gather(&mut self) -> Option<Job> {
         let mut backlog = self.shared.backlog();
         let mut end = None;
@@ -311,13 +310,13 @@ impl WriterThread {
             let mut backlog = self.shared.backlog();
             backlog.writing = false;
             backlog.taken -= batch.len();
-            // Where it took too long at the end, they are counted as lost.
+            // If it took too long at the daemon's end, they are counted as lost.
             let was_abandoned = backlog.abandoned;
             backlog.count = backlog.count.saturating_sub(count);
             if !was_abandoned {
                 self.shared.lose(lost);
             }
-            // With little left to write the reader is not stuck any more.
+            // If little is left to write, the reader is no longer stuck.
             let stuck = backlog.waiting() > MOST_WAITING / 2;
             drop(backlog);
             self.shared.room.notify_all();

@@ -1,8 +1,8 @@
 //! The clients' accounts of facts, found by the index of a client's slot.
 //!
-//! A slot has no room to spare, and most clients of some patterns never have a fact: so what leads
-//! from a slot to its account is kept apart, four bytes each, in pieces that are made when the
-//! first of their clients needs one.
+//! A slot has no room to spare, and with some patterns most clients never have a fact. So a
+//! separate table leads from slots to accounts, with four bytes each, in pieces that are made when
+//! the first of their clients needs one.
 
 use std::num::NonZeroU32;
 
@@ -18,10 +18,10 @@ pub(super) struct Accounts {
     places: Vec<Option<Box<[Option<AccountIndex>; SLOTS_TOGETHER]>>>,
 }
 
-/// So many slots share an allocation for where their accounts are.
+/// How many slots share one piece of the table.
 const SLOTS_TOGETHER: usize = 128;
 
-/// An index in the slab, and one, so that none costs no room.
+/// An index in the slab plus one, so that "none" takes no room.
 #[derive(Clone, Copy, Debug)]
 struct AccountIndex(NonZeroU32);
 

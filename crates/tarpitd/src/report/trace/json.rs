@@ -61,7 +61,7 @@ pub(super) fn write(
     if serde_json::to_writer(&mut *out, &line).is_ok() {
         out.push(b'\n');
     } else {
-        // A line is whole or absent.
+        // A line is written whole or not at all.
         debug_assert!(false, "a line that is no JSON");
         out.truncate(before);
     }
@@ -83,7 +83,7 @@ struct Line<'a> {
     end: Option<End>,
 }
 
-/// What stands behind the reference's keys when a client is gone.
+/// Keys of `close` that tarpitd.py does not have; they come last.
 #[derive(Debug, Serialize)]
 struct End {
     duration: Seconds,
@@ -147,7 +147,7 @@ impl Serialize for Learnt<'_> {
     }
 }
 
-/// What a client sent: a string where it is UTF-8, else in base64.
+/// A client's bytes: a string if they are UTF-8, else in base64.
 #[derive(Clone, Copy, Debug)]
 struct Text<'a>(&'a [u8]);
 
@@ -185,7 +185,7 @@ struct Seconds(Duration);
 
 impl Serialize for Seconds {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Digits as they stand, since a float's own rendering drops zeros at the end.
+        // Six digits always; formatting a float would drop trailing zeros.
         let digits = format!("{}.{:06}", self.0.as_secs(), self.0.subsec_micros());
         RawValue::from_string(digits).map_err(S::Error::custom)?.serialize(serializer)
     }

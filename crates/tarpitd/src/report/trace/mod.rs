@@ -52,7 +52,7 @@ pub(crate) enum Happening<'a> {
         sent: u64,
         received: u64,
         reason: &'static str,
-        /// Guesses that were not told again, and facts beyond the bound of a connection.
+        /// Guesses that were not written again, and facts beyond the bound of a connection.
         repeats: u32,
         untold: u32,
     },
@@ -60,7 +60,7 @@ pub(crate) enum Happening<'a> {
         err: &'a str,
         msg: &'a str,
     },
-    /// Facts that belong together; of those of a guess none, where it has been told.
+    /// Facts that belong together, without those of a guess that was written before.
     Learn {
         facts: &'a [Entry],
         told: Told,
@@ -94,7 +94,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// All of them; each stands at the place of its number.
+    /// All of them, in the order of their numbers.
     pub(crate) const ALL: [Self; 7] = [
         Self::Close,
         Self::ConnError,
@@ -118,7 +118,7 @@ impl Kind {
         }
     }
 
-    /// Whether it is left out last, where not all can be written.
+    /// Whether it is left out last, if not all lines may be written.
     pub(crate) fn comes_first(self) -> bool {
         matches!(self, Self::Close | Self::Open)
     }
@@ -138,8 +138,7 @@ impl Happening<'_> {
     }
 }
 
-/// Appends the line to `out`. `protocol` is what the client is known to speak, where that had to be
-/// found out.
+/// Appends the line to `out`. `protocol` is the client's protocol, if it had to be found out.
 pub(crate) fn write(
     out: &mut Vec<u8>,
     wall: Duration,
@@ -165,7 +164,7 @@ struct Learnt<'a> {
 }
 
 impl<'a> Learnt<'a> {
-    /// Those that are written. The protocol has a key of its own.
+    /// The facts that are written. The protocol has a key of its own.
     fn facts(&self) -> impl Iterator<Item = &'a Entry> {
         let told = self.told;
         self.facts.iter().filter(move |Entry { fact, .. }| {
@@ -173,7 +172,7 @@ impl<'a> Learnt<'a> {
         })
     }
 
-    /// Whether more of a fact is written than its length.
+    /// Whether a fact's value is written, or only its length.
     fn shows(&self, fact: Fact) -> bool {
         match fact {
             Fact::Secret => self.discretion.log_secrets,

@@ -7,7 +7,7 @@ use tarpit_proto::{account::Told, fact::Entry, time::Wall};
 use super::{Happening, Learnt, Subject, quote::shown};
 use crate::settings::Discretion;
 
-/// Appends the line to `out`. Nothing that a client sent moves the cursor.
+/// Appends the line to `out`. A client's bytes cannot move the cursor.
 pub(super) fn write(
     out: &mut Vec<u8>,
     wall: Duration,
@@ -78,7 +78,7 @@ impl What<'_> {
     }
 }
 
-/// A client's bytes, as text where they are some, without what a terminal would act upon.
+/// A client's bytes, as text if they are text, without anything that a terminal would act upon.
 struct Escaped<'a>(&'a [u8]);
 
 impl fmt::Display for Escaped<'_> {

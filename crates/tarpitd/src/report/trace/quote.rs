@@ -1,10 +1,10 @@
-//! What clients sent, written so that it harms neither a reader nor a terminal.
+//! Clients' bytes, escaped so that they harm neither a reader nor a terminal.
 
 use std::fmt::Write as _;
 
 use tarpit_proto::fact::Fact;
 
-/// The value as text, if it is UTF-8, but for a letter that was cut at the end.
+/// The value as text, if it is UTF-8; a letter that was cut at the end is left out.
 pub(super) fn shown(value: &[u8]) -> Option<&str> {
     match std::str::from_utf8(value) {
         Ok(text) => Some(text),
@@ -15,8 +15,8 @@ pub(super) fn shown(value: &[u8]) -> Option<&str> {
     }
 }
 
-/// The text as a JSON string in which nothing moves a terminal's cursor or turns its writing
-/// around: JSON itself has only the first 32 control characters escaped.
+/// The text as a JSON string that cannot move a terminal's cursor or reverse its writing direction.
+/// JSON itself escapes only the first 32 control characters.
 pub(super) fn harmless(text: &str) -> serde_json::Result<String> {
     let json = serde_json::to_string(text)?;
     if json.chars().all(|c| !is_harmful(c)) {
@@ -36,9 +36,9 @@ pub(super) fn harmless(text: &str) -> serde_json::Result<String> {
     Ok(out)
 }
 
-/// Whether a terminal may do something at this character other than show it.
+/// Whether a terminal may do anything but show this character.
 fn is_harmful(c: char) -> bool {
-    // Of quotes and backslashes JSON takes care itself.
+    // JSON escapes quotes and backslashes itself.
     !matches!(c, '\'' | '"' | '\\') && c.escape_debug().nth(1).is_some()
 }
 
