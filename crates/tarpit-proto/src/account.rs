@@ -14,14 +14,14 @@ use crate::{
     protocols,
 };
 
-/// An account of one client's facts; to be made at its first.
+/// An account of one client's facts, made at its first fact.
 #[derive(Debug)]
 pub struct Account {
-    /// The last guesses that were told, by keyed hashes, the newest first.
+    /// Keyed hashes of the last guesses that were written, the newest first.
     guesses: [Mark; GUESSES],
-    /// The user's name that was told last, where names and secrets come one after the other.
+    /// The user's name that was written last, for protocols that send name and secret separately.
     user: u32,
-    /// What was told last beside a guess.
+    /// What was written last that is not a guess.
     beside: u32,
     /// The second at which the bucket of events would be full again.
     full_at: u32,
@@ -35,10 +35,10 @@ const _: () = assert!(size_of::<Option<Account>>() <= 48, "an account is at most
 /// How many guesses are remembered.
 const GUESSES: usize = 4;
 
-/// So much of a keyed hash that nobody hits upon the same by chance.
+/// The part of a keyed hash that is kept: enough that no two guesses share it by chance.
 type Mark = [u8; 6];
 
-/// What is known of the client's protocol on a port for several.
+/// The client's protocol, on a port for several.
 #[derive(Clone, Copy, Debug)]
 enum Seen {
     Nothing,
@@ -48,25 +48,25 @@ enum Seen {
     Unknown,
 }
 
-/// What of an event is to be told.
+/// Which part of an event to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     /// All of it.
     All,
-    /// All but the guess in it, which has been told.
+    /// All but the guess in it, which was written before.
     Beside,
     /// Nothing.
     Nothing,
 }
 
 impl Account {
-    /// So many events of a connection are told at once.
+    /// The most events of a connection at once.
     pub const BURST: u32 = 32;
 
-    /// Behind these one is told in so many seconds.
+    /// After these, one event in this many seconds.
     pub const INTERVAL: u32 = 30;
 
-    /// An account in which nothing has been entered.
+    /// An empty account.
     pub fn new() -> Self {
         Self {
             guesses: [[0; 6]; GUESSES],
@@ -79,8 +79,8 @@ impl Account {
         }
     }
 
-    /// Enters an event of `facts`, beyond which `untold` more were learnt; says what of it is to be
-    /// told at `now`. The hashes of one account must always have the same keys.
+    /// Enters an event of `facts`; `untold` more were learnt with them. Says which part to write at
+    /// `now`. The hashes of one account must always have the same keys.
     pub fn enter(
         &mut self,
         facts: &[Entry],
@@ -106,7 +106,7 @@ impl Account {
                 self.repeats = self.repeats.saturating_add(1);
                 if more && beside != self.beside { Told::Beside } else { Told::Nothing }
             }
-            // A name is told again only behind another one.
+            // A name is written again only after another one.
             (false, true) if low(guess) == self.user && !more => Told::Nothing,
             (false, false) if !more => Told::Nothing,
             _ => Told::All,
@@ -132,7 +132,7 @@ impl Account {
         told
     }
 
-    /// Guesses that were not told again.
+    /// Guesses that were not written again.
     pub fn repeats(&self) -> u32 {
         self.repeats
     }
@@ -142,8 +142,8 @@ impl Account {
         self.untold
     }
 
-    /// The protocol that the client speaks, where that was to be found out; `unknown` if it speaks
-    /// none that has a name here.
+    /// The client's protocol, if it had to be found out; `unknown` for a protocol without a name
+    /// here.
     pub fn protocol(&self) -> Option<&'static str> {
         match self.protocol {
             Seen::Nothing => None,
@@ -152,7 +152,7 @@ impl Account {
         }
     }
 
-    /// Takes an event out of the bucket, if there is one.
+    /// Takes an event's token out of the bucket, if there is one.
     fn affords(&mut self, now: Time) -> bool {
         let now = u32::try_from(now.as_millis() / 1_000).unwrap_or(u32::MAX);
         let full_at = self.full_at.max(now).saturating_add(Self::INTERVAL);
@@ -163,7 +163,7 @@ impl Account {
         affords
     }
 
-    /// The name for which a secret stands that came without one.
+    /// The user to which a secret belongs that came without a name.
     fn claimed(&self, facts: &[Entry]) -> u32 {
         if facts.iter().any(|entry| entry.fact == Fact::User) { 0 } else { self.user }
     }

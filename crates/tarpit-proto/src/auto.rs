@@ -12,18 +12,18 @@
 //!   ▼      sent           │
 //! Greeting ────► Greeted ─┘ once more, for those who waited for somebody to speak first
 //! ```
-//! Silence means that the client waits for the server's first line. Which one it gets depends on
-//! the port; on ports that belong to no protocol on what a keyed hash says, which is the same for a
-//! network all day, so that no table has to remember it. There it is a line that begins with `220`:
-//! FTP and SMTP begin so, and what the client answers tells them apart. A client that
-//! sends nothing after that line waits for another protocol and gets its greeting; such clients
-//! skip lines that they do not know.
+//! Silence means that the client waits for the server's first line. The port decides which line it
+//! gets. On a port that belongs to no protocol it is a line of FTP or of SMTP: both begin with
+//! `220`, and the client's answer tells them apart. A keyed hash chooses between the two, the same
+//! all day for a network, so that no table has to remember it. A client that sends nothing after
+//! that line waits for another protocol and gets its greeting; such clients skip lines that they do
+//! not know.
 //!
 //! With `strict_lock` the port speaks one protocol only: its own, where that is one in which the
 //! server speaks first, from the first client on; elsewhere the first that was decided for a
 //! network, which is pinned. A client of another one is refused as on any other port. On a
-//! protocol's own port that is the default: a scanner that sends the probes of other protocols there
-//! would record one of those (`nmap -sV` on 2323 recorded HTTP).
+//! protocol's own port that is the default: a scanner that sends the probes of other protocols
+//! there would record one of those (`nmap -sV` on 2323 recorded HTTP).
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -46,19 +46,19 @@ use crate::{
 /// See the module.
 pub(crate) struct Auto;
 
-/// How long the client's first bytes are waited for. They come with the connection or right behind
-/// it; those who wait for ours give up after 2 seconds at the earliest.
+/// How long `auto` waits for the client's first bytes. They come with the connection or right after
+/// it. Clients that wait for the server give up after 2 seconds at the earliest.
 const PATIENCE: Duration = Duration::from_millis(700);
 
 /// The same on a port that belongs to a protocol in which the server speaks first.
 const SHORT_PATIENCE: Duration = Duration::from_millis(150);
 
-/// How long the rest of bytes that may still become one thing or another is waited for.
+/// How long `auto` waits for more of first bytes that may still become one protocol or another.
 const AMID_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long after the first greeting, and after the second, a client still waits for another one.
-/// The tools that collect SSH keys wait 5 seconds in all; scanners that listen for a greeting are
-/// gone after 6.
+/// When a silent client gets the second greeting, and the third, counted from the one before. Tools
+/// that collect SSH keys wait for 5 seconds in all; scanners that listen for a greeting leave after
+/// 6.
 const SECOND_GREETING: Duration = Duration::from_millis(2_300);
 const THIRD_GREETING: Duration = Duration::from_millis(3_500);
 
@@ -66,21 +66,20 @@ const THIRD_GREETING: Duration = Duration::from_millis(3_500);
 const FIRST: [&Protocol; 2] = [&FTP, &SMTP];
 
 states! {
-    /// Where a client of the port stands, and what it has been shown.
+    /// Where a client stands, and which greetings it has seen.
     #[derive(Clone, Copy, Debug, Default)]
     pub(crate) struct State {
         at: At,
-        /// What silent and unknown clients are served; `None`: nothing.
+        /// The protocol for silent and unknown clients; `None`: silence.
         home: Option<&'static Protocol>,
         shown: Shown,
-        /// Whether further greetings follow the first, which is so on ports that belong to no
-        /// protocol.
+        /// Whether further greetings follow the first, as on ports that belong to no protocol.
         shows_all: bool,
     }
 
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum At {
-        /// Nothing was said or heard yet.
+        /// Nothing was sent or received yet.
         #[default]
         Listening,
         /// The first bytes may still become one thing or another.
@@ -133,8 +132,7 @@ impl Script for Auto {
     fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (state.at, heard) {
             (At::Listening, Heard::Opened) => begin(state, cx),
-            // What comes back to a greeting tells whether a client that has closed its side is
-            // there.
+            // The answer to a greeting shows whether a client that closed its side is still there.
             (At::Listening, Heard::Silence | Heard::HalfClosed) => greet_the_silent(state, cx),
             (At::Greeting, Heard::Sent) => {
                 state.at = At::Greeted;
@@ -151,16 +149,16 @@ impl Script for Auto {
     }
 
     fn speak(&self, _state: &State, _cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        // All that it says is boxed.
+        // Everything that it sends is boxed.
         debug_assert!(false, "nothing is spoken");
         out.push(b'\n');
     }
 }
 
-/// How a port is kept to one protocol.
+/// Whether a port speaks one protocol only, and which.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lock {
-    /// It speaks whatever a client speaks.
+    /// It speaks every protocol.
     Open,
     /// It speaks the first protocol that was decided for the client's network.
     ToFirst,
@@ -180,7 +178,7 @@ impl Lock {
     }
 }
 
-/// Finds out whose port it is, and listens.
+/// Finds the protocol of the port, and listens.
 fn begin(state: &mut State, cx: &mut Cx<'_>) -> Step {
     let port = cx.conn.server.port();
     let owner = protocols::on(port);
@@ -200,7 +198,7 @@ fn begin(state: &mut State, cx: &mut Cx<'_>) -> Step {
     Step::wait(cx.later(patience))
 }
 
-/// Shows a client that has said nothing what this port says.
+/// Greets a silent client as this port does.
 fn greet_the_silent(state: &mut State, cx: &mut Cx<'_>) -> Step {
     state.at = At::Greeted;
     let Some(home) = state.home else { return Step::REST };
@@ -228,7 +226,7 @@ fn greeting(protocol: &Protocol, cx: &Cx<'_>) -> Vec<u8> {
     words
 }
 
-/// Waits for what the client answers to a greeting.
+/// Waits for the client's answer to a greeting.
 fn wait_for_answer(state: State, cx: &Cx<'_>) -> Step {
     match state.shown {
         Shown::Home if state.shows_all => Step::wait(cx.later(SECOND_GREETING)),
@@ -237,7 +235,7 @@ fn wait_for_answer(state: State, cx: &Cx<'_>) -> Step {
     }
 }
 
-/// Shows a client that says nothing to one greeting the next.
+/// Sends the next greeting to a client that stays silent.
 fn greet_once_more(state: &mut State, cx: &mut Cx<'_>) -> Step {
     match state.shown {
         Shown::Nothing | Shown::Home => greet(state, Shown::Ssh, &SSH, cx),
@@ -263,8 +261,8 @@ fn look(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     }
 }
 
-/// Decides for a client that has begun something and not gone on: what it most likely is, if that
-/// can be served at all.
+/// Decides for a client that sent a beginning and then stopped: the likeliest protocol, if there is
+/// a pattern for it.
 fn decide_late(state: &mut State, likeliest: Option<&'static Protocol>, cx: &mut Cx<'_>) -> Step {
     match likeliest {
         Some(protocol) if protocol.best().is_some() => serve(state, protocol, cx),
@@ -272,7 +270,7 @@ fn decide_late(state: &mut State, likeliest: Option<&'static Protocol>, cx: &mut
     }
 }
 
-/// Serves a client that has shown what it speaks.
+/// Serves a client that has shown its protocol.
 fn serve(state: &mut State, protocol: &'static Protocol, cx: &mut Cx<'_>) -> Step {
     cx.learn(Fact::Protocol, protocol.name.as_bytes());
     let decided = claim(protocol, cx);
@@ -288,7 +286,7 @@ fn serve(state: &mut State, protocol: &'static Protocol, cx: &mut Cx<'_>) -> Ste
     state.hand_on(protocol, pattern)
 }
 
-/// Serves a client whose first bytes are of no known protocol: what this port speaks answers.
+/// Serves a client of an unknown protocol by the protocol of this port.
 fn serve_unknown(state: &mut State, cx: &mut Cx<'_>) -> Step {
     cx.learn(Fact::Protocol, b"unknown");
     tell(cx, false, "the first bytes are of no protocol that is known");
@@ -300,7 +298,7 @@ fn serve_unknown(state: &mut State, cx: &mut Cx<'_>) -> Step {
     }
 }
 
-/// Tells a client what strangers to this protocol are told, and holds it in silence.
+/// Refuses a client as this protocol refuses strangers, and holds it in silence.
 fn refuse(state: &mut State, protocol: &'static Protocol, cx: &Cx<'_>) -> Step {
     let mut words = Vec::new();
     if !state.has_shown(protocol) {
@@ -316,13 +314,13 @@ fn refuse(state: &mut State, protocol: &'static Protocol, cx: &Cx<'_>) -> Step {
     Step::send(Manner::Whole, Chunk::Boxed(words.into())).discarding()
 }
 
-/// Holds a client in silence: all clients bear it for whom there is nothing to say.
+/// Holds a client in silence. Every client bears that to whom nothing can be said.
 fn hold(state: &mut State) -> Step {
     state.at = At::Held;
     Step::REST.discarding()
 }
 
-/// What is to be spoken here: `protocol`, unless the port is kept to another one.
+/// The protocol to speak: `protocol`, unless the port speaks another one only.
 fn claim(protocol: &'static Protocol, cx: &mut Cx<'_>) -> &'static Protocol {
     match Lock::of(cx) {
         Lock::Open => protocol,
@@ -334,7 +332,7 @@ fn claim(protocol: &'static Protocol, cx: &mut Cx<'_>) -> &'static Protocol {
     }
 }
 
-/// Tells whether the client is served what it speaks, where that is asked.
+/// Reports whether the client speaks what it is served, if validation is on.
 fn tell(cx: &mut Cx<'_>, expected: bool, comment: &'static str) {
     if cx.profile.validate {
         cx.validated(expected, comment);
@@ -355,8 +353,7 @@ impl State {
             || has(Shown::Telnet, Some(&TELNET))
     }
 
-    /// Hands a client on. A greeting is not said twice, nor one that begins with 220 behind
-    /// another.
+    /// Hands a client on. No client gets the same greeting twice, or two that begin with 220.
     fn hand_on(&self, protocol: &'static Protocol, pattern: &'static dyn Pattern) -> Step {
         if self.has_shown(protocol) {
             Step::become_pattern(pattern)

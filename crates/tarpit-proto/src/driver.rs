@@ -1,7 +1,7 @@
-//! The loop that obeys a session: one input, and all that follows from it.
+//! The loop that obeys a session: one input, and all outputs that follow.
 //!
-//! Tests, fuzzing and benchmarks drive their sessions by this one. The daemon has a loop of its own,
-//! since it sends for many clients in one call.
+//! Tests, fuzzing and benchmarks use this loop. The daemon has one of its own, since it sends for
+//! many clients in one call.
 //!
 //! ```
 //! use tarpit_proto::{
@@ -69,8 +69,8 @@ use crate::{
 
 /// The connection that a session is driven on.
 pub trait Line {
-    /// Sends as many of the bytes as go without waiting, and says how many. `None`: this
-    /// transmission is forgotten, and the session is asked again when the line takes bytes.
+    /// Sends as many of the bytes as possible without waiting, and says how many. `None` forgets
+    /// this transmission; the session is asked again when the line takes bytes.
     fn transmit(&mut self, now: Time, bytes: &[u8]) -> Option<usize>;
 
     /// The port on which a data connection is awaited, if there is one.
@@ -84,11 +84,11 @@ pub trait Line {
 pub enum Driven {
     /// It has closed the connection.
     Closed(Cause),
-    /// It comes back when something is said, and at the wake if there is one.
+    /// It continues when the client sends something, and at the wake if there is one.
     Waits(Wake),
 }
 
-/// One client: its session, and all that the session borrows.
+/// One client: its session, and everything that the session borrows.
 #[derive(Debug)]
 pub struct Driver<E, N> {
     /// The present.
@@ -144,7 +144,7 @@ impl<E: Entropy, N: News> Driver<E, N> {
         }
     }
 
-    /// One input, and all that follows from it.
+    /// Handles one input, and all outputs that follow.
     pub fn input(&mut self, mut input: Input<'_>, line: &mut impl Line) -> Driven {
         self.driven = loop {
             let mut world = World {
@@ -172,7 +172,7 @@ impl<E: Entropy, N: News> Driver<E, N> {
         self.driven
     }
 
-    /// Lets time pass, and the session do what it does meanwhile.
+    /// Lets time pass, with everything that the session does until then.
     pub fn run_until(&mut self, end: Time, line: &mut impl Line) -> Driven {
         while let Some(moment) = self.due().filter(|&moment| moment <= end) {
             debug_assert!(moment > self.now, "a wait lies ahead");
@@ -183,7 +183,7 @@ impl<E: Entropy, N: News> Driver<E, N> {
         self.driven
     }
 
-    /// When the session wants to come back, if ever.
+    /// When the session continues, if ever.
     pub fn due(&self) -> Option<Time> {
         match self.driven {
             Driven::Waits(Wake::At(moment)) => Some(moment),
@@ -192,8 +192,8 @@ impl<E: Entropy, N: News> Driver<E, N> {
         }
     }
 
-    /// Writes the session down and goes on with what is read again; says whether all of it was
-    /// known.
+    /// Saves the session and continues with the copy that is read back; says whether everything in
+    /// it was known.
     pub fn hand_over(&mut self, line: &mut impl Line) -> bool {
         let saved = self.session.save(self.now, &self.profile);
         let resumed = Session::resume(self.now, &self.profile, &saved);

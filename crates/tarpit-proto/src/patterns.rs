@@ -71,13 +71,13 @@ pub fn other_names(pattern: &'static dyn Pattern) -> impl Iterator<Item = &'stat
 /// The one answer to "which pattern?" for a port.
 #[derive(Debug)]
 pub struct Recommendation {
-    /// What is expected on the ports; users may write it in place of the pattern's name.
+    /// The service on these ports. Users may write it in place of the pattern's name.
     pub service: &'static str,
     /// The usual ports, those that need rights first. Empty: all the others.
     pub ports: &'static [u16],
     /// What to serve there.
     pub pattern: &'static dyn Pattern,
-    /// What its clients are recorded with and held by, in one line.
+    /// What it records, and how it holds its clients, in one line.
     pub reason: &'static str,
 }
 

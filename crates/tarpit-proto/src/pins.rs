@@ -8,16 +8,15 @@ use crate::{
     script::{Conn, Pinned},
 };
 
-/// One worker's pins, lent to its sessions. Empty, and without memory of its own, while no
-/// listener asks for any.
+/// One worker's pins, lent to its sessions. It takes no memory while no listener uses it.
 #[derive(Debug, Default)]
 pub struct Pins {
     held: BTreeMap<Place, Pin>,
-    /// The keys of `held`, in the order in which they came.
+    /// The keys of `held`, the oldest first.
     order: VecDeque<Place>,
 }
 
-/// A port of ours, and the network of a client.
+/// A server port, and the network of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) port: u16,
@@ -32,13 +31,14 @@ struct Pin {
 }
 
 impl Pins {
-    /// The most that are held. Beyond it the oldest is forgotten.
+    /// The most pins. Beyond that the oldest is forgotten.
     pub const MOST: usize = 4_096;
 
     /// How long one is held.
     pub const TERM: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// What is spoken there, from now on: `protocol`, unless another one was decided before.
+    /// The protocol that is spoken there from now on: `protocol`, unless another one was decided
+    /// before.
     fn claim(&mut self, place: Place, protocol: &'static str, now: Time) -> &'static str {
         if let Some(decided) = self.decided(place, now) {
             return decided;
@@ -53,7 +53,7 @@ impl Pins {
         protocol
     }
 
-    /// What is spoken there, if that was decided.
+    /// The protocol that is spoken there, if it was decided.
     fn decided(&mut self, place: Place, now: Time) -> Option<&'static str> {
         while let Some(oldest) = self.order.front()
             && self.held.get(oldest).is_none_or(|pin| now.since(pin.since) >= Self::TERM)

@@ -1,4 +1,4 @@
-//! The first script of every client: greets, looks at its first bytes, and lets it through.
+//! The first script of a client: it greets, looks at the first bytes, and hands the client on.
 //!
 //! ```text
 //!            greeting, if any                first bytes match
@@ -8,7 +8,7 @@
 //!              pattern answers it    ▼  │
 //!                                 Probed, told what a stranger is told
 //! ```
-//! Where the user has switched validation off, the pattern follows the greeting at once.
+//! If the user switched validation off, the pattern follows the greeting at once.
 
 use alloc::vec::Vec;
 
@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct Gate;
 
 states! {
-    /// Where a client stands that has not been let through.
+    /// Where a client stands that was not handed on yet.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(crate) enum State {
         #[default]
@@ -97,7 +97,7 @@ fn greet(cx: &Cx<'_>, out: &mut Vec<u8>) -> bool {
     greeting.is_some()
 }
 
-/// Appends what the listener's pattern tells strangers.
+/// Appends the refusal of strangers by the listener's pattern.
 fn refuse(cx: &Cx<'_>, out: &mut Vec<u8>) {
     if let Some(refuse) = cx.profile.pattern.about().refuse {
         refuse(&cx.profile.persona, cx.wall, out);
@@ -111,11 +111,11 @@ fn look(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         return Step::become_pattern(pattern);
     };
     match sight(protocol, said.rest()) {
-        // A client that has begun to speak is waited for as long as more can come.
+        // Once a client has begun to speak, the gate waits as long as more can come.
         Sighting::Incomplete if !said.is_full() && cx.read_mode != ReadMode::Ended => Step::REST,
         Sighting::Matches => {
             cx.validated(true, "");
-            // A client that was told what strangers are told has no use for the pattern's course.
+            // A client that was refused would not follow the pattern's course.
             if *state == State::Probed { hold(state, said) } else { Step::become_pattern(pattern) }
         }
         Sighting::Differs | Sighting::Incomplete => {
@@ -130,14 +130,14 @@ fn look(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     }
 }
 
-/// Holds the client in silence, whatever else it says.
+/// Holds the client in silence, whatever it sends.
 fn hold(state: &mut State, said: &mut Said<'_>) -> Step {
     said.take_all();
     *state = State::Stranger;
     Step::REST.discarding()
 }
 
-/// Says what strangers are told, if that is anything.
+/// Sends the refusal of strangers, if the pattern has one.
 fn answer(state: &mut State, cx: &Cx<'_>) -> Step {
     let mut words = Vec::new();
     refuse(cx, &mut words);

@@ -1,18 +1,18 @@
-//! Why a client is held no longer.
+//! Why a client's connection ended.
 
-/// Why a client is held no longer.
+/// Why a client's connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// It had to make room for another.
+    /// It was evicted for another client.
     Evicted,
     /// The connection failed in a way that has no name here.
     Failed,
     /// The pattern's course ended.
     Finished,
-    /// The client closed its side while nothing could be sent to it: whether it still reads cannot
-    /// be told.
+    /// The client closed its side while nothing could be sent to it, so nobody can tell whether it
+    /// still reads.
     HalfClosed,
-    /// The client closed its side and had said nothing, where the client speaks first.
+    /// The client closed its side without having sent anything, where the client speaks first.
     Left,
     /// The client reset the connection, or answered our bytes with a reset after closing its side.
     Reset,

@@ -1,4 +1,4 @@
-//! What is learnt of a client: kinds of facts, by the names under which the trace tells them.
+//! What tarpitd learns of a client: kinds of facts, by their names in the trace.
 
 use alloc::vec::Vec;
 
@@ -19,7 +19,7 @@ pub enum Fact {
     Ja3,
     /// A TLS client's fingerprint that survives a shuffled hello.
     Ja4,
-    /// By what a guess would prove who it is, such as `password` or `publickey`.
+    /// How a guess would authenticate, such as `password` or `publickey`.
     Method,
     /// The protocol that its first bytes show, on a port that serves many.
     Protocol,
@@ -48,11 +48,11 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// The most of a value that is told, in bytes; its full length is told beside it.
+    /// The most bytes of a value that are written; its full length is written beside it.
     pub const SHOWN: usize = 256;
 
-    /// All of them, with what each means, and who may be behind its value: for the manual and for the
-    /// page on the law.
+    /// All of them, with what each means, and who may be behind its value: for the manual and for
+    /// the page on the law.
     pub const ALL: [(Self, &'static str, &'static str); 19] = [
         (
             Self::Command,
@@ -107,12 +107,12 @@ impl Fact {
         (Self::User, "a user name", "real people, often with stolen data"),
     ];
 
-    /// Whether it is what a client would prove itself by.
+    /// Whether it is a secret that authenticates a client.
     pub fn proves(self) -> bool {
         matches!(self, Self::Secret | Self::SshKey)
     }
 
-    /// Whether it belongs to a guess: a user's name, and by what and how it would be proved.
+    /// Whether it belongs to a guess: a user's name, a secret, a method.
     pub fn is_of_guess(self) -> bool {
         matches!(self, Self::Method | Self::User) || self.proves()
     }
@@ -143,7 +143,7 @@ impl Fact {
     }
 }
 
-/// A fact with its value, as it is told.
+/// A fact with its value, as the trace has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// What it is.
@@ -163,10 +163,10 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// The most facts that one step may tell; what is beyond is counted.
+    /// The most facts of one step; further ones are counted.
     const MOST: usize = 64;
 
-    /// Adds a fact of which `shown` is known, or its beginning, and which has `length` bytes.
+    /// Adds a fact of `length` bytes; `shown` is its value, or the beginning of it.
     pub(crate) fn add(&mut self, fact: Fact, shown: &[u8], length: usize) {
         if self.entries.len() < Self::MOST {
             let value = shown[..shown.len().min(Fact::SHOWN)].to_vec();
@@ -176,7 +176,7 @@ impl Facts {
         }
     }
 
-    /// Tells all: an event for each group of facts that belong together.
+    /// Reports all facts: an event for each group that belongs together.
     pub(crate) fn tell(&self, news: &mut dyn News) {
         let mut rest = &self.entries[..];
         while !rest.is_empty() {
@@ -189,8 +189,8 @@ impl Facts {
     }
 }
 
-/// Whether `fact` belongs to something new, and not to `group`: another request or mail in the same
-/// step, or another guess, whose name comes before its secret.
+/// Whether `fact` begins a new group: another request or mail in the same step, or another guess,
+/// whose name comes before its secret.
 fn begins(fact: Fact, group: &[Entry]) -> bool {
     let has = |wanted: &[Fact]| group.iter().any(|entry| wanted.contains(&entry.fact));
     match fact {

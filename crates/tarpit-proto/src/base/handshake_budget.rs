@@ -1,21 +1,21 @@
-//! The handshake budget and the load level: what may be spent on clients at present.
+//! The handshake budget and the load level: how much tarpitd may spend on clients now.
 
 use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::base::{time::Time, token_bucket::TokenBucket};
 
-/// How hard the machine is pressed by what its owner lets it spend; each step gives up more.
+/// How much tarpitd has given up to stay within its limits; each step gives up more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LoadLevel {
-    /// All is well.
+    /// Nothing is given up.
     #[default]
     Ease,
-    /// Clients that send a lot are read less.
+    /// tarpitd reads less from clients that send a lot.
     Inattentive,
     /// Patterns' own paces are twice as slow, too.
     Slow,
-    /// No cryptography is begun, either: clients are held without it.
+    /// No key exchange begins, either: clients are held without cryptography.
     Plain,
     /// Nothing is sent, either. Held clients stay held.
     Parked,
@@ -47,12 +47,12 @@ pub struct HandshakeBudget {
     load_level: LoadLevel,
     /// Handshakes a second; `None`: no cap.
     handshakes: Option<TokenBucket>,
-    /// Handshakes that could not be afforded, since that was last asked.
+    /// Handshakes denied by the rate since the last report.
     denied: u32,
-    /// How many handshakes of TLS may be under way at a time; each holds a share of the second.
+    /// How many TLS handshakes may be under way; each holds a share of the `Arc`.
     most_under_way: u32,
     under_way: Option<Arc<()>>,
-    /// Handshakes that were one too many at a time, since that was last asked.
+    /// TLS handshakes denied because too many were under way, since the last report.
     crowded: u32,
 }
 
@@ -61,25 +61,25 @@ const _: () = assert!(
     "all handshakes under way take at most 40 MB"
 );
 
-/// A handshake of TLS that is under way, and counted until this is dropped.
+/// A TLS handshake under way. It is counted until this is dropped, however its client leaves.
 #[derive(Debug)]
 pub(crate) struct UnderWay {
     _counted: Arc<()>,
 }
 
 impl HandshakeBudget {
-    /// What a handshake of TLS costs, as [`HandshakeBudget::handshake`] counts.
+    /// The price of a TLS handshake, as [`HandshakeBudget::handshake`] counts.
     pub const TLS_COST: u32 = 2;
 
-    /// The most bytes that a client takes whose handshake of TLS is under way: the library's
-    /// connection, and less than 4 KiB that it has not understood.
+    /// The most memory of a client whose TLS handshake is under way, in bytes: the library's
+    /// connection, and less than 4 KiB of incomplete input.
     pub const TLS_MEMORY: u32 = 10_000;
 
     /// The most that one handshake may cost.
     pub const DEAREST: u32 = 50;
 
-    /// How many handshakes of TLS may be under way at a time. Each takes
-    /// [10 kB](HandshakeBudget::TLS_MEMORY) at most, so that all take at most 40 MB.
+    /// How many TLS handshakes may be under way. Each takes at most
+    /// [10 kB](HandshakeBudget::TLS_MEMORY), so all take at most 40 MB.
     pub const MOST_UNDER_WAY: u32 = 4_000;
 
     /// A budget of `per_second` handshakes a second at `now`; 0: no cap.
@@ -94,7 +94,7 @@ impl HandshakeBudget {
         }
     }
 
-    /// The same, with so many handshakes of TLS under way at a time.
+    /// The same, with another limit of TLS handshakes under way.
     #[must_use]
     pub fn with_under_way(self, most: u32) -> Self {
         Self { most_under_way: most, ..self }
@@ -115,15 +115,15 @@ impl HandshakeBudget {
         self.load_level
     }
 
-    /// Lets in the handshakes that may be made by `now`.
+    /// Adds the handshakes that may be made by `now`.
     pub fn earn(&mut self, now: Time) {
         if let Some(handshakes) = &mut self.handshakes {
             handshakes.earn(now);
         }
     }
 
-    /// Takes the price of a handshake, and says whether it may be made. 1 is what an X25519
-    /// agreement and an Ed25519 signature take together, a fifth of a millisecond; at most
+    /// Takes the price of a handshake, and says whether it may be made. The unit is an X25519
+    /// agreement with an Ed25519 signature: a fifth of a millisecond. The most is
     /// [`HandshakeBudget::DEAREST`].
     pub fn handshake(&mut self, cost: u32) -> bool {
         debug_assert!((1..=Self::DEAREST).contains(&cost), "a price out of bounds");
@@ -134,7 +134,7 @@ impl HandshakeBudget {
         self.handshakes.as_mut().is_none_or(|handshakes| handshakes.take(cost.into()))
     }
 
-    /// The same for a handshake of TLS, which takes memory until it is done or given up.
+    /// The same for a TLS handshake, which takes memory until it is done or given up.
     pub(crate) fn begin_handshake(&mut self, cost: u32) -> Option<UnderWay> {
         if !self.has_room() {
             self.crowded = self.crowded.saturating_add(1);
@@ -144,7 +144,7 @@ impl HandshakeBudget {
         self.handshake(cost).then_some(UnderWay { _counted: counted })
     }
 
-    /// Whether a client may go on to a handshake of TLS of that price, which is begun later.
+    /// Whether a client may go on to a TLS handshake of that price, which begins later.
     pub(crate) fn expects_handshake(&mut self, cost: u32) -> bool {
         let (room, affords) = (self.has_room(), self.affords(cost));
         self.crowded = self.crowded.saturating_add(u32::from(!room));
@@ -152,25 +152,25 @@ impl HandshakeBudget {
         room && affords
     }
 
-    /// Whether one more handshake of TLS may be under way, too.
+    /// Whether one more TLS handshake may be under way, too.
     pub(crate) fn has_room(&self) -> bool {
-        // One share is our own.
+        // One share of the `Arc` is the budget's own.
         let under_way = self.under_way.as_ref().map_or(0, |all| Arc::strong_count(all) - 1);
         under_way < self.most_under_way as usize
     }
 
-    /// Whether a handshake of that price could be made now, which is not begun yet.
+    /// Whether a handshake of that price could begin now.
     pub fn affords(&self, cost: u32) -> bool {
         self.load_level < LoadLevel::Plain
             && self.handshakes.is_none_or(|handshakes| handshakes.has(cost.into()))
     }
 
-    /// How many handshakes could not be afforded since this was last asked.
+    /// How many handshakes the rate denied since the last call.
     pub fn denied(&mut self) -> u32 {
         core::mem::take(&mut self.denied)
     }
 
-    /// How many handshakes were one too many at a time since this was last asked.
+    /// How many TLS handshakes were denied since the last call because too many were under way.
     pub fn crowded(&mut self) -> u32 {
         core::mem::take(&mut self.crowded)
     }
@@ -181,8 +181,8 @@ impl HandshakeBudget {
     }
 }
 
-/// A bucket of `per_second` handshakes in place of `old`. A second's worth may be saved up, but
-/// never less than the dearest handshake.
+/// A bucket of `per_second` handshakes in place of `old`. It saves up a second's worth, and at
+/// least the dearest handshake.
 fn bucket(old: Option<TokenBucket>, per_second: u32, now: Time) -> Option<TokenBucket> {
     let capacity = per_second.max(HandshakeBudget::DEAREST).into();
     (per_second > 0).then(|| TokenBucket::replacing(old, capacity, per_second.into(), now))

@@ -1,7 +1,7 @@
 //! SSH host keys (RFC 4253, section 6.6; RFC 5656; RFC 8332; RFC 8709).
 //!
-//! They are made once for an installation, by the daemon that keeps them in files; a new RSA key
-//! takes the time of thousands of handshakes.
+//! The daemon makes them once for an installation and keeps them in files. A new RSA key takes the
+//! time of thousands of handshakes.
 
 use alloc::{sync::Arc, vec::Vec};
 use core::{convert::Infallible, fmt};
@@ -27,7 +27,7 @@ pub struct HostKeys {
 
 impl fmt::Debug for HostKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // They must not get into a log by accident.
+        // Secrets must not get into a log by accident.
         f.write_str("HostKeys(..)")
     }
 }
@@ -70,8 +70,8 @@ impl HostKeys {
         }
     }
 
-    /// The parts of the public key for `kind` behind its name, each of which is written as a
-    /// string; `None` where there is no such key.
+    /// The parts of the public key for `kind` after its name, each written as a string; `None` if
+    /// there is no such key.
     pub(crate) fn public(&self, kind: Kind) -> Option<Vec<Vec<u8>>> {
         Some(match kind {
             Kind::EcdsaP256 => {
@@ -86,7 +86,7 @@ impl HostKeys {
         })
     }
 
-    /// The signature over `data` as `kind` has it; `None` where there is no such key.
+    /// The signature over `data` in the form of `kind`; `None` if there is no such key.
     pub(crate) fn sign(
         &self,
         kind: Kind,
@@ -186,8 +186,8 @@ impl RsaKey {
     }
 }
 
-/// By what certificates name a public key, which is given as the bits of its own encoding (RFC 5280,
-/// section 4.2.1.2, the first way).
+/// By what certificates name a public key, which is given as the bits of its own encoding (RFC
+/// 5280, section 4.2.1.2, the first way).
 pub fn key_identifier(public: &[u8]) -> [u8; 20] {
     Sha1::digest(public).into()
 }

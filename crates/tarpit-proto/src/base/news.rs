@@ -8,17 +8,17 @@ pub trait News {
     fn tell(&mut self, event: Event<'_>);
 }
 
-/// What a session tells of.
+/// What a session reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// Something was learnt of the client: facts that belong together, none of them twice.
     Learnt {
         /// What was learnt; never nothing.
         facts: &'a [Entry],
-        /// How many facts of the same step are beyond what one step may tell.
+        /// How many more facts the same step had than one step may report.
         untold: usize,
     },
-    /// The client broke its protocol, after which no more of it is understood. Each layer tells so
+    /// The client broke its protocol, and nothing after that is understood. Each layer reports it
     /// at most once a client.
     Malformed {
         /// The protocol that it broke.
@@ -26,9 +26,9 @@ pub enum Event<'a> {
         /// What was wrong, in a few words.
         reason: &'static str,
     },
-    /// A phrase was sent that its pattern wants to see in the log.
+    /// A phrase was sent that the pattern wants in the log.
     Phrase(&'static str),
-    /// The client's first bytes were looked at.
+    /// The client's first bytes were checked.
     Validated {
         /// Whether they are of the protocol.
         expected: bool,
@@ -40,6 +40,6 @@ pub enum Event<'a> {
 }
 
 impl Event<'_> {
-    /// How many of the client's first bytes are told.
+    /// How many of the client's first bytes are reported.
     pub const SHOWN: usize = 4;
 }

@@ -7,16 +7,17 @@ use crate::base::time::{Time, millis};
 /// The rate that a user asked for, in application bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rate {
-    /// So many bytes every second.
+    /// This many bytes every second.
     BytesPerSecond(NonZeroU32),
-    /// One byte every so many seconds; at most [`Rate::SLOWEST`].
+    /// One byte every this many seconds; at most [`Rate::SLOWEST`].
     SecondsPerByte(NonZeroU32),
     /// As fast as the client reads.
     Unlimited,
 }
 
 impl Rate {
-    /// The slowest rate: one byte a day. (Beyond a day and a half the pacer's 32 bits would not do.)
+    /// The slowest rate: one byte a day. (Beyond a day and a half the pacer's 32 bits would not
+    /// do.)
     pub const SLOWEST: u32 = 86_400;
 
     /// The rate that `number` stands for on the command line and in a configuration: positive is
@@ -32,7 +33,7 @@ impl Rate {
         }
     }
 
-    /// The number that stands for it, of which [`Rate::from_number`] makes it again.
+    /// The number from which [`Rate::from_number`] makes this rate.
     pub fn number(self) -> i64 {
         match self {
             Self::BytesPerSecond(rate) => rate.get().into(),
@@ -69,8 +70,8 @@ impl Rate {
     }
 }
 
-/// The pacer counts in sixteenths of a millisecond: at whole ones, rounding up what a few
-/// kilobytes cost would be felt from a megabyte a second on.
+/// The pacer counts in sixteenths of a millisecond. With whole milliseconds, rounding up the price
+/// of a few kilobytes would be felt from a megabyte a second on.
 const TICKS: u64 = 16;
 
 /// Ticks in a second.
@@ -101,11 +102,12 @@ impl Default for Pace {
     }
 }
 
-/// The least time between two turns under a rate: below it more packets, not more bytes, would go.
+/// The least time between two turns under a rate. Below it there would be more packets, not more
+/// bytes.
 const TURN: Duration = Duration::from_millis(200);
 
-/// The longest that a script can wait, in ticks. Moments further away than a day and a half would
-/// be read as past, since only the low half of them is kept.
+/// The longest wait of a script, in ticks. Only the low half of a moment is kept, so one that is
+/// more than a day and a half ahead would be read as past.
 const LONGEST: u64 = 86_400 * SECOND;
 
 /// One client's place in its pace: the moment from which its next byte may go.
@@ -121,24 +123,24 @@ impl Pacer {
         Self { next: ticks(now) as u32 }
     }
 
-    /// Lets nothing go before `moment`, or before what holds already; a day at most.
+    /// Lets nothing go before `moment`, or before a later moment set earlier; a day at most.
     pub(crate) fn hold_until(&mut self, now: Time, moment: Time) {
         let bound = ticks(now).saturating_add(LONGEST);
         self.next = self.next(now).max(ticks(moment).min(bound)) as u32;
     }
 
-    /// Ends a wait at `now` that was to last longer, but for what is `owed`.
+    /// Ends a wait early, at `now`, except for what is `owed`.
     ///
-    /// The wait may have hidden that what was sent last is not paid for. More than one unit's price
-    /// is never owed, since nothing goes before what is in front of it is paid for.
+    /// The wait may have hidden that the last bytes are not paid for. At most one unit's price is
+    /// owed, since nothing goes before the bytes in front of it are paid for.
     pub(crate) fn cut_short(&mut self, now: Time, owed: Duration) {
         self.next = self.next(now).min(ticks(now.after(owed))) as u32;
     }
 
-    /// Takes `bytes` sent at `now` off the credit at `rate`.
+    /// Takes `bytes` sent at `now` from the credit at `rate`.
     pub(crate) fn spend(&mut self, now: Time, rate: Rate, bytes: usize) {
-        // Credit for unsent time ends at a second, so that a stalled client is not flooded when it
-        // wakes; but a byte may always be saved up for.
+        // Credit is saved up for at most a second, so that a stalled client is not flooded when it
+        // wakes; but always for one byte.
         let oldest = ticks(now).saturating_sub(SECOND.max(rate.price(1)));
         self.next = self.next(now).max(oldest).saturating_add(rate.price(bytes)) as u32;
     }
@@ -157,11 +159,11 @@ impl Pacer {
         if next > now {
             return 0;
         }
-        // The byte that is due, and what has been saved up since.
+        // The byte that is due, and those saved up since.
         rate.bytes((now - next).min(SECOND)).saturating_add(1)
     }
 
-    /// When it is worth coming back at `rate`, having just sent.
+    /// When the next turn is worthwhile at `rate`, right after a send.
     pub(crate) fn turn(self, now: Time, rate: Rate) -> Time {
         let next = self.moment(now);
         if rate.price(1) < millis(TURN) * TICKS { next.max(now.after(TURN)) } else { next }
@@ -183,8 +185,8 @@ fn ticks(moment: Time) -> u64 {
 pub(crate) const EVERY_15_SECONDS: Pace =
     Pace { unit: Unit::Chunk, interval: Duration::from_secs(15) };
 
-/// A line or packet every 8 seconds: below every inactivity limit that was measured, and no more
-/// packets than that takes.
+/// A line or packet every 8 seconds: below every inactivity limit that was measured, with as few
+/// packets as that allows.
 pub(crate) const EVERY_8_SECONDS: Pace =
     Pace { unit: Unit::Chunk, interval: Duration::from_secs(8) };
 

@@ -1,5 +1,5 @@
-//! Randomness: one generator for each client, seeded once for the daemon, and the system's own for
-//! what must be secret.
+//! Randomness: a generator for each client, from one seed of the daemon, and the system's own for
+//! secrets.
 
 use core::{fmt, time::Duration};
 
@@ -21,7 +21,7 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// What tells one session from all others; from it and the seed its generators are drawn.
+/// Identifies a session. Its generators come from this and the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(pub u64);
 
@@ -33,27 +33,26 @@ pub trait Entropy {
 
 /// A client's generator at one point of its session, for filler and jitter.
 ///
-/// Nothing of it is kept with the client: the same seed, session and point give the same bytes,
-/// which is how a half-sent chunk is made again. The keystream tells an observer nothing about
-/// what comes later, nor that it comes from here.
+/// A client keeps none of it: the same seed, session and point give the same bytes. So a chunk that
+/// went out in part can be made again. An observer can neither predict the keystream nor tell it
+/// from other randomness.
 pub struct Rng {
     stream: ChaCha8,
 }
 
-/// A number that stays the same for a place and a day, and that nobody foresees who lacks `secret`.
+/// A number that stays the same for a place and a day. Without `secret` nobody can predict it.
 pub(crate) fn lasting(secret: u64, place: u64, day: u64) -> u32 {
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&secret.to_le_bytes());
     Rng::new(&Seed(seed), SessionId(place), Purpose::Lasting, day).number()
 }
 
-/// When a client of `group` that is to wait for `wait` from `now` on is spoken to: a tenth of that
-/// earlier or later at the most, and at the same moment as all others of the group whose wait ends
-/// at about that time.
+/// When a client of `group` gets its next bytes, after a `wait` that begins `now`: at most a tenth
+/// earlier or later, and together with all clients of the group whose wait ends at about that time.
 ///
-/// Time is cut into stretches of a tenth of the wait, and the group has one moment in each of them.
-/// So clients that came at different times are soon sent to together, which costs one wake-up
-/// instead of many, while no client could foresee its next pause.
+/// Time is cut into stretches of a tenth of the wait, and the group has one moment in each. So
+/// clients that connected at different times are soon served together. That costs one wake-up
+/// instead of many, and no client can predict its next pause.
 pub(crate) fn shared_moment(seed: &Seed, group: u32, now: Time, wait: Duration) -> Time {
     let stretch = (millis(wait) / 10).clamp(1, u64::from(u32::MAX));
     let number = now.after(wait).as_millis() / stretch;
@@ -61,14 +60,14 @@ pub(crate) fn shared_moment(seed: &Seed, group: u32, now: Time, wait: Duration) 
     Time::from_millis(number * stretch + u64::from(rng.below(stretch as u32)))
 }
 
-/// What a generator is drawn for, so that two uses at one point never see the same bytes.
+/// The purpose of a generator, so that two uses at one point never get the same bytes.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     /// Choices of a step; the point is the time.
     Step = 0,
     /// The bytes of a chunk; the point is its first byte's place in all that was sent.
     Chunk = 1,
-    /// Where clients of a group meet; the point is the stretch of time.
+    /// The moment of a group; the point is the stretch of time.
     Pace = 2,
     /// What is the same for many clients; the point is their place and day.
     Lasting = 3,
@@ -76,7 +75,8 @@ pub(crate) enum Purpose {
 
 impl Rng {
     pub(crate) fn new(seed: &Seed, session: SessionId, purpose: Purpose, point: u64) -> Self {
-        // The point is spread over the nonce by an odd factor; nonces need to differ, not to hide.
+        // An odd factor spreads the point over the nonce. Nonces must differ, but need not be
+        // secret.
         let mixed = session.0 ^ point.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut nonce = [0; 12];
         nonce[..8].copy_from_slice(&mixed.to_le_bytes());
@@ -98,7 +98,7 @@ impl Rng {
 
     /// A random number below `bound`; 0 if `bound` is 0.
     pub fn below(&mut self, bound: u32) -> u32 {
-        // Lemire's reduction; its bias of bound / 2^32 matters to nobody here.
+        // Lemire's reduction. Its bias of bound / 2^32 does not matter here.
         let wide = u64::from(self.number()) * u64::from(bound);
         (wide >> 32) as u32
     }

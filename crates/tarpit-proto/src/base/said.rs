@@ -1,7 +1,7 @@
 //! Unread input: a cursor over the bytes that a client sent.
 
-/// Bytes from the client, of which a script takes what it understands. The rest stays, and comes
-/// again in front of what follows.
+/// Bytes from the client. A script takes those that it understands; the rest stays, and comes again
+/// in front of later bytes.
 #[derive(Debug)]
 pub struct Said<'a> {
     bytes: &'a [u8],
@@ -10,19 +10,19 @@ pub struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    /// All of `bytes`. `full` says that there is no room to wait for more: what is not taken now
-    /// is dropped, unless reading is paused.
+    /// All of `bytes`. With `full` there is no room for more: bytes that are not taken now are
+    /// dropped, unless the script pauses reading.
     pub(crate) fn new(bytes: &'a [u8], full: bool) -> Self {
         Self { bytes, taken: 0, full }
     }
 
-    /// What has not been taken yet.
+    /// The bytes that were not taken yet.
     pub fn rest(&self) -> &'a [u8] {
         &self.bytes[self.taken..]
     }
 
-    /// Whether it is lost if nothing is taken now, since as much waits as may wait. A pattern that
-    /// pauses reading instead hears it when it delivers again.
+    /// Whether the bytes are lost if none is taken now, since no more may wait. A script that
+    /// pauses reading instead gets them when it reads again.
     pub fn is_full(&self) -> bool {
         self.full && self.taken == 0
     }
@@ -39,13 +39,13 @@ impl<'a> Said<'a> {
         self.take(usize::MAX)
     }
 
-    /// Takes a line with its end, which is a line feed, whatever stands before it. `None`: it is
-    /// not whole yet. A line that is longer than what may wait comes in parts.
+    /// Takes a line with its end, which is a line feed. `None`: it is not whole yet. A line that is
+    /// longer than the bytes that may wait comes in parts.
     pub fn line(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest();
         match rest.iter().position(|&byte| byte == b'\n') {
             Some(end) => Some(self.take(end + 1)),
-            // Behind other lines it may still find its end in what comes after the window.
+            // After other lines are taken, there is room for the rest of this one.
             None if self.is_full() => Some(self.take_all()),
             None => None,
         }

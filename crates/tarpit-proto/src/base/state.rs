@@ -27,17 +27,16 @@ pub struct Run {
 
 /// A part of a state that a new binary can take over.
 pub trait Saved: Sized {
-    /// Tells one form of saved state from another: whatever is written otherwise has another
-    /// number.
+    /// Identifies the form of the saved state: another form has another number.
     const LAYOUT: u32;
 
     /// Writes it down for a hand-over.
     fn save(&self, out: &mut Vec<u8>);
 
-    /// Reads what [`Saved::save`] wrote, and takes it off `saved`. `None`: nobody wrote that.
+    /// Reads what [`Saved::save`] wrote, and removes it from `saved`. `None`: it is not valid.
     fn load(saved: &mut &[u8]) -> Option<Self>;
 
-    /// Tells its moments by another clock, behind [`Saved::load`]. Nothing to do for what has none.
+    /// Converts its moments to another clock, after [`Saved::load`]. By default it has none.
     fn change_clock(&mut self, _change: ClockChange) {}
 }
 
@@ -401,7 +400,7 @@ pub const fn layout(text: &[u8], before: u32) -> u32 {
     hash
 }
 
-/// How many bits tell `count` variants apart.
+/// How many bits `count` variants need.
 pub const fn bits_for(count: u32) -> u32 {
     if count <= 1 { 0 } else { u32::BITS - (count - 1).leading_zeros() }
 }
@@ -413,9 +412,9 @@ pub const fn larger(one: u32, other: u32) -> u32 {
 
 /// Declares what a script remembers of one client, or a part of it.
 ///
-/// Each item is an enum or struct as Rust has them, but for tuples. Variants are saved by name, so
-/// that their order may change from one binary to the next. A `boxed` item may have parts of any
-/// length, and is used in a `Box`.
+/// Each item is an enum or struct as in Rust, but without tuples. Variants are saved by name, so
+/// their order may change from one binary to the next. A `boxed` item may have parts of any length,
+/// and is used in a `Box`.
 ///
 /// ```
 /// use tarpit_proto::{base::state::Run, states};

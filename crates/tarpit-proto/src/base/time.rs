@@ -20,13 +20,13 @@ impl Time {
         self.0
     }
 
-    /// The moment `wait` later; the last one there is if that lies beyond it.
+    /// The moment `wait` later, saturating.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(millis(wait)))
     }
 
-    /// The moment `span` earlier; the first one there is if that lies before it.
+    /// The moment `span` earlier, saturating.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(millis(span)))
@@ -38,17 +38,17 @@ impl Time {
     }
 }
 
-/// A change from one daemon's clock to the next one's: the same moment by both.
+/// The change from one daemon's clock to the next one's: one moment, by both clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct ClockChange {
-    /// By the clock that moments were saved by.
+    /// By the old clock, with which moments were saved.
     pub before: Time,
-    /// By the clock of the present.
+    /// By the new clock.
     pub now: Time,
 }
 
 impl ClockChange {
-    /// A moment of the old clock's by the new one; [`Time::START`] if it lies before that.
+    /// A moment of the old clock, by the new one; [`Time::START`] if it is earlier.
     pub fn moment(self, saved: Time) -> Time {
         let Self { before, now } = self;
         if saved >= before {

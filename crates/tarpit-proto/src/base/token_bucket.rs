@@ -1,26 +1,25 @@
 //! A token bucket: tokens come in at a fixed rate and are saved up to a limit.
 //!
-//! The bounds of all clients together are such buckets: handshakes, bytes, lines of the trace.
-//! Where each client has a bound of its own, no 32 bytes can be spared for it: the pacer and a
-//! client's account keep the one moment instead at which their bucket would be full (or the next
-//! byte is paid for), in four.
+//! Limits for all clients together are such buckets: handshakes, bytes, lines of the trace. A
+//! bucket of 32 bytes for each client would be too much. So the pacer and a client's account keep
+//! only the moment at which their bucket is full, or the next byte paid for: 4 bytes.
 
 use crate::base::time::{Time, millis};
 
-/// Tokens that come in evenly, are kept up to a capacity, and are taken out.
+/// Tokens come in evenly, are saved up to a capacity, and are taken out.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenBucket {
     /// Tokens a second, which is thousandths of a token a millisecond.
     per_second: u64,
-    /// The most thousandths that are kept.
+    /// The most thousandths that are saved up.
     capacity: u64,
     /// Thousandths that are there.
     left: u64,
-    /// Up to when tokens have come in.
+    /// The moment up to which tokens have come in.
     earned: Time,
 }
 
-/// Parts of a token in which is counted, so that each millisecond brings a whole number of them.
+/// The bucket counts in these parts of a token, so that each millisecond brings a whole number.
 const PARTS: u64 = 1_000;
 
 impl TokenBucket {
@@ -30,8 +29,8 @@ impl TokenBucket {
         Self { per_second, capacity, left: capacity, earned: now }
     }
 
-    /// A bucket in place of `old`, if there is one: what was taken out of that is missing in the
-    /// new one, so that a change of the bound does not bring it back.
+    /// A bucket in place of `old`, if there is one. Tokens taken out of `old` are missing here,
+    /// too, so that a change of the limit does not bring them back.
     pub fn replacing(old: Option<Self>, capacity: u64, per_second: u64, now: Time) -> Self {
         let mut new = Self::full(capacity, per_second, now);
         if let Some(mut old) = old {
@@ -41,14 +40,14 @@ impl TokenBucket {
         new
     }
 
-    /// Lets in what comes up to `now`; what is beyond the capacity is lost.
+    /// Adds the tokens up to `now`; those beyond the capacity are lost.
     pub fn earn(&mut self, now: Time) {
         let earned = self.per_second.saturating_mul(millis(now.since(self.earned)));
         self.left = self.left.saturating_add(earned).min(self.capacity);
         self.earned = self.earned.max(now);
     }
 
-    /// Takes out so many tokens, if they are there; says whether they were.
+    /// Takes out this many tokens if there are enough; says whether there were.
     pub fn take(&mut self, tokens: u64) -> bool {
         let has = self.has(tokens);
         if has {
@@ -57,17 +56,17 @@ impl TokenBucket {
         has
     }
 
-    /// Takes out so many tokens, or all there are: for a price that is known only afterwards.
+    /// Takes out this many tokens, or all: for a price that is known only afterwards.
     pub fn charge(&mut self, tokens: u64) {
         self.left = self.left.saturating_sub(tokens.saturating_mul(PARTS));
     }
 
-    /// Puts back what was taken out and not needed.
+    /// Puts back tokens that were not needed.
     pub fn put_back(&mut self, tokens: u64) {
         self.left = self.left.saturating_add(tokens.saturating_mul(PARTS)).min(self.capacity);
     }
 
-    /// Whether so many tokens are there.
+    /// Whether there are this many tokens.
     pub fn has(&self, tokens: u64) -> bool {
         self.left >= tokens.saturating_mul(PARTS)
     }

@@ -12,13 +12,13 @@ use crate::{
     script::{Before, Conn, Profile, ReadMode},
 };
 
-/// Which protocol a port of ours speaks to a client's network, where the first one that was decided
-/// is to be the only one.
+/// Which protocol a port speaks to a client's network, if the first one decided is to be the only
+/// one.
 pub trait Pinned {
-    /// What is spoken to the client's network, if that was decided.
+    /// The protocol for the client's network, if it was decided.
     fn pinned(&mut self, conn: &Conn, now: Time) -> Option<&'static str>;
 
-    /// What is spoken there from now on: `protocol`, unless another one was decided before.
+    /// The protocol for it from now on: `protocol`, unless another one was decided before.
     fn pin(&mut self, conn: &Conn, protocol: &'static str, now: Time) -> &'static str;
 }
 
@@ -27,11 +27,11 @@ pub struct Cx<'a> {
     /// The present.
     pub now: Time,
     /// The same by the calendar; for [`Script::speak`](super::Script::speak) the moment at which
-    /// the client came.
+    /// the client connected.
     pub wall: Wall,
     /// The client's own generator, for jitter and filler.
     pub rng: Rng,
-    /// The system's randomness, for what must not be guessed. Not for
+    /// The system's randomness, for secrets. Not for
     /// [`Script::speak`](super::Script::speak).
     pub entropy: &'a mut dyn Entropy,
     /// What may be spent at present. Not for [`Script::speak`](super::Script::speak), nor in answer
@@ -43,17 +43,17 @@ pub struct Cx<'a> {
     pub profile: &'a Profile,
     /// The connection's addresses.
     pub conn: &'a Conn,
-    /// What becomes of the client's bytes at present; a [`Step`](super::Step) changes it.
+    /// The present read mode; a [`Step`](super::Step) changes it.
     pub(crate) read_mode: ReadMode,
-    /// Whether TLS is beneath the script, so that there can be no more of it.
+    /// Whether TLS is beneath the script already.
     pub(crate) secured: bool,
     /// For [`Script::open`](super::Script::open): what the client has behind it.
     pub before: Before,
-    /// Things learnt in this step, to be told to the outside.
+    /// What this step reports.
     pub(crate) notes: Notes,
 }
 
-/// What a step may tell of; one of each kind, and some facts.
+/// The reports of a step: one of each kind, and some facts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) facts: Facts,
@@ -63,13 +63,12 @@ pub(crate) struct Notes {
 }
 
 impl Cx<'_> {
-    /// Whether a protocol that may be secured midway should say so: there is a certificate, and no
-    /// TLS yet.
+    /// Whether the server should offer STARTTLS: there is a certificate, and no TLS yet.
     pub(crate) fn offers_tls(&self) -> bool {
         self.profile.tls.is_some() && !self.secured
     }
 
-    /// Whether a handshake of TLS could be made now.
+    /// Whether a TLS handshake could begin now.
     pub(crate) fn affords_tls(&self) -> bool {
         self.budget.has_room() && self.budget.affords(HandshakeBudget::TLS_COST)
     }
@@ -80,36 +79,35 @@ impl Cx<'_> {
         self.profile.poison
     }
 
-    /// Whether the owner wants the port to speak one protocol only, if anything was said about it.
+    /// Whether the owner wants the port to speak one protocol only, if the owner chose.
     pub(crate) fn strict_lock(&self) -> Option<bool> {
         debug_assert!(self.profile.any_pattern(|it| it.uses().pins), "a pattern hides this");
         self.profile.strict_lock
     }
 
-    /// Lets the log have a phrase that was sent.
+    /// Reports a phrase that was sent to the log.
     pub fn log_phrase(&mut self, phrase: &'static str) {
         self.notes.phrase = Some(phrase);
     }
 
-    /// Tells what was learnt of the client. Of a value [`Fact::SHOWN`] bytes are told, and its
-    /// length. What one step learns is told together.
+    /// Reports a fact: the first [`Fact::SHOWN`] bytes of its value, and its length. Facts of one
+    /// step are reported together.
     pub fn learn(&mut self, fact: Fact, value: &[u8]) {
         self.learn_part(fact, value, value.len());
     }
 
-    /// Tells what was learnt of the client where only the beginning of the value is at hand, which
-    /// has `length` bytes.
+    /// Reports a fact of `length` bytes if only the beginning of its value is known.
     pub fn learn_part(&mut self, fact: Fact, beginning: &[u8], length: usize) {
         self.notes.facts.add(fact, beginning, length);
     }
 
-    /// Tells that the client broke the protocol of this layer, after which no more of it is
-    /// understood. To be told at most once a client.
+    /// Reports that the client broke the protocol of this layer, and that nothing after that is
+    /// understood. At most once a client.
     pub fn malformed(&mut self, layer: &'static str, reason: &'static str) {
         self.notes.malformed = Some((layer, reason));
     }
 
-    /// Tells whether the client's first bytes, which wait to be heard, are of the protocol.
+    /// Reports whether the client's first bytes, which still wait, are of the protocol.
     pub(crate) fn validated(&mut self, expected: bool, comment: &'static str) {
         self.notes.validated = Some((expected, comment));
     }

@@ -2,10 +2,9 @@
 //! and what it answers.
 //!
 //! An author never sees sockets, partial writes or pacing. A [`Script`] is a definition without
-//! state; what it must remember of one client is its [`Script::State`], which is 11 bytes as long
-//! as nothing big is needed. After each thing heard, [`Script::step`] changes the state and says
-//! what to do; [`Script::speak`] makes the bytes that the state stands for, as often as it takes to
-//! send them.
+//! state. What it must remember of one client is its [`Script::State`]: 11 bytes, unless it needs
+//! something big. [`Script::step`] hears something, changes the state and says what to do next.
+//! [`Script::speak`] makes the bytes that the state stands for, as often as sending them takes.
 
 pub mod client;
 mod cx;

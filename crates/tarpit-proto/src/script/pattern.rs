@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Words that a server of this persona says at that moment of the calendar, appended.
+/// Appends what a server of this persona says at that moment of the calendar.
 pub type Words = fn(&Persona, Wall, &mut Vec<u8>);
 
 /// What is known of a pattern without running it.
@@ -23,40 +23,39 @@ pub type Words = fn(&Persona, Wall, &mut Vec<u8>);
 pub struct About {
     /// The name users write, in lower case.
     pub name: &'static str,
-    /// Names by which users of other tarpits know it. The trace has [`About::name`].
+    /// Its names in other tarpits. The trace has [`About::name`].
     pub aliases: &'static [&'static str],
     /// One line for lists and the manual: what it does to a client.
     pub summary: &'static str,
-    /// What the owner should know before opening it to the world, if anything: a clause that ends
-    /// a warning.
+    /// What the owner should know before opening it to the world, if anything. The clause ends a
+    /// warning.
     pub caution: Option<&'static str>,
     /// The protocol it speaks; `None` if it answers any client.
     ///
-    /// A client is let through only when its first bytes are of this protocol, unless the user has
-    /// switched that off.
+    /// Only clients whose first bytes are of this protocol reach it, unless the user switched
+    /// validation off.
     pub protocol: Option<&'static Protocol>,
-    /// The line by which a server of this protocol shows itself before the client has said
-    /// anything. It goes out whole and at once, before the first step.
+    /// The greeting, if a server of this protocol speaks first. It goes out whole and at once,
+    /// before the first step.
     pub greet: Option<Words>,
-    /// What a client of another protocol, or a silent one, is told. It goes out whole and at once.
+    /// The refusal for a client of another protocol, or a silent one. It goes out whole and at
+    /// once.
     pub refuse: Option<Words>,
-    /// How long a client may be silent before it is told what [`About::refuse`] says, so that a
-    /// scanner which only listens records the service. `None`: it waits in silence.
+    /// How long a silent client waits for [`About::refuse`], which lets a scanner that only listens
+    /// record the service. `None`: it gets nothing.
     pub null_probe_after: Option<Duration>,
     /// Which settings and resources make a difference to it.
     pub uses: Uses,
-    /// What is inside it unless the user names something else; `None`: nothing can be inside it.
+    /// The pattern inside it, unless the user names another; `None`: it has none.
     pub inner: Option<&'static dyn Pattern>,
-    /// What it speaks, by the names under which clients choose it within TLS (RFC 7301), the best
-    /// first.
+    /// Its names in TLS (RFC 7301, ALPN), the best first.
     pub alpn: &'static [&'static str],
-    /// What holds a data connection that a client of this pattern has opened; see
-    /// [`Step::OPEN_DATA`].
+    /// The pattern that holds data connections of its clients; see [`Step::OPEN_DATA`].
     pub data: Option<&'static dyn Pattern>,
 }
 
 impl About {
-    /// A pattern of which nothing but its name and what it does is known.
+    /// A pattern with a name and a summary, and defaults for the rest.
     pub const fn new(name: &'static str, summary: &'static str) -> Self {
         Self {
             name,
@@ -75,17 +74,17 @@ impl About {
     }
 }
 
-/// Which settings and resources make a difference to a pattern, or to what it hands clients on to.
+/// Which settings and resources a pattern uses, or the patterns to which it hands clients on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Uses {
-    /// Clients are shown the machine's host keys, one of which takes a while to make.
+    /// The machine's host keys. One of them takes a while to make.
     pub host_keys: bool,
     /// [`Profile::strict_lock`](super::Profile::strict_lock).
     pub pins: bool,
     /// [`Profile::poison`](super::Profile::poison).
     pub poison: bool,
-    /// TLS beneath itself; see [`Step::SECURE`].
+    /// TLS beneath the script; see [`Step::SECURE`].
     pub tls: bool,
 }
 
@@ -93,7 +92,7 @@ impl Uses {
     /// None of them.
     pub const NOTHING: Self = Self { host_keys: false, pins: false, poison: false, tls: false };
 
-    /// What one or the other uses.
+    /// Everything that one of them uses.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -128,8 +127,7 @@ pub trait Script: Sync {
 
     /// Hears something and says what to do next.
     ///
-    /// [`Heard::Opened`] comes first, exactly once. A step that has nothing to say to what it
-    /// heard answers [`Step::KEEP`].
+    /// [`Heard::Opened`] comes first, exactly once. [`Step::KEEP`] changes nothing.
     fn step(&self, state: &mut Self::State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step;
 
     /// Appends the chunk that `state` stands for, at most [`MAX_CHUNK`](super::MAX_CHUNK) bytes and
@@ -140,7 +138,7 @@ pub trait Script: Sync {
     fn speak(&self, state: &Self::State, cx: &mut Cx<'_>, out: &mut Vec<u8>);
 }
 
-/// A kind of tarpit, whatever its state is. Authors write a [`Script`].
+/// A kind of tarpit, without the type of its state. Authors write a [`Script`].
 pub trait Pattern: Sync {
     /// See [`Script::about`].
     fn about(&self) -> &'static About;
@@ -164,8 +162,8 @@ pub trait Pattern: Sync {
     /// Writes the state down for a hand-over to a new binary.
     fn save(&self, run: &mut Run, out: &mut Vec<u8>);
 
-    /// The state that [`Pattern::save`] wrote down, with its moments by the present clock. `None` if
-    /// it is not one of this pattern's.
+    /// The state that [`Pattern::save`] wrote down, with its moments by the present clock. `None`
+    /// if it is not one of this pattern's.
     fn load(&self, saved: &[u8], change: ClockChange) -> Option<Run>;
 }
 

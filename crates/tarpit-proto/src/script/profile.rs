@@ -15,34 +15,35 @@ pub struct Conn {
     pub client: SocketAddr,
     /// The address it connected to.
     pub server: SocketAddr,
-    /// The relay through which it came, if it named the client in a header that we believe.
+    /// The relay, if one named the client in a header that tarpitd believes.
     pub via: Option<SocketAddr>,
 }
 
 /// A listener's settings. Never changed while a client is held under them.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// What clients are held by.
+    /// The pattern that holds its clients.
     pub pattern: &'static dyn Pattern,
     /// The rate that the user set; `None`: the pattern's own pace.
     pub rate: Option<Rate>,
     /// Whether clients must show that they speak the pattern's protocol.
     pub validate: bool,
-    /// The machine that is played.
+    /// The machine that the listener imitates.
     pub persona: Persona,
     /// Whether clients may be told that they got in.
     pub poison: bool,
     /// Whether a port for all speaks one protocol only: that of the port, where its server speaks
-    /// first, and elsewhere the first that was decided for a network. `None`: only in the first case.
+    /// first, and elsewhere the first that was decided for a network. `None`: only in the first
+    /// case.
     pub strict_lock: Option<bool>,
-    /// With what TLS is spoken; `None`: not at all.
+    /// The TLS settings; `None`: no TLS.
     pub tls: Option<Tls>,
     /// The pattern inside a pattern of TLS.
     pub inner: Option<&'static dyn Pattern>,
-    /// The address that clients are told to open data connections to; `None`: the one that they
-    /// connected to.
+    /// The address that clients are given for data connections; `None`: the one to which they
+    /// connected.
     pub passive_address: Option<Ipv4Addr>,
-    /// The keys by which its SSH server is known; without them no keys are exchanged.
+    /// The SSH host keys; without them there is no key exchange.
     pub host_keys: Option<HostKeys>,
 }
 

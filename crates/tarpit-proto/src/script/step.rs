@@ -14,15 +14,15 @@ use crate::{
 pub enum Heard<'a, 'b> {
     /// The client has opened the data connection that was asked for.
     DataOpened,
-    /// The answer to [`Step::OPEN_DATA`]: the port on which the client is awaited, or `None` where
-    /// the listener has no ports for that.
+    /// The answer to [`Step::OPEN_DATA`]: the port on which the client is awaited, or `None` if the
+    /// listener has no port for it.
     DataPort(Option<u16>),
-    /// The client will send nothing more. It may still read: what the script says next, now or when
-    /// its wait is over, begins to go out at once, and a client that is gone answers with a reset.
+    /// The client will send nothing more, but may still read. The first byte of what the script
+    /// sends next goes out at once, and a client that is gone answers it with a reset.
     HalfClosed,
-    /// The client has been let through, and greeted if there is a greeting.
+    /// The client was handed on to this script, after the greeting if there is one.
     Opened,
-    /// The client's bytes since what was taken last.
+    /// The client's bytes that the script has not taken yet.
     Said(&'b mut Said<'a>),
     /// The answer to [`Step::SECURE`].
     Secured(Security),
@@ -32,27 +32,27 @@ pub enum Heard<'a, 'b> {
     Silence,
 }
 
-/// Whether a connection could be secured beneath the running script.
+/// Whether TLS now runs beneath the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
-    /// What is said and heard from now on is encrypted, which the script does not notice.
+    /// From now on everything is encrypted. The script does not notice.
     Ready {
-        /// What its hello shows that the client bears.
+        /// The client's limits, as its hello shows them.
         limits: Limits,
         /// How long the handshake took.
         spent: Duration,
     },
-    /// There is no certificate, or no handshake can be afforded: go on in the clear.
+    /// There is no certificate, or the budget allows no handshake: go on in plain text.
     Unavailable,
 }
 
-/// What a client has behind it when a pattern takes over.
+/// What happened to a client before a pattern takes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Before {
-    /// What the handshake showed that it bears.
+    /// The client's limits, as the handshake showed them.
     pub limits: Limits,
-    /// How long it has waited, in that handshake. Clients that limit handshake and answer together
-    /// would be lost if it were not taken off the first wait.
+    /// How long it has waited in that handshake. The first wait is shorter by this, or clients that
+    /// limit handshake and answer together would leave.
     pub spent: Duration,
 }
 
@@ -65,7 +65,7 @@ impl Before {
 #[derive(Debug)]
 pub struct Step {
     pub(crate) action: Action,
-    /// What becomes of the client's bytes from now on; `None`: what became of them before.
+    /// The read mode from now on; `None`: as before.
     pub(crate) read_mode: Option<ReadMode>,
 }
 
@@ -85,7 +85,7 @@ pub(crate) enum Action {
 impl Step {
     /// Sends what [`Script::speak`](super::Script::speak) says, at the pace or rate.
     pub const DRIP: Self = Self::spoken(Manner::Drip);
-    /// Goes on with what it was doing.
+    /// Changes nothing.
     pub const KEEP: Self = Self::of(Action::Keep);
     /// Asks for a second connection from the same client; answered by [`Heard::DataPort`].
     pub const OPEN_DATA: Self = Self::of(Action::OpenData);
@@ -94,7 +94,7 @@ impl Step {
     pub const PROMPT: Self = Self::spoken(Manner::Prompt);
     /// Sends nothing until the client says something, if ever.
     pub const REST: Self = Self::of(Action::Wait(None));
-    /// Asks to secure the connection beneath the script; answered by [`Heard::Secured`].
+    /// Asks for TLS beneath the script; answered by [`Heard::Secured`].
     pub const SECURE: Self = Self::of(Action::Secure);
     /// Sends what [`Script::speak`](super::Script::speak) says at once and in one piece, whatever
     /// the rate.
@@ -108,18 +108,18 @@ impl Step {
         Self::of(Action::Send(manner, Chunk::Spoken))
     }
 
-    /// Becomes another pattern, which then hears [`Heard::Opened`] and does not greet.
+    /// Hands the client on to another pattern, which hears [`Heard::Opened`], without its greeting.
     pub fn become_pattern(pattern: &'static dyn Pattern) -> Self {
         Self::of(Action::Become(pattern))
     }
 
-    /// Becomes another pattern behind its greeting, if it has one.
+    /// Hands the client on to another pattern, after its greeting if it has one.
     pub fn hand_on(pattern: &'static dyn Pattern) -> Self {
         Self::of(Action::HandOn { pattern, before: Before::NOTHING })
     }
 
-    /// The same for a client behind a handshake, of which the pattern finds in
-    /// [`Cx::before`](super::Cx::before) what it showed.
+    /// The same after a handshake: [`Cx::before`](super::Cx::before) tells the pattern what the
+    /// handshake showed.
     pub fn hand_on_secured(pattern: &'static dyn Pattern, limits: Limits, spent: Duration) -> Self {
         Self::of(Action::HandOn { pattern, before: Before { limits, spent } })
     }
@@ -151,7 +151,7 @@ impl Step {
         Self { read_mode: Some(ReadMode::Discard), ..self }
     }
 
-    /// The same, and the client's bytes are not read from now on, so that its sending stalls.
+    /// The same, and the client's bytes are no longer read, so that its sending stalls.
     #[must_use]
     pub fn pausing(self) -> Self {
         Self { read_mode: Some(ReadMode::Paused), ..self }
@@ -166,7 +166,7 @@ pub const MAX_CHUNK: usize = 16 * 1024;
 pub enum Manner {
     /// At the pattern's pace, one interval after the last; or at the rate that the user set.
     Drip,
-    /// At once, but under a rate that the user set it is paid for like a drip.
+    /// At once; but if the user set a rate, it is counted.
     Prompt,
     /// At once and in one piece: greetings, refusals, and other lines that no rate may split.
     Whole,
@@ -177,17 +177,17 @@ pub enum Manner {
 pub enum Chunk {
     /// Bytes that cannot be made again, kept until they are sent; at most [`MAX_CHUNK`].
     Boxed(Box<[u8]>),
-    /// What [`Script::speak`](super::Script::speak) makes of the run's state.
+    /// The bytes that [`Script::speak`](super::Script::speak) makes of the state.
     Spoken,
 }
 
 states! {
-    /// What becomes of the client's bytes.
+    /// What happens to the client's bytes.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum ReadMode {
         /// The script hears them.
         Deliver,
-        /// They are read and dropped, so that its leaving is noticed.
+        /// They are read and dropped, so that its end is noticed.
         Discard,
         /// None come any more: the client has closed its side. The session sets this, and it stays.
         Ended,

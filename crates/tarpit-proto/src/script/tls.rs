@@ -1,11 +1,11 @@
-//! A listener's TLS settings, and what a client shows of its patience in its hello.
+//! A listener's TLS settings, and the limits that a client's hello shows.
 
 use alloc::sync::Arc;
 use core::time::Duration;
 
 use rustls::ServerConfig;
 
-/// With what a listener speaks TLS.
+/// A listener's TLS settings.
 #[derive(Clone, Debug)]
 pub struct Tls {
     /// For clients that would speak one of its protocols inside.
@@ -32,13 +32,13 @@ impl Tls {
     }
 }
 
-/// What the client with such a hello bears; a row of the protocol's table of clients.
+/// The limits of a client with such a hello; from the protocol's table of clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How long the answer to its hello may take, with what jitter and a busy worker add.
+    /// How long the answer to its hello may take, jitter and a busy worker included.
     pub first: Duration,
-    /// How long the handshake and the first answer inside may take together, where the client
-    /// limits that.
+    /// How long the handshake and the first answer inside may take together, if the client limits
+    /// that.
     pub whole: Option<Duration>,
 }
 

@@ -4,8 +4,8 @@
 //!            hello whole              answer due                  done
 //! Listening ─────────────► PuttingOff ───────────► Shaking: the library ──► keys
 //! ```
-//! A client that waits for our answer costs no more than its hello: the library's connection is
-//! made when the answer is due.
+//! A client that waits for our answer costs only its hello: the library's connection is made when
+//! the answer is due.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{fmt, time::Duration};
@@ -23,10 +23,10 @@ use crate::{
     wire::tls::{ClientHello, Hello, LONGEST_HELLO, Reading},
 };
 
-/// A handshake that is not done.
+/// A handshake under way.
 pub(super) struct Handshake {
-    /// What the client sent and the library has not taken; less than [`LONGEST_HELLO`]. No message
-    /// of a client's in a handshake is longer than its hello.
+    /// Bytes that the library has not taken; less than [`LONGEST_HELLO`]. No message of a client in
+    /// a handshake is longer than its hello.
     incoming: Vec<u8>,
     stage: Stage,
     begun: Time,
@@ -53,11 +53,11 @@ impl fmt::Debug for Handshake {
 
 /// How far it has come.
 pub(super) enum Progress {
-    /// The keys, and what the client has said under them already.
+    /// The keys, and the client's bytes under them so far.
     Done(Box<Keys>, Vec<u8>),
-    /// The hello is whole, and its answer due so much later.
+    /// The hello is whole; its answer is due after this time.
     Due(Duration),
-    /// Because of this, unless the client broke nothing.
+    /// It failed. The reason, if the client broke the protocol.
     Failed(Option<Malformed>),
     Pending,
 }
@@ -67,8 +67,8 @@ enum Want {
     Done,
     Failed(Option<Malformed>),
     More,
-    /// To tell the client why there will be no handshake: servers send an alert to a client without
-    /// a version or a cipher in common with them, and scanners know TLS by it.
+    /// To send an alert. Servers send one to a client without a version or a cipher in common, and
+    /// scanners recognise TLS by it.
     Refusal,
     Turn,
 }
@@ -84,7 +84,7 @@ impl Handshake {
         self.begun
     }
 
-    /// What the client bears, as its hello shows.
+    /// The client's limits, as its hello shows them.
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }
@@ -94,9 +94,8 @@ impl Handshake {
         matches!(self.stage, Stage::PuttingOff)
     }
 
-    /// Takes the client's bytes in, appends to `out` what is to be sent and to `plain` what was
-    /// said inside. What a whole hello tells goes to `learn`, and `weigh` says what its sender
-    /// bears.
+    /// Takes the client's bytes. Appends bytes to send to `out`, and plain text to `plain`. Facts
+    /// of a whole hello go to `learn`; `weigh` says what the client tolerates.
     pub(super) fn advance(
         &mut self,
         bytes: &[u8],
@@ -114,7 +113,7 @@ impl Handshake {
         self.bounded(progress)
     }
 
-    /// Answers the hello that waits; appends to `out` and `plain` as [`Handshake::advance`] does.
+    /// Answers the waiting hello; appends to `out` and `plain` as [`Handshake::advance`] does.
     pub(super) fn answer(
         &mut self,
         under_way: UnderWay,
@@ -147,7 +146,7 @@ impl Handshake {
         self.incoming.len()
     }
 
-    /// Gives what waits back.
+    /// Gives the waiting bytes back.
     pub(super) fn into_waiting(self) -> Vec<u8> {
         self.incoming
     }
@@ -170,12 +169,12 @@ impl Handshake {
     }
 
     fn shake(&mut self, out: &mut Vec<u8>, plain: &mut Vec<u8>) -> Progress {
-        // Each turn takes a message off, or is the last; no flight of a client's has as many.
+        // Each round takes a message, or is the last; no flight of a client has as many.
         for _ in 0..64 {
             match self.turn(out, plain) {
                 Want::Turn => {}
                 Want::Refusal => {
-                    // The next thing that the library says, whatever waits, is why.
+                    // The library's next output says why, whatever else waits.
                     self.turn(out, plain);
                     return Progress::Failed(None);
                 }
@@ -218,7 +217,7 @@ impl Handshake {
                 Want::Turn
             }
             Ok(ConnectionState::BlockedHandshake) => Want::More,
-            // It may speak; but so may the client only once it has finished, too.
+            // The server may speak now, but the client only once it has finished, too.
             Ok(ConnectionState::WriteTraffic(_)) => {
                 answers = true;
                 Want::More

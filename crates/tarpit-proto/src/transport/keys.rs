@@ -1,8 +1,8 @@
 //! Keys of an open connection: records made and read (RFC 8446, section 5.2; RFC 5246, section
 //! 6.2.3; RFC 5288; RFC 7905).
 //!
-//! Keys are kept as they are and expanded for each record: that costs less than a microsecond, and
-//! what it saves is several times what is kept.
+//! Keys are kept raw and expanded for each record. That costs less than a microsecond, and an
+//! expanded key is several times as large.
 
 use alloc::vec::Vec;
 
@@ -24,7 +24,7 @@ const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 pub(super) const APPLICATION_DATA: u8 = 23;
 
-/// TLS 1.2, which every version calls itself in a record.
+/// TLS 1.2, the version that every record names.
 const VERSION: [u8; 2] = [3, 3];
 
 /// What the ciphers append.
@@ -71,10 +71,10 @@ impl core::fmt::Debug for Half {
 }
 
 impl Keys {
-    /// How long what vouches for a record is, at its end.
+    /// The length of a record's authentication tag, at its end.
     pub(super) const TAG: usize = 16;
 
-    /// The keys that a handshake has agreed on; `None` if they are of a kind that is not offered.
+    /// The keys that a handshake agreed on; `None` if tarpitd does not offer their cipher.
     pub(super) fn new(version: ProtocolVersion, secrets: &ExtractedSecrets) -> Option<Self> {
         let version = match version {
             ProtocolVersion::TLSv1_2 => Version::V12,
@@ -99,7 +99,7 @@ impl Keys {
         Some(Self { cipher, version, ours, theirs })
     }
 
-    /// Makes the next record of `said`, in its place.
+    /// Makes the next record of `said`, in place.
     pub(super) fn seal(&self, said: &mut Vec<u8>) {
         let Half { number, .. } = self.ours;
         let nonce = self.ours.nonce();
@@ -127,14 +127,13 @@ impl Keys {
         said.append(&mut body);
     }
 
-    /// The record that [`Keys::seal`] made is on its way: the next one has another number.
+    /// Goes to the next number: the record that [`Keys::seal`] made is being sent.
     pub(super) fn count(&mut self) {
         self.ours.number += 1;
     }
 
-    /// Reads the client's next record, and appends what is said in it to `plain`. An error if it
-    /// is none that can be understood; or one behind which nothing can be, though it is allowed: a
-    /// change of keys.
+    /// Decrypts the client's next record and appends its text to `plain`. An error if it cannot be
+    /// understood, or if nothing after it can: a change of keys, which is allowed.
     pub(super) fn open(
         &mut self,
         header: [u8; 5],
@@ -177,8 +176,8 @@ impl Keys {
         Ok(())
     }
 
-    /// The nonce of the client's next record, whose body begins with these bytes, and what of them
-    /// stands behind it. `None`: it has not come as a whole.
+    /// The nonce of the client's next record, whose body begins with these bytes, and the bytes
+    /// after it. `None`: it is not complete.
     pub(super) fn nonce<'a>(&self, body: &'a [u8]) -> Option<([u8; 12], &'a [u8])> {
         let (sent, rest) = body.split_at_checked(self.explicit())?;
         let mut nonce = self.theirs.nonce();
@@ -188,19 +187,19 @@ impl Keys {
         Some((nonce, rest))
     }
 
-    /// Decrypts `bytes` of the client's, which begin `at` bytes behind the nonce of their record.
-    /// Nobody vouches for what comes out of it.
+    /// Decrypts `bytes` of the client, which begin `at` bytes after the nonce of their record. The
+    /// result is not authenticated.
     pub(super) fn decrypt(&self, nonce: &[u8; 12], at: usize, bytes: &mut [u8]) {
         let key = &self.theirs.key;
         self.cipher.stream(key, nonce, at, bytes);
     }
 
-    /// Whether a record's type stands behind what is said in it, and is encrypted, too.
+    /// Whether a record's type is encrypted, after its text.
     pub(super) fn hide_types(&self) -> bool {
         self.version == Version::V13
     }
 
-    /// The client's record has been heard: the next one has another number.
+    /// Goes to the next number: the client's record was read.
     pub(super) fn heard(&mut self) {
         self.theirs.number += 1;
     }
@@ -221,7 +220,7 @@ impl Keys {
         }
     }
 
-    /// The keys that [`Keys::save`] wrote down, and what stands behind them.
+    /// The keys that [`Keys::save`] wrote, and the bytes after them.
     pub(super) fn resume(saved: &[u8]) -> Option<(Self, &[u8])> {
         const CIPHERS: [Cipher; 3] =
             [Cipher::Aes128Gcm, Cipher::Aes256Gcm, Cipher::ChaCha20Poly1305];
@@ -255,7 +254,7 @@ impl Half {
     }
 }
 
-/// What a record's tag vouches for beside what is encrypted.
+/// What a record's tag authenticates besides the encrypted text.
 enum Bound {
     V12([u8; 13]),
     V13([u8; 5]),
@@ -280,7 +279,7 @@ fn bound_12(number: u64, kind: u8, length: u16) -> Bound {
 }
 
 impl Cipher {
-    /// Encrypts `body` in its place and appends its tag; false if it is too long for that.
+    /// Encrypts `body` in place and appends its tag; false if it is too long.
     fn seal(self, key: &[u8; 32], nonce: [u8; 12], bound: &[u8], body: &mut Vec<u8>) -> bool {
         let nonce = nonce.into();
         match self {
@@ -295,7 +294,7 @@ impl Cipher {
         }
     }
 
-    /// Decrypts `body` in its place and takes its tag off; false if it does not fit.
+    /// Decrypts `body` in place and removes its tag; false if the tag is wrong.
     fn open(self, key: &[u8; 32], nonce: [u8; 12], bound: &[u8], body: &mut Vec<u8>) -> bool {
         let nonce = nonce.into();
         match self {

@@ -2,7 +2,7 @@
 
 use rustls::Error;
 
-/// What is wrong with what a client sent. After each of them no more of it can be understood.
+/// What is wrong with a client's bytes. After that nothing more can be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
     /// A message of its handshake says what it must not.
@@ -11,15 +11,15 @@ pub(crate) enum Malformed {
     Hello,
     /// A message cannot be read.
     Message,
-    /// A message of its handshake is longer than can be waited for.
+    /// A message of its handshake is longer than may wait.
     MessageTooLong,
-    /// A record is longer than one may be, or too short for what vouches for it.
+    /// A record is longer than allowed, or too short for its authentication tag.
     RecordLength,
-    /// What vouches for a record is not what it should be.
+    /// A record's authentication tag is wrong.
     RecordMac,
     /// A record is of a type that cannot come here.
     RecordType,
-    /// A message comes where another one must.
+    /// A message comes in place of another one.
     UnexpectedMessage,
 }
 
@@ -39,8 +39,8 @@ impl Malformed {
         (Self::UnexpectedMessage, "a message comes out of order"),
     ];
 
-    /// How a client broke the protocol with whom the library gave up, if it did. No cipher in
-    /// common and an alert of the client's are none of that: both are how TLS ends.
+    /// How a client broke the protocol, by the library's error, if it did. A missing common cipher
+    /// or an alert breaks nothing: TLS may end like that.
     pub(super) fn of(error: &Error) -> Option<Self> {
         match error {
             Error::DecryptError => Some(Self::RecordMac),

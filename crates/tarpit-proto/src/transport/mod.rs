@@ -6,9 +6,9 @@
 //!     │                          │
 //!     └─ no hello, no success ───┴─ garbled ──► Dead: only silence
 //! ```
-//! The library's connection takes four kilobytes and a half. It lives as long as the handshake;
-//! then what remains of it are the keys, and records are made and read here (RFC 8446, section 5;
-//! RFC 5246, section 6.2, RFC 5288 and RFC 7905).
+//! The library's connection takes four and a half kilobytes, so it lives only for the handshake.
+//! Then the keys remain, and this module makes and reads the records (RFC 8446, section 5; RFC
+//! 5246, section 6.2; RFC 5288 and RFC 7905).
 
 mod handshake;
 mod keys;
@@ -30,22 +30,21 @@ use crate::{
     wire::tls::Hello,
 };
 
-/// How long each of a client's two parts of a handshake may take: its hello, and what follows our
-/// answer. A client that means it answers within a round trip, or where four packets are lost one
-/// after the other within 15 seconds, and scanners give it 20 seconds in all. One that has not done
-/// its part by then is held in silence, and for less.
+/// How long each of a client's two messages in a handshake may take: its hello, and its answer to
+/// ours. An honest client answers within a round trip, or within 15 seconds if four packets in a
+/// row are lost; scanners give it 20 seconds in all. A client that takes longer is held in silence,
+/// which costs less.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The most application bytes that one record of ours holds. What of a record the connection does
-/// not take has to be kept, since a key must never make two records of one number.
+/// The most application bytes in one record. If the connection takes a record only in part, the
+/// rest is stored, since a key must never make two records of one number.
 pub(crate) const LONGEST_SAID: usize = 2 * 1_024;
 
 /// TLS beneath one client's script.
 #[derive(Debug)]
 pub(crate) struct Transport {
     state: State,
-    /// Made already, and to be sent before anything else: of a handshake what the library says at
-    /// one time, of records the rest of one.
+    /// Bytes to send before anything else: a message of the handshake, or the rest of a record.
     owed: Vec<u8>,
 }
 
@@ -55,23 +54,23 @@ enum State {
     Handshake(Handshake),
     Open {
         keys: Keys,
-        /// The client's records. `None`: nobody listens any more, and what comes is dropped.
+        /// The client's records. `None`: they are dropped.
         records: Option<Records>,
     },
 }
 
 const _: () = assert!(size_of::<Transport>() <= 192, "what a client in TLS keeps is small");
 
-/// What came of a client's bytes.
+/// What a client's bytes led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hearing {
-    /// The hello is whole, and [`Transport::answer`] due so much later.
+    /// The hello is whole; [`Transport::answer`] is due after this time.
     Due(Duration),
-    /// No more can be understood, now or later: because of this, unless the client broke nothing.
+    /// Nothing more can be understood. The reason, if the client broke the protocol.
     Failed(Option<Malformed>),
-    /// Nothing but plain bytes, or not even those.
+    /// Plain bytes, or none.
     Plain,
-    /// The handshake is done, which began then, with a client that bears so much.
+    /// The handshake is done: when it began, and the client's limits.
     Ready { begun: Time, limits: Limits },
 }
 
@@ -81,8 +80,8 @@ impl Transport {
         Self { state: State::Handshake(Handshake::new(now)), owed: Vec::new() }
     }
 
-    /// Takes the client's bytes in and appends what is said in them to `plain`. What the client's
-    /// hello tells goes to `learn`, and `weigh` says what its sender bears.
+    /// Takes the client's bytes and appends their plain text to `plain`. Facts of the client's
+    /// hello go to `learn`; `weigh` says what the client tolerates.
     pub(crate) fn hear(
         &mut self,
         bytes: &[u8],
@@ -95,7 +94,7 @@ impl Transport {
         self.heed(progress, plain)
     }
 
-    /// Answers the hello that waits for it, and appends what is said behind it to `plain`.
+    /// Answers the waiting hello, and appends the plain text that follows it to `plain`.
     pub(crate) fn answer(
         &mut self,
         under_way: UnderWay,
@@ -145,7 +144,7 @@ impl Transport {
         matches!(&self.state, State::Handshake(handshake) if handshake.puts_off())
     }
 
-    /// Gives back what the client has said in a handshake that will not be.
+    /// Gives back the client's bytes of a handshake that will not happen.
     pub(crate) fn into_waiting(self) -> Vec<u8> {
         match self.state {
             State::Handshake(handshake) => handshake.into_waiting(),
@@ -153,7 +152,7 @@ impl Transport {
         }
     }
 
-    /// How many bytes of the client's wait here for more.
+    /// How many of the client's bytes wait here for more.
     pub(crate) fn waiting(&self) -> usize {
         match &self.state {
             State::Handshake(handshake) => handshake.waiting(),
@@ -162,7 +161,7 @@ impl Transport {
         }
     }
 
-    /// The script will hear nothing more, so that nothing more is kept or understood.
+    /// Stops keeping and decrypting, since the script will hear nothing more.
     pub(crate) fn stop_listening(&mut self) {
         if let State::Open { records, .. } = &mut self.state {
             *records = None;
@@ -174,28 +173,28 @@ impl Transport {
         Hearing::Failed(malformed)
     }
 
-    /// Gives up: no byte of ours or of the client's means anything any more.
+    /// Gives up: nothing more can be sent or understood.
     pub(crate) fn abandon(&mut self) {
         self.state = State::Dead;
     }
 
-    /// Whether what a script says can be sent at all.
+    /// Whether a script's bytes can be sent at all.
     pub(crate) fn speaks(&self) -> bool {
         matches!(self.state, State::Open { .. })
     }
 
-    /// What is to be sent before anything else.
+    /// The bytes to send before anything else.
     pub(crate) fn owed(&self) -> &[u8] {
         &self.owed
     }
 
-    /// So much of what is owed has been sent.
+    /// This many of the owed bytes were sent.
     pub(crate) fn pay(&mut self, count: usize) {
         self.owed = self.owed[count.min(self.owed.len())..].to_vec();
     }
 
-    /// Makes a record of `said` in its place. The same number gives the same record, so that one
-    /// of which nothing was sent may be forgotten.
+    /// Makes a record of `said` in place. The same number gives the same record, so a record may be
+    /// forgotten while none of it was sent.
     pub(crate) fn seal(&self, said: &mut Vec<u8>) {
         match &self.state {
             State::Open { keys, .. } => keys.seal(said),
@@ -203,7 +202,7 @@ impl Transport {
         }
     }
 
-    /// A part of the record that was made last has been sent; `rest` has not.
+    /// A part of the last record was sent; `rest` was not.
     pub(crate) fn sealed(&mut self, rest: &[u8]) {
         if let State::Open { keys, .. } = &mut self.state {
             keys.count();

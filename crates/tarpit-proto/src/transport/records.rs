@@ -6,10 +6,10 @@
 //!     │       header, more than that                    its last byte has come
 //!     └───────────────────────────────► long: heard as it comes ────────────────► (between)
 //! ```
-//! A record is vouched for by its last bytes, so that a reader that wants to be sure must keep all
-//! of it, 16 KiB for each client. A tarpit need not be sure: it trusts nothing that clients send.
-//! So only what is short is kept until it is whole, and of what is longer each byte is decrypted
-//! when it comes.
+//! The last bytes of a record authenticate it. A reader that needs certainty must keep the whole
+//! record, 16 KiB for each client. A tarpit trusts nothing that clients send, so it does not need
+//! that: it keeps short records until they are whole, and decrypts each byte of longer ones when it
+//! comes.
 
 use alloc::vec::Vec;
 
@@ -18,23 +18,23 @@ use crate::transport::{
     keys::{APPLICATION_DATA, Keys},
 };
 
-/// The longest record that is kept until it is whole, in bytes behind its header. Alerts, changes
-/// of keys and nearly all requests are shorter.
+/// The longest record that is kept until it is whole, in bytes after its header. Alerts, changes of
+/// keys and nearly all requests are shorter.
 const LONGEST_KEPT: usize = 1_536;
 
 /// The longest record that clients may send (RFC 5246, section 6.2.3).
 const LONGEST: usize = 16 * 1_024 + 2 * 1_024;
 
-/// What the client has sent and what was not understood of it yet.
+/// Bytes of the client that were not decrypted yet.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     /// The beginning of a record: its header, and at most [`LONGEST_KEPT`] bytes.
     partial: Vec<u8>,
-    /// A record that is heard as it comes.
+    /// A record that is decrypted as it comes.
     long: Option<Long>,
 }
 
-/// A long record amid its way.
+/// A long record that has come in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Long {
     nonce: [u8; 12],
@@ -45,15 +45,15 @@ struct Long {
     /// How many of its bytes are still to come.
     left: u16,
     /// The last byte that is not 0, which may be the record's hidden type, and how many zeros
-    /// followed, which may be padding. More than 255 are told as 255.
+    /// followed, which may be padding. More than 255 zeros are passed on as 255.
     last: Option<u8>,
     zeros: u8,
 }
 
 impl Records {
-    /// Reads what came, and appends what is said in it to `plain`: never more than `bytes` and
-    /// [`Records::waiting`], and 255 zeros. An error if something cannot be understood: what is
-    /// wrong with it, unless it is allowed.
+    /// Decrypts `bytes` and appends their text to `plain`: at most as many bytes as `bytes` and
+    /// [`Records::waiting`] have together, and 255 zeros. An error if something cannot be
+    /// understood: the reason, unless it is allowed.
     pub(super) fn read(
         &mut self,
         bytes: &[u8],
@@ -96,7 +96,7 @@ impl Records {
             keys.open(*header, body, plain)?;
             rest = after;
         }
-        // Not what was joined: it has room for more than is left.
+        // A copy, since the joined bytes have more room than the rest needs.
         self.partial = rest.to_vec();
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Records {
         self.partial.len()
     }
 
-    /// Writes down what was not understood yet; never nothing.
+    /// Saves the bytes that were not decrypted yet; never empty.
     pub(super) fn save(&self, out: &mut Vec<u8>) {
         out.push(self.long.is_some().into());
         if let Some(Long { nonce, at, text, left, last, zeros }) = self.long {
@@ -119,7 +119,7 @@ impl Records {
         out.extend_from_slice(&self.partial);
     }
 
-    /// What [`Records::save`] wrote down.
+    /// Reads what [`Records::save`] wrote.
     pub(super) fn resume(saved: &[u8]) -> Option<Self> {
         fn number(saved: &[u8]) -> Option<(u16, &[u8])> {
             let (number, rest) = saved.split_first_chunk()?;
@@ -142,13 +142,13 @@ impl Records {
 }
 
 impl Long {
-    /// A record of which `left` bytes are still to come, at most [`LONGEST`] of them.
+    /// A record with `left` bytes still to come, at most [`LONGEST`].
     fn begin(nonce: [u8; 12], left: usize) -> Self {
         let text = left.saturating_sub(Keys::TAG) as u16;
         Self { nonce, at: 0, text, left: left as u16, last: None, zeros: 0 }
     }
 
-    /// Hears the record's next bytes.
+    /// Decrypts the record's next bytes.
     fn hear(&mut self, part: &[u8], keys: &Keys, plain: &mut Vec<u8>) {
         // At most as many as are left.
         self.left -= part.len() as u16;
