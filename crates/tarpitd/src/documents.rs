@@ -1,4 +1,5 @@
-//! Tests of what the documents tell users to type: it must parse, and the configurations must load.
+//! Tests of the commands and configurations in the documents: commands must parse, configurations
+//! must load.
 
 use std::{
     ffi::OsString,
@@ -78,7 +79,7 @@ fn every_call_of_tarpitd_in_the_documents_is_understood() {
     assert!(count > 12);
 }
 
-/// The words of a line that calls tarpitd, up to what is the shell's.
+/// The arguments of a line that calls tarpitd, without the shell's part.
 fn call(line: &str) -> Option<Vec<OsString>> {
     let line = line.trim_start();
     let rest = line.strip_prefix("tarpitd ").or_else(|| line.strip_prefix("dist/tarpitd "))?;

@@ -1,5 +1,5 @@
-//! What stands in the documents and is made from the program's own tables: `cargo xtask docs` writes
-//! it, by this test, which otherwise finds whether it is up to date.
+//! Tables in the documents that come from the program's own tables. `cargo xtask docs` writes them
+//! through this test; otherwise the test checks that they are up to date.
 
 use std::{env, fs, path::Path};
 
@@ -10,7 +10,7 @@ use crate::{console, manual};
 /// Set to anything, it makes the test write the texts instead of comparing them.
 const WRITE: &str = "WRITE_DOCS";
 
-/// A table of a document; it stands between two comments of Markdown, of which the first names it.
+/// A table in a document. It stands between two comments of Markdown; the first one names it.
 struct Table {
     file: &'static str,
     name: &'static str,
@@ -36,7 +36,7 @@ fn recommended() -> String {
     format!("| port | pattern | what it does |\n|---|---|---|\n{}", rows.collect::<String>())
 }
 
-/// What a trace can tell of a client.
+/// The facts that a trace can have of a client.
 fn facts() -> String {
     let rows = Fact::ALL.iter().map(|(fact, meaning, behind)| {
         let kept = match fact {

@@ -58,16 +58,16 @@ fn serve(request: &Request) -> ExitCode {
     match &request.origin {
         Origin::Arguments(_) => daemon::run(settings, None, ""),
         Origin::Embedded => {
-            // A user of its own could not come back to what belongs to this one.
+            // After changing to another user the daemon could not use this user's directory.
             if terminal::is_attended() && settings.user.is_none() {
                 settings.state_dir = user_state::directory().map(Into::into);
             }
-            // A user who tries it out may not have it on the search path yet.
+            // A new user may not have tarpitd on the search path yet.
             let program = std::env::args_os().next().unwrap_or_else(|| "tarpitd".into());
             let welcome = welcome::text(&settings, &program.to_string_lossy());
             daemon::run(settings, None, &welcome)
         }
-        // What came from standard input cannot be read again.
+        // Standard input cannot be read again.
         Origin::File(path) if config::is_standard_input(path) => daemon::run(settings, None, ""),
         Origin::File(_) => {
             let reread = || request.settings().map_err(|wrong| lines(&wrong.problems));
@@ -76,8 +76,7 @@ fn serve(request: &Request) -> ExitCode {
     }
 }
 
-/// Says what `file` would serve and within which limits, or in one line each all that is in the
-/// way.
+/// Prints what `file` would serve and within which limits, or every error on a line.
 fn check(file: &Path) -> ExitCode {
     match config::load(file) {
         Ok(settings) => {
@@ -94,7 +93,7 @@ fn check(file: &Path) -> ExitCode {
     }
 }
 
-/// Says what is written wrong, and what the system would refuse of the rest.
+/// Prints the errors in the configuration, and what the system would refuse of the rest.
 fn give_up(Wrong { problems, rest }: Wrong) -> ExitCode {
     let refused = rest.map(|rest| daemon::check(&rest).findings).unwrap_or_default();
     let refused = refused.into_iter().filter(Finding::is_refusal);

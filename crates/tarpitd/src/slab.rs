@@ -1,16 +1,17 @@
 //! Storage for many small things of one type, which is never copied to grow.
 
-/// Things in chunks, found by an index that stays theirs until they are removed.
+/// Things in chunks. Each keeps its index until it is removed.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
     chunks: Vec<Box<[Option<T>]>>,
-    /// Places given up, used again before new ones.
+    /// Free places, used before new ones.
     free: Vec<u32>,
     /// Places ever used.
     used: u32,
 }
 
-/// Things in one chunk: enough that a chunk's own cost vanishes, few enough that little lies idle.
+/// Things in one chunk: enough that a chunk's own cost does not count, few enough that little
+/// memory is unused.
 const CHUNK: usize = 128;
 
 impl<T> Slab<T> {

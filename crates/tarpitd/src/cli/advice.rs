@@ -8,7 +8,7 @@ use std::{
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use tarpit_proto::patterns;
 
-/// What to write instead, where it can be told what was meant.
+/// The right command, if it is clear what the user meant.
 pub(super) fn right_call(
     error: &clap::Error,
     words: &[OsString],
@@ -40,7 +40,7 @@ pub(super) fn right_call(
     }
 }
 
-/// What to write instead of `word`, which is no command.
+/// The right command in place of `word`, which is none.
 fn instead_of_command(word: &str, definition: &clap::Command) -> Option<String> {
     let shown = word.escape_debug();
     if is_address_to_serve(word) {

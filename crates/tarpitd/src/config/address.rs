@@ -51,7 +51,8 @@ impl Host {
     }
 }
 
-/// The ports of one entry: one or several in a row. Port 0, which the kernel replaces, stands alone.
+/// The ports of one entry: one or several in a row. Port 0, which the kernel replaces, stands
+/// alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ports(RangeInclusive<u16>);
 
@@ -100,8 +101,8 @@ pub(super) struct Bind {
 }
 
 impl Bind {
-    /// A host and its ports, as in `HOST:PORT`; an IPv6 host is in brackets. All that is wrong with
-    /// them; `form` is what should be written.
+    /// A host and its ports, as in `HOST:PORT`; an IPv6 host is in brackets. Errors list everything
+    /// that is wrong; `form` is the right form.
     pub(super) fn parse(text: &str, form: &str) -> Result<Self, Vec<String>> {
         let in_brackets = text.starts_with('[').then(|| text.find("]:")).flatten();
         let cut = match in_brackets {
@@ -134,8 +135,8 @@ impl Bind {
         self.host.ips().count() * self.ports.0.len()
     }
 
-    /// An address that the kernel would not give to both, because it is the same or one of them is
-    /// every address of its family.
+    /// An address that the kernel would not give to both, because it is the same, or one of them
+    /// means every address of its family.
     pub(super) fn overlap(&self, other: &Self) -> Option<SocketAddr> {
         let first = *self.ports.0.start().max(other.ports.0.start());
         if first == 0 || first > *self.ports.0.end().min(other.ports.0.end()) {
@@ -152,7 +153,7 @@ impl Bind {
         self.host.ips().find(|&ip| both(ip)).map(|ip| (ip, first).into())
     }
 
-    /// Whether others than this machine and its private networks may reach it.
+    /// Whether clients outside this machine and private networks may reach it.
     pub(super) fn is_public(&self) -> bool {
         self.host.ips().any(|ip| match ip {
             IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_private() || ip.is_link_local()),

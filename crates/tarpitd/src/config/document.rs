@@ -18,12 +18,12 @@ pub(super) struct Key<T> {
     pub(super) unset: Unset,
     /// What it is for, in sentences.
     pub(super) meaning: &'static str,
-    /// What to do about it if it is only read for old files' sake.
+    /// What to do about it, if only old files use it.
     pub(super) outdated: Option<Outdated>,
     pub(super) read: fn(&Item<'_>, &mut T, &mut Notes),
 }
 
-/// Why a key is only read for old files' sake.
+/// Why only old files use a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outdated {
     /// It has no effect; what to do about it, as the end of a sentence that begins with its name.
@@ -32,25 +32,25 @@ pub(super) enum Outdated {
     Misspelling(&'static str),
 }
 
-/// What holds where a key is not written.
+/// The default of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unset {
-    /// This value, as it would be written.
+    /// This value.
     Is(&'static str),
-    /// What this sentence says.
+    /// Described by this sentence.
     Described(&'static str),
-    /// It must be written.
+    /// Required.
     Wrong,
 }
 
-/// A text, and what its author calls it.
+/// A text, and its name in messages.
 #[derive(Clone)]
 pub(super) struct Source<'a> {
     name: Arc<str>,
     text: &'a str,
     /// Whether its syntax is wrong somewhere, so that a key which seems missing may be there.
     is_broken: bool,
-    /// Where a key of this name belongs, for one that stands in a wrong table.
+    /// The table to which a key belongs, for a key in a wrong table.
     section_of: fn(&str) -> Option<&'static str>,
 }
 
@@ -65,14 +65,14 @@ impl<'a> Source<'a> {
 
     /// Fills `target` with what `keys` find in the text.
     pub(super) fn read<T>(mut self, keys: &[Key<T>], target: &mut T, notes: &mut Notes) {
-        /// One bracket that is not closed can make errors of all lines that follow.
+        /// An open bracket can cause an error on every later line.
         const MOST_ERRORS: usize = 10;
         let (document, errors) = DeTable::parse_recoverable(self.text);
         let mut broken = BTreeMap::new();
         for error in errors.iter().take(MOST_ERRORS) {
             let offset = error.span().map_or(self.text.len(), |span| span.start);
             let what = format!("this is not TOML: {}", error.message().escape_debug());
-            // What follows on a line is mostly the parser stumbling over the first error.
+            // Later errors on a line mostly follow from the first one.
             broken.entry(self.line(offset)).or_insert(self.place(offset).problem(what));
         }
         self.is_broken = !errors.is_empty();
@@ -120,7 +120,7 @@ impl<'a> Item<'a> {
             Ok(entries) => entries,
             Err(problem) => return notes.problems.push(problem),
         };
-        // What unknown keys were probably meant to be.
+        // The keys that unknown ones probably mean.
         let mut meant = Vec::new();
         for (name, item) in &entries {
             let Some(key) = keys.iter().find(|key| key.name == *name) else {
@@ -205,7 +205,7 @@ impl<'a> Item<'a> {
         read.map(|value| Placed::at(self.place(), value))
     }
 
-    /// What `parse` makes of a string.
+    /// The string's value, by `parse`.
     pub(super) fn parsed<T>(
         &self,
         parse: impl FnOnce(&str) -> Result<T, String>,
@@ -231,7 +231,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// A number of things of which there may be no more, itself at most `most`; 0 means no cap.
+    /// A limit of at most `most`; 0 means no limit.
     pub(super) fn cap(&self, most: u32) -> Result<Option<NonZeroU32>, Problem> {
         self.number(0, most).map(NonZeroU32::new)
     }
@@ -280,7 +280,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// The key that is probably meant by `name`.
+/// The key that `name` probably means.
 fn guess<T>(name: &str, keys: &[Key<T>]) -> Option<&'static str> {
     let current = keys.iter().filter(|key| key.outdated.is_none()).map(|key| key.name);
     nearest(name, current)

@@ -27,7 +27,7 @@ use crate::settings::{
 /// The most addresses on which one daemon listens; more ports can be redirected to one.
 const MAX_ADDRESSES: usize = 16_384;
 
-/// A configuration with its defaults, to which what was written is added.
+/// A configuration that begins with the defaults, to which the file's values are added.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) workers: NonZeroUsize,
@@ -41,7 +41,7 @@ pub(super) struct Draft {
     pub(super) logging: Logging,
 }
 
-/// A tarpit that may still lack what it must have.
+/// A tarpit that may still lack required keys.
 #[derive(Debug)]
 pub(super) struct TarpitDraft {
     pub(super) name: String,
@@ -63,7 +63,7 @@ pub(super) struct TarpitDraft {
     pub(super) passive_address: Option<(Place, Ipv4Addr)>,
 }
 
-/// A place to listen that may still lack its parts.
+/// An entry of `bind` that may still lack a part.
 #[derive(Debug, Default)]
 pub(super) struct BindDraft {
     pub(super) host: Option<Host>,
@@ -71,7 +71,7 @@ pub(super) struct BindDraft {
 }
 
 impl Draft {
-    /// The settings, or all that is wrong with them in the order of the text.
+    /// The settings, or all their errors in the order of the text.
     pub(super) fn finish(self, mut notes: Notes) -> Result<Settings, Wrong> {
         self.find_address_problems(&mut notes);
         self.find_cautions(&mut notes);
@@ -99,7 +99,7 @@ impl Draft {
         if notes.problems.is_empty() {
             Ok(settings)
         } else {
-            // Where nothing was understood, there is nothing to look at.
+            // Without a pattern there is nothing to check.
             let rest = (!settings.tarpits.is_empty()).then(|| Box::new(settings));
             Err(Wrong { problems: notes.problems, rest })
         }
@@ -239,7 +239,7 @@ impl TarpitDraft {
         }
     }
 
-    /// Combinations of settings that hold hardly any client.
+    /// Warns of combinations of settings that hold hardly any client.
     fn find_lone_settings(&self, notes: &mut Notes) {
         let has_data = self.pattern.is_some_and(|pattern| pattern.about().data.is_some());
         if let (Some(place), None, true) = (&self.poison, &self.passive_ports, has_data) {
@@ -310,7 +310,7 @@ impl TarpitDraft {
         }
     }
 
-    /// The tarpit, unless it lacks what was noted as a problem already.
+    /// The tarpit, unless it lacks something that was already reported.
     fn finish(self, persona: &'static str) -> Option<Tarpit> {
         Some(Tarpit {
             name: self.name,

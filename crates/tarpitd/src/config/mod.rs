@@ -1,5 +1,5 @@
-//! From a text to [`Settings`]: a file, the command line's arguments or the embedded default. Nothing
-//! else parses.
+//! From a text to [`Settings`]: a file, the command line's arguments or the embedded default.
+//! Nothing else parses.
 
 mod address;
 mod document;
@@ -31,16 +31,16 @@ pub(crate) use self::{
 };
 use crate::settings::{Level, Place, Settings};
 
-/// What `tarpitd` serves when it is told nothing.
+/// What `tarpitd` serves without arguments.
 pub(crate) const EMBEDDED: &str = include_str!("default.toml");
 
 /// A configuration that cannot be used.
 #[derive(Debug)]
 pub(crate) struct Wrong {
-    /// What is written wrong; never nothing.
+    /// The errors; never empty.
     pub(crate) problems: Vec<Problem>,
-    /// The settings without that, if any are left: so what the system would refuse of them is told
-    /// at once, too.
+    /// The settings without the errors, if any are left, so that `check` also reports what the
+    /// system would refuse.
     pub(crate) rest: Option<Box<Settings>>,
 }
 
@@ -66,14 +66,14 @@ pub(crate) fn load(path: &Path) -> Result<Settings, Wrong> {
     }
 }
 
-/// Reads `text`, which problems and warnings call `name`.
+/// Reads `text`. Problems and warnings call it `name`.
 pub(crate) fn parse(name: &str, text: &str) -> Result<Settings, Wrong> {
     let (mut draft, mut notes) = (Draft::default(), Notes::default());
     Source::new(name, text, reference::section_of).read(reference::TOP, &mut draft, &mut notes);
     draft.finish(notes)
 }
 
-/// Reads what stands behind `-s`: each argument is a tarpit, `PATTERN:HOST:PORT`.
+/// Reads the values of `-s`: each is a tarpit, `PATTERN:HOST:PORT`.
 fn from_arguments(arguments: &[String]) -> Result<Settings, Wrong> {
     let (mut draft, mut notes) = (Draft::default(), Notes::default());
     draft.logging.level = Level::Warning;
@@ -83,7 +83,7 @@ fn from_arguments(arguments: &[String]) -> Result<Settings, Wrong> {
     draft.finish(notes)
 }
 
-/// What messages call the configuration at `path`.
+/// The name of the configuration at `path` in messages.
 pub(crate) fn shown_name(path: &Path) -> std::path::Display<'_> {
     if is_standard_input(path) { Path::new("<stdin>").display() } else { path.display() }
 }
@@ -93,9 +93,9 @@ pub(crate) fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// The file's bytes, of which there may be so many.
+/// The file's bytes, up to a limit.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    /// No one writes as much; a device such as `/dev/zero` has more.
+    /// More than anybody writes; a device such as `/dev/zero` has more.
     const MOST: u64 = 1 << 20;
     let mut bytes = Vec::new();
     if is_standard_input(path) {

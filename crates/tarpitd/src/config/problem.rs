@@ -7,7 +7,7 @@ use crate::settings::{
     finding::{Finding, Gravity},
 };
 
-/// Something that keeps a configuration from being used.
+/// An error in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) place: Place,
@@ -28,7 +28,7 @@ impl From<Problem> for Finding {
 }
 
 impl Problem {
-    /// The problem where it keeps nothing from working.
+    /// The problem as a warning.
     pub(super) fn warning(self) -> Finding {
         Finding::new(Gravity::Warning, Some(&self.place), self.what)
     }
@@ -41,16 +41,16 @@ impl Place {
     }
 }
 
-/// What was noticed while reading.
+/// Errors and warnings found while reading.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub(super) problems: Vec<Problem>,
-    /// Problems that keep nothing from working.
+    /// Warnings.
     pub(super) warnings: Vec<Problem>,
 }
 
 impl Notes {
-    /// Puts what was read into `field`, or notes why it could not be read.
+    /// Puts the value into `field`, or notes its error.
     pub(super) fn keep<T>(&mut self, field: &mut T, read: Result<T, Problem>) {
         match read {
             Ok(value) => *field = value,
@@ -59,12 +59,12 @@ impl Notes {
     }
 }
 
-/// The name most like `word`, if any is like it.
+/// The name most similar to `word`, if any is similar.
 pub(super) fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    /// Below it two words have little in common; found by trying misspellings of our own names.
+    /// Below this two words have little in common. Found by trying misspellings of our own names.
     const ALIKE: f64 = 0.7;
     let word = word.to_lowercase();
-    // Of three letters a slip of one leaves so little that the likeness misses it: `shs` for `ssh`.
+    // With three letters one slip changes so much that the similarity misses it: `shs` for `ssh`.
     let is_slip = |name: &str| word.len() > 1 && strsim::osa_distance(&word, name) == 1;
     names
         .map(|name| (name, is_slip(name), strsim::jaro_winkler(&word, name)))

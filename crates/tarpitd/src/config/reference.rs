@@ -311,7 +311,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
                   that and warns.",
         outdated: None,
         read: |item, limits, notes| {
-            /// Tables that are made at the start have room for so many.
+            /// The most clients for which tables can be made at the start.
             const MOST: u32 = 10_000_000;
             let limit =
                 item.cap(MOST).map(|cap| cap.map_or(ClientLimit::Unlimited, ClientLimit::AtMost));
@@ -626,11 +626,11 @@ fn networks(item: &Item<'_>, notes: &mut Notes, list: &mut BTreeSet<Network>) {
 }
 
 fn workers(item: &Item<'_>) -> Result<NonZeroUsize, Problem> {
-    /// Beyond it threads only cost memory, on any machine.
+    /// More threads would only cost memory, on any machine.
     const MOST: usize = 256;
     let number = item.number(0, MOST)?;
     Ok(NonZeroUsize::new(number).unwrap_or_else(|| {
-        // Where the number of cores cannot be learnt, one worker serves well.
+        // If the number of cores is unknown, one worker is enough.
         std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
     }))
 }

@@ -17,7 +17,7 @@ pub(crate) struct Request {
     pub(crate) client_validation: Option<bool>,
     /// Where all tarpits are traced; `None`: as configured.
     pub(crate) trace: Option<Sink>,
-    /// The log begins at this level or a less grave one; `None`: as configured.
+    /// The log begins at this level, or at a lower configured one; `None`: as configured.
     pub(crate) level: Option<Level>,
     /// Whether the trace is JSON on a terminal, too.
     pub(crate) json: bool,
@@ -54,7 +54,7 @@ impl Request {
         }
     }
 
-    /// The settings with what the command line asks for instead.
+    /// The settings, with those of the command line in their place.
     fn over(&self, mut settings: Settings) -> Settings {
         for tarpit in &mut settings.tarpits {
             tarpit.rate = self.rate.or(tarpit.rate);

@@ -59,7 +59,7 @@ pub(super) fn network(text: &str) -> Result<Network, String> {
         Some(text) => text.parse().ok().filter(|&length| length <= whole).ok_or_else(wrong)?,
     };
     let (ip, length) = match ip.to_canonical() {
-        // Clients have no mapped addresses here: a network of them is one of IPv4.
+        // Clients never have mapped addresses here: such a network means its IPv4 form.
         IpAddr::V4(mapped) if ip.is_ipv6() => {
             let within = length.checked_sub(MAPPED).ok_or_else(|| {
                 format!(
@@ -148,7 +148,7 @@ pub(crate) fn user(text: &str) -> Result<User, String> {
         let is_name = !text.is_empty() && !text.contains([':', '/', '\0', '\n', ' ']);
         return if is_name { Ok(User::Name(text.to_owned())) } else { Err(wrong()) };
     }
-    // The greatest number stands for no change to the kernel (setresuid(2)).
+    // To the kernel the greatest number means "no change" (setresuid(2)).
     let is_meant = |number: &u32| *number != u32::MAX;
     let number = |text: &str| text.parse().ok().filter(is_meant).ok_or_else(wrong);
     Ok(match text.split_once(':') {

@@ -10,7 +10,7 @@ use std::{
 
 use crate::daemon;
 
-/// Writes to standard output. A reader that has read enough is no failure.
+/// Writes to standard output. It is no failure if the reader has closed it.
 pub(crate) fn print(text: &[u8]) -> ExitCode {
     let mut stdout = io::stdout();
     match stdout.write_all(text).and_then(|()| stdout.flush()) {

@@ -1,4 +1,4 @@
-//! The list of patterns, for people and for programs, and which of them is meant for which port.
+//! The list of patterns, for people and for programs, and the pattern for each port.
 
 use std::fmt::Write as _;
 

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use crate::settings::Settings;
 
-/// What is served, how to try each tarpit from another terminal, and how to open one to the world
-/// with `program`, which is what the user types.
+/// The tarpits, how to try each from another terminal, and how to open one to the world. `program`
+/// is the command that the user types.
 pub(crate) fn text(settings: &Settings, program: &str) -> String {
     let mut text = String::from(
         "tarpitd serves its built-in tarpits, which only this machine can reach.\n\

@@ -14,13 +14,13 @@ use crate::settings::{
 pub(super) struct Change {
     /// Such as `web: pattern http_hold -> auto`.
     pub(super) what: String,
-    /// Whether the new value is only read at the next start.
+    /// Whether the new value takes effect only at the next start.
     pub(super) needs_restart: bool,
 }
 
 /// A line for each setting that differs, for the log.
 ///
-/// Addresses are left out: the daemon tells which it opened and closed.
+/// Addresses are left out: the daemon logs which ones it opened and closed.
 pub(super) fn changes(old: &Settings, new: &Settings) -> Vec<Change> {
     let mut found = Found { prefix: String::new(), changes: Vec::new() };
     found.top(old, new);
@@ -40,7 +40,7 @@ pub(super) fn changes(old: &Settings, new: &Settings) -> Vec<Change> {
     found.changes
 }
 
-/// The settings to put in force: `new`, but for what is only read at the start.
+/// The settings to put in force: `new`, except for settings that take effect only at a start.
 pub(super) fn in_force(old: &Settings, new: Settings) -> Settings {
     Settings {
         workers: old.workers,
@@ -58,8 +58,7 @@ struct Found {
     changes: Vec<Change>,
 }
 
-// The methods below name every field of what they compare, so that the compiler asks for each new
-// key.
+// The methods below name every field that they compare, so the compiler demands each new key.
 impl Found {
     /// What [`in_force`] takes over from the old settings needs a restart.
     fn top(&mut self, old: &Settings, new: &Settings) {
@@ -195,7 +194,7 @@ impl Found {
         }
     }
 
-    /// As [`Found::key`], for one that is only read at the start.
+    /// As [`Found::key`], for a key that takes effect only at a start.
     fn at_restart<T: PartialEq>(
         &mut self,
         key: &str,
@@ -213,14 +212,14 @@ impl Found {
     }
 }
 
-/// What stands for a key that is not written.
+/// What the log shows for a key that is not set.
 const UNSET: &str = "unset";
 
 fn or_unset(value: Option<impl fmt::Display>) -> String {
     value.map_or_else(|| UNSET.to_owned(), |value| value.to_string())
 }
 
-/// A cap, of which 0 is none.
+/// A limit; none is shown as 0.
 fn cap(cap: &Placed<Option<impl fmt::Display>>) -> String {
     cap.value.as_ref().map_or_else(|| "0".to_owned(), ToString::to_string)
 }

@@ -18,21 +18,21 @@ use crate::{
     },
 };
 
-/// What came of a check.
+/// The result of a check.
 pub(crate) struct Checked {
-    /// What is in the way, what is worth a warning, and what is good to know.
+    /// Errors, warnings and notes.
     pub(crate) findings: Vec<Finding>,
-    /// What would be served, and within which limits.
+    /// The tarpits that would be served, and the limits in force.
     pub(crate) summary: String,
 }
 
-/// Looks whether `config` could be served on this machine.
+/// Checks whether this machine could serve `config`.
 pub(crate) fn check(settings: &Settings) -> Checked {
     let Prepared { files, user, findings, unbound, .. } =
         prepare(settings, Clock::start(), Touch::Look);
     let mut findings: Vec<_> = findings.into_iter().chain(unbound).collect();
     findings.extend(settings.warnings.iter().cloned());
-    // Such a configuration is meant for root, who may do more.
+    // This configuration is meant for root, who has more rights.
     let is_for_root = user.is_some() && !privileges::may_change_users();
     let is_beyond_us = |finding: &Finding| finding.gravity == Gravity::Rights;
     if is_for_root && findings.iter().any(is_beyond_us) {
@@ -46,7 +46,7 @@ pub(crate) fn check(settings: &Settings) -> Checked {
     Checked { findings: in_order(findings), summary: summary(settings, &files) }
 }
 
-/// What is served, and the limits in force with their reasons.
+/// The tarpits, and the limits in force with their reasons.
 fn summary(settings: &Settings, files: &Files) -> String {
     let mut text = "would serve\n".to_owned();
     // Writing to a string cannot fail.
@@ -61,7 +61,7 @@ fn summary(settings: &Settings, files: &Files) -> String {
 }
 
 fn line(tarpit: &Tarpit) -> String {
-    /// Of each tarpit so many addresses are named.
+    /// The most addresses that are shown for a tarpit.
     const NAMED: usize = 4;
     let named: Vec<_> = tarpit.addresses().take(NAMED).map(|it| it.to_string()).collect();
     let more = match tarpit.bind.len().saturating_sub(NAMED) {
@@ -71,7 +71,7 @@ fn line(tarpit: &Tarpit) -> String {
     format!("{}: {} on {}{more}", tarpit.name, tarpit.pattern.name(), named.join(", "))
 }
 
-/// Each limit, and why it is what it is.
+/// Each limit with its reason.
 fn limits(settings: &Settings, files: &Files) -> Vec<String> {
     let limits = &settings.limits;
     let Files { limit, listeners, .. } = *files;

@@ -1,4 +1,4 @@
-//! The limit of open files: what they are needed for, and the limits of clients that follow.
+//! The limit of open files, and the limits of clients that follow from it.
 
 use std::num::NonZeroU32;
 
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// What the open files of a configuration are.
+/// The open files that a configuration needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Files {
     /// How many may be open.
@@ -19,7 +19,7 @@ pub(super) struct Files {
     workers: u64,
 }
 
-/// What is kept for streams, state, and whatever else is not a client.
+/// Files kept for streams, state, and everything else that is not a client.
 pub(super) const SPARE: u64 = 64;
 
 /// How the limit is raised.
@@ -38,13 +38,13 @@ impl Files {
 
     /// How many files clients may have.
     pub(super) fn for_clients(&self) -> u32 {
-        /// Beyond that tables would be made for clients that no kernel can hold.
+        /// The most clients that a kernel could hold; larger tables would be useless.
         const MOST: u64 = 10_000_000;
         let left = self.limit.saturating_sub(self.listeners + SPARE).clamp(1, MOST);
         u32::try_from(left).unwrap_or(u32::MAX)
     }
 
-    /// Says if there are not even enough files to start and hold one client.
+    /// Reports if there are too few files to start and hold one client.
     pub(super) fn shortage(&self) -> Option<Finding> {
         let own = self.own();
         (self.limit <= self.listeners + own).then(|| {
@@ -74,7 +74,7 @@ impl Files {
         }
     }
 
-    /// Says which caps that were written can never be reached, since files run out before.
+    /// Reports configured limits that can never be reached, since files run out before.
     pub(super) fn cuts(&self, settings: &Settings) -> Vec<Finding> {
         let limits = &settings.limits;
         let clients = match *limits.clients {
@@ -104,8 +104,8 @@ impl Files {
         caps.into_iter().chain(ports).filter_map(cut).collect()
     }
 
-    /// Streams, log, trace, signals and a key in the making; and of each worker what it waits on,
-    /// is woken and sends by.
+    /// Streams, log, trace, signals and a host key being made; and for each worker its poll, its
+    /// waker and its ring.
     fn own(&self) -> u64 {
         12 + 4 * self.workers
     }

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// All of it. Where nothing is to be started, our own streams say nothing about the daemon's.
+/// All such settings. `check` ignores its own streams, which say nothing about the daemon's.
 pub(super) fn findings(settings: &Settings, touch: Touch) -> Vec<Finding> {
     let is_traced = settings.tarpits.iter().any(|tarpit| tarpit.client_trace);
     let mut findings: Vec<_> = one_file(settings, is_traced, touch).into_iter().collect();
@@ -29,11 +29,12 @@ pub(super) fn findings(settings: &Settings, touch: Touch) -> Vec<Finding> {
     findings
 }
 
-/// Says if log and trace would be one file.
+/// Reports if log and trace would be one file.
 fn one_file(settings: &Settings, is_traced: bool, touch: Touch) -> Option<Finding> {
     let (main, trace) = (&settings.logging.main, &settings.logging.client_trace);
     let are_files = matches!((&main.value, &trace.value), (Sink::File(_), Sink::File(_)));
-    // Streams lead to one file where a shell was told so, which is no harm if no trace is written.
+    // A shell may have redirected both streams to one file. That does no harm if no trace is
+    // written.
     if !are_files && (touch == Touch::Look || !is_traced) {
         return None;
     }
@@ -54,7 +55,7 @@ fn one_file(settings: &Settings, is_traced: bool, touch: Touch) -> Option<Findin
     Some(Finding::new(Gravity::Wrong, place, what))
 }
 
-/// Settings of the trace, where no tarpit has one.
+/// Reports trace settings if no tarpit has a trace.
 fn idle(settings: &Settings) -> Vec<Finding> {
     let logging = &settings.logging;
     let cure = "set `client_trace = true` in a tarpit's table, or remove this";
@@ -71,11 +72,11 @@ fn idle(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-/// What tells a file from others, however it is named: its device and number, or those of the
-/// directory in which it is to be made, with its name.
+/// Identifies a file whatever its path: by its device and inode, or by those of the directory in
+/// which it will be made, with its name.
 type End = (u64, u64, Option<OsString>);
 
-/// The file behind a sink; `None` where it is none in which lines would be mixed.
+/// The file behind a sink; `None` if lines of log and trace may share it.
 fn end(sink: &Sink) -> Option<End> {
     let stream = |stat: rustix::fs::Stat| {
         let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;

@@ -1,8 +1,7 @@
 //! The daemon: start, signals, stop.
 //!
-//! Everything that needs rights or can fail is done before the first thread starts: the daemon
-//! opens files and ports, then drops its rights. After that it only hears of signals, workers and
-//! keys.
+//! Everything that needs rights or can fail comes before the first thread: the daemon opens files
+//! and ports, then drops its rights. After that it only waits for signals, workers and keys.
 
 mod changes;
 mod check;
@@ -66,22 +65,22 @@ use crate::{
     worker::Notice,
 };
 
-/// Exit code for what the system refused.
+/// Exit code if the system refused something.
 pub(crate) const REFUSED: u8 = 1;
 
 /// Exit code for a wrong command line or configuration.
 pub(crate) const MISUSED: u8 = 2;
 
-/// From the signal to the end, whatever hangs.
+/// The most time from the signal to the end, even if something hangs.
 const FAREWELL: Duration = Duration::from_millis(1_900);
 
-/// What of that is kept for the log's last lines, should the trace hang.
+/// The part of that time for the log's last lines, in case the trace hangs.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// How often the live line is drawn.
 const REDRAW: Duration = Duration::from_secs(1);
 
-/// How often it is looked whether addresses that wait for a busy worker can be opened.
+/// How often the daemon retries addresses that wait for a busy worker.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Reads the configuration again, for SIGHUP; `Err` says why it cannot be used.
@@ -101,14 +100,14 @@ pub(crate) fn run(settings: Settings, reread: Option<Reread<'_>>, welcome: &str)
     }
 }
 
-/// Says a problem where the user of the command line looks.
+/// Prints a problem to standard error.
 fn complain(problem: &Finding) {
     let program = if problem.is_placed() { "" } else { "tarpitd: " };
-    // There is nobody else to tell.
+    // If this fails, there is no other place to say so.
     let _ = writeln!(io::stderr(), "{program}{problem}");
 }
 
-/// How a program ends that found this.
+/// The exit code for these findings.
 pub(crate) fn exit_code(findings: &[Finding]) -> ExitCode {
     let any = |asks: fn(&Finding) -> bool| findings.iter().any(asks);
     match () {
@@ -118,7 +117,7 @@ pub(crate) fn exit_code(findings: &[Finding]) -> ExitCode {
     }
 }
 
-/// Says that the system does not let us start.
+/// Reports that the system does not allow a start.
 fn no_start(error: &io::Error) -> Finding {
     let cure = match Errno::from_io_error(error) {
         Some(Errno::MFILE) => files::CURE,
@@ -139,14 +138,14 @@ struct Daemon {
     workers: Workers,
     notices: Receiver<Notice>,
     notify: mpsc::Sender<Notice>,
-    /// What the last reload could not open yet.
+    /// The addresses that the last reload could not open yet.
     waiting: Option<Waiting>,
     /// Removed when the daemon ends.
     _pid_file: Option<PidFile>,
 }
 
 impl Daemon {
-    /// Opens all that is needed and lets the workers run. `has_file`: the configuration is a file.
+    /// Opens everything and starts the workers. `has_file`: the configuration is a file.
     fn start(settings: Settings, has_file: bool) -> Result<Self, Vec<Finding>> {
         let clock = Clock::start();
         let ready = prepare(&settings, clock, Touch::Keep).ready(settings.keep_going)?;
@@ -208,14 +207,14 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// Hears of signals, workers and keys until a signal ends the daemon.
+    /// Waits for signals, workers and keys until a signal ends the daemon.
     fn serve(mut self, reread: Option<Reread<'_>>, welcome: &str) -> ExitCode {
         if !welcome.is_empty() {
-            // As with every word to a terminal: if nobody is there, nobody misses it.
+            // If the terminal is gone, nobody misses these lines.
             let _ = write!(io::stderr(), "{welcome}");
         }
         let watched = live_line::is_watched();
-        // What was started by hand on a terminal ends with it.
+        // A daemon that was started by hand on a terminal ends with it.
         let ends_with_terminal = reread.is_none() && terminal::is_attended();
         loop {
             if watched {
@@ -226,17 +225,17 @@ impl Daemon {
                 Some(_) => Some(RETRY),
                 None => watched.then_some(REDRAW),
             };
-            // We hold a sender ourselves, so that there is always something to come.
+            // The daemon holds a sender itself, so the channel never closes.
             let notice = match patience {
                 Some(patience) => self.notices.recv_timeout(patience),
                 None => self.notices.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match notice {
                 Err(RecvTimeoutError::Timeout) => {}
-                // So that the next reload opens it anew.
+                // The next reload opens it again.
                 Ok(Notice::ListenerLost(key)) => {
                     self.served.lose(key);
-                    // Other workers may still have their part of the port.
+                    // Other workers may still serve their part of the port.
                     let _ = self.open_listeners(Vec::new());
                 }
                 Ok(Notice::RsaKey(key)) => self.show_key(key),
@@ -266,7 +265,7 @@ impl Daemon {
     fn show_key(&mut self, key: Arc<RsaKey>) {
         self.identity.add(key);
         self.served.show(self.identity.host_keys().as_ref());
-        // Nothing waits for the workers to show it.
+        // The daemon does not wait until the workers show it.
         let _ = self.open_listeners(Vec::new());
     }
 
@@ -275,7 +274,7 @@ impl Daemon {
         if self.served.shows_host_keys() {
             let (log, notify) = (self.log.clone(), self.notify.clone());
             self.identity.complete_keys(move |completion| match completion {
-                // Without a daemon nobody needs it.
+                // If the daemon has ended, nobody needs the key.
                 Completion::Key(key) => drop(notify.send(Notice::RsaKey(key))),
                 Completion::Problem(what) => log.error(format_args!("{what}")),
             });
@@ -290,7 +289,7 @@ impl Daemon {
         }
         let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
         let have_ended = self.workers.stop(left().saturating_sub(LAST_WORDS));
-        // The trace first, so that the totals know of every line that was lost.
+        // The trace first, so that the totals count every lost line.
         self.trace.flush(left().saturating_sub(LAST_WORDS));
         match self.trace.abandon() {
             0 => {}
@@ -326,7 +325,7 @@ impl Daemon {
         self.workers.sum(self.clock.now())
     }
 
-    /// Opens the files anew, as after a rotation that renamed them. `signal` asked for it.
+    /// Opens the files again, as after a rotation that renamed them. `signal` asked for it.
     fn reopen(&self, signal: &str) {
         let logging = &self.served.settings.logging;
         let mut opened = Vec::new();
@@ -355,8 +354,7 @@ impl Daemon {
     }
 }
 
-/// Tells the log what the owner should look at after a start. `has_file`: the configuration is a
-/// file.
+/// Logs what the owner should look at after a start. `has_file`: the configuration is a file.
 fn warn(log: &Log, settings: &Settings, warnings: Vec<Finding>, has_file: bool) {
     for warning in &settings.warnings {
         log.warning(format_args!("{warning}"));

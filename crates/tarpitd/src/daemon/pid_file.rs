@@ -19,8 +19,8 @@ pub(crate) struct PidFile {
 }
 
 impl PidFile {
-    /// Writes the file, which everybody may read. What a process left there that has ended is
-    /// replaced; anything else stays, and is a problem.
+    /// Writes the file; everybody may read it. The number of a process that has ended is replaced.
+    /// Anything else stays, and is a problem.
     pub(crate) fn write(path: &Path) -> Result<Self, String> {
         let problem = |what: &str| format!("--pid-file {}: {what}", path.display());
         let refused = |error: io::Error| {
@@ -64,14 +64,14 @@ impl Drop for PidFile {
         let is_ours = number(fs::symlink_metadata(&self.path)) == number(self.file.metadata());
         let removed = is_ours && fs::remove_file(&self.path).is_ok();
         if !removed {
-            // The right to remove it may have been given up; an empty file misleads nobody. If even
-            // that fails, the next start replaces it.
+            // The daemon may have dropped the right to remove it. Then an empty file misleads
+            // nobody; if that fails, too, the next start replaces it.
             let _ = self.file.set_len(0);
         }
     }
 }
 
-/// What the file held before.
+/// What the file contained before.
 enum Earlier {
     Nobody,
     Process(u32),
@@ -79,8 +79,8 @@ enum Earlier {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    // A pipe must not stop us, nor a link lead us elsewhere. Appended to, so that what is written
-    // after reading and cutting stands at the start.
+    // Opening must not wait for a pipe or follow a link. In append mode the number stands at the
+    // start after the file was read and cut.
     let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
     OpenOptions::new()
         .read(true)

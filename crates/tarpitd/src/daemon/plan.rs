@@ -11,7 +11,7 @@ pub(super) struct OpenPort<'a> {
     pub(super) key: u64,
     /// The tarpit that it belongs to.
     pub(super) tarpit: &'a str,
-    /// The address as it was written, possibly with port 0.
+    /// The configured address, possibly with port 0.
     pub(super) at: SocketAddr,
     pub(super) purpose: Purpose,
     /// The address that the kernel gave.
@@ -21,12 +21,12 @@ pub(super) struct OpenPort<'a> {
 /// What a reload does.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// What changes in the settings, for the log.
+    /// The changed settings, for the log.
     pub(super) changes: Vec<Change>,
-    /// The keys of ports that stay open, and what each is wanted for from now on.
+    /// The keys of ports that stay open, and the purpose of each from now on.
     pub(super) keep: Vec<(u64, Wanted)>,
     pub(super) open: Vec<Opening>,
-    /// The keys of ports that are closed; clients that are held there stay.
+    /// The keys of ports to close; their clients stay held.
     pub(super) close: Vec<u64>,
 }
 
@@ -34,19 +34,19 @@ pub(super) struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Opening {
     pub(super) wanted: Wanted,
-    /// Whether a port that is closed may be in the way: it is opened after that one is closed.
+    /// Whether a port to close may be in the way: this one is opened after that one is closed.
     pub(super) may_wait: bool,
 }
 
-/// Compares `old` and the ports that are open with what `new` wants of this many workers.
+/// Compares `old` and the open ports with `new`, for this many workers.
 pub(super) fn plan(old: &Settings, ports: &[OpenPort<'_>], new: &Settings, workers: usize) -> Plan {
     let mut plan = Plan { changes: changes(old, new), ..Plan::default() };
     let mut left = ports.to_vec();
     let serves = |port: &OpenPort<'_>, wanted: Wanted| {
         port.at == wanted.at && port.purpose == wanted.purpose
     };
-    // A tarpit that keeps name and address keeps its port; other ports go by address alone, so
-    // that a tarpit that got another name keeps them, too.
+    // A tarpit that keeps name and address keeps its port. Other ports are matched by address
+    // alone, so a renamed tarpit keeps its ports, too.
     let mut unmatched = Vec::new();
     for wanted in new.wanted(workers) {
         let name = &new.tarpits[wanted.index].name;
@@ -70,8 +70,8 @@ pub(super) fn plan(old: &Settings, ports: &[OpenPort<'_>], new: &Settings, worke
     plan
 }
 
-/// Whether the kernel gives only one of both addresses: they are the same, or one of them is every
-/// address of the family.
+/// Whether the kernel allows only one of the two addresses: they are the same, or one of them means
+/// every address of the family.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let is_wild = one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() == other.port()

@@ -20,8 +20,8 @@ use crate::{
     },
 };
 
-/// The sockets of one address: one for each worker, or for the one whose data connections come
-/// there.
+/// The sockets of one address: one for each worker, or one for the worker whose data connections
+/// arrive there.
 pub(super) struct Opened {
     pub(super) wanted: Wanted,
     pub(super) sockets: Vec<ListenSocket>,
@@ -33,7 +33,7 @@ impl Opened {
         self.sockets.first().map_or(Presence::Present, ListenSocket::presence)
     }
 
-    /// Listens on an address, or says what is in the way.
+    /// Listens on an address, or says why it cannot.
     pub(super) fn open(
         wanted: Wanted,
         tarpit: &Tarpit,
@@ -63,17 +63,17 @@ impl Opened {
     }
 }
 
-/// What came of opening addresses.
+/// The result of opening addresses.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) opened: Vec<Opened>,
-    /// Those that cannot be opened.
+    /// Addresses that cannot be opened.
     pub(super) unbound: Vec<Finding>,
-    /// What is to be told of others.
+    /// Notes and warnings about other addresses.
     pub(super) told: Vec<Finding>,
 }
 
-/// Opens all addresses, or with [`Touch::Look`] only looks whether they could be had.
+/// Opens all addresses, or with [`Touch::Look`] only checks whether it could.
 pub(super) fn open_all(settings: &Settings, touch: Touch) -> Found {
     let (mut opened, mut unbound) = (Vec::new(), Vec::new());
     let (mut absent, mut lacking) = (Vec::new(), Vec::new());
@@ -109,8 +109,7 @@ pub(super) fn open_all(settings: &Settings, touch: Touch) -> Found {
     Found { opened, unbound: refused, told }
 }
 
-/// Puts together what is the same for several addresses, once it is known who has those that are
-/// busy.
+/// Finds which processes use busy addresses, and merges equal findings of several addresses.
 pub(super) fn grouped(all: Vec<Unbound>) -> Vec<Unbound> {
     let owners = all.iter().any(Unbound::is_busy).then(Owners::look);
     let mut groups: Vec<Unbound> = Vec::new();
@@ -181,7 +180,7 @@ impl fmt::Display for Spot {
 pub(super) struct Unbound {
     spot: Spot,
     error: io::Error,
-    /// Who has it, if that was looked up.
+    /// The process that uses it, if that was looked up.
     owner: Owner,
 }
 
@@ -195,8 +194,8 @@ impl Unbound {
         self.error.kind() == io::ErrorKind::AddrInUse
     }
 
-    /// Whether the machine only lacks IPv6 and the same was asked for over IPv4, as `*` and
-    /// `localhost` do.
+    /// Whether only IPv6 is missing, and the same port is served over IPv4, as with `*` and
+    /// `localhost`.
     pub(super) fn is_for_lack_of_ipv6(&self, tarpit: &Tarpit) -> bool {
         let ip = match self.spot.first.ip() {
             IpAddr::V6(Ipv6Addr::LOCALHOST) => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -207,7 +206,7 @@ impl Unbound {
         lacks && tarpit.addresses().any(|other| other.ip() == ip)
     }
 
-    /// What is in the way, and what to do about it.
+    /// Why it cannot be opened, and what to do.
     pub(super) fn finding(&self, gravity: Gravity) -> Finding {
         Finding::new(gravity, self.spot.place.as_ref(), self.what())
     }
@@ -227,8 +226,8 @@ impl Unbound {
         Some(Finding::new(Gravity::Note, place.as_ref(), what))
     }
 
-    /// Whether the same is to be said of both: where files run out, or another tarpitd has the
-    /// addresses, also if they are written at different places.
+    /// Whether one line can report both. If files run out or another tarpitd has the addresses, the
+    /// places in the file may differ.
     fn is_like(&self, other: &Self) -> bool {
         let is_out_of_files = matches!(self.errno(), Some(Errno::MFILE | Errno::NFILE));
         let is_ours = matches!(self.owner, Owner::Tarpitd { .. });

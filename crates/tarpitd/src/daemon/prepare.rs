@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// What is ready, and what is in the way. What is absent has its reason among the findings.
+/// Everything that is ready, and the findings. Anything missing has its reason among them.
 pub(super) struct Prepared {
     pub(super) files: Files,
     pub(super) identity: Option<Identity>,
@@ -35,13 +35,13 @@ pub(super) struct Prepared {
     pub(super) opened: Vec<Opened>,
     /// The user that the daemon becomes.
     pub(super) user: Option<(Uid, Gid)>,
-    /// What is in the way, and warnings.
+    /// Errors and warnings.
     pub(super) findings: Vec<Finding>,
     /// Addresses that cannot be opened.
     pub(super) unbound: Vec<Finding>,
 }
 
-/// All that a start needs.
+/// Everything that a start needs.
 pub(super) struct Ready {
     pub(super) files: Files,
     pub(super) identity: Identity,
@@ -56,8 +56,8 @@ pub(super) struct Ready {
 }
 
 impl Prepared {
-    /// What a start needs, or all that is in the way. With `keep_going` an address that cannot be
-    /// opened is not in the way of the others.
+    /// Everything that a start needs, or all errors. With `keep_going` an address that cannot be
+    /// opened does not prevent the start.
     pub(super) fn ready(self, keep_going: bool) -> Result<Ready, Vec<Finding>> {
         let Self { files, identity, profiles, targets, opened, user, findings, unbound } = self;
         let (mut refusals, warnings): (Vec<_>, Vec<_>) =
@@ -79,7 +79,7 @@ impl Prepared {
     }
 }
 
-/// Opens all that `settings` need, or with [`Touch::Look`] only looks whether it could be opened.
+/// Opens everything that `settings` need, or with [`Touch::Look`] only checks whether it could.
 pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepared {
     let files = Files::of(settings, settings.workers.get(), privileges::raise_file_limit());
     let shortage = files.shortage();
@@ -93,11 +93,11 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
     let judged = if let Some(identity) = &identity {
         identity
     } else {
-        // Nothing starts without it, but all that is in the way is told at once.
+        // There is no start without it, but all errors are reported at once.
         to_look = Identity::to_look(StateDir::new(settings.state_dir.clone(), Touch::Look), clock);
         &to_look
     };
-    // Once rights are given up nothing more can be kept.
+    // After the rights are dropped nothing more can be written there.
     if user.is_some() && judged.is_kept() {
         findings.extend(judged.open_all());
     }
@@ -114,7 +114,7 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
         }
     };
     findings.extend(user.into_iter().flat_map(|user| rotations(settings, user)));
-    // Where files run out, an address is the wrong thing to blame.
+    // If files run out, the addresses are not the cause.
     let found = if has_files { ports::open_all(settings, touch) } else { ports::Found::default() };
     findings.extend(found.told);
     Prepared {
@@ -129,7 +129,7 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
     }
 }
 
-/// The user that the daemon becomes, and what is in the way of that.
+/// The user that the daemon becomes, and why it cannot.
 fn user(settings: &Settings) -> (Option<(Uid, Gid)>, Option<Finding>) {
     let Some(user) = &settings.user else { return (None, None) };
     match numbers(user) {

@@ -22,7 +22,7 @@ pub(super) struct Served {
     next_key: u64,
 }
 
-/// A port as it was asked for and as it was got.
+/// A port: the configured address, and the one that the kernel gave.
 struct OpenedPort {
     key: u64,
     wanted: Wanted,
@@ -30,12 +30,12 @@ struct OpenedPort {
 }
 
 impl Served {
-    /// Settings of which no port is open yet, with the profiles of their tarpits.
+    /// Settings without open ports yet, with the profiles of their tarpits.
     pub(super) fn new(settings: Settings, profiles: Vec<Profile>) -> Self {
         Self { settings, profiles, ports: Vec::new(), next_key: 0 }
     }
 
-    /// Takes in a port that was opened: a listener for each worker, or for the one whose data
+    /// Adds an opened port: a listener for each worker, or one for the worker whose data
     /// connections arrive there.
     pub(super) fn add(&mut self, opened: Opened, listeners: &mut [Vec<Listener>], log: &Log) {
         let Opened { wanted, sockets } = opened;
@@ -61,7 +61,7 @@ impl Served {
         self.ports.push(OpenedPort { key, wanted, binding });
     }
 
-    /// Forgets a port that a worker has lost, so that the next reload opens it anew.
+    /// Forgets a port that a worker has lost, so that the next reload opens it again.
     pub(super) fn lose(&mut self, key: u64) {
         self.ports.retain(|port| port.key != key);
     }
@@ -78,8 +78,7 @@ impl Served {
         self.profiles.iter().any(|profile| profile.host_keys.is_some())
     }
 
-    /// Puts other settings in force. Of the ports only those in `keep` stay, each for what is
-    /// wanted there now.
+    /// Puts other settings in force. Only the ports in `keep` stay, each with its new purpose.
     pub(super) fn replace(
         &mut self,
         settings: Settings,
@@ -130,7 +129,7 @@ impl Served {
         let data = wanted.purpose != Purpose::Clients;
         if data {
             profile.pattern = profile.pattern.about().data.unwrap_or(profile.pattern);
-            // A session asked this client to come, so the client need show nothing.
+            // A session told this client to connect, so the client need not show its protocol.
             profile.validate = false;
         }
         Arc::new(Binding {

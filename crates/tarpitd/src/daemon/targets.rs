@@ -1,4 +1,4 @@
-//! The files of log and trace: opened, or with nothing changed looked at.
+//! The files of log and trace: opened, or only checked.
 
 use std::{
     fs::{self, OpenOptions},
@@ -29,7 +29,7 @@ use crate::{
 const MAIN_KEY: &str = "logging.main";
 const TRACE_KEY: &str = "logging.client_trace";
 
-/// Opens the log and the trace, or says all that is in the way.
+/// Opens the log and the trace, or reports why it cannot.
 pub(super) fn open_both(settings: &Settings) -> Result<(Target, Target), Vec<Finding>> {
     match (open_main(settings), open_trace(settings)) {
         (Ok(main), Ok(trace)) => Ok((main, trace)),
@@ -67,19 +67,19 @@ fn unusable(sink: &Placed<Sink>, key: &str, error: &io::Error) -> Finding {
     Finding::new(Gravity::of(error), sink.place.as_ref(), what)
 }
 
-/// Says what would keep log and trace from being opened, without making their files.
+/// Reports why log and trace could not be opened, without making their files.
 pub(super) fn look_at_both(settings: &Settings) -> Vec<Finding> {
     let logging = &settings.logging;
     let both = [(&logging.main, MAIN_KEY), (&logging.client_trace, TRACE_KEY)];
     both.into_iter().filter_map(|(sink, key)| look(sink, key)).collect()
 }
 
-/// Finds out whether the file could be opened for appending, without making it.
+/// Checks whether the file could be opened for appending, without making it.
 fn look(sink: &Placed<Sink>, key: &str) -> Option<Finding> {
     let Sink::File(path) = &sink.value else { return None };
     match may_append(path) {
         Ok(Appending::Fine) => None,
-        // To open it would tell its reader, once it is closed again, that there is no more.
+        // Opening and closing the pipe would show its reader an end.
         Ok(Appending::Pipe) => Some(Finding::new(
             Gravity::Note,
             sink.place.as_ref(),
@@ -89,7 +89,7 @@ fn look(sink: &Placed<Sink>, key: &str) -> Option<Finding> {
     }
 }
 
-/// How lines can be appended to a file.
+/// Under which condition lines can be appended to a file.
 enum Appending {
     Fine,
     /// If a process reads it.
@@ -125,7 +125,7 @@ fn may_append(path: &Path) -> io::Result<Appending> {
     }
 }
 
-/// The directory in which a file is; where a link leads, the one at its end.
+/// The directory of a file; for a link, the directory of the file to which it leads.
 pub(super) fn directory_of(path: &Path) -> PathBuf {
     let end = match fs::read_link(path) {
         Ok(target) => path.parent().unwrap_or(Path::new("")).join(target),
@@ -137,7 +137,7 @@ pub(super) fn directory_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Warns of files that the daemon, as its new user, cannot make anew once they are renamed.
+/// Warns of files that the daemon, as its new user, cannot make again after a rotation.
 pub(super) fn rotations(settings: &Settings, user: (Uid, Gid)) -> Vec<Finding> {
     let (uid, gid) = user;
     let warning = |sink: &Placed<Sink>| {

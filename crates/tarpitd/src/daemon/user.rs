@@ -14,11 +14,11 @@ use crate::{
     },
 };
 
-/// Where users stand (passwd(5)).
+/// The file with the users (passwd(5)).
 const PASSWD: &str = "/etc/passwd";
 
-/// The numbers of the user that the daemon becomes; `None` if it is that user already. Says why
-/// there are none.
+/// The numbers of the user that the daemon becomes; `None` if it is that user already. An error
+/// says why there are none.
 pub(super) fn numbers(user: &Placed<User>) -> Result<Option<(Uid, Gid)>, Finding> {
     let wrong = |what: String| Finding::new(Gravity::Wrong, user.place.as_ref(), what);
     let (uid, gid) = match &**user {
@@ -43,7 +43,7 @@ pub(super) fn numbers(user: &Placed<User>) -> Result<Option<(Uid, Gid)>, Finding
     };
     let may_change = may_change_users();
     let is_present = uid == geteuid().as_raw() && uid == getuid().as_raw();
-    // An ordinary user who starts the daemon has chosen the group by that.
+    // An ordinary user who starts the daemon keeps the present group.
     let named = matches!(**user, User::Name(_));
     let keeps_group = gid.is_none_or(|gid| gid == getgid().as_raw() || (named && !may_change));
     if is_present && keeps_group {
@@ -52,8 +52,8 @@ pub(super) fn numbers(user: &Placed<User>) -> Result<Option<(Uid, Gid)>, Finding
     Ok(Some((Uid::from_raw(uid), Gid::from_raw(gid.unwrap_or(uid)))))
 }
 
-/// The user's numbers by passwd(5). The C library's look-up would need its plug-ins at run time,
-/// which a static file does not have.
+/// The user's numbers in passwd(5). The C library's lookup would need plug-ins at run time, which a
+/// static program does not have.
 fn look_up(passwd: &str, name: &str) -> Option<(u32, u32)> {
     passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -64,8 +64,8 @@ fn look_up(passwd: &str, name: &str) -> Option<(u32, u32)> {
     })
 }
 
-/// Gives up rights, once the user that the daemon becomes can reach all that it will need; or says
-/// what is in the way.
+/// Drops the daemon's rights, after giving the new user the files that it will need; or says why it
+/// cannot.
 pub(super) fn become_user(
     settings: &Settings,
     user: (Uid, Gid),

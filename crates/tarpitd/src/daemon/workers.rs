@@ -43,7 +43,7 @@ struct Worker {
     totals: Arc<Totals>,
 }
 
-/// What all workers have in common.
+/// Shared by all workers.
 pub(super) struct Common<'a> {
     pub(super) clock: Clock,
     pub(super) seed: &'a Seed,
@@ -61,7 +61,7 @@ pub(super) struct Common<'a> {
 pub(super) struct UnderWay(Receiver<Infallible>);
 
 impl UnderWay {
-    /// Waits until every worker has carried it out, or at most `patience`; says whether it has.
+    /// Waits at most `patience` until every worker has carried it out; says whether all have.
     pub(super) fn wait(&self, patience: Duration) -> bool {
         // Nothing is ever sent: the channel is disconnected when the last worker drops its end.
         self.0.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
@@ -74,7 +74,7 @@ impl Workers {
         let (runs, running) = mpsc::channel();
         let mut all = Vec::with_capacity(listeners.len());
         for listeners in listeners {
-            // The first worker speaks for all: what the system refuses it, it refuses the others.
+            // Only the first worker reports: the system refuses the others the same.
             let sender = sender(common, all.is_empty());
             all.push(Worker::spawn(listeners, sender, common, runs.clone())?);
         }
@@ -101,7 +101,7 @@ impl Workers {
         UnderWay(under_way)
     }
 
-    /// Lets each worker close everything and end, and waits for that at most `patience`. Says
+    /// Makes each worker close everything and end, and waits for that at most `patience`. Says
     /// whether all have ended.
     pub(super) fn stop(&self, patience: Duration) -> bool {
         for worker in &self.all {
@@ -110,15 +110,15 @@ impl Workers {
         self.running.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
     }
 
-    /// Why workers failed. `have_ended`: all have ended; else one that hangs is left behind, since
-    /// the process ends.
+    /// Why workers failed. Without `have_ended` a worker that hangs is left behind, since the
+    /// process ends.
     pub(super) fn errors(self, have_ended: bool) -> Vec<io::Error> {
         let is_over = |worker: &Worker| have_ended || worker.thread.is_finished();
         let ended = self.all.into_iter().filter(is_over);
         ended.filter_map(|worker| worker.thread.join().ok()?.err()).collect()
     }
 
-    /// What all of them have counted by `now`.
+    /// The totals of all workers at `now`.
     pub(super) fn sum(&self, now: Time) -> Sum {
         Sum::of(self.all.iter().map(|worker| &*worker.totals), now)
     }
@@ -154,7 +154,7 @@ impl Worker {
         let notify = common.notify.clone();
         let run = move || {
             let result = worker::run(setup);
-            // The daemon may have ended before.
+            // If this fails, the daemon has ended already.
             let _ = notify.send(Notice::WorkerEnded);
             drop(runs);
             result
@@ -165,13 +165,13 @@ impl Worker {
     }
 
     fn send(&self, command: Command) {
-        // A worker that has ended says so by a notice.
+        // If this fails, the worker has ended, and a notice says so.
         let _ = self.commands.send(command);
         let _ = self.waker.wake();
     }
 }
 
-/// What a worker sends by.
+/// How a worker sends.
 fn sender(common: &Common<'_>, tells: bool) -> Sender {
     if !common.io_uring {
         return Sender::default();

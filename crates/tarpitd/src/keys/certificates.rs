@@ -48,10 +48,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Certificates {
     key: KeyPair,
-    /// The key of the authority that has issued them, where there is one.
+    /// The key of the authority that issued them, if there is one.
     authority: Option<KeyPair>,
     signer: Arc<dyn SigningKey>,
-    /// When the machine was installed, as they have it.
+    /// When the machine was installed, according to its certificates.
     made: Wall,
     serial: [u8; 20],
     /// One for each machine, so that all its ports show the same.
@@ -308,7 +308,7 @@ pub(crate) fn load(tarpit: &str, own: &Certificate) -> Result<Arc<CertifiedKey>,
 
 const DAMAGED: &str = "this certificate is damaged; name a complete copy in PEM";
 
-/// The certificates in a file, or what is wrong with it.
+/// The certificates in a file, or the file's error.
 fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match chain {
@@ -327,7 +327,7 @@ fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
     }
 }
 
-/// The key in a file, or what is wrong with it.
+/// The key in a file, or the file's error.
 fn signer(pem: &[u8]) -> Result<Arc<dyn SigningKey>, &'static str> {
     if has(pem, "BEGIN ENCRYPTED PRIVATE KEY") || has(pem, "Proc-Type: 4,ENCRYPTED") {
         return Err(
@@ -382,10 +382,10 @@ fn is_der(bytes: &[u8]) -> bool {
     matches!(bytes, [0x30, 0x81..=0x84, ..])
 }
 
-/// A regular file's bytes, of which there may be a mebibyte.
+/// A regular file's bytes, at most a mebibyte.
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     const MOST: u64 = 1 << 20;
-    // Opening a pipe that has no writer must not wait for one; it is refused below.
+    // Opening a pipe must not wait for a writer; pipes are refused below.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;

@@ -1,5 +1,5 @@
-//! SSH host keys: kept in the state directory if there is one, else new at each start. An RSA key
-//! takes a second to make, so a thread makes it.
+//! SSH host keys: kept in the state directory if there is one, else new at each start. A thread
+//! makes the RSA key, since that takes a second.
 
 use std::{fs::File, io::Write as _, path::PathBuf, sync::Arc, thread};
 
@@ -11,24 +11,24 @@ use crate::{
     settings::finding::{Finding, Gravity},
 };
 
-/// The keys, and what is left to be done for them.
+/// The keys, and the RSA key that may still be missing.
 #[derive(Debug)]
 pub(crate) struct Keyring {
     keys: HostKeys,
     lacking: Lacking,
 }
 
-/// What is lacking of the key of RSA.
+/// Whether the RSA key must still be made.
 #[derive(Debug)]
 enum Lacking {
-    /// All of it; it is written to this file when it is made, since there may be no right to make
-    /// one by then.
+    /// It must be made. The file for it is open already, since the daemon may have no right to make
+    /// one later.
     Key(Option<(File, PathBuf)>),
-    /// Nothing, or it is being made.
+    /// No: it is there, or being made.
     Nothing,
 }
 
-/// What comes of making the key of RSA.
+/// The result of making the RSA key.
 #[derive(Debug)]
 pub(crate) enum Completion {
     Key(Arc<RsaKey>),
@@ -37,8 +37,8 @@ pub(crate) enum Completion {
 }
 
 impl Keyring {
-    /// Reads the keys, or makes those that can be made at once. To be called before rights are
-    /// given up.
+    /// Reads the keys, or makes those that can be made at once. Call it before the daemon drops its
+    /// rights.
     pub(crate) fn open(state_dir: &StateDir) -> Result<Self, Vec<Finding>> {
         let secret = |secret, is_key: fn([u8; 32]) -> bool| {
             let make = || Ok(HostKeys::secret(&mut System).to_vec());
@@ -80,7 +80,7 @@ impl Keyring {
         })
     }
 
-    /// Lets a thread make what is lacking, and tell what comes of it.
+    /// Starts a thread that makes the missing key and reports the result.
     pub(crate) fn complete(&mut self, tell: impl Fn(Completion) + Clone + Send + 'static) {
         let Lacking::Key(file) = std::mem::replace(&mut self.lacking, Lacking::Nothing) else {
             return;
@@ -110,7 +110,7 @@ impl Keyring {
         }
     }
 
-    /// Takes the key of RSA in.
+    /// Adds the RSA key.
     pub(crate) fn add(&mut self, rsa: Arc<RsaKey>) {
         self.keys = self.keys.with_rsa(rsa);
     }

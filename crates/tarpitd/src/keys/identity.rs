@@ -34,7 +34,7 @@ use crate::{
 
 /// The secrets of an installation. The same after every start if there is a state directory.
 ///
-/// Those that only some patterns show are read or made when the first tarpit needs them, or by
+/// Secrets for some patterns only are read or made when the first tarpit needs them, or by
 /// [`Identity::open_all`].
 #[derive(Debug)]
 pub(crate) struct Identity {
@@ -43,15 +43,15 @@ pub(crate) struct Identity {
     state_dir: StateDir,
     clock: Clock,
     certificates: OnceCell<Certificates>,
-    /// The owner's certificates, as they were read last: rights to read them may have been given
-    /// up since.
+    /// The owner's certificates as they were read last, since the daemon may have dropped the right
+    /// to read them.
     own: RefCell<HashMap<Certificate, Arc<CertifiedKey>>>,
     /// Of SSH.
     keyring: OnceCell<Keyring>,
 }
 
 impl Identity {
-    /// Reads the secret that all need, or makes it; says what is in the way.
+    /// Reads or makes the secret that every tarpit needs, or says why it cannot.
     pub(crate) fn open(state_dir: StateDir, clock: Clock) -> Result<Self, Finding> {
         let seed = state_dir.kept(
             SEED,
@@ -61,7 +61,7 @@ impl Identity {
         Ok(Self::of(seed, state_dir, clock))
     }
 
-    /// One without a secret of its own, to look at what else is wrong.
+    /// An identity without a secret of its own, to find other errors.
     pub(crate) fn to_look(state_dir: StateDir, clock: Clock) -> Self {
         Self::of(Seed([0; 32]), state_dir, clock)
     }
@@ -77,10 +77,10 @@ impl Identity {
         }
     }
 
-    /// What clients of `tarpit` are held under; says what is in the way.
+    /// The profile of clients of `tarpit`, or the errors.
     pub(crate) fn profile(&self, tarpit: &Tarpit) -> Result<Profile, Vec<Finding>> {
         let seed = &self.seed;
-        // The configuration holds no other names; the default stands in all the same.
+        // The configuration has checked the name; the default is for completeness.
         let persona =
             Persona::named(tarpit.persona, seed).unwrap_or_else(|| Persona::default_for(seed));
         let mut problems = Vec::new();
@@ -113,13 +113,13 @@ impl Identity {
         if problems.is_empty() { Ok(profile) } else { Err(problems) }
     }
 
-    /// Reads or makes all that a tarpit may need some day, while there is the right to do so.
+    /// Reads or makes everything that a tarpit may ever need, while the daemon has the right to.
     pub(crate) fn open_all(&self) -> Vec<Finding> {
         let keys = self.keyring().err().unwrap_or_default();
         self.certificates().err().into_iter().chain(keys).collect()
     }
 
-    /// Gives what is kept to the user that the daemon becomes.
+    /// Gives the files to the user that the daemon becomes.
     pub(crate) fn give_to(&self, user: (Uid, Gid)) -> io::Result<()> {
         self.state_dir.give_to(user)
     }
@@ -159,7 +159,7 @@ impl Identity {
         }
     }
 
-    /// The owner's certificate as it is now, or as it was when it could be read.
+    /// The owner's certificate as it is now, or as it was when it could last be read.
     fn own(&self, tarpit: &str, files: &Certificate) -> Result<Arc<CertifiedKey>, Vec<Finding>> {
         let mut known = self.own.borrow_mut();
         match certificates::load(tarpit, files) {
@@ -175,7 +175,7 @@ impl Identity {
     }
 }
 
-/// What is in the cell, or what is made for it when it is first asked for.
+/// The cell's value, made when it is first needed.
 fn once<T, E>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
     if let Some(known) = cell.get() {
         return Ok(known);

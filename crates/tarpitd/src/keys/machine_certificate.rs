@@ -1,9 +1,8 @@
-//! The certificate that the machine would have: made with it, and shown to every client, whatever
-//! name it asks for. A server that has one for each name that it is asked for would be found by
-//! asking for nonsense.
+//! The certificate that the machine would have. Every client sees it, whatever name it asks for: a
+//! server with a certificate for every name could be found by asking for nonsense.
 //!
-//! What it looks like depends on the machine and on the installation, as nothing is rarer among
-//! servers than certificates that differ in nothing but the name.
+//! Its form depends on the machine and on the installation. Many servers whose certificates differ
+//! only in the name would stand out.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! The state directory: secrets that stay the same over starts, each in a file that only its owner
 //! may read.
 //!
-//! The directory may belong to the user that the daemon becomes, while root starts it. So nothing
-//! in it is trusted to be what it should: no link is followed, nothing but a regular file is
-//! opened, and no file that tarpitd did not read itself is given to the user.
+//! The directory may belong to the user that the daemon becomes, while root starts the daemon. So
+//! tarpitd does not trust it: it follows no link, opens only regular files, and gives the user no
+//! file that it did not read itself.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -32,9 +32,9 @@ pub(crate) struct StateDir {
 /// Whether files may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Touch {
-    /// What is lacking is made, and kept.
+    /// Missing files are made, and kept.
     Keep,
-    /// What is lacking is made and forgotten; whether it could be kept is looked at.
+    /// Missing secrets are made and forgotten; tarpitd checks whether they could be kept.
     Look,
 }
 
@@ -42,7 +42,7 @@ pub(crate) enum Touch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Secret {
     pub(crate) name: &'static str,
-    /// What the outside world sees of another one: the end of "remove it to get a new one: ".
+    /// What clients see of a new one: the end of "remove it to get a new one: ".
     changes: &'static str,
 }
 
@@ -62,7 +62,7 @@ pub(crate) const TLS: Secret =
 /// All files in the directory.
 const ALL: [Secret; 5] = [SEED, SSH_ECDSA, SSH_ED25519, SSH_RSA, TLS];
 
-/// A secret is shorter; whatever is longer is none.
+/// Every secret is shorter than this.
 const LONGEST: u64 = 4_096;
 
 /// A secret that is made later.
@@ -84,8 +84,8 @@ impl StateDir {
         self.path.is_some()
     }
 
-    /// What `read` makes of a secret. If there is none yet `make` makes it; without a directory it
-    /// is new at each start.
+    /// A secret, parsed by `read`. If there is none yet, `make` makes it. Without a directory it is
+    /// new at each start.
     pub(crate) fn kept<T>(
         &self,
         secret: Secret,
@@ -114,9 +114,9 @@ impl StateDir {
         read(bytes).map_err(damaged)
     }
 
-    /// The same for a secret that takes so long to make that its file is only opened now, since
-    /// there may be no right to do so by then. One that is empty was left by a daemon that ended
-    /// while it made its secret.
+    /// The same for a secret that takes long to make. Only its file is opened now, since the daemon
+    /// may have no right to do so later. An empty file was left by a daemon that ended while it
+    /// made the secret.
     pub(crate) fn kept_later<T>(
         &self,
         secret: Secret,
@@ -138,8 +138,8 @@ impl StateDir {
         }
     }
 
-    /// Gives what is kept to the user that the daemon becomes, so that it can also be started by
-    /// that user.
+    /// Gives the files to the user that the daemon becomes, so that this user can start the daemon,
+    /// too.
     pub(crate) fn give_to(&self, (uid, gid): (Uid, Gid)) -> io::Result<()> {
         let Some(directory) = &self.path else { return Ok(()) };
         for secret in ALL {
@@ -260,7 +260,7 @@ impl StateDir {
     }
 }
 
-/// What becomes of a secret that is removed.
+/// What happens if a secret is removed.
 fn removed(Secret { changes, .. }: Secret) -> String {
     format!("remove it to get a new one ({changes})")
 }
@@ -293,7 +293,7 @@ fn create(path: &Path) -> io::Result<File> {
 fn keep(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let draft = directory.join(format!("{name}.new"));
-    // A file that an earlier start left or another user put there is not written to.
+    // tarpitd never writes to a file that an earlier start or another user left there.
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -305,7 +305,7 @@ fn keep(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&draft, directory.join(name))
 }
 
-/// Whether [`keep`] would be let; nothing is changed.
+/// Whether [`keep`] would succeed; changes nothing.
 fn may_keep(directory: &Path) -> io::Result<()> {
     let nearest = directory.ancestors().find(|path| path.as_os_str().is_empty() || path.exists());
     let nearest = nearest.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -14,7 +14,7 @@ use std::{
 use self::page::Page;
 use crate::cli;
 
-/// Shows a page in the pager; prints it where there is none or no terminal.
+/// Shows a page in the pager; prints it if there is no pager or no terminal.
 pub(crate) fn show(page: cli::Page) -> ExitCode {
     let text = text::render(&Page::parse(source(page)));
     if io::stdout().is_terminal() {
@@ -36,7 +36,7 @@ fn page_through(pager: &str, text: &str) -> io::Result<()> {
     let program = words.next().ok_or(io::ErrorKind::NotFound)?;
     let mut child = Command::new(program).args(words).stdin(Stdio::piped()).spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A reader who has read enough closes it.
+        // The reader may close the pager early.
         let _ = stdin.write_all(text.as_bytes());
     }
     child.wait().map(drop)

@@ -1,9 +1,8 @@
-//! A page of the manual: blocks of text, out of a plain source into which the program's own tables
-//! are put.
+//! A page of the manual: blocks of text, from a plain source and the program's own tables.
 //!
-//! In a source a line with `# ` is a heading, lines behind four spaces are shown as they are, `:   `
-//! starts what is said of the term on the line above, backticks enclose what is written literally,
-//! and `@` stands for a table. All else is paragraphs, each on one line.
+//! In a source a line with `# ` is a heading, and lines after four spaces are shown as they are. `:
+//! ` starts the text about the term on the line above, backticks enclose literal words, and `@`
+//! stands for a table. Everything else is a paragraph, each on one line.
 
 use clap::Arg;
 use tarpit_proto::{

@@ -4,33 +4,33 @@ use std::{fmt, io};
 
 use super::Place;
 
-/// Something that was found out about a configuration on this machine.
+/// A finding about a configuration on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) gravity: Gravity,
     /// Where in the configuration the cause stands.
     place: Option<Place>,
-    /// What it is, and what to do about it.
+    /// The problem, and what to do.
     what: String,
 }
 
 /// What follows from a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gravity {
-    /// Nothing; it is good to know.
+    /// Nothing. The owner may want to know it.
     Note,
     /// The system refuses something.
     Refused,
-    /// The system refuses it to this user; one with more rights may have it.
+    /// The system refuses it to this user, but perhaps not to one with more rights.
     Rights,
     /// Nothing is refused, but the owner should look at it.
     Warning,
-    /// What is written cannot be meant.
+    /// The configuration is wrong.
     Wrong,
 }
 
 impl Gravity {
-    /// Of what the system refuses with `error`.
+    /// A refusal by the system, with `error`.
     pub(crate) fn of(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::PermissionDenied => Self::Rights,
@@ -44,7 +44,7 @@ impl Finding {
         Self { gravity, place: place.cloned(), what: what.into() }
     }
 
-    /// Whether nothing can be served with it.
+    /// Whether it prevents a start.
     pub(crate) fn is_refusal(&self) -> bool {
         match self.gravity {
             Gravity::Note | Gravity::Warning => false,
@@ -52,7 +52,7 @@ impl Finding {
         }
     }
 
-    /// The line for a reader who sees no level: a warning says that it is one.
+    /// The line for a reader who sees no level: it begins with `warning:` or `note:` if it is one.
     pub(crate) fn labelled(&self) -> String {
         let label = if self.gravity == Gravity::Warning { "warning: " } else { "" };
         self.line(label)
@@ -78,14 +78,14 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Brings findings into the order of the text, and leaves out those that say the same.
+/// Sorts findings by their place in the text, and leaves out repetitions.
 pub(crate) fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     fn order(finding: &Finding) -> (bool, Option<&Place>, &str) {
         (finding.place.is_none(), finding.place.as_ref(), &finding.what)
     }
     findings.sort_by(|one, other| order(one).cmp(&order(other)));
     findings.dedup();
-    // What is refused is mended first: a warning about the same place would lead elsewhere.
+    // Errors come first: a warning about the same place would distract from them.
     let refused: Vec<_> =
         findings.iter().filter(|it| it.is_refusal()).filter_map(|it| it.place.clone()).collect();
     let is_moot = |finding: &Finding| {
@@ -96,7 +96,7 @@ pub(crate) fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-/// The words of the system, without its number.
+/// The system's message, without the number.
 pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {

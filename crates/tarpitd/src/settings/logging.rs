@@ -25,13 +25,13 @@ pub(crate) struct Logging {
 }
 
 impl Logging {
-    /// What the trace keeps to itself.
+    /// Which personal data the trace leaves out.
     pub(crate) fn discretion(&self) -> Discretion {
         Discretion { log_secrets: *self.log_secrets, log_users: self.log_users }
     }
 }
 
-/// What the trace keeps to itself.
+/// Which personal data the trace leaves out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Discretion {
     /// Whether passwords and the like are written.
@@ -58,7 +58,7 @@ impl fmt::Display for Sink {
     }
 }
 
-/// How grave a message in the log is; a later one is graver.
+/// The level of a message in the log; later ones are graver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
     Debug,

@@ -21,18 +21,18 @@ pub(crate) use self::{
     place::{Place, Placed},
 };
 
-/// All that was asked for. Nothing in it needs to be checked again.
+/// The whole configuration. Nothing in it needs to be checked again.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// Threads that serve clients.
     pub(crate) workers: NonZeroUsize,
     /// Whether sends may go by `io_uring`.
     pub(crate) io_uring: bool,
-    /// Where host keys and the persona's seed are kept; `None`: they are new at each start.
+    /// The directory for host keys and the persona's seed; `None`: they are new at each start.
     pub(crate) state_dir: Option<Placed<PathBuf>>,
     /// The user that the daemon becomes once it has opened its ports and files.
     pub(crate) user: Option<Placed<User>>,
-    /// What to serve, in the order in which it was written; never empty.
+    /// The tarpits, in the order of the file; never empty.
     pub(crate) tarpits: Vec<Tarpit>,
     pub(crate) limits: Limits,
     /// Clients that are not held.
@@ -42,7 +42,7 @@ pub(crate) struct Settings {
     pub(crate) pid_file: Option<PathBuf>,
     /// Whether to serve the other addresses when one cannot be opened.
     pub(crate) keep_going: bool,
-    /// What the author should know, one line each.
+    /// Warnings for the author, one line each.
     pub(crate) warnings: Vec<finding::Finding>,
 }
 
@@ -80,7 +80,7 @@ pub(crate) struct Tarpit {
     /// Whether clients must show that they speak the pattern's protocol.
     pub(crate) client_validation: bool,
     pub(crate) client_trace: bool,
-    /// The machine that is played: one of [`Persona::names`].
+    /// The machine that it imitates: one of [`Persona::names`].
     ///
     /// [`Persona::names`]: tarpit_proto::persona::Persona::names
     pub(crate) persona: &'static str,
@@ -104,7 +104,7 @@ impl Tarpit {
         self.bind.iter().map(|bind| bind.value)
     }
 
-    /// Where it is written that this address is wanted.
+    /// The place of this address in the configuration.
     pub(crate) fn place(&self, wanted: Wanted) -> Option<&Place> {
         match wanted.purpose {
             Purpose::Clients => {
@@ -141,7 +141,7 @@ pub(crate) struct Certificate {
     pub(crate) key: Placed<PathBuf>,
 }
 
-/// What all tarpits together may cost.
+/// Limits for all tarpits together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     pub(crate) clients: Placed<ClientLimit>,
@@ -189,7 +189,7 @@ impl Evict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientLimit {
     AtMost(NonZeroU32),
-    /// As many as files may be open, less those of the listeners and 64.
+    /// The limit of open files, less one for each listener and 64.
     FileLimit,
     Unlimited,
 }

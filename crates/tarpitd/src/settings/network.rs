@@ -10,7 +10,7 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Network {
     family: Family,
-    /// The address, zero behind its prefix; one of IPv4 in the upper 32 bits.
+    /// The address, with zeros after its prefix; IPv4 in the upper 32 bits.
     bits: u128,
     /// How many of the bits count.
     length: u8,

@@ -1,4 +1,4 @@
-//! Where in the configuration something is written, for messages that name the place.
+//! A place in the configuration, for messages that name it.
 
 use std::{
     fmt,
@@ -32,8 +32,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A value, and where it is written; `None` where it is a default. Two of them are equal if their
-/// values are.
+/// A value and its place; `None` for a default. Two of them are equal if their values are.
 #[derive(Clone, Default)]
 pub(crate) struct Placed<T> {
     pub(crate) value: T,
