@@ -122,8 +122,8 @@ pub(crate) fn probe(address: SocketAddr) -> io::Result<()> {
     ListenSocket::bind(address, None, false).map(drop)
 }
 
-/// Whether tarpitd could listen on `address`. No client connects in the meantime: a bound port
-/// without listen() refuses clients as before.
+/// Whether tarpitd could listen on `address`. No client connects in the meantime: a port that is only
+/// bound refuses clients as before.
 pub(crate) fn look(address: SocketAddr) -> io::Result<Presence> {
     bind_to(&socket_for(address)?, address)
 }
