@@ -180,7 +180,7 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         if matches!(self.manner, Manner::Leave | Manner::HalfClose | Manner::Silent) {
-            // If this fails it has been let go already.
+            // If this fails, the client was disconnected already.
             let _ = sockopt::set_socket_linger(&self.socket, None);
         }
     }

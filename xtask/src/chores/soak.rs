@@ -34,8 +34,8 @@ const LATE: Duration = SECOND;
 const PAGES: u64 = 512 * 1_024;
 
 /// How long it may take to notice that nobody is there any more. The kernel of a client that closed
-/// politely answers for it for a minute (`tcp_fin_timeout`), and keepalive asks once a minute: where
-/// nothing is sent to it, only the second question finds out.
+/// politely answers for it for a minute (`tcp_fin_timeout`), and keepalive asks once a minute:
+/// where nothing is sent to it, only the second question finds out.
 const NOTICE: Duration = Duration::from_secs(180);
 
 /// Soaks for `span`; false when something grew, came late, or ended. The short form does not wait

@@ -11,7 +11,7 @@ use crate::running::trace::Seen;
 /// One thing that a row demands.
 #[derive(Clone, Copy)]
 pub(crate) enum Demand {
-    /// Reconnecting costs it more than us: over all its stay it makes so many at most.
+    /// The most connections over all its stay, so that reconnecting costs it more than us.
     ConnectionsAtMost(u64),
     /// Each of its connections on which it says something takes so long, as their mean is.
     Connection { each: Duration },
@@ -48,7 +48,7 @@ pub(crate) const STAYS: &[Demand] = &[Demand::Stays];
 pub(crate) const STAYS_UNSERVED: &[Demand] = &[Demand::Stays, Demand::NoSuccess];
 
 impl Demand {
-    /// A guesser to whom each guess costs so many seconds.
+    /// A guesser; each guess costs it this many seconds.
     pub(crate) const fn guess(seconds: u64) -> Self {
         Self::Pace { each: Duration::from_secs(seconds), unit: "guess" }
     }

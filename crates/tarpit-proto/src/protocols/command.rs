@@ -12,9 +12,8 @@ use crate::{
     wire::base64::Beyond,
 };
 
-/// How many commands are answered at once. No client that means to log in or to send mail needs as
-/// many. One that says more gets each further answer at the pace, so that we are no faster a
-/// listener than we are a talker.
+/// How many commands are answered at once. No client needs as many to log in or to send mail. Each
+/// further answer goes out at the pace, so that tarpitd does not listen faster than it speaks.
 const PATIENCE: u8 = 20;
 
 /// The silence in front of a whole reply to a client that may be guessing, before jitter. With it
@@ -35,11 +34,11 @@ states! {
         /// In front of a line.
         #[default]
         Between,
-        /// Amid a line that is longer than what may wait.
+        /// Inside a line that is longer than may wait.
         Overlong { line: Box<Overlong> },
     }
 
-    /// A line that is longer than what may wait: its beginning, and how long it is.
+    /// A line that is longer than may wait: its beginning, and its length.
     #[derive(Debug, Default)]
     pub(crate) boxed struct Overlong {
         beginning: Vec<u8>,
@@ -175,7 +174,8 @@ impl Command<'_> {
         Shown::login(self.verb, b"").is_some()
     }
 
-    /// Tells of it as a command. While its client is `guessing`, whatever it says may be a password.
+    /// Tells of it as a command. While its client is `guessing`, whatever it says may be a
+    /// password.
     pub(crate) fn tell(&self, guessing: bool, cx: &mut Cx<'_>) {
         let shown = match Shown::login(self.verb, self.argument) {
             None if guessing => return secret::learn_word(&self.words(), Beyond::default(), cx),
@@ -227,8 +227,8 @@ impl Overlong {
         Beyond { bytes: length.saturating_sub(self.beginning.len()), padding }
     }
 
-    /// Tells of it as if it had been a command. While its client is `guessing`, whatever it says may
-    /// be a password.
+    /// Tells of it as if it had been a command. While its client is `guessing`, whatever it says
+    /// may be a password.
     pub(crate) fn tell(&self, guessing: bool, cx: &mut Cx<'_>) {
         let words = &self.beginning[..];
         let end = words.iter().position(u8::is_ascii_whitespace).unwrap_or(words.len());

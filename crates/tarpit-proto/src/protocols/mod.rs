@@ -26,7 +26,7 @@ use crate::{
     wire::sighting::Sighting,
 };
 
-/// All of them. Where first bytes could still mean two, the upper one is waited for.
+/// All of them. If first bytes may still mean two protocols, the upper one has precedence.
 pub static ALL: &[&Protocol] = &[
     &SSH,
     &TLS,
@@ -61,7 +61,7 @@ pub static ALL: &[&Protocol] = &[
     &named::POSTGRES,
     &named::TNS,
     &named::DNS,
-    // The vaguest comes last: of its first bytes two may be anything.
+    // The vaguest comes last: two of its first bytes may be anything.
     &named::MONGODB,
 ];
 
@@ -118,10 +118,10 @@ pub fn sight(protocol: &'static Protocol, bytes: &[u8]) -> Sighting {
 
 /// The protocol of a client whose first bytes are `bytes`.
 ///
-/// Where words belong to several protocols (`HELP`, `QUIT`, `AUTH`), the one that the client
-/// `expects` to speak is meant, which is the one it was greeted in; a word that only says so much is
-/// nobody's without it. A verdict other than [`Detection::Incomplete`] is final: more bytes never
-/// change it, and after some 512 bytes there is one.
+/// Some words belong to several protocols (`HELP`, `QUIT`, `AUTH`). They mean the one that the
+/// client `expects`, in which it was greeted; without a greeting they mean none. A verdict other
+/// than [`Detection::Incomplete`] is final: more bytes never change it, and after some 512 bytes
+/// there is one.
 pub fn detect(bytes: &[u8], expects: Option<&'static Protocol>) -> Detection {
     if bytes.is_empty() {
         return Detection::Incomplete(None);

@@ -75,7 +75,7 @@ pub(super) enum Form {
     Plain,
     /// What the transport owes.
     Owed,
-    /// A record in which so many bytes are said.
+    /// A record with this many bytes of text.
     Sealed(usize),
 }
 

@@ -228,7 +228,7 @@ states! {
         /// Awaits the handshake that the script has asked for.
         Securing,
         Stating,
-        /// States a line of which one byte has gone out early; the rest goes when its moment comes.
+        /// States a line whose first byte went out early; the rest goes when its moment comes.
         StatingLater,
         Waiting,
     }
@@ -288,7 +288,7 @@ struct Live {
     heard_before: u64,
 }
 
-/// All that [`Event::Malformed`] may tell, for the manual: layer, reason, and what it means.
+/// Everything that [`Event::Malformed`] may report, for the manual: layer, reason, and meaning.
 pub fn malformed() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     use crate::{transport, wire::ssh};
 
@@ -301,7 +301,7 @@ pub fn malformed() -> impl Iterator<Item = (&'static str, &'static str, &'static
     ssh.chain(tls)
 }
 
-/// The script of a client that has not been let through.
+/// The script of a client that was not handed on yet.
 const GATE: u8 = 0;
 /// The script that is the listener's own pattern.
 const OWN: u8 = 1;
@@ -346,7 +346,7 @@ impl Session {
         }
     }
 
-    /// When the session began, to a hundredth of a second; the same whenever it is asked.
+    /// When the session began, to a hundredth of a second; every call gives the same.
     pub fn opened(&self, now: Time) -> Time {
         let present = now.as_millis() / 10 * 10;
         Time::from_millis(present.saturating_sub(self.held_millis(now)))
@@ -391,7 +391,7 @@ impl Session {
                 most.saturating_sub(live.waiting())
             }
             Body::Inline { read_mode, .. } if !read_mode.listen() => 0,
-            // Amid a chunk what is read waits, and there is little room.
+            // Inside a chunk the script hears nothing, and there is little room for bytes to wait.
             Body::Inline { doing, offset, read_mode: ReadMode::Deliver, .. }
                 if !doing.hears(*offset) =>
             {
@@ -406,12 +406,12 @@ impl Session {
         self.appetite() > 0
     }
 
-    /// Whether it takes memory beside itself.
+    /// Whether it has an allocation.
     pub fn is_boxed(&self) -> bool {
         matches!(self.body, Body::Boxed(_))
     }
 
-    /// Whether it takes more memory than it will when the client has been understood, or given up.
+    /// Whether it takes more memory than it will once the client is understood, or given up.
     pub fn is_amid(&self) -> bool {
         match &self.body {
             Body::Boxed(live) => {
@@ -517,7 +517,7 @@ impl Live {
         }
     }
 
-    /// How many bytes of the client's wait to be understood, and of ours to be sent.
+    /// How many of the client's bytes wait to be understood, and how many of ours to be sent.
     fn waiting(&self) -> usize {
         let boxed = self.boxed.as_ref().map_or(0, |chunk| chunk.len());
         let transport = self.transport.as_ref();
@@ -525,8 +525,8 @@ impl Live {
         self.inbox.len() + boxed + transport
     }
 
-    /// Whether the script can be told what the client said: not amid a chunk, since a changed run
-    /// would make other bytes of its rest.
+    /// Whether the script can hear the client's bytes: not inside a chunk, since a changed state
+    /// would make other bytes for the rest of it.
     fn hears(&self) -> bool {
         self.doing.hears(self.offset) && (self.doing != Doing::Dripping || self.boxed.is_none())
     }

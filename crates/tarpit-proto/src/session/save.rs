@@ -1,9 +1,9 @@
 //! A session saved for a hand-over to a new binary.
 //!
-//! Behind a format byte stand the moment, the session's own numbers, then the script by its
-//! pattern's name, and its state as the pattern writes it. The new daemon's clock may have started
-//! at another time: every moment keeps its distance to the present. What a new binary does not know
-//! is held in silence.
+//! After a format byte come the moment, the session's own numbers, the script by its pattern's
+//! name, and its state as the pattern writes it. The new daemon's clock may have started at another
+//! time, so every moment keeps its distance to the present. If the new binary does not know
+//! something, it holds the client in silence.
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -20,7 +20,7 @@ use crate::{
     transport::Transport,
 };
 
-/// The form in which sessions are written down; another form has another number.
+/// The format of saved sessions; another format has another number.
 const FORMAT: u8 = 3;
 
 /// What is read in front of a session's changing part.
@@ -42,7 +42,7 @@ pub struct Resumed {
 }
 
 impl Session {
-    /// Writes down what a new binary needs to take the session over, for [`Session::resume`].
+    /// Saves everything that a new binary needs to take the session over, for [`Session::resume`].
     pub fn save(&mut self, now: Time, profile: &Profile) -> Vec<u8> {
         let mut live = self.unpack();
         let mut out = Vec::new();
@@ -71,7 +71,7 @@ impl Session {
         out
     }
 
-    /// The session that [`Session::save`] wrote down, under the same profile.
+    /// The session that [`Session::save`] wrote, under the same profile.
     pub fn resume(now: Time, profile: &Profile, mut saved: &[u8]) -> Resumed {
         let mut session = Self::open(now);
         session.be_silent();

@@ -75,7 +75,7 @@ impl Turn<'_, '_> {
     /// Takes the input in; says whether the connection takes no more bytes for now.
     pub(super) fn take(&mut self, input: Input<'_>, draft: &mut Draft) -> bool {
         match input {
-            // Amid a chunk a changed run would make other bytes of its rest.
+            // Inside a chunk a changed state would make other bytes for the rest of it.
             Input::DataOpened if !self.live.hears() => {}
             Input::DataOpened => {
                 self.step(Heard::DataOpened);

@@ -4,7 +4,7 @@ use tarpit_proto::{patterns, session::Cause};
 
 use crate::{all_patterns::opening, stage::Stage};
 
-/// The place of whoever can be told nothing is free by then.
+/// By then the place of a client that can be sent nothing is free.
 const FREE: u64 = 2;
 
 #[test]
@@ -177,7 +177,7 @@ fn on_a_port_for_all_a_greeting_decides() {
         stage.half_closes().pass_secs(1);
         assert!(stage.text().starts_with(greeting), "{port}: {}", stage.text());
         stage.pass_secs(86_400);
-        assert_eq!(stage.closed, None, "{port}: whoever has acknowledged it is there");
+        assert_eq!(stage.closed, None, "{port}: a client that acknowledged it is there");
     }
     for port in [80, 443] {
         let mut stage = Stage::new("auto");

@@ -182,7 +182,7 @@ fn endless_pings_are_answered_at_the_pace() {
     let slowly = answers(&mut idle);
     assert!((9..=11).contains(&slowly.len()), "{}", slowly.len());
     assert!(slowly.iter().all(|one| (one.0, one.1) == (4, 1)));
-    // Whoever waits for a page is sent it meanwhile.
+    // A client that waits for a page gets it in the meantime.
     let mut stage = connected(&[request(1, &[])]);
     answers(&mut stage);
     stage.says(ping.repeat(200));

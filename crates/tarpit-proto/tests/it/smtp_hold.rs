@@ -104,7 +104,7 @@ fn a_client_that_speaks_during_a_refusal_gets_whole_ones_from_then_on() {
     other.says("EHLO x.example\r\n").pass_secs(10).heard();
     assert!(answer(&mut other, "AUTH PLAIN AHUAcA==", 20).0.starts_with("535 "));
     assert_eq!(stage.news.iter().filter(|fact| fact.contains("secret")).count(), 2);
-    // A goodbye is not said to whoever has stopped to wait.
+    // A client that stopped waiting gets no goodbye.
     let mut stage = saluted("EHLO [127.0.0.1]");
     answer(&mut stage, "AUTH PLAIN AHUAcA==", 30);
     let (text, ..) = answer(&mut stage, "QUIT", 100);
@@ -452,7 +452,7 @@ fn tls_is_offered_where_there_is_a_certificate_and_begins_behind_its_reply() {
     assert_eq!((text.as_str(), first), (r"220 TLS go ahead\r\n", 0));
     stage.says(include_bytes!("../corpus/client_hello.bin")).pass_secs(5);
     assert_eq!(stage.bytes().get(..2), Some(&[0x16, 3][..]), "a hello of ours");
-    // Whoever speaks no TLS behind it is held in silence.
+    // A client that sends no TLS after it is held in silence.
     let mut stage = Stage::new("smtp_hold");
     stage.profile.tls = Some(tls());
     let mut stage = stage.open();

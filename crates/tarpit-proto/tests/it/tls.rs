@@ -302,8 +302,8 @@ fn a_handshake_that_is_not_gone_through_with_ends_in_silence() {
 
 #[test]
 fn a_client_without_a_common_cipher_gets_an_alert_and_is_held_and_old_versions_in_silence() {
-    // As nmap asks: the suites are those of RSA's own key exchange; in TLS 1.1, as only scanners do;
-    // and as medusa does, in TLS 1.0.
+    // As nmap asks: the suites are those of RSA's own key exchange; in TLS 1.1, as only scanners
+    // do; and as medusa does, in TLS 1.0.
     for (version, told) in
         [([3, 3], &[21, 3, 3, 0, 2, 2, 40][..]), ([3, 2], &[21, 3, 3, 0, 2, 2, 70]), ([3, 1], &[])]
     {

@@ -198,7 +198,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "strict_lock",
         form: "boolean",
         unset: Unset::Described(
-            "true on the ports of FTP, SSH, SMTP and Telnet, 2121, 2222, 2525 and 2323 included; \
+            "true on the ports of FTP, SSH, SMTP and Telnet (and on 2121, 2222, 2525 and 2323), \
              else false",
         ),
         meaning: "Whether `auto` speaks only one protocol on a port. On the ports of a protocol \
@@ -219,7 +219,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         name: "cert",
         form: "path of a file in PEM",
         unset: Unset::Described(
-            "the certificate that the persona's machine would have: one, whatever name a client asks for",
+            "the certificate that the persona's machine would have, the same for every name",
         ),
         meaning: "A certificate for TLS, followed by its chain. Needs `key`. tarpitd reads it at \
                   the start and at each reload. If `user` may not read it, a reload keeps the one \

@@ -66,7 +66,7 @@ impl Prepared {
         if !(unbound.is_empty() || keep_going && serves_others) {
             refusals.extend(unbound.iter().cloned());
             if serves_others {
-                let what = "no address is served; --keep-going serves the others";
+                let what = "nothing is served; --keep-going serves the other addresses";
                 refusals.push(Finding::new(Gravity::Refused, None, what));
             }
         }

@@ -279,8 +279,8 @@ impl Bench<'_> {
         let (server, mut crowd) = self.start(program, free(false)?)?;
         let count = program.most.map_or(self.plan.clients, |most| self.plan.clients.min(most));
         fill(&server, &mut crowd, count)?;
-        // Where sends are far apart, a part of an interval is let pass and one is watched: then each
-        // client is sent one.
+        // Where sends are far apart, a part of an interval is let pass and one is watched: then
+        // each client is sent one.
         let (rest, span) = match program.interval {
             Some(seconds) => (SECOND * seconds / 4, SECOND * seconds),
             None => (SECOND * 5, LONG_SPAN),

@@ -17,8 +17,8 @@
 //! the commands in front of their login, and get no such line. A client that goes on to the next
 //! command is answered, as slowly.
 //!
-//! No client gets in but, with `poison`, the anonymous one: `ftp_listing` is on its data connection.
-//! We never connect to where a client tells us to.
+//! No client gets in, except the anonymous one with `poison`: `ftp_listing` holds its data
+//! connection. tarpitd never connects to an address that a client names.
 
 use alloc::{format, vec::Vec};
 use core::net::IpAddr;

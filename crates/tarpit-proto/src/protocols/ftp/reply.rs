@@ -1,5 +1,5 @@
-//! What FTP servers say (RFC 959, section 4.2; RFC 2389, 2428, 4217): each reply in the words of the
-//! server that the persona runs, and the lines of a directory.
+//! What FTP servers say (RFC 959, section 4.2; RFC 2389, 2428, 4217): each reply in the words of
+//! the server that the persona runs, and the lines of a directory.
 
 use alloc::{format, string::String, vec::Vec};
 

@@ -1,5 +1,5 @@
-//! The pages of answers that are no page of the site. Apache's and nginx's are word for word as
-//! their versions that we name have them: pages of our own would tell who we are.
+//! Pages of errors and redirects. Apache's and nginx's are word for word those of the versions that
+//! tarpitd names: other pages would reveal the tarpit.
 
 use alloc::{format, string::String};
 

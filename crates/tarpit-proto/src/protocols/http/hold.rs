@@ -164,7 +164,7 @@ fn begin(exchange: &mut Exchange, reading: &Reading, said: &mut Said<'_>, cx: &m
     step.pausing()
 }
 
-/// What a client is told that is to go on asking; `None`: it is held amid an answer.
+/// The answer to a client that should go on asking; `None`: it is held inside an answer.
 pub(super) fn whole_answer(reply: Reply, reading: &Reading, cx: &Cx<'_>) -> Option<Reply> {
     match reading.credentials {
         Credentials::Shown if cx.poisons() => Some(Reply::Welcome),
@@ -173,8 +173,8 @@ pub(super) fn whole_answer(reply: Reply, reading: &Reading, cx: &Cx<'_>) -> Opti
     }
 }
 
-/// Whether a head ends behind the blanks that were sent now and so many before. One that is all that
-/// the client wants does not.
+/// Whether a head ends behind the blanks that were sent now and so many before. One that is all
+/// that the client wants does not.
 fn has_end(exchange: &Exchange, before: u32, cx: &Cx<'_>) -> bool {
     let Request { reply, is_head, .. } = exchange.request;
     let is_all = is_head

@@ -9,15 +9,15 @@
 //!             │ └───► Pausing ──► Answering
 //!             └──────────────────────┘
 //! ```
-//! What the client's own settings and pings are owed is sent amid that (Owing), but not while it
-//! waits for a whole answer. One request is dealt with at a time. Those that come meanwhile are
-//! counted: a client numbers its streams by twos. Most clients wait for any frame, so a frame
-//! every 8 seconds holds them; only what is told to be a page gets a success.
+//! Answers to the client's own settings and pings go out in between (Owing), but not while it waits
+//! for a whole answer. One request is handled at a time. Requests that come in the meantime are
+//! counted: a client numbers its streams by twos. Most clients wait for any frame, so a frame every
+//! 8 seconds holds them; only pages get a success.
 //!
-//! What clients are owed is sent at once, but for clients that ask for it without end: beyond
+//! Answers to settings and pings go out at once, except to clients that ask without end: beyond
 //! fifteen answers, one goes out in each turn.
 //!
-//! Payloads are skipped by counting, and of fields as much is read as may wait; uploads end by
+//! Payloads are skipped by counting, and fields are read as far as they may wait. Uploads end by
 //! themselves, since the client's window is never opened again.
 
 use alloc::{boxed::Box, vec::Vec};
@@ -78,11 +78,11 @@ states! {
         Pausing { answer: Whole },
         /// It goes out.
         Answering,
-        /// What a frame of the client's is owed goes out, amid holding or in idleness.
+        /// The answer to a frame of the client goes out, while holding or idle.
         Owing { holding: Option<Filler> },
     }
 
-    /// A whole answer, of which no more is kept than its status.
+    /// A whole answer; only its status is kept.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum Whole {
         BadRequest,
@@ -369,8 +369,8 @@ fn tell_torn(frames: &mut Frames, cx: &mut Cx<'_>) {
     }
 }
 
-/// What the fields in `block` ask for, in the manner of HTTP/1; and what is learnt, where that waits
-/// for the end of a value beyond the block.
+/// What the fields in `block` ask for, in the manner of HTTP/1; and what is learnt, where that
+/// waits for the end of a value beyond the block.
 fn read(block: &[u8], site: Site, learn: request::Learn<'_>) -> (Request, Reading, Option<Torn>) {
     const VERSION: usize = " HTTP/2.0".len();
     let (mut method, mut path, mut is_torn) = (Vec::new(), Vec::new(), false);

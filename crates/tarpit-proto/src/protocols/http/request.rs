@@ -122,14 +122,14 @@ states! {
     /// Where in a request the reading stands.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(crate) enum Cursor {
-        /// In front of it, or amid the body of the one before.
+        /// Before it, or inside the body of the previous one.
         #[default]
         Start,
-        /// Amid its line.
+        /// Inside its line.
         InLine,
         /// At the start of a field.
         Fields,
-        /// Amid a field.
+        /// Inside a field.
         InField,
     }
 
@@ -169,7 +169,7 @@ pub(crate) type Learn<'a> = &'a mut dyn FnMut(Fact, &[u8], usize);
 /// Who wants to know values that are whole, as far as can be seen.
 pub(crate) type LearnWhole<'a> = &'a mut dyn FnMut(Fact, &[u8]);
 
-/// A body of so many bytes is an upload, which is left in its sender's own buffers.
+/// A body of this many bytes is an upload, which stays in its sender's own buffers.
 const UPLOAD: u32 = 64 * 1_024;
 
 impl Request {
@@ -194,7 +194,7 @@ impl Request {
         }
     }
 
-    /// The next request, of which nothing was read yet, if another can follow.
+    /// The next request, if another can follow; nothing of it was read yet.
     pub(crate) fn next(self) -> Option<Self> {
         match self.behind {
             Behind::Body { .. } => Some(Self { behind: self.behind, ..Self::default() }),

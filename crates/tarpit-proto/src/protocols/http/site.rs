@@ -26,7 +26,7 @@ pub(crate) struct Site {
     number: u64,
 }
 
-/// The files and folders of which each installation has a few.
+/// Files and folders; each installation has a few of them.
 const FILES: [&str; 12] = [
     "about", "archive", "careers", "contact", "events", "gallery", "help", "history", "links",
     "partners", "services", "team",
@@ -288,8 +288,8 @@ impl Site {
     }
 }
 
-/// Whether Apache denies a path by the first name on it that is not there: the files of its own, and
-/// names that no file system has.
+/// Whether Apache denies a path by the first name on it that is not there: the files of its own,
+/// and names that no file system has.
 fn is_denied_by_apache(path: &[u8], rest: &[u8]) -> bool {
     let own = [&b"server-status"[..], b"icons"];
     let first = rest.split(|&byte| byte == b'/').next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Redis: a server that wants a password and takes none, and whose answers do not end (RESP 2 and 3,
-//! and inline commands).
+//! Redis: a server that wants a password and takes none, and whose answers do not end (RESP 2 and
+//! 3, and inline commands).
 //!
 //! ```text
 //!             a command       PING, without a password     sent
@@ -8,11 +8,10 @@
 //!                         ├─► Pausing ───────────────► Stating ──────────► Listening
 //!                         │   INFO, any other                 sent
 //!                         └─► Stating, the head of a bulk string ──────► Filling, for ever
-//! ```
-//! A bulk string says how long it is, up to 512 MiB, and a client waits for all of it as long as
-//! something comes: redis-cli, redis-py and ncrack do so without any limit. hydra wants to be told at
-//! once that it needs a password, and waits longer than we do for a verdict. `INFO` shows the version at
-//! once, so that scanners record it.
+//! ``` A bulk string says how long it is, up to 512 MiB, and a client waits for all of it as long
+//! as something comes: redis-cli, redis-py and ncrack do so without any limit. hydra wants to be
+//! told at once that it needs a password, and waits longer than we do for a verdict. `INFO` shows
+//! the version at once, so that scanners record it.
 //!
 //! A worm says all its commands in one go. They are read on while its first answer fills, and told:
 //! the keys that it sets, and as secrets the values.
@@ -53,7 +52,7 @@ const MOST_COMMANDS: u8 = 128;
 const FILLER: usize = 64;
 
 states! {
-    /// Where a client stands, and what it is amid saying.
+    /// Where a client stands, and the command that it has begun.
     #[derive(Debug, Default)]
     pub(crate) struct State {
         at: At,

@@ -1,7 +1,7 @@
-//! The mail dialogue (RFC 5321, section 4.1.4): what each command is answered, by what went before
-//! it. When and how the replies go out is the patterns' business.
+//! The mail dialogue (RFC 5321, section 4.1.4): the reply to each command, by the commands before
+//! it. The patterns decide when and how the replies go out.
 //!
-//! No address is accepted and no mail taken; see [`hold`](super::hold).
+//! No address and no mail is accepted; see [`hold`](super::hold).
 
 use crate::{
     base::fact::Fact,
@@ -55,7 +55,7 @@ pub(crate) enum Turn<'a> {
     /// The text of a mail.
     Receive(Text),
     Reply(Reply),
-    /// Text of a mail without a known end, of which nothing may be taken for a command.
+    /// Text of a mail without a known end; no part of it may be taken for a command.
     Unreadable,
 }
 

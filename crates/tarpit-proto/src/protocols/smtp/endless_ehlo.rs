@@ -12,10 +12,10 @@
 //!                                      QUIT
 //! ```
 //! A client must be told all extensions before it may go on (section 4.2.1), and each line comes
-//! within the minutes that it must wait. Commands in front of the salutation get the answers of a
-//! server that insists on one. So no mail is ever begun, and none is lost: it stays with its
-//! sender. A client that speaks amid the list would take the next line for a success. It hears a
-//! refusal instead, which does not end either, and after which genuine senders come back.
+//! within the minutes that it must wait. Commands before the salutation get the answers of a server
+//! that insists on one. So no mail ever begins, and none is lost: it stays with its sender. A
+//! client that speaks during the list would take the next line for a success. It gets a refusal
+//! instead, which does not end either; genuine senders come back later.
 
 use alloc::vec::Vec;
 

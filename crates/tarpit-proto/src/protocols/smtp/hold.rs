@@ -23,8 +23,8 @@
 //! on until the last line of a reply, so each line buys time. Guessers decide on what arrives
 //! first: they get whole replies after a silence.
 //!
-//! A client that speaks amid a reply is a guesser too. From then on each of its replies is whole.
-//! If it begins a mail, the end of the reply that it cut short stands in front of the next reply.
+//! A client that speaks during a reply is a guesser, too. From then on it gets whole replies. If it
+//! begins a mail, the end of the reply that it interrupted comes before the next reply.
 //!
 //! A success has one line, which comes in pieces. Of several lines, one that the client did not
 //! wait for would be taken for the success of the next command.
@@ -34,9 +34,9 @@
 //! client that does not wait for the last line gets it in front of the reply to its next command,
 //! so that no other reply is taken for it. `DATA` is answered likewise.
 //!
-//! With `poison` recipients are accepted, and senders show their mail. It is never taken: its end
-//! is answered `451`. Commands that come amid a reply wait, because a mail may come in one piece
-//! with its commands, and no part of a mail's text may be read as a command.
+//! With `poison` recipients are accepted, and senders show their mail. It is never accepted: its
+//! end is answered `451`. Commands that come during a reply wait, because a mail may come in one
+//! piece with its commands, and no part of a mail's text may be read as a command.
 //!
 //! No client is told that it got in, except with `poison`.
 
@@ -181,7 +181,7 @@ impl Script for SmtpHold {
                 Step::REST.delivering()
             }
             (Phase::Securing, Heard::Secured(Security::Ready { .. })) => {
-                // What was said before does not count any more (RFC 3207, section 4.2).
+                // Everything before TLS no longer counts (RFC 3207, section 4.2).
                 *state = State::default();
                 Step::REST
             }
@@ -248,12 +248,12 @@ fn obey(state: &mut State, line: Line<'_>, cx: &mut Cx<'_>) -> Step {
     }
 }
 
-/// The client speaks amid a reply, which has told it enough.
+/// The client speaks during a reply: it has read enough.
 fn interrupt(state: &mut State, reply: Reply, line: Line<'_>, cx: &mut Cx<'_>) -> Step {
     let is_text = reply == Reply::Deferred && !line.command().is_some_and(dialogue::is_known);
     if is_text || line.is("QUIT") && reply != Reply::Hello {
-        // It sends its mail all the same, of which nothing may be read as commands, or waits for
-        // its goodbye: a line now and then does no harm.
+        // It sends its mail all the same, which must not be read as commands, or waits for its
+        // goodbye: a line now and then does no harm.
         return Step::KEEP.discarding();
     }
     // So that no reply to a mail is taken for the one behind it. A guesser would take the end of a
@@ -265,8 +265,8 @@ fn interrupt(state: &mut State, reply: Reply, line: Line<'_>, cx: &mut Cx<'_>) -
     obey(state, line, cx)
 }
 
-/// Whether a client that speaks amid this reply has decided by what it has got of it. Amid others
-/// it may speak ahead (RFC 2920).
+/// Whether a client that speaks during this reply decided by the part that it got. During others it
+/// may speak ahead (RFC 2920).
 fn is_told_enough(reply: Reply) -> bool {
     matches!(reply, Reply::AuthRefused | Reply::Deferred | Reply::Hello)
 }
@@ -277,7 +277,7 @@ fn greet(state: &mut State, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
     state.hold = match clients::mail(command.verb, name) {
         // Lines without end would keep it from being told that it is in.
         MailHold::Endless if cx.poisons() => MailHold::Whole,
-        // A client that has spoken amid a reply does not read on.
+        // A client that spoke during a reply does not read on.
         _ if state.hold == MailHold::Whole => MailHold::Whole,
         chosen => chosen,
     };
@@ -341,7 +341,7 @@ fn lines(reply: Reply, hold: MailHold, cx: &Cx<'_>) -> Option<u16> {
 /// The silence in front of a reply is over.
 fn end_pause(state: &mut State, reply: Reply) -> Step {
     let is_whole = match reply {
-        // Also where the client has spoken amid a reply: some wait for the last line all the same.
+        // Even if the client spoke during a reply: some wait for the last line all the same.
         Reply::Deferred => false,
         Reply::AuthRefused | Reply::Later => state.hold == MailHold::Whole,
         _ => true,

@@ -41,7 +41,7 @@ states! {
         pub(super) skips: bool,
     }
 
-    /// A hash amid what it is made of.
+    /// A hash that is not finished.
     #[derive(Clone)]
     boxed enum Hash {
         Sha1 { state: Sha1 },
@@ -211,8 +211,8 @@ impl Agreement {
     /// What answering costs, in handshakes of the cheapest kind.
     ///
     /// As measured in a release build on two busy cores: 0.26 ms with Curve25519 and Ed25519, 0.44
-    /// with Curve25519 and ECDSA, 1.18 with P-256 and ECDSA, 1.8 with group 14 and Ed25519, 3.7 with
-    /// Curve25519 and RSA, 6.3 with group 14 and RSA.
+    /// with Curve25519 and ECDSA, 1.18 with P-256 and ECDSA, 1.8 with group 14 and Ed25519, 3.7
+    /// with Curve25519 and RSA, 6.3 with group 14 and RSA.
     pub(crate) fn cost(&self) -> u32 {
         let method = match self.method {
             Method::Curve25519 => 0,

@@ -50,7 +50,7 @@ pub(super) enum Wait {
 /// needs one.
 pub(super) const LONGEST: Duration = secs(150);
 
-/// Whoever only wants a handshake or a host's key leaves with this reply and comes back for the
+/// A client that only wants a handshake or a host key leaves with this reply and comes back for the
 /// next. It is late by 4 to 5 seconds: no client is known to bear less at this place but
 /// ssh-keyscan, whose limit is 5 seconds for each packet.
 const LATE: Wait = Wait::For(Duration::from_millis(4_500));

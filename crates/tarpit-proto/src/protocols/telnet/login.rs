@@ -11,11 +11,10 @@
 //!                         ▲                │ line
 //!                         └────────────────┘
 //! ```
-//! A client that waits for the verdict on a password waits as long as anything comes: a NOP, which
-//! says nothing. It holds hydra, medusa, ncrack and people alike, so that nobody must be told
-//! apart. Nothing that they take for a shell's prompt is ever said, unless the owner wants clients
-//! to be told that they got in (`poison`): then there is a shell, which runs nothing, answers every
-//! line late, and hears what worms would have done.
+//! A client that waits for the verdict on a password waits as long as anything comes: here a NOP,
+//! which says nothing. It holds hydra, medusa, ncrack and people alike. They never see anything
+//! that looks like a shell's prompt, except with `poison`: then there is a shell that runs nothing,
+//! answers every line late, and records what worms would have done.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{mem::take, time::Duration};

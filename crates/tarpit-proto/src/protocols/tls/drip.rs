@@ -21,7 +21,7 @@ states! {
             /// How long that part is.
             length: u16,
         },
-        /// Filler goes out, behind so many bytes.
+        /// Filler goes out, after this many bytes.
         Filling { begun: u16 },
         /// All is said.
         Done,

@@ -6,8 +6,8 @@
 //!     │ none can be afforded
 //!     └────────────────────► tls_record_drip
 //! ```
-//! Some clients give the handshake ten seconds in all, whatever comes meanwhile, and the rest as
-//! long as something comes: only those who are let in stay.
+//! Some clients give the handshake ten seconds in all, and what follows as long as bytes come: only
+//! a complete handshake holds them.
 
 use alloc::vec::Vec;
 

@@ -5,9 +5,9 @@
 //!           hello whole, or 10 s without a byte             sent             sent but for a byte
 //! Listening ───────────────────────────────────► Beginning ──────► Filling ───────────────► Done
 //! ```
-//! Nobody looks into a record before it is whole, and nearly everybody starts the clock anew with
-//! every byte. It takes no cryptography, so it is also what holds those who cannot be afforded a
-//! handshake. What is whole of it is in order: a `ServerHello` that echoes the client's session and
+//! No client looks into a record before it is whole, and nearly every client starts its timeout
+//! again with every byte. It takes no cryptography, so it also holds clients beyond the handshake
+//! budget. The part that is sent is valid: a `ServerHello` that echoes the client's session and
 //! chooses among its suites. Its last byte is never sent.
 
 use alloc::vec::Vec;

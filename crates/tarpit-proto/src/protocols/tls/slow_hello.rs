@@ -4,9 +4,9 @@
 //!           hello read, or 2 s              sent             sent, to the record's end
 //! Listening ──────────────────► Beginning ───────► Filling ────────────────────────────► Done
 //! ```
-//! Clients wait for a record to be whole before they look into it, and nearly all of them start
-//! their clocks anew with every byte. The message makes sense in the end: it echoes the client's
-//! session and chooses among its suites. After that there is silence.
+//! Clients wait until a record is whole before they look into it, and nearly all of them start
+//! their timeout again with every byte. The message is valid: it echoes the client's session and
+//! chooses among its suites. After that there is silence.
 
 use alloc::vec::Vec;
 use core::time::Duration;
