@@ -79,7 +79,7 @@ struct Arguments {
     #[arg(long)]
     json: bool,
 
-    /// Check that clients speak the pattern's protocol, or do not.
+    /// Check that clients speak the pattern's protocol; with `none`, do not.
     ///
     /// `check` is the default, also if no value follows. Applies to all tarpits, those of a file
     /// too.
