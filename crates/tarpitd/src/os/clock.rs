@@ -24,6 +24,12 @@ impl Clock {
         Time::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// The time since the start, as finely as the system tells it.
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    pub(crate) fn since_start(self) -> Duration {
+        Instant::now().duration_since(self.start)
+    }
+
     /// Time since 1970-01-01 UTC as the system has it now.
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     #[expect(clippy::unused_self, reason = "only code that was given a clock may ask")]

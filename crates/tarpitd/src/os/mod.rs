@@ -7,4 +7,5 @@ pub(crate) mod port_owner;
 pub(crate) mod privileges;
 pub(crate) mod sys;
 pub(crate) mod terminal;
+pub(crate) mod timer;
 pub(crate) mod user_state;

@@ -9,6 +9,7 @@ mod clients;
 mod close;
 mod data;
 pub(crate) mod endpoints;
+mod first_answers;
 mod listeners;
 mod memory;
 mod news;
@@ -43,8 +44,17 @@ use tarpit_proto::{
 
 pub(crate) use self::listeners::Listener;
 use self::{
-    accounts::Accounts, clients::Clients, data::Awaited, endpoints::Binding, listeners::Listeners,
-    memory::Memory, read::Reading, send::Sending, sender::Sender, vanished::Round,
+    accounts::Accounts,
+    clients::Clients,
+    data::Awaited,
+    endpoints::Binding,
+    first_answers::{FirstAnswers, LATE},
+    listeners::Listeners,
+    memory::Memory,
+    read::Reading,
+    send::Sending,
+    sender::Sender,
+    vanished::Round,
 };
 use crate::{
     admit::{
@@ -134,6 +144,8 @@ struct Worker {
     clients: Clients,
     /// Clients whose data connections are awaited.
     awaited: Awaited,
+    /// Clients that are about to be answered for the first time.
+    first_answers: FirstAnswers,
     room: Room,
     load: Load,
     reading: Reading,
@@ -184,6 +196,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
         worker.accept_all();
         worker.read_waiting();
         worker.look_for_the_vanished();
+        worker.answer_first();
         worker.send_more();
         worker.serve_due();
         worker.memory.give_back(worker.now);
@@ -196,6 +209,7 @@ impl Worker {
     fn new(setup: Setup) -> io::Result<Self> {
         let (clock, rules) = (setup.clock, setup.rules);
         let now = clock.now();
+        let first_answers = FirstAnswers::new(clock, setup.poll.registry())?;
         let mut worker = Self {
             poll: setup.poll,
             commands: setup.commands,
@@ -206,6 +220,7 @@ impl Worker {
             listeners: Listeners::new(setup.notify),
             clients: Clients::new(),
             awaited: Awaited::default(),
+            first_answers,
             room: Room::new(setup.admission, rules.access, rules.evict),
             load: Load::new(rules.bounds, clock),
             reading: Reading::new(),
@@ -231,7 +246,8 @@ impl Worker {
         let moments =
             [self.listeners.due(), self.reading.due(), self.next_round(), self.memory.due()];
         let waits = moments.into_iter().flatten().map(|moment| moment.since(now));
-        waits.chain(self.clients.idle_for(now)).min()
+        let waits = waits.chain(self.clients.idle_for(now));
+        waits.chain(self.first_answers.patience()).min()
     }
 
     fn look_at_the_clock(&mut self) {
@@ -246,7 +262,7 @@ impl Worker {
     fn take(&mut self, events: &Events) {
         for event in events {
             match event.token() {
-                COMMAND => {}
+                COMMAND | LATE => {}
                 token => match listeners::index_of(token) {
                     Some(listener) => self.listeners.note_ready(listener),
                     None => self.notice(token.0 as u32, event),

@@ -99,6 +99,10 @@ impl Worker {
                     return;
                 }
                 Some(Output::OpenData) => input = Input::DataPort(self.await_data(index, turn.id)),
+                Some(Output::Transmit(_)) if self.is_to_be_put_off(&turn) => {
+                    self.put_off_first_answer(index, turn.id);
+                    break;
+                }
                 Some(Output::Transmit(_)) if turn.left > 0 => {
                     slot.turn = Some(turn);
                     return;

@@ -10,6 +10,7 @@ mod crowd;
 mod daemon;
 mod data;
 mod files;
+mod first_answers;
 mod first_minute;
 mod flood;
 #[path = "../../../tarpit-proto/tests/it/http_rows.rs"]
