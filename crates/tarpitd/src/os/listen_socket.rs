@@ -1,5 +1,5 @@
-//! Ports: bound with the socket options that every accepted connection inherits, and what to do
-//! with each error of accept.
+//! Ports: bound with the socket options that every accepted connection has, and what to do with
+//! each error of accept.
 
 use std::{
     io,
@@ -38,7 +38,8 @@ pub(crate) enum Presence {
 /// How many connections may wait to be accepted; the kernel has a limit of its own.
 const BACKLOG: i32 = 4_096;
 
-/// The least that the kernel gives is a little above 2 KiB: a client that uploads stalls early.
+/// What waits unread in the kernel, once a connection is accepted; the least that the kernel gives
+/// is a little above 2 KiB. A client that uploads stalls early.
 const RECEIVE_BUFFER: usize = 4 * 1024;
 
 /// Enough for a few turns of any pattern's own pace.
@@ -51,8 +52,7 @@ impl ListenSocket {
         if shared {
             sockopt::set_socket_reuseport(&fd, true)?;
         }
-        // Before listen, since the window is negotiated from it.
-        sockopt::set_socket_recv_buffer_size(&fd, RECEIVE_BUFFER)?;
+        // No SO_RCVBUF: the SYN/ACK would show a window that no other server has.
         if rate != Some(Rate::Unlimited) {
             sockopt::set_socket_send_buffer_size(&fd, send_buffer(rate))?;
         }
@@ -96,6 +96,9 @@ impl ListenSocket {
         self.unnamed = 0;
         // A client without an address has left already.
         let client = client.and_then(|client| client.try_into().ok()).ok_or(Trouble::Retry)?;
+        // As soon as can be: what comes until then may fill the kernel's usual buffer. A client
+        // for which this fails is held all the same.
+        let _ = sockopt::set_socket_recv_buffer_size(&fd, RECEIVE_BUFFER);
         Ok((fd, client))
     }
 
@@ -250,8 +253,57 @@ pub(crate) fn cure(errno: Errno) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::Write as _,
+        net::{TcpListener, TcpStream},
+    };
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
     use super::*;
-    use crate::require::require;
+    use crate::{os::sys, require::require};
+
+    #[test]
+    fn a_syn_ack_shows_the_window_of_any_server() {
+        for host in ["127.0.0.1:0", "[::1]:0"] {
+            if host.starts_with('[') && !require("ipv6") {
+                continue;
+            }
+            let usual = TcpListener::bind(host).unwrap();
+            for rate in [None, Some(Rate::Unlimited)] {
+                let ours = ListenSocket::bind(host.parse().unwrap(), rate, true).unwrap();
+                let window = |address: SocketAddr| {
+                    sys::offered_window(TcpStream::connect(address).unwrap().as_fd()).unwrap()
+                };
+                assert_eq!(window(ours.address()), window(usual.local_addr().unwrap()), "{host}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_flood_leaves_no_more_in_the_kernel_than_the_window_of_the_syn_ack() {
+        // As docs/is-it-safe.md has it.
+        const MOST: u64 = 64 * 1_024;
+        let pause = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+        let mut listener = ListenSocket::bind("127.0.0.1:0".parse().unwrap(), None, false).unwrap();
+        // In pieces as large as can be, and in the smallest.
+        for piece in [64 * 1_024, 1] {
+            let mut client = TcpStream::connect(listener.address()).unwrap();
+            let (connection, _) = listener.accept().unwrap();
+            client.set_nodelay(true).unwrap();
+            client.set_nonblocking(true).unwrap();
+            let piece = vec![b'x'; piece];
+            let mut left = 0;
+            for _ in 0..100 {
+                while client.write(&piece).is_ok() {}
+                let mut taken = [PollFd::new(&client, PollFlags::OUT)];
+                poll(&mut taken, Some(&pause)).unwrap();
+                left = rustix::io::ioctl_fionread(&connection).unwrap();
+                assert!(left <= MOST, "{left} bytes wait, sent in pieces of {}", piece.len());
+            }
+            assert!(left > 2_000, "only {left} bytes came");
+        }
+    }
 
     #[test]
     fn a_port_that_is_shared_is_found_busy_by_the_probe() {

@@ -35,11 +35,27 @@ pub(crate) fn unacknowledged(connection: BorrowedFd<'_>) -> io::Result<usize> {
 
 /// For how long the peer of a connection has neither acknowledged nor sent anything.
 pub(crate) fn silent_for(connection: BorrowedFd<'_>) -> io::Result<Duration> {
-    // The beginning of `struct tcp_info` (linux/tcp.h), whose first eight fields are bytes, as
-    // words.
     const LAST_DATA_RECEIVED: usize = 13;
     const LAST_ACK_RECEIVED: usize = 14;
-    let mut info = [0_u32; LAST_ACK_RECEIVED + 1];
+    let info = tcp_info::<{ LAST_ACK_RECEIVED + 1 }>(connection)?;
+    let millis = info[LAST_DATA_RECEIVED].min(info[LAST_ACK_RECEIVED]);
+    Ok(Duration::from_millis(millis.into()))
+}
+
+/// The window that the peer of a new connection has offered in its SYN/ACK, and by how many bits
+/// later ones are shifted.
+#[cfg(test)]
+pub(crate) fn offered_window(connection: BorrowedFd<'_>) -> io::Result<(u32, u8)> {
+    const SHIFTS: usize = 1;
+    const WINDOW: usize = 57;
+    let info = tcp_info::<{ WINDOW + 1 }>(connection)?;
+    Ok((info[WINDOW], info[SHIFTS].to_ne_bytes()[2] & 0xF))
+}
+
+/// The beginning of a connection's `struct tcp_info` (linux/tcp.h), whose first eight fields are
+/// bytes, as words.
+fn tcp_info<const WORDS: usize>(connection: BorrowedFd<'_>) -> io::Result<[u32; WORDS]> {
+    let mut info = [0_u32; WORDS];
     let mut length = size_of_val(&info) as socklen_t;
     // SAFETY: the connection is open, and the kernel writes at most `length` bytes to `info`.
     let result = unsafe {
@@ -57,8 +73,7 @@ pub(crate) fn silent_for(connection: BorrowedFd<'_>) -> io::Result<Duration> {
     if (length as usize) < size_of_val(&info) {
         return Err(io::ErrorKind::Unsupported.into());
     }
-    let millis = info[LAST_DATA_RECEIVED].min(info[LAST_ACK_RECEIVED]);
-    Ok(Duration::from_millis(millis.into()))
+    Ok(info)
 }
 
 /// Sends through a ring that has room for all: each as far as it goes without waiting. Notes each

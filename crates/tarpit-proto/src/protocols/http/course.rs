@@ -207,7 +207,7 @@ fn pad(exchange: &mut Exchange, blanks: u32, cx: &mut Cx<'_>) -> Step {
     if cx.profile.rate.is_none() {
         return Step::DRIP;
     }
-    // Clients bound a head's length: a fast rate would only let them go.
+    // Clients bound a head's length: a fast rate would only lose them.
     let wait = cx.rng.jitter(clients::interval(exchange.held_by));
     Step::wait(cx.later(wait))
 }
