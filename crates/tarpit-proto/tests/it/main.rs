@@ -30,6 +30,7 @@ mod redis;
 mod secrets;
 mod smtp_endless_ehlo;
 mod smtp_hold;
+mod smtp_servers;
 mod ssh;
 mod ssh_auth_hold;
 mod ssh_client;

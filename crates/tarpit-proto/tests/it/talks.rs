@@ -62,3 +62,6 @@ pub(crate) fn talks(text: &'static str, server: &str) -> Vec<Talk> {
 
 /// The talks with vsftpd 3.0.3 of Debian 12: as it comes, with TLS, and with an anonymous user.
 pub(crate) const FTP: &str = include_str!("../data/ftp_talks.txt");
+
+/// The talks with Exim 4.96 of Debian 12, without greetings, which have a date in them.
+pub(crate) const SMTP: &str = include_str!("../data/smtp_talks.txt");

@@ -2,16 +2,17 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
+    process::{Command, Stdio},
     time::Duration,
 };
 
 use crate::{
     daemon::{Client, Daemon, Directory},
     require::require,
-    talks::{FTP, sent, talks},
+    talks::{FTP, SMTP, Turn, sent, talks},
     web_servers::Server,
 };
 
@@ -98,4 +99,74 @@ fn debian_answers_as_vsftpd_does() {
         let wrong = differences(FTP, server, daemon.addresses[0], true);
         assert!(wrong.is_empty(), "ours\n{}", wrong.join("\n"));
     }
+}
+
+/// Goes through a talk with Exim as if a client with this address had connected; what it answers
+/// otherwise. It serves its standard input then, and mixes no lines of its own in that begin with
+/// three digits.
+fn differences_of_exim(turns: &[Turn], host: &str) -> Vec<String> {
+    let values = [("host", host), ("client", "192.0.2.7"), ("connect", "PIPECONNECT")];
+    let mut exim = Command::new("exim4")
+        .args(["-bh", "192.0.2.7"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a server that runs");
+    let mut client = exim.stdin.take().expect("its input");
+    let mut lines = BufReader::new(exim.stdout.take().expect("its output")).lines();
+    let mut wrong = Vec::new();
+    for turn in turns {
+        if !turn.said.is_empty() {
+            client.write_all([turn.said, "\r\n"].concat().as_bytes()).expect("it reads");
+        }
+        let mut answer = String::new();
+        for line in lines.by_ref() {
+            let line = line.expect("text");
+            let line = line.trim_end();
+            if line.is_empty() || line.starts_with('*') {
+                continue;
+            }
+            answer.push_str(&[line, "\r\n"].concat());
+            if line.as_bytes().get(3) == Some(&b' ') {
+                break;
+            }
+        }
+        let wanted = sent(&turn.theirs, &values);
+        if !turn.said.is_empty() && answer != wanted {
+            wrong.push(format!("{}: {answer}{wanted}", turn.said));
+        }
+    }
+    drop(client);
+    exim.wait().expect("it ends with its input");
+    wrong
+}
+
+#[test]
+fn debian_answers_as_exim_does() {
+    if !require("exim4") {
+        return;
+    }
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    let directory = Directory::new("exim");
+    let config = "persona = \"debian-12\"\n[tarpits.a]\npattern = \"smtp_hold\"\n\
+                  rate_limit = 1000000\nbind = [{ host = \"127.0.0.1\", port = 0 }]\n";
+    let daemon = Daemon::start(&["-c", &directory.file("c.toml", config)], 1);
+    let mut wrong = Vec::new();
+    for talk in talks(SMTP, "exim") {
+        wrong.extend(differences_of_exim(&talk.turns, host.trim()));
+        let mut client = Client::of(daemon.addresses[0]);
+        let greeting = String::from_utf8(client.hear()).expect("text");
+        let host = greeting.split(' ').nth(1).expect("a name");
+        let values = [("host", host), ("client", "127.0.0.1"), ("connect", "PIPECONNECT")];
+        for turn in &talk.turns[1..] {
+            // Where a rate is set, a refusal has an end.
+            let wanted = sent(turn.ours(), &values).replace("451-", "451 ");
+            let answer = ask(&mut client, turn.said, &wanted);
+            if answer != wanted {
+                wrong.push(format!("ours: {}: {answer}{wanted}", turn.said));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -5,12 +5,13 @@
 
 use crate::{
     base::fact::Fact,
+    persona::{Persona, System},
     protocols::{
         command::{Command, Line},
         smtp::{
             auth,
             mail::{self, Text},
-            reply::Reply,
+            reply::{self, Reply},
         },
     },
     script::Cx,
@@ -84,8 +85,21 @@ const CHANGING: [&str; 8] = ["BDAT", "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "RS
 
 /// What a command is answered in front of the client's greeting.
 pub(crate) fn early(command: Command<'_>) -> Reply {
+    if command.is("VRFY") && command.argument.is_empty() {
+        return Reply::EmptyAddress;
+    }
     let known = OTHERS.iter().find(|(verb, _)| command.is(verb));
     known.map_or(Reply::Unknown, |&(_, reply)| reply)
+}
+
+/// What answers a greeting without a name, or with a blank in it. Microsoft's server takes any.
+pub(crate) fn nameless(command: Command<'_>, persona: &Persona) -> Option<Reply> {
+    let is_name = !command.argument.is_empty() && !command.argument.contains(&b' ');
+    if is_name || persona.system() == System::Windows {
+        return None;
+    }
+    let greetings = [("EHLO", Reply::BadExtendedHello), ("HELO", Reply::BadHello)];
+    greetings.into_iter().find(|(verb, _)| command.is(verb)).map(|(_, reply)| reply)
 }
 
 /// Whether a mail server knows the command.
@@ -107,6 +121,10 @@ impl Dialogue {
             self.is_guessing = true;
         } else if command.is_one_of(&CHANGING) {
             self.is_guessing = false;
+        }
+        if let Some(reply) = nameless(command, &cx.profile.persona) {
+            command.tell(false, cx);
+            return Turn::Reply(reply);
         }
         if command.is_one_of(&GREETINGS) {
             cx.learn(Fact::SmtpHelo, command.argument);
@@ -131,6 +149,18 @@ impl Dialogue {
         }
         if command.is("MAIL") && has_greeted {
             cx.learn(Fact::SmtpMailFrom, mail::path(command.argument));
+            if !mail::names(command.argument, b"FROM:") {
+                return Reply::NoMailPath;
+            }
+            // A sender that was asked to come back may begin its next mail without a reset, though
+            // a real server would insist on one: its mail must not be refused for good.
+            if self.envelope == Envelope::Sender {
+                return Reply::SenderGiven;
+            }
+            let most = reply::largest_mail(&cx.profile.persona).unwrap_or(u64::MAX);
+            if mail::size(command.argument).is_some_and(|size| size > most) {
+                return Reply::TooBig;
+            }
             if self.envelope == Envelope::Empty {
                 self.envelope = Envelope::Sender;
             }
@@ -151,11 +181,18 @@ impl Dialogue {
         if command.is("RSET") {
             self.envelope = Envelope::Empty;
         }
-        let reply = early(command);
+        let reply = match early(command) {
+            Reply::Help if cx.offers_tls() => Reply::HelpWithTls,
+            reply => reply,
+        };
         if command.is("AUTH")
             || matches!(
                 reply,
-                Reply::Administrative | Reply::EtrnRefused | Reply::Unknown | Reply::Verify
+                Reply::Administrative
+                    | Reply::EmptyAddress
+                    | Reply::EtrnRefused
+                    | Reply::Unknown
+                    | Reply::Verify
             )
         {
             command.tell(self.is_guessing, cx);

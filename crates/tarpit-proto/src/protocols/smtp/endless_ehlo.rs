@@ -134,6 +134,10 @@ fn answer(state: &mut State, line: &Line<'_>, cx: &Cx<'_>) -> Step {
         state.phase = Phase::Answering { reply: Reply::Unknown };
         return state.answered.answer();
     };
+    if let Some(reply) = dialogue::nameless(command, &cx.profile.persona) {
+        state.phase = Phase::Answering { reply };
+        return state.answered.answer();
+    }
     if command.is_one_of(&dialogue::GREETINGS) {
         state.phase = Phase::Saluting;
         let hello = reply::hello(&cx.profile.persona, command.argument, cx.conn.client.ip());

@@ -100,6 +100,10 @@ states! {
 /// that others must wait at least (RFC 5321, section 4.5.3.2).
 const LINES: u16 = 12;
 
+/// Writes in which a greeting's lines go out, all but the last: some 50 seconds, however many
+/// extensions the persona's server has.
+const SALUTATION: u16 = 6;
+
 /// Lines in front of what answers a mail's end, for which ten minutes must be waited.
 const LAST_LINES: u16 = 60;
 
@@ -166,7 +170,7 @@ impl Script for SmtpHold {
                 Step::wait(cx.later(clients::FIRST_LINE))
             }
             (Phase::Drawing { reply, line }, Heard::Sent | Heard::Silence) => {
-                draw(state, reply, line.saturating_add(1), cx)
+                draw(state, reply, line.saturating_add(1))
             }
             (Phase::Spelling { reply, piece }, Heard::Sent) => spell(state, reply, piece, cx),
             (Phase::Pausing { reply }, Heard::Silence) => end_pause(state, reply),
@@ -200,7 +204,20 @@ impl Script for SmtpHold {
             Phase::Drawing { reply: Reply::Hello, line } => {
                 // The first line has named the client.
                 let place = usize::from(line).saturating_sub(1);
-                reply::list_extension(persona, tls, place, &mut cx.rng, out);
+                let places = match state.hold {
+                    MailHold::Lines => {
+                        let count = reply::count_extensions(persona, tls);
+                        let piece = usize::from(SALUTATION) - 1;
+                        count * place / piece..count * (place + 1) / piece
+                    }
+                    _ => place..place + 1,
+                };
+                for place in places {
+                    reply::list_extension(persona, tls, place, &mut cx.rng, out);
+                }
+            }
+            Phase::Drawing { reply: Reply::Deferred, line: 0 } => {
+                Reply::Deferred.begin(persona, out);
             }
             Phase::Drawing { reply, .. } => reply.part(persona, &mut cx.rng, out),
             Phase::Spelling { reply, piece } => {
@@ -297,7 +314,7 @@ fn greet(state: &mut State, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
 /// Begins a reply.
 fn begin(state: &mut State, reply: Reply, cx: &mut Cx<'_>) -> Step {
     let reads_on = matches!(state.hold, MailHold::Endless | MailHold::Lines);
-    if reads_on && lines(reply, state.hold, cx) != Some(0) {
+    if reads_on && lines(reply, state.hold) != Some(0) {
         state.phase = Phase::Drawing { reply, line: 0 };
         return Step::PROMPT;
     }
@@ -316,24 +333,21 @@ fn begin(state: &mut State, reply: Reply, cx: &mut Cx<'_>) -> Step {
 }
 
 /// How many lines stand in front of the reply's last. `None`: that one never comes.
-fn lines(reply: Reply, hold: MailHold, cx: &Cx<'_>) -> Option<u16> {
+fn lines(reply: Reply, hold: MailHold) -> Option<u16> {
     match reply {
         Reply::AuthRefused | Reply::Bye | Reply::Deferred => None,
         Reply::Hello if hold == MailHold::Endless => None,
-        Reply::Hello => {
-            let (persona, tls) = (&cx.profile.persona, cx.offers_tls());
-            // The first one names the client.
-            let is_behind = |line: &u16| {
-                reply::extension(persona, tls, usize::from(*line).saturating_sub(1)).is_none()
-            };
-            (1..LINES).find(is_behind).or(Some(LINES))
-        }
+        Reply::Hello => Some(SALUTATION),
         Reply::Later => Some(LAST_LINES),
         reply if is_spelled(reply) => Some(0),
         // These are questions, and some ask for the next line whatever follows their code.
-        Reply::Begin | Reply::Help | Reply::Password | Reply::Plain | Reply::Tls | Reply::User => {
-            Some(0)
-        }
+        Reply::Begin
+        | Reply::Help
+        | Reply::HelpWithTls
+        | Reply::Password
+        | Reply::Plain
+        | Reply::Tls
+        | Reply::User => Some(0),
         _ => Some(LINES),
     }
 }
@@ -352,8 +366,8 @@ fn end_pause(state: &mut State, reply: Reply) -> Step {
 }
 
 /// A line that is not the last has gone out; `line` follows.
-fn draw(state: &mut State, reply: Reply, line: u16, cx: &Cx<'_>) -> Step {
-    let is_last = lines(reply, state.hold, cx).is_some_and(|lines| line >= lines);
+fn draw(state: &mut State, reply: Reply, line: u16) -> Step {
+    let is_last = lines(reply, state.hold).is_some_and(|lines| line >= lines);
     state.owed = None;
     state.phase = if is_last { Phase::Ending { reply } } else { Phase::Drawing { reply, line } };
     Step::DRIP

@@ -84,6 +84,18 @@ pub(crate) fn path(argument: &[u8]) -> &[u8] {
     bare.unwrap_or_else(|| secret::name(words).0)
 }
 
+/// Whether what follows `MAIL` or `RCPT` begins with this word, in any case.
+pub(crate) fn names(argument: &[u8], word: &[u8]) -> bool {
+    argument.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+}
+
+/// The size of a mail that its sender names behind its address (RFC 1870, section 4).
+pub(crate) fn size(argument: &[u8]) -> Option<u64> {
+    let mut words = argument.split(u8::is_ascii_whitespace);
+    let size = words.find(|word| names(word, b"SIZE="))?;
+    core::str::from_utf8(&size[5..]).ok()?.parse().ok()
+}
+
 /// For the fuzzer and its replayed corpus: where a mail ends does not depend on the portions in
 /// which it comes.
 #[doc(hidden)]

@@ -20,18 +20,23 @@ states! {
         AuthNotOffered,
         AuthRefused,
         AuthWelcome,
+        BadExtendedHello,
+        BadHello,
         Begin,
         Bye,
         Chunk,
         ChunkNotOffered,
         Deferred,
+        EmptyAddress,
         EtrnRefused,
         Hello,
         Help,
+        HelpWithTls,
         Later,
         NeedsHello,
         NeedsRecipient,
         NeedsSender,
+        NoMailPath,
         NoTls,
         Nothing,
         Password,
@@ -39,8 +44,10 @@ states! {
         Recipient,
         Reset,
         Sender,
+        SenderGiven,
         Tls,
         TlsNotOffered,
+        TooBig,
         Unknown,
         User,
         Verify,
@@ -114,6 +121,16 @@ impl Reply {
                 "235 2.0.0 OK Authenticated",
                 "235 2.7.0 Authentication successful",
             ],
+            Self::BadExtendedHello => [
+                "501 Syntactically invalid EHLO argument(s)",
+                "501 5.0.0 EHLO requires domain address",
+                "501 5.5.4 Invalid domain name",
+            ],
+            Self::BadHello => [
+                "501 Syntactically invalid HELO argument(s)",
+                "501 5.0.0 HELO requires domain address",
+                "501 5.5.4 Invalid domain name",
+            ],
             Self::Begin => [
                 "354 Enter message, ending with \".\" on a line by itself",
                 "354 Enter mail, end with \".\" on a line by itself",
@@ -130,6 +147,9 @@ impl Reply {
                 "500 5.5.1 Command unrecognized",
                 "503 5.5.2 Send hello first",
             ],
+            Self::EmptyAddress => {
+                ["501 empty address", "501 5.5.2 Argument required", "501 5.5.4 Argument missing"]
+            }
             Self::EtrnRefused => [
                 "458 Administrative prohibition",
                 "502 5.7.0 Sorry, we do not allow this operation",
@@ -140,11 +160,36 @@ impl Reply {
             Self::Help => [
                 "214-Commands supported:\r\n\
                  214 AUTH HELO EHLO MAIL RCPT DATA BDAT NOOP QUIT RSET HELP",
-                "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY AUTH",
-                "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY AUTH BDAT",
+                "214-2.0.0 This is sendmail version 8.14.4\r\n\
+                 214-2.0.0 Topics:\r\n\
+                 214-2.0.0 \tHELO\tEHLO\tMAIL\tRCPT\tDATA\r\n\
+                 214-2.0.0 \tRSET\tNOOP\tQUIT\tHELP\tVRFY\r\n\
+                 214-2.0.0 \tEXPN\tVERB\tETRN\tDSN\tAUTH\r\n\
+                 214-2.0.0 \tSTARTTLS\r\n\
+                 214-2.0.0 For more info use \"HELP <topic>\".\r\n\
+                 214-2.0.0 To report bugs in the implementation see\r\n\
+                 214-2.0.0 \thttp://www.sendmail.org/email-addresses.html\r\n\
+                 214-2.0.0 For local information send email to Postmaster at your site.\r\n\
+                 214 2.0.0 End of HELP info",
+                "214-This server supports the following commands:\r\n\
+                 214 HELO EHLO RCPT DATA RSET MAIL QUIT HELP AUTH TURN ETRN BDAT VRFY",
             ],
-            // To a recipient, and to a mail: a genuine sender comes again with it.
-            Self::Deferred | Self::Later => [
+            Self::HelpWithTls => [
+                "214-Commands supported:\r\n\
+                 214 AUTH STARTTLS HELO EHLO MAIL RCPT DATA BDAT NOOP QUIT RSET HELP",
+                Self::Help.words()[1],
+                "214-This server supports the following commands:\r\n\
+                 214 HELO EHLO STARTTLS RCPT DATA RSET MAIL QUIT HELP AUTH TURN ETRN BDAT VRFY",
+            ],
+            // To a recipient, in the words of a server that relays nothing, but not for good: a
+            // genuine sender that was sent here by mistake comes again with its mail.
+            Self::Deferred => [
+                "451 relay not permitted",
+                "451 4.7.1 Greylisting in action, please come back later",
+                "451 4.7.0 Temporary server error. Please try again later",
+            ],
+            // To a mail, likewise.
+            Self::Later => [
                 "451 Temporary local problem - please try later",
                 "451 4.7.1 Greylisting in action, please come back later",
                 "451 4.7.0 Temporary server error. Please try again later",
@@ -164,6 +209,12 @@ impl Reply {
                 "503 5.0.0 Need MAIL before RCPT",
                 "503 5.5.2 Need Mail From: first",
             ],
+            // Of `MAIL` without `FROM:`.
+            Self::NoMailPath => [
+                "500 unrecognized command",
+                "501 5.5.2 Syntax error in parameters scanning \"\"",
+                "501 5.5.4 Unrecognized parameter",
+            ],
             Self::NoTls => [
                 "454 TLS currently unavailable",
                 "454 4.3.3 TLS not available after start",
@@ -176,6 +227,11 @@ impl Reply {
             Self::Recipient => ["250 Accepted", "250 2.1.5 Recipient ok", "250 2.1.5 Recipient OK"],
             Self::Reset => ["250 Reset OK", "250 2.0.0 Reset state", "250 2.0.0 Resetting"],
             Self::Sender => ["250 OK", "250 2.1.0 Sender ok", "250 2.1.0 Sender OK"],
+            Self::SenderGiven => [
+                "503 sender already given",
+                "503 5.5.0 Sender already specified",
+                "503 5.5.2 Sender already specified",
+            ],
             Self::Tls => {
                 ["220 TLS go ahead", "220 2.0.0 Ready to start TLS", "220 2.0.0 SMTP server ready"]
             }
@@ -183,6 +239,11 @@ impl Reply {
                 "503 STARTTLS command used when not advertised",
                 "502 5.3.3 Command not implemented",
                 "502 5.3.3 Command not implemented",
+            ],
+            Self::TooBig => [
+                "552 Message size exceeds maximum permitted",
+                "552 5.2.3 Message size exceeds maximum value",
+                "552 5.3.4 Message size exceeds fixed maximum message size",
             ],
             Self::Unknown => [
                 "500 unrecognized command",
@@ -203,6 +264,14 @@ impl Reply {
     pub(crate) fn end(self, persona: &Persona, out: &mut Vec<u8>) {
         let words = self.words()[column(persona)];
         text::line(&words.replace("{host}", persona.host()), out);
+    }
+
+    /// Appends its only line as one that is not the last.
+    pub(crate) fn begin(self, persona: &Persona, out: &mut Vec<u8>) {
+        let (code, words) = self.words()[column(persona)].split_at(3);
+        out.extend_from_slice(code.as_bytes());
+        out.push(b'-');
+        text::line(&words[1..], out);
     }
 
     /// Appends a line of it that is not the last, as a server says whose rules are still looked at.
@@ -243,6 +312,17 @@ pub(crate) fn hello(persona: &Persona, name: &[u8], address: core::net::IpAddr) 
     }
 }
 
+/// The largest mail that the persona's server says to take, in bytes, if it says so: who names the
+/// size of a mail has read it.
+pub(crate) fn largest_mail(persona: &Persona) -> Option<u64> {
+    [Some(52_428_800), None, Some(2_097_152)][column(persona)]
+}
+
+/// How many extensions stand in front of the last one, which is the end of [`Reply::Hello`].
+pub(crate) fn count_extensions(persona: &Persona, tls: bool) -> usize {
+    extensions(persona, tls).count()
+}
+
 /// The extension at `place` that the persona's server offers, `None` behind the last but one; the
 /// last one is the end of [`Reply::Hello`].
 pub(crate) fn extension(persona: &Persona, tls: bool, place: usize) -> Option<&'static str> {
@@ -259,7 +339,7 @@ pub(crate) fn list_extension(
     out: &mut Vec<u8>,
 ) {
     /// More than any server offers: the list is not walked again for each line behind it.
-    const MOST: usize = 12;
+    const MOST: usize = 16;
     // Microsoft's list ends with a word that is no extension.
     let last = (persona.system() != System::Windows).then_some("HELP");
     let own = || extensions(persona, tls).chain(last).nth(place);
@@ -274,31 +354,56 @@ pub(crate) fn list_extension(
 ///
 /// Passwords are asked for in the clear only, by the two mechanisms that show them to us.
 fn extensions(persona: &Persona, tls: bool) -> impl Iterator<Item = &'static str> {
-    const EXIM: &[&str] =
-        &["SIZE 52428800", "8BITMIME", "PIPELINING", "AUTH PLAIN LOGIN", "CHUNKING", STARTTLS];
+    const EXIM: [&str; 8] = [
+        "SIZE 52428800",
+        "8BITMIME",
+        "PIPELINING",
+        "PIPECONNECT",
+        "AUTH PLAIN LOGIN",
+        "CHUNKING",
+        STARTTLS,
+        "PRDR",
+    ];
+    /// Exim before 4.96: one extension had another name.
+    const EARLIER_EXIM: [&str; 8] = {
+        let mut all = EXIM;
+        all[3] = "PIPE_CONNECT";
+        all
+    };
     const MICROSOFT: &[&str] = &[
+        "AUTH=LOGIN",
+        "AUTH LOGIN PLAIN",
+        "TURN",
         "SIZE 2097152",
+        "ETRN",
         "PIPELINING",
         "DSN",
         "ENHANCEDSTATUSCODES",
         "8bitmime",
+        "BINARYMIME",
         "CHUNKING",
         "VRFY",
+        "TLS",
         STARTTLS,
-        "AUTH LOGIN PLAIN",
     ];
     const SENDMAIL: &[&str] = &[
         "ENHANCEDSTATUSCODES",
         "PIPELINING",
         "8BITMIME",
         "SIZE",
+        "DSN",
         "AUTH LOGIN PLAIN",
         STARTTLS,
         "DELIVERBY",
     ];
     const STARTTLS: &str = "STARTTLS";
-    let all = [EXIM, SENDMAIL, MICROSOFT][column(persona)];
-    all.iter().copied().filter(move |&one| tls || one != STARTTLS)
+    let all: &'static [&str] = match persona.machine() {
+        Machine::Debian12 => &EXIM,
+        Machine::IpCamera => SENDMAIL,
+        Machine::Ubuntu2204 => &EARLIER_EXIM,
+        Machine::WindowsServer2019 => MICROSOFT,
+    };
+    all.iter().copied().filter(move |&one| tls || !matches!(one, STARTTLS | "TLS"))
 }
 
 /// Appends the rest of a line with an extension that nobody has heard of: a keyword as private
