@@ -14,6 +14,11 @@ pub(crate) const SE: u8 = 0xF0;
 /// Does nothing.
 pub(crate) const NOP: u8 = 0xF1;
 
+/// Ctrl-C.
+pub(crate) const INTERRUPT: u8 = 3;
+/// Ctrl-D.
+pub(crate) const END_OF_INPUT: u8 = 4;
+
 states! {
     /// What one side says of an option.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +49,12 @@ impl Verb {
 /// What a byte brought to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
+    /// The client asks whether anybody is there (RFC 854, page 8).
+    AreYouThere,
     /// The byte joined the line.
     Byte(u8),
+    /// A control character, which joins no line, or the signal that stands for it.
+    Control(u8),
     /// The line is whole; see [`Reader::line`].
     End,
     /// The last byte of the line was taken back.
@@ -140,7 +149,10 @@ impl Reader {
             (Place::Command, 0xFE) => self.go(Place::Option { verb: Verb::Dont }),
             (Place::Command, SB) => self.go(Place::Subject),
             (Place::Command, IAC) => self.text(IAC),
-            // A signal, which means nothing to us.
+            (Place::Command, 0xF4) => Some(Mark::Control(INTERRUPT)),
+            (Place::Command, 0xF6) => Some(Mark::AreYouThere),
+            (Place::Command, 0xEC) => Some(Mark::Control(END_OF_INPUT)),
+            // A signal that means nothing to us.
             (Place::Command, _) => None,
             (Place::Option { verb }, option) => Some(Mark::Said(verb, option)),
             (Place::Subject, option) => {
@@ -187,7 +199,9 @@ impl Reader {
                 self.line_beyond = self.line_beyond.saturating_add(1);
                 None
             }
-            _ => None,
+            // Some end a line with it.
+            0 => None,
+            control => Some(Mark::Control(control)),
         }
     }
 
@@ -251,7 +265,8 @@ mod tests {
                 Some(Mark::Told(option)) => {
                     found.push(format!("{option}: {}", reader.told().escape_ascii()));
                 }
-                Some(Mark::Byte(_) | Mark::Erased) | None => {}
+                Some(Mark::AreYouThere | Mark::Byte(_) | Mark::Control(_) | Mark::Erased)
+                | None => {}
             }
         }
         found

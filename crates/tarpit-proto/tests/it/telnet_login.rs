@@ -304,3 +304,75 @@ fn names_in_other_alphabets_are_told_by_every_text_protocol() {
         assert!(stage.learnt.contains(&wanted.to_owned()), "{pattern}: {:?}", stage.learnt);
     }
 }
+
+/// A client with a terminal in front of a machine.
+fn terminal(persona: &str) -> Stage {
+    let mut stage = played(persona).open();
+    stage.says(b"\xFF\xFB\x18\xFF\xFD\x01\xFF\xFD\x03").heard();
+    stage
+}
+
+#[test]
+fn keys_and_signals_have_the_answers_of_the_real_login() {
+    // What Debian 12's telnetd and login answered; `^` stands for a key with Ctrl.
+    const NAME: &str = "\r\nweb08 login: ";
+    for (persona, said, wanted) in [
+        ("debian-12", "\r\n", "\r\nPassword: "),
+        ("ubuntu-22.04", "\r\n", &["\r\n", NAME].concat()[..]),
+        ("debian-12", "\x03", "^C"),
+        ("debian-12", "ab\x03", "ab^C"),
+        ("debian-12", "\x04", "\r\n"),
+        ("debian-12", "a\x1Bb\r\n", "a^[b\r\nPassword: "),
+        ("debian-12", "root\r\n\x03", "root\r\nPassword: "),
+        (
+            "debian-12",
+            "root\r\n\x04",
+            &["root\r\nPassword: \r\n\r\nLogin incorrect", NAME].concat(),
+        ),
+        ("ip-camera", "\x03", "^C"),
+        // It has no terminal.
+        ("windows-server-2019", "\x03\x04", ""),
+    ] {
+        let mut stage = terminal(persona);
+        stage.says(said).pass(core::time::Duration::from_secs(2));
+        // The hold begins where the real one ends the connection.
+        let bytes = stage.bytes();
+        let bytes = bytes.strip_suffix(b"\xFF\xF1").unwrap_or(&bytes);
+        assert_eq!(String::from_utf8_lossy(bytes), wanted, "{persona} {said:?}");
+        stage.pass_secs(86_400);
+        assert_eq!(stage.closed, None, "{persona} {said:?}");
+    }
+    for (persona, said, wanted) in [
+        ("debian-12", &b"\xFF\xF6"[..], r"\r\n[Yes]\r\n"),
+        ("debian-12", b"\xFF\xFD\x06", r"\xff\xfb\x06"),
+        ("debian-12", b"\xFF\xF4", "^C"),
+        ("ip-camera", b"\xFF\xF6", ""),
+        ("ip-camera", b"\xFF\xFD\x06", r"\xff\xfc\x06"),
+    ] {
+        let mut stage = terminal(persona);
+        stage.says(said);
+        assert_eq!(stage.heard(), wanted, "{persona} {}", said.escape_ascii());
+    }
+}
+
+#[test]
+fn who_leaves_by_a_key_is_held_as_behind_a_password() {
+    for said in ["\x03", "\x04", "root\r\n\x03"] {
+        let mut stage = terminal("debian-12");
+        stage.says(said).heard();
+        stage.says("ls\r\n").pass_secs(600);
+        let text = stage.heard();
+        assert!(text.len() > 500 && text.replace(r"\xff\xf1", "").is_empty(), "{said:?}: {text}");
+    }
+}
+
+#[test]
+fn no_signal_is_answered_for_ever() {
+    let mut stage = terminal("debian-12");
+    stage.says([&b"\xFF\xF6"[..]; 1_000].concat()).pass_secs(60);
+    assert!(stage.bytes().len() <= 64 * 9, "{}", stage.bytes().len());
+    let mut stage = terminal("debian-12");
+    stage.says("root\r\n\x04".repeat(200));
+    let at_once = stage.sent.len();
+    assert!((10..=30).contains(&at_once), "{at_once}");
+}

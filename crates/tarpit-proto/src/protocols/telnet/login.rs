@@ -4,7 +4,7 @@
 //! ```text
 //!             name           password
 //! greeted ► Naming ──► Proving ──────► Holding: a NOP every 8 s, for ever
-//!             ▲ │         │                ▲
+//!             ▲ │         │                ▲ Ctrl-C, Ctrl-D
 //!             └─┘ empty   │ poison         │ a line that fetches something
 //!                         ▼      8 s       │
 //!                     Thinking ──────► Listening
@@ -34,7 +34,7 @@ use crate::{
     },
     script::{About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step, Uses},
     states,
-    wire::telnet::{IAC, Mark, NOP, Reader, SB, SE, Verb},
+    wire::telnet::{END_OF_INPUT, IAC, INTERRUPT, Mark, NOP, Reader, SB, SE, Verb},
 };
 
 /// See the module.
@@ -125,6 +125,7 @@ const OPTIONS: [(Verb, u8); 13] = [
 const BINARY: u8 = 0;
 const ECHO: u8 = 1;
 const SUPPRESS_GO_AHEAD: u8 = 3;
+const TIMING_MARK: u8 = 6;
 const TERMINAL_TYPE: u8 = 24;
 const WINDOW_SIZE: u8 = 31;
 const TERMINAL_SPEED: u8 = 32;
@@ -216,6 +217,8 @@ fn hear(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
             Some(Mark::Byte(byte)) if state.echoes() => literal(&[byte], &mut out),
             Some(Mark::Erased) if state.echoes() => out.extend_from_slice(b"\x08 \x08"),
             Some(Mark::Byte(_) | Mark::Erased) | None => {}
+            Some(Mark::AreYouThere) => answer_probe(state, cx, &mut out),
+            Some(Mark::Control(byte)) => step = control(state, &mut visit, byte, cx, &mut out),
             Some(Mark::Said(verb, option)) => negotiate(state, verb, option, cx, &mut out),
             Some(Mark::Told(option)) => {
                 told(option, visit.reader.told(), visit.reader.told_beyond(), cx);
@@ -225,6 +228,9 @@ fn hear(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
                 visit.reader.clear();
             }
         }
+    }
+    if state.at == At::Holding && out.is_empty() {
+        return Step::DRIP.discarding();
     }
     if state.at == At::Holding {
         return Step::send(step.unwrap_or(Manner::Prompt), Chunk::Boxed(out.into())).discarding();
@@ -237,15 +243,70 @@ fn hear(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     }
 }
 
+/// Hears a control character as the terminal of the persona's server does, and says what follows.
+///
+/// Where that server ends the connection, the client is held as behind a password.
+fn control(
+    state: &mut State,
+    visit: &mut Visit,
+    byte: u8,
+    cx: &mut Cx<'_>,
+    out: &mut Vec<u8>,
+) -> Option<Manner> {
+    let server = server::of(&cx.profile.persona);
+    let is_at_start = visit.reader.line().is_empty();
+    if !server.has_terminal {
+        return None;
+    }
+    if state.echoes() && byte != END_OF_INPUT {
+        literal(&[b'^', byte ^ 0x40], out);
+    }
+    match (state.at, byte) {
+        (At::Naming | At::Proving, INTERRUPT) => {
+            state.at = At::Holding;
+            return Some(Manner::Prompt);
+        }
+        (At::Naming, END_OF_INPUT) if is_at_start => {
+            out.extend_from_slice(b"\r\n");
+            state.at = At::Holding;
+            return Some(Manner::Prompt);
+        }
+        (At::Proving, END_OF_INPUT) if is_at_start => {
+            out.extend_from_slice(b"\r\n\r\nLogin incorrect");
+            server.ask_for_name(cx.profile.persona.host(), out);
+            state.at = At::Naming;
+        }
+        (At::Listening, INTERRUPT) => {
+            out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(server.prompt.as_bytes());
+        }
+        _ => return None,
+    }
+    visit.reader.clear();
+    Some(state.answer_line())
+}
+
+/// Says that somebody is there, as the persona's server does.
+fn answer_probe(state: &mut State, cx: &Cx<'_>, out: &mut Vec<u8>) {
+    if server::of(&cx.profile.persona).answers_signals && state.replies < MOST_REPLIES {
+        out.extend_from_slice(b"\r\n[Yes]\r\n");
+        state.replies += 1;
+    }
+}
+
 /// A line is whole: learns it, says what follows, and in which manner.
 fn line(state: &mut State, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> Manner {
     let server = server::of(&cx.profile.persona);
     let (line, beyond) = (visit.reader.line(), visit.reader.line_beyond());
     out.extend_from_slice(b"\r\n");
     match state.at {
-        At::Naming if line.is_empty() => server.ask_for_name(cx.profile.persona.host(), out),
+        At::Naming if line.is_empty() && !server.takes_no_name => {
+            server.ask_for_name(cx.profile.persona.host(), out);
+        }
         At::Naming => {
-            secret::learn_name(line, line.len() + beyond, cx);
+            if !line.is_empty() {
+                secret::learn_name(line, line.len() + beyond, cx);
+            }
             state.at = At::Proving;
             out.extend_from_slice(server.password.as_bytes());
         }
@@ -277,9 +338,7 @@ fn line(state: &mut State, visit: &mut Visit, cx: &mut Cx<'_>, out: &mut Vec<u8>
             }
         }
     }
-    state.lines = state.lines.saturating_add(1);
-    let waits = matches!(state.at, At::Naming | At::Proving);
-    if waits && state.lines >= PATIENCE { Manner::Drip } else { Manner::Prompt }
+    state.answer_line()
 }
 
 /// As much was typed as may wait, and the shell still thinks: the client's own sending stalls.
@@ -336,7 +395,12 @@ fn negotiate(state: &mut State, verb: Verb, option: u8, cx: &mut Cx<'_>, out: &m
         Verb::Will | Verb::Wont => (Verb::Do, Verb::Do, Verb::Dont),
     };
     let wants = matches!(verb, Verb::Do | Verb::Will);
+    let marks_time = option == TIMING_MARK && server::of(&cx.profile.persona).answers_signals;
     match OPTIONS.iter().position(|&known| known == (ours, option)) {
+        // Everything before it was read (RFC 860).
+        None if marks_time && verb == Verb::Do => {
+            out.extend_from_slice(&[IAC, Verb::Will.code(), option]);
+        }
         None if wants => out.extend_from_slice(&[IAC, no.code(), option]),
         None => {}
         Some(place) => {
@@ -422,6 +486,13 @@ impl State {
         let place = OPTIONS.iter().position(|&known| known == (Verb::Will, ECHO));
         let echo = place.map_or(Negotiated::default(), |place| self.options[place]);
         self.at != At::Proving && (echo.is_offered || echo.is_used)
+    }
+
+    /// Answers one more line, in which manner.
+    fn answer_line(&mut self) -> Manner {
+        self.lines = self.lines.saturating_add(1);
+        let waits = matches!(self.at, At::Naming | At::Proving);
+        if waits && self.lines >= PATIENCE { Manner::Drip } else { Manner::Prompt }
     }
 
     /// Takes out what is kept of the client.

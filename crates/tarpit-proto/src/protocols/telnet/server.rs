@@ -22,6 +22,12 @@ pub(super) struct Server {
     pub(super) password: &'static str,
     /// The prompt of its shell.
     pub(super) prompt: &'static str,
+    /// Whether it asks for a password where no name was given.
+    pub(super) takes_no_name: bool,
+    /// Whether it has a terminal behind it, which shows control characters and obeys some.
+    pub(super) has_terminal: bool,
+    /// Whether it answers who asks if anybody is there, and marks times.
+    pub(super) answers_signals: bool,
 }
 
 /// `BusyBox` from 1.14: echo, window size, and a server that echoes and never waits.
@@ -32,18 +38,29 @@ static BUSYBOX: Server = Server {
     login: "\r\n{host} login: ",
     password: "Password: ",
     prompt: "# ",
+    takes_no_name: false,
+    has_terminal: true,
+    answers_signals: false,
 };
 
 /// The telnetd of Linux distributions: terminal type, speed, display and environment. It talks of
-/// echo only with terminals.
-static LINUX: Server = Server {
+/// echo only with terminals. Behind it is Debian 12's `login`.
+const LINUX: Server = Server {
     name: "Linux telnetd",
     offers: b"\xFF\xFD\x18\xFF\xFD\x20\xFF\xFD\x23\xFF\xFD\x27",
     more: b"\xFF\xFB\x03\xFF\xFB\x01\xFF\xFD\x1F",
     login: "\r\n{host} login: ",
     password: "Password: ",
     prompt: "$ ",
+    takes_no_name: true,
+    has_terminal: true,
+    answers_signals: true,
 };
+
+static LATER_LINUX: Server = LINUX;
+
+/// The same with an earlier `login`, which asks for a name again.
+static EARLIER_LINUX: Server = Server { takes_no_name: false, ..LINUX };
 
 /// Microsoft's service: authentication first, and binary both ways.
 static MICROSOFT: Server = Server {
@@ -53,13 +70,17 @@ static MICROSOFT: Server = Server {
     login: "Welcome to Microsoft Telnet Service \r\n\n\rlogin: ",
     password: "password: ",
     prompt: "C:\\>",
+    takes_no_name: false,
+    has_terminal: false,
+    answers_signals: false,
 };
 
 /// The persona's service.
 pub(super) fn of(persona: &Persona) -> &'static Server {
     match persona.machine() {
-        Machine::Debian12 | Machine::Ubuntu2204 => &LINUX,
+        Machine::Debian12 => &LATER_LINUX,
         Machine::IpCamera => &BUSYBOX,
+        Machine::Ubuntu2204 => &EARLIER_LINUX,
         Machine::WindowsServer2019 => &MICROSOFT,
     }
 }
