@@ -1,6 +1,9 @@
 //! What a Redis client says first.
 
-use crate::wire::sighting::{LONGEST_LINE, Sighting, auth, either, prefix, verb};
+use crate::{
+    base::news::Event,
+    wire::sighting::{LONGEST_LINE, Sighting, auth, either, prefix, verb},
+};
 
 /// Inline commands by which worms and scanners are told from clients of other protocols.
 const SURE: &[&[u8]] = &[
@@ -90,6 +93,8 @@ pub(super) fn expected(bytes: &[u8]) -> Sighting {
     let words = seen.trim_ascii_start();
     let inline = || either(either(verb(words, SURE), verb(words, LIKELY)), login(words));
     match words {
+        // As much of it as the trace shows is waited for.
+        [b'*', ..] if seen.len() < Event::SHOWN && !words.contains(&b'\n') => Sighting::Incomplete,
         [b'*', ..] => Sighting::Matches,
         _ => match if words.is_empty() { Sighting::Incomplete } else { inline() } {
             // Nothing that follows is looked at.
