@@ -3,9 +3,8 @@
 pub(crate) const IDENTIFICATION: &[u8] = b"SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.4\r\n";
 /// The key exchange methods that the server of that line offers.
 pub(crate) const KEY_EXCHANGES: &str = "curve25519-sha256,curve25519-sha256@libssh.org,\
-    ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,sntrup761x25519-sha512@openssh.com,\
-    diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,\
-    diffie-hellman-group18-sha512,diffie-hellman-group14-sha256";
+    diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,\
+    ecdh-sha2-nistp521,ecdh-sha2-nistp384,ecdh-sha2-nistp256,diffie-hellman-group-exchange-sha256";
 pub(crate) const CLIENT: &str = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n";
 
 /// The payloads of the packets behind the identification line, each of which must be well formed.

@@ -6,9 +6,10 @@ use proptest::prelude::*;
 use tarpit_proto::{handshake_budget::LoadLevel, time::Time};
 
 use crate::{
-    ssh::{CLIENT, offer_of, packet, packets, stringed},
+    ssh::{CLIENT, client_offer, offer_of, packet, packets, stringed},
     ssh_client::{
-        Client, WISHES, Wishes, answers, authentication, listener, opening, password, service,
+        Client, WISHES, Wishes, answers, authentication, host_keys, listener, opening, password,
+        service,
     },
     stage::Stage,
 };
@@ -38,11 +39,22 @@ fn kinds(heard: &[Vec<u8>]) -> Vec<u8> {
 
 #[test]
 fn every_method_host_key_cipher_and_code_leads_to_keys_that_both_sides_have() {
-    let methods =
-        ["curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group14-sha256"];
+    let methods = [
+        "curve25519-sha256@libssh.org",
+        "diffie-hellman-group14-sha256",
+        "ecdh-sha2-nistp256",
+        "ecdh-sha2-nistp384",
+        "ecdh-sha2-nistp521",
+    ];
     let host_keys = ["ecdsa-sha2-nistp256", "rsa-sha2-256", "rsa-sha2-512"];
-    let codes = ["hmac-sha1", "hmac-sha1-etm@openssh.com", "hmac-sha2-256-etm@openssh.com"];
-    let ciphers = ["aes256-ctr", "chacha20-poly1305@openssh.com"];
+    let codes = ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512", "hmac-sha2-512-etm@openssh.com"];
+    let ciphers = [
+        "aes128-gcm@openssh.com",
+        "aes192-ctr",
+        "aes256-ctr",
+        "aes256-gcm@openssh.com",
+        "chacha20-poly1305@openssh.com",
+    ];
     let mut all = vec![WISHES];
     all.extend(methods.map(|method| Wishes { method, ..WISHES }));
     all.extend(host_keys.map(|host_key| Wishes { host_key, ..WISHES }));
@@ -62,21 +74,57 @@ fn every_method_host_key_cipher_and_code_leads_to_keys_that_both_sides_have() {
 }
 
 #[test]
-fn only_what_can_be_kept_is_offered() {
-    let mut stage = listener().open();
-    stage.says(CLIENT);
-    let packets = packets(&stage.bytes());
-    let (_, lists) = crate::ssh::offer(&packets[0]);
-    assert_eq!(
-        lists[..3],
-        [
-            "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,\
-             diffie-hellman-group14-sha256",
-            "rsa-sha2-512,rsa-sha2-256,ecdsa-sha2-nistp256,ssh-ed25519",
-            "chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr",
-        ]
-    );
-    assert_eq!(lists[6..8], ["none", "none"]);
+fn all_three_holds_offer_the_same_to_a_client_that_has_something_in_common() {
+    let offers = ["ssh_auth_hold", "ssh_kex_hold", "ssh_trans_hold"].map(|pattern| {
+        let mut stage = Stage::new(pattern);
+        stage.profile.host_keys = Some(host_keys());
+        let mut stage = stage.open();
+        stage.says(CLIENT).says(client_offer()).pass_secs(1);
+        let packets = packets(&stage.bytes());
+        crate::ssh::offer(&packets[0]).1.join(" ")
+    });
+    assert!(offers[0].contains("aes256-gcm@openssh.com,"), "{offers:?}");
+    assert!(offers.iter().all(|offer| *offer == offers[0]), "{offers:?}");
+}
+
+#[test]
+fn a_client_is_told_the_group_that_it_asks_for() {
+    let ask = |least: u32, wanted: u32, most: u32| {
+        let method = "diffie-hellman-group-exchange-sha256";
+        let mut stage = listener().open();
+        let opening = opening(Wishes { method, ..WISHES });
+        let sizes = [least, wanted, most].map(u32::to_be_bytes).concat();
+        stage.says(CLIENT).says(packet(&opening.offer));
+        stage.says(packet(&[&[34][..], &sizes].concat())).pass_secs(10);
+        let sent = packets(&stage.bytes());
+        let group = sent.iter().find(|packet| packet[0] == 31)?;
+        let (prime, rest) = crate::ssh::string(&group[1..]);
+        assert_eq!(rest, [0, 0, 0, 1, 2], "2 generates it");
+        Some(prime.len() * 8 - 8)
+    };
+    assert_eq!(ask(1_024, 2_048, 8_192), Some(2_048));
+    assert_eq!(ask(2_048, 8_192, 8_192), Some(4_096));
+    assert_eq!(ask(512, 1_024, 1_024), None);
+}
+
+#[test]
+fn a_client_that_compresses_is_never_let_in() {
+    let mut stage = listener();
+    stage.profile.poison = true;
+    let mut stage = stage.open();
+    let wishes = Wishes { line: "SSH-2.0-libssh_0.10.6", ..WISHES };
+    let mut opening = opening(wishes);
+    let Wishes { method, host_key, cipher, code, .. } = wishes;
+    let squeezed = "zlib@openssh.com";
+    let lists = [method, host_key, cipher, cipher, code, code, squeezed, squeezed, "", ""];
+    opening.offer = offer_of(lists);
+    stage.says("SSH-2.0-libssh_0.10.6\r\n");
+    stage.says(packet(&opening.offer)).says(packet(&opening.request)).pass_secs(10);
+    let mut client = Client::complete(&mut stage, wishes, &opening);
+    client.says(&mut stage, &password("secret"));
+    stage.pass_secs(60);
+    let heard = kinds(&client.hears(&stage));
+    assert!(heard.contains(&FAILURE) && !heard.contains(&SUCCESS), "{heard:?}");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use aes::{Aes128, Aes256};
+use aes::{Aes128, Aes192, Aes256};
+use aes_gcm::{AeadInOut as _, Aes128Gcm, Aes256Gcm};
 use chacha20::{
     ChaCha20Legacy,
     cipher::{KeyIvInit, StreamCipher, StreamCipherSeek},
@@ -14,8 +15,9 @@ use crypto_bigint::{
 };
 use ed25519_dalek::Verifier as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use p256::elliptic_curve::sec1::ToSec1Point as _;
 use sha1::Sha1;
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use tarpit_proto::{
     keys::{HostKeys, RsaKey},
     rng::Entropy,
@@ -69,6 +71,8 @@ struct Lane {
     key: Vec<u8>,
     code_key: Vec<u8>,
     number: u32,
+    /// Its first packet under keys.
+    first: u32,
     bytes: u64,
 }
 
@@ -135,6 +139,13 @@ fn number(bytes: &[u8]) -> Vec<u8> {
     if bare.first().is_some_and(|&byte| byte > 127) { [&[0], bare].concat() } else { bare.to_vec() }
 }
 
+/// A number with zeros in front.
+fn padded<const N: usize>(number: &[u8]) -> [u8; N] {
+    let mut out = [0; N];
+    out[N - number.len()..].copy_from_slice(number);
+    out
+}
+
 pub(crate) fn opening(wishes: Wishes) -> Opening {
     let Wishes { method, host_key, cipher, code, .. } = wishes;
     let offer = offer_of([method, host_key, cipher, cipher, code, code, "none", "none", "", ""]);
@@ -145,8 +156,15 @@ pub(crate) fn opening(wishes: Wishes) -> Opening {
             x25519_dalek::x25519(secret, x25519_dalek::X25519_BASEPOINT_BYTES).to_vec()
         }
         "ecdh-sha2-nistp256" => {
-            use p256::elliptic_curve::sec1::ToSec1Point as _;
             let secret = p256::SecretKey::from_slice(&secret).expect("a secret");
+            secret.public_key().to_sec1_point(false).as_bytes().to_vec()
+        }
+        "ecdh-sha2-nistp384" => {
+            let secret = p384::SecretKey::from_slice(&padded::<48>(&secret)).expect("a secret");
+            secret.public_key().to_sec1_point(false).as_bytes().to_vec()
+        }
+        "ecdh-sha2-nistp521" => {
+            let secret = p521::SecretKey::from_slice(&padded::<66>(&secret)).expect("a secret");
             secret.public_key().to_sec1_point(false).as_bytes().to_vec()
         }
         _ => power(&U2048::from_u8(2), secret),
@@ -191,6 +209,16 @@ impl Client {
                 let secret = p256::SecretKey::from_slice(&opening.secret).expect("a secret");
                 number(secret.diffie_hellman(&public).raw_secret_bytes())
             }
+            "ecdh-sha2-nistp384" => {
+                let public = p384::PublicKey::from_sec1_bytes(public).expect("a point");
+                let secret = p384::SecretKey::from_slice(&padded::<48>(&opening.secret));
+                number(secret.expect("one").diffie_hellman(&public).raw_secret_bytes())
+            }
+            "ecdh-sha2-nistp521" => {
+                let public = p521::PublicKey::from_sec1_bytes(public).expect("a point");
+                let secret = p521::SecretKey::from_slice(&padded::<66>(&opening.secret));
+                number(secret.expect("one").diffie_hellman(&public).raw_secret_bytes())
+            }
             _ => {
                 let mut padded = vec![0; 256 - (public.len().min(256))];
                 padded.extend(&public[public.len().saturating_sub(256)..]);
@@ -211,6 +239,8 @@ impl Client {
         let all: Vec<u8> = parts.iter().flat_map(stringed).collect();
         let hash = |bytes: &[u8]| match wishes.method {
             "diffie-hellman-group14-sha1" => Sha1::digest(bytes).to_vec(),
+            "ecdh-sha2-nistp384" => Sha384::digest(bytes).to_vec(),
+            "ecdh-sha2-nistp521" => Sha512::digest(bytes).to_vec(),
             _ => Sha256::digest(bytes).to_vec(),
         };
         let id = hash(&all);
@@ -231,6 +261,7 @@ impl Client {
             key: derive(letters[1]),
             code_key: derive(letters[2]),
             number,
+            first: number,
             bytes: 0,
         };
         stage.says(packet(&[21]));
@@ -318,19 +349,55 @@ impl Lane {
         self.cipher.starts_with("chacha20")
     }
 
+    fn gcm(&self) -> bool {
+        self.cipher.contains("-gcm@")
+    }
+
     fn crypt(&self, bytes: &mut [u8]) {
-        let counter: [u8; 16] = self.counter[..16].try_into().expect("a counter");
-        if self.cipher == "aes128-ctr" {
-            let key: [u8; 16] = self.key[..16].try_into().expect("a key");
-            let mut stream = ctr::Ctr128BE::<Aes128>::new(&key.into(), &counter.into());
-            stream.seek(self.bytes);
-            stream.apply_keystream(bytes);
-        } else {
-            let key: [u8; 32] = self.key[..32].try_into().expect("a key");
-            let mut stream = ctr::Ctr128BE::<Aes256>::new(&key.into(), &counter.into());
-            stream.seek(self.bytes);
+        fn stream<C>(key: &[u8], counter: &[u8], at: u64, bytes: &mut [u8])
+        where
+            C: KeyIvInit + StreamCipher + StreamCipherSeek,
+        {
+            let mut stream = C::new_from_slices(key, counter).expect("of the right lengths");
+            stream.seek(at);
             stream.apply_keystream(bytes);
         }
+        let (key, counter, at) = (&self.key, &self.counter[..16], self.bytes);
+        match self.cipher {
+            "aes128-ctr" => stream::<ctr::Ctr128BE<Aes128>>(&key[..16], counter, at, bytes),
+            "aes192-ctr" => stream::<ctr::Ctr128BE<Aes192>>(&key[..24], counter, at, bytes),
+            _ => stream::<ctr::Ctr128BE<Aes256>>(&key[..32], counter, at, bytes),
+        }
+    }
+
+    /// What the packet counter has come to, behind the four bytes that stay.
+    fn nonce(&self) -> [u8; 12] {
+        let mut nonce: [u8; 12] = self.counter[..12].try_into().expect("a nonce");
+        let count = u64::from_be_bytes(nonce[4..].try_into().expect("eight"));
+        let packets = self.number - self.first;
+        nonce[4..].copy_from_slice(&count.wrapping_add(packets.into()).to_be_bytes());
+        nonce
+    }
+
+    /// Encrypts a packet behind its length, or decrypts it where its tag is given.
+    fn gcm_crypt(&self, packet: &mut [u8], tag: Option<&[u8]>) -> Vec<u8> {
+        let (length, text) = packet.split_at_mut(4);
+        let (nonce, text) = (self.nonce().into(), text.into());
+        let expected = tag.map(|tag| <[u8; 16]>::try_from(tag).expect("a tag").into());
+        if self.cipher.starts_with("aes128") {
+            let cipher = Aes128Gcm::new_from_slice(&self.key[..16]).expect("a key");
+            let Some(tag) = expected else {
+                return cipher.encrypt_inout_detached(&nonce, length, text).expect("it").to_vec();
+            };
+            cipher.decrypt_inout_detached(&nonce, length, text, &tag).expect("it is genuine");
+        } else {
+            let cipher = Aes256Gcm::new_from_slice(&self.key[..32]).expect("a key");
+            let Some(tag) = expected else {
+                return cipher.encrypt_inout_detached(&nonce, length, text).expect("it").to_vec();
+            };
+            cipher.decrypt_inout_detached(&nonce, length, text, &tag).expect("it is genuine");
+        }
+        Vec::new()
     }
 
     fn stream(&self, from: usize) -> ChaCha20Legacy {
@@ -348,6 +415,9 @@ impl Lane {
         if self.code.contains("sha1") {
             let code = Hmac::<Sha1>::new_from_slice(&self.code_key[..20]).expect("a key");
             code.chain_update(number).chain_update(bytes).finalize().into_bytes().to_vec()
+        } else if self.code.contains("512") {
+            let code = Hmac::<Sha512>::new_from_slice(&self.code_key[..64]).expect("a key");
+            code.chain_update(number).chain_update(bytes).finalize().into_bytes().to_vec()
         } else {
             let code = Hmac::<Sha256>::new_from_slice(&self.code_key[..32]).expect("a key");
             code.chain_update(number).chain_update(bytes).finalize().into_bytes().to_vec()
@@ -355,7 +425,7 @@ impl Lane {
     }
 
     fn seal(&mut self, payload: &[u8]) -> Vec<u8> {
-        let apart = self.chacha() || self.behind();
+        let apart = self.chacha() || self.gcm() || self.behind();
         let block = if self.chacha() { 8 } else { 16 };
         let head = if apart { 1 } else { 5 };
         let padding = 4 + (block - (head + payload.len() + 4) % block) % block;
@@ -370,6 +440,8 @@ impl Lane {
             stream.seek(64_u64);
             stream.apply_keystream(&mut out[4..]);
             self.tag(&out)
+        } else if self.gcm() {
+            self.gcm_crypt(&mut out, None)
         } else if self.behind() {
             self.crypt(&mut out[4..]);
             self.tag(&out)
@@ -388,14 +460,16 @@ impl Lane {
         let mut head = bytes.get(..4)?.to_vec();
         if self.chacha() {
             self.stream(32).apply_keystream(&mut head);
-        } else if !self.behind() {
+        } else if !self.behind() && !self.gcm() {
             self.crypt(&mut head);
         }
         let length = u32::from_be_bytes(head[..].try_into().expect("four")) as usize;
         assert!(length < 1_000, "a length of {length}");
         let mut packet = bytes.get(..4 + length)?.to_vec();
-        let tag_length = if self.chacha() {
+        let tag_length = if self.chacha() || self.gcm() {
             16
+        } else if self.code.contains("512") {
+            64
         } else if self.code.contains("sha1") {
             20
         } else {
@@ -408,6 +482,9 @@ impl Lane {
             stream.seek(64_u64);
             stream.apply_keystream(&mut packet[4..]);
             assert_eq!(length % 8, 0);
+        } else if self.gcm() {
+            self.gcm_crypt(&mut packet, Some(tag));
+            assert_eq!(length % 16, 0);
         } else if self.behind() {
             assert_eq!(self.tag(&packet), tag);
             self.crypt(&mut packet[4..]);

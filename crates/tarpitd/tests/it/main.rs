@@ -27,6 +27,7 @@ mod rates;
 mod require;
 mod secrets;
 mod shortages;
+mod ssh;
 mod start;
 #[path = "../../../tarpit-proto/tests/it/talks.rs"]
 mod talks;

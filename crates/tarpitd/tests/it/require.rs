@@ -24,7 +24,7 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 12] = [
+const NEEDS: [&str; 13] = [
     "apache2",
     "exim4",
     "files",
@@ -34,6 +34,7 @@ const NEEDS: [&str; 12] = [
     "nginx",
     "pidfd_getfd",
     "root",
+    "ssh",
     "strace",
     "tun",
     "vsftpd",
@@ -104,6 +105,7 @@ fn probe(need: &str) -> Result<(), String> {
         }
         "root" if rustix::process::geteuid().is_root() => Ok(()),
         "root" => Err("the tests run as another user".to_owned()),
+        "ssh" => runs("ssh", &["-V"]),
         // A whole round: to be allowed to look on is not yet to be allowed to change something.
         "strace" => {
             let fault = "inject=openat:error=ENOENT:when=1000";

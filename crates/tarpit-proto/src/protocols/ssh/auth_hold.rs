@@ -10,7 +10,7 @@
 //! ```
 //! What holds which client behind the exchange is chosen by `clients.rs`: an answer that never
 //! comes, or comes late and whole, and packets to be ignored meanwhile. In Ignoring a client is held
-//! as by `ssh_kex_hold`. Only what can be kept is offered, in the order of the persona's release.
+//! as by `ssh_kex_hold`.
 //!
 //! Everything that is sent under keys can be made again from the state: the keys, how many packets
 //! and blocks went before, what is to be said, and the client's own generator for the padding.

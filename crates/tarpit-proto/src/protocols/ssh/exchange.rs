@@ -3,6 +3,8 @@
 //! ```text
 //!          line             offer               the client's part            it is time
 //! Offered ─────► Introduced ─────────► Agreed ────────────────────► Asked ────────────► keys
+//!                                       ▲                             │ it asked for a group
+//!                                       └─────────────────────────────┘
 //! ```
 //! Whatever does not fit ends it: then there will be no keys.
 
@@ -11,13 +13,13 @@ use alloc::vec::Vec;
 use crate::{
     base::{fact::Fact, said::Said, time::Time},
     protocols::ssh::{
-        agreement::{Agreement, Lanes, Openings, kept_offer},
+        agreement::{Agreement, Lanes, Openings},
         auth_hold::idle,
         clients::{Client, Wait},
         course::{self, Line},
-        server,
+        group, server,
     },
-    script::{Cx, Heard, Step},
+    script::{Chunk, Cx, Heard, Manner, Step},
     states,
     wire::ssh::{self, Malformed, Plain},
 };
@@ -45,8 +47,8 @@ states! {
     }
 }
 
-/// The longest part of a key exchange: a number of 2048 bits, with its length and sign.
-const LONGEST_REQUEST: usize = 512;
+/// The longest part of a key exchange: a number of the largest group, with its length.
+const LONGEST_REQUEST: usize = 1 + 4 + group::LONGEST;
 
 /// What comes of something heard.
 pub(super) enum Outcome {
@@ -88,8 +90,7 @@ impl Exchange {
     pub(super) fn speak(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match &self.stage {
             Stage::Offered { cookie } | Stage::Introduced { cookie, .. } if self.sent == 0 => {
-                let keys = cx.profile.host_keys.as_ref();
-                kept_offer(*cookie, server::offer(&cx.profile.persona), keys, out);
+                ssh::offer(*cookie, server::offer(&cx.profile.persona), out);
             }
             _ => ssh::ignore(&mut cx.rng, out),
         }
@@ -137,12 +138,14 @@ impl Exchange {
                     let Some(agreement) = agree(*cookie, line, payload, cx) else { break None };
                     Stage::Agreed { client: *client, agreement }
                 }
-                (ssh::MSG_KEXDH_INIT, Stage::Agreed { agreement, .. }) if agreement.skips => {
+                (number, Stage::Agreed { agreement, .. })
+                    if agreement.skips && ssh::MSGS_OF_METHOD.contains(&number) =>
+                {
                     agreement.skips = false;
                     continue;
                 }
-                (ssh::MSG_KEXDH_INIT, Stage::Agreed { client, agreement })
-                    if payload.len() <= LONGEST_REQUEST =>
+                (number, Stage::Agreed { client, agreement })
+                    if agreement.awaits(number) && payload.len() <= LONGEST_REQUEST =>
                 {
                     let due = match client.limits().exchange {
                         Wait::AtOnce => cx.now,
@@ -158,7 +161,9 @@ impl Exchange {
                     };
                 }
                 (ssh::MSG_KEXINIT, _) => break Some(Malformed::Offer),
-                (ssh::MSG_KEXDH_INIT, _) => break Some(Malformed::KeyExchange),
+                (number, _) if ssh::MSGS_OF_METHOD.contains(&number) => {
+                    break Some(Malformed::KeyExchange);
+                }
                 _ => continue,
             };
         };
@@ -170,10 +175,15 @@ impl Exchange {
     }
 
     /// Answers the client's part, if that can be afforded.
-    fn answer(&self, cx: &mut Cx<'_>) -> Outcome {
-        let Stage::Asked { client, agreement, request, .. } = &self.stage else {
+    fn answer(&mut self, cx: &mut Cx<'_>) -> Outcome {
+        let Stage::Asked { client, agreement, request, .. } = &mut self.stage else {
             return Outcome::NoKeys;
         };
+        if request.first() == Some(&ssh::MSG_GEX_REQUEST) {
+            let Some(packet) = agreement.choose(request) else { return Outcome::NoKeys };
+            self.stage = Stage::Agreed { client: *client, agreement: agreement.clone() };
+            return Outcome::Step(Step::send(Manner::Prompt, Chunk::Boxed(packet.into())));
+        }
         let keys = cx.profile.host_keys.as_ref();
         let Some(keys) = keys.filter(|_| cx.budget.handshake(agreement.cost())) else {
             return Outcome::NoKeys;

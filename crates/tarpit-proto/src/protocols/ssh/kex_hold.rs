@@ -5,8 +5,7 @@
 //!                                    ┌─┐ a packet to be ignored
 //! Listening ──── the offer ────► Holding
 //! ```
-//! Nothing is computed, so the whole list of the persona's release is offered. Most clients wait
-//! for the next step of a key exchange without a limit of their own; the others get packets that
+//! Most clients wait for the next step of a key exchange without a limit of their own; the others get packets that
 //! they must ignore, as often as `clients.rs` says.
 //!
 //! `ssh_trans_hold` does the same to a client, and hears no more of it than its identification

@@ -1,13 +1,14 @@
 //! Packets under keys: ciphers and codes of authentication (RFC 4253, section 6; RFC 4344; RFC
-//! 6668; OpenSSH's `PROTOCOL` and `PROTOCOL.chacha20poly1305`).
+//! 5647; RFC 6668; OpenSSH's `PROTOCOL` and `PROTOCOL.chacha20poly1305`).
 //!
-//! Keys are kept raw, a direction in 96 bytes, and expanded for each packet: a held client speaks
+//! Keys are kept raw, a direction in 96 bytes and half the key of a long code apart, and expanded for each packet: a held client speaks
 //! once in two minutes. A packet that was sealed can be sealed again, to the same bytes, as long as
 //! the lane has not been moved on.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
-use aes::{Aes128, Aes256};
+use aes::{Aes128, Aes192, Aes256};
+use aes_gcm::{AeadInOut as _, Aes128Gcm, Aes256Gcm};
 use chacha20::{
     ChaCha20Legacy,
     cipher::{KeyIvInit as _, StreamCipher as _, StreamCipherSeek as _},
@@ -16,7 +17,7 @@ use ctr::Ctr128BE;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use poly1305::Poly1305;
 use sha1::Sha1;
-use sha2::Sha256;
+use sha2::{Sha256, Sha512};
 
 use crate::{
     base::said::Said,
@@ -26,14 +27,14 @@ use crate::{
 
 states! {
     /// One direction of a connection.
-    #[derive(Clone, Copy)]
+    #[derive(Clone)]
     pub(crate) boxed struct Lane {
-        /// The key; or for AES the key, the first counter and the code's key, each at its place.
+        /// The key; or for AES the key, the next counter and the code's key, each at its place.
         secret: [u8; Lane::SECRET],
+        /// What of the code's key has no place there.
+        code_rest: Option<Box<[u8; Lane::LONGEST_CODE - (Lane::SECRET - CODE)]>>,
         /// Packets since the connection began, modulo 2^32.
         number: u32,
-        /// Blocks under AES so far.
-        blocks: u64,
         suite: Suite,
     }
 
@@ -42,37 +43,69 @@ states! {
     pub(super) struct Suite {
         pub(super) cipher: Cipher,
         pub(super) code: Code,
+        /// Whether packets are compressed from the moment on at which a client is let in. Such a
+        /// client is not: nothing here compresses.
+        pub(super) compresses: bool,
     }
 
     /// A cipher.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(super) enum Cipher {
         Aes128,
+        Aes128Gcm,
+        Aes192,
         Aes256,
+        Aes256Gcm,
         ChaCha20,
     }
 
     /// A code of authentication; `behind` says that it is made of what was encrypted.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(super) enum Code {
-        Sha1 { behind: bool },
+        Sha1,
         Sha256 { behind: bool },
+        Sha512 { behind: bool },
     }
 }
 
 const _: () = assert!(size_of::<Lane>() <= 96, "a direction is at most 96 bytes");
 
+impl Cipher {
+    /// Whether it vouches for packets itself, so that no code is made.
+    pub(super) fn is_code(self) -> bool {
+        matches!(self, Self::Aes128Gcm | Self::Aes256Gcm | Self::ChaCha20)
+    }
+
+    /// The length of its key, or of both its keys.
+    fn key(self) -> usize {
+        match self {
+            Self::Aes128 | Self::Aes128Gcm => 16,
+            Self::Aes192 => 24,
+            Self::Aes256 | Self::Aes256Gcm => 32,
+            Self::ChaCha20 => 64,
+        }
+    }
+
+    /// What packets are padded to a multiple of.
+    fn block(self) -> usize {
+        if self == Self::ChaCha20 { 8 } else { BLOCK }
+    }
+}
+
 impl Code {
     fn length(self) -> usize {
         match self {
-            Self::Sha1 { .. } => 20,
+            Self::Sha1 => 20,
             Self::Sha256 { .. } => 32,
+            Self::Sha512 { .. } => 64,
         }
     }
 
     fn is_behind(self) -> bool {
-        let (Self::Sha1 { behind } | Self::Sha256 { behind }) = self;
-        behind
+        match self {
+            Self::Sha1 => false,
+            Self::Sha256 { behind } | Self::Sha512 { behind } => behind,
+        }
     }
 }
 
@@ -107,22 +140,25 @@ impl Lane {
 
     /// How many bytes of each kind of key are needed at most.
     pub(super) const LONGEST_KEY: usize = 64;
+    pub(super) const LONGEST_CODE: usize = 64;
 
     /// The direction whose next packet is the `number`th.
     pub(super) fn new(suite: Suite, material: &Material, number: u32) -> Self {
         let mut secret = [0; Self::SECRET];
-        let Material { counter, key, code: code_key } = material;
-        match suite.cipher {
-            Cipher::ChaCha20 => secret[..64].copy_from_slice(&key[..64]),
-            Cipher::Aes128 | Cipher::Aes256 => {
-                let length = if suite.cipher == Cipher::Aes128 { 16 } else { 32 };
-                secret[..length].copy_from_slice(&key[..length]);
-                secret[COUNTER..CODE].copy_from_slice(&counter[..BLOCK]);
-                let length = suite.code.length();
-                secret[CODE..CODE + length].copy_from_slice(&code_key[..length]);
-            }
+        let mut code_rest = None;
+        let Material { counter, key, code } = material;
+        let length = suite.cipher.key();
+        secret[..length].copy_from_slice(&key[..length]);
+        if suite.cipher != Cipher::ChaCha20 {
+            secret[COUNTER..CODE].copy_from_slice(&counter[..BLOCK]);
         }
-        Self { secret, number, blocks: 0, suite }
+        if !suite.cipher.is_code() {
+            let (first, rest) =
+                code[..suite.code.length()].split_at(suite.code.length().min(Self::SECRET - CODE));
+            secret[CODE..CODE + first.len()].copy_from_slice(first);
+            code_rest = rest.try_into().ok().map(Box::new);
+        }
+        Self { secret, code_rest, number, suite }
     }
 
     /// A direction with keys that a fuzzer is not told.
@@ -149,14 +185,19 @@ impl Lane {
                 let tag = self.chacha().tag(&out[start..]);
                 out.extend_from_slice(&tag);
             }
-            Cipher::Aes128 | Cipher::Aes256 if self.suite.code.is_behind() => {
-                self.aes(0, &mut out[start + 4..]);
+            Cipher::Aes128Gcm | Cipher::Aes256Gcm => {
+                let (length, text) = out[start..].split_at_mut(4);
+                let tag = self.gcm_seal(length, text);
+                out.extend_from_slice(&tag);
+            }
+            _ if self.suite.code.is_behind() => {
+                self.aes(&mut out[start + 4..]);
                 let code = self.authentication(&out[start..]);
                 out.extend_from_slice(&code);
             }
-            Cipher::Aes128 | Cipher::Aes256 => {
+            _ => {
                 let code = self.authentication(&out[start..]);
-                self.aes(0, &mut out[start..]);
+                self.aes(&mut out[start..]);
                 out.extend_from_slice(&code);
             }
         }
@@ -170,6 +211,11 @@ impl Lane {
     /// Moves on behind a packet that came before there were keys.
     pub(crate) fn pass(&mut self) {
         self.number = self.number.wrapping_add(1);
+    }
+
+    /// Whether packets are compressed behind a success.
+    pub(crate) fn compresses(&self) -> bool {
+        self.suite.compresses
     }
 
     /// How many packets went before, modulo 2^32.
@@ -188,14 +234,13 @@ impl Lane {
         first[..least].copy_from_slice(&rest[..least]);
         match self.suite.cipher {
             Cipher::ChaCha20 => self.chacha_length(&mut first[..4]),
-            Cipher::Aes128 | Cipher::Aes256 if self.suite.code.is_behind() => {}
-            Cipher::Aes128 | Cipher::Aes256 => self.aes(0, &mut first),
+            _ if self.clear_length() > 0 => {}
+            _ => self.aes(&mut first),
         }
         let [a, b, c, d, ..] = first;
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         let covered = length + 4 - self.clear_length();
-        let block = if self.suite.cipher == Cipher::ChaCha20 { 8 } else { BLOCK };
-        if !(2..=LONGEST).contains(&length) || !covered.is_multiple_of(block) {
+        if !(2..=LONGEST).contains(&length) || !covered.is_multiple_of(self.suite.cipher.block()) {
             return Opened::Broken(Malformed::PacketLength);
         }
         let total = 4 + length + self.code_length();
@@ -214,13 +259,17 @@ impl Lane {
                 self.chacha().apply(&mut packet[4..]);
                 genuine
             }
-            Cipher::Aes128 | Cipher::Aes256 if self.suite.code.is_behind() => {
+            Cipher::Aes128Gcm | Cipher::Aes256Gcm => {
+                let (length, text) = packet.split_at_mut(4);
+                self.gcm_open(length, text, &code)
+            }
+            _ if self.suite.code.is_behind() => {
                 let genuine = self.authentication(&packet) == code;
-                self.aes(0, &mut packet[4..]);
+                self.aes(&mut packet[4..]);
                 genuine
             }
-            Cipher::Aes128 | Cipher::Aes256 => {
-                self.aes(0, &mut packet);
+            _ => {
+                self.aes(&mut packet);
                 self.authentication(&packet) == code
             }
         };
@@ -235,36 +284,49 @@ impl Lane {
     }
 
     fn padding(&self, content: usize) -> usize {
-        let block = if self.suite.cipher == Cipher::ChaCha20 { 8 } else { BLOCK };
-        padding(4 - self.clear_length() + 1 + content, block)
+        padding(4 - self.clear_length() + 1 + content, self.suite.cipher.block())
     }
 
     /// Moves on behind a packet whose length says `length`.
     fn advance(&mut self, length: usize) {
         self.number = self.number.wrapping_add(1);
-        if self.suite.cipher != Cipher::ChaCha20 {
-            let covered = length + 4 - self.clear_length();
-            self.blocks = self.blocks.wrapping_add((covered / BLOCK) as u64);
+        let covered = length + 4 - self.clear_length();
+        let counter = &mut self.secret[COUNTER..CODE];
+        match self.suite.cipher {
+            Cipher::ChaCha20 => {}
+            // Behind 4 bytes that stay, 8 count packets (RFC 5647, section 7.1).
+            Cipher::Aes128Gcm | Cipher::Aes256Gcm => add(&mut counter[4..12], 1),
+            Cipher::Aes128 | Cipher::Aes192 | Cipher::Aes256 => {
+                add(counter, (covered / BLOCK) as u64);
+            }
         }
     }
 
     /// How many bytes of a packet's length are apart from the blocks behind it.
     fn clear_length(&self) -> usize {
-        if self.suite.cipher == Cipher::ChaCha20 || self.suite.code.is_behind() { 4 } else { 0 }
+        if self.suite.cipher.is_code() || self.suite.code.is_behind() { 4 } else { 0 }
     }
 
     fn code_length(&self) -> usize {
-        if self.suite.cipher == Cipher::ChaCha20 { 16 } else { self.suite.code.length() }
+        if self.suite.cipher.is_code() { 16 } else { self.suite.code.length() }
     }
 
     fn authentication(&self, packet: &[u8]) -> Vec<u8> {
-        let key = &self.secret[CODE..CODE + self.suite.code.length()];
+        let mut key = [0; Self::LONGEST_CODE];
+        key[..Self::SECRET - CODE].copy_from_slice(&self.secret[CODE..]);
+        if let Some(rest) = &self.code_rest {
+            key[Self::SECRET - CODE..].copy_from_slice(&rest[..]);
+        }
+        let key = &key[..self.suite.code.length()];
         let number = self.number.to_be_bytes();
         match self.suite.code {
-            Code::Sha1 { .. } => Hmac::<Sha1>::new_from_slice(key)
+            Code::Sha1 => Hmac::<Sha1>::new_from_slice(key)
                 .map(|code| code.chain_update(number).chain_update(packet))
                 .map(|code| code.finalize().into_bytes().to_vec()),
             Code::Sha256 { .. } => Hmac::<Sha256>::new_from_slice(key)
+                .map(|code| code.chain_update(number).chain_update(packet))
+                .map(|code| code.finalize().into_bytes().to_vec()),
+            Code::Sha512 { .. } => Hmac::<Sha512>::new_from_slice(key)
                 .map(|code| code.chain_update(number).chain_update(packet))
                 .map(|code| code.finalize().into_bytes().to_vec()),
         }
@@ -272,21 +334,59 @@ impl Lane {
         .unwrap_or_default()
     }
 
-    /// Encrypts or decrypts `bytes`, which begin `blocks` behind the packet's first.
-    fn aes(&self, blocks: u64, bytes: &mut [u8]) {
+    /// The first bytes of the key.
+    fn key<const N: usize>(&self) -> [u8; N] {
+        let mut key = [0; N];
+        key.copy_from_slice(&self.secret[..N]);
+        key
+    }
+
+    /// Encrypts or decrypts `bytes`, which begin with the packet's first block.
+    fn aes(&self, bytes: &mut [u8]) {
         let mut counter = [0; BLOCK];
         counter.copy_from_slice(&self.secret[COUNTER..CODE]);
-        let moved = u128::from(self.blocks.wrapping_add(blocks));
-        let counter = u128::from_be_bytes(counter).wrapping_add(moved).to_be_bytes();
-        let mut key = [0; 32];
-        key.copy_from_slice(&self.secret[..32]);
+        let counter = counter.into();
         match self.suite.cipher {
             Cipher::Aes128 => {
-                let mut half = [0; 16];
-                half.copy_from_slice(&key[..16]);
-                Ctr128BE::<Aes128>::new(&half.into(), &counter.into()).apply_keystream(bytes);
+                Ctr128BE::<Aes128>::new(&self.key().into(), &counter).apply_keystream(bytes);
             }
-            _ => Ctr128BE::<Aes256>::new(&key.into(), &counter.into()).apply_keystream(bytes),
+            Cipher::Aes192 => {
+                Ctr128BE::<Aes192>::new(&self.key().into(), &counter).apply_keystream(bytes);
+            }
+            _ => Ctr128BE::<Aes256>::new(&self.key().into(), &counter).apply_keystream(bytes),
+        }
+    }
+
+    fn gcm_nonce(&self) -> [u8; 12] {
+        let mut nonce = [0; 12];
+        nonce.copy_from_slice(&self.secret[COUNTER..COUNTER + 12]);
+        nonce
+    }
+
+    /// Encrypts a packet's text, and makes the tag over its length and text.
+    fn gcm_seal(&self, length: &[u8], text: &mut [u8]) -> [u8; 16] {
+        let nonce = self.gcm_nonce().into();
+        let text = text.into();
+        let tag = if self.suite.cipher == Cipher::Aes128Gcm {
+            Aes128Gcm::new(&self.key().into()).encrypt_inout_detached(&nonce, length, text)
+        } else {
+            Aes256Gcm::new(&self.key().into()).encrypt_inout_detached(&nonce, length, text)
+        };
+        // Only a text of many gigabytes is refused.
+        tag.map(Into::into).unwrap_or_default()
+    }
+
+    /// Decrypts a packet's text, and says whether the tag is that of its length and text.
+    fn gcm_open(&self, length: &[u8], text: &mut [u8], tag: &[u8]) -> bool {
+        let Ok(tag) = <[u8; 16]>::try_from(tag) else { return false };
+        let nonce = self.gcm_nonce().into();
+        let (text, tag) = (text.into(), tag.into());
+        if self.suite.cipher == Cipher::Aes128Gcm {
+            let cipher = Aes128Gcm::new(&self.key().into());
+            cipher.decrypt_inout_detached(&nonce, length, text, &tag).is_ok()
+        } else {
+            let cipher = Aes256Gcm::new(&self.key().into());
+            cipher.decrypt_inout_detached(&nonce, length, text, &tag).is_ok()
         }
     }
 
@@ -314,13 +414,31 @@ impl core::fmt::Debug for Lane {
     }
 }
 
+/// Adds to a number whose highest byte is its first, modulo what it can be.
+fn add(number: &mut [u8], more: u64) {
+    let mut carry = u128::from(more);
+    for byte in number.iter_mut().rev() {
+        carry += u128::from(*byte);
+        *byte = carry as u8;
+        carry >>= 8;
+    }
+}
+
 /// One of each way in which packets are made.
-const SUITES: [Suite; 4] = [
-    Suite { cipher: Cipher::Aes128, code: Code::Sha256 { behind: false } },
-    Suite { cipher: Cipher::Aes256, code: Code::Sha256 { behind: true } },
-    Suite { cipher: Cipher::Aes128, code: Code::Sha1 { behind: true } },
-    Suite { cipher: Cipher::ChaCha20, code: Code::Sha1 { behind: false } },
+const SUITES: [Suite; 8] = [
+    plainly(Cipher::Aes128, Code::Sha256 { behind: false }),
+    plainly(Cipher::Aes128, Code::Sha1),
+    plainly(Cipher::Aes128Gcm, Code::Sha256 { behind: false }),
+    plainly(Cipher::Aes192, Code::Sha512 { behind: false }),
+    plainly(Cipher::Aes192, Code::Sha512 { behind: true }),
+    plainly(Cipher::Aes256, Code::Sha256 { behind: true }),
+    plainly(Cipher::Aes256Gcm, Code::Sha256 { behind: false }),
+    plainly(Cipher::ChaCha20, Code::Sha1),
 ];
+
+const fn plainly(cipher: Cipher, code: Code) -> Suite {
+    Suite { cipher, code, compresses: false }
+}
 
 /// The main stream of a packet: its first block is the key of the tag, its second begins the text.
 struct ChaCha(ChaCha20Legacy);

@@ -212,7 +212,7 @@ impl Talk {
                     cx.learn(Fact::Secret, answer);
                     cx.learn(Fact::Method, login::INTERACTIVE);
                 }
-                if cx.poisons() && limits.stops {
+                if self.lets_in(cx) {
                     Answer::after(INSIDE, Reply::Success)
                 } else {
                     Answer::After(limits.guess, Reply::InfoRequest)
@@ -247,6 +247,13 @@ impl Talk {
         }
     }
 
+    /// Whether a password lets the client in.
+    fn lets_in(&self, cx: &Cx<'_>) -> bool {
+        let Lanes { heard, sent } = &self.lanes;
+        let compresses = heard.compresses() || sent.compresses();
+        cx.poisons() && self.client.limits().stops && !compresses
+    }
+
     /// What is said to a client that would be known as `user`.
     fn authenticate(&mut self, user: &[u8], method: &Method<'_>, cx: &mut Cx<'_>) -> Answer {
         cx.learn(Fact::User, user);
@@ -266,9 +273,7 @@ impl Talk {
             Method::Interactive => Answer::at_once(Reply::InfoRequest),
             Method::None => Answer::After(limits.none, failure),
             Method::Other(_) | Method::PublicKey(_) => Answer::at_once(failure),
-            Method::Password(_) if cx.poisons() && limits.stops => {
-                Answer::after(INSIDE, Reply::Success)
-            }
+            Method::Password(_) if self.lets_in(cx) => Answer::after(INSIDE, Reply::Success),
             Method::Password(_) => Answer::After(limits.guess, failure),
         }
     }

@@ -4,7 +4,7 @@
 //! ```text
 //! Listening ──── the offer ────► Ignoring, for ever
 //! ```
-//! The offer is one that the persona's release makes; it must not promise a strict key exchange, in
+//! The offer is the persona's own; it must not promise a strict key exchange, in
 //! which our packets would be an error.
 
 use alloc::vec::Vec;

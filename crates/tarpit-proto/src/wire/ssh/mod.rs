@@ -24,6 +24,13 @@ pub(crate) const MSG_KEXINIT: u8 = 20;
 pub(crate) const MSG_NEWKEYS: u8 = 21;
 pub(crate) const MSG_KEXDH_INIT: u8 = 30;
 pub(crate) const MSG_KEXDH_REPLY: u8 = 31;
+/// Those of a key exchange over a group that the client asks for (RFC 4419, section 5).
+pub(crate) const MSG_GEX_GROUP: u8 = 31;
+pub(crate) const MSG_GEX_INIT: u8 = 32;
+pub(crate) const MSG_GEX_REPLY: u8 = 33;
+pub(crate) const MSG_GEX_REQUEST: u8 = 34;
+/// Those that belong to the method of the key exchange (RFC 4250, section 4.1.2).
+pub(crate) const MSGS_OF_METHOD: core::ops::RangeInclusive<u8> = 30..=49;
 
 /// Takes the client's identification line, or as much of it as may be one. `None`: it is not whole
 /// yet.
