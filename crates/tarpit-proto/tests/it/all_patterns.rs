@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tarpit_proto::{patterns, protocols, script::Pattern};
+use tarpit_proto::{patterns, persona::Persona, protocols, script::Pattern};
 
 use crate::{
     account,
     http::{answer, field},
-    stage::Stage,
+    stage::{Stage, seed},
 };
 
 /// What a client of the pattern's protocol says first.
@@ -298,5 +298,24 @@ proptest! {
             stage.half_closes().pass_secs(100);
         }
         prop_assert!(stage.save().len() < 20_000);
+    }
+}
+
+#[test]
+fn a_stranger_hears_another_refusal_on_each_port_of_a_machine() {
+    for persona in Persona::names() {
+        let mut heard: Vec<(&str, String)> = Vec::new();
+        for pattern in ["ftp_hold", "redis_hold", "smtp_hold", "telnet_login"] {
+            let mut stage = Stage::new(pattern);
+            stage.profile.persona = Persona::named(persona, &seed()).expect("a persona");
+            let mut stage = stage.open();
+            stage.heard();
+            stage.says(b"\x16\x03\x01\x02\0\x01\0\x01\xFC\x03\x03\r\n\r\n").pass_secs(600);
+            let text = stage.heard();
+            // One text on several ports is what published lists of tarpits and honeypots look for.
+            let same = heard.iter().find(|(_, other)| *other == text);
+            assert!(same.is_none(), "{persona}: {pattern} as {same:?}: {text}");
+            heard.push((pattern, text));
+        }
     }
 }
