@@ -49,7 +49,10 @@ impl FirstAnswers {
     pub(super) fn new(clock: Clock, registry: &Registry) -> io::Result<Self> {
         let timer = Timer::new()?;
         registry.register(&mut SourceFd(&timer.as_raw_fd()), LATE, Interest::READABLE)?;
-        let (key, due, waiting) = (Keyed::default(), BinaryHeap::new(), HashSet::default());
+        let key = Keyed::default();
+        // All of it now, so that what it takes does not grow with a crowd.
+        let due = BinaryHeap::with_capacity(MOST);
+        let waiting = HashSet::with_capacity_and_hasher(MOST, key.clone());
         Ok(Self { timer, clock, key, due, waiting, serving: None })
     }
 
@@ -90,6 +93,9 @@ impl FirstAnswers {
     }
 }
 
+/// The most clients that wait at a time; in a storm of newcomers the others are answered at once.
+const MOST: usize = 256;
+
 /// The longest lateness, about.
 const LONGEST: Duration = Duration::from_millis(20);
 
@@ -115,7 +121,10 @@ fn lateness(key: &Keyed, profile: &Profile, port: u16, client: SessionId) -> Dur
 impl Worker {
     /// Whether the client of this turn has been answered nothing so far, and has not waited yet.
     pub(super) fn is_to_be_put_off(&self, turn: &Turn) -> bool {
-        self.first_answers.serving != Some(turn.index)
+        let FirstAnswers { due, waiting, serving, .. } = &self.first_answers;
+        let has_room = due.len() < MOST || waiting.contains(&turn.index);
+        has_room
+            && *serving != Some(turn.index)
             && !turn.departs
             && self.clients.slot(turn.index).is_some_and(|slot| slot.session.sent() == 0)
     }
