@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::Doing;
 use super::{
     World,
-    turn::{Turn, cx, wall},
+    turn::{Turn, cx, wall_before},
 };
 use crate::{
     base::{
@@ -177,11 +177,12 @@ impl Turn<'_, '_> {
         let mut nothing = NoEntropy;
         let mut none = HandshakeBudget::new(1, self.now);
         let mut no_pins = NoPins;
-        let opened = self.session.opened(self.now);
+        // The same at every attempt, also by the clock of another daemon.
+        let held = self.session.held(self.now);
         let World { profile, conn, start, .. } = *self.world;
         let mut cx = Cx {
             now: self.now,
-            wall: wall(start, opened),
+            wall: wall_before(start, self.now, held),
             rng,
             entropy: &mut nothing,
             budget: &mut none,

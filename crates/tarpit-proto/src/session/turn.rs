@@ -13,7 +13,7 @@ use crate::{
         pace::{Pace, Pacer, Rate},
         rng::{Purpose, Rng, shared_moment},
         said::Said,
-        time::{Time, Wall},
+        time::{Time, Wall, millis},
     },
     protocols::tls::clients,
     script::{
@@ -734,7 +734,13 @@ impl Turn<'_, '_> {
 }
 
 pub(super) fn wall(start: Wall, now: Time) -> Wall {
-    Wall(start.0 + now.as_millis() / 1_000)
+    wall_before(start, now, Duration::ZERO)
+}
+
+/// The calendar's moment so long ago, which may be before the daemon's start.
+pub(super) fn wall_before(start: Wall, now: Time, ago: Duration) -> Wall {
+    let now = start.0.saturating_mul(1_000).saturating_add(now.as_millis() / 10 * 10);
+    Wall(now.saturating_sub(millis(ago)) / 1_000)
 }
 
 pub(super) fn cx<'a>(

@@ -10,6 +10,7 @@ use tarpit_proto::{
     script::{About, Chunk, Cx, Heard, Manner, Script, Security, Step, Uses},
     session::{Cause, Session},
     states,
+    time::{Time, Wall},
 };
 
 use crate::stage::Stage;
@@ -384,6 +385,28 @@ fn a_pattern_hears_nothing_in_front_of_its_opening() {
     stage.says("go").half_closes().pass_secs(60);
     assert_eq!(stage.text(), "welcome\\r\\nwelcome\\r\\n");
     assert_eq!(stage.learnt, Vec::<String>::new());
+}
+
+#[test]
+fn a_greeting_that_went_out_in_part_has_the_same_date_by_the_next_daemons_clock() {
+    let greeting = |hand_over: bool| {
+        let mut stage = Stage::new("smtp_hold");
+        let mut rooms = 0;
+        stage.room = Box::new(move |length| {
+            rooms += 1;
+            if rooms == 1 { 10 } else { length }
+        });
+        let mut stage = stage.after(Duration::from_secs(86_400)).open();
+        if hand_over {
+            let start = stage.start.0 + stage.now.as_millis() / 1_000;
+            stage.start = Wall(start);
+            stage.hand_over_at(Time::START);
+        }
+        stage.pass_secs(2);
+        stage.text()
+    };
+    assert!(greeting(false).contains("ESMTP"), "{}", greeting(false));
+    assert_eq!(greeting(true), greeting(false));
 }
 
 #[test]

@@ -88,6 +88,8 @@ impl Script for SshAuthHold {
             },
             (State::Exchanging { exchange }, heard) => match exchange.hear(heard, cx) {
                 Outcome::Keys { client, packets, lanes } => {
+                    // What the exchange took is free first, so that less of it stays a gap.
+                    *state = State::default();
                     *state = State::Replying { talk: Box::new(Talk::new(client, lanes)) };
                     Step::send(Manner::Prompt, Chunk::Boxed(packets.into()))
                 }
