@@ -88,7 +88,13 @@ impl Demand {
                 (made > most).then(|| format!("{made} connections"))
             }
             Self::Connection { each } => {
-                let stood = seen.stood / u32::try_from(seen.spoke).unwrap_or(u32::MAX).max(1);
+                // One that we have cut, as the last one is where we watch no longer, is none.
+                let (cut, count) = match seen.shortest {
+                    Some(shortest) if stay.is_capped() && seen.spoke > 1 => (shortest, 1),
+                    _ => (Duration::ZERO, 0),
+                };
+                let count = u32::try_from(seen.spoke - count).unwrap_or(u32::MAX).max(1);
+                let stood = seen.stood.saturating_sub(cut) / count;
                 (stood < each).then(|| format!("{} s a connection", seconds(stood)))
             }
             Self::NotAborted => {
@@ -148,7 +154,13 @@ mod tests {
 
     fn broken(demand: Demand, held: u64, ending: Ending, output: &str) -> Option<String> {
         let stay = Stay { held: Duration::from_secs(held), ending };
-        let seen = Seen { connections: 7, sent: 100, spoke: 6, stood: Duration::from_secs(24) };
+        let seen = Seen {
+            connections: 7,
+            sent: 100,
+            spoke: 6,
+            stood: Duration::from_secs(24),
+            shortest: None,
+        };
         let dialect = Dialect::Medusa;
         let span = Span::FULL;
         demand.broken(&Evidence { span, stay: &stay, seen: &seen, dialect, output })

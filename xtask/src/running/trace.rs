@@ -19,6 +19,8 @@ pub(crate) struct Seen {
     pub(crate) spoke: u64,
     /// How long those stood, one after the other.
     pub(crate) stood: Duration,
+    /// The one of them that stood for the shortest time.
+    pub(crate) shortest: Option<Duration>,
 }
 
 /// Reads the trace of a daemon that has stopped, by the tarpits' names.
@@ -43,7 +45,9 @@ fn sum(text: &str) -> Result<BTreeMap<String, Seen>> {
         seen.sent += event["sent"].as_u64().unwrap_or_default();
         if event["received"].as_u64().is_some_and(|received| received > 0) {
             seen.spoke += 1;
-            seen.stood += Duration::from_secs_f64(event["duration"].as_f64().unwrap_or_default());
+            let stood = Duration::from_secs_f64(event["duration"].as_f64().unwrap_or_default());
+            seen.stood += stood;
+            seen.shortest = Some(seen.shortest.map_or(stood, |shortest| shortest.min(stood)));
         }
     }
     Ok(tarpits)
@@ -65,7 +69,8 @@ mod tests {
         );
         let seen = sum(text).unwrap();
         let stood = Duration::from_millis(4_500);
-        assert_eq!(seen["a"], Seen { connections: 2, sent: 12, spoke: 1, stood });
+        let wanted = Seen { connections: 2, sent: 12, spoke: 1, stood, shortest: Some(stood) };
+        assert_eq!(seen["a"], wanted);
     }
 
     #[test]
