@@ -117,12 +117,12 @@ fn thirty_days_pass_without_a_goodbye_and_at_little_cost() {
         let sent = stage.session.sent();
         assert!(sent < 30 * 86_400 * 10, "{}: {sent}", pattern.name());
         assert_eq!(stage.session.held(stage.now).as_secs(), 30 * 86_400, "{}", pattern.name());
-        // Nobody falls silent who has more to say. The longest pace is that of packets to OpenSSH,
-        // every 108 to 132 seconds: a shorter bound is met by chance.
+        // Nobody falls silent who has more to say. Packets to OpenSSH come every 108 to 132 seconds.
+        let most = if opening(*pattern).starts_with(b"SSH-") { 132 } else { 59 };
         let (last, _) = stage.sent.last().expect("something was sent");
         let silence = stage.now.since(*last).as_secs();
         let kept = is_kept(&stage.bytes());
-        assert!(kept || silence <= 132, "{}: silent for {silence} s", pattern.name());
+        assert!(kept || silence <= most, "{}: silent for {silence} s", pattern.name());
     }
 }
 
