@@ -95,10 +95,9 @@ const ROWS: &[Row] = &[
         command: "sslscan --no-colour {host}:{port}",
     },
     Row {
-        // It ends some of its connections itself after 3.2 to 3.6 seconds, before our answer.
         client: "testssl",
         on: ANSWERS,
-        demands: &[Demand::Stays, Demand::connection(3_000)],
+        demands: &[Demand::Stays, Demand::connection(4_000)],
         tool: &TESTSSL,
         command: "testssl --warnings batch --color 0 {host}:{port}",
     },

@@ -39,7 +39,8 @@ pub(crate) fn limits(hello: &Hello) -> Limits {
 
 /// sslscan waits 3 seconds for each answer, and takes what comes later for a refusal. Its hellos
 /// differ, as it asks for one thing after another: none names a protocol to be spoken inside, each
-/// asks for a ticket, as nmap's scripts do not, and each offers either more suites than other clients
+/// asks for a ticket, as nmap's scripts do not, and for no protocol the old way, as testssl's do. Each
+/// offers either more suites than other clients
 /// know, or all five of TLS 1.3, the last of which nobody else offers by default. Its hello of SSL 3
 /// is an exception; to that it expects no answer.
 fn is_sslscan(hello: &Hello) -> bool {
@@ -50,6 +51,7 @@ fn is_sslscan(hello: &Hello) -> bool {
     let suites = hello.suites();
     hello.protocols.is_empty()
         && hello.extends(TICKET)
+        && !hello.extends(NEXT_PROTOCOL)
         && (suites.len() >= MANY || suites.contains(&AES_128_CCM_8))
 }
 
@@ -63,7 +65,7 @@ fn is_go(hello: &Hello) -> bool {
         && !NOT_ASKED.iter().any(|&number| hello.extends(number))
 }
 
-/// Numbers of extensions (RFC 6066, 6962, 5746, 7366, 8449, 9345, 5077).
+/// Numbers of extensions (RFC 6066, 6962, 5746, 7366, 8449, 9345, 5077; the last is of a draft).
 const STATUS: u16 = 5;
 const TIMESTAMPS: u16 = 18;
 const RENEGOTIATION: u16 = 0xFF01;
@@ -71,6 +73,7 @@ const ENCRYPT_THEN_MAC: u16 = 22;
 const RECORD_SIZE: u16 = 28;
 const DELEGATED: u16 = 34;
 const TICKET: u16 = 35;
+const NEXT_PROTOCOL: u16 = 0x3374;
 
 #[cfg(test)]
 mod tests {
@@ -96,6 +99,8 @@ mod tests {
                     hello!("nmap_version_13"),
                     hello!("openssl"),
                     hello!("python"),
+                    hello!("testssl"),
+                    hello!("testssl_ciphers"),
                 ][..],
             ),
             ((4.0, true), &[hello!("go"), hello!("go_http")]),

@@ -27,6 +27,7 @@ pub static TLS: Protocol = Protocol {
         include_bytes!("../../../tests/corpus/client_hello.bin"),
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC",
         b"\x80\x2E\x01\x03\x01\x00",
+        b"\x80\x40\x01\x00\x02\x00\x27",
     ],
     greet: None,
     refuse: None,

@@ -8,6 +8,10 @@ pub(super) fn client_hello(bytes: &[u8]) -> Sighting {
     let wanted: &[fn(u8) -> bool] = match bytes.first() {
         None => return Sighting::Incomplete,
         Some(0x16) => &[|_| true, |b| b == 3, |b| b <= 4, |b| b <= 0x48, |_| true, |b| b == 1],
+        // Also that of SSL 2, whose version stands the other way round.
+        Some(0x80..) if bytes.get(3) == Some(&0) => {
+            &[|_| true, |_| true, |b| b == 1, |_| true, |b| b == 2]
+        }
         Some(0x80..) => &[|_| true, |_| true, |b| b == 1, |b| b == 3, |b| b <= 4],
         Some(_) => return Sighting::Differs,
     };
