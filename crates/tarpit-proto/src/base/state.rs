@@ -6,7 +6,7 @@
 //! a `Box` of something that is [`Saved`]; a client that has one costs an allocation.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{any::Any, fmt};
+use core::{any::Any, fmt, marker::PhantomData};
 
 use crate::base::time::{ClockChange, Time};
 
@@ -162,6 +162,75 @@ impl<T: Saved> Saved for Box<T> {
 
     fn change_clock(&mut self, change: ClockChange) {
         (**self).change_clock(change);
+    }
+}
+
+/// A part of a state that stays packed until it is asked for: a state is unpacked for every chunk
+/// that is sent, and not every part of it matters then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packed<T> {
+    bits: u64,
+    part: PhantomData<T>,
+}
+
+impl<T: Field + Default> Packed<T> {
+    /// Packs a part.
+    pub fn of(part: T) -> Self {
+        const { assert!(T::BITS <= u64::BITS && T::BOXES == 0, "a packed part is small") };
+        let mut packer = Packer::default();
+        part.put(&mut packer);
+        Self { bits: packer.bits as u64, part: PhantomData }
+    }
+
+    /// The part.
+    pub fn get(&self) -> T {
+        let part = T::get(&mut Unpacker { bits: self.bits.into(), boxed: None });
+        debug_assert!(part.is_some(), "a part that nobody packed");
+        part.unwrap_or_default()
+    }
+}
+
+impl<T: Field + Default> From<T> for Packed<T> {
+    fn from(part: T) -> Self {
+        Self::of(part)
+    }
+}
+
+impl<T: Field + Default> Default for Packed<T> {
+    fn default() -> Self {
+        Self::of(T::default())
+    }
+}
+
+impl<T: Field + Default> Saved for Packed<T> {
+    const LAYOUT: u32 = T::LAYOUT;
+
+    fn save(&self, out: &mut Vec<u8>) {
+        self.get().save(out);
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        T::load(saved).map(Self::of)
+    }
+
+    fn change_clock(&mut self, change: ClockChange) {
+        let mut part = self.get();
+        part.change_clock(change);
+        *self = Self::of(part);
+    }
+}
+
+impl<T: Field + Default> Field for Packed<T> {
+    const BITS: u32 = T::BITS;
+
+    #[inline]
+    fn put(self, out: &mut Packer) {
+        out.push(self.bits, Self::BITS);
+    }
+
+    #[inline]
+    fn get(from: &mut Unpacker) -> Option<Self> {
+        Some(Self { bits: from.pull(Self::BITS), part: PhantomData })
     }
 }
 
@@ -786,6 +855,20 @@ mod tests {
         assert_eq!(waits[1], Wait::Until { due: late });
         let plan = Box::new(Plan { due: Some(late), dues: vec![late; 2] });
         assert_eq!((&waits[0], &waits[2]), (&Wait::Idle, &Wait::Planned { plan }));
+    }
+
+    #[test]
+    fn a_part_that_stays_packed_is_the_same_part() {
+        let both = Both { color: Color::Red, number: 60_000 };
+        let packed = Packed::of(both);
+        assert_eq!((packed.get(), Packed::<Both>::BITS), (both, Both::BITS));
+        let mut run = Run::of(packed);
+        assert_eq!(run.take::<Packed<Both>>(), packed);
+        let mut saved = Vec::new();
+        packed.save(&mut saved);
+        assert_eq!(Both::load(&mut &saved[..]), Some(both));
+        assert_eq!(Packed::load(&mut &saved[..]), Some(packed));
+        assert_eq!(Packed::<Both>::LAYOUT, Both::LAYOUT);
     }
 
     #[test]

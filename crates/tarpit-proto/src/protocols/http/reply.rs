@@ -1,17 +1,13 @@
 //! What a request is answered with, and by which status line.
 
-use alloc::{borrow::Cow, vec::Vec};
+use alloc::borrow::Cow;
 
-use crate::{
-    base::state::{Field, Packer, Saved, Unpacker},
-    protocols::http::server::Server,
-    states,
-};
+use crate::{base::state::Packed, protocols::http::server::Server, states};
 
 states! {
     /// What a request is answered with.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(crate) boxed enum Reply {
+    pub(crate) enum Reply {
         /// Nothing that can be understood.
         BadRequest,
         /// A body in a coding that the server does not know.
@@ -64,125 +60,12 @@ states! {
     }
 }
 
-/// A reply as the state of a client has it: a number that is only read where the reply matters, since
-/// a state is unpacked for every byte that is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Packed(u16);
-
-impl Packed {
-    const BITS: u32 = 15;
-
-    /// The reply.
-    pub(crate) fn get(self) -> Reply {
-        Reply::of_number(self.0).unwrap_or_default()
-    }
-
+impl Packed<Reply> {
     /// Gives way to a reason that counts more.
     pub(crate) fn yield_to(&mut self, reason: Reply) {
         if reason.weight() > self.get().weight() {
             *self = reason.into();
         }
-    }
-}
-
-impl Default for Packed {
-    fn default() -> Self {
-        Reply::default().into()
-    }
-}
-
-impl From<Reply> for Packed {
-    fn from(reply: Reply) -> Self {
-        Self(reply.number())
-    }
-}
-
-impl Saved for Packed {
-    const LAYOUT: u32 = Reply::LAYOUT;
-
-    fn save(&self, out: &mut Vec<u8>) {
-        self.get().save(out);
-    }
-
-    fn load(saved: &mut &[u8]) -> Option<Self> {
-        Reply::load(saved).map(Self::from)
-    }
-}
-
-impl Field for Packed {
-    const BITS: u32 = Self::BITS;
-
-    #[inline]
-    fn put(self, out: &mut Packer) {
-        out.push(self.0.into(), Self::BITS);
-    }
-
-    #[inline]
-    fn get(from: &mut Unpacker) -> Option<Self> {
-        Some(Self(from.pull(Self::BITS) as u16))
-    }
-}
-
-impl Reply {
-    /// The number that stands for it.
-    fn number(self) -> u16 {
-        let (kind, more) = match self {
-            Self::BadRequest => (0, 0),
-            Self::Coding => (1, 0),
-            Self::Expectation => (2, 0),
-            Self::FieldTooLong => (3, 0),
-            Self::Forbidden => (4, 0),
-            Self::Missing => (5, 0),
-            Self::Moved { folder } => (6, u16::from(folder)),
-            Self::NotAllowed { method } => (7, u16::from(method)),
-            Self::NotImplemented { method } => (8, u16::from(method)),
-            Self::Options { is_page } => (9, u16::from(is_page)),
-            Self::Page { page, extent } => (10, u16::from(page) | (extent as u16) << 8),
-            Self::Refused => (11, 0),
-            Self::ServerOptions => (12, 0),
-            Self::TargetTooLong => (13, 0),
-            Self::TooManyFields => (14, 0),
-            Self::Trace => (15, 0),
-            Self::Tunnel => (16, 0),
-            Self::UnknownVersion => (17, 0),
-            Self::Welcome => (18, 0),
-        };
-        more << 5 | kind
-    }
-
-    /// The reply that a number stands for.
-    fn of_number(number: u16) -> Option<Self> {
-        let more = number >> 5;
-        let byte = more as u8;
-        Some(match number & 0x1F {
-            0 => Self::BadRequest,
-            1 => Self::Coding,
-            2 => Self::Expectation,
-            3 => Self::FieldTooLong,
-            4 => Self::Forbidden,
-            5 => Self::Missing,
-            6 => Self::Moved { folder: byte },
-            7 => Self::NotAllowed { method: byte },
-            8 => Self::NotImplemented { method: byte },
-            9 => Self::Options { is_page: more == 1 },
-            10 => {
-                let extent = match more >> 8 {
-                    0 => Extent::Part,
-                    1 => Extent::Unchanged,
-                    _ => Extent::Whole,
-                };
-                Self::Page { page: byte, extent }
-            }
-            11 => Self::Refused,
-            12 => Self::ServerOptions,
-            13 => Self::TargetTooLong,
-            14 => Self::TooManyFields,
-            15 => Self::Trace,
-            16 => Self::Tunnel,
-            17 => Self::UnknownVersion,
-            18 => Self::Welcome,
-            _ => return None,
-        })
     }
 }
 
@@ -344,7 +227,7 @@ mod tests {
             Reply::UnknownVersion,
             Reply::Welcome,
         ] {
-            assert_eq!(Run::of(Packed::from(reply)).take::<Packed>().get(), reply);
+            assert_eq!(Run::of(Packed::from(reply)).take::<Packed<Reply>>().get(), reply);
         }
     }
 }

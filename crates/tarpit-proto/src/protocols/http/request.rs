@@ -6,13 +6,13 @@ use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
 use crate::{
-    base::{fact::Fact, said::Said},
+    base::{fact::Fact, said::Said, state::Packed},
     protocols::{
         http::{
             clients::{self, HeldBy},
             fields::field,
             length::Length,
-            reply::{Packed, Reply},
+            reply::Reply,
             request_line::{request_line, tell_request},
             server::Server,
             site::Site,
@@ -29,7 +29,7 @@ states! {
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(crate) struct Request {
         /// How it is answered, as far as it was read.
-        pub(crate) reply: Packed,
+        pub(crate) reply: Packed<Reply>,
         /// It asks for the head of an answer alone.
         pub(crate) is_head: bool,
         pub(crate) version: Version,
