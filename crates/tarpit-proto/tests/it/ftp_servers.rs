@@ -19,13 +19,6 @@ fn client(persona: &str, server: &str) -> Stage {
     stage.open()
 }
 
-/// What the client has heard since it was last asked.
-fn heard(stage: &mut Stage) -> String {
-    let text = String::from_utf8(stage.bytes()).expect("text");
-    stage.sent.clear();
-    text
-}
-
 #[test]
 fn linux_answers_every_command_as_vsftpd_does() {
     let mut wrong = Vec::new();
@@ -38,7 +31,7 @@ fn linux_answers_every_command_as_vsftpd_does() {
                     if !turn.said.is_empty() {
                         stage.says([turn.said, "\r\n"].concat()).pass_secs(20);
                     }
-                    let (text, wanted) = (heard(&mut stage), sent(turn.ours(), &values));
+                    let (text, wanted) = (stage.heard_plain(), sent(turn.ours(), &values));
                     if text != wanted {
                         wrong.push(format!("{persona}, {server}: {}: {text}{wanted}", turn.said));
                     }
@@ -58,7 +51,7 @@ fn answer(persona: &str, said: &str) -> String {
         stage.says(portion);
     }
     stage.pass_secs(20);
-    heard(&mut stage)
+    stage.heard_plain()
 }
 
 #[test]

@@ -23,9 +23,7 @@ fn client(persona: &str, has_tls: bool) -> Stage {
 /// What answers a line, as far as it comes before the next line of an endless reply.
 fn answer(stage: &mut Stage, said: &str) -> String {
     stage.says([said, "\r\n"].concat()).pass_secs(20);
-    let text = String::from_utf8(stage.bytes()).expect("text");
-    stage.sent.clear();
-    text
+    stage.heard_plain()
 }
 
 #[test]

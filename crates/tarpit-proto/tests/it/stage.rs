@@ -292,6 +292,13 @@ impl Stage {
         text
     }
 
+    /// The same as plain text, for comparing it with a real server's.
+    pub(crate) fn heard_plain(&mut self) -> String {
+        let text = String::from_utf8(self.bytes()).expect("text");
+        self.sent.clear();
+        text
+    }
+
     /// The moments of the sends, in milliseconds since the client connected.
     pub(crate) fn moments(&self) -> Vec<u64> {
         self.sent.iter().map(|(at, _)| at.as_millis() - 5_000).collect()
