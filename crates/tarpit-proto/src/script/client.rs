@@ -16,6 +16,18 @@ pub struct KnownClient<L: 'static> {
     pub limits: L,
 }
 
+impl<L> KnownClient<L> {
+    /// One that calls itself something with `part` in it.
+    pub const fn contains(name: &'static str, part: &'static [u8], limits: L) -> Self {
+        Self { name, sign: Sign::Contains(part), limits }
+    }
+
+    /// One that says `words`.
+    pub const fn says(name: &'static str, words: &'static [u8], limits: L) -> Self {
+        Self { name, sign: Sign::Says(words), limits }
+    }
+}
+
 /// What a client is known by.
 pub enum Sign {
     /// It calls itself something that contains this.

@@ -1,23 +1,19 @@
 //! How FTP clients that wait longer than others are recognised: by what they say in front of a
 //! password. They read a reply to its last line.
 
-use crate::script::{KnownClient, Sign, client};
+use crate::script::{KnownClient, client};
 
 /// The clients that were tried; those listed here are patient.
 pub(super) static CLIENTS: &[KnownClient<()>] = &[
-    says("lftp", b"FEAT"),
-    says("transfer programs of desktops", b"CLNT"),
-    says("transfer programs that name the host", b"HOST"),
-    says("transfer programs that set options", b"OPTS"),
+    KnownClient::says("lftp", b"FEAT", ()),
+    KnownClient::says("transfer programs of desktops", b"CLNT", ()),
+    KnownClient::says("transfer programs that name the host", b"HOST", ()),
+    KnownClient::says("transfer programs that set options", b"OPTS", ()),
     // Guessers guess names. Libraries, curl and wget log in without one; they wait for a reply's
     // last line without any limit, curl for two minutes.
-    says("libraries, curl and wget", b"USER anonymous"),
-    says("libraries that say ftp", b"USER ftp"),
+    KnownClient::says("libraries, curl and wget", b"USER anonymous", ()),
+    KnownClient::says("libraries that say ftp", b"USER ftp", ()),
 ];
-
-const fn says(name: &'static str, words: &'static [u8]) -> KnownClient<()> {
-    KnownClient { name, sign: Sign::Says(words), limits: () }
-}
 
 /// Whether a client that says this command reads replies to their last line.
 pub(super) fn is_patient(verb: &[u8]) -> bool {

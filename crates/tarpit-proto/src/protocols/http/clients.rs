@@ -6,7 +6,7 @@
 use core::time::Duration;
 
 use crate::{
-    script::{KnownClient, Sign, client},
+    script::{KnownClient, client},
     states,
 };
 
@@ -30,24 +30,24 @@ states! {
 pub(super) static CLIENTS: &[KnownClient<HeldBy>] = &[
     // Searchers for paths end a request after 10 seconds or some more in all, and the whole search
     // after a few that failed: only answers keep them.
-    contains("DirBuster", b"DirBuster", HeldBy::Answers),
-    contains("ffuf", b"Fuzz Faster U Fool", HeldBy::Answers),
-    contains("Nikto", b"Nikto", HeldBy::Answers),
-    contains("Wfuzz", b"Wfuzz", HeldBy::Answers),
-    contains("feroxbuster", b"feroxbuster", HeldBy::Answers),
-    contains("gobuster", b"gobuster", HeldBy::Answers),
+    KnownClient::contains("DirBuster", b"DirBuster", HeldBy::Answers),
+    KnownClient::contains("ffuf", b"Fuzz Faster U Fool", HeldBy::Answers),
+    KnownClient::contains("Nikto", b"Nikto", HeldBy::Answers),
+    KnownClient::contains("Wfuzz", b"Wfuzz", HeldBy::Answers),
+    KnownClient::contains("feroxbuster", b"feroxbuster", HeldBy::Answers),
+    KnownClient::contains("gobuster", b"gobuster", HeldBy::Answers),
     // It ends a search at the first failures.
-    contains("dirb", b"Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)", HeldBy::Answers),
+    KnownClient::contains(
+        "dirb",
+        b"Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)",
+        HeldBy::Answers,
+    ),
     // It waits 5 seconds for each next byte.
-    contains("httpx", b"python-httpx", HeldBy::Hurried),
+    KnownClient::contains("httpx", b"python-httpx", HeldBy::Hurried),
     // It waits 300 seconds in all for a head, and as long for each next part of a body.
-    contains("Node.js", b"node", HeldBy::Briefly),
-    contains("undici", b"undici", HeldBy::Briefly),
+    KnownClient::contains("Node.js", b"node", HeldBy::Briefly),
+    KnownClient::contains("undici", b"undici", HeldBy::Briefly),
 ];
-
-const fn contains(name: &'static str, part: &'static [u8], limits: HeldBy) -> KnownClient<HeldBy> {
-    KnownClient { name, sign: Sign::Contains(part), limits }
-}
 
 /// What holds the client that calls itself `agent`, if it stands in the table.
 pub(crate) fn named(agent: &[u8]) -> Option<HeldBy> {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::{
-    script::{KnownClient, Sign, client},
+    script::{KnownClient, client},
     states,
 };
 
@@ -31,21 +31,13 @@ pub(crate) const FIRST_LINE: Duration = Duration::from_secs(2);
 /// Mail clients by how they greet.
 pub(super) static CLIENTS: &[KnownClient<MailHold>] = &[
     // 20 seconds for each reply, which must come in one piece.
-    says("medusa", b"EHLO gerg", MailHold::Whole),
-    says("medusa, finding out", b"EHLO server.domain", MailHold::Whole),
+    KnownClient::says("medusa", b"EHLO gerg", MailHold::Whole),
+    KnownClient::says("medusa, finding out", b"EHLO server.domain", MailHold::Whole),
     // It reads lines without any limit.
-    says("hydra", b"EHLO hydra", MailHold::Endless),
+    KnownClient::says("hydra", b"EHLO hydra", MailHold::Endless),
     // msmtp, and the mail packages of Go and others: no limit, or one for each line.
-    says("libraries on a host without a name", b"EHLO localhost", MailHold::Lines),
+    KnownClient::says("libraries on a host without a name", b"EHLO localhost", MailHold::Lines),
 ];
-
-const fn says(
-    name: &'static str,
-    greeting: &'static [u8],
-    limits: MailHold,
-) -> KnownClient<MailHold> {
-    KnownClient { name, sign: Sign::Says(greeting), limits }
-}
 
 /// What holds the client that says `verb` and `name`.
 pub(crate) fn mail(verb: &[u8], name: &[u8]) -> MailHold {

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use crate::{
     base::state::{Field, Packer, Saved, Unpacker, bits_for, layout, load_name, save_name},
-    script::{KnownClient, Sign, client},
+    script::{KnownClient, client},
 };
 
 /// A client, by what its identification line says: the place of its row in [`CLIENTS`], or the one
@@ -84,37 +84,45 @@ const UNKNOWN: Limits = Limits {
 /// Clients by what their identification line contains; the first row that fits decides.
 pub(super) static CLIENTS: &[KnownClient<Limits>] = &[
     // It waits 5 seconds for each packet, and leaves when it has seen the host's key.
-    contains(
+    KnownClient::contains(
         "ssh-keyscan",
         b"keyscan",
         Limits { packets: secs(4), exchange: Wait::Never, guess: Wait::Never, ..UNKNOWN },
     ),
     // It waits 20 seconds; a write that is late must not lose it.
-    contains("ncrack, as OpenSSH", b"OpenSSH_7.1\n", NCRACK),
-    contains("ncrack", b"ncrack", NCRACK),
+    KnownClient::contains("ncrack, as OpenSSH", b"OpenSSH_7.1\n", NCRACK),
+    KnownClient::contains("ncrack", b"ncrack", NCRACK),
     // It names no patch level.
-    contains("ssh-audit", b"OpenSSH_10.3\r\n", Limits { offer: LATE_OFFER, ..PATIENT_CLIENT }),
-    contains("AsyncSSH", b"AsyncSSH", PATIENT_CLIENT),
-    contains("OpenSSH", b"OpenSSH_", PATIENT_CLIENT),
-    contains("PuTTY", b"PuTTY", PATIENT_CLIENT),
-    contains("Go", b"SSH-2.0-Go", Limits { none: Wait::AtOnce, ..PATIENT_CLIENT }),
-    contains("Dropbear", b"dropbear", PATIENT_CLIENT),
+    KnownClient::contains(
+        "ssh-audit",
+        b"OpenSSH_10.3\r\n",
+        Limits { offer: LATE_OFFER, ..PATIENT_CLIENT },
+    ),
+    KnownClient::contains("AsyncSSH", b"AsyncSSH", PATIENT_CLIENT),
+    KnownClient::contains("OpenSSH", b"OpenSSH_", PATIENT_CLIENT),
+    KnownClient::contains("PuTTY", b"PuTTY", PATIENT_CLIENT),
+    KnownClient::contains("Go", b"SSH-2.0-Go", Limits { none: Wait::AtOnce, ..PATIENT_CLIENT }),
+    KnownClient::contains("Dropbear", b"dropbear", PATIENT_CLIENT),
     // 60 seconds for each answer.
-    contains(
+    KnownClient::contains(
         "libssh2",
         b"libssh2",
         Limits { none: Wait::For(secs(45)), guess: Wait::For(secs(45)), ..PATIENT_CLIENT },
     ),
     // hydra's: 30 seconds in all to the end of the exchange, and as many for the verdict on a
     // password; questions it answers for ever.
-    contains(
+    KnownClient::contains(
         "libssh",
         b"libssh_",
         Limits { guess: Wait::For(secs(12)), password: false, stops: true, ..UNKNOWN },
     ),
-    contains("medusa", b"MEDUSA", Limits { guess: Wait::Never, stops: true, ..UNKNOWN }),
+    KnownClient::contains(
+        "medusa",
+        b"MEDUSA",
+        Limits { guess: Wait::Never, stops: true, ..UNKNOWN },
+    ),
     // 30 seconds for each answer to a password, and no limit before.
-    contains(
+    KnownClient::contains(
         "paramiko",
         b"paramiko",
         Limits {
@@ -125,10 +133,6 @@ pub(super) static CLIENTS: &[KnownClient<Limits>] = &[
         },
     ),
 ];
-
-const fn contains(name: &'static str, part: &'static [u8], limits: Limits) -> KnownClient<Limits> {
-    KnownClient { name, sign: Sign::Contains(part), limits }
-}
 
 const NCRACK: Limits = Limits { packets: secs(8), guess: Wait::Never, stops: true, ..UNKNOWN };
 
