@@ -36,6 +36,8 @@ pub(crate) struct Record {
     keys: Keyed,
     /// Lines since the last flush.
     lines: Vec<u8>,
+    /// The worker's CPU time that the `close` lines have told.
+    told_cpu: Duration,
 }
 
 /// Room for nearly every line; for a longer one the buffer grows.
@@ -57,6 +59,7 @@ impl Record {
             bound: TraceBound::new(),
             keys: Keyed::default(),
             lines: Vec::with_capacity(TURN_ROOM),
+            told_cpu: Duration::ZERO,
         }
     }
 
@@ -172,8 +175,13 @@ impl Record {
             held.as_secs_f64(),
         ));
         let (repeats, untold) = (account.repeats(), account.untold());
-        let what = Happening::Close { held, sent, received, reason, repeats, untold };
-        self.trace(about, account.protocol(), what);
+        // To ask for it is a system call, which only a line is worth.
+        let used = if about.traced { self.clock.used() } else { self.told_cpu };
+        let worker_cpu = used.saturating_sub(self.told_cpu);
+        let what = Happening::Close { held, sent, received, reason, repeats, untold, worker_cpu };
+        if self.trace(about, account.protocol(), what) {
+            self.told_cpu = used;
+        }
     }
 
     /// Hands the lines over to the writer; call it at the end of each turn.
@@ -200,9 +208,10 @@ impl Record {
         &self.log
     }
 
-    fn trace(&mut self, about: Subject<'_>, protocol: Option<&str>, what: Happening<'_>) {
+    /// Whether a line was written.
+    fn trace(&mut self, about: Subject<'_>, protocol: Option<&str>, what: Happening<'_>) -> bool {
         if !about.traced {
-            return;
+            return false;
         }
         let (allowed, news) = self.bound.allows(what.kind(), self.clock.now());
         if news == Some(BoundNews::Begun) {
@@ -213,7 +222,7 @@ impl Record {
         }
         if !allowed {
             self.totals.leave_out(what.kind());
-            return;
+            return false;
         }
         if self.lines.len() + LINE_ROOM > TURN_ROOM {
             self.hand_over();
@@ -221,6 +230,7 @@ impl Record {
         let before = self.lines.len();
         trace::write(&mut self.lines, self.clock.wall(), self.style, about, protocol, what);
         self.bound.charge(self.lines.len() - before);
+        true
     }
 
     fn hand_over(&mut self) {

@@ -55,6 +55,7 @@ fn keys_stand_in_the_promised_order() {
         "reason",
         "repeats",
         "untold",
+        "worker_cpu",
     ];
     let places: Vec<_> = keys.iter().map(|key| close.find(&format!("\"{key}\":"))).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{close}");

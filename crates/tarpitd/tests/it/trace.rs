@@ -8,7 +8,7 @@ use rustix::{
 };
 use serde_json::json;
 
-use crate::daemon::{Daemon, Directory, file_gets, tarpitd, until};
+use crate::daemon::{Daemon, Directory, file_gets, processor_time, tarpitd, until};
 
 /// A frame of HTTP/2 with the fields of a request for `path` that carries `credentials`.
 fn request(stream: u32, path: &str, credentials: &str) -> Vec<u8> {
@@ -90,6 +90,23 @@ fn one_connection_does_not_fill_a_disk() {
     let untold = trace.last().expect("a line")["untold"].as_u64().expect("a number");
     // Each request is three facts.
     assert_eq!(untold + facts.sum::<usize>() as u64, 3 * u64::from(all));
+}
+
+#[test]
+fn the_close_lines_add_up_to_the_cpu_time_of_the_workers() {
+    let mut daemon = Daemon::start(&["-s", "ssh_auth_hold:127.0.0.1:0", "-t"], 1);
+    let clients: Vec<_> = (0..50).map(|_| daemon.connect()).collect();
+    drop(clients);
+    let mut told = Vec::new();
+    for _ in 0..50 {
+        told.push(daemon.trace_has("close")["worker_cpu"].as_f64().expect("seconds"));
+    }
+    let used = processor_time(&daemon).as_secs_f64();
+    assert!(told.iter().all(|seconds| *seconds >= 0.0), "{told:?}");
+    let sum: f64 = told.iter().sum();
+    // The first turn alone costs more than the one bound. The other has room for a tick, which the
+    // kernel adds to a thread's time when it ends.
+    assert!(sum > 0.000_1 && sum <= used + 0.02, "{sum} of {used}: {told:?}");
 }
 
 #[test]

@@ -31,9 +31,9 @@ pub(super) fn write(
     let mut end = None;
     let event = what.kind().name();
     let meta = match what {
-        Happening::Close { held, sent, received, reason, repeats, untold } => {
-            let duration = Seconds(held);
-            end = Some(End { duration, sent, received, reason, repeats, untold });
+        Happening::Close { held, sent, received, reason, repeats, untold, worker_cpu } => {
+            let (duration, worker_cpu) = (Seconds(held), Seconds(worker_cpu));
+            end = Some(End { duration, sent, received, reason, repeats, untold, worker_cpu });
             Meta::Close { request: repr(b"") }
         }
         Happening::ConnError { err, msg } => Meta::ConnError { err, msg },
@@ -92,6 +92,7 @@ struct End {
     reason: &'static str,
     repeats: u32,
     untold: u32,
+    worker_cpu: Seconds,
 }
 
 #[derive(Debug, Serialize)]

@@ -55,6 +55,8 @@ pub(crate) enum Happening<'a> {
         /// Guesses that were not written again, and facts beyond the bound of a connection.
         repeats: u32,
         untold: u32,
+        /// What the worker used since the last close that was written.
+        worker_cpu: Duration,
     },
     ConnError {
         err: &'a str,
@@ -243,6 +245,7 @@ mod tests {
             reason: "left",
             repeats: 8,
             untold: 0,
+            worker_cpu: Duration::from_micros(250),
         };
         let text = line(close, "[2001:db8::7]:40000");
         assert!(text.contains("\"peername\":[\"2001:db8::7\",40000,0,0]"), "{text}");
@@ -250,7 +253,7 @@ mod tests {
             text.ends_with(
                 "\"meta\":{\"request\":\"b''\"},\"session\":\"00000000000000ab\",\
                  \"duration\":1.502000,\"sent\":23,\"received\":9,\"reason\":\"left\",\"repeats\":8,\
-                 \"untold\":0}\n"
+                 \"untold\":0,\"worker_cpu\":0.000250}\n"
             ),
             "{text}"
         );

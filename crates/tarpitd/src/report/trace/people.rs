@@ -126,6 +126,7 @@ mod tests {
             reason: "left",
             repeats: 0,
             untold: 0,
+            worker_cpu: Duration::ZERO,
         };
         for (what, wanted) in [
             (Happening::Open, "opened"),
