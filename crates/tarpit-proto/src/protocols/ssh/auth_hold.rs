@@ -2,8 +2,8 @@
 //! nobody go (RFC 4252 to 4256).
 //!
 //! ```text
-//!                              keys are agreed on, and can be afforded         sent
-//! Listening ────► Exchanging ──────────────────────────────────────► Replying ────► Talking
+//!                              keys are agreed on, and can be afforded
+//! Listening ────► Exchanging ──────────────────────────────────────► Talking
 //!                      │ nothing to agree on, or too expensive
 //!                      ▼
 //!                  Ignoring
@@ -39,16 +39,26 @@ states! {
     pub(crate) enum State {
         #[default]
         Listening,
-        /// No keys are in use yet.
-        Exchanging { exchange: Box<Exchange> },
-        /// The last packets without keys go out.
-        Replying { talk: Box<Talk> },
-        /// Keys are in use.
-        Talking { talk: Box<Talk> },
+        Keying { keying: Box<Keying> },
         /// There will be no keys.
         Ignoring { client: Option<Client> },
     }
+
+    /// A client on its way to keys, or behind them.
+    ///
+    /// One box for both: while many wait for the late reply, boxes of another size in its place
+    /// would leave a gap behind each client.
+    #[derive(Debug)]
+    pub(crate) boxed enum Keying {
+        /// No keys are in use yet.
+        Exchanging { exchange: Exchange },
+        /// Keys are in use, or will be with what is being sent.
+        Talking { talk: Talk },
+    }
 }
+
+// With the session that it is boxed beside (`Live`) and the allocator's own, below 512 bytes.
+const _: () = assert!(size_of::<Keying>() <= 232, "a client with keys takes 232 bytes");
 
 static ABOUT: About = About {
     protocol: Some(&super::SSH),
@@ -67,8 +77,7 @@ impl Script for SshAuthHold {
     fn pace(&self, state: &State) -> Pace {
         course::pace(match state {
             State::Listening => None,
-            State::Exchanging { exchange } => exchange.client(),
-            State::Replying { talk } | State::Talking { talk } => Some(talk.client()),
+            State::Keying { keying } => keying.client(),
             State::Ignoring { client } => *client,
         })
     }
@@ -81,44 +90,48 @@ impl Script for SshAuthHold {
                     course::offer(cx).discarding()
                 }
                 Next::Offer(line) => {
-                    *state = State::Exchanging { exchange: Box::new(Exchange::begin(line, cx)) };
+                    let exchange = Exchange::begin(line, cx);
+                    *state = State::Keying { keying: Box::new(Keying::Exchanging { exchange }) };
                     Step::PROMPT
                 }
                 Next::Step(step) => step,
             },
-            (State::Exchanging { exchange }, heard) => match exchange.hear(heard, cx) {
-                Outcome::Keys { client, packets, lanes } => {
-                    // What the exchange took is free first, so that less of it stays a gap.
-                    *state = State::default();
-                    *state = State::Replying { talk: Box::new(Talk::new(client, lanes)) };
-                    Step::send(Manner::Prompt, Chunk::Boxed(packets.into()))
-                }
-                Outcome::NoKeys => {
-                    *state = State::Ignoring { client: exchange.client() };
-                    Step::DRIP.discarding()
-                }
-                Outcome::Step(step) => step,
+            (State::Keying { keying }, heard) => match &mut **keying {
+                Keying::Exchanging { exchange } => match exchange.hear(heard, cx) {
+                    Outcome::Keys { client, packets, lanes } => {
+                        **keying = Keying::Talking { talk: Talk::new(client, lanes) };
+                        Step::send(Manner::Prompt, Chunk::Boxed(packets.into()))
+                    }
+                    Outcome::NoKeys => {
+                        *state = State::Ignoring { client: exchange.client() };
+                        Step::DRIP.discarding()
+                    }
+                    Outcome::Step(step) => step,
+                },
+                Keying::Talking { talk } => talk.hear(heard, cx),
             },
-            (State::Replying { talk }, Heard::Sent) => {
-                let step = talk.go_on(cx);
-                if let State::Replying { talk } = core::mem::take(state) {
-                    *state = State::Talking { talk };
-                }
-                step
-            }
-            (State::Talking { talk }, heard) => talk.hear(heard, cx),
             (State::Ignoring { .. }, Heard::Sent) => Step::DRIP,
-            (State::Ignoring { .. } | State::Replying { .. }, _) => Step::KEEP,
+            (State::Ignoring { .. }, _) => Step::KEEP,
         }
     }
 
     fn speak(&self, state: &State, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match state {
-            State::Exchanging { exchange } => exchange.speak(cx, out),
-            State::Talking { talk } => talk.speak(cx, out),
-            State::Ignoring { .. } | State::Listening | State::Replying { .. } => {
-                ssh::ignore(&mut cx.rng, out);
-            }
+            State::Keying { keying } => match &**keying {
+                Keying::Exchanging { exchange } => exchange.speak(cx, out),
+                Keying::Talking { talk } => talk.speak(cx, out),
+            },
+            State::Ignoring { .. } | State::Listening => ssh::ignore(&mut cx.rng, out),
+        }
+    }
+}
+
+impl Keying {
+    /// The client, if it has said its line.
+    fn client(&self) -> Option<Client> {
+        match self {
+            Self::Exchanging { exchange } => exchange.client(),
+            Self::Talking { talk } => Some(talk.client()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The hashes of a key exchange, which can be saved before they are finished.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha384, Sha512, digest::common::hazmat::SerializableState};
@@ -16,8 +16,8 @@ states! {
     pub(super) boxed enum Hash {
         Sha1 { state: Sha1 },
         Sha256 { state: Sha256 },
-        Sha384 { state: Sha384 },
-        Sha512 { state: Sha512 },
+        Sha384 { state: Box<Sha384> },
+        Sha512 { state: Box<Sha512> },
     }
 }
 
@@ -31,11 +31,11 @@ impl Hash {
     }
 
     pub(super) fn sha384() -> Self {
-        Self::Sha384 { state: Sha384::new() }
+        Self::Sha384 { state: Box::default() }
     }
 
     pub(super) fn sha512() -> Self {
-        Self::Sha512 { state: Sha512::new() }
+        Self::Sha512 { state: Box::default() }
     }
 
     pub(super) fn add(&mut self, bytes: &[u8]) {

@@ -37,8 +37,8 @@ states! {
         channel: u32,
         /// Whose answers are awaited.
         asked: Option<Box<Asked>>,
-        /// What is being said.
-        reply: Reply,
+        /// What is being said under keys; `None`: the packets that bring them into use go out.
+        reply: Option<Reply>,
         pending: Option<Pending>,
         /// Answers of a channel that are still owed; at most 255, further ones are never given.
         owed: u8,
@@ -63,9 +63,6 @@ states! {
         length: u32,
     }
 }
-
-// With the session that it is boxed beside (`Live`) and the allocator's own, below 512 bytes.
-const _: () = assert!(size_of::<Talk>() <= 272, "a client under keys takes 272 bytes");
 
 /// How long a client that was let in waits for each answer.
 const INSIDE: Duration = Duration::from_secs(8);
@@ -97,6 +94,7 @@ fn malform(malformed: Malformed, cx: &mut Cx<'_>) -> Answer {
 }
 
 impl Talk {
+    /// A client to whom the packets go out that bring these keys into use.
     pub(super) fn new(client: Client, lanes: Lanes) -> Self {
         Self {
             client,
@@ -104,7 +102,7 @@ impl Talk {
             drop: 0,
             channel: 0,
             asked: None,
-            reply: Reply::Ignore,
+            reply: None,
             pending: None,
             owed: 0,
             keyed: false,
@@ -126,14 +124,15 @@ impl Talk {
     }
 
     /// Goes on with what is pending, or with packets to be ignored.
-    pub(super) fn go_on(&mut self, cx: &mut Cx<'_>) -> Step {
-        self.reply = Reply::Ignore;
+    fn go_on(&mut self, cx: &mut Cx<'_>) -> Step {
+        self.reply = Some(Reply::Ignore);
         idle(self.pending.map(|pending| pending.due), Some(self.client), cx)
     }
 
     /// Makes the packet that is being said.
     pub(super) fn speak(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        self.lanes.sent.seal(&self.content(), |padding| cx.rng.fill(padding), out);
+        let content = self.content(self.reply.unwrap_or(Reply::Ignore));
+        self.lanes.sent.seal(&content, |padding| cx.rng.fill(padding), out);
     }
 
     pub(super) fn client(&self) -> Client {
@@ -155,7 +154,7 @@ impl Talk {
             let Some(answer) = self.take_message(said, cx) else { break };
             match answer {
                 Answer::After(Wait::AtOnce, reply) => {
-                    self.reply = reply;
+                    self.reply = Some(reply);
                     return Step::PROMPT;
                 }
                 Answer::After(Wait::For(wait), reply) => self.put_off(reply, wait, cx),
@@ -280,10 +279,11 @@ impl Talk {
 
     /// A packet went out.
     fn sent(&mut self, cx: &mut Cx<'_>) -> Step {
-        let length = self.content().len();
+        let Some(reply) = self.reply else { return self.go_on(cx) };
+        let length = self.content(reply).len();
         self.lanes.sent.sent(length);
-        self.admitted |= self.reply == Reply::Success;
-        if self.reply == Reply::ChannelSuccess {
+        self.admitted |= reply == Reply::Success;
+        if reply == Reply::ChannelSuccess {
             self.owed = self.owed.saturating_sub(1);
             if self.owed > 0 {
                 self.put_off(Reply::ChannelSuccess, INSIDE, cx);
@@ -295,7 +295,7 @@ impl Talk {
     /// The moment has come for what is pending, or for a packet to be ignored.
     fn begin_next(&mut self, cx: &Cx<'_>) {
         let due = self.pending.take_if(|pending| pending.due <= cx.now);
-        self.reply = due.map_or(Reply::Ignore, |pending| pending.reply);
+        self.reply = Some(due.map_or(Reply::Ignore, |pending| pending.reply));
     }
 
     fn put_off(&mut self, reply: Reply, wait: Duration, cx: &mut Cx<'_>) {
@@ -303,8 +303,8 @@ impl Talk {
         self.pending = Some(Pending { reply, due });
     }
 
-    fn content(&self) -> Vec<u8> {
-        self.reply.payload(self.channel, self.lanes.sent.number())
+    fn content(&self, reply: Reply) -> Vec<u8> {
+        reply.payload(self.channel, self.lanes.sent.number())
     }
 }
 
