@@ -38,6 +38,12 @@ pub trait Saved: Sized {
 
     /// Converts its moments to another clock, after [`Saved::load`]. By default it has none.
     fn change_clock(&mut self, _change: ClockChange) {}
+
+    /// What it is called where people see it: the variant that it is, or that its first part with
+    /// a name is. Empty: it has none.
+    fn name(&self) -> &'static str {
+        ""
+    }
 }
 
 /// A part of a state that a session keeps for a client.
@@ -163,6 +169,10 @@ impl<T: Saved> Saved for Box<T> {
     fn change_clock(&mut self, change: ClockChange) {
         (**self).change_clock(change);
     }
+
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
 }
 
 /// A part of a state that stays packed until it is asked for: a state is unpacked for every chunk
@@ -218,6 +228,10 @@ impl<T: Field + Default> Saved for Packed<T> {
         part.change_clock(change);
         *self = Self::of(part);
     }
+
+    fn name(&self) -> &'static str {
+        self.get().name()
+    }
 }
 
 impl<T: Field + Default> Field for Packed<T> {
@@ -252,6 +266,10 @@ impl<T: Saved> Saved for Option<T> {
         if let Some(some) = self {
             some.change_clock(change);
         }
+    }
+
+    fn name(&self) -> &'static str {
+        self.as_ref().map_or("", Saved::name)
     }
 }
 
@@ -565,6 +583,12 @@ macro_rules! states {
                     })*
                 }
             }
+
+            fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => stringify!($variant),)*
+                }
+            }
         }
     };
     (@saved_struct $name:ident { $($field:ident : $type:ty,)* }) => {
@@ -590,6 +614,11 @@ macro_rules! states {
 
             fn change_clock(&mut self, change: $crate::base::time::ClockChange) {
                 $($crate::base::state::Saved::change_clock(&mut self.$field, change);)*
+            }
+
+            fn name(&self) -> &'static str {
+                let names = [$($crate::base::state::Saved::name(&self.$field)),*];
+                names.into_iter().find(|name| !name.is_empty()).unwrap_or_default()
             }
         }
     };

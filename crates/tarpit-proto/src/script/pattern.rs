@@ -159,6 +159,9 @@ pub trait Pattern: Sync {
     /// state of a client is unpacked once for both.
     fn speak(&self, run: &mut Run, cx: &mut Cx<'_>, out: &mut Vec<u8>) -> Pace;
 
+    /// The name of the client's state, such as `Listening`; empty if it has none.
+    fn state(&self, run: &mut Run) -> &'static str;
+
     /// Writes the state down for a hand-over to a new binary.
     fn save(&self, run: &mut Run, out: &mut Vec<u8>);
 
@@ -196,6 +199,10 @@ impl<S: Script> Pattern for S {
             Script::speak(self, state, cx, out);
             Script::pace(self, state)
         })
+    }
+
+    fn state(&self, run: &mut Run) -> &'static str {
+        read(run, S::State::name)
     }
 
     fn save(&self, run: &mut Run, out: &mut Vec<u8>) {

@@ -36,7 +36,10 @@ use crate::{
     },
     patterns,
     pins::Pins,
-    script::{Conn, Pattern, Profile, ReadMode, Run, state::STATE_BITS},
+    script::{
+        Conn, Pattern, Profile, ReadMode, Run,
+        state::{STATE_BITS, Saved as _},
+    },
     states,
     transport::Transport,
     validate::{self, Gate},
@@ -404,6 +407,24 @@ impl Session {
     /// Whether the caller should read what the client sends.
     pub fn listens(&self) -> bool {
         self.appetite() > 0
+    }
+
+    /// The pattern that holds the client now, and the name of its state, such as `Listening`. A
+    /// pattern with a single state has the name of what the session does. A client whose protocol
+    /// is not known yet is its listener's.
+    pub fn stage(&mut self, profile: &Profile) -> (&'static dyn Pattern, &'static str) {
+        let (script, doing, state) = match &mut self.body {
+            Body::Boxed(live) => {
+                let state = pattern(live.script, profile).state(&mut live.run);
+                (live.script, live.doing, state)
+            }
+            Body::Inline { script, doing, words, .. } => {
+                let mut run = Run { words: *words, boxed: None };
+                (*script, *doing, pattern(*script, profile).state(&mut run))
+            }
+        };
+        let holder = if script == GATE { profile.pattern } else { pattern(script, profile) };
+        (holder, if state.is_empty() { doing.name() } else { state })
     }
 
     /// Whether it has an allocation.

@@ -74,6 +74,27 @@ fn what_a_client_teaches_is_what_its_protocol_says_that_it_does() {
 }
 
 #[test]
+fn where_a_client_stands_has_a_name_and_asking_for_it_changes_nothing() {
+    for pattern in &patterns::ALL {
+        let (mut asked, mut other) = (client(*pattern, None), client(*pattern, None));
+        for _ in 0..20 {
+            let profile = asked.profile.clone();
+            let (holder, state) = asked.session.stage(&profile);
+            assert!(!state.is_empty(), "{}", holder.name());
+            for one in [&mut asked, &mut other] {
+                one.pass_secs(5);
+            }
+            assert_eq!(asked.heard(), other.heard(), "{}", pattern.name());
+        }
+    }
+    let mut stranger = Stage::new("ssh_auth_hold").open();
+    stranger.says("GET / HTTP/1.0\r\n\r\n").pass_secs(1);
+    let profile = stranger.profile.clone();
+    let (holder, state) = stranger.session.stage(&profile);
+    assert_eq!((holder.name(), state), ("ssh_auth_hold", "Stranger"));
+}
+
+#[test]
 fn a_hand_over_behind_every_input_goes_unnoticed() {
     for pattern in &patterns::ALL {
         let own = pattern.protocol().map_or(Vec::new(), |protocol| protocol.openings.to_vec());

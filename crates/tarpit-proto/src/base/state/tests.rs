@@ -147,6 +147,15 @@ fn a_part_that_stays_packed_is_the_same_part() {
 }
 
 #[test]
+fn a_state_is_called_by_its_variant_or_by_that_of_its_first_part() {
+    let names: Vec<_> = all().iter().map(Saved::name).collect();
+    assert_eq!(names, ["Idle", "Busy", "Busy", "Heavy", "Full"]);
+    let both = Both { color: Color::Red, number: 0 };
+    assert_eq!((both.name(), Packed::of(both).name(), Some(both).name()), ("Red", "Red", "Red"));
+    assert_eq!((7_u8.name(), None::<Both>.name()), ("", ""));
+}
+
+#[test]
 fn boxes_are_counted_where_a_state_has_them() {
     assert_eq!((Color::BOXES, Both::BOXES, State::BOXES), (0, 0, 1));
     states! {
