@@ -1,5 +1,6 @@
 //! A network tarpit: makes ports look like services and holds every client that connects.
 
+mod admin;
 mod admit;
 #[cfg(test)]
 #[path = "../tests/it/blocks.rs"]

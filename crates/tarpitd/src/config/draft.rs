@@ -17,11 +17,12 @@ use super::{
     Wrong,
     address::{Bind, Host, Ports},
     problem::{Notes, Problem},
+    surface::SurfaceAddress,
     values::pattern,
 };
 use crate::settings::{
-    AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Place, Placed, Settings,
-    Sink, Tarpit, TimeForm, User,
+    AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Metrics, Place, Placed,
+    Settings, Sink, Tarpit, TimeForm, User,
 };
 
 /// The most addresses on which one daemon listens; more ports can be redirected to one.
@@ -39,6 +40,13 @@ pub(super) struct Draft {
     pub(super) limits: Limits,
     pub(super) access: AccessLists,
     pub(super) logging: Logging,
+    pub(super) metrics: MetricsDraft,
+}
+
+/// The metrics, with the address as it is written.
+#[derive(Debug, Default)]
+pub(super) struct MetricsDraft {
+    pub(super) bind: Option<(Place, SurfaceAddress)>,
 }
 
 /// A tarpit that may still lack required keys.
@@ -92,6 +100,7 @@ impl Draft {
             limits: self.limits,
             access: self.access,
             logging: self.logging,
+            metrics: self.metrics.finish(),
             pid_file: None,
             keep_going: false,
             warnings: notes.warnings.into_iter().map(Problem::warning).collect(),
@@ -106,18 +115,23 @@ impl Draft {
     }
 
     fn find_address_problems(&self, notes: &mut Notes) {
-        let mut earlier: Vec<(&Place, &TarpitDraft, &Bind)> = Vec::new();
+        let mut earlier: Vec<(&Place, String, &Bind)> = Vec::new();
+        if let Some((place, address)) = &self.metrics.bind
+            && let Some(bind) = address.bind()
+        {
+            earlier.push((place, "[metrics]".to_owned(), bind));
+        }
         let mut count = 0;
         let passive: Vec<_> = self.tarpits.iter().map(TarpitDraft::passive_binds).collect();
         for (tarpit, passive) in self.tarpits.iter().zip(&passive) {
             for (place, bind) in tarpit.binds.iter().chain(passive) {
-                let overlap = earlier.iter().find_map(|&(place, tarpit, other)| {
-                    Some((bind.overlap(other)?, place, &tarpit.name))
-                });
-                if let Some((address, other, name)) = overlap {
+                let overlap = earlier
+                    .iter()
+                    .find_map(|(place, user, other)| Some((bind.overlap(other)?, *place, user)));
+                if let Some((address, other, user)) = overlap {
                     notes.problems.push(place.problem(format!(
-                        "{address} is already used by tarpit `{name}` at {other}: give one of \
-                         them another port"
+                        "{address} is already used by {user} at {other}: give one of them another \
+                         port"
                     )));
                 }
                 let had_room = count <= MAX_ADDRESSES;
@@ -128,7 +142,7 @@ impl Draft {
                          other ports to them"
                     )));
                 }
-                earlier.push((place, tarpit, bind));
+                earlier.push((place, format!("tarpit `{}`", tarpit.name), bind));
             }
         }
     }
@@ -143,6 +157,22 @@ impl Draft {
                 notes.warnings.push(place.problem(what));
             }
         }
+        let bind = self.metrics.bind.as_ref();
+        if let Some((place, address)) = bind
+            && address.bind().is_some_and(Bind::is_public)
+        {
+            notes.warnings.push(place.problem(
+                "[metrics] is open to the world here, and tells everybody that this is a tarpit: \
+                 write an address of a private network, or keep others out with a firewall",
+            ));
+        }
+    }
+}
+
+impl MetricsDraft {
+    fn finish(self) -> Metrics {
+        let bind = self.bind.map(|(place, address)| address.addresses(&place));
+        Metrics { bind: bind.unwrap_or_default() }
     }
 }
 
@@ -176,6 +206,7 @@ impl Default for Draft {
                 trace_per_second: NonZeroU32::new(100).into(),
                 json: false,
             },
+            metrics: MetricsDraft::default(),
         }
     }
 }

@@ -10,8 +10,9 @@ use std::{
 use super::{
     address::{Bind, Host, Ports},
     document::{Item, Key, Outdated, Unset},
-    draft::{BindDraft, Draft, TarpitDraft},
+    draft::{BindDraft, Draft, MetricsDraft, TarpitDraft},
     problem::{Notes, Problem},
+    surface::SurfaceAddress,
     values::{
         self, MAX_RATE, MIN_RATE, evict, level, path, pattern, persona, rate, sink, time_form,
     },
@@ -101,6 +102,14 @@ pub(super) const TOP: &[Key<Draft>] = &[
         meaning: "What tarpitd writes, and where.",
         outdated: None,
         read: |item, draft, notes| item.fill(LOGGING, &mut draft.logging, notes),
+    },
+    Key {
+        name: "metrics",
+        form: "table",
+        unset: Unset::Described("no metrics are served"),
+        meaning: "Counters for Prometheus.",
+        outdated: None,
+        read: |item, draft, notes| item.fill(METRICS, &mut draft.metrics, notes),
     },
 ];
 
@@ -513,6 +522,20 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
     },
 ];
 
+pub(super) const METRICS: &[Key<MetricsDraft>] = &[Key {
+    name: "bind",
+    form: "string `\"HOST:PORT\"` or `\"unix:PATH\"`",
+    unset: Unset::Described("no metrics are served"),
+    meaning: "Where tarpitd serves `/metrics`, `/health` and `/ready` over HTTP. Those who can \
+                  read them see that this is a tarpit, so keep them to this machine or a private \
+                  network. A Unix socket is open to the user and the group of the daemon.",
+    outdated: None,
+    read: |item, metrics, notes| match SurfaceAddress::read(item) {
+        Ok(address) => metrics.bind = address,
+        Err(problems) => notes.problems.extend(problems),
+    },
+}];
+
 /// A table of the configuration, for the manual.
 pub(crate) struct Section {
     pub(crate) title: &'static str,
@@ -541,6 +564,7 @@ pub(crate) fn sections() -> Vec<Section> {
         section("in [limits]", LIMITS),
         section("in [access]", ACCESS),
         section("in [logging]", LOGGING),
+        section("in [metrics]", METRICS),
     ]
 }
 

@@ -5,8 +5,8 @@ use std::{fmt, path::PathBuf};
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
 use crate::settings::{
-    AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Placed, Settings, Tarpit,
-    TimeForm,
+    AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Metrics, Placed,
+    Settings, Tarpit, TimeForm,
 };
 
 /// A difference, and when it takes effect.
@@ -71,6 +71,7 @@ impl Found {
             limits: _,
             access: _,
             logging: _,
+            metrics: Metrics { bind: _ },
             pid_file: _,
             keep_going: _,
             warnings: _,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    files::{Files, SPARE},
+    files::Files,
     prepare::{Prepared, prepare},
 };
 use crate::{
@@ -53,6 +53,9 @@ fn summary(settings: &Settings, files: &Files) -> String {
     for tarpit in &settings.tarpits {
         let _ = writeln!(text, "  {}", line(tarpit));
     }
+    for bind in settings.surfaces() {
+        let _ = writeln!(text, "  {}: HTTP on {}", bind.surface.name(), bind.at);
+    }
     let _ = writeln!(text, "within these limits");
     for limit in limits(settings, files) {
         let _ = writeln!(text, "  {limit}");
@@ -75,9 +78,9 @@ fn line(tarpit: &Tarpit) -> String {
 fn limits(settings: &Settings, files: &Files) -> Vec<String> {
     let limits = &settings.limits;
     let Files { limit, listeners, .. } = *files;
-    let most = files.for_clients();
+    let (most, spare) = (files.for_clients(), files.spare());
     let by_files =
-        format!("{limit} open files are allowed, less {listeners} for listeners and {SPARE}");
+        format!("{limit} open files are allowed, less {listeners} for listeners and {spare}");
     let clients = match *limits.clients {
         ClientLimit::AtMost(wanted) if wanted.get() > most => {
             format!("clients = {most}: lowered from {wanted}, since {by_files}")

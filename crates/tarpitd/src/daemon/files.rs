@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use crate::{
+    admin::server,
     admit::admission::Caps,
     settings::{
         ClientLimit, Placed, Purpose, Settings, Tarpit,
@@ -17,10 +18,12 @@ pub(super) struct Files {
     pub(super) limit: u64,
     pub(super) listeners: u64,
     workers: u64,
+    /// What the admin server has open.
+    admin: u64,
 }
 
 /// Files kept for streams, state, and everything else that is not a client.
-pub(super) const SPARE: u64 = 64;
+const SPARE: u64 = 64;
 
 /// How the limit is raised.
 pub(super) const CURE: &str = "raise LimitNOFILE= of the unit, or `ulimit -n`";
@@ -33,14 +36,23 @@ impl Files {
         };
         let listeners =
             settings.wanted(workers).iter().map(|wanted| listeners(wanted.purpose)).sum();
-        Self { limit, listeners, workers: workers as u64 }
+        let admin = match settings.surfaces().len() as u64 {
+            0 => 0,
+            sockets => sockets + server::FILES,
+        };
+        Self { limit, listeners, workers: workers as u64, admin }
+    }
+
+    /// Files kept for everything that is neither a listener nor a client.
+    pub(super) fn spare(&self) -> u64 {
+        SPARE + self.admin
     }
 
     /// How many files clients may have.
     pub(super) fn for_clients(&self) -> u32 {
         /// The most clients that a kernel could hold; larger tables would be useless.
         const MOST: u64 = 10_000_000;
-        let left = self.limit.saturating_sub(self.listeners + SPARE).clamp(1, MOST);
+        let left = self.limit.saturating_sub(self.listeners + self.spare()).clamp(1, MOST);
         u32::try_from(left).unwrap_or(u32::MAX)
     }
 
@@ -95,8 +107,10 @@ impl Files {
             is_cut.then(|| {
                 let what = format!(
                     "`{key} = {wanted}` is lowered to {most}: only {} open files are allowed, \
-                     less {} for listeners and {SPARE} for tarpitd itself; {CURE}",
-                    self.limit, self.listeners
+                     less {} for listeners and {} for tarpitd itself; {CURE}",
+                    self.limit,
+                    self.listeners,
+                    self.spare()
                 );
                 Finding::new(Gravity::Warning, cap.place.as_ref(), what)
             })
@@ -107,7 +121,7 @@ impl Files {
     /// Streams, log, trace, signals and a host key being made; and for each worker its poll, its
     /// waker and its ring.
     fn own(&self) -> u64 {
-        12 + 4 * self.workers
+        12 + 4 * self.workers + self.admin
     }
 }
 

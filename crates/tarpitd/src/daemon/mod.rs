@@ -15,6 +15,7 @@ mod reload;
 mod rules;
 mod served;
 mod signals;
+mod surfaces;
 mod targets;
 mod user;
 mod workers;
@@ -42,11 +43,13 @@ use self::{
     rules::rules,
     served::Served,
     signals::watch_signals,
+    surfaces::Surfaces,
     targets::{open_main, open_trace},
     user::become_user,
     workers::{Common, Workers},
 };
 use crate::{
+    admin::World,
     admit::admission::Admission,
     keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
     os::{clock::Clock, privileges, terminal},
@@ -140,6 +143,7 @@ struct Daemon {
     notify: mpsc::Sender<Notice>,
     /// The addresses that the last reload could not open yet.
     waiting: Option<Waiting>,
+    surfaces: Surfaces,
     /// Removed when the daemon ends.
     _pid_file: Option<PidFile>,
 }
@@ -149,12 +153,14 @@ impl Daemon {
     fn start(settings: Settings, has_file: bool) -> Result<Self, Vec<Finding>> {
         let clock = Clock::start();
         let ready = prepare(&settings, clock, Touch::Keep).ready(settings.keep_going)?;
-        let Ready { files, identity, profiles, opened, user, warnings, unbound, .. } = ready;
+        let Ready { files, identity, profiles, opened, surfaces, user, warnings, unbound, .. } =
+            ready;
         let (main, trace) = ready.targets;
         let pid_file = settings.pid_file.as_deref().map(PidFile::write).transpose();
         let pid_file = pid_file.map_err(|what| vec![Finding::new(Gravity::Refused, None, what)])?;
         if let Some(user) = user {
-            become_user(&settings, user, &identity, (&main, &trace)).map_err(|it| vec![it])?;
+            become_user(&settings, user, &identity, (&main, &trace), &surfaces)
+                .map_err(|it| vec![it])?;
         }
         let (notify, notices) = mpsc::channel();
         let start = || -> io::Result<(Log, Writer)> {
@@ -201,8 +207,12 @@ impl Daemon {
             notices,
             notify,
             waiting: None,
+            surfaces: Surfaces::default(),
             _pid_file: pid_file,
         };
+        let world = daemon.world();
+        let serving = daemon.surfaces.serve(surfaces, world, &daemon.log);
+        serving.map_err(|error| vec![no_start(&error)])?;
         daemon.complete_keys();
         Ok(daemon)
     }
@@ -282,11 +292,12 @@ impl Daemon {
     }
 
     /// Ends the workers, which close all clients, and writes the last lines of trace and log.
-    fn stop(self, watched: bool) {
+    fn stop(mut self, watched: bool) {
         let begun = self.clock.now();
         if watched {
             live_line::end();
         }
+        self.surfaces.stop();
         let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
         let have_ended = self.workers.stop(left().saturating_sub(LAST_WORDS));
         // The trace first, so that the totals count every lost line.
@@ -319,6 +330,11 @@ impl Daemon {
             left_out.iter().sum::<u64>(),
             self.trace.lost(),
         ));
+    }
+
+    /// What the admin server sees.
+    fn world(&self) -> World {
+        World { clock: self.clock, workers: self.workers.handles(), trace: self.trace.clone() }
     }
 
     fn sum(&self) -> Sum {

@@ -72,7 +72,7 @@ pub(super) fn plan(old: &Settings, ports: &[OpenPort<'_>], new: &Settings, worke
 
 /// Whether the kernel allows only one of the two addresses: they are the same, or one of them means
 /// every address of the family.
-fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let is_wild = one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() == other.port()
         && one.is_ipv4() == other.is_ipv4()

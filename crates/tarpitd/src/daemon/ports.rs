@@ -15,7 +15,7 @@ use crate::{
         port_owner::{Owner, Owners},
     },
     settings::{
-        Place, Purpose, Settings, Tarpit, Wanted,
+        Place, Purpose, Settings, SurfaceBind, Tarpit, Wanted,
         finding::{Finding, Gravity, plain},
     },
 };
@@ -58,7 +58,7 @@ impl Opened {
         };
         match bind() {
             Ok(sockets) => Ok(Self { wanted, sockets }),
-            Err(error) => Err(Box::new(Unbound::new(wanted, tarpit, error))),
+            Err(error) => Err(Box::new(Unbound::new(Spot::of(wanted, tarpit), error))),
         }
     }
 }
@@ -87,12 +87,14 @@ pub(super) fn open_all(settings: &Settings, touch: Touch) -> Found {
                 presence
             }),
             Touch::Look => listen_socket::look(wanted.at)
-                .map_err(|error| Box::new(Unbound::new(wanted, tarpit, error))),
+                .map_err(|error| Box::new(Unbound::new(Spot::of(wanted, tarpit), error))),
         };
         match found {
             Ok(Presence::Present) => {}
             Ok(Presence::Absent) => absent.push(Spot::of(wanted, tarpit)),
-            Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => lacking.push(*problem),
+            Err(problem) if problem.is_for_lack_of_ipv6(tarpit.addresses()) => {
+                lacking.push(*problem);
+            }
             Err(problem) => unbound.push(*problem),
         }
     }
@@ -138,7 +140,7 @@ pub(super) fn absences(spots: Vec<Spot>) -> Vec<Finding> {
         let what = format!(
             "{}: {spot}: this machine does not have this address yet (see `ip address`); clients \
              can connect once it has",
-            spot.tarpit
+            spot.name
         );
         Finding::new(Gravity::Warning, spot.place.as_ref(), what)
     };
@@ -148,7 +150,8 @@ pub(super) fn absences(spots: Vec<Spot>) -> Vec<Finding> {
 /// One address, or several that are written at the same place.
 pub(super) struct Spot {
     place: Option<Place>,
-    tarpit: String,
+    /// The tarpit or the surface.
+    name: String,
     first: SocketAddr,
     /// How many others there are.
     more: usize,
@@ -158,10 +161,15 @@ impl Spot {
     pub(super) fn of(wanted: Wanted, tarpit: &Tarpit) -> Self {
         Self {
             place: tarpit.place(wanted).cloned(),
-            tarpit: tarpit.name.clone(),
+            name: tarpit.name.clone(),
             first: wanted.at,
             more: 0,
         }
+    }
+
+    /// The port of a surface.
+    pub(super) fn of_surface(bind: &SurfaceBind, at: SocketAddr) -> Self {
+        Self { place: bind.place.clone(), name: bind.surface.name().into(), first: at, more: 0 }
     }
 }
 
@@ -185,8 +193,9 @@ pub(super) struct Unbound {
 }
 
 impl Unbound {
-    fn new(wanted: Wanted, tarpit: &Tarpit, error: io::Error) -> Self {
-        Self { spot: Spot::of(wanted, tarpit), error, owner: Owner::Unknown }
+    /// That the system refuses a spot, with `error`.
+    pub(super) fn new(spot: Spot, error: io::Error) -> Self {
+        Self { spot, error, owner: Owner::Unknown }
     }
 
     /// Whether a process has the address already.
@@ -196,14 +205,14 @@ impl Unbound {
 
     /// Whether only IPv6 is missing, and the same port is served over IPv4, as with `*` and
     /// `localhost`.
-    pub(super) fn is_for_lack_of_ipv6(&self, tarpit: &Tarpit) -> bool {
+    pub(super) fn is_for_lack_of_ipv6(&self, mut all: impl Iterator<Item = SocketAddr>) -> bool {
         let ip = match self.spot.first.ip() {
             IpAddr::V6(Ipv6Addr::LOCALHOST) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             _ => return false,
         };
         let lacks = matches!(self.errno(), Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT));
-        lacks && tarpit.addresses().any(|other| other.ip() == ip)
+        lacks && all.any(|other| other.ip() == ip)
     }
 
     /// Why it cannot be opened, and what to do.
@@ -219,10 +228,10 @@ impl Unbound {
     }
 
     /// That a tarpitd has it, if one has.
-    fn note(&self) -> Option<Finding> {
+    pub(super) fn note(&self) -> Option<Finding> {
         let Owner::Tarpitd { pid } = self.owner else { return None };
-        let Spot { place, tarpit, .. } = &self.spot;
-        let what = format!("{tarpit}: {}: held by the running tarpitd (pid {pid})", self.spot);
+        let Spot { place, name, .. } = &self.spot;
+        let what = format!("{name}: {}: held by the running tarpitd (pid {pid})", self.spot);
         Some(Finding::new(Gravity::Note, place.as_ref(), what))
     }
 
@@ -265,8 +274,8 @@ impl Unbound {
             (Some(Errno::NOBUFS | Errno::NOMEM), _) => "give the system more memory",
             _ => "choose another address",
         };
-        let Spot { tarpit, .. } = &self.spot;
-        format!("{tarpit}: cannot listen on {}: {}; {cure}", self.spot, plain(&self.error))
+        let Spot { name, .. } = &self.spot;
+        format!("{name}: cannot listen on {}: {}; {cure}", self.spot, plain(&self.error))
     }
 }
 
@@ -290,7 +299,7 @@ mod tests {
             let wanted = settings.wanted(1);
             let unbound = wanted
                 .into_iter()
-                .map(|it| Unbound::new(it, &settings.tarpits[it.index], errno.into()))
+                .map(|it| Unbound::new(Spot::of(it, &settings.tarpits[it.index]), errno.into()))
                 .collect();
             grouped(unbound).iter().map(ToString::to_string).collect()
         };

@@ -8,6 +8,7 @@ use super::{
     files::Files,
     logging,
     ports::{self, Opened},
+    surfaces::{self, OpenedSurface},
     targets::{look_at_both, open_both, rotations},
     user::numbers,
 };
@@ -33,6 +34,8 @@ pub(super) struct Prepared {
     /// The log's file and the trace's.
     pub(super) targets: Option<(Target, Target)>,
     pub(super) opened: Vec<Opened>,
+    /// The admin server's sockets.
+    pub(super) surfaces: Vec<OpenedSurface>,
     /// The user that the daemon becomes.
     pub(super) user: Option<(Uid, Gid)>,
     /// Errors and warnings.
@@ -49,6 +52,8 @@ pub(super) struct Ready {
     /// The log's file and the trace's.
     pub(super) targets: (Target, Target),
     pub(super) opened: Vec<Opened>,
+    /// The admin server's sockets.
+    pub(super) surfaces: Vec<OpenedSurface>,
     pub(super) user: Option<(Uid, Gid)>,
     pub(super) warnings: Vec<Finding>,
     /// Addresses that cannot be opened; the others are served.
@@ -59,7 +64,8 @@ impl Prepared {
     /// Everything that a start needs, or all errors. With `keep_going` an address that cannot be
     /// opened does not prevent the start.
     pub(super) fn ready(self, keep_going: bool) -> Result<Ready, Vec<Finding>> {
-        let Self { files, identity, profiles, targets, opened, user, findings, unbound } = self;
+        let Self { files, identity, profiles, targets, opened, surfaces, user, findings, unbound } =
+            self;
         let (mut refusals, warnings): (Vec<_>, Vec<_>) =
             findings.into_iter().partition(Finding::is_refusal);
         let serves_others = refusals.is_empty() && !opened.is_empty();
@@ -71,9 +77,17 @@ impl Prepared {
             }
         }
         match (identity, profiles, targets) {
-            (Some(identity), Some(profiles), Some(targets)) if refusals.is_empty() => {
-                Ok(Ready { files, identity, profiles, targets, opened, user, warnings, unbound })
-            }
+            (Some(identity), Some(profiles), Some(targets)) if refusals.is_empty() => Ok(Ready {
+                files,
+                identity,
+                profiles,
+                targets,
+                opened,
+                surfaces,
+                user,
+                warnings,
+                unbound,
+            }),
             _ => Err(refusals),
         }
     }
@@ -115,17 +129,22 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
     };
     findings.extend(user.into_iter().flat_map(|user| rotations(settings, user)));
     // If files run out, the addresses are not the cause.
-    let found = if has_files { ports::open_all(settings, touch) } else { ports::Found::default() };
-    findings.extend(found.told);
+    let (found, surfaces) = if has_files {
+        (ports::open_all(settings, touch), surfaces::open_all(settings, touch))
+    } else {
+        (ports::Found::default(), surfaces::Found::default())
+    };
+    findings.extend(found.told.into_iter().chain(surfaces.told));
     Prepared {
         files,
         identity,
         profiles,
         targets,
         opened: found.opened,
+        surfaces: surfaces.opened,
         user,
         findings,
-        unbound: found.unbound,
+        unbound: found.unbound.into_iter().chain(surfaces.unbound).collect(),
     }
 }
 

@@ -82,8 +82,11 @@ impl Daemon {
         }
         let plan = plan(&self.served.settings, &self.served.ports(), &new, workers);
         let Tried { opened, waiting, refused } = open(&plan.open, &new, workers);
+        let mut moves = self.surfaces.plan(&new);
+        let refused = refused.iter().map(|one| one.finding(one.gravity()));
+        let refused: Vec<_> = refused.chain(std::mem::take(&mut moves.unbound)).collect();
         if !refused.is_empty() && !new.keep_going {
-            return Err(refused.iter().map(|one| one.finding(one.gravity())).collect());
+            return Err(refused);
         }
         for problem in refused {
             self.log.error(format_args!("{problem}"));
@@ -91,7 +94,8 @@ impl Daemon {
         for warning in &new.warnings {
             self.log.warning(format_args!("{warning}"));
         }
-        for warning in files.cuts(&new).into_iter().chain(absent(&opened, &new)) {
+        let told = std::mem::take(&mut moves.told);
+        for warning in files.cuts(&new).into_iter().chain(absent(&opened, &new)).chain(told) {
             self.log.warning(format_args!("{warning}"));
         }
         self.tell(&plan, &new);
@@ -100,7 +104,8 @@ impl Daemon {
         self.log.set_level(self.served.settings.logging.level);
         self.admission.set(files.caps(&self.served.settings));
         let opens = !(opened.is_empty() && waiting.is_empty());
-        let is_new = opens || !(plan.changes.is_empty() && plan.close.is_empty());
+        let is_new =
+            opens || moves.is_change || !(plan.changes.is_empty() && plan.close.is_empty());
         let reloaded = self.open_listeners(opened);
         self.complete_keys();
         self.wait_for(&reloaded);
@@ -108,6 +113,8 @@ impl Daemon {
         self.waiting =
             (!waiting.is_empty()).then_some(Waiting { closed: reloaded, wanted: waiting });
         self.open_waiting();
+        let world = self.world();
+        self.surfaces.apply(moves, &self.served.settings, world, &self.log);
         Ok(is_new)
     }
 
@@ -196,7 +203,7 @@ fn open(plan: &[Opening], settings: &Settings, workers: usize) -> Tried {
         let tarpit = &settings.tarpits[wanted.index];
         match Opened::open(wanted, tarpit, workers) {
             Ok(one) => opened.push(one),
-            Err(problem) if problem.is_for_lack_of_ipv6(tarpit) => {}
+            Err(problem) if problem.is_for_lack_of_ipv6(tarpit.addresses()) => {}
             Err(problem) if problem.is_busy() && may_wait => waiting.push(wanted),
             Err(problem) => refused.push(*problem),
         }

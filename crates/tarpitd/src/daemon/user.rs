@@ -4,6 +4,7 @@ use std::{fs, io};
 
 use rustix::process::{Gid, Uid, geteuid, getgid, getuid};
 
+use super::surfaces::OpenedSurface;
 use crate::{
     keys::identity::Identity,
     os::privileges::{self, may_change_users},
@@ -71,11 +72,13 @@ pub(super) fn become_user(
     user: (Uid, Gid),
     identity: &Identity,
     (main, trace): (&Target, &Target),
+    surfaces: &[OpenedSurface],
 ) -> Result<(), Finding> {
     let change = || -> io::Result<()> {
         main.give_to(user)?;
         trace.give_to(user)?;
         identity.give_to(user)?;
+        surfaces.iter().try_for_each(|surface| surface.give_to(user))?;
         privileges::become_user(user)
     };
     change().map_err(|error| {

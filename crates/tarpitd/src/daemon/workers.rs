@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use mio::{Poll, Waker};
+use mio::Poll;
 use tarpit_proto::{rng::Seed, time::Time};
 
 use crate::{
@@ -24,7 +24,8 @@ use crate::{
         writer::Writer,
     },
     worker::{
-        self, COMMAND, Command, Listener, Notice, Rules, Setup, endpoints::Binding, sender::Sender,
+        self, Command, Listener, Notice, Rules, Setup, endpoints::Binding, handle::Handle,
+        sender::Sender,
     },
 };
 
@@ -38,9 +39,7 @@ pub(super) struct Workers {
 /// A worker.
 struct Worker {
     thread: JoinHandle<io::Result<()>>,
-    commands: mpsc::Sender<Command>,
-    waker: Waker,
-    totals: Arc<Totals>,
+    handle: Arc<Handle>,
 }
 
 /// Shared by all workers.
@@ -86,6 +85,11 @@ impl Workers {
         self.all.len()
     }
 
+    /// What other threads may have of them.
+    pub(super) fn handles(&self) -> Arc<[Arc<Handle>]> {
+        self.all.iter().map(|worker| Arc::clone(&worker.handle)).collect()
+    }
+
     /// Gives each worker its new listeners, new bindings for those that stay, and the rules.
     pub(super) fn reload(
         &self,
@@ -96,7 +100,7 @@ impl Workers {
         let (pending, under_way) = mpsc::channel();
         for (worker, new) in self.all.iter().zip(new) {
             let (stay, rules, pending) = (stay.to_vec(), rules.clone(), pending.clone());
-            worker.send(Command::Reload { stay, new, rules, pending });
+            worker.handle.send(Command::Reload { stay, new, rules, pending });
         }
         UnderWay(under_way)
     }
@@ -105,7 +109,7 @@ impl Workers {
     /// whether all have ended.
     pub(super) fn stop(&self, patience: Duration) -> bool {
         for worker in &self.all {
-            worker.send(Command::Stop);
+            worker.handle.send(Command::Stop);
         }
         self.running.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
     }
@@ -120,7 +124,7 @@ impl Workers {
 
     /// The totals of all workers at `now`.
     pub(super) fn sum(&self, now: Time) -> Sum {
-        Sum::of(self.all.iter().map(|worker| &*worker.totals), now)
+        Sum::of(self.all.iter().map(|worker| worker.handle.totals()), now)
     }
 }
 
@@ -133,11 +137,9 @@ impl Worker {
     ) -> io::Result<Self> {
         let Common { clock, log, trace, rules, .. } = common;
         let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), COMMAND)?;
         let totals = Arc::new(Totals::default());
-        let (commands, receiver) = mpsc::channel();
-        let mut record =
-            Record::new(*clock, Log::clone(log), Arc::clone(&totals), Writer::clone(trace));
+        let (handle, commands) = Handle::new(&poll, Arc::clone(&totals))?;
+        let mut record = Record::new(*clock, Log::clone(log), totals, Writer::clone(trace));
         record.set(rules.style, rules.trace_per_second);
         let setup = Setup {
             poll,
@@ -148,7 +150,7 @@ impl Worker {
             rules: rules.clone(),
             sender,
             record,
-            commands: receiver,
+            commands,
             notify: common.notify.clone(),
         };
         let notify = common.notify.clone();
@@ -161,13 +163,7 @@ impl Worker {
         };
         let thread = thread::Builder::new();
         let thread = thread.name("worker".to_owned()).stack_size(256 * 1024).spawn(run)?;
-        Ok(Self { thread, commands, waker, totals })
-    }
-
-    fn send(&self, command: Command) {
-        // If this fails, the worker has ended, and a notice says so.
-        let _ = self.commands.send(command);
-        let _ = self.waker.wake();
+        Ok(Self { thread, handle: Arc::new(handle) })
     }
 }
 

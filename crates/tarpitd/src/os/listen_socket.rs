@@ -132,7 +132,7 @@ pub(crate) fn look(address: SocketAddr) -> io::Result<Presence> {
 }
 
 /// A socket with the options that decide which addresses it can have.
-fn socket_for(address: SocketAddr) -> io::Result<OwnedFd> {
+pub(super) fn socket_for(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let fd = socket_with(family, SocketType::STREAM, flags, None)?;
@@ -145,7 +145,7 @@ fn socket_for(address: SocketAddr) -> io::Result<OwnedFd> {
 
 /// Binds an address even if this machine does not have it yet, as at boot. Loopback is an
 /// exception: if it is missing, it will not appear.
-fn bind_to(fd: &OwnedFd, address: SocketAddr) -> io::Result<Presence> {
+pub(super) fn bind_to(fd: &OwnedFd, address: SocketAddr) -> io::Result<Presence> {
     match bind(fd, &address) {
         Ok(()) => Ok(Presence::Present),
         Err(Errno::ADDRNOTAVAIL) if !address.ip().is_loopback() => {

@@ -1,5 +1,6 @@
 //! System calls: time, sockets, rights. The only place with unsafe code or a clock.
 
+pub(crate) mod admin_socket;
 pub(crate) mod clock;
 pub(crate) mod entropy;
 pub(crate) mod listen_socket;

@@ -1,5 +1,6 @@
 //! The parsed settings: the types that every floor above reads. `config` makes them.
 
+mod admin;
 pub(crate) mod finding;
 mod logging;
 mod network;
@@ -16,6 +17,7 @@ use std::{
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
 pub(crate) use self::{
+    admin::{AdminAddress, Metrics, SocketAccess, Surface, SurfaceBind},
     logging::{Discretion, Level, Logging, Sink, TimeForm},
     network::{AccessLists, Family, Network},
     place::{Place, Placed},
@@ -38,6 +40,7 @@ pub(crate) struct Settings {
     /// Clients that are not held.
     pub(crate) access: AccessLists,
     pub(crate) logging: Logging,
+    pub(crate) metrics: Metrics,
     /// Where the process number is written.
     pub(crate) pid_file: Option<PathBuf>,
     /// Whether to serve the other addresses when one cannot be opened.
@@ -63,6 +66,17 @@ impl Settings {
             }
         }
         all
+    }
+
+    /// All sockets of the admin server.
+    pub(crate) fn surfaces(&self) -> Vec<SurfaceBind> {
+        let metrics = self.metrics.bind.iter().map(|bind| SurfaceBind {
+            surface: Surface::Metrics,
+            at: bind.value.clone(),
+            access: SocketAccess::GROUP,
+            place: bind.place.clone(),
+        });
+        metrics.collect()
     }
 }
 

@@ -10,6 +10,7 @@ mod close;
 mod data;
 pub(crate) mod endpoints;
 mod first_answers;
+pub(crate) mod handle;
 mod listeners;
 mod memory;
 mod news;
@@ -41,6 +42,7 @@ use tarpit_proto::{
     session::Cause,
     time::{Time, Wall},
 };
+use tokio::sync::oneshot;
 
 pub(crate) use self::listeners::Listener;
 use self::{
@@ -83,6 +85,8 @@ pub(crate) enum Notice {
 /// What the daemon tells a worker.
 #[derive(Debug)]
 pub(crate) enum Command {
+    /// Say that the loop still turns.
+    Answer(oneshot::Sender<()>),
     /// Let the listeners be these: a binding for each key that stays, and new listeners.
     Reload {
         stay: Vec<(u64, Arc<Binding>)>,
@@ -275,6 +279,8 @@ impl Worker {
     fn obey(&mut self) -> Loop {
         while let Ok(command) = self.commands.try_recv() {
             match command {
+                // If nobody waits any more, nobody misses it.
+                Command::Answer(answer) => drop(answer.send(())),
                 Command::Reload { stay, new, rules, pending } => {
                     let registry = self.poll.registry();
                     self.listeners.reload(&stay, new, registry, self.record.log());

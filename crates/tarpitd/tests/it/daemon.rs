@@ -65,6 +65,13 @@ impl Daemon {
         Self::of(child, shown, ports)
     }
 
+    /// Runs it where it cannot start: its standard output and error, and its exit code.
+    pub(crate) fn start_and_fail(arguments: &[&str]) -> (String, String, Option<i32>) {
+        let output = tarpitd().args(arguments).output().expect("the binary starts");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        (text(output.stdout), text(output.stderr), output.status.code())
+    }
+
     fn of(mut child: Child, stdout: impl Read + Send + 'static, ports: usize) -> Self {
         let stdout = lines(stdout);
         let stderr = lines(child.stderr.take().expect("piped"));

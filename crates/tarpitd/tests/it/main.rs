@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that finds nothing has failed")]
 
+mod admin;
 mod blocks;
 mod check;
 mod clock;

@@ -98,6 +98,7 @@ type Floors = &'static [&'static [&'static str]];
 const DAEMON: Floors = &[
     &["main", "cli", "console", "manual", "documents", "generated", "blocks"],
     &["daemon"],
+    &["admin"],
     &["worker"],
     &["admit"],
     &["report"],

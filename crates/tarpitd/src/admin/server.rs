@@ -1,0 +1,299 @@
+//! The server's thread: it listens, and answers each connection within bounds.
+//!
+//! A connection costs at most its two buffers. Its head, its body and its reader have a limit of
+//! size or time each; whoever exceeds one is closed.
+
+use std::{
+    convert::Infallible,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError, mpsc as threads},
+    task::{Context, Poll},
+    thread,
+    time::Duration,
+};
+
+use hyper::{
+    Request, StatusCode,
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    runtime,
+    sync::mpsc,
+    task::AbortHandle,
+    time::{sleep, timeout},
+};
+
+use super::{
+    answer::{Answer, TEXT, whole},
+    connection::{Connection, Progress, Timers},
+    places::{Place, Places},
+    routes,
+    world::World,
+};
+use crate::{os::admin_socket::UnixSocket, settings::Surface};
+
+/// The longest head of a request, and the longest piece of an answer that waits; the least that
+/// hyper allows.
+const BUFFER: usize = 8 * 1024;
+
+/// How long a client may take for a head, and between two requests; and the same for a body.
+const ASKING: Duration = Duration::from_secs(5);
+
+/// How long the server accepts nothing when the system runs out of something.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long the daemon waits for the server to obey.
+const OBEYED: Duration = Duration::from_millis(500);
+
+/// Files that the server has open besides its listeners: connections, poll, waker.
+pub(crate) const FILES: u64 = (super::places::EACH * Surface::ALL.len()) as u64 + 4;
+
+/// The running server.
+#[derive(Debug)]
+pub(crate) struct Admin {
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+/// A socket that listens for a surface.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// By which the daemon names it.
+    pub(crate) key: u64,
+    pub(crate) surface: Surface,
+    pub(crate) socket: Socket,
+}
+
+/// Where connections come in.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(std::net::TcpListener),
+    Unix(UnixSocket),
+}
+
+/// What the daemon tells the server.
+struct Order {
+    /// What handlers see from now on; `None`: the same as before.
+    world: Option<World>,
+    /// The listeners that stay; all others are closed.
+    keep: Vec<u64>,
+    new: Vec<Listener>,
+    /// Dropped once it is carried out.
+    _pending: threads::Sender<Infallible>,
+}
+
+impl Admin {
+    /// Starts the server.
+    pub(crate) fn start(world: World, listeners: Vec<Listener>) -> io::Result<Self> {
+        let (orders, receiver) = mpsc::unbounded_channel();
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .max_io_events_per_tick(64)
+            .build()?;
+        let admin = Self { orders };
+        let server =
+            Server { world: Mutex::new(Arc::new(world)), places: Arc::new(Places::default()) };
+        let run = move || runtime.block_on(serve(receiver, Arc::new(server)));
+        thread::Builder::new().name("admin".to_owned()).stack_size(256 * 1024).spawn(run)?;
+        admin.order(None, Vec::new(), listeners);
+        Ok(admin)
+    }
+
+    /// Puts another world in force, keeps these listeners, closes the others and opens new ones.
+    /// The ports of closed ones are free afterwards.
+    pub(crate) fn order(&self, world: Option<World>, keep: Vec<u64>, new: Vec<Listener>) {
+        let (pending, carried_out) = threads::channel();
+        // If this fails, the server's thread has ended, and with it its listeners.
+        let _ = self.orders.send(Order { world, keep, new, _pending: pending });
+        // Nothing is ever sent: the channel is disconnected when the order is carried out.
+        let _ = carried_out.recv_timeout(OBEYED);
+    }
+}
+
+/// What all connections share.
+struct Server {
+    world: Mutex<Arc<World>>,
+    places: Arc<Places>,
+}
+
+impl Server {
+    fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A listener's task, which ends with it.
+struct Listening {
+    key: u64,
+    task: AbortHandle,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Obeys the daemon until it drops its end.
+async fn serve(mut orders: mpsc::UnboundedReceiver<Order>, server: Arc<Server>) {
+    let mut all: Vec<Listening> = Vec::new();
+    while let Some(Order { world, keep, new, _pending: pending }) = orders.recv().await {
+        if let Some(world) = world {
+            *server.world.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(world);
+        }
+        all.retain(|listening| keep.contains(&listening.key));
+        for Listener { key, surface, socket } in new {
+            let server = Arc::clone(&server);
+            let task = tokio::spawn(listen(socket, surface, server)).abort_handle();
+            all.push(Listening { key, task });
+        }
+        // An aborted task ends at its next turn, which comes before this one's.
+        tokio::task::yield_now().await;
+        drop(pending);
+    }
+}
+
+/// Accepts connections at a socket for ever.
+async fn listen(socket: Socket, surface: Surface, server: Arc<Server>) {
+    // A socket that the runtime cannot watch is closed: there is no file left for it.
+    match socket {
+        Socket::Tcp(socket) => {
+            let Ok(listener) = TcpListener::from_std(socket) else { return };
+            loop {
+                let accepted = listener.accept().await;
+                receive(accepted.map(|(socket, _)| Stream::Tcp(socket)), surface, &server).await;
+            }
+        }
+        Socket::Unix(socket) => {
+            let (socket, _file) = socket.split();
+            let Ok(listener) = UnixListener::from_std(socket) else { return };
+            loop {
+                let accepted = listener.accept().await;
+                receive(accepted.map(|(socket, _)| Stream::Unix(socket)), surface, &server).await;
+            }
+        }
+    }
+}
+
+/// Gives an accepted connection a place, or closes it.
+async fn receive(accepted: io::Result<Stream>, surface: Surface, server: &Arc<Server>) {
+    let Ok(socket) = accepted else {
+        // Mostly there are too many open files; to try again at once would only spin.
+        sleep(PAUSE).await;
+        return;
+    };
+    let Some(place) = server.places.take(surface) else { return };
+    let progress = Arc::clone(place.progress());
+    let task = tokio::spawn(converse(socket, surface, place, Arc::clone(server)));
+    server.places.name(surface, &progress, task.abort_handle());
+}
+
+/// Answers one connection's requests until it ends.
+async fn converse(socket: Stream, surface: Surface, place: Place, server: Arc<Server>) {
+    let progress = Arc::clone(place.progress());
+    let connection = Connection::new(socket, Arc::clone(&progress));
+    let service = service_fn(|request| {
+        let (progress, world) = (Arc::clone(&progress), server.world());
+        async move {
+            let mut answer = answer(surface, request, world, &progress).await;
+            answer.body_mut().follow(progress);
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    // How a connection ends is its client's affair.
+    let _ = http1::Builder::new()
+        .timer(Timers)
+        .header_read_timeout(ASKING)
+        .max_buf_size(BUFFER)
+        .serve_connection(connection, service)
+        .await;
+}
+
+/// The answer to a request.
+async fn answer(
+    surface: Surface,
+    request: Request<Incoming>,
+    world: Arc<World>,
+    progress: &Progress,
+) -> Answer {
+    let handler = match routes::find(surface, request.method(), request.uri().path()) {
+        Ok(handler) => handler,
+        Err(miss) => return miss.answer(surface),
+    };
+    let (head, body) = request.into_parts();
+    match timeout(ASKING, read(body, surface.longest_body())).await {
+        Ok(Some(body)) => {
+            progress.answers(false);
+            handler(Request::from_parts(head, body), world).await
+        }
+        Ok(None) => whole(StatusCode::PAYLOAD_TOO_LARGE, TEXT, "the request's body is too long\n"),
+        Err(_) => whole(StatusCode::REQUEST_TIMEOUT, TEXT, "the request's body is late\n"),
+    }
+}
+
+/// The whole body of a request; `None` if it is longer than `most`, or does not come whole.
+async fn read(mut body: Incoming, most: usize) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    while let Some(frame) =
+        std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
+    {
+        // What is no data are trailers, which say nothing here.
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        if all.len() + data.len() > most {
+            return None;
+        }
+        all.extend_from_slice(&data);
+    }
+    Some(all)
+}
+
+/// A connection of either kind.
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_read(context, out),
+            Self::Unix(socket) => Pin::new(socket).poll_read(context, out),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_write(context, bytes),
+            Self::Unix(socket) => Pin::new(socket).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_flush(context),
+            Self::Unix(socket) => Pin::new(socket).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(socket) => Pin::new(socket).poll_shutdown(context),
+            Self::Unix(socket) => Pin::new(socket).poll_shutdown(context),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What a handler may ask: the workers, and what the daemon has in force.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::oneshot, time::timeout};
+
+use crate::{
+    os::clock::Clock,
+    report::writer::Writer,
+    worker::{Command, handle::Handle},
+};
+
+/// How long a worker may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The daemon as a handler sees it. A reload makes a new one.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) workers: Arc<[Arc<Handle>]>,
+    /// The trace, which knows how many of its lines are lost.
+    pub(crate) trace: Writer,
+}
+
+impl World {
+    /// Asks every worker at once by the command that `ask` makes, and waits for all answers, in the
+    /// order of the workers. `None`: one of them is stuck, or has ended.
+    pub(super) async fn ask_all<T>(
+        &self,
+        ask: impl Fn(oneshot::Sender<T>) -> Command,
+    ) -> Option<Vec<T>> {
+        let mut answers = Vec::with_capacity(self.workers.len());
+        for worker in &*self.workers {
+            let (answer, receiver) = oneshot::channel();
+            worker.send(ask(answer));
+            answers.push(receiver);
+        }
+        let all = async {
+            let mut all = Vec::with_capacity(answers.len());
+            for answer in answers {
+                all.push(answer.await.ok()?);
+            }
+            Some(all)
+        };
+        timeout(PATIENCE, all).await.ok()?
+    }
+}

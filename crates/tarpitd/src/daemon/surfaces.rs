@@ -1,0 +1,306 @@
+//! The admin server and its sockets: opened, kept, moved and closed as the settings have it.
+
+use std::{io, net::SocketAddr};
+
+use rustix::{
+    io::Errno,
+    process::{Gid, Uid},
+};
+
+use super::{
+    files::CURE,
+    plan::overlap,
+    ports::{Spot, Unbound, absences, grouped},
+};
+use crate::{
+    admin::{
+        Admin, World,
+        server::{Listener, Socket},
+    },
+    keys::state_dir::Touch,
+    os::{
+        admin_socket::{self, LONGEST_PATH, Refused, UnixSocket},
+        listen_socket::{self, Presence},
+    },
+    report::log::Log,
+    settings::{
+        AdminAddress, Settings, SurfaceBind,
+        finding::{Finding, Gravity, plain},
+    },
+};
+
+/// A socket that was opened for a surface.
+pub(super) struct OpenedSurface {
+    bind: SurfaceBind,
+    socket: Socket,
+}
+
+impl OpenedSurface {
+    /// The address, with the port that the kernel chose.
+    fn address(&self) -> AdminAddress {
+        match &self.socket {
+            Socket::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => AdminAddress::Tcp(address),
+                Err(_) => self.bind.at.clone(),
+            },
+            Socket::Unix(_) => self.bind.at.clone(),
+        }
+    }
+
+    /// Gives a Unix socket to the user that the daemon becomes.
+    pub(super) fn give_to(&self, user: (Uid, Gid)) -> io::Result<()> {
+        match &self.socket {
+            Socket::Tcp(_) => Ok(()),
+            Socket::Unix(socket) => socket.give_to(user, self.bind.access.group),
+        }
+    }
+}
+
+/// The result of opening sockets.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) opened: Vec<OpenedSurface>,
+    /// Sockets that cannot be opened.
+    pub(super) unbound: Vec<Finding>,
+    /// Notes and warnings about others.
+    pub(super) told: Vec<Finding>,
+}
+
+/// Opens the sockets of all surfaces, or with [`Touch::Look`] only checks whether it could.
+pub(super) fn open_all(settings: &Settings, touch: Touch) -> Found {
+    open_some(settings.surfaces(), settings, touch)
+}
+
+fn open_some(binds: Vec<SurfaceBind>, settings: &Settings, touch: Touch) -> Found {
+    let mut found = Found::default();
+    let (mut busy, mut absent) = (Vec::new(), Vec::new());
+    for bind in binds {
+        match &bind.at {
+            AdminAddress::Unix(path) => {
+                let socket = match touch {
+                    Touch::Keep => {
+                        UnixSocket::listen(path, bind.access.mode, bind.access.group).map(Some)
+                    }
+                    Touch::Look => admin_socket::look(path).map(|()| None),
+                };
+                match socket {
+                    Ok(Some(socket)) => {
+                        found.opened.push(OpenedSurface { socket: Socket::Unix(socket), bind });
+                    }
+                    Ok(None) => {}
+                    // A check is asked for while the daemon runs.
+                    Err(Refused::Answered) if touch == Touch::Look => {
+                        let what = format!("{}: {}: in use", bind.surface.name(), bind.at);
+                        let note = Finding::new(Gravity::Note, bind.place.as_ref(), what);
+                        found.told.push(note);
+                    }
+                    Err(refused) => found.unbound.push(refusal(&bind, &refused)),
+                }
+            }
+            &AdminAddress::Tcp(at) => {
+                let socket = match touch {
+                    Touch::Keep => admin_socket::listen_tcp(at)
+                        .map(|(listener, presence)| (Some(Socket::Tcp(listener)), presence)),
+                    Touch::Look => listen_socket::look(at).map(|presence| (None, presence)),
+                };
+                let spot = Spot::of_surface(&bind, at);
+                match socket {
+                    Ok((socket, presence)) => {
+                        absent.extend((presence == Presence::Absent).then_some(spot));
+                        found.opened.extend(socket.map(|socket| OpenedSurface { bind, socket }));
+                    }
+                    Err(error) => {
+                        let problem = Unbound::new(spot, error);
+                        let others = ports(settings, &bind);
+                        if !problem.is_for_lack_of_ipv6(others.into_iter()) {
+                            busy.push(problem);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    found.told.extend(absences(absent));
+    for problem in grouped(busy) {
+        match problem.note().filter(|_| touch == Touch::Look) {
+            Some(note) => found.told.push(note),
+            None => found.unbound.push(problem.finding(problem.gravity())),
+        }
+    }
+    found
+}
+
+/// The ports of a surface.
+fn ports(settings: &Settings, bind: &SurfaceBind) -> Vec<SocketAddr> {
+    let own = settings.surfaces().into_iter().filter(|other| other.surface == bind.surface);
+    let port = |bind: SurfaceBind| match bind.at {
+        AdminAddress::Tcp(address) => Some(address),
+        AdminAddress::Unix(_) => None,
+    };
+    own.filter_map(port).collect()
+}
+
+/// Says why there is no Unix socket, and what to do.
+fn refusal(bind: &SurfaceBind, refused: &Refused) -> Finding {
+    let (gravity, why) = match refused {
+        Refused::Answered => (
+            Gravity::Refused,
+            "another program answers there; stop that program or name another path".to_owned(),
+        ),
+        Refused::Long => (
+            Gravity::Wrong,
+            format!("a socket's path has at most {LONGEST_PATH} bytes; name a shorter one"),
+        ),
+        Refused::NoSocket => (
+            Gravity::Refused,
+            "there is a file that is no socket; remove it or name another path".to_owned(),
+        ),
+        Refused::Owner(uid) => (
+            Gravity::Rights,
+            format!(
+                "the socket there belongs to user {uid}, so tarpitd cannot tell whether it is in \
+                 use; remove it or name another path"
+            ),
+        ),
+        Refused::System(error) => {
+            let cure = match Errno::from_io_error(error) {
+                Some(Errno::ACCESS | Errno::PERM) => {
+                    "let the user who runs tarpitd create files in its directory and give them to \
+                     its group"
+                }
+                Some(Errno::NOENT) => "create its directory",
+                Some(Errno::NOTDIR) => "its directory is a file; name another path",
+                Some(Errno::ROFS) => "its file system is read-only; name another path",
+                Some(Errno::MFILE | Errno::NFILE) => CURE,
+                _ => "name another path",
+            };
+            (Gravity::of(error), format!("{}; {cure}", plain(error)))
+        }
+    };
+    let what = format!("{}: cannot listen on {}: {why}", bind.surface.name(), bind.at);
+    Finding::new(gravity, bind.place.as_ref(), what)
+}
+
+/// The admin server, where one runs, and its open sockets.
+#[derive(Default)]
+pub(super) struct Surfaces {
+    admin: Option<Admin>,
+    open: Vec<OpenSurface>,
+    next_key: u64,
+}
+
+/// A socket that is served.
+struct OpenSurface {
+    key: u64,
+    bind: SurfaceBind,
+    address: AdminAddress,
+}
+
+/// What a reload does with the sockets.
+#[derive(Default)]
+pub(super) struct Moves {
+    opened: Vec<OpenedSurface>,
+    /// A socket of ours that is about to be closed is in the way of these.
+    waiting: Vec<SurfaceBind>,
+    /// Sockets that cannot be opened.
+    pub(super) unbound: Vec<Finding>,
+    /// Warnings about others.
+    pub(super) told: Vec<Finding>,
+    pub(super) is_change: bool,
+}
+
+impl Surfaces {
+    /// Serves these sockets; an error is the system's, which refuses a thread.
+    pub(super) fn serve(
+        &mut self,
+        opened: Vec<OpenedSurface>,
+        world: World,
+        log: &Log,
+    ) -> io::Result<()> {
+        let keep = self.open.iter().map(|open| open.key).collect();
+        let mut new = Vec::with_capacity(opened.len());
+        for one in opened {
+            let (key, address) = (self.next_key, one.address());
+            self.next_key += 1;
+            let surface = one.bind.surface;
+            log.notice(format_args!("{}: HTTP on {address}", surface.name()));
+            new.push(Listener { key, surface, socket: one.socket });
+            self.open.push(OpenSurface { key, bind: one.bind, address });
+        }
+        match &self.admin {
+            Some(admin) => admin.order(Some(world), keep, new),
+            None if new.is_empty() => {}
+            None => self.admin = Some(Admin::start(world, new)?),
+        }
+        Ok(())
+    }
+
+    /// Opens what `new` has and is not open yet. Nothing is closed yet.
+    pub(super) fn plan(&self, new: &Settings) -> Moves {
+        let mut wanted = new.surfaces();
+        let leaves = |open: &&OpenSurface| !wanted.iter().any(|bind| is_same(&open.bind, bind));
+        let leaving: Vec<_> = self.open.iter().filter(leaves).collect();
+        let is_change = !leaving.is_empty();
+        let in_the_way = |bind: &SurfaceBind| match &bind.at {
+            AdminAddress::Tcp(at) => leaving.iter().any(|open| match open.address {
+                AdminAddress::Tcp(bound) => overlap(bound, *at),
+                AdminAddress::Unix(_) => false,
+            }),
+            AdminAddress::Unix(_) => leaving.iter().any(|open| open.bind.at == bind.at),
+        };
+        wanted.retain(|bind| !self.open.iter().any(|open| is_same(&open.bind, bind)));
+        let (waiting, wanted) = wanted.into_iter().partition(in_the_way);
+        let Found { opened, unbound, told } = open_some(wanted, new, Touch::Keep);
+        let is_change = is_change || !opened.is_empty();
+        Moves { opened, waiting, unbound, told, is_change }
+    }
+
+    /// Carries out a plan for these settings, which are in force now.
+    pub(super) fn apply(&mut self, moves: Moves, settings: &Settings, world: World, log: &Log) {
+        let wanted = settings.surfaces();
+        self.open.retain(|open| {
+            let stays = wanted.iter().any(|bind| is_same(&open.bind, bind));
+            if !stays {
+                let surface = open.bind.surface.name();
+                log.notice(format_args!("{surface}: stopped listening on {}", open.address));
+            }
+            stays
+        });
+        let mut opened = moves.opened;
+        if !moves.waiting.is_empty() {
+            self.close_others(&world);
+            let found = open_some(moves.waiting, settings, Touch::Keep);
+            opened.extend(found.opened);
+            for problem in found.unbound {
+                log.error(format_args!("{problem}; not served"));
+            }
+        }
+        if self.open.is_empty() && opened.is_empty() {
+            self.stop();
+        } else if let Err(error) = self.serve(opened, world, log) {
+            log.error(format_args!("cannot start the admin server: {}", plain(&error)));
+            self.open.clear();
+        }
+    }
+
+    /// Closes every socket, and ends the server.
+    pub(super) fn stop(&mut self) {
+        self.open.clear();
+        if let Some(admin) = self.admin.take() {
+            admin.order(None, Vec::new(), Vec::new());
+        }
+    }
+
+    /// Closes all sockets that are not among the open ones.
+    fn close_others(&self, world: &World) {
+        if let Some(admin) = &self.admin {
+            let keep = self.open.iter().map(|open| open.key).collect();
+            admin.order(Some(world.clone()), keep, Vec::new());
+        }
+    }
+}
+
+/// Whether a socket serves both, wherever they are written.
+fn is_same(one: &SurfaceBind, other: &SurfaceBind) -> bool {
+    one.surface == other.surface && one.at == other.at && one.access == other.access
+}

@@ -1,0 +1,252 @@
+//! Sockets of the admin server: TCP ports, and Unix sockets with a mode and a group.
+
+use std::{
+    fs, io,
+    net::{SocketAddr, TcpListener},
+    os::{
+        fd::AsFd as _,
+        unix::{
+            ffi::OsStrExt as _,
+            fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
+            net::UnixListener,
+        },
+    },
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::{
+    fs::{Access, AtFlags, CWD, Mode, accessat, fchmod},
+    io::Errno,
+    net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
+        sockopt,
+    },
+    process::{Gid, Uid},
+};
+
+use crate::os::listen_socket::{self, Presence};
+
+/// How many connections may wait to be accepted: more than a crowd sends between two turns of the
+/// server, or others would wait a second for their next try.
+const BACKLOG: i32 = 1_024;
+
+/// What the kernel keeps of an answer that its reader does not take.
+const SEND_BUFFER: usize = 32 * 1024;
+
+/// After this time without an acknowledgement a reader of a TCP connection is gone.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+
+/// The longest path of a Unix socket (unix(7)), without the zero at its end.
+pub(crate) const LONGEST_PATH: usize = 107;
+
+/// Listens on a TCP port; also says whether this machine has the address.
+pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<(TcpListener, Presence)> {
+    let fd = listen_socket::socket_for(address)?;
+    sockopt::set_socket_send_buffer_size(&fd, SEND_BUFFER)?;
+    sockopt::set_tcp_nodelay(&fd, true)?;
+    sockopt::set_tcp_user_timeout(&fd, UNACKNOWLEDGED.as_millis() as u32)?;
+    let presence = listen_socket::bind_to(&fd, address)?;
+    listen(&fd, BACKLOG)?;
+    Ok((fd.into(), presence))
+}
+
+/// A Unix socket that listens. Its file goes with it.
+#[derive(Debug)]
+pub(crate) struct UnixSocket {
+    pub(crate) listener: UnixListener,
+    file: SocketFile,
+}
+
+/// The file of a socket. It is dropped after the listener.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Another daemon may have taken the path over. If the file cannot be removed, the next
+        // start finds that nobody answers there.
+        if matches!(occupant(&self.0), Ok(Occupant::Stale)) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+}
+
+impl UnixSocket {
+    /// Listens at `path`, in place of a socket at which nobody answers. Until the mode is set only
+    /// this user may connect.
+    pub(crate) fn listen(path: &Path, mode: u32, group: Option<u32>) -> Result<Self, Refused> {
+        clear(path)?;
+        let refused = |errno: Errno| Refused::System(errno.into());
+        let address = SocketAddrUnix::new(path).map_err(refused)?;
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+        let fd = fd.map_err(refused)?;
+        // On Linux the socket's own mode becomes that of the file.
+        fchmod(&fd, Mode::RUSR | Mode::WUSR).map_err(refused)?;
+        bind(&fd, &address).map_err(refused)?;
+        let file = SocketFile(path.to_owned());
+        set_access(path, mode, group).map_err(Refused::System)?;
+        listen(&fd, BACKLOG).map_err(refused)?;
+        Ok(Self { listener: fd.into(), file })
+    }
+
+    /// Gives the socket's file to another user, before the daemon becomes that user.
+    pub(crate) fn give_to(&self, (uid, gid): (Uid, Gid), group: Option<u32>) -> io::Result<()> {
+        let gid = group.unwrap_or(gid.as_raw());
+        std::os::unix::fs::lchown(&self.file.0, Some(uid.as_raw()), Some(gid))
+    }
+
+    /// Takes the listener and what removes its file when it is dropped.
+    pub(crate) fn split(self) -> (UnixListener, impl Drop + Send + 'static) {
+        (self.listener, self.file)
+    }
+}
+
+/// Sets mode and group of a socket's file.
+pub(crate) fn set_access(path: &Path, mode: u32, group: Option<u32>) -> io::Result<()> {
+    // The group first: the mode must not let in a group that was not meant.
+    if let Some(group) = group {
+        std::os::unix::fs::lchown(path, None, Some(group))?;
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+/// Why there is no Unix socket.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Somebody answers at the path.
+    Answered,
+    /// The path is longer than [`LONGEST_PATH`].
+    Long,
+    /// The file at the path is no socket.
+    NoSocket,
+    /// The socket at the path belongs to this other user, so nobody can tell whether it is in use.
+    Owner(u32),
+    System(io::Error),
+}
+
+/// Whether [`UnixSocket::listen`] would succeed; changes nothing.
+pub(crate) fn look(path: &Path) -> Result<(), Refused> {
+    occupant(path)?;
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    accessat(CWD, directory, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+        .map_err(|errno| Refused::System(errno.into()))
+}
+
+/// What a path is taken by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Occupant {
+    Nobody,
+    /// A socket at which nobody answers.
+    Stale,
+}
+
+/// Makes room at `path`.
+fn clear(path: &Path) -> Result<(), Refused> {
+    match occupant(path)? {
+        Occupant::Nobody => Ok(()),
+        Occupant::Stale => fs::remove_file(path).map_err(Refused::System),
+    }
+}
+
+/// What is at `path`; an error if it stays there.
+fn occupant(path: &Path) -> Result<Occupant, Refused> {
+    if path.as_os_str().as_bytes().len() > LONGEST_PATH {
+        return Err(Refused::Long);
+    }
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Occupant::Nobody),
+        Err(error) => return Err(Refused::System(error)),
+    };
+    if !metadata.file_type().is_socket() {
+        return Err(Refused::NoSocket);
+    }
+    let refused = |errno: Errno| Refused::System(errno.into());
+    let address = SocketAddrUnix::new(path).map_err(refused)?;
+    // Nonblocking: a program that is stuck must not stop the start.
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(refused)?;
+    match connect(fd.as_fd(), &address) {
+        Err(Errno::CONNREFUSED) => Ok(Occupant::Stale),
+        Err(Errno::ACCESS | Errno::PERM) => Err(Refused::Owner(metadata.uid())),
+        // With a full queue, too, somebody listens.
+        Ok(()) | Err(_) => Err(Refused::Answered),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// A path in a directory of its own, which goes with it.
+    struct Spot(PathBuf);
+
+    impl Spot {
+        fn new(name: &str) -> Self {
+            let folder =
+                std::env::temp_dir().join(format!("tarpitd-{name}-{}", std::process::id()));
+            fs::create_dir_all(&folder).unwrap();
+            Self(folder)
+        }
+
+        fn path(&self) -> PathBuf {
+            self.0.join("socket")
+        }
+    }
+
+    impl Drop for Spot {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_socket_has_its_mode_and_its_file_goes_with_it() {
+        let spot = Spot::new("socket-mode");
+        let socket = UnixSocket::listen(&spot.path(), 0o660, None).unwrap();
+        let mode = fs::metadata(spot.path()).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o660);
+        UnixStream::connect(spot.path()).unwrap();
+        drop(socket);
+        assert!(!spot.path().exists());
+    }
+
+    #[test]
+    fn a_socket_is_taken_over_only_where_nobody_answers() {
+        let spot = Spot::new("socket-stale");
+        let first = UnixSocket::listen(&spot.path(), 0o600, None).unwrap();
+        assert!(matches!(look(&spot.path()), Err(Refused::Answered)));
+        let second = UnixSocket::listen(&spot.path(), 0o600, None);
+        assert!(matches!(second, Err(Refused::Answered)), "{second:?}");
+        // As after a crash: the file stays.
+        let (listener, file) = first.split();
+        drop(listener);
+        look(&spot.path()).unwrap();
+        let second = UnixSocket::listen(&spot.path(), 0o600, None).unwrap();
+        // The file is another socket's now.
+        drop(file);
+        assert!(spot.path().exists());
+        drop(second);
+    }
+
+    #[test]
+    fn what_cannot_be_a_socket_says_why() {
+        let spot = Spot::new("socket-wrong");
+        fs::write(spot.path(), "a file").unwrap();
+        for refused in [look(&spot.path()), UnixSocket::listen(&spot.path(), 0, None).map(drop)] {
+            assert!(matches!(refused, Err(Refused::NoSocket)), "{refused:?}");
+        }
+        assert_eq!(fs::read(spot.path()).unwrap(), b"a file");
+        let long = spot.0.join("x".repeat(LONGEST_PATH));
+        assert!(matches!(look(&long), Err(Refused::Long)));
+        let nowhere = spot.0.join("no-directory/socket");
+        assert!(matches!(look(&nowhere), Err(Refused::System(_))));
+    }
+}

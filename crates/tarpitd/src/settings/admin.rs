@@ -1,0 +1,77 @@
+//! Where people and machines look at the daemon: the surfaces of the admin server.
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use super::{Place, Placed};
+
+/// What the admin server serves at a socket. Each surface has its own routes and rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Surface {
+    /// Counters for Prometheus; read only.
+    Metrics,
+}
+
+impl Surface {
+    /// Every surface.
+    pub(crate) const ALL: [Self; 1] = [Self::Metrics];
+
+    /// The name of its table in the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics",
+        }
+    }
+
+    /// The longest body of a request, in bytes.
+    pub(crate) fn longest_body(self) -> usize {
+        match self {
+            Self::Metrics => 0,
+        }
+    }
+}
+
+/// Where a surface listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum AdminAddress {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl fmt::Display for AdminAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A surface at an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SurfaceBind {
+    pub(crate) surface: Surface,
+    pub(crate) at: AdminAddress,
+    pub(crate) access: SocketAccess,
+    /// Where `at` is written.
+    pub(crate) place: Option<Place>,
+}
+
+/// Who may connect to a Unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SocketAccess {
+    pub(crate) mode: u32,
+    /// The socket's group; `None`: the daemon's.
+    pub(crate) group: Option<u32>,
+}
+
+impl SocketAccess {
+    /// The daemon's user and group.
+    pub(crate) const GROUP: Self = Self { mode: 0o660, group: None };
+}
+
+/// The settings of the metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Metrics {
+    /// Where they are served; empty: nowhere.
+    pub(crate) bind: Vec<Placed<AdminAddress>>,
+}
