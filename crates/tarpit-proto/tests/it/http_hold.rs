@@ -98,6 +98,20 @@ fn searchers_for_paths_get_whole_answers_and_keep_the_connection() {
 }
 
 #[test]
+fn scripts_of_nmap_get_whole_answers_before_they_ask_again_inside_tls() {
+    let agent = "Mozilla/5.0 (compatible; Nmap Scripting Engine; https://nmap.org/book/nse.html)";
+    for _ in 0..20 {
+        let mut stage = asking("http_hold", None, &of(agent, "/nothing"));
+        let start = stage.now;
+        stage.pass_secs(7);
+        let (at, bytes) = &stage.sent[0];
+        assert!((5_500..6_500).contains(&at.since(start).as_millis()));
+        assert_eq!(answer(bytes).0[0], "HTTP/1.1 404 Not Found");
+        assert_eq!(stage.sent.len(), 1);
+    }
+}
+
+#[test]
 fn a_browser_that_accepts_nothing_is_a_searcher_in_disguise() {
     let browser = "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: Mozilla/5.0 (X11)\r\n";
     let mut stage = asking("http_hold", None, &format!("{browser}Accept-Encoding: gzip\r\n\r\n"));

@@ -23,6 +23,8 @@ states! {
         Hurried,
         /// A whole refusal after 8 seconds to whatever it asks for, and then the next.
         Answers,
+        /// The same after 6 seconds.
+        EarlyAnswers,
     }
 }
 
@@ -42,6 +44,10 @@ pub(super) static CLIENTS: &[KnownClient<HeldBy>] = &[
         b"Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)",
         HeldBy::Answers,
     ),
+    // They wait 7 seconds for each next byte (6 and what the connection may take, which is a second
+    // at least), then ask again inside TLS, which they give up after a second. An answer is shown
+    // with the service, so it is worth more than the byte after byte that would hold them for ever.
+    KnownClient::contains("nmap's scripts", b"Nmap Scripting Engine", HeldBy::EarlyAnswers),
     // It waits 5 seconds for each next byte.
     KnownClient::contains("httpx", b"python-httpx", HeldBy::Hurried),
     // It waits 300 seconds in all for a head, and as long for each next part of a body.
@@ -63,6 +69,23 @@ pub(crate) fn held_by(named: Option<HeldBy>, disguised: bool) -> HeldBy {
         None => HeldBy::Head,
     }
 }
+
+impl HeldBy {
+    /// How long a client waits for each whole answer at least, if these hold it.
+    pub(crate) fn answers_after(self) -> Option<Duration> {
+        match self {
+            Self::Answers => Some(SEARCH),
+            Self::EarlyAnswers => Some(SCRIPT),
+            Self::Briefly | Self::Head | Self::Hurried => None,
+        }
+    }
+}
+
+/// The strictest searchers for paths that were measured give a request 10 seconds in all.
+pub(crate) const SEARCH: Duration = Duration::from_millis(8_020);
+
+/// Of nmap's scripts a second is left for the way and for a busy worker.
+const SCRIPT: Duration = Duration::from_millis(5_600);
 
 /// Between two bytes of a client that is held so.
 pub(crate) fn interval(hold: HeldBy) -> Duration {
@@ -87,6 +110,7 @@ mod tests {
             (&b"gobuster/3.5"[..], false, HeldBy::Answers),
             (b"Fuzz Faster U Fool v2.1.0-dev", false, HeldBy::Answers),
             (b"python-httpx/0.28.1", false, HeldBy::Hurried),
+            (b"Mozilla/5.0 (compatible; Nmap Scripting Engine)", true, HeldBy::EarlyAnswers),
             (b"node", true, HeldBy::Briefly),
             (b"Mozilla/5.0 (X11)", false, HeldBy::Head),
             (b"Mozilla/5.0 (X11)", true, HeldBy::Answers),

@@ -217,7 +217,7 @@ pub(crate) fn run_of_blanks(held_by: HeldBy, cx: &Cx<'_>) -> u32 {
     match held_by {
         _ if cx.profile.rate.is_some() => 1,
         HeldBy::Briefly => clients::BRIEF_BLANKS,
-        HeldBy::Answers | HeldBy::Head | HeldBy::Hurried => 100,
+        HeldBy::Answers | HeldBy::EarlyAnswers | HeldBy::Head | HeldBy::Hurried => 100,
     }
 }
 
@@ -239,7 +239,7 @@ pub(crate) fn hear(
 pub(crate) fn pause(exchange: &mut Exchange, reply: Reply, spent: Spent, cx: &mut Cx<'_>) -> Step {
     exchange.request.reply = reply.into();
     exchange.at = At::Pausing;
-    let patience = pause_of(reply, spent, cx);
+    let patience = pause_of(reply, exchange.held_by, spent, cx);
     Step::wait(cx.later(patience))
 }
 
@@ -260,17 +260,14 @@ pub(crate) fn open(exchange: &mut Exchange, cx: &Cx<'_>) -> Step {
 
 /// How long it takes until the whole of an answer follows. Some clients limit the handshake and the
 /// answer together, so the time spent before counts.
-pub(crate) fn pause_of(reply: Reply, spent: Spent, cx: &mut Cx<'_>) -> Duration {
-    let pause = match reply {
-        Reply::Refused | Reply::Welcome => GUESS + Duration::from_millis(cx.rng.below(400).into()),
-        _ => SEARCH + Duration::from_millis(cx.rng.below(800).into()),
+pub(crate) fn pause_of(reply: Reply, held_by: HeldBy, spent: Spent, cx: &mut Cx<'_>) -> Duration {
+    let (least, spread) = match reply {
+        Reply::Refused | Reply::Welcome => (GUESS, 400),
+        _ => (held_by.answers_after().unwrap_or(clients::SEARCH), 800),
     };
+    let pause = least + Duration::from_millis(cx.rng.below(spread).into());
     pause.saturating_sub(spent.into())
 }
-
-/// How long a searcher for paths waits for each answer at least. The strictest that were measured
-/// give a request 10 seconds in all.
-const SEARCH: Duration = Duration::from_millis(8_020);
 
 /// How long a guess waits for its refusal at least: a little more than 9 seconds. The strictest
 /// guesser that was measured (ncrack) gives up after 10, on its clock.

@@ -223,10 +223,10 @@ fn folds(line: &[u8]) -> bool {
 }
 
 /// A body's length; `None` if it is none or cannot be counted here.
-fn length(value: &[u8]) -> Option<Length<21>> {
+fn length(value: &[u8]) -> Option<Length<20>> {
     let digits = core::str::from_utf8(value).ok()?;
     let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?;
-    number.filter(|&number| number <= Length::<21>::MOST).map(Length)
+    number.filter(|&number| number <= Length::<20>::MOST).map(Length)
 }
 
 /// What one more list in `Accept-Encoding` makes of what is known of the codings that we have.

@@ -169,7 +169,7 @@ pub(super) fn whole_answer(reply: Reply, reading: &Reading, cx: &Cx<'_>) -> Opti
     match reading.credentials {
         Credentials::Shown if cx.poisons() => Some(Reply::Welcome),
         Credentials::Expected | Credentials::Shown => Some(Reply::Refused),
-        Credentials::Missing => (reading.held_by() == HeldBy::Answers).then_some(reply),
+        Credentials::Missing => reading.held_by().answers_after().map(|_| reply),
     }
 }
 

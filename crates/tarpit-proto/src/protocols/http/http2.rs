@@ -455,7 +455,7 @@ fn serve(
 
 fn pause(frames: &mut Frames, answer: Reply, spent: Spent, cx: &mut Cx<'_>) -> Step {
     frames.course = Course::Pausing { answer: answer.into() };
-    let patience = pause_of(answer, spent, cx);
+    let patience = pause_of(answer, frames.held_by, spent, cx);
     Step::wait(cx.later(patience))
 }
 
@@ -466,7 +466,7 @@ fn next(frames: &mut Frames, cx: &mut Cx<'_>) -> Step {
     frames.streams = Streams::Used { current, waiting };
     if frames.is_guessing {
         pause(frames, Reply::Refused, Spent::default(), cx)
-    } else if frames.held_by == HeldBy::Answers {
+    } else if frames.held_by.answers_after().is_some() {
         pause(frames, Reply::Missing, Spent::default(), cx)
     } else {
         hold(frames, Filler::Pings, cx)

@@ -62,8 +62,8 @@ states! {
     /// What stands behind a request's head.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Behind {
-        /// So many bytes of a body, below two megabytes, and then the next request.
-        Body { left: Length<21> },
+        /// So many bytes of a body, below a megabyte, and then the next request.
+        Body { left: Length<20> },
         /// A body without a length, or one beyond all counting.
         Endless,
         /// Nobody knows, so that no other request is ever found.
@@ -112,8 +112,8 @@ states! {
     /// counted at most.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(crate) struct Spent {
-        /// In units of 32 ms.
-        ticks: Length<11>,
+        /// In units of 64 ms.
+        ticks: Length<10>,
         /// Its stack limits handshake and answer together, as no browser's does; or the request
         /// before was one of a searcher for paths.
         is_searcher: bool,
@@ -236,14 +236,14 @@ impl From<Before> for Spent {
     fn from(before: Before) -> Self {
         let ticks = u32::try_from(before.spent.as_millis() / Self::TICK).unwrap_or(u32::MAX);
         Self {
-            ticks: Length(ticks.min(Length::<11>::MOST)),
+            ticks: Length(ticks.min(Length::<10>::MOST)),
             is_searcher: before.limits.whole.is_some(),
         }
     }
 }
 
 impl Spent {
-    const TICK: u128 = 32;
+    const TICK: u128 = 64;
 
     /// Of a client whose request before was held so.
     pub(crate) fn behind(held_by: HeldBy) -> Self {

@@ -18,6 +18,13 @@ const UNKNOWN: Limits = Limits { first: Duration::from_secs(4), whole: None };
 
 /// Clients by their hello; the first row that fits decides.
 pub(super) static CLIENTS: &[KnownClient<Limits>] = &[
+    // For its scripts a connection and the handshake may take a second together, three ways and our
+    // jitter included. `-sV` would wait longer, but both have the same hello.
+    KnownClient {
+        name: "nmap",
+        sign: Sign::Hello(HelloSign(is_nmap)),
+        limits: Limits { first: Duration::from_millis(300), whole: None },
+    },
     KnownClient {
         name: "sslscan",
         sign: Sign::Hello(HelloSign(is_sslscan)),
@@ -37,6 +44,23 @@ pub(crate) fn limits(hello: &Hello) -> Limits {
     CLIENTS.iter().find(|row| row.sign.fits_hello(hello)).map_or(UNKNOWN, |row| row.limits)
 }
 
+/// nmap's own library offers everything that OpenSSL knows, and first of all old suites, since they
+/// were the fastest once. Behind those of TLS 1.3, which have an order of their own, no other client
+/// has them in front of suites with forward secrecy.
+fn is_nmap(hello: &Hello) -> bool {
+    /// ECDHE with AES-256-GCM, which others offer first.
+    const MODERN: u16 = 0xC02C;
+    let suites = hello.suites();
+    let first = suites.iter().find(|suite| *suite >> 8 != 0x13);
+    hello.protocols.is_empty()
+        && hello.extends(TICKET)
+        && hello.extends(ENCRYPT_THEN_MAC)
+        && !hello.extends(NEXT_PROTOCOL)
+        && suites.len() >= MANY
+        && first.is_some_and(|&first| 0 < first && first < 0xFF)
+        && suites.contains(&MODERN)
+}
+
 /// sslscan waits 3 seconds for each answer, and takes what comes later for a refusal. Its hellos
 /// differ, as it asks for one thing after another: none names a protocol to be spoken inside, each
 /// asks for a ticket, as nmap's scripts do not, and for no protocol the old way, as testssl's do. Each
@@ -46,8 +70,6 @@ pub(crate) fn limits(hello: &Hello) -> Limits {
 fn is_sslscan(hello: &Hello) -> bool {
     /// The only one that OpenSSL and others leave out unless told otherwise.
     const AES_128_CCM_8: u16 = 0x1305;
-    /// Half of what sslscan offers; most clients offer 30.
-    const MANY: usize = 51;
     let suites = hello.suites();
     hello.protocols.is_empty()
         && hello.extends(TICKET)
@@ -64,6 +86,9 @@ fn is_go(hello: &Hello) -> bool {
         && ASKED.iter().all(|&number| hello.extends(number))
         && !NOT_ASKED.iter().any(|&number| hello.extends(number))
 }
+
+/// More suites than a client offers that only wants to speak with a server: most offer 30.
+const MANY: usize = 51;
 
 /// Numbers of extensions (RFC 6066, 6962, 5746, 7366, 8449, 9345, 5077; the last is of a draft).
 const STATUS: u16 = 5;
@@ -103,6 +128,7 @@ mod tests {
                     hello!("testssl_ciphers"),
                 ][..],
             ),
+            ((0.3, false), &[hello!("nmap_openssl")]),
             ((4.0, true), &[hello!("go"), hello!("go_http")]),
             (
                 (2.5, false),
