@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::base::workspace::Workspace;
 use crate::chores::score::Score;
-use crate::client::demand::{self, Evidence, Pace};
+use crate::client::demand::{self, Demand, Evidence, Pace};
 use crate::client::listener::Listener;
 use crate::client::probe::{self, Finding, Probe};
 use crate::client::row::Row;
@@ -86,8 +86,9 @@ pub(crate) struct RowResult {
     pub(crate) version: String,
     /// How long it stayed.
     pub(crate) stay: Stay,
-    /// How long each of its guesses or words took, where it tells.
-    pub(crate) pace: Option<Duration>,
+    /// How long each of its guesses or words took, where it tells; or each of its connections, where
+    /// these are what matters.
+    pub(crate) each: Option<Duration>,
     /// What its tarpit saw.
     pub(crate) seen: Seen,
     /// What was not as it should be.
@@ -116,11 +117,13 @@ impl RowResult {
         if seen.connections == 0 {
             broken.push("never connected".to_owned());
         }
-        let pace = match demand::pace(&evidence) {
+        let demands_connections = |demand: &Demand| matches!(demand, Demand::Connection { .. });
+        let each = match demand::pace(&evidence) {
+            _ if row.demands.iter().any(demands_connections) => Some(demand::standing(&evidence)),
             Pace::Of(pace) => Some(pace),
             Pace::NoneDone | Pace::Unknown => None,
         };
-        Self { row, on, version, stay, pace, seen, broken, output }
+        Self { row, on, version, stay, each, seen, broken, output }
     }
 
     /// Whether it was all that its row demands.

@@ -110,7 +110,7 @@ fn tables(results: &Results) -> Vec<Table> {
             result.version.clone(),
             result.on.name.to_owned(),
             held,
-            result.pace.map(seconds).unwrap_or_default(),
+            result.each.map(seconds).unwrap_or_default(),
             wanted.join(", "),
             result.seen.connections.to_string(),
             result.seen.sent.to_string(),

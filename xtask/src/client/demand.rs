@@ -15,6 +15,8 @@ pub(crate) enum Demand {
     ConnectionsAtMost(u64),
     /// Each of its connections on which it says something takes so long, as their mean is.
     Connection { each: Duration },
+    /// It tells its user of this service, once it has come to its end.
+    Names(&'static str),
     /// It goes on to the end of its list instead of giving up on us.
     NotAborted,
     /// It never believes that it got what it wanted.
@@ -68,6 +70,7 @@ impl Demand {
         match *self {
             Self::ConnectionsAtMost(most) => format!("{most} connections at most"),
             Self::Connection { each } => format!("{} s a connection", seconds(each)),
+            Self::Names(service) => format!("names {service}"),
             Self::NotAborted => "not aborted".to_owned(),
             Self::NoSuccess => "no success".to_owned(),
             Self::Pace { each, unit } => format!("{} s a {unit}", each.as_secs()),
@@ -88,14 +91,12 @@ impl Demand {
                 (made > most).then(|| format!("{made} connections"))
             }
             Self::Connection { each } => {
-                // One that we have cut, as the last one is where we watch no longer, is none.
-                let (cut, count) = match seen.shortest {
-                    Some(shortest) if stay.is_capped() && seen.spoke > 1 => (shortest, 1),
-                    _ => (Duration::ZERO, 0),
-                };
-                let count = u32::try_from(seen.spoke - count).unwrap_or(u32::MAX).max(1);
-                let stood = seen.stood.saturating_sub(cut) / count;
+                let stood = standing(evidence);
                 (stood < each).then(|| format!("{} s a connection", seconds(stood)))
+            }
+            Self::Names(service) => {
+                let is_silent = !stay.is_capped() && !output.contains(service);
+                is_silent.then(|| format!("does not name {service}"))
             }
             Self::NotAborted => {
                 dialect.abort(output, &stay.ending).map(|line| format!("aborted: {line}"))
@@ -137,6 +138,18 @@ pub(crate) fn pace(evidence: &Evidence<'_>) -> Pace {
             Pace::Of(evidence.stay.held * at_once / progress.done)
         }
     }
+}
+
+/// How long each connection on which the client said something stood, as their mean.
+pub(crate) fn standing(evidence: &Evidence<'_>) -> Duration {
+    let &Evidence { stay, seen, .. } = evidence;
+    // One that we have cut, as the last one is where we watch no longer, is none.
+    let (cut, count) = match seen.shortest {
+        Some(shortest) if stay.is_capped() && seen.spoke > 1 => (shortest, 1),
+        _ => (Duration::ZERO, 0),
+    };
+    let count = u32::try_from(seen.spoke - count).unwrap_or(u32::MAX).max(1);
+    seen.stood.saturating_sub(cut) / count
 }
 
 fn left_before(stay: &Stay, wanted: Duration) -> Option<String> {
@@ -191,6 +204,14 @@ mod tests {
         assert!(broken(Demand::connection(4_000), 1, left(), "").is_none());
         let told = broken(Demand::connection(4_100), 1, left(), "");
         assert_eq!(told.unwrap(), "4.0 s a connection");
+    }
+
+    #[test]
+    fn who_has_come_to_its_end_has_to_name_the_service() {
+        let names = Demand::Names("Exim smtpd");
+        assert!(broken(names, 1, left(), "25/tcp open smtp Exim smtpd 4.96").is_none());
+        assert!(broken(names, 1, left(), "25/tcp open smtp").is_some());
+        assert!(broken(names, 1, Ending::Capped, "").is_none());
     }
 
     #[test]

@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use super::tls::TLS_HTTP;
-use super::tools::{CURL, GO, HYDRA, MEDUSA};
+use super::tools::{CURL, GO, HYDRA, MEDUSA, NMAP_SCRIPTS};
 use crate::client::demand::{Demand, STAYS};
 use crate::client::dialect::Dialect;
 use crate::client::listener::{AUTO, Listener};
 use crate::client::probe::Probe;
 use crate::client::row::{Clients, Row};
-use crate::client::scan::{CAMERA, DEBIAN, Scan, WINDOWS, Wanted};
+use crate::client::scan::{CAMERA, DEBIAN, NMAP, Scan, WINDOWS, Wanted};
 use crate::client::tool::Tool;
 
 pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
 
+/// Where nmap's first probe is a request, so that nothing else is served.
+static AUTO_HTTP: Listener = Listener::auto("auto, port 8080", 8080);
 static HTTP_BAD_SITE: Listener = Listener::of("http_bad_site");
 static HTTP_DEFLATE_HTML_BOMB: Listener = Listener::of("http_deflate_html_bomb");
 static HTTP_DEFLATE_SIZE_BOMB: Listener = Listener::of("http_deflate_size_bomb");
@@ -294,6 +296,13 @@ const ROWS: &[Row] = &[
         demands: FINDER,
         tool: &DIRB,
         command: "dirb http://{host}:{port}/ {scripts}/words.txt",
+    },
+    Row {
+        client: "nmap -sV -sC",
+        on: &[&HTTP_HOLD, &AUTO_HTTP],
+        demands: &[Demand::connection(4_000), Demand::Names("Apache httpd 2.4.52")],
+        tool: &NMAP,
+        command: NMAP_SCRIPTS,
     },
 ];
 

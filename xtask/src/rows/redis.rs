@@ -1,10 +1,10 @@
 //! Clients of Redis.
 
-use super::tools::{HYDRA, NCRACK};
+use super::tools::{HYDRA, NCRACK, NMAP_SCRIPTS};
 use crate::client::demand::{Demand, STAYS_UNSERVED};
 use crate::client::listener::Listener;
 use crate::client::row::{Clients, Row};
-use crate::client::scan::{CAMERA, DEBIAN, Scan, WINDOWS, Wanted};
+use crate::client::scan::{CAMERA, DEBIAN, NMAP, Scan, WINDOWS, Wanted};
 use crate::client::tool::Tool;
 
 pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: &[] };
@@ -64,6 +64,13 @@ const ROWS: &[Row] = &[
         demands: STAYS_UNSERVED,
         tool: &NCRACK,
         command: "ncrack -P {scripts}/seven.txt redis://{host}:{port}",
+    },
+    Row {
+        client: "nmap -sV -sC",
+        on: &[&REDIS_HOLD],
+        demands: &[Demand::connection(4_000), Demand::Names("Redis key-value store")],
+        tool: &NMAP,
+        command: NMAP_SCRIPTS,
     },
 ];
 

@@ -1,11 +1,11 @@
 //! Clients of SMTP.
 
-use super::tools::{CURL, HYDRA, MEDUSA, PYTHON};
+use super::tools::{CURL, HYDRA, MEDUSA, NMAP_SCRIPTS, PYTHON};
 use crate::client::demand::{Demand, STAYS_UNSERVED};
 use crate::client::listener::Listener;
 use crate::client::probe::Probe;
 use crate::client::row::{Clients, Row};
-use crate::client::scan::{CAMERA, DEBIAN, Scan, WINDOWS, Wanted};
+use crate::client::scan::{CAMERA, DEBIAN, NMAP, Scan, WINDOWS, Wanted};
 use crate::client::tool::Tool;
 
 pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
@@ -85,6 +85,13 @@ const ROWS: &[Row] = &[
         demands: &[Demand::NoSuccess, Demand::guess(15)],
         tool: &MEDUSA,
         command: "medusa -M smtp -u admin -P {scripts}/seven.txt -h {host} -n {port}",
+    },
+    Row {
+        client: "nmap -sV -sC",
+        on: HOLDS,
+        demands: &[Demand::connection(4_000), Demand::Names("Exim smtpd 4.95")],
+        tool: &NMAP,
+        command: NMAP_SCRIPTS,
     },
 ];
 

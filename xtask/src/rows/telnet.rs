@@ -1,11 +1,11 @@
 //! Clients of Telnet.
 
-use super::tools::{HYDRA, MEDUSA, NCRACK};
+use super::tools::{HYDRA, MEDUSA, NCRACK, NMAP_SCRIPTS};
 use crate::client::demand::{Demand, STAYS_UNSERVED};
 use crate::client::listener::Listener;
 use crate::client::probe::Probe;
 use crate::client::row::{Clients, Row};
-use crate::client::scan::{CAMERA, DEBIAN, Scan, WINDOWS, Wanted};
+use crate::client::scan::{CAMERA, DEBIAN, NMAP, Scan, WINDOWS, Wanted};
 use crate::client::tool::Tool;
 
 pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
@@ -46,6 +46,13 @@ const ROWS: &[Row] = &[
         demands: &[Demand::NoSuccess, Demand::guess(15)],
         tool: &MEDUSA,
         command: "medusa -M telnet -u admin -P {scripts}/seven.txt -h {host} -n {port}",
+    },
+    Row {
+        client: "nmap -sV -sC",
+        on: HOLDS,
+        demands: &[Demand::connection(4_000), Demand::Names("Linux telnetd")],
+        tool: &NMAP,
+        command: NMAP_SCRIPTS,
     },
 ];
 

@@ -1,6 +1,6 @@
 //! Clients of TLS.
 
-use super::tools::{CURL, GO, PYTHON};
+use super::tools::{CURL, GO, NMAP_SCRIPTS, PYTHON};
 use crate::client::demand::{Demand, STAYS};
 use crate::client::listener::{AUTO, Listener};
 use crate::client::row::{Clients, Row};
@@ -109,6 +109,13 @@ const ROWS: &[Row] = &[
         command: "nmap -n -Pn -sT -p {port} --script \
                   +ssl-cert,+ssl-date,+ssl-enum-ciphers,+ssl-dh-params,+ssl-known-key,+tls-alpn,\
                   +tls-nextprotoneg {host}",
+    },
+    Row {
+        client: "nmap -sV -sC",
+        on: &[&TLS_HTTP],
+        demands: &[Demand::connection(4_000), Demand::Names("ssl/http Apache httpd 2.4.52")],
+        tool: &NMAP,
+        command: NMAP_SCRIPTS,
     },
 ];
 

@@ -11,3 +11,6 @@ pub(super) static MEDUSA: Tool =
 pub(super) static NCRACK: Tool =
     Tool::debian("ncrack", "ncrack", "ncrack").that_speaks(Dialect::Ncrack);
 pub(super) static PYTHON: Tool = Tool::plain("Python", Provider::PythonItself);
+
+/// The scripts that nmap runs by default, behind what it learns of the service first.
+pub(super) const NMAP_SCRIPTS: &str = "nmap -n -Pn -sT -sV -sC -p {port} {host}";
