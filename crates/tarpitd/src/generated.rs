@@ -5,7 +5,10 @@ use std::{env, fs, path::Path};
 
 use tarpit_proto::{fact::Fact, patterns, persona::Persona, protocols, rng::Seed};
 
-use crate::{console, manual};
+use crate::{
+    console, manual,
+    report::trace::reference::{self, KeyRow},
+};
 
 /// Set to anything, it makes the test write the texts instead of comparing them.
 const WRITE: &str = "WRITE_DOCS";
@@ -17,12 +20,13 @@ struct Table {
     lines: String,
 }
 
-fn tables() -> [Table; 4] {
+fn tables() -> [Table; 5] {
     let recommended = |file| Table { file, name: "recommended", lines: recommended() };
     [
         recommended("README.md"),
         recommended("docs/getting-started.md"),
         Table { file: "docs/is-it-lawful.md", name: "facts", lines: facts() },
+        Table { file: "docs/logging.md", name: "keys", lines: keys() },
         Table { file: "docs/null-probing.md", name: "personas", lines: personas() },
     ]
 }
@@ -46,6 +50,27 @@ fn facts() -> String {
         format!("| `{}` | {meaning}{kept} | {behind} |\n", fact.name())
     });
     let head = "| fact | what it is | who may be behind it |\n|---|---|---|\n";
+    format!("{head}{}", rows.collect::<String>())
+}
+
+/// What becomes of each key of the trace in each format.
+fn keys() -> String {
+    let literals = |list: &str| {
+        let literal = |word: &str| match word {
+            "" => String::new(),
+            word if word.contains(' ') => word.to_owned(),
+            word => format!("`{word}`"),
+        };
+        list.split(", ").map(literal).collect::<Vec<_>>().join(", ")
+    };
+    let rows = reference::keys().map(|row| {
+        let KeyRow { events, name, ecs, cowrie, endlessh, .. } = row;
+        let events: Vec<_> = events.iter().map(|kind| literals(kind.name())).collect();
+        let events = if events.is_empty() { "every event".into() } else { events.join(", ") };
+        let [name, ecs, cowrie, endlessh] = [&*name, &*ecs, &*cowrie, endlessh].map(literals);
+        format!("| {name} | {events} | {ecs} | {cowrie} | {endlessh} |\n")
+    });
+    let head = "| key | event | ecs | cowrie | endlessh |\n|---|---|---|---|---|\n";
     format!("{head}{}", rows.collect::<String>())
 }
 

@@ -40,6 +40,11 @@ impl Port {
     pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, held: AtomicU32::new(0) }
     }
+
+    /// How many clients it holds.
+    pub(crate) fn held(&self) -> u32 {
+        self.held.load(Relaxed)
+    }
 }
 
 /// The counts.

@@ -21,8 +21,8 @@ use super::{
     values::pattern,
 };
 use crate::settings::{
-    AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Metrics, Place, Placed,
-    Settings, Sink, Tarpit, TimeForm, User,
+    AccessLists, Anonymize, Certificate, ClientLimit, Evict, Level, Limits, Logging, Metrics,
+    Place, Placed, Settings, Sink, Tarpit, TimeForm, TraceFormat, User,
 };
 
 /// The most addresses on which one daemon listens; more ports can be redirected to one.
@@ -202,7 +202,9 @@ impl Default for Draft {
                 client_trace: Sink::Stdout.into(),
                 log_secrets: false.into(),
                 log_users: true,
-                time: TimeForm::Epoch,
+                format: TraceFormat::Jsonl.into(),
+                time: TimeForm::Epoch.into(),
+                anonymize: Anonymize::None.into(),
                 trace_per_second: NonZeroU32::new(100).into(),
                 json: false,
             },

@@ -14,7 +14,8 @@ use super::{
     problem::{Notes, Problem},
     surface::SurfaceAddress,
     values::{
-        self, MAX_RATE, MIN_RATE, evict, level, path, pattern, persona, rate, sink, time_form,
+        self, MAX_RATE, MIN_RATE, anonymize, evict, level, path, pattern, persona, rate, sink,
+        time_form, trace_format,
     },
 };
 use crate::settings::{AccessLists, ClientLimit, Limits, Logging, Network, Place, User};
@@ -462,13 +463,30 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         },
     },
     Key {
+        name: "format",
+        form: "`\"jsonl\"`, `\"ecs\"`, `\"cowrie\"` or `\"endlessh\"`",
+        unset: Unset::Is("\"jsonl\""),
+        meaning: "How the trace is written. `jsonl`: as TRACE in tarpitd(1) describes; \
+                  `tarpitd report` reads only this one. `ecs`: by the Elastic Common Schema. \
+                  `cowrie`: with the event ids and keys of Cowrie. `endlessh`: the lines ACCEPT \
+                  and CLOSE of endlessh, which has no words for other events. TRACE in \
+                  tarpitd(1) lists what becomes of each key. A format that is written here is \
+                  used on a terminal, too.",
+        outdated: None,
+        read: |item, logging, notes| {
+            notes.keep(&mut logging.format, item.placed(item.parsed(trace_format)));
+        },
+    },
+    Key {
         name: "time",
         form: "`\"epoch\"` or `\"rfc3339\"`",
         unset: Unset::Is("\"epoch\""),
-        meaning: "How the trace writes times: as seconds since 1970 with six decimals, or in UTC \
-                  with milliseconds, as in `\"2026-11-22T07:52:28.123Z\"`.",
+        meaning: "How a trace in the format `jsonl` writes times: as seconds since 1970 with six \
+                  decimals, or in UTC with milliseconds, as in `\"2026-11-22T07:52:28.123Z\"`.",
         outdated: None,
-        read: |item, logging, notes| notes.keep(&mut logging.time, item.parsed(time_form)),
+        read: |item, logging, notes| {
+            notes.keep(&mut logging.time, item.placed(item.parsed(time_form)));
+        },
     },
     Key {
         name: "trace_per_second",
@@ -507,6 +525,24 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
         outdated: None,
         read: |item, logging, notes| {
             notes.keep(&mut logging.log_users, item.boolean());
+        },
+    },
+    Key {
+        name: "anonymize",
+        form: "`\"none\"`, `\"prefix\"` or `\"keyed\"`",
+        unset: Unset::Is("\"none\""),
+        meaning: "How clients' addresses are written and shown, in the trace, the log and \
+                  everywhere else. `none`: as they are. `prefix`: without the last 8 bits of an \
+                  IPv4 address and the last 80 of an IPv6 address, as in `192.0.2.0` and \
+                  `2001:db8:1::`. `keyed`: as a keyed hash in the form of an IPv6 address that \
+                  begins with `fd`. The same address has the same hash as long as \
+                  `anonymize_key` in `state_dir` is the same. Whoever has that file can find out \
+                  the address behind a hash. Limits, `[access]` and `[geoip]` use the real \
+                  address. What a client itself says of its address, as in a command or a name, \
+                  stays as it is.",
+        outdated: None,
+        read: |item, logging, notes| {
+            notes.keep(&mut logging.anonymize, item.placed(item.parsed(anonymize)));
         },
     },
     Key {

@@ -10,8 +10,8 @@ use tarpit_proto::{pacer::Rate, script::Pattern};
 
 use super::*;
 use crate::settings::{
-    AccessLists, Certificate, ClientLimit, Evict, Limits, Logging, Network, Placed, Settings, Sink,
-    Tarpit, TimeForm, User,
+    AccessLists, Anonymize, Certificate, ClientLimit, Evict, Limits, Logging, Network, Placed,
+    Settings, Sink, Tarpit, TimeForm, TraceFormat, User,
 };
 
 /// Checks what is wrong with `text`; each line of `wanted` is a problem without the file's name.
@@ -63,7 +63,8 @@ fn every_key_is_read() {
          handshakes_per_second = 6\ncpu = 0\n\
          evict = 'oldest'\n[access]\nallow = ['192.0.2.7', '2001:db8::/32']\ndeny = ['198.51.100.0/24']\n\
          [logging]\nmain = '<stdout>'\nlevel = 'WARNING'\nclient_trace = './x'\n\
-         log_secrets = true\nlog_users = false\ntime = 'rfc3339'\ntrace_per_second = 7\n\
+         log_secrets = true\nlog_users = false\ntime = 'rfc3339'\nformat = 'cowrie'\nanonymize = 'prefix'\n\
+         trace_per_second = 7\n\
          [tarpits.z]\npattern = 'Telnet_Login'\nrate_limit = -2\nmax_clients = 7\n\
          client_validation = false\nclient_trace = true\npersona = 'ip-camera'\npoison = true\n\
          bind = [{ host = '127.0.0.1', port = '22' }, { host = 'localhost', port = 0 }]\n\
@@ -101,7 +102,9 @@ fn every_key_is_read() {
             client_trace: Sink::File("./x".into()).into(),
             log_secrets: true.into(),
             log_users: false,
-            time: TimeForm::Rfc3339,
+            format: TraceFormat::Cowrie.into(),
+            time: TimeForm::Rfc3339.into(),
+            anonymize: Anonymize::Prefix.into(),
             trace_per_second: NonZeroU32::new(7).into(),
             json: false,
         }

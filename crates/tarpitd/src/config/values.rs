@@ -5,11 +5,21 @@ use std::net::{IpAddr, Ipv4Addr};
 use tarpit_proto::{pacer::Rate, patterns, persona::Persona, script::Pattern};
 
 use super::problem::nearest;
-use crate::settings::{Evict, Level, Network, Sink, TimeForm, User};
+use crate::settings::{Anonymize, Evict, Level, Network, Sink, TimeForm, TraceFormat, User};
 
 /// The numbers that stand for rates.
 pub(super) const MIN_RATE: i64 = -(Rate::SLOWEST as i64);
 pub(super) const MAX_RATE: i64 = u32::MAX as i64;
+
+/// A way to write addresses, by its name.
+pub(super) fn anonymize(text: &str) -> Result<Anonymize, String> {
+    Anonymize::ALL.into_iter().find(|way| way.name() == text).ok_or_else(|| {
+        format!(
+            "there is no way `{}` to write addresses: write `none`, `prefix` or `keyed`",
+            text.escape_debug()
+        )
+    })
+}
 
 /// A policy by its name.
 pub(super) fn evict(text: &str) -> Result<Evict, String> {
@@ -132,6 +142,16 @@ pub(super) fn time_form(text: &str) -> Result<TimeForm, String> {
     TimeForm::ALL.into_iter().find(|form| form.name() == text).ok_or_else(|| {
         let text = text.escape_debug();
         format!("there is no time format `{text}`: write `epoch` or `rfc3339`")
+    })
+}
+
+/// A format of the trace by its name.
+pub(super) fn trace_format(text: &str) -> Result<TraceFormat, String> {
+    TraceFormat::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| {
+        format!(
+            "there is no trace format `{}`: write `jsonl`, `ecs`, `cowrie` or `endlessh`",
+            text.escape_debug()
+        )
     })
 }
 

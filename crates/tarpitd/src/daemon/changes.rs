@@ -6,7 +6,7 @@ use tarpit_proto::{pacer::Rate, script::Pattern};
 
 use crate::settings::{
     AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Metrics, Placed,
-    Settings, Tarpit, TimeForm,
+    Settings, Tarpit,
 };
 
 /// A difference, and when it takes effect.
@@ -117,7 +117,9 @@ impl Found {
             client_trace,
             log_secrets,
             log_users,
+            format,
             time,
+            anonymize,
             trace_per_second,
             json: _,
         } = old;
@@ -125,7 +127,9 @@ impl Found {
         self.key("main", main, &new.main, ToString::to_string);
         self.key("level", level, &new.level, |level| Level::name(*level).to_owned());
         self.key("client_trace", client_trace, &new.client_trace, ToString::to_string);
-        self.key("time", time, &new.time, |time| TimeForm::name(*time).to_owned());
+        self.key("format", format, &new.format, |format| format.name().to_owned());
+        self.key("time", time, &new.time, |time| time.name().to_owned());
+        self.key("anonymize", anonymize, &new.anonymize, |way| way.name().to_owned());
         self.key("trace_per_second", trace_per_second, &new.trace_per_second, cap);
         self.key("log_secrets", log_secrets, &new.log_secrets, ToString::to_string);
         self.key("log_users", log_users, &new.log_users, ToString::to_string);

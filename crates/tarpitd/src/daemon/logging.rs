@@ -14,7 +14,7 @@ use super::targets::directory_of;
 use crate::{
     keys::state_dir::Touch,
     settings::{
-        Settings, Sink,
+        Anonymize, Logging, Settings, Sink, TraceFormat,
         finding::{Finding, Gravity},
     },
 };
@@ -26,7 +26,33 @@ pub(super) fn findings(settings: &Settings, touch: Touch) -> Vec<Finding> {
     if !is_traced {
         findings.extend(idle(settings));
     }
+    findings.extend(useless_time(settings));
+    findings.extend(fleeting_hashes(settings));
     findings
+}
+
+/// Reports a form of moments for a format that has its own.
+fn useless_time(settings: &Settings) -> Option<Finding> {
+    let Logging { format, time, .. } = &settings.logging;
+    let is_useless = **format != TraceFormat::Jsonl && time.place.is_some();
+    is_useless.then(|| {
+        let what = format!(
+            "`time` has no effect, since the format `{}` has one form of times: remove it",
+            format.name()
+        );
+        Finding::new(Gravity::Warning, time.place.as_ref(), what)
+    })
+}
+
+/// Reports hashes of addresses that no two starts share.
+fn fleeting_hashes(settings: &Settings) -> Option<Finding> {
+    let anonymize = &settings.logging.anonymize;
+    let is_fleeting = **anonymize == Anonymize::Keyed && settings.state_dir.is_none();
+    is_fleeting.then(|| {
+        let what = "without `state_dir` an address has another hash after each start: set \
+                    `state_dir`";
+        Finding::new(Gravity::Warning, anonymize.place.as_ref(), what)
+    })
 }
 
 /// Reports if log and trace would be one file.
@@ -155,6 +181,21 @@ mod tests {
             }
         }
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_form_of_times_and_hashes_that_do_not_last_are_told() {
+        let [time] = &found("client_trace = true", "format = 'ecs'\ntime = 'epoch'")[..] else {
+            panic!("one finding")
+        };
+        assert!(time.starts_with("x:3:8: `time` has no effect"), "{time}");
+        let [hashes] = &found("client_trace = true", "anonymize = 'keyed'")[..] else {
+            panic!("one finding")
+        };
+        assert!(hashes.starts_with("x:2:13: without `state_dir`"), "{hashes}");
+        for logging in ["format = 'ecs'", "time = 'rfc3339'", "anonymize = 'prefix'"] {
+            assert_eq!(found("client_trace = true", logging), [""; 0], "{logging}");
+        }
     }
 
     #[test]

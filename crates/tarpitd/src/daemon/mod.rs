@@ -153,8 +153,8 @@ impl Daemon {
     fn start(settings: Settings, has_file: bool) -> Result<Self, Vec<Finding>> {
         let clock = Clock::start();
         let ready = prepare(&settings, clock, Touch::Keep).ready(settings.keep_going)?;
-        let Ready { files, identity, profiles, opened, surfaces, user, warnings, unbound, .. } =
-            ready;
+        let Ready { files, identity, profiles, anonymizer, opened, surfaces, user, .. } = ready;
+        let Ready { warnings, unbound, .. } = ready;
         let (main, trace) = ready.targets;
         let pid_file = settings.pid_file.as_deref().map(PidFile::write).transpose();
         let pid_file = pid_file.map_err(|what| vec![Finding::new(Gravity::Refused, None, what)])?;
@@ -180,7 +180,7 @@ impl Daemon {
         let workers = settings.workers.get();
         let mut listeners: Vec<_> =
             (0..workers).map(|_| Vec::with_capacity(opened.len())).collect();
-        let mut served = Served::new(settings, profiles);
+        let mut served = Served::new(settings, profiles, anonymizer);
         for one in opened {
             served.add(one, &mut listeners, &log);
         }
@@ -188,7 +188,7 @@ impl Daemon {
             clock,
             seed: &identity.seed,
             admission: &admission,
-            rules: rules(&served.settings, workers),
+            rules: rules(&served, workers),
             io_uring: served.settings.io_uring,
             log: &log,
             trace: &trace,

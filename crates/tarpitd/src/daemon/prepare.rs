@@ -18,9 +18,12 @@ use crate::{
         state_dir::{StateDir, Touch},
     },
     os::{clock::Clock, privileges},
-    report::target::Target,
+    report::{
+        anonymize::{Anonymizer, Key},
+        target::Target,
+    },
     settings::{
-        Settings,
+        Anonymize, Settings,
         finding::{Finding, Gravity, in_order},
     },
 };
@@ -31,6 +34,8 @@ pub(super) struct Prepared {
     pub(super) identity: Option<Identity>,
     /// What new clients of each tarpit are held under, in the order of the settings.
     pub(super) profiles: Option<Vec<Profile>>,
+    /// How clients' addresses are written and shown.
+    pub(super) anonymizer: Option<Anonymizer>,
     /// The log's file and the trace's.
     pub(super) targets: Option<(Target, Target)>,
     pub(super) opened: Vec<Opened>,
@@ -49,6 +54,7 @@ pub(super) struct Ready {
     pub(super) files: Files,
     pub(super) identity: Identity,
     pub(super) profiles: Vec<Profile>,
+    pub(super) anonymizer: Anonymizer,
     /// The log's file and the trace's.
     pub(super) targets: (Target, Target),
     pub(super) opened: Vec<Opened>,
@@ -64,8 +70,18 @@ impl Prepared {
     /// Everything that a start needs, or all errors. With `keep_going` an address that cannot be
     /// opened does not prevent the start.
     pub(super) fn ready(self, keep_going: bool) -> Result<Ready, Vec<Finding>> {
-        let Self { files, identity, profiles, targets, opened, surfaces, user, findings, unbound } =
-            self;
+        let Self {
+            files,
+            identity,
+            profiles,
+            anonymizer,
+            targets,
+            opened,
+            surfaces,
+            user,
+            findings,
+            unbound,
+        } = self;
         let (mut refusals, warnings): (Vec<_>, Vec<_>) =
             findings.into_iter().partition(Finding::is_refusal);
         let serves_others = refusals.is_empty() && !opened.is_empty();
@@ -76,18 +92,23 @@ impl Prepared {
                 refusals.push(Finding::new(Gravity::Refused, None, what));
             }
         }
-        match (identity, profiles, targets) {
-            (Some(identity), Some(profiles), Some(targets)) if refusals.is_empty() => Ok(Ready {
-                files,
-                identity,
-                profiles,
-                targets,
-                opened,
-                surfaces,
-                user,
-                warnings,
-                unbound,
-            }),
+        match (identity, profiles, anonymizer, targets) {
+            (Some(identity), Some(profiles), Some(anonymizer), Some(targets))
+                if refusals.is_empty() =>
+            {
+                Ok(Ready {
+                    files,
+                    identity,
+                    profiles,
+                    anonymizer,
+                    targets,
+                    opened,
+                    surfaces,
+                    user,
+                    warnings,
+                    unbound,
+                })
+            }
             _ => Err(refusals),
         }
     }
@@ -116,6 +137,7 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
         findings.extend(judged.open_all());
     }
     let profiles = profiles(judged, settings).map_err(|it| findings.extend(it)).ok();
+    let anonymizer = anonymizer(judged, settings).map_err(|it| findings.push(it)).ok();
     let found = logging::findings(settings, touch);
     let is_refused = found.iter().any(Finding::is_refusal);
     findings.extend(found);
@@ -139,6 +161,7 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
         files,
         identity,
         profiles,
+        anonymizer,
         targets,
         opened: found.opened,
         surfaces: surfaces.opened,
@@ -178,4 +201,13 @@ pub(super) fn profiles(
     }
     let problems = in_order(problems);
     if problems.is_empty() { Ok(profiles) } else { Err(problems) }
+}
+
+/// How clients' addresses are written and shown, or why the key for that is lacking.
+pub(super) fn anonymizer(identity: &Identity, settings: &Settings) -> Result<Anonymizer, Finding> {
+    Ok(match *settings.logging.anonymize {
+        Anonymize::Keyed => Anonymizer::Keyed(Key(identity.anonymize_key()?)),
+        Anonymize::None => Anonymizer::Whole,
+        Anonymize::Prefix => Anonymizer::Prefix,
+    })
 }

@@ -9,7 +9,7 @@ use super::{
     logging,
     plan::{Opening, Plan, plan},
     ports::{Opened, Spot, Unbound, absences, grouped},
-    prepare::profiles,
+    prepare::{anonymizer, profiles},
     rules::rules,
     targets::open_both,
     workers::UnderWay,
@@ -76,6 +76,7 @@ impl Daemon {
     fn apply(&mut self, new: Settings) -> Result<bool, Vec<Finding>> {
         let workers = self.workers.len();
         let profiles = profiles(&self.identity, &new)?;
+        let anonymizer = anonymizer(&self.identity, &new).map_err(|it| vec![it])?;
         let files = Files::of(&new, workers, self.file_limit);
         if let Some(shortage) = files.shortage() {
             return Err(vec![shortage]);
@@ -101,6 +102,7 @@ impl Daemon {
         self.tell(&plan, &new);
         let settings = in_force(&self.served.settings, new);
         self.served.replace(settings, profiles, &plan.keep);
+        self.served.anonymizer = anonymizer;
         self.log.set_level(self.served.settings.logging.level);
         self.admission.set(files.caps(&self.served.settings));
         let opens = !(opened.is_empty() && waiting.is_empty());
@@ -146,7 +148,7 @@ impl Daemon {
         for one in opened {
             self.served.add(one, &mut new, &self.log);
         }
-        self.workers.reload(&stay, new, &rules(&self.served.settings, self.workers.len()))
+        self.workers.reload(&stay, new, &rules(&self.served, self.workers.len()))
     }
 
     /// Opens addresses that waited until the workers had closed a port of ours, if they have.

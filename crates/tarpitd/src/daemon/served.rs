@@ -8,7 +8,7 @@ use super::{plan::OpenPort, ports::Opened};
 use crate::{
     admit::admission::Port,
     os::listen_socket::ListenSocket,
-    report::log::Log,
+    report::{anonymize::Anonymizer, log::Log},
     settings::{Purpose, Settings, Wanted},
     worker::{Listener, endpoints::Binding},
 };
@@ -16,6 +16,8 @@ use crate::{
 /// The settings in force and the open ports.
 pub(super) struct Served {
     pub(super) settings: Settings,
+    /// How clients' addresses are written and shown.
+    pub(super) anonymizer: Anonymizer,
     /// What new clients of each tarpit are held under, in the order of the settings.
     profiles: Vec<Profile>,
     ports: Vec<OpenedPort>,
@@ -31,8 +33,8 @@ struct OpenedPort {
 
 impl Served {
     /// Settings without open ports yet, with the profiles of their tarpits.
-    pub(super) fn new(settings: Settings, profiles: Vec<Profile>) -> Self {
-        Self { settings, profiles, ports: Vec::new(), next_key: 0 }
+    pub(super) fn new(settings: Settings, profiles: Vec<Profile>, anonymizer: Anonymizer) -> Self {
+        Self { settings, anonymizer, profiles, ports: Vec::new(), next_key: 0 }
     }
 
     /// Adds an opened port: a listener for each worker, or one for the worker whose data

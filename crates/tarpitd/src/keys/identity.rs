@@ -20,7 +20,7 @@ use crate::{
     keys::{
         certificates::{self, Certificates},
         host_keys::{Completion, Keyring},
-        state_dir::{SEED, StateDir, TLS},
+        state_dir::{ANONYMIZE, SEED, StateDir, TLS},
     },
     os::{
         clock::Clock,
@@ -48,6 +48,7 @@ pub(crate) struct Identity {
     own: RefCell<HashMap<Certificate, Arc<CertifiedKey>>>,
     /// Of SSH.
     keyring: OnceCell<Keyring>,
+    anonymize_key: OnceCell<[u8; 32]>,
 }
 
 impl Identity {
@@ -74,6 +75,7 @@ impl Identity {
             certificates: OnceCell::new(),
             own: RefCell::default(),
             keyring: OnceCell::new(),
+            anonymize_key: OnceCell::new(),
         }
     }
 
@@ -117,6 +119,18 @@ impl Identity {
     pub(crate) fn open_all(&self) -> Vec<Finding> {
         let keys = self.keyring().err().unwrap_or_default();
         self.certificates().err().into_iter().chain(keys).collect()
+    }
+
+    /// The key under which clients' addresses are hashed.
+    pub(crate) fn anonymize_key(&self) -> Result<[u8; 32], Finding> {
+        let key = once(&self.anonymize_key, || {
+            self.state_dir.kept(
+                ANONYMIZE,
+                || Ok(random::<32>().to_vec()),
+                |bytes| bytes.try_into().map_err(|_| "it is not 32 bytes long".to_owned()),
+            )
+        });
+        key.copied()
     }
 
     /// Gives the files to the user that the daemon becomes.

@@ -46,6 +46,10 @@ pub(crate) struct Secret {
     changes: &'static str,
 }
 
+pub(crate) const ANONYMIZE: Secret = Secret {
+    name: "anonymize_key",
+    changes: "clients' addresses will have other hashes than before",
+};
 pub(crate) const SEED: Secret = Secret {
     name: "seed",
     changes: "the machine will have another host name, and filler and session numbers differ",
@@ -60,7 +64,7 @@ pub(crate) const TLS: Secret =
     Secret { name: "tls_key", changes: "TLS clients will see other certificates" };
 
 /// All files in the directory.
-const ALL: [Secret; 5] = [SEED, SSH_ECDSA, SSH_ED25519, SSH_RSA, TLS];
+const ALL: [Secret; 6] = [ANONYMIZE, SEED, SSH_ECDSA, SSH_ED25519, SSH_RSA, TLS];
 
 /// Every secret is shorter than this.
 const LONGEST: u64 = 4_096;

@@ -4,6 +4,7 @@ mod page;
 #[cfg(test)]
 mod roff;
 mod text;
+mod trace;
 
 use std::{
     env,

@@ -13,6 +13,7 @@ use tarpit_proto::{
     session::{self, Cause},
 };
 
+use super::trace;
 use crate::{
     cli,
     config::{self, Unset},
@@ -126,9 +127,13 @@ fn table_called(name: &str) -> Vec<Block> {
                     _ if *fact == Fact::Protocol => String::new(),
                     protocols => format!(" From {}.", protocols.join(", ")),
                 };
-                Block::Term(literal(fact.name()), vec![sentence(meaning) + &from])
+                let mut paragraphs = vec![sentence(meaning) + &from];
+                paragraphs.extend(trace::forms_of(*fact));
+                Block::Term(literal(fact.name()), paragraphs)
             })
             .collect(),
+        "trace keys" => trace::keys(),
+        "trace events" => trace::events(),
         "malformed" => session::malformed()
             .map(|(layer, reason, meaning)| {
                 let term = format!("{}: {}", literal(layer), literal(reason));
@@ -202,7 +207,7 @@ fn keys(title: &str) -> Vec<Block> {
         .collect()
 }
 
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     format!("`{text}`")
 }
 

@@ -1,5 +1,6 @@
 //! Reports about clients and the daemon: trace, log, totals.
 
+pub(crate) mod anonymize;
 mod backlog;
 pub(crate) mod live_line;
 pub(crate) mod log;

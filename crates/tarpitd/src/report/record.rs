@@ -1,7 +1,7 @@
 //! One fan-out for all events: trace, totals and log get them here and nowhere else, so they cannot
 //! disagree.
 
-use std::{io, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, num::NonZeroU32, os::fd::RawFd, sync::Arc, time::Duration};
 
 use tarpit_proto::{
     account::{Account, Told},
@@ -13,10 +13,11 @@ use tarpit_proto::{
 use crate::{
     os::{clock::Clock, entropy::Keyed},
     report::{
+        anonymize::Anonymizer,
         log::Log,
         refusal::Refusal,
         totals::Totals,
-        trace::{self, Form, Happening, Kind, Style, Subject},
+        trace::{self, Event, Form, Happening, Kind, Seat, Style, Subject},
         trace_bound::{BoundNews, LeftOut, TraceBound},
         writer::Writer,
     },
@@ -55,7 +56,11 @@ impl Record {
             log,
             totals,
             trace,
-            style: Style { discretion, form: Form::Json(TimeForm::Epoch) },
+            style: Style {
+                discretion,
+                form: Form::Json(TimeForm::Epoch),
+                anonymizer: Anonymizer::Prefix,
+            },
             bound: TraceBound::new(),
             keys: Keyed::default(),
             lines: Vec::with_capacity(TURN_ROOM),
@@ -75,20 +80,21 @@ impl Record {
         self.bound.set(None, self.clock.now());
     }
 
-    /// A client was opened.
-    pub(crate) fn opened(&mut self, about: Subject<'_>, at: Time) {
+    /// A client was opened, and is held there.
+    pub(crate) fn opened(&mut self, about: Subject<'_>, at: Time, seat: Seat) {
         self.totals.open(at);
-        let Subject { name, client, .. } = about;
+        let (name, client) = (about.name, self.shown(about));
         let (host, port) = (client.ip(), client.port());
         self.log.client(format_args!("ACCEPT host={host} port={port} tarpit={name}"));
-        self.trace(about, None, Happening::Open);
+        self.trace(about, None, Happening::Open(seat));
     }
 
     /// A new client was refused.
     pub(crate) fn refused(&mut self, about: Subject<'_>, refusal: Refusal) {
         self.totals.refuse();
         let reason = refusal.name();
-        self.log.debug(format_args!("{} refused {}: {reason}", about.name, about.client));
+        let client = self.shown(about);
+        self.log.debug(format_args!("{} refused {client}: {reason}", about.name));
         self.trace(about, None, Happening::Refuse { reason });
     }
 
@@ -129,7 +135,8 @@ impl Record {
 
     /// A client was sent a phrase.
     pub(crate) fn phrase(&mut self, about: Subject<'_>, phrase: &str) {
-        self.log.info(format_args!("{} sent to {}: {phrase}", about.name, about.client));
+        let client = self.shown(about);
+        self.log.info(format_args!("{} sent to {client}: {phrase}", about.name));
     }
 
     /// Whether the first bytes of a client, `data`, are of its listener's protocol.
@@ -161,13 +168,14 @@ impl Record {
         about: Subject<'_>,
         account: &Account,
         session: &Session,
+        fd: RawFd,
         cause: Cause,
         now: Time,
     ) {
         self.totals.close(session.opened(now), now);
         let (held, sent, received) = (session.held(now), session.sent(), session.heard());
         let reason = cause.name();
-        let Subject { name, client, .. } = about;
+        let (name, client) = (about.name, self.shown(about));
         self.log.client(format_args!(
             "CLOSE host={} port={} time={:.3} bytes={sent} tarpit={name} reason={reason}",
             client.ip(),
@@ -178,7 +186,8 @@ impl Record {
         // To ask for it is a system call, which only a line is worth.
         let used = if about.traced { self.clock.used() } else { self.told_cpu };
         let worker_cpu = used.saturating_sub(self.told_cpu);
-        let what = Happening::Close { held, sent, received, reason, repeats, untold, worker_cpu };
+        let what =
+            Happening::Close { fd, held, sent, received, reason, repeats, untold, worker_cpu };
         if self.trace(about, account.protocol(), what) {
             self.told_cpu = used;
         }
@@ -208,9 +217,14 @@ impl Record {
         &self.log
     }
 
+    /// The client's address as the log shows it.
+    fn shown(&self, about: Subject<'_>) -> SocketAddr {
+        self.style.anonymizer.shown(about.client)
+    }
+
     /// Whether a line was written.
     fn trace(&mut self, about: Subject<'_>, protocol: Option<&str>, what: Happening<'_>) -> bool {
-        if !about.traced {
+        if !(about.traced && self.style.form.has(what.kind())) {
             return false;
         }
         let (allowed, news) = self.bound.allows(what.kind(), self.clock.now());
@@ -228,7 +242,8 @@ impl Record {
             self.hand_over();
         }
         let before = self.lines.len();
-        trace::write(&mut self.lines, self.clock.wall(), self.style, about, protocol, what);
+        let event = Event { wall: self.clock.wall(), subject: about, protocol, what };
+        trace::write(&mut self.lines, self.style, &event);
         self.bound.charge(self.lines.len() - before);
         true
     }

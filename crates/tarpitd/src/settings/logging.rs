@@ -16,8 +16,12 @@ pub(crate) struct Logging {
     pub(crate) log_secrets: Placed<bool>,
     /// Whether the trace has users' names.
     pub(crate) log_users: bool,
+    /// How the trace is written.
+    pub(crate) format: Placed<TraceFormat>,
     /// How the trace writes moments.
-    pub(crate) time: TimeForm,
+    pub(crate) time: Placed<TimeForm>,
+    /// How clients' addresses are written and shown.
+    pub(crate) anonymize: Placed<Anonymize>,
     /// The most lines a second that the trace may have in the long run; `None`: no bound.
     pub(crate) trace_per_second: Placed<Option<NonZeroU32>>,
     /// Whether the trace is JSON on a terminal, too.
@@ -83,6 +87,57 @@ impl Level {
     /// The name in the configuration; [`Level::Clients`] has none of its own.
     pub(crate) fn name(self) -> &'static str {
         Self::NAMED.iter().find(|(level, _)| *level == self).map_or("info", |(_, name)| name)
+    }
+}
+
+/// Whose lines the trace has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TraceFormat {
+    Cowrie,
+    /// The Elastic Common Schema.
+    Ecs,
+    Endlessh,
+    /// Our own.
+    Jsonl,
+}
+
+impl TraceFormat {
+    /// Every format.
+    pub(crate) const ALL: [Self; 4] = [Self::Jsonl, Self::Ecs, Self::Cowrie, Self::Endlessh];
+
+    /// The name in the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Cowrie => "cowrie",
+            Self::Ecs => "ecs",
+            Self::Endlessh => "endlessh",
+            Self::Jsonl => "jsonl",
+        }
+    }
+}
+
+/// How clients' addresses are written and shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Anonymize {
+    /// As a hash under a key of the installation.
+    Keyed,
+    /// As they are.
+    None,
+    /// As their network.
+    Prefix,
+}
+
+impl Anonymize {
+    /// Every way.
+    pub(crate) const ALL: [Self; 3] = [Self::None, Self::Prefix, Self::Keyed];
+
+    /// The name in the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Keyed => "keyed",
+            Self::None => "none",
+            Self::Prefix => "prefix",
+        }
     }
 }
 

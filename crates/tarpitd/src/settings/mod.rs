@@ -18,7 +18,7 @@ use tarpit_proto::{pacer::Rate, script::Pattern};
 
 pub(crate) use self::{
     admin::{AdminAddress, Metrics, SocketAccess, Surface, SurfaceBind},
-    logging::{Discretion, Level, Logging, Sink, TimeForm},
+    logging::{Anonymize, Discretion, Level, Logging, Sink, TimeForm, TraceFormat},
     network::{AccessLists, Family, Network},
     place::{Place, Placed},
 };

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
     sync::Arc,
 };
 
@@ -15,7 +15,7 @@ use tarpit_proto::{
 use crate::{
     admit::{access::Verdict, room::Occupant},
     os::listen_socket::{Trouble, local_address},
-    report::refusal::Refusal,
+    report::{refusal::Refusal, trace::Seat},
     worker::{Worker, clients::Client, endpoints::Binding},
 };
 
@@ -93,6 +93,8 @@ impl Worker {
         let opened = session.opened(self.now);
         let id = self.clients.id_of(&session, address, server, self.now);
         let about = binding.subject(address, server, id);
+        let seat =
+            Seat { fd: fd.as_raw_fd(), held: binding.port.held(), most: binding.max_clients };
         let added = admitted.and_then(|()| {
             self.clients.add(session, fd, address, (&binding, server)).ok_or_else(|| {
                 self.room.leave(&binding.port, address.ip());
@@ -101,7 +103,7 @@ impl Worker {
         });
         match added {
             Ok(index) => {
-                self.record.opened(about, opened);
+                self.record.opened(about, opened, seat);
                 if let Err(error) = self.watch(index) {
                     self.fail(index, &error);
                     return false;

@@ -1,6 +1,9 @@
 //! The end of a client: its cause, and its last sign of life.
 
-use std::{io, os::fd::AsFd as _};
+use std::{
+    io,
+    os::fd::{AsFd as _, AsRawFd as _},
+};
 
 use rustix::net::sockopt;
 use tarpit_proto::{session::Cause, time::Time};
@@ -44,7 +47,8 @@ impl Worker {
         let about = binding.subject(address, server, id);
         let account = self.accounts.close(index).unwrap_or_default();
         let last_sign = self.last_sign(&slot, cause);
-        self.record.closed(about, &account, &slot.session, cause, last_sign);
+        let fd = slot.fd.as_raw_fd();
+        self.record.closed(about, &account, &slot.session, fd, cause, last_sign);
         self.room.leave(&binding.port, address.ip());
         if slot.session.is_boxed() {
             self.memory.freed(self.now);

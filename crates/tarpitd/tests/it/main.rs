@@ -14,6 +14,7 @@ mod files;
 mod first_answers;
 mod first_minute;
 mod flood;
+mod formats;
 #[path = "../../../tarpit-proto/tests/it/http_rows.rs"]
 mod http_rows;
 mod lawful;

@@ -7,11 +7,10 @@ use serde::{
     ser::{Error as _, SerializeMap as _},
 };
 use serde_json::value::RawValue;
-use tarpit_proto::fact::Entry;
 
 use super::{
-    Happening, Learnt, Subject,
-    quote::{base64, harmless, repr, shown},
+    Event, Happening, Learnt, Shown, Subject,
+    quote::{harmless, repr},
 };
 use crate::{
     report::timestamp::Timestamp,
@@ -19,19 +18,12 @@ use crate::{
 };
 
 /// Appends the line to `out`.
-pub(super) fn write(
-    out: &mut Vec<u8>,
-    wall: Duration,
-    form: TimeForm,
-    discretion: Discretion,
-    subject: Subject<'_>,
-    protocol: Option<&str>,
-    what: Happening<'_>,
-) {
+pub(super) fn write(out: &mut Vec<u8>, form: TimeForm, discretion: Discretion, event: &Event<'_>) {
+    let Event { wall, subject, protocol, what } = *event;
     let mut end = None;
     let event = what.kind().name();
     let meta = match what {
-        Happening::Close { held, sent, received, reason, repeats, untold, worker_cpu } => {
+        Happening::Close { fd: _, held, sent, received, reason, repeats, untold, worker_cpu } => {
             let (duration, worker_cpu) = (Seconds(held), Seconds(worker_cpu));
             end = Some(End { duration, sent, received, reason, repeats, untold, worker_cpu });
             Meta::Close { request: repr(b"") }
@@ -39,7 +31,7 @@ pub(super) fn write(
         Happening::ConnError { err, msg } => Meta::ConnError { err, msg },
         Happening::Learn { facts, told } => Meta::Learn(Learnt { facts, told, discretion }),
         Happening::Malformed { layer, reason } => Meta::Malformed { layer, reason },
-        Happening::Open => Meta::Nothing,
+        Happening::Open(_) => Meta::Nothing,
         Happening::Refuse { reason } => Meta::Refuse { reason },
         Happening::Validate { expected, data, comment } => {
             Meta::Validate { expected, data: repr(data), comment }
@@ -135,32 +127,34 @@ enum Meta<'a> {
 impl Serialize for Learnt<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for Entry { fact, value, length } in self.facts() {
-            let (name, shows) = (fact.name(), self.shows(*fact));
-            if shows {
-                map.serialize_entry(name, &Text(value))?;
+        for entry in self.facts() {
+            let name = entry.fact.name();
+            let (value, length) = self.told(entry);
+            if let Some(value) = value {
+                map.serialize_entry(name, &value)?;
             }
-            if !shows || *length > value.len() {
-                map.serialize_entry(&format_args!("{name}_length"), length)?;
+            if let Some(length) = length {
+                map.serialize_entry(&format_args!("{name}_length"), &length)?;
             }
         }
         map.end()
     }
 }
 
-/// A client's bytes: a string if they are UTF-8, else in base64.
-#[derive(Clone, Copy, Debug)]
-struct Text<'a>(&'a [u8]);
-
-impl Serialize for Text<'_> {
+impl Serialize for Shown<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Some(text) = shown(self.0) {
-            let json = harmless(text).map_err(S::Error::custom)?;
-            return RawValue::from_string(json).map_err(S::Error::custom)?.serialize(serializer);
+        match self {
+            Self::Base64(value) => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry("base64", value)?;
+                map.end()
+            }
+            Self::Text(text) => {
+                let json = serde_json::to_string(text).map_err(S::Error::custom)?;
+                let json = harmless(&json).into_owned();
+                RawValue::from_string(json).map_err(S::Error::custom)?.serialize(serializer)
+            }
         }
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry("base64", &base64(self.0))?;
-        map.end()
     }
 }
 

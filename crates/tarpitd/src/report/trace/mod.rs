@@ -1,33 +1,78 @@
-//! The clients' trace: one JSON object a line, keys in a fixed order; or a line for people.
+//! The clients' trace: an event becomes lines in one of several formats.
 
+mod cowrie;
+mod ecs;
+mod endlessh;
+mod fields;
 mod json;
 mod people;
 mod quote;
+pub(crate) mod reference;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, os::fd::RawFd, time::Duration};
 
 use tarpit_proto::{
     account::Told,
     fact::{Entry, Fact},
+    patterns,
     session::SessionId,
 };
 
-use crate::settings::{Discretion, TimeForm};
+use crate::{
+    report::anonymize::Anonymizer,
+    settings::{Discretion, TimeForm},
+};
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     pub(crate) discretion: Discretion,
     pub(crate) form: Form,
+    pub(crate) anonymizer: Anonymizer,
 }
 
 /// Who reads the lines.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form {
-    /// For programs: JSON.
+    /// Readers of Cowrie's JSON.
+    Cowrie,
+    /// Readers of the Elastic Common Schema.
+    Ecs,
+    /// Readers of endlessh's lines.
+    Endlessh,
+    /// Programs that know tarpitd's own JSON.
     Json(TimeForm),
-    /// For a person at a terminal.
+    /// A person at a terminal.
     People,
+}
+
+impl Form {
+    /// Whether it has a line for events of this kind.
+    pub(crate) fn has(self, kind: Kind) -> bool {
+        match self {
+            Self::Endlessh => endlessh::has(kind),
+            Self::Cowrie | Self::Ecs | Self::Json(_) | Self::People => true,
+        }
+    }
+}
+
+/// An event, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event<'a> {
+    /// The time since 1970.
+    pub(crate) wall: Duration,
+    pub(crate) subject: Subject<'a>,
+    /// The client's protocol, if it had to be found out.
+    pub(crate) protocol: Option<&'a str>,
+    pub(crate) what: Happening<'a>,
+}
+
+impl<'a> Event<'a> {
+    /// The protocol that the client speaks, or else the one that its tarpit plays.
+    fn spoken(&self) -> Option<&'a str> {
+        let played = || patterns::named(self.subject.pattern)?.protocol().map(|it| it.name);
+        self.protocol.or_else(played)
+    }
 }
 
 /// Whose line it is.
@@ -44,10 +89,22 @@ pub(crate) struct Subject<'a> {
     pub(crate) traced: bool,
 }
 
+/// Where a client is held, for formats that tell it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    /// The connection's number among the daemon's open files.
+    pub(crate) fd: RawFd,
+    /// How many clients the port holds with this one.
+    pub(crate) held: u32,
+    /// How many it may hold; 0: no limit.
+    pub(crate) most: u32,
+}
+
 /// What happened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Happening<'a> {
     Close {
+        fd: RawFd,
         held: Duration,
         sent: u64,
         received: u64,
@@ -72,7 +129,7 @@ pub(crate) enum Happening<'a> {
         layer: &'static str,
         reason: &'static str,
     },
-    Open,
+    Open(Seat),
     Refuse {
         reason: &'static str,
     },
@@ -133,27 +190,24 @@ impl Happening<'_> {
             Happening::ConnError { .. } => Kind::ConnError,
             Happening::Learn { .. } => Kind::Learn,
             Happening::Malformed { .. } => Kind::Malformed,
-            Happening::Open => Kind::Open,
+            Happening::Open(_) => Kind::Open,
             Happening::Refuse { .. } => Kind::Refuse,
             Happening::Validate { .. } => Kind::Validate,
         }
     }
 }
 
-/// Appends the line to `out`. `protocol` is the client's protocol, if it had to be found out.
-pub(crate) fn write(
-    out: &mut Vec<u8>,
-    wall: Duration,
-    style: Style,
-    subject: Subject<'_>,
-    protocol: Option<&str>,
-    what: Happening<'_>,
-) {
-    match style.form {
-        Form::Json(time) => {
-            json::write(out, wall, time, style.discretion, subject, protocol, what);
-        }
-        Form::People => people::write(out, wall, style.discretion, subject, protocol, what),
+/// Appends the event's lines to `out`, each with the client's address as the style shows it.
+pub(crate) fn write(out: &mut Vec<u8>, style: Style, event: &Event<'_>) {
+    let Style { discretion, form, anonymizer } = style;
+    let client = anonymizer.shown(event.subject.client);
+    let event = Event { subject: Subject { client, ..event.subject }, ..*event };
+    match form {
+        Form::Cowrie => cowrie::write(out, discretion, &event),
+        Form::Ecs => ecs::write(out, discretion, &event),
+        Form::Endlessh => endlessh::write(out, &event),
+        Form::Json(time) => json::write(out, time, discretion, &event),
+        Form::People => people::write(out, discretion, &event),
     }
 }
 
@@ -174,6 +228,14 @@ impl<'a> Learnt<'a> {
         })
     }
 
+    /// What is written of a fact: its value, and its length where the value is not all of it.
+    fn told(&self, entry: &'a Entry) -> (Option<Shown<'a>>, Option<usize>) {
+        let Entry { fact, value, length } = entry;
+        let shows = self.shows(*fact);
+        let is_whole = shows && *length <= value.len();
+        (shows.then(|| Shown::of(value)), (!is_whole).then_some(*length))
+    }
+
     /// Whether a fact's value is written, or only its length.
     fn shows(&self, fact: Fact) -> bool {
         match fact {
@@ -181,6 +243,19 @@ impl<'a> Learnt<'a> {
             Fact::User => self.discretion.log_users,
             _ => true,
         }
+    }
+}
+
+/// A client's bytes: text if they are UTF-8, else base64.
+#[derive(Clone, Debug)]
+enum Shown<'a> {
+    Base64(String),
+    Text(&'a str),
+}
+
+impl<'a> Shown<'a> {
+    fn of(value: &'a [u8]) -> Self {
+        quote::shown(value).map_or_else(|| Self::Base64(quote::base64(value)), Self::Text)
     }
 }
 
@@ -204,6 +279,8 @@ mod tests {
         }
     }
 
+    pub(super) const SEAT: Seat = Seat { fd: 9, held: 3, most: 4_096 };
+
     pub(super) fn entries(facts: &[(Fact, &[u8], usize)]) -> Vec<Entry> {
         let entry = |&(fact, value, length): &(Fact, &[u8], usize)| Entry {
             fact,
@@ -225,20 +302,23 @@ mod tests {
         protocol: Option<&str>,
     ) -> String {
         let mut out = Vec::new();
-        write(&mut out, WALL, Style { discretion, form }, subject(client), protocol, what);
+        let anonymizer = Anonymizer::Whole;
+        let event = Event { wall: WALL, subject: subject(client), protocol, what };
+        write(&mut out, Style { discretion, form, anonymizer }, &event);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn keys_come_in_the_promised_order() {
         assert_eq!(
-            line(Happening::Open, "192.0.2.7:40000"),
+            line(Happening::Open(SEAT), "192.0.2.7:40000"),
             "{\"time\":1795333948.123456,\"event\":\"open\",\"name\":\"my_ssh\",\
              \"pattern\":\"ssh_trans_hold\",\"conn_info\":{\"peername\":[\"192.0.2.7\",40000],\
              \"sockname\":[\"198.51.100.1\",22]},\"meta\":null,\
              \"session\":\"00000000000000ab\"}\n"
         );
         let close = Happening::Close {
+            fd: 9,
             held: Duration::from_millis(1_502),
             sent: 23,
             received: 9,
@@ -309,7 +389,7 @@ mod tests {
     #[test]
     fn time_and_protocol_stand_where_they_are_promised() {
         let form = Form::Json(TimeForm::Rfc3339);
-        let text = styled(Happening::Open, "192.0.2.7:1", DISCREET, form, Some("redis"));
+        let text = styled(Happening::Open(SEAT), "192.0.2.7:1", DISCREET, form, Some("redis"));
         assert!(text.starts_with("{\"time\":\"2026-11-22T07:52:28.123Z\",\"event\":\"open\""));
         assert!(text.ends_with("\"session\":\"00000000000000ab\",\"protocol\":\"redis\"}\n"));
     }

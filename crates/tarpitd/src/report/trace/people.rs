@@ -1,23 +1,16 @@
 //! An event as one short line for a person: time, client, what happened.
 
-use std::{fmt, io::Write as _, time::Duration};
+use std::{fmt, io::Write as _};
 
 use tarpit_proto::{account::Told, fact::Entry, time::Wall};
 
-use super::{Happening, Learnt, Subject, quote::shown};
+use super::{Event, Happening, Learnt, Subject, quote::shown};
 use crate::settings::Discretion;
 
 /// Appends the line to `out`. A client's bytes cannot move the cursor.
-pub(super) fn write(
-    out: &mut Vec<u8>,
-    wall: Duration,
-    discretion: Discretion,
-    subject: Subject<'_>,
-    protocol: Option<&str>,
-    what: Happening<'_>,
-) {
+pub(super) fn write(out: &mut Vec<u8>, discretion: Discretion, event: &Event<'_>) {
+    let Event { wall, subject: Subject { name, client, .. }, protocol, what } = *event;
     let date = Wall(wall.as_secs()).date();
-    let Subject { name, client, .. } = subject;
     let spoken = protocol.map(|protocol| format!(" ({protocol})")).unwrap_or_default();
     let what = What { what, discretion };
     // Writing to memory cannot fail.
@@ -29,9 +22,9 @@ pub(super) fn write(
 }
 
 /// What happened, in words.
-struct What<'a> {
-    what: Happening<'a>,
-    discretion: Discretion,
+pub(super) struct What<'a> {
+    pub(super) what: Happening<'a>,
+    pub(super) discretion: Discretion,
 }
 
 impl fmt::Display for What<'_> {
@@ -47,7 +40,7 @@ impl fmt::Display for What<'_> {
             Happening::ConnError { msg, .. } => write!(f, "connection failed: {msg}"),
             Happening::Learn { facts, told } => self.learn(facts, told, f),
             Happening::Malformed { layer, reason } => write!(f, "malformed {layer} ({reason})"),
-            Happening::Open => f.write_str("opened"),
+            Happening::Open(_) => f.write_str("opened"),
             Happening::Refuse { reason } => write!(f, "refused ({reason})"),
             Happening::Validate { expected, data, comment } => {
                 let verdict =
@@ -97,12 +90,14 @@ impl fmt::Display for Escaped<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tarpit_proto::fact::Fact;
 
     use super::{
         super::{
             Form,
-            tests::{entries, styled},
+            tests::{SEAT, entries, styled},
         },
         *,
     };
@@ -120,6 +115,7 @@ mod tests {
             (Fact::Method, b"\xFF\x1b", 2),
         ]);
         let close = Happening::Close {
+            fd: 9,
             held: Duration::from_millis(12_340),
             sent: 340,
             received: 20,
@@ -129,7 +125,7 @@ mod tests {
             worker_cpu: Duration::ZERO,
         };
         for (what, wanted) in [
-            (Happening::Open, "opened"),
+            (Happening::Open(SEAT), "opened"),
             (close, "closed after 12.3 s (left), sent 340 B, received 20 B"),
             (
                 Happening::Learn { facts: &facts, told: Told::All },
@@ -144,7 +140,7 @@ mod tests {
         ] {
             assert_eq!(line(what, None), format!("07:52:28 192.0.2.7:40000 my_ssh: {wanted}\n"));
         }
-        let text = line(Happening::Open, Some("redis"));
+        let text = line(Happening::Open(SEAT), Some("redis"));
         assert_eq!(text, "07:52:28 192.0.2.7:40000 my_ssh (redis): opened\n");
     }
 }

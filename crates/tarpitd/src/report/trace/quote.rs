@@ -1,6 +1,6 @@
 //! Clients' bytes, escaped so that they harm neither a reader nor a terminal.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use tarpit_proto::fact::Fact;
 
@@ -15,12 +15,11 @@ pub(super) fn shown(value: &[u8]) -> Option<&str> {
     }
 }
 
-/// The text as a JSON string that cannot move a terminal's cursor or reverse its writing direction.
-/// JSON itself escapes only the first 32 control characters.
-pub(super) fn harmless(text: &str) -> serde_json::Result<String> {
-    let json = serde_json::to_string(text)?;
+/// The JSON, with its strings escaped so that they cannot move a terminal's cursor or reverse its
+/// writing direction. JSON itself escapes only the first 32 control characters.
+pub(super) fn harmless(json: &str) -> Cow<'_, str> {
     if json.chars().all(|c| !is_harmful(c)) {
-        return Ok(json);
+        return Cow::Borrowed(json);
     }
     let mut out = String::with_capacity(json.len() + 16);
     for c in json.chars() {
@@ -33,7 +32,7 @@ pub(super) fn harmless(text: &str) -> serde_json::Result<String> {
             out.push(c);
         }
     }
-    Ok(out)
+    Cow::Owned(out)
 }
 
 /// Whether a terminal may do anything but show this character.
