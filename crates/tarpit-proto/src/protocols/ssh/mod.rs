@@ -11,6 +11,7 @@ mod hash;
 pub(crate) mod kex_hold;
 pub(crate) mod lane;
 mod method;
+mod names;
 mod reply;
 mod server;
 mod talk;
