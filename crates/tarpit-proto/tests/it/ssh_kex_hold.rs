@@ -32,7 +32,7 @@ fn keys_are_offered_at_once_and_the_client_is_known_by_its_line_and_offer() {
 fn the_cookie_is_never_the_same() {
     let cookie = |number| {
         let mut stage = Stage::new("ssh_kex_hold").numbered(number).open();
-        stage.says(CLIENT);
+        stage.says(CLIENT).says(client_offer());
         offer(&packets(&stage.bytes())[0]).0.to_vec()
     };
     assert_eq!((0..200).map(cookie).collect::<HashSet<_>>().len(), 200);

@@ -3,21 +3,21 @@
 use std::{collections::HashSet, time::Duration};
 
 use crate::{
-    ssh::{CLIENT, IDENTIFICATION, KEY_EXCHANGES, offer, packets, string},
+    ssh::{CLIENT, IDENTIFICATION, KEY_EXCHANGES, client_offer, offer, packets, string},
     stage::Stage,
 };
 
 /// The times between the packets to a client that calls itself so.
 fn gaps(identification: &str) -> Vec<u64> {
     let mut stage = Stage::new("ssh_trans_hold").open();
-    stage.says(identification).pass_secs(86_400);
+    stage.says(identification).says(client_offer()).pass_secs(86_400);
     stage.gaps().split_off(1)
 }
 
 #[test]
 fn for_thirty_days_every_packet_is_one_to_be_ignored() {
     let mut stage = Stage::new("ssh_trans_hold").open();
-    stage.says(CLIENT).pass_secs(30 * 86_400);
+    stage.says(CLIENT).says(client_offer()).pass_secs(30 * 86_400);
     // The offer follows at once: then clients with a limit for connecting have connected.
     assert_eq!(stage.moments()[..2], [0, 0]);
     let packets = packets(&stage.bytes());
@@ -38,7 +38,7 @@ fn the_offer_is_a_servers_and_its_cookie_is_never_the_same() {
     let mut cookies = HashSet::new();
     for number in 0..200 {
         let mut stage = Stage::new("ssh_trans_hold").numbered(number).open();
-        stage.says(CLIENT);
+        stage.says(CLIENT).says(client_offer());
         let packets = packets(&stage.bytes());
         let (cookie, lists) = offer(&packets[0]);
         cookies.insert(cookie.to_vec());
@@ -70,7 +70,7 @@ fn a_silent_client_has_seen_the_identification_line() {
     let mut stage = Stage::new("ssh_trans_hold").open();
     stage.pass_secs(30 * 86_400);
     assert_eq!((stage.bytes(), stage.moments()), (IDENTIFICATION.to_vec(), vec![0]));
-    stage.says(CLIENT);
+    stage.says(CLIENT).says(client_offer());
     assert_eq!(packets(&stage.bytes()).len(), 1, "a late client is let through all the same");
 }
 
@@ -90,7 +90,7 @@ fn a_client_that_sends_byte_by_byte_is_offered_keys_when_its_line_is_whole() {
         assert_eq!(stage.sent.len(), 1);
         stage.says([byte]);
     }
-    stage.pass_secs(600);
+    stage.says(client_offer()).pass_secs(600);
     assert_eq!(stage.moments()[1], 1_900);
     assert!(stage.gaps()[1..].iter().all(|gap| (3_600..=4_400).contains(gap)));
 }

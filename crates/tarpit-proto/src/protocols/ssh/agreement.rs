@@ -17,8 +17,8 @@ use crate::{
     },
     states,
     wire::ssh::{
-        ClientOffer, MSG_GEX_GROUP, MSG_GEX_INIT, MSG_GEX_REPLY, MSG_GEX_REQUEST, MSG_KEXDH_INIT,
-        MSG_KEXDH_REPLY, MSG_NEWKEYS, Offer, kexinit_payload, packet, string, take_string,
+        self, ClientOffer, Lists, MSG_GEX_GROUP, MSG_GEX_INIT, MSG_GEX_REPLY, MSG_GEX_REQUEST,
+        MSG_KEXDH_INIT, MSG_KEXDH_REPLY, MSG_NEWKEYS, kexinit_payload, packet, string, take_string,
     },
 };
 
@@ -75,23 +75,22 @@ impl Agreement {
     /// What both sides agree on; `None` if there is nothing.
     pub(crate) fn find(
         openings: &Openings<'_>,
-        offer: &Offer,
+        ours: &Lists,
         keys: Option<&HostKeys>,
     ) -> Option<Self> {
         let theirs = ClientOffer::read(openings.client_offer)?;
-        let ours = offer.lists();
-        let method = chosen(METHODS, &theirs, 0, &ours)?;
-        let host_key = chosen(HOST_KEYS, &theirs, 1, &ours)?;
+        let method = chosen(METHODS, &theirs, ssh::KEY_EXCHANGES, ours)?;
+        let host_key = chosen(HOST_KEYS, &theirs, ssh::HOST_KEYS, ours)?;
         if !keys.is_some_and(|keys| keys.have(host_key)) {
             return None;
         }
         let suite = |way: usize| {
-            let cipher = chosen(CIPHERS, &theirs, 2 + way, &ours)?;
+            let cipher = chosen(CIPHERS, &theirs, ssh::CIPHERS + way, ours)?;
             let code = match cipher {
                 cipher if cipher.is_code() => Code::Sha256 { behind: false },
-                _ => chosen(CODES, &theirs, 4 + way, &ours)?,
+                _ => chosen(CODES, &theirs, ssh::CODES + way, ours)?,
             };
-            let compresses = chosen(COMPRESSIONS, &theirs, 6 + way, &ours)?;
+            let compresses = chosen(COMPRESSIONS, &theirs, ssh::COMPRESSIONS + way, ours)?;
             Some(Suite { cipher, code, compresses })
         };
         let (heard, sent) = (suite(0)?, suite(1)?);
@@ -100,7 +99,7 @@ impl Agreement {
         hash.add_string(openings.server_line);
         hash.add_string(openings.client_offer);
         hash.add_string(&kexinit_payload(openings.cookie, ours));
-        let skips = theirs.guesses && !guessed(&theirs, &ours);
+        let skips = theirs.guesses && !guessed(&theirs, ours);
         Some(Self { hash, method, host_key, heard, sent, skips, choice: None })
     }
 

@@ -21,7 +21,7 @@ use crate::{
     base::{pace::Pace, time::Time},
     protocols::ssh::{
         clients::Client,
-        course::{self, Next},
+        course::{self, Awaited, Next},
         exchange::{Exchange, Outcome},
         talk::Talk,
     },
@@ -35,10 +35,9 @@ pub(crate) struct SshAuthHold;
 
 states! {
     /// Where a client stands.
-    #[derive(Debug, Default)]
+    #[derive(Debug)]
     pub(crate) enum State {
-        #[default]
-        Listening,
+        Listening { awaited: Awaited },
         Keying { keying: Box<Keying> },
         /// There will be no keys.
         Ignoring { client: Option<Client> },
@@ -54,6 +53,12 @@ states! {
         Exchanging { exchange: Exchange },
         /// Keys are in use, or will be with what is being sent.
         Talking { talk: Talk },
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Listening { awaited: Awaited::Line }
     }
 }
 
@@ -76,7 +81,7 @@ impl Script for SshAuthHold {
 
     fn pace(&self, state: &State) -> Pace {
         course::pace(match state {
-            State::Listening => None,
+            State::Listening { .. } => None,
             State::Keying { keying } => keying.client(),
             State::Ignoring { client } => *client,
         })
@@ -84,10 +89,10 @@ impl Script for SshAuthHold {
 
     fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (&mut *state, heard) {
-            (State::Listening, heard) => match course::listen(heard, cx) {
-                Next::Offer(Some(line)) if !line.is_genuine => {
+            (State::Listening { awaited }, heard) => match course::listen(heard, awaited, cx) {
+                Next::VainOffer(line, step) => {
                     *state = State::Ignoring { client: Some(line.told(cx)) };
-                    course::offer(cx).discarding()
+                    step
                 }
                 Next::Offer(line) => {
                     let exchange = Exchange::begin(line, cx);
@@ -121,7 +126,7 @@ impl Script for SshAuthHold {
                 Keying::Exchanging { exchange } => exchange.speak(cx, out),
                 Keying::Talking { talk } => talk.speak(cx, out),
             },
-            State::Ignoring { .. } | State::Listening => ssh::ignore(&mut cx.rng, out),
+            State::Ignoring { .. } | State::Listening { .. } => ssh::ignore(&mut cx.rng, out),
         }
     }
 }

@@ -90,7 +90,7 @@ impl Exchange {
     pub(super) fn speak(&self, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
         match &self.stage {
             Stage::Offered { cookie } | Stage::Introduced { cookie, .. } if self.sent == 0 => {
-                ssh::offer(*cookie, server::offer(&cx.profile.persona), out);
+                ssh::offer(*cookie, &server::lists(cx.profile), out);
             }
             _ => ssh::ignore(&mut cx.rng, out),
         }
@@ -212,12 +212,11 @@ impl Stage {
 }
 
 fn agree(cookie: [u8; 16], line: &[u8], payload: &[u8], cx: &Cx<'_>) -> Option<Agreement> {
-    let persona = &cx.profile.persona;
     let openings = Openings {
         client_line: line,
-        server_line: server::identification(persona).as_bytes(),
+        server_line: server::identification(&cx.profile.persona).as_bytes(),
         client_offer: payload,
         cookie,
     };
-    Agreement::find(&openings, server::offer(persona), cx.profile.host_keys.as_ref())
+    Agreement::find(&openings, &server::lists(cx.profile), cx.profile.host_keys.as_ref())
 }

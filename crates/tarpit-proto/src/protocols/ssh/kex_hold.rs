@@ -5,12 +5,12 @@
 //!                                    ┌─┐ a packet to be ignored
 //! Listening ──── the offer ────► Holding
 //! ```
-//! Most clients wait for the next step of a key exchange without a limit of their own; the others get packets that
-//! they must ignore, as often as `clients.rs` says.
+//! Most clients wait for the next step of a key exchange without a limit of their own; the others get
+//! packets that they must ignore, as often as `clients.rs` says.
 //!
-//! `ssh_trans_hold` does the same to a client, and hears no more of it than its identification
-//! line: it is what users of other tarpits expect under that name. This one tells who the client
-//! is: the line, and the fingerprint of its offer.
+//! `ssh_trans_hold` does the same to a client, and tells nothing of it: it is what users of other
+//! tarpits expect under that name. This one tells who the client is: the identification line, and
+//! the fingerprint of its offer.
 
 use alloc::vec::Vec;
 
@@ -18,11 +18,12 @@ use crate::{
     base::{fact::Fact, pace::Pace, said::Said},
     protocols::ssh::{
         clients::Client,
-        course::{self, Next},
+        course::{self, Awaited, Behind, Next},
+        server,
     },
     script::{About, Cx, Heard, Script, Step},
     states,
-    wire::ssh::{self, Malformed, Plain},
+    wire::ssh,
 };
 
 /// See the module.
@@ -30,12 +31,17 @@ pub(crate) struct SshKexHold;
 
 states! {
     /// Where a client stands.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum State {
-        #[default]
-        Listening,
+        Listening { awaited: Awaited },
         /// Who the client is stands here once its line is whole.
         Holding { client: Option<Client> },
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Listening { awaited: Awaited::Line }
     }
 }
 
@@ -57,20 +63,21 @@ impl Script for SshKexHold {
 
     fn pace(&self, state: &State) -> Pace {
         course::pace(match *state {
-            State::Listening => None,
+            State::Listening { .. } => None,
             State::Holding { client } => client,
         })
     }
 
     fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (&mut *state, heard) {
-            (State::Listening, heard) => match course::listen(heard, cx) {
+            (State::Listening { awaited }, heard) => match course::listen(heard, awaited, cx) {
                 Next::Offer(line) => {
-                    let goes_on = line.as_ref().is_none_or(|line| line.is_genuine);
-                    let client = line.map(|line| line.told(cx));
-                    *state = State::Holding { client };
-                    let step = course::offer(cx);
-                    if goes_on { step } else { step.discarding() }
+                    *state = State::Holding { client: line.map(|line| line.told(cx)) };
+                    course::offer(&server::lists(cx.profile), cx)
+                }
+                Next::VainOffer(line, step) => {
+                    *state = State::Holding { client: Some(line.told(cx)) };
+                    step
                 }
                 Next::Step(step) => step,
             },
@@ -95,24 +102,12 @@ impl Script for SshKexHold {
     }
 }
 
-/// Hears the client's offer, and nothing after it. A packet to be ignored may stand before it.
+/// Hears the client's offer, and nothing after it.
 fn hear_offer(said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
-    loop {
-        match ssh::plain(said) {
-            Plain::Incomplete => return Step::KEEP,
-            Plain::Broken(malformed) => {
-                course::tell(malformed, cx);
-                break;
-            }
-            Plain::Payload(payload) if payload[0] == ssh::MSG_KEXINIT => {
-                match ssh::ClientOffer::read(payload) {
-                    Some(offer) => cx.learn(Fact::SshHassh, offer.hassh().as_bytes()),
-                    None => course::tell(Malformed::Offer, cx),
-                }
-                break;
-            }
-            Plain::Payload(_) => {}
-        }
+    match course::client_offer(said) {
+        Behind::Broken(malformed) => course::tell(malformed, cx),
+        Behind::Incomplete => return Step::KEEP,
+        Behind::Offer(offer) => cx.learn(Fact::SshHassh, offer.hassh().as_bytes()),
     }
     said.take_all();
     Step::KEEP.discarding()

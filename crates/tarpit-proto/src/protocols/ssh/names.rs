@@ -1,5 +1,5 @@
-//! The names by which both sides choose (RFC 4253, section 7.1): what each stands for, and which of
-//! them both have.
+//! The names by which both sides choose (RFC 4253, section 7.1): what each stands for, which of them
+//! both have, and with what our lists end where there is none.
 
 use alloc::vec::Vec;
 
@@ -9,7 +9,7 @@ use crate::{
         state::{Saved, layout, load_name, save_name},
     },
     protocols::ssh::lane::{Cipher, Code},
-    wire::ssh::{ClientOffer, LISTS},
+    wire::ssh::{self, ClientOffer, Lists},
 };
 
 pub(super) const HOST_KEYS: &[(&str, Kind)] = &[
@@ -47,10 +47,46 @@ pub(super) fn name_of<T: PartialEq>(table: &[(&'static str, T)], wanted: &T) -> 
     table.iter().find(|(_, one)| one == wanted).map_or("", |&(name, _)| name)
 }
 
-/// The first of the client's names that stands in our list, too.
-fn common<'a>(theirs: &ClientOffer<'a>, list: usize, ours: &[&str; LISTS]) -> Option<&'a [u8]> {
-    let own = |name: &[u8]| ours[list].split(',').any(|own| own.as_bytes() == name);
-    theirs.names(list).find(|name| !name.is_empty() && own(name))
+/// Our lists, where those that have nothing in common with the client's end with what it has.
+/// `None`: all have something in common, or the client has nothing to choose.
+///
+/// Old clients leave at once where they have nothing in common. They stay for an exchange by a name
+/// that only they know, and get no further.
+pub(super) fn ended_for(theirs: &ClientOffer<'_>, ours: &Lists) -> Option<Lists> {
+    let mut ended = ours.clone();
+    for (list, own) in ended.iter_mut().enumerate().take(ssh::LANGUAGES) {
+        let needs_none = || {
+            (ssh::CODES..ssh::COMPRESSIONS).contains(&list)
+                && chosen(CIPHERS, theirs, list - ssh::CODES + ssh::CIPHERS, ours)
+                    .is_some_and(Cipher::is_code)
+        };
+        if common(theirs, list, ours).is_none() && !needs_none() {
+            let name = theirs.names(list).find_map(algorithm)?;
+            let own = own.to_mut();
+            own.push(',');
+            own.push_str(name);
+        }
+    }
+    (ended != *ours).then_some(ended)
+}
+
+/// A client's name, if it is that of an algorithm: of at most 64 visible signs (RFC 4251, section
+/// 6), and not what a side says of itself.
+fn algorithm(name: &[u8]) -> Option<&str> {
+    const LONGEST: usize = 64;
+    let is_name = (1..=LONGEST).contains(&name.len()) && name.iter().all(u8::is_ascii_graphic);
+    let name = core::str::from_utf8(name).ok().filter(|_| is_name)?;
+    let is_mark =
+        name == GUESS_BY_RESULT || name.starts_with("ext-info-") || name.starts_with("kex-strict-");
+    (!is_mark).then_some(name)
+}
+
+/// The first of the client's names of algorithms that stands in our list, too.
+fn common<'a>(theirs: &ClientOffer<'a>, list: usize, ours: &Lists) -> Option<&'a str> {
+    theirs
+        .names(list)
+        .filter_map(algorithm)
+        .find(|name| ours[list].split(',').any(|own| own == *name))
 }
 
 /// What that name stands for.
@@ -58,21 +94,21 @@ pub(super) fn chosen<T: Copy>(
     table: &[(&'static str, T)],
     theirs: &ClientOffer<'_>,
     list: usize,
-    ours: &[&str; LISTS],
+    ours: &Lists,
 ) -> Option<T> {
     let name = common(theirs, list, ours)?;
-    table.iter().find(|(known, _)| known.as_bytes() == name).map(|&(_, one)| one)
+    table.iter().find(|(known, _)| *known == name).map(|&(_, one)| one)
 }
 
 /// Whether a packet that was made on a guess fits what is agreed on (RFC 4253, section 7).
-pub(super) fn guessed(theirs: &ClientOffer<'_>, ours: &[&str; LISTS]) -> bool {
+pub(super) fn guessed(theirs: &ClientOffer<'_>, ours: &Lists) -> bool {
     let by_result = |name: &[u8]| name == GUESS_BY_RESULT.as_bytes();
-    let by_result =
-        theirs.names(0).any(by_result) && ours[0].split(',').map(str::as_bytes).any(by_result);
-    [0, 1].into_iter().all(|list| {
+    let by_result = theirs.names(ssh::KEY_EXCHANGES).any(by_result)
+        && ours[ssh::KEY_EXCHANGES].split(',').map(str::as_bytes).any(by_result);
+    [ssh::KEY_EXCHANGES, ssh::HOST_KEYS].into_iter().all(|list| {
         let first = theirs.names(list).next();
         if by_result {
-            first == common(theirs, list, ours)
+            first == common(theirs, list, ours).map(str::as_bytes)
         } else {
             first == ours[list].split(',').next().map(str::as_bytes)
         }

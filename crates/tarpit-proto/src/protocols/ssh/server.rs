@@ -18,7 +18,8 @@ use alloc::string::String;
 
 use crate::{
     persona::{Machine, Persona},
-    wire::ssh::Offer,
+    script::Profile,
+    wire::ssh::{Lists, Offer},
 };
 
 /// The identification string, without the line's end (RFC 4253, section 4.2).
@@ -36,6 +37,11 @@ pub(super) fn identification(persona: &Persona) -> &'static str {
 /// What the server calls itself.
 pub(super) fn software(persona: &Persona) -> String {
     identification(persona).trim_start_matches("SSH-2.0-").into()
+}
+
+/// What the server offers a client.
+pub(super) fn lists(profile: &Profile) -> Lists {
+    offer(&profile.persona).lists()
 }
 
 /// All that the server offers.

@@ -4,8 +4,8 @@
 //! ```text
 //! Listening ──── the offer ────► Ignoring, for ever
 //! ```
-//! The offer is the persona's own; it must not promise a strict key exchange, in
-//! which our packets would be an error.
+//! The offer is the persona's own; it must not promise a strict key exchange, in which our packets
+//! would be an error.
 
 use alloc::vec::Vec;
 
@@ -13,7 +13,8 @@ use crate::{
     base::pace::Pace,
     protocols::ssh::{
         clients::Client,
-        course::{self, Next},
+        course::{self, Awaited, Next},
+        server,
     },
     script::{About, Cx, Heard, Script, Step},
     states,
@@ -25,11 +26,16 @@ pub(crate) struct SshTransHold;
 
 states! {
     /// Where a client stands.
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum State {
-        #[default]
-        Listening,
+        Listening { awaited: Awaited },
         Ignoring { client: Option<Client> },
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Listening { awaited: Awaited::Line }
     }
 }
 
@@ -51,17 +57,21 @@ impl Script for SshTransHold {
 
     fn pace(&self, state: &State) -> Pace {
         course::pace(match *state {
-            State::Listening => None,
+            State::Listening { .. } => None,
             State::Ignoring { client } => client,
         })
     }
 
     fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
-        match (*state, heard) {
-            (State::Listening, heard) => match course::listen(heard, cx) {
+        match (&mut *state, heard) {
+            (State::Listening { awaited }, heard) => match course::listen(heard, awaited, cx) {
                 Next::Offer(line) => {
                     *state = State::Ignoring { client: line.map(|line| line.client) };
-                    course::offer(cx).discarding()
+                    course::offer(&server::lists(cx.profile), cx).discarding()
+                }
+                Next::VainOffer(line, step) => {
+                    *state = State::Ignoring { client: Some(line.client) };
+                    step
                 }
                 Next::Step(step) => step,
             },

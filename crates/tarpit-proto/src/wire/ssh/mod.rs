@@ -11,7 +11,10 @@ use alloc::vec::Vec;
 use crate::base::said::Said;
 pub(crate) use crate::wire::ssh::{
     malformed::Malformed,
-    offer::{ClientOffer, LISTS, Offer, kexinit_payload, offer},
+    offer::{
+        CIPHERS, CODES, COMPRESSIONS, ClientOffer, HOST_KEYS, KEY_EXCHANGES, LANGUAGES, Lists,
+        Offer, kexinit_payload, offer,
+    },
     packet::{LONGEST, Plain, ignore, packet, padding, payload, plain},
 };
 

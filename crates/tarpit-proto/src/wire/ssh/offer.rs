@@ -1,7 +1,7 @@
 //! What each side offers when keys are to be exchanged (RFC 4253, section 7.1), and by what a
 //! client's offer is known again.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use md5::{Digest as _, Md5};
 
@@ -24,31 +24,42 @@ pub(crate) struct Offer {
 
 impl Offer {
     /// The lists in the order of a packet: two for each direction, and no languages.
-    pub(crate) fn lists(&self) -> [&'static str; LISTS] {
+    pub(crate) fn lists(&self) -> Lists {
         let Self { key_exchanges, host_keys, ciphers, codes, compressions } = *self;
         let both = [ciphers, ciphers, codes, codes, compressions, compressions];
         let [c1, c2, m1, m2, z1, z2] = both;
-        [key_exchanges, host_keys, c1, c2, m1, m2, z1, z2, "", ""]
+        [key_exchanges, host_keys, c1, c2, m1, m2, z1, z2, "", ""].map(Cow::Borrowed)
     }
 }
 
 /// How many lists an offer has.
 pub(crate) const LISTS: usize = 10;
 
-/// Appends a packet with this offer. Nothing will come of it.
+/// The lists of an offer, in the order of a packet.
+pub(crate) type Lists = [Cow<'static, str>; LISTS];
+
+/// The places of some of them; from those on that there are for each direction, one place each way.
+pub(crate) const KEY_EXCHANGES: usize = 0;
+pub(crate) const HOST_KEYS: usize = 1;
+pub(crate) const CIPHERS: usize = 2;
+pub(crate) const CODES: usize = 4;
+pub(crate) const COMPRESSIONS: usize = 6;
+pub(crate) const LANGUAGES: usize = 8;
+
+/// Appends a packet with this offer.
 ///
 /// The padding is zero, as OpenSSH's is before there are keys.
-pub(crate) fn offer(cookie: [u8; 16], offer: &Offer, out: &mut Vec<u8>) {
-    packet(&kexinit_payload(cookie, offer.lists()), |_| {}, out);
+pub(crate) fn offer(cookie: [u8; 16], lists: &Lists, out: &mut Vec<u8>) {
+    packet(&kexinit_payload(cookie, lists), |_| {}, out);
 }
 
 /// The payload of such a packet.
-pub(crate) fn kexinit_payload<T: AsRef<str>>(cookie: [u8; 16], lists: [T; LISTS]) -> Vec<u8> {
+pub(crate) fn kexinit_payload(cookie: [u8; 16], lists: &Lists) -> Vec<u8> {
     let mut payload = Vec::with_capacity(1_024);
     payload.push(MSG_KEXINIT);
     payload.extend_from_slice(&cookie);
     for names in lists {
-        string(names.as_ref().as_bytes(), &mut payload);
+        string(names.as_bytes(), &mut payload);
     }
     // No guessed packet follows, and nothing is reserved.
     payload.extend_from_slice(&[0; 5]);
@@ -94,8 +105,8 @@ mod tests {
 
     #[test]
     fn a_clients_offer_has_a_fingerprint() {
-        let lists = ["k1,k2", "h", "c", "C", "m", "M", "z", "Z", "", ""];
-        let payload = kexinit_payload([7; 16], lists);
+        let lists = ["k1,k2", "h", "c", "C", "m", "M", "z", "Z", "", ""].map(Cow::Borrowed);
+        let payload = kexinit_payload([7; 16], &lists);
         let offer = ClientOffer::read(&payload).expect("an offer");
         // printf 'k1,k2;c;m;z' | md5sum
         assert_eq!(offer.hassh(), "c12fc63b9f970d47dffba2af909ebd57");
