@@ -169,6 +169,21 @@ fn the_reply_of_a_key_exchange_is_4_to_5_seconds_late() {
 }
 
 #[test]
+fn over_a_group_that_the_client_asks_for_only_the_group_is_late() {
+    let mut stage = listener().open();
+    let opening = opening(Wishes { method: "diffie-hellman-group-exchange-sha256", ..WISHES });
+    let sizes = [2_048_u32, 2_048, 8_192].map(u32::to_be_bytes).concat();
+    stage.says(CLIENT).says(packet(&opening.offer)).says(packet(&[&[34][..], &sizes].concat()));
+    let kinds = |stage: &Stage| kinds(&packets(&stage.bytes()));
+    stage.pass(Duration::from_secs(4));
+    assert_eq!(kinds(&stage), [20]);
+    stage.pass(Duration::from_secs(1));
+    assert_eq!(kinds(&stage), [20, 31]);
+    stage.says(packet(&[32, 0, 0, 0, 1, 4]));
+    assert_eq!(kinds(&stage), [20, 31, 33, 21]);
+}
+
+#[test]
 fn hydra_is_asked_again_and_again_and_never_let_in() {
     let (mut stage, mut client) = known_as("SSH-2.0-libssh_0.10.6");
     client.says(&mut stage, &authentication("root", "none", b""));

@@ -128,6 +128,11 @@ impl Agreement {
             }
     }
 
+    /// Whether the client has been told the group that it asked for.
+    pub(super) fn has_group(&self) -> bool {
+        self.choice.is_some()
+    }
+
     /// Makes the packet with the group that the client asks for, if that is what it does. `None`:
     /// there is none for it.
     pub(super) fn choose(&mut self, request: &[u8]) -> Option<Vec<u8>> {

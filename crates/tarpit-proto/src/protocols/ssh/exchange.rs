@@ -148,9 +148,11 @@ impl Exchange {
                     if agreement.awaits(number) && payload.len() <= LONGEST_REQUEST =>
                 {
                     let due = match client.limits().exchange {
-                        Wait::AtOnce => cx.now,
-                        Wait::For(wait) => cx.now.after(cx.rng.jitter(wait)),
                         Wait::Never => break None,
+                        // It has waited for its group. Both waits together may be too long.
+                        Wait::For(_) | Wait::AtOnce if agreement.has_group() => cx.now,
+                        Wait::For(wait) => cx.now.after(cx.rng.jitter(wait)),
+                        Wait::AtOnce => cx.now,
                     };
                     let (client, agreement) = (*client, agreement.clone());
                     self.stage = Stage::Asked { client, agreement, request: payload.to_vec(), due };
