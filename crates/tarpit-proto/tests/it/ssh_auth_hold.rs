@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tarpit_proto::{handshake_budget::LoadLevel, time::Time};
+use tarpit_proto::{handshake_budget::LoadLevel, keys::HostKeys, time::Time};
 
 use crate::{
     ssh::{CLIENT, client_offer, offer_of, packet, packets, stringed},
@@ -85,6 +85,21 @@ fn all_three_holds_offer_the_same_to_a_client_that_has_something_in_common() {
     });
     assert!(offers[0].contains("aes256-gcm@openssh.com,"), "{offers:?}");
     assert!(offers.iter().all(|offer| *offer == offers[0]), "{offers:?}");
+}
+
+#[test]
+fn no_host_key_is_offered_before_it_is_made() {
+    let offered = |keys| {
+        let mut stage = Stage::new("ssh_auth_hold");
+        stage.profile.host_keys = Some(keys);
+        let mut stage = stage.open();
+        stage.says(CLIENT).says(client_offer()).pass_secs(1);
+        crate::ssh::offer(&packets(&stage.bytes())[0]).1[1].to_owned()
+    };
+    let all = "rsa-sha2-512,rsa-sha2-256,ecdsa-sha2-nistp256,ssh-ed25519";
+    assert_eq!(offered(host_keys()), all);
+    let quickly_made = HostKeys::new([3; 32], [5; 32]).expect("secrets");
+    assert_eq!(offered(quickly_made), "ecdsa-sha2-nistp256,ssh-ed25519");
 }
 
 #[test]

@@ -14,12 +14,13 @@
 //! Dropbear 2020.81 is played as it is by default: it is the first release without ciphers in CBC
 //! mode, Twofish and MD5.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 use crate::{
     persona::{Machine, Persona},
+    protocols::ssh::names::HOST_KEYS,
     script::Profile,
-    wire::ssh::{Lists, Offer},
+    wire::ssh::{self, Lists, Offer},
 };
 
 /// The identification string, without the line's end (RFC 4253, section 4.2).
@@ -39,9 +40,19 @@ pub(super) fn software(persona: &Persona) -> String {
     identification(persona).trim_start_matches("SSH-2.0-").into()
 }
 
-/// What the server offers a client.
+/// What the server offers a client: of host keys only those that it has. The key of RSA takes about
+/// a second to make at the first start. Patterns without keys offer all of them.
 pub(super) fn lists(profile: &Profile) -> Lists {
-    offer(&profile.persona).lists()
+    let mut lists = offer(&profile.persona).lists();
+    if let Some(keys) = &profile.host_keys {
+        let names = lists[ssh::HOST_KEYS].split(',');
+        let is_had = |name: &&str| {
+            let known = HOST_KEYS.iter().find(|(known, _)| known == name);
+            known.is_some_and(|&(_, kind)| keys.have(kind))
+        };
+        lists[ssh::HOST_KEYS] = names.filter(is_had).collect::<Vec<_>>().join(",").into();
+    }
+    lists
 }
 
 /// All that the server offers.
