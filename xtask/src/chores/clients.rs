@@ -8,7 +8,9 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use crate::base::workspace::Workspace;
+use crate::chores::banners::{self, BannerResult};
 use crate::chores::score::Score;
+use crate::client::banner::{Banner, MASSCAN};
 use crate::client::demand::{self, Demand, Evidence, Pace};
 use crate::client::listener::Listener;
 use crate::client::probe::{self, Finding, Probe};
@@ -35,7 +37,8 @@ impl Plan {
         let mut tools: Vec<&'static Tool> = Vec::new();
         let scans = !self.scans().is_empty() || !self.probes().is_empty();
         let nmap = scans.then_some(&NMAP);
-        for tool in self.rows().iter().map(|(row, _)| row.tool).chain(nmap) {
+        let masscan = (!self.banners().is_empty()).then_some(&MASSCAN);
+        for tool in self.rows().iter().map(|(row, _)| row.tool).chain(nmap).chain(masscan) {
             if !tools.contains(&tool) {
                 tools.push(tool);
             }
@@ -58,6 +61,10 @@ impl Plan {
         rows::probes().filter(|probe| self.picks("nmap's scripts", probe.on)).collect()
     }
 
+    fn banners(&self) -> Vec<&'static Banner> {
+        rows::banners().filter(|banner| self.picks("masscan --banners", banner.on)).collect()
+    }
+
     fn picks(&self, client: &str, listener: &Listener) -> bool {
         let only = self.only.to_lowercase();
         client.to_lowercase().contains(&only) || listener.name.contains(&only)
@@ -74,6 +81,8 @@ pub(crate) struct Results {
     pub(crate) scans: Vec<ScanResult>,
     /// What nmap's scripts found.
     pub(crate) probes: Vec<ProbeResult>,
+    /// What masscan recorded.
+    pub(crate) banners: Vec<BannerResult>,
 }
 
 /// One client's stay.
@@ -171,12 +180,13 @@ impl ProbeResult {
 }
 
 impl Results {
-    /// Rows, scans and probes together.
+    /// Rows, scans, probes and banners together.
     pub(crate) fn score(&self) -> Score {
         let mut score = Score::default();
         self.rows.iter().for_each(|row| score.count(row.passed()));
         self.scans.iter().for_each(|scan| score.count(scan.passed()));
         self.probes.iter().for_each(|probe| score.count(probe.passed()));
+        self.banners.iter().for_each(|banner| score.count(banner.passed()));
         score
     }
 }
@@ -185,7 +195,8 @@ impl Results {
 /// trace tells them apart.
 pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<Results> {
     let (rows, scans, probes) = (plan.rows(), plan.scans(), plan.probes());
-    if rows.is_empty() && scans.is_empty() && probes.is_empty() {
+    let banners = plan.banners();
+    if [rows.len(), scans.len(), probes.len(), banners.len()] == [0; 4] {
         bail!("no client and no pattern contains {:?}", plan.only);
     }
     let cap = plan.span.cap;
@@ -215,6 +226,11 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
     });
     let visits: Vec<_> = of_rows.chain(of_scans).chain(of_probes).collect();
 
+    let banners = banners::run(workspace, binary, &banners)?;
+    if visits.is_empty() {
+        let (rows, scans, probes) = (Vec::new(), Vec::new(), Vec::new());
+        return Ok(Results { span: plan.span, rows, scans, probes, banners });
+    }
     let tarpits: Vec<_> = visits.iter().map(|visit| &visit.tarpit).collect();
     let daemon = Daemon::start(binary, &workspace.clients().join("daemon"), &tarpits, LIFE)?;
     let jobs: Vec<_> = visits
@@ -261,7 +277,7 @@ pub(crate) fn run(workspace: &Workspace, binary: &Path, plan: &Plan) -> Result<R
             ProbeResult { probe, finding, held: stay.held, output: job.output() }
         })
         .collect();
-    Ok(Results { span: plan.span, rows, scans, probes })
+    Ok(Results { span: plan.span, rows, scans, probes, banners })
 }
 
 /// The longest that a daemon may live: far longer than all that runs against it.
@@ -281,6 +297,7 @@ fn tarpit(client: &str, on: &Listener, more: &str) -> Tarpit {
         pattern: on.pattern,
         keys: format!("{}{more}", on.keys),
         port: on.port,
+        host: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The chores: one file for each word behind `cargo xtask`.
 
+pub(crate) mod banners;
 pub(crate) mod bench;
 pub(crate) mod clients;
 pub(crate) mod dist;

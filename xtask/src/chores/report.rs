@@ -74,6 +74,9 @@ fn page(results: &Results) -> String {
     page
 }
 
+/// How much the table shows of what masscan records, which may be a whole page.
+const RECORDED: usize = 100;
+
 fn own_limits(result: &RowResult) -> impl Iterator<Item = String> {
     result.row.demands.iter().filter_map(|demand| match demand {
         Demand::StaysUntil { why, .. } => Some(format!("- {}: {why}.", result.row.client)),
@@ -140,7 +143,18 @@ fn tables(results: &Results) -> Vec<Table> {
             if result.passed() { "closed" } else { "FAILED" }.to_owned(),
         ]);
     }
-    [clients, scans, probes].into_iter().filter(|table| table.lines.len() > 1).collect()
+    let mut banners = Table::new(&["scan", "pattern", "each, s", "wanted", "recorded", "verdict"]);
+    for result in &results.banners {
+        banners.row([
+            "masscan --banners".to_owned(),
+            result.banner.on.name.to_owned(),
+            seconds(result.stood),
+            result.banner.wanted.to_owned(),
+            printable(&result.recorded).replace('|', "/").chars().take(RECORDED).collect(),
+            if result.passed() { "named" } else { "FAILED" }.to_owned(),
+        ]);
+    }
+    [clients, scans, probes, banners].into_iter().filter(|table| table.lines.len() > 1).collect()
 }
 
 /// Cells by line, the first of which is the head.

@@ -22,7 +22,7 @@ use crate::base::clock;
 use crate::base::workspace::Workspace;
 use crate::chores::form::Form;
 use crate::chores::score::Score;
-use crate::running::namespace::Namespace;
+use crate::running::namespace::{self, Namespace};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 1);
 /// Where the clients are that will vanish.
@@ -56,8 +56,7 @@ impl Check {
         let result = self.0.join().unwrap_or_else(|_| bail_panicked());
         match &result {
             Ok(()) => println!("clients that vanish: held as long as the manual says"),
-            // Not everybody may make a network namespace.
-            Err(error) if error.downcast_ref::<Impossible>().is_some() && !needs_namespaces() => {
+            Err(error) if namespace::is_excused(error) => {
                 eprintln!("xtask: clients that vanish: not tried, since {error:#}");
                 return score;
             }
@@ -68,28 +67,12 @@ impl Check {
     }
 }
 
-/// Whether the variable by which the daemon's tests are told what must be there names namespaces.
-fn needs_namespaces() -> bool {
-    let required = std::env::var("TARPIT_REQUIRE").unwrap_or_default();
-    required.split(',').any(|need| need == "netns")
-}
-
-/// The machine lets us make no network namespace.
-#[derive(Clone, Copy, Debug)]
-struct Impossible;
-
-impl std::fmt::Display for Impossible {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no network namespace can be made")
-    }
-}
-
 fn bail_panicked() -> Result<()> {
     bail!("the check itself has failed")
 }
 
 fn vanish(binary: &Path, folder: &Path, form: Form) -> Result<()> {
-    let namespace = Namespace::new().context(Impossible)?;
+    let namespace = Namespace::new()?;
     for ip in [SERVER, GONE, STAYS] {
         namespace.ip(&["address", "add", &format!("{ip}/32"), "dev", "lo"])?;
     }

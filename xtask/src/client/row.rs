@@ -4,6 +4,7 @@
 //! from asking questions, from reading its user's files, from writing what it receives to disk and
 //! from minding a certificate that nobody vouches for.
 
+use crate::client::banner::Banner;
 use crate::client::demand::Demand;
 use crate::client::listener::Listener;
 use crate::client::probe::Probe;
@@ -18,6 +19,8 @@ pub(crate) struct Clients {
     pub(crate) scans: &'static [Scan],
     /// What nmap's scripts must not find.
     pub(crate) probes: &'static [Probe],
+    /// What masscan must record.
+    pub(crate) banners: &'static [Banner],
 }
 
 /// One client, and what it must do on each of some listeners.

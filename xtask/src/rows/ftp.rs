@@ -1,6 +1,7 @@
 //! Clients of FTP.
 
 use super::tools::{CURL, HYDRA, MEDUSA, NCRACK, NMAP_SCRIPTS, PYTHON};
+use crate::client::banner::Banner;
 use crate::client::demand::{Demand, STAYS_UNSERVED};
 use crate::client::listener::Listener;
 use crate::client::probe::Probe;
@@ -8,7 +9,8 @@ use crate::client::row::{Clients, Row};
 use crate::client::scan::{CAMERA, DEBIAN, NMAP, Scan, WINDOWS, Wanted};
 use crate::client::tool::Tool;
 
-pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
+pub(super) static CLIENTS: Clients =
+    Clients { rows: ROWS, scans: SCANS, probes: PROBES, banners: BANNERS };
 
 static AUTO_FTP: Listener = Listener::auto("auto, port 2121", 2121);
 static FTP_ENDLESS_MOTD: Listener = Listener::of("ftp_endless_motd");
@@ -115,3 +117,5 @@ const OPENINGS: Probe = Probe {
 
 const PROBES: &[Probe] =
     &[Probe { on: &FTP_HOLD, ..OPENINGS }, Probe { on: &FTP_FAST, ..OPENINGS }];
+
+const BANNERS: &[Banner] = &[Banner { on: &FTP_HOLD, port: 21, wanted: "220 (vsFTPd 3.0.5)" }];

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::tls::TLS_HTTP;
 use super::tools::{CURL, GO, HYDRA, MEDUSA, NMAP_SCRIPTS};
+use crate::client::banner::Banner;
 use crate::client::demand::{Demand, STAYS};
 use crate::client::dialect::Dialect;
 use crate::client::listener::{AUTO, Listener};
@@ -12,7 +13,8 @@ use crate::client::row::{Clients, Row};
 use crate::client::scan::{CAMERA, DEBIAN, NMAP, Scan, WINDOWS, Wanted};
 use crate::client::tool::Tool;
 
-pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
+pub(super) static CLIENTS: Clients =
+    Clients { rows: ROWS, scans: SCANS, probes: PROBES, banners: BANNERS };
 
 /// Where nmap's first probe is a request, so that nothing else is served.
 static AUTO_HTTP: Listener = Listener::auto("auto, port 8080", 8080);
@@ -343,3 +345,5 @@ const OPENINGS: Probe = Probe {
 
 const PROBES: &[Probe] =
     &[Probe { on: &HTTP_HOLD, ..OPENINGS }, Probe { on: &HTTP_FAST, ..OPENINGS }];
+
+const BANNERS: &[Banner] = &[Banner { on: &HTTP_HOLD, port: 80, wanted: "Apache/2.4.52 (Ubuntu)" }];

@@ -10,6 +10,7 @@ mod telnet;
 mod tls;
 mod tools;
 
+use crate::client::banner::{Banner, MASSCAN};
 use crate::client::probe::Probe;
 use crate::client::row::{Clients, Row};
 use crate::client::scan::{NMAP, Scan};
@@ -42,9 +43,14 @@ pub(crate) fn probes() -> impl Iterator<Item = &'static Probe> {
     ALL.iter().flat_map(|clients| clients.probes)
 }
 
+/// What masscan must record, by protocol.
+pub(crate) fn banners() -> impl Iterator<Item = &'static Banner> {
+    ALL.iter().flat_map(|clients| clients.banners)
+}
+
 /// Every tool that some row needs, each once.
 pub(crate) fn tools() -> Vec<&'static Tool> {
-    let mut tools = vec![&NMAP];
+    let mut tools = vec![&MASSCAN, &NMAP];
     for row in rows() {
         if !tools.contains(&row.tool) {
             tools.push(row.tool);

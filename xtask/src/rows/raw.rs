@@ -6,7 +6,8 @@ use crate::client::row::{Clients, Row};
 use crate::client::scan::{Scan, Wanted};
 use crate::client::tool::Tool;
 
-pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: &[] };
+pub(super) static CLIENTS: Clients =
+    Clients { rows: ROWS, scans: SCANS, probes: &[], banners: &[] };
 
 static ENDLESS_BANNER: Listener = Listener::of("endless_banner");
 static EGSH_AMINOAS: Listener = Listener::of("egsh_aminoas");

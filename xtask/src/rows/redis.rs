@@ -7,7 +7,8 @@ use crate::client::row::{Clients, Row};
 use crate::client::scan::{CAMERA, DEBIAN, NMAP, Scan, WINDOWS, Wanted};
 use crate::client::tool::Tool;
 
-pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: &[] };
+pub(super) static CLIENTS: Clients =
+    Clients { rows: ROWS, scans: SCANS, probes: &[], banners: &[] };
 
 /// nmap asks for the version on Redis's own ports only.
 static REDIS_HOLD: Listener =

@@ -1,6 +1,7 @@
 //! Clients of SMTP.
 
 use super::tools::{CURL, HYDRA, MEDUSA, NMAP_SCRIPTS, PYTHON};
+use crate::client::banner::Banner;
 use crate::client::demand::{Demand, STAYS_UNSERVED};
 use crate::client::listener::Listener;
 use crate::client::probe::Probe;
@@ -8,7 +9,8 @@ use crate::client::row::{Clients, Row};
 use crate::client::scan::{CAMERA, DEBIAN, NMAP, Scan, WINDOWS, Wanted};
 use crate::client::tool::Tool;
 
-pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
+pub(super) static CLIENTS: Clients =
+    Clients { rows: ROWS, scans: SCANS, probes: PROBES, banners: BANNERS };
 
 static AUTO_SMTP: Listener = Listener::auto("auto, port 2525", 2525);
 static SMTP_ENDLESS_EHLO: Listener = Listener::of("smtp_endless_ehlo");
@@ -129,3 +131,5 @@ const PROBES: &[Probe] = &[
     Probe { on: &SMTP_FAST, ..OPENINGS },
     Probe { on: &SMTP_ENDLESS_EHLO, ..OPENINGS },
 ];
+
+const BANNERS: &[Banner] = &[Banner { on: &SMTP_HOLD, port: 25, wanted: "ESMTP Exim 4.95 Ubuntu" }];

@@ -8,7 +8,8 @@ use crate::client::row::{Clients, Row};
 use crate::client::scan::{CAMERA, DEBIAN, Scan, WINDOWS, Wanted};
 use crate::client::tool::{Provider, Tool};
 
-pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
+pub(super) static CLIENTS: Clients =
+    Clients { rows: ROWS, scans: SCANS, probes: PROBES, banners: &[] };
 
 static AUTO_SSH: Listener = Listener::auto("auto, port 2222", 2222);
 static ENDLESSH: Listener = Listener::of("endlessh");

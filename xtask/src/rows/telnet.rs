@@ -1,6 +1,7 @@
 //! Clients of Telnet.
 
 use super::tools::{HYDRA, MEDUSA, NCRACK, NMAP_SCRIPTS};
+use crate::client::banner::Banner;
 use crate::client::demand::{Demand, STAYS_UNSERVED};
 use crate::client::listener::Listener;
 use crate::client::probe::Probe;
@@ -8,7 +9,8 @@ use crate::client::row::{Clients, Row};
 use crate::client::scan::{CAMERA, DEBIAN, NMAP, Scan, WINDOWS, Wanted};
 use crate::client::tool::Tool;
 
-pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: PROBES };
+pub(super) static CLIENTS: Clients =
+    Clients { rows: ROWS, scans: SCANS, probes: PROBES, banners: BANNERS };
 
 static AUTO_TELNET: Listener = Listener::auto("auto, port 2323", 2323);
 static TELNET_LOGIN: Listener = Listener::of("telnet_login");
@@ -82,3 +84,5 @@ const PROBES: &[Probe] = &[Probe {
                     telnet-brute.timeout=20s",
     openings: &["Valid credentials", "supports encryption"],
 }];
+
+const BANNERS: &[Banner] = &[Banner { on: &TELNET_LOGIN, port: 23, wanted: "login:" }];

@@ -1,13 +1,15 @@
 //! Clients of TLS.
 
 use super::tools::{CURL, GO, NMAP_SCRIPTS, PYTHON};
+use crate::client::banner::Banner;
 use crate::client::demand::{Demand, STAYS};
 use crate::client::listener::{AUTO, Listener};
 use crate::client::row::{Clients, Row};
 use crate::client::scan::{CAMERA, DEBIAN, NMAP, Scan, WINDOWS, Wanted};
 use crate::client::tool::Tool;
 
-pub(super) static CLIENTS: Clients = Clients { rows: ROWS, scans: SCANS, probes: &[] };
+pub(super) static CLIENTS: Clients =
+    Clients { rows: ROWS, scans: SCANS, probes: &[], banners: BANNERS };
 
 static TLS_ENDLESS_HELLO_REQUEST: Listener = Listener::of("tls_endless_hello_request");
 pub(super) static TLS_HTTP: Listener = Listener {
@@ -126,3 +128,5 @@ const SCANS: &[Scan] = &[
     Scan { on: &TLS_HTTP, persona: WINDOWS, wanted: Wanted::Secure("Microsoft IIS httpd") },
     Scan { on: &TLS_HTTP, persona: CAMERA, wanted: Wanted::Secure("Boa") },
 ];
+
+const BANNERS: &[Banner] = &[Banner { on: &TLS_HTTP, port: 443, wanted: "[ssl]" }];

@@ -37,6 +37,8 @@ pub(crate) struct Tarpit {
     pub(crate) keys: String,
     /// The port that it must have, if that matters to it.
     pub(crate) port: Option<u16>,
+    /// The address that it must have with that port; else one of loopback.
+    pub(crate) host: Option<Ipv4Addr>,
 }
 
 /// A daemon that serves; dropped, it ends.
@@ -170,9 +172,10 @@ fn free_addresses(tarpits: &[&Tarpit]) -> Result<Vec<SocketAddrV4>> {
     let mut any = free_ports(any)?.into_iter();
     let mut taken = Vec::new();
     for tarpit in tarpits {
-        let address = match tarpit.port {
-            None => any.next().map(|port| SocketAddrV4::new(HOST, port)),
-            Some(port) => hosts()
+        let address = match (tarpit.port, tarpit.host) {
+            (None, _) => any.next().map(|port| SocketAddrV4::new(HOST, port)),
+            (Some(port), Some(host)) => Some(SocketAddrV4::new(host, port)),
+            (Some(port), None) => hosts()
                 .map(|host| SocketAddrV4::new(host, port))
                 .find(|address| !taken.contains(address) && TcpListener::bind(address).is_ok()),
         };
@@ -210,11 +213,14 @@ fn toml(tarpits: &[&Tarpit], addresses: &[SocketAddrV4], trace: &Path) -> String
     text
 }
 
-/// The addresses of IPv4 that some process listens on, from the kernel's table (proc(5)).
+/// The addresses of IPv4 that some process listens on in the network namespace of this thread, from
+/// the kernel's table (proc(5)).
 fn listening_addresses() -> Result<Vec<SocketAddrV4>> {
     const LISTEN: &str = "0A";
 
-    let table = fs::read_to_string("/proc/net/tcp").context("cannot read /proc/net/tcp")?;
+    const TABLE: &str = "/proc/thread-self/net/tcp";
+
+    let table = fs::read_to_string(TABLE).with_context(|| format!("cannot read {TABLE}"))?;
     let address = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
         let (host, port) = words.next()?.rsplit_once(':')?;
@@ -249,7 +255,7 @@ mod tests {
 
     fn tarpit(port: Option<u16>) -> Tarpit {
         let keys = "persona = \"debian-12\"\n".to_owned();
-        Tarpit { name: "curl".to_owned(), pattern: "http_bad_site", keys, port }
+        Tarpit { name: "curl".to_owned(), pattern: "http_bad_site", keys, port, host: None }
     }
 
     #[test]
