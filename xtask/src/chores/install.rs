@@ -11,15 +11,18 @@ use crate::base::workspace::{Workspace, call};
 use crate::client::tool::{GOPATH, Provider, Tool, find, go_source, has_library, is_newer};
 use crate::rows;
 
-/// No client, but what plays shortages to the daemon in its tests.
-static STRACE: Tool = Tool::debian("strace", "strace", "strace");
+/// No clients, but what the daemon's tests use: strace plays shortages, Prometheus reads metrics.
+static OTHERS: [Tool; 2] = [
+    Tool::debian("strace", "strace", "strace"),
+    Tool::debian("promtool", "prometheus", "promtool"),
+];
 
 /// Debian's Python, and not one found on PATH: a version manager's may not outlive the venv.
 const SYSTEM_PYTHON: &str = "/usr/bin/python3";
 
 /// Installs what is missing, and fails naming everything that is missing even then.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
-    let tools: Vec<_> = rows::tools().into_iter().chain([&STRACE]).collect();
+    let tools: Vec<_> = rows::tools().into_iter().chain(&OTHERS).collect();
     // What cannot be installed shows in the names of the missing, which is what people look for.
     let steps = [
         install_packages(&missing_packages(workspace, &tools)),

@@ -47,6 +47,7 @@ pub struct HandshakeBudget {
     load_level: LoadLevel,
     /// Handshakes a second; `None`: no cap.
     handshakes: Option<TokenBucket>,
+    begun: Begun,
     /// Handshakes denied by the rate since the last report.
     denied: u32,
     /// How many TLS handshakes may be under way; each holds a share of the `Arc`.
@@ -54,6 +55,15 @@ pub struct HandshakeBudget {
     under_way: Option<Arc<()>>,
     /// TLS handshakes denied because too many were under way, since the last report.
     crowded: u32,
+}
+
+/// How many handshakes have begun since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// Key exchanges of SSH.
+    pub ssh: u64,
+    /// Handshakes of TLS.
+    pub tls: u64,
 }
 
 const _: () = assert!(
@@ -87,6 +97,7 @@ impl HandshakeBudget {
         Self {
             load_level: LoadLevel::Ease,
             handshakes: bucket(None, per_second, now),
+            begun: Begun::default(),
             denied: 0,
             most_under_way: Self::MOST_UNDER_WAY,
             under_way: None,
@@ -122,16 +133,13 @@ impl HandshakeBudget {
         }
     }
 
-    /// Takes the price of a handshake, and says whether it may be made. The unit is an X25519
-    /// agreement with an Ed25519 signature: a fifth of a millisecond. The most is
+    /// Takes the price of a key exchange of SSH, and says whether it may be made. The unit is an
+    /// X25519 agreement with an Ed25519 signature: a fifth of a millisecond. The most is
     /// [`HandshakeBudget::DEAREST`].
     pub fn handshake(&mut self, cost: u32) -> bool {
-        debug_assert!((1..=Self::DEAREST).contains(&cost), "a price out of bounds");
-        if !self.affords(cost) {
-            self.denied = self.denied.saturating_add(1);
-            return false;
-        }
-        self.handshakes.as_mut().is_none_or(|handshakes| handshakes.take(cost.into()))
+        let may = self.take(cost);
+        self.begun.ssh += u64::from(may);
+        may
     }
 
     /// The same for a TLS handshake, which takes memory until it is done or given up.
@@ -141,7 +149,11 @@ impl HandshakeBudget {
             return None;
         }
         let counted = Arc::clone(self.under_way.get_or_insert_default());
-        self.handshake(cost).then_some(UnderWay { _counted: counted })
+        if !self.take(cost) {
+            return None;
+        }
+        self.begun.tls += 1;
+        Some(UnderWay { _counted: counted })
     }
 
     /// Whether a client may go on to a TLS handshake of that price, which begins later.
@@ -165,6 +177,11 @@ impl HandshakeBudget {
             && self.handshakes.is_none_or(|handshakes| handshakes.has(cost.into()))
     }
 
+    /// How many handshakes have begun.
+    pub fn begun(&self) -> Begun {
+        self.begun
+    }
+
     /// How many handshakes the rate denied since the last call.
     pub fn denied(&mut self) -> u32 {
         core::mem::take(&mut self.denied)
@@ -178,6 +195,16 @@ impl HandshakeBudget {
     /// A pattern's own interval at the present load level.
     pub(crate) fn stretch(&self, interval: Duration) -> Duration {
         if self.load_level >= LoadLevel::Slow { interval * 2 } else { interval }
+    }
+
+    /// Takes a price, if it can be paid.
+    fn take(&mut self, cost: u32) -> bool {
+        debug_assert!((1..=Self::DEAREST).contains(&cost), "a price out of bounds");
+        if !self.affords(cost) {
+            self.denied = self.denied.saturating_add(1);
+            return false;
+        }
+        self.handshakes.as_mut().is_none_or(|handshakes| handshakes.take(cost.into()))
     }
 }
 
@@ -236,7 +263,8 @@ mod tests {
         assert!(first.is_some() && second.is_some() && budget.begin_handshake(1).is_none());
         assert_eq!((budget.crowded(), budget.crowded(), budget.denied()), (1, 0, 0));
         drop(first);
-        assert!(budget.begin_handshake(1).is_some());
+        assert!(budget.begin_handshake(1).is_some() && budget.handshake(1));
+        assert_eq!(budget.begun(), Begun { ssh: 1, tls: 3 });
     }
 
     #[test]

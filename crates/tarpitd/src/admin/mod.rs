@@ -6,7 +6,7 @@
 
 mod answer;
 mod connection;
-mod metrics;
+pub(crate) mod metrics;
 mod places;
 mod routes;
 pub(crate) mod server;

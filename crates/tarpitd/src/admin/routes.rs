@@ -41,7 +41,9 @@ static ROUTES: &[Route] = &[
         surface: Surface::Metrics,
         method: Method::GET,
         path: "/metrics",
-        handler: |_, world| Box::pin(async move { metrics::scrape(&world) }),
+        handler: |request, world| {
+            Box::pin(async move { metrics::scrape(request.headers(), world) })
+        },
     },
     Route {
         surface: Surface::Metrics,

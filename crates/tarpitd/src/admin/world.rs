@@ -6,7 +6,10 @@ use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     os::clock::Clock,
-    report::writer::Writer,
+    report::{
+        totals::{Tally, WorkerCounts},
+        writer::Writer,
+    },
     worker::{Command, handle::Handle},
 };
 
@@ -18,11 +21,27 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) workers: Arc<[Arc<Handle>]>,
+    /// What is counted of each tarpit.
+    pub(crate) tallies: Arc<[Arc<Tally>]>,
     /// The trace, which knows how many of its lines are lost.
     pub(crate) trace: Writer,
 }
 
 impl World {
+    /// All that workers ever counted.
+    pub(super) fn worker_counts(&self) -> WorkerCounts {
+        let mut sum = WorkerCounts::default();
+        for worker in &*self.workers {
+            sum.add(&worker.totals().counts());
+        }
+        sum
+    }
+
+    /// Lines of the trace that were lost.
+    pub(super) fn lost_lines(&self) -> u64 {
+        self.trace.lost()
+    }
+
     /// Asks every worker at once by the command that `ask` makes, and waits for all answers, in the
     /// order of the workers. `None`: one of them is stuck, or has ended.
     pub(super) async fn ask_all<T>(

@@ -180,7 +180,7 @@ impl Daemon {
         let workers = settings.workers.get();
         let mut listeners: Vec<_> =
             (0..workers).map(|_| Vec::with_capacity(opened.len())).collect();
-        let mut served = Served::new(settings, profiles, anonymizer);
+        let mut served = Served::new(settings, profiles, anonymizer, workers);
         for one in opened {
             served.add(one, &mut listeners, &log);
         }
@@ -334,11 +334,16 @@ impl Daemon {
 
     /// What the admin server sees.
     fn world(&self) -> World {
-        World { clock: self.clock, workers: self.workers.handles(), trace: self.trace.clone() }
+        World {
+            clock: self.clock,
+            workers: self.workers.handles(),
+            tallies: self.served.tallies().into(),
+            trace: self.trace.clone(),
+        }
     }
 
     fn sum(&self) -> Sum {
-        self.workers.sum(self.clock.now())
+        self.workers.sum(self.served.tallies(), self.clock.now())
     }
 
     /// Opens the files again, as after a rotation that renamed them. `signal` asked for it.

@@ -8,7 +8,7 @@ use super::{plan::OpenPort, ports::Opened};
 use crate::{
     admit::admission::Port,
     os::listen_socket::ListenSocket,
-    report::{anonymize::Anonymizer, log::Log},
+    report::{anonymize::Anonymizer, log::Log, totals::Tally},
     settings::{Purpose, Settings, Wanted},
     worker::{Listener, endpoints::Binding},
 };
@@ -22,6 +22,10 @@ pub(super) struct Served {
     profiles: Vec<Profile>,
     ports: Vec<OpenedPort>,
     next_key: u64,
+    workers: usize,
+    /// What is counted of each tarpit that there has been since the start: a client may outlive its
+    /// tarpit.
+    tallies: Vec<Arc<Tally>>,
 }
 
 /// A port: the configured address, and the one that the kernel gave.
@@ -33,8 +37,17 @@ struct OpenedPort {
 
 impl Served {
     /// Settings without open ports yet, with the profiles of their tarpits.
-    pub(super) fn new(settings: Settings, profiles: Vec<Profile>, anonymizer: Anonymizer) -> Self {
-        Self { settings, anonymizer, profiles, ports: Vec::new(), next_key: 0 }
+    pub(super) fn new(
+        settings: Settings,
+        profiles: Vec<Profile>,
+        anonymizer: Anonymizer,
+        workers: usize,
+    ) -> Self {
+        let (ports, tallies) = (Vec::new(), Vec::new());
+        let mut served =
+            Self { settings, anonymizer, profiles, ports, next_key: 0, workers, tallies };
+        served.add_tallies();
+        served
     }
 
     /// Adds an opened port: a listener for each worker, or one for the worker whose data
@@ -89,6 +102,7 @@ impl Served {
     ) {
         self.settings = settings;
         self.profiles = profiles;
+        self.add_tallies();
         self.ports.retain_mut(|port| {
             let kept = keep.iter().find(|(key, _)| *key == port.key);
             if let Some((_, wanted)) = kept {
@@ -116,6 +130,20 @@ impl Served {
         self.ports.iter().map(|port| (port.key, Arc::clone(&port.binding))).collect()
     }
 
+    /// What is counted of each tarpit.
+    pub(super) fn tallies(&self) -> &[Arc<Tally>] {
+        &self.tallies
+    }
+
+    /// Makes a tally for each tarpit that has none.
+    fn add_tallies(&mut self) {
+        for tarpit in &self.settings.tarpits {
+            if !self.tallies.iter().any(|tally| tally.name == tarpit.name) {
+                self.tallies.push(Arc::new(Tally::new(&tarpit.name, self.workers)));
+            }
+        }
+    }
+
     fn renew_bindings(&mut self) {
         let binding = |port: &OpenedPort| self.binding(port.wanted, Arc::clone(&port.binding.port));
         let bindings: Vec<_> = self.ports.iter().map(binding).collect();
@@ -141,6 +169,13 @@ impl Served {
             traced: tarpit.client_trace,
             data,
             port,
+            tally: self.tally(&tarpit.name),
         })
+    }
+
+    /// The tally of a tarpit, which was made with the settings.
+    fn tally(&self, name: &str) -> Arc<Tally> {
+        let known = self.tallies.iter().find(|tally| tally.name == name);
+        known.map_or_else(|| Arc::new(Tally::new(name, self.workers)), Arc::clone)
     }
 }

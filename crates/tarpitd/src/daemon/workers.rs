@@ -20,7 +20,7 @@ use crate::{
     report::{
         log::Log,
         record::Record,
-        totals::{Sum, Totals},
+        totals::{Sum, Tally, WorkerTotals},
         writer::Writer,
     },
     worker::{
@@ -75,7 +75,7 @@ impl Workers {
         for listeners in listeners {
             // Only the first worker reports: the system refuses the others the same.
             let sender = sender(common, all.is_empty());
-            all.push(Worker::spawn(listeners, sender, common, runs.clone())?);
+            all.push(Worker::spawn(all.len(), listeners, sender, common, runs.clone())?);
         }
         Ok(Self { all, running })
     }
@@ -123,13 +123,15 @@ impl Workers {
     }
 
     /// The totals of all workers at `now`.
-    pub(super) fn sum(&self, now: Time) -> Sum {
-        Sum::of(self.all.iter().map(|worker| worker.handle.totals()), now)
+    pub(super) fn sum(&self, tallies: &[Arc<Tally>], now: Time) -> Sum {
+        let workers = self.all.iter().map(|worker| worker.handle.totals());
+        Sum::of(tallies.iter().map(AsRef::as_ref), workers, now)
     }
 }
 
 impl Worker {
     fn spawn(
+        number: usize,
         listeners: Vec<Listener>,
         sender: Sender,
         common: &Common<'_>,
@@ -137,8 +139,9 @@ impl Worker {
     ) -> io::Result<Self> {
         let Common { clock, log, trace, rules, .. } = common;
         let poll = Poll::new()?;
-        let totals = Arc::new(Totals::default());
+        let totals = Arc::new(WorkerTotals::default());
         let (handle, commands) = Handle::new(&poll, Arc::clone(&totals))?;
+        let totals = (number, totals);
         let mut record = Record::new(*clock, Log::clone(log), totals, Writer::clone(trace));
         record.set(rules.style, rules.trace_per_second);
         let setup = Setup {

@@ -15,6 +15,7 @@ use tarpit_proto::{
 
 use super::trace;
 use crate::{
+    admin::metrics::families,
     cli,
     config::{self, Unset},
 };
@@ -143,6 +144,15 @@ fn table_called(name: &str) -> Vec<Block> {
         "reasons" => Cause::ALL
             .iter()
             .map(|(cause, meaning)| Block::Term(literal(cause.name()), vec![sentence(meaning)]))
+            .collect(),
+        "metrics" => families::ALL
+            .iter()
+            .map(|family| {
+                let labels = family.labels.join(", ");
+                let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
+                let about = format!("{} {}", sentence(family.kind.name()), family.help);
+                Block::Term(literal(&format!("{}{labels}", family.name)), vec![about])
+            })
             .collect(),
         name => keys(name.trim_start_matches("keys ")),
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod anonymize;
 mod backlog;
+pub(crate) mod counter;
 pub(crate) mod live_line;
 pub(crate) mod log;
 pub(crate) mod record;

@@ -6,6 +6,7 @@ use std::{io, net::SocketAddr, num::NonZeroU32, os::fd::RawFd, sync::Arc, time::
 use tarpit_proto::{
     account::{Account, Told},
     fact::Entry,
+    handshake_budget::{Begun, LoadLevel},
     session::{Cause, Session},
     time::Time,
 };
@@ -16,7 +17,7 @@ use crate::{
         anonymize::Anonymizer,
         log::Log,
         refusal::Refusal,
-        totals::Totals,
+        totals::{Tally, TarpitTotals, WorkerTotals},
         trace::{self, Event, Form, Happening, Kind, Seat, Style, Subject},
         trace_bound::{BoundNews, LeftOut, TraceBound},
         writer::Writer,
@@ -29,7 +30,9 @@ use crate::{
 pub(crate) struct Record {
     clock: Clock,
     log: Log,
-    totals: Arc<Totals>,
+    /// Which worker's it is, counted from 0.
+    worker: usize,
+    totals: Arc<WorkerTotals>,
     trace: Writer,
     style: Style,
     bound: TraceBound,
@@ -49,11 +52,17 @@ const TURN_ROOM: usize = 16 * 1024;
 
 impl Record {
     /// A record that has nothing to tell yet.
-    pub(crate) fn new(clock: Clock, log: Log, totals: Arc<Totals>, trace: Writer) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        log: Log,
+        (worker, totals): (usize, Arc<WorkerTotals>),
+        trace: Writer,
+    ) -> Self {
         let discretion = Discretion { log_secrets: false, log_users: false };
         Self {
             clock,
             log,
+            worker,
             totals,
             trace,
             style: Style {
@@ -81,8 +90,8 @@ impl Record {
     }
 
     /// A client was opened, and is held there.
-    pub(crate) fn opened(&mut self, about: Subject<'_>, at: Time, seat: Seat) {
-        self.totals.open(at);
+    pub(crate) fn opened(&mut self, about: Subject<'_>, tally: &Tally, at: Time, seat: Seat) {
+        self.of(tally).open(at);
         let (name, client) = (about.name, self.shown(about));
         let (host, port) = (client.ip(), client.port());
         self.log.client(format_args!("ACCEPT host={host} port={port} tarpit={name}"));
@@ -90,8 +99,8 @@ impl Record {
     }
 
     /// A new client was refused.
-    pub(crate) fn refused(&mut self, about: Subject<'_>, refusal: Refusal) {
-        self.totals.refuse();
+    pub(crate) fn refused(&mut self, about: Subject<'_>, tally: &Tally, refusal: Refusal) {
+        self.of(tally).refuse(refusal);
         let reason = refusal.name();
         let client = self.shown(about);
         self.log.debug(format_args!("{} refused {client}: {reason}", about.name));
@@ -99,13 +108,28 @@ impl Record {
     }
 
     /// Bytes went out.
-    pub(crate) fn sent(&mut self, bytes: usize) {
-        self.totals.send(bytes);
+    pub(crate) fn sent(&self, tally: &Tally, bytes: usize) {
+        self.of(tally).send(bytes);
     }
 
     /// Bytes came in.
-    pub(crate) fn received(&mut self, bytes: usize) {
-        self.totals.receive(bytes);
+    pub(crate) fn received(&self, tally: &Tally, bytes: usize) {
+        self.of(tally).receive(bytes);
+    }
+
+    /// A client is known to speak a protocol.
+    pub(crate) fn identified(&self, protocol: &[u8]) {
+        self.totals.identify(protocol);
+    }
+
+    /// So many due clients were served, that late.
+    pub(crate) fn served(&self, clients: usize, late: Duration) {
+        self.totals.serve(clients, late);
+    }
+
+    /// The load level is this, and so many handshakes have begun.
+    pub(crate) fn pressed(&self, level: LoadLevel, begun: Begun) {
+        self.totals.press(level, begun);
     }
 
     /// Facts of a client were learnt; its account says which of them are written.
@@ -165,15 +189,16 @@ impl Record {
     /// A client was closed, with this account.
     pub(crate) fn closed(
         &mut self,
-        about: Subject<'_>,
+        (about, tally): (Subject<'_>, &Tally),
         account: &Account,
         session: &Session,
         fd: RawFd,
         cause: Cause,
         now: Time,
     ) {
-        self.totals.close(session.opened(now), now);
         let (held, sent, received) = (session.held(now), session.sent(), session.heard());
+        self.of(tally).close(session.opened(now), now, cause);
+        self.totals.hold(held);
         let reason = cause.name();
         let (name, client) = (about.name, self.shown(about));
         self.log.client(format_args!(
@@ -210,6 +235,11 @@ impl Record {
             self.trace.write_patiently(&self.lines, patience());
             self.lines.clear();
         }
+    }
+
+    /// What this worker counts of a tarpit.
+    fn of<'t>(&self, tally: &'t Tally) -> &'t TarpitTotals {
+        tally.of(self.worker)
     }
 
     /// The log, for what is not about a client.

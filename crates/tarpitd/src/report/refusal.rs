@@ -24,6 +24,19 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// All of them.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Address,
+        Self::Addresses,
+        Self::Allowed,
+        Self::Clients,
+        Self::Denied,
+        Self::Port,
+        Self::Prefix,
+        Self::Pressed,
+        Self::Unawaited,
+    ];
+
     /// The name in traces and logs.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -103,7 +103,7 @@ impl Worker {
         });
         match added {
             Ok(index) => {
-                self.record.opened(about, opened, seat);
+                self.record.opened(about, &binding.tally, opened, seat);
                 if let Err(error) = self.watch(index) {
                     self.fail(index, &error);
                     return false;
@@ -112,7 +112,7 @@ impl Worker {
                 true
             }
             Err(refusal) => {
-                self.record.refused(about, refusal);
+                self.record.refused(about, &binding.tally, refusal);
                 false
             }
         }

@@ -18,7 +18,7 @@ use crate::{
     slab::Slab,
     worker::{
         endpoints::{Binding, Endpoints},
-        wheel::{Link, Links, Wheel},
+        wheel::{Due, Link, Links, Wheel},
     },
 };
 
@@ -138,7 +138,7 @@ impl Clients {
     }
 
     /// Appends the clients that are due at `now`, and disarms them.
-    pub(super) fn expire(&mut self, now: Time, due: &mut Vec<u32>) {
+    pub(super) fn expire(&mut self, now: Time, due: &mut Due) {
         self.wheel.expire(&mut self.slots, now, due);
     }
 

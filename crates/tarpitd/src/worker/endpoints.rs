@@ -5,7 +5,11 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tarpit_proto::{script::Profile, session::SessionId};
 
-use crate::{admit::admission::Port, os::entropy::HashMap, report::trace::Subject};
+use crate::{
+    admit::admission::Port,
+    os::entropy::HashMap,
+    report::{totals::Tally, trace::Subject},
+};
 
 /// A profile with its name, limits and port. Never changed; a reload makes a new one, and the
 /// old one lives until its last client is gone.
@@ -20,6 +24,8 @@ pub(crate) struct Binding {
     /// Whether it is for data connections: only awaited clients are accepted.
     pub(crate) data: bool,
     pub(crate) port: Arc<Port>,
+    /// Where the tarpit's clients are counted.
+    pub(crate) tally: Arc<Tally>,
 }
 
 impl Binding {
@@ -110,6 +116,7 @@ mod tests {
             traced: false,
             data: false,
             port,
+            tally: Arc::new(Tally::new("a", 1)),
         })
     }
 

@@ -11,7 +11,7 @@ use std::{
 use mio::{Poll, Waker};
 
 use crate::{
-    report::totals::Totals,
+    report::totals::WorkerTotals,
     worker::{COMMAND, Command},
 };
 
@@ -20,13 +20,16 @@ use crate::{
 pub(crate) struct Handle {
     commands: mpsc::Sender<Command>,
     waker: Waker,
-    totals: Arc<Totals>,
+    totals: Arc<WorkerTotals>,
 }
 
 impl Handle {
     /// The handle of a worker that will wait at `poll` and count into `totals`, and where that
     /// worker takes its commands.
-    pub(crate) fn new(poll: &Poll, totals: Arc<Totals>) -> io::Result<(Self, Receiver<Command>)> {
+    pub(crate) fn new(
+        poll: &Poll,
+        totals: Arc<WorkerTotals>,
+    ) -> io::Result<(Self, Receiver<Command>)> {
         let waker = Waker::new(poll.registry(), COMMAND)?;
         let (commands, receiver) = mpsc::channel();
         Ok((Self { commands, waker, totals }, receiver))
@@ -40,7 +43,7 @@ impl Handle {
     }
 
     /// What the worker has counted.
-    pub(crate) fn totals(&self) -> &Totals {
+    pub(crate) fn totals(&self) -> &WorkerTotals {
         &self.totals
     }
 }

@@ -275,7 +275,7 @@ mod tests {
     use tarpit_proto::{patterns, persona::Persona, rng::Seed, script::Profile};
 
     use super::*;
-    use crate::admit::admission::Port;
+    use crate::{admit::admission::Port, report::totals::Tally};
 
     fn listener() -> (Listener, SocketAddr) {
         let socket = ListenSocket::bind("127.0.0.1:0".parse().unwrap(), None, false).unwrap();
@@ -288,6 +288,7 @@ mod tests {
             traced: false,
             data: false,
             port: Arc::new(Port::new(address)),
+            tally: Arc::new(Tally::new("a", 1)),
         };
         (Listener::new(0, socket, Arc::new(binding)), address)
     }

@@ -260,6 +260,7 @@ impl Worker {
             self.calendar = Calendar { start: self.clock.wall_at_start(), looked: self.now };
         }
         self.load.judge(self.now, self.clock, self.record.log());
+        self.record.pressed(self.load.level(), self.load.handshakes.begun());
     }
 
     /// Takes the sockets' news.

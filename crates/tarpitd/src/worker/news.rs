@@ -1,6 +1,10 @@
 //! What a session tells goes to the worker's record, together with its client's account.
 
-use tarpit_proto::session::{Event, News};
+use tarpit_proto::{
+    fact::Fact,
+    protocols::Protocol,
+    session::{Event, News},
+};
 
 use crate::{
     report::{record::Record, trace::Subject},
@@ -13,6 +17,8 @@ pub(super) struct SessionNews<'a> {
     pub(super) record: &'a mut Record,
     pub(super) accounts: &'a mut Accounts,
     pub(super) about: Subject<'a>,
+    /// What the client speaks if its first bytes are those expected.
+    pub(super) expected: Option<&'static Protocol>,
     /// Where the client is held.
     pub(super) slot: u32,
 }
@@ -20,6 +26,11 @@ pub(super) struct SessionNews<'a> {
 impl News for SessionNews<'_> {
     fn tell(&mut self, event: Event<'_>) {
         let (about, record) = (self.about, &mut *self.record);
+        if let Event::Learnt { facts, .. } = event {
+            for entry in facts.iter().filter(|entry| entry.fact == Fact::Protocol) {
+                record.identified(&entry.value);
+            }
+        }
         match event {
             // Without a trace there is nothing that an account could keep short.
             Event::Learnt { facts, untold } if about.traced => {
@@ -33,6 +44,9 @@ impl News for SessionNews<'_> {
             }
             Event::Phrase(phrase) => record.phrase(about, phrase),
             Event::Validated { expected, data, comment } => {
+                if let Some(protocol) = self.expected.filter(|_| expected) {
+                    record.identified(protocol.name.as_bytes());
+                }
                 let protocol = self.accounts.protocol(self.slot);
                 record.validated(about, protocol, expected, (data, comment));
             }

@@ -93,7 +93,9 @@ impl Worker {
             match recv(&slot.fd, &mut buffer[..appetite], RecvFlags::DONTWAIT) {
                 Ok((0, _)) => self.drive(index, Input::HalfClosed),
                 Ok((count, _)) => {
-                    self.record.received(count);
+                    if let Some(client) = self.clients.get(index) {
+                        self.record.received(&client.binding.tally, count);
+                    }
                     self.reading.shares.count(index, count, self.now, self.load.level());
                     self.drive(index, Input::Said(&buffer[..count]));
                 }

@@ -1,6 +1,6 @@
 //! Sending to clients: what is due, in batches, and what was too much for one turn.
 
-use std::os::fd::AsFd as _;
+use std::{os::fd::AsFd as _, time::Duration};
 
 use rustix::io::Errno;
 use tarpit_proto::session::{Draft, Input};
@@ -13,6 +13,7 @@ use crate::{
         queue::Queue,
         sender::{BATCH, Sender, Sent, send_one},
         turn::Turn,
+        wheel::Due,
     },
 };
 
@@ -25,7 +26,7 @@ pub(super) struct Sending {
     /// For a batch of clients that are due together.
     batch: Vec<SendSlot>,
     /// The clients that are due in this turn of the loop; kept for its memory.
-    due: Vec<u32>,
+    due: Due,
     /// Clients that need more than one turn for their bytes.
     pub(super) more: Queue,
 }
@@ -57,7 +58,7 @@ impl Sending {
             alone: SendSlot::default(),
             // All slots at once, so that their memory does not grow with a crowd.
             batch: std::iter::repeat_with(small).take(BATCH).collect(),
-            due: Vec::with_capacity(DUE),
+            due: Due::with_capacity(DUE),
             more: Queue::default(),
         }
     }
@@ -80,10 +81,11 @@ impl Worker {
     /// single sends the processor would have to load our code again, since the kernel's code
     /// displaced it.
     pub(super) fn serve_due(&mut self) {
-        let mut due = std::mem::take(&mut self.sending.due);
+        let mut due = std::mem::replace(&mut self.sending.due, Due::with_capacity(0));
         let mut slots = std::mem::take(&mut self.sending.batch);
         self.clients.expire(self.now, &mut due);
-        for batch in due.chunks(BATCH) {
+        let mut served = 0;
+        for batch in due.slots.chunks(BATCH) {
             if batch.len() < FEW {
                 for &index in batch {
                     self.drive(index, Input::Due);
@@ -91,6 +93,12 @@ impl Worker {
             } else {
                 self.serve_batch(batch, &mut slots[..batch.len()]);
             }
+            let now = self.clock.since_start();
+            for (count, due) in due.since(served..served + batch.len()) {
+                let due = Duration::from_millis(due.as_millis());
+                self.record.served(count, now.saturating_sub(due));
+            }
+            served += batch.len();
         }
         due.clear();
         self.sending.due = due;
@@ -168,7 +176,9 @@ impl Worker {
         let sent = Sent::of(slot.outcome, slot.part);
         let count = sent.map_or(0, |sent| sent.count);
         self.load.put_back(slot.part - count);
-        self.record.sent(count);
+        if let Some(client) = self.clients.get(turn.index) {
+            self.record.sent(&client.binding.tally, count);
+        }
         match sent {
             Ok(sent) => {
                 turn.full = sent.full;

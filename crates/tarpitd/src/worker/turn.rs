@@ -135,6 +135,7 @@ impl Worker {
             record: &mut self.record,
             accounts: &mut self.accounts,
             about,
+            expected: binding.profile.pattern.protocol(),
             slot: index,
         };
         let mut world = World {

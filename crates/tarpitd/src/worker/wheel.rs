@@ -3,7 +3,7 @@
 //! One turn of the wheel is 51.2 s. An entry that is due later stays in its bucket and is checked
 //! once a turn, so any wait is possible, and none costs more than two links.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use tarpit_proto::time::Time;
 
@@ -34,6 +34,44 @@ pub(crate) trait Links {
     /// The link of the slot at `index`, which the wheel only asks for while the slot is armed or
     /// about to be.
     fn link(&mut self, index: u32) -> Option<&mut Link>;
+}
+
+/// Slots that are due, and since when.
+#[derive(Debug)]
+pub(crate) struct Due {
+    pub(crate) slots: Vec<u32>,
+    /// From this place in `slots` on, they are due since this moment.
+    since: Vec<(usize, Time)>,
+}
+
+impl Due {
+    /// None, with room for so many.
+    pub(crate) fn with_capacity(slots: usize) -> Self {
+        Self { slots: Vec::with_capacity(slots), since: Vec::new() }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.slots.clear();
+        self.since.clear();
+    }
+
+    /// How many of the slots at these places are due since which moment.
+    pub(crate) fn since(&self, places: Range<usize>) -> impl Iterator<Item = (usize, Time)> {
+        let first = self.since.partition_point(|&(from, _)| from <= places.start).max(1) - 1;
+        let ends = self.since.iter().skip(first + 1).map(|&(from, _)| from).chain([usize::MAX]);
+        let parts = self.since.iter().skip(first).zip(ends);
+        parts.map_while(move |(&(from, moment), end)| {
+            let count = end.min(places.end).checked_sub(from.max(places.start))?;
+            (count > 0).then_some((count, moment))
+        })
+    }
+
+    fn push(&mut self, slot: u32, moment: Time) {
+        if self.since.last().is_none_or(|&(_, last)| last != moment) {
+            self.since.push((self.slots.len(), moment));
+        }
+        self.slots.push(slot);
+    }
 }
 
 /// The wheel.
@@ -101,7 +139,7 @@ impl Wheel {
     }
 
     /// Takes all slots that are due at `now` out of the wheel and appends them to `due`.
-    pub(crate) fn expire(&mut self, slots: &mut impl Links, now: Time, due: &mut Vec<u32>) {
+    pub(crate) fn expire(&mut self, slots: &mut impl Links, now: Time, due: &mut Due) {
         let tick = now.as_millis() / TICK;
         // After a long pause one turn finds every entry.
         let first = (self.now + 1).max(tick.saturating_sub(BUCKETS as u64 - 1));
@@ -115,8 +153,9 @@ impl Wheel {
             self.filled[bucket / 64] &= !(1 << (bucket % 64));
             while let Some(link) = slots.link(index) {
                 let Link { next, due: at, .. } = std::mem::replace(link, Link::IDLE);
-                if (tick as u32).wrapping_sub(at).cast_signed() >= 0 {
-                    due.push(index);
+                let late = (tick as u32).wrapping_sub(at);
+                if late.cast_signed() >= 0 {
+                    due.push(index, Time::from_millis((tick - u64::from(late)) * TICK));
                 } else {
                     self.put(slots, index, at);
                 }
@@ -172,9 +211,9 @@ mod tests {
         let mut now = at(0);
         while let Some(idle) = wheel.idle_for(now) {
             now = now.after(idle);
-            let mut due = Vec::new();
+            let mut due = Due::with_capacity(0);
             wheel.expire(&mut slots, now, &mut due);
-            for index in due {
+            for index in due.slots {
                 assert!(
                     wait(index) <= now.as_millis() && now.as_millis() <= wait(index) + 2 * TICK
                 );
@@ -191,9 +230,17 @@ mod tests {
         for index in 0..100 {
             wheel.arm(&mut slots, index, at(u64::from(index) * 1_000));
         }
-        let mut due = Vec::new();
+        let mut due = Due::with_capacity(0);
         wheel.expire(&mut slots, at(3_600_000), &mut due);
-        assert_eq!(due.len(), 100);
+        assert_eq!(due.slots.len(), 100);
+        // Each batch knows since when its slots are due, wherever it is cut.
+        for size in [1, 7, 100] {
+            let batches = (0..100).step_by(size).map(|from| from..(from + size).min(100));
+            let parts = batches.flat_map(|batch| due.since(batch));
+            let moments = parts.flat_map(|(count, moment)| std::iter::repeat_n(moment, count));
+            let wanted = due.slots.iter().map(|&slot| at((u64::from(slot) * 1_000).max(TICK)));
+            assert!(moments.eq(wanted), "{size}");
+        }
         assert_eq!(wheel.idle_for(at(3_600_000)), None);
     }
 }

@@ -21,6 +21,7 @@ mod lawful;
 mod life;
 mod limits;
 mod memory;
+mod metrics;
 mod namespace;
 mod peers;
 mod pid_file;

@@ -24,7 +24,7 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 13] = [
+const NEEDS: [&str; 14] = [
     "apache2",
     "exim4",
     "files",
@@ -33,6 +33,7 @@ const NEEDS: [&str; 13] = [
     "netns",
     "nginx",
     "pidfd_getfd",
+    "prometheus",
     "root",
     "ssh",
     "strace",
@@ -102,6 +103,9 @@ fn probe(need: &str) -> Result<(), String> {
             let own = pidfd_open(getpid(), PidfdFlags::empty());
             let file = own.and_then(|own| pidfd_getfd(&own, 0, PidfdGetfdFlags::empty()));
             file.map(drop).map_err(|error| error.to_string())
+        }
+        "prometheus" => {
+            runs("prometheus", &["--version"]).and_then(|()| runs("promtool", &["--version"]))
         }
         "root" if rustix::process::geteuid().is_root() => Ok(()),
         "root" => Err("the tests run as another user".to_owned()),

@@ -1,31 +1,78 @@
 //! The surface for Prometheus and for those who ask whether the daemon is well.
 
-use hyper::StatusCode;
+mod exposition;
+pub(crate) mod families;
 
+use std::sync::Arc;
+
+use hyper::{HeaderMap, StatusCode};
+
+use self::{
+    exposition::{Form, Page},
+    families::{Samples, Tarpit, View},
+};
 use super::{
     answer::{Answer, JSON, TEXT, pieces, whole},
     world::World,
 };
 use crate::worker::Command;
 
-/// The media type of Prometheus' text format.
-const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// How long a piece of the page is at least, so that a page takes few of them.
+const PIECE: usize = 4 * 1024;
 
-/// All metrics.
-pub(super) fn scrape(world: &World) -> Answer {
-    let version = env!("CARGO_PKG_VERSION");
-    let (wall, since) = (world.clock.wall(), world.clock.since_start());
-    let start = wall.saturating_sub(since).as_secs_f64();
-    let lost = world.trace.lost();
-    let families = [
-        format!("# TYPE tarpitd_build_info gauge\ntarpitd_build_info{{version=\"{version}\"}} 1\n"),
-        format!("# TYPE tarpitd_start_time_seconds gauge\ntarpitd_start_time_seconds {start:.3}\n"),
-        format!(
-            "# TYPE tarpitd_trace_lines_lost_total counter\ntarpitd_trace_lines_lost_total {lost}\n"
-        ),
-    ];
-    let mut families = families.into_iter();
-    pieces(CLASSIC, move || families.next().map(Into::into))
+/// All metrics, in the form that the client accepts.
+///
+/// The page is made piece by piece, and the numbers are read when their piece is made: so a reader
+/// that stops costs one piece, however many tarpits there are.
+pub(super) fn scrape(headers: &HeaderMap, world: Arc<World>) -> Answer {
+    let form = Form::accepted(headers);
+    let now = world.clock.now();
+    let mut lines = Lines { family: 0, tarpit: 0 };
+    pieces(form.media_type(), move || {
+        let mut page = Page::new(form);
+        let view = View { world: &world, now };
+        while page.len() < PIECE && lines.next(&view, &mut page) {}
+        let text = page.into_text();
+        (!text.is_empty()).then(|| text.into())
+    })
+}
+
+/// How far a page is.
+struct Lines {
+    /// The place in [`families::ALL`]; beyond it comes the end.
+    family: usize,
+    /// The next tarpit.
+    tarpit: usize,
+}
+
+impl Lines {
+    /// Writes the next lines; says whether there may be more.
+    fn next(&mut self, view: &View<'_>, page: &mut Page) -> bool {
+        let Some(family) = families::ALL.get(self.family) else {
+            if self.family == families::ALL.len() {
+                page.end();
+                self.family += 1;
+            }
+            return false;
+        };
+        if self.tarpit == 0 {
+            page.family(family.name, family.kind, family.help);
+        }
+        match family.samples {
+            Samples::Once(samples) => samples(family, view, page),
+            Samples::Each(samples) => {
+                if let Some(tally) = view.world.tallies.get(self.tarpit) {
+                    let counts = tally.counts(view.now);
+                    let tarpit = Tarpit { name: &tally.name, held: counts.held(), counts };
+                    samples(family, &tarpit, page);
+                    self.tarpit += 1;
+                    return true;
+                }
+            }
+        }
+        (self.family, self.tarpit) = (self.family + 1, 0);
+        true
+    }
 }
 
 /// That the process answers, and since when it serves.

@@ -1,0 +1,153 @@
+//! What Prometheus is told.
+
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    net::{SocketAddr, TcpStream},
+    process::{Command, Stdio},
+};
+
+use crate::{
+    admin::ask,
+    daemon::{Client, Daemon, Directory, PATIENCE, until},
+    require::require,
+};
+
+/// A daemon with a tarpit of each kind, whose last address is that of its metrics; and lines of its
+/// configuration's `[metrics]`.
+fn daemon(directory: &Directory, lines: &str) -> Daemon {
+    let text = format!(
+        "[tarpits.banner]\npattern = 'endless_banner'\nbind = '127.0.0.1:0'\nrate_limit = 100\n\
+         [tarpits.any]\npattern = 'auto'\nbind = '127.0.0.1:0'\n\
+         [tarpits.web]\npattern = 'http_hold'\nbind = '127.0.0.1:0'\nmax_clients = 1\n\
+         [limits]\nevict = 'refuse'\n[metrics]\nbind = '127.0.0.1:0'\n{lines}\n"
+    );
+    Daemon::start(&["-c", &directory.file("tarpitd.toml", &text)], 4)
+}
+
+/// The page of metrics, as a client that accepts this gets it.
+fn page(address: SocketAddr, accept: &str) -> (String, String) {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
+    let (head, body) = ask(stream, &format!("GET /metrics HTTP/1.0\r\nAccept: {accept}"));
+    assert!(head.contains(" 200 OK"), "{head}");
+    (head, body)
+}
+
+/// All samples, by name and labels.
+pub(crate) fn samples(address: SocketAddr) -> BTreeMap<String, f64> {
+    let (_, body) = page(address, "*/*");
+    let sample = |line: &str| {
+        let (name, value) = line.rsplit_once(' ').expect("a sample");
+        (name.to_owned(), value.parse().expect("a number"))
+    };
+    body.lines().filter(|line| !line.starts_with('#')).map(sample).collect()
+}
+
+/// Runs promtool with this on its standard input; what it says if it does not like it.
+fn promtool(arguments: &[&str], input: &str) -> Result<(), String> {
+    let mut command = Command::new("promtool");
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("promtool starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(input.as_bytes()).expect("promtool reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("promtool ends");
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    if output.status.success() && text.trim().is_empty() { Ok(()) } else { Err(text) }
+}
+
+#[test]
+fn every_series_is_there_from_the_start_and_promtool_has_no_complaint() {
+    let directory = Directory::new("metrics-start");
+    let daemon = daemon(&directory, "");
+    let address = daemon.addresses[3];
+    let all = samples(address);
+    for tarpit in ["banner", "any", "web"] {
+        for reason in ["evicted", "finished", "reset", "stopped", "timed_out"] {
+            let name =
+                format!("tarpitd_clients_closed_total{{tarpit=\"{tarpit}\",reason=\"{reason}\"}}");
+            assert_eq!(all.get(&name), Some(&0.0), "{name}");
+        }
+        for reason in ["allowed", "clients", "cpu", "denied", "max_clients", "per_address"] {
+            let name =
+                format!("tarpitd_clients_refused_total{{tarpit=\"{tarpit}\",reason=\"{reason}\"}}");
+            assert_eq!(all.get(&name), Some(&0.0), "{name}");
+        }
+    }
+    for name in [
+        "tarpitd_clients_identified_total{protocol=\"ssh\"}",
+        "tarpitd_clients_identified_total{protocol=\"unknown\"}",
+        "tarpitd_handshakes_total{kind=\"tls\"}",
+        "tarpitd_hold_duration_seconds_bucket{le=\"2592000.0\"}",
+        "tarpitd_send_lateness_seconds_count",
+        "tarpitd_trace_lines_lost_total",
+        "tarpitd_load_level",
+    ] {
+        assert_eq!(all.get(name), Some(&0.0), "{name}");
+    }
+    assert_eq!(all.get("tarpitd_build_info{version=\"0.1.0\"}"), Some(&1.0));
+    if require("prometheus") {
+        promtool(&["check", "metrics"], &page(address, "*/*").1).expect("no complaint");
+    }
+}
+
+#[test]
+fn open_metrics_is_for_those_who_ask_for_it() {
+    let directory = Directory::new("metrics-form");
+    let daemon = daemon(&directory, "");
+    let address = daemon.addresses[3];
+    let (head, body) = page(address, "text/plain");
+    assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+    assert!(body.contains("# TYPE tarpitd_clients_opened_total counter\n"), "{body}");
+    let (head, body) =
+        page(address, "application/openmetrics-text; version=1.0.0, text/plain;q=0.5");
+    assert!(head.contains("content-type: application/openmetrics-text; version=1.0.0"), "{head}");
+    assert!(body.contains("# TYPE tarpitd_clients_opened counter\n"), "{body}");
+    assert!(body.ends_with("\n# EOF\n"), "{body}");
+}
+
+#[test]
+fn clients_are_counted_where_they_are_held_and_why_they_go() {
+    let directory = Directory::new("metrics-counts");
+    let daemon = daemon(&directory, "");
+    let [banner, any, web, address] = daemon.addresses[..] else { panic!("four ports") };
+    let series = samples(address).len();
+    let (mut reader, mut talker) = (Client::of(banner), Client::of(any));
+    reader.hear();
+    reader.hear();
+    talker.0.write_all(b"SSH-2.0-Go\r\n").expect("sent");
+    let asker = Client::of(web);
+    until("a client at the web", || {
+        samples(address)["tarpitd_clients_held{tarpit=\"web\"}"] >= 1.0
+    });
+    let mut refused = Client::of(web);
+    refused.is_reset();
+    drop((reader, asker));
+    let mut now = BTreeMap::new();
+    until("the counts", || {
+        now = samples(address);
+        [
+            ("tarpitd_clients_held{tarpit=\"banner\"}", 0.0),
+            ("tarpitd_clients_held{tarpit=\"any\"}", 1.0),
+            ("tarpitd_clients_opened_total{tarpit=\"banner\"}", 1.0),
+            ("tarpitd_clients_refused_total{tarpit=\"web\",reason=\"max_clients\"}", 1.0),
+            ("tarpitd_clients_closed_total{tarpit=\"banner\",reason=\"reset\"}", 1.0),
+            ("tarpitd_clients_closed_total{tarpit=\"web\",reason=\"left\"}", 1.0),
+            ("tarpitd_clients_identified_total{protocol=\"ssh\"}", 1.0),
+            ("tarpitd_hold_duration_seconds_bucket{le=\"+Inf\"}", 2.0),
+            ("tarpitd_received_bytes_total{tarpit=\"any\"}", 12.0),
+        ]
+        .iter()
+        .all(|(name, value)| now.get(*name) == Some(value))
+    });
+    assert!(now["tarpitd_sent_bytes_total{tarpit=\"banner\"}"] > 0.0);
+    assert!(now["tarpitd_send_lateness_seconds_count"] > 0.0);
+    let held = |all: &BTreeMap<String, f64>| all["tarpitd_held_seconds_total{tarpit=\"any\"}"];
+    until("time that is held", || held(&samples(address)) > held(&now));
+    assert_eq!(samples(address).len(), series, "the same series as before");
+    let (_, log, _) = daemon.stop();
+    let totals = log.iter().find(|line| line.contains("totals: ")).expect("the totals");
+    assert!(totals.contains("opened=3 refused=1 "), "{totals}");
+}
