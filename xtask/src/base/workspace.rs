@@ -65,6 +65,11 @@ impl Workspace {
         self.clients().join("venv")
     }
 
+    /// The tree of a package that is unpacked and not installed.
+    pub(crate) fn unpacked(&self, package: &str) -> PathBuf {
+        self.clients().join("unpacked").join(package)
+    }
+
     /// The program with our clients around Go's libraries.
     pub(crate) fn go_client(&self) -> PathBuf {
         self.clients().join("go-client")

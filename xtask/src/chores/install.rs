@@ -3,6 +3,7 @@
 //! Debian's packages where Debian has them; Python's libraries in a venv of their own, since a
 //! Debian system's Python takes no foreign packages (PEP 668).
 
+use std::fs;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -11,10 +12,14 @@ use crate::base::workspace::{Workspace, call};
 use crate::client::tool::{GOPATH, Provider, Tool, find, go_source, has_library, is_newer};
 use crate::rows;
 
-/// No clients, but what the daemon's tests use: strace plays shortages, Prometheus reads metrics.
-static OTHERS: [Tool; 2] = [
+/// No clients, but what the daemon's tests use: strace plays shortages, Prometheus reads metrics, and
+/// the rest reads traces.
+static OTHERS: [Tool; 5] = [
     Tool::debian("strace", "strace", "strace"),
     Tool::debian("promtool", "prometheus", "promtool"),
+    Tool::plain("CrowdSec", Provider::Unpacked { package: "crowdsec", program: "cscli" }),
+    Tool::debian("fail2ban", "fail2ban", "fail2ban-regex"),
+    Tool::debian("rsyslog", "rsyslog", "rsyslogd"),
 ];
 
 /// Debian's Python, and not one found on PATH: a version manager's may not outlive the venv.
@@ -26,6 +31,7 @@ pub(crate) fn all(workspace: &Workspace) -> Result<()> {
     // What cannot be installed shows in the names of the missing, which is what people look for.
     let steps = [
         install_packages(&missing_packages(workspace, &tools)),
+        unpack_packages(workspace, &tools),
         fill_venv(workspace, &tools),
         build_go_client(workspace),
     ];
@@ -96,6 +102,22 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     for package in packages {
         if let Err(error) = install(&[package]) {
             eprintln!("xtask: {error:#}");
+        }
+    }
+    Ok(())
+}
+
+/// Downloads and unpacks the packages that are not installed.
+fn unpack_packages(workspace: &Workspace, tools: &[&'static Tool]) -> Result<()> {
+    for tool in tools {
+        if let Provider::Unpacked { package, .. } = tool.provider
+            && !tool.is_here(workspace)
+        {
+            let folder = workspace.unpacked(package);
+            fs::create_dir_all(&folder).context("no folder for an unpacked package")?;
+            // apt-get downloads into the present folder, under a name with the version.
+            let script = "apt-get --quiet=2 download \"$0\" && dpkg-deb -x \"$0\"_*.deb . && rm \"$0\"_*.deb";
+            call(Command::new("sh").current_dir(&folder).args(["-c", script, package]))?;
         }
     }
     Ok(())

@@ -42,6 +42,12 @@ pub(crate) enum Provider {
     },
     /// A module of Python's own library.
     PythonItself,
+    /// A package of Debian's that is unpacked below [`Workspace::unpacked`] and not installed, since
+    /// its installation would register this machine on the network.
+    Unpacked {
+        package: &'static str,
+        program: &'static str,
+    },
 }
 
 impl Tool {
@@ -72,7 +78,9 @@ impl Tool {
     /// The version that is installed, or "unknown".
     pub(crate) fn version(&self, workspace: &Workspace) -> String {
         let mut command = match self.provider {
-            Provider::Debian { package, .. } | Provider::Go { package, .. } => {
+            Provider::Debian { package, .. }
+            | Provider::Go { package, .. }
+            | Provider::Unpacked { package, .. } => {
                 let mut command = Command::new("dpkg-query");
                 command.args(["--show", "--showformat=${source:Upstream-Version}", package]);
                 command
@@ -101,6 +109,10 @@ impl Tool {
             }
             Provider::Python { version, .. } => self.version(workspace) == version,
             Provider::PythonItself => workspace.python().exists(),
+            Provider::Unpacked { package, program } => {
+                find(program).is_some()
+                    || is_program(&workspace.unpacked(package).join("usr/bin").join(program))
+            }
         }
     }
 }

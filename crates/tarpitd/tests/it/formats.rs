@@ -305,7 +305,7 @@ fn cowrie_has_its_event_ids_and_keys() {
     let (seconds, millis) =
         (seconds.map(Duration::from_secs_f64), millis.map(Duration::from_millis));
     let difference = seconds.zip(millis).map(|(one, other)| one.abs_diff(other));
-    assert!(difference < Some(Duration::from_millis(1)), "{closed}");
+    assert!(difference.is_some_and(|it| it < Duration::from_millis(1)), "{closed}");
     assert_eq!(of("tarpitd.refuse")["reason"], "per_address");
     assert!(lines.iter().any(|line| line["username"] == HOSTILE), "{lines:#?}");
 }

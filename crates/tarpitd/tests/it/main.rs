@@ -27,6 +27,7 @@ mod peers;
 mod pid_file;
 mod ports;
 mod rates;
+mod readers;
 mod require;
 mod secrets;
 mod shortages;

@@ -9,6 +9,7 @@ use std::{
     fmt::Display,
     io::{self, Write as _},
     net::TcpListener,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
     thread,
@@ -24,9 +25,11 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 14] = [
+const NEEDS: [&str; 17] = [
     "apache2",
+    "crowdsec",
     "exim4",
+    "fail2ban",
     "files",
     "io_uring",
     "ipv6",
@@ -35,6 +38,7 @@ const NEEDS: [&str; 14] = [
     "pidfd_getfd",
     "prometheus",
     "root",
+    "rsyslog",
     "ssh",
     "strace",
     "tun",
@@ -94,7 +98,12 @@ pub(crate) fn open_many_files() -> usize {
 fn probe(need: &str) -> Result<(), String> {
     match need {
         "apache2" => runs("apache2", &["-v"]),
+        "crowdsec" => match crowdsec() {
+            Some(_) => Ok(()),
+            None => Err("there is neither the package nor what xtask unpacks".to_owned()),
+        },
         "exim4" => runs("exim4", &["-bV"]),
+        "fail2ban" => runs("fail2ban-regex", &["--version"]),
         "io_uring" => IoUring::new(8).map(drop).map_err(|error| error.to_string()),
         "ipv6" => TcpListener::bind("[::1]:0").map(drop).map_err(|error| error.to_string()),
         "netns" => namespaces(),
@@ -109,6 +118,7 @@ fn probe(need: &str) -> Result<(), String> {
         }
         "root" if rustix::process::geteuid().is_root() => Ok(()),
         "root" => Err("the tests run as another user".to_owned()),
+        "rsyslog" => runs("rsyslogd", &["-v"]),
         "ssh" => runs("ssh", &["-V"]),
         // A whole round: to be allowed to look on is not yet to be allowed to change something.
         "strace" => {
@@ -118,6 +128,17 @@ fn probe(need: &str) -> Result<(), String> {
         "vsftpd" => runs("vsftpd", &["-v"]),
         _ => panic!("nothing here tries {need}"),
     }
+}
+
+/// The root of the tree in which Debian's package `crowdsec` lies: the system's, or where
+/// `cargo xtask install` unpacks it, since its installation registers the machine on the network.
+pub(crate) fn crowdsec() -> Option<PathBuf> {
+    let target =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/clients/unpacked/crowdsec");
+    let has_it = |root: &PathBuf| {
+        root.join("usr/bin/cscli").exists() && root.join("usr/share/crowdsec/hub").exists()
+    };
+    [PathBuf::from("/"), target].into_iter().find(has_it)
 }
 
 /// Both ways in which tests make network namespaces.
