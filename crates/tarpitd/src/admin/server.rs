@@ -44,6 +44,9 @@ const BUFFER: usize = 8 * 1024;
 /// How long a client may take for a head, and between two requests; and the same for a body.
 const ASKING: Duration = Duration::from_secs(5);
 
+/// How often counters are saved.
+const SAVING: Duration = Duration::from_secs(60);
+
 /// How long the server accepts nothing when the system runs out of something.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -142,6 +145,7 @@ impl Drop for Listening {
 /// Obeys the daemon until it drops its end.
 async fn serve(mut orders: mpsc::UnboundedReceiver<Order>, server: Arc<Server>) {
     let mut all: Vec<Listening> = Vec::new();
+    tokio::spawn(save(Arc::clone(&server)));
     while let Some(Order { world, keep, new, _pending: pending }) = orders.recv().await {
         if let Some(world) = world {
             *server.world.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(world);
@@ -155,6 +159,14 @@ async fn serve(mut orders: mpsc::UnboundedReceiver<Order>, server: Arc<Server>) 
         // An aborted task ends at its next turn, which comes before this one's.
         tokio::task::yield_now().await;
         drop(pending);
+    }
+}
+
+/// Saves counters now and then, for ever.
+async fn save(server: Arc<Server>) {
+    loop {
+        sleep(SAVING).await;
+        server.world().save();
     }
 }
 

@@ -4,10 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::timeout};
 
+use super::metrics::saved::Store;
 use crate::{
     os::clock::Clock,
     report::{
-        totals::{Tally, WorkerCounts},
+        log::Log,
+        totals::{Tally, TarpitCounts, WorkerCounts},
         writer::Writer,
     },
     worker::{Command, handle::Handle},
@@ -23,6 +25,9 @@ pub(crate) struct World {
     pub(crate) workers: Arc<[Arc<Handle>]>,
     /// What is counted of each tarpit.
     pub(crate) tallies: Arc<[Arc<Tally>]>,
+    pub(crate) log: Log,
+    /// What earlier daemons counted, if that is kept.
+    pub(crate) store: Option<Arc<Store>>,
     /// The trace, which knows how many of its lines are lost.
     pub(crate) trace: Writer,
 }
@@ -34,12 +39,31 @@ impl World {
         for worker in &*self.workers {
             sum.add(&worker.totals().counts());
         }
+        if let Some(store) = &self.store {
+            sum.add(&store.workers);
+        }
+        sum
+    }
+
+    /// All that was ever counted of a tarpit, with `own` counted since the start.
+    pub(super) fn tarpit_counts(&self, tally: &Tally, own: TarpitCounts) -> TarpitCounts {
+        let mut sum = own;
+        if let Some(store) = &self.store {
+            sum.add(&store.tarpit(&tally.name));
+        }
         sum
     }
 
     /// Lines of the trace that were lost.
     pub(super) fn lost_lines(&self) -> u64 {
-        self.trace.lost()
+        self.trace.lost().saturating_add(self.store.as_ref().map_or(0, |store| store.lost_lines))
+    }
+
+    /// Saves what was counted, if that is kept.
+    pub(crate) fn save(&self) {
+        if let Some(store) = &self.store {
+            store.save(self);
+        }
     }
 
     /// Asks every worker at once by the command that `ask` makes, and waits for all answers, in the

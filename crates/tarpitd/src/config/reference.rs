@@ -46,7 +46,7 @@ pub(super) const TOP: &[Key<Draft>] = &[
         unset: Unset::Described("none"),
         meaning: "Where tarpitd keeps the secrets of this installation. They make its host name, \
                   its keys and its filler differ from those of any other installation. Without it \
-                  they are new at each start.",
+                  they are new at each start. The counters of `[metrics]` are kept there, too.",
         outdated: None,
         read: |item, draft, notes| {
             notes.keep(&mut draft.state_dir, item.placed(item.parsed(path)).map(Some));

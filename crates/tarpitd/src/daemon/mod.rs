@@ -28,6 +28,7 @@ use std::{
         Arc,
         mpsc::{self, Receiver, RecvTimeoutError},
     },
+    thread,
     time::Duration,
 };
 
@@ -49,7 +50,7 @@ use self::{
     workers::{Common, Workers},
 };
 use crate::{
-    admin::World,
+    admin::{World, metrics::saved::Store},
     admit::admission::Admission,
     keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
     os::{clock::Clock, privileges, terminal},
@@ -144,6 +145,8 @@ struct Daemon {
     /// The addresses that the last reload could not open yet.
     waiting: Option<Waiting>,
     surfaces: Surfaces,
+    /// What earlier daemons counted, if there are metrics and that is kept.
+    store: Option<Arc<Store>>,
     /// Removed when the daemon ends.
     _pid_file: Option<PidFile>,
 }
@@ -208,8 +211,10 @@ impl Daemon {
             notify,
             waiting: None,
             surfaces: Surfaces::default(),
+            store: None,
             _pid_file: pid_file,
         };
+        daemon.open_store();
         let world = daemon.world();
         let serving = daemon.surfaces.serve(surfaces, world, &daemon.log);
         serving.map_err(|error| vec![no_start(&error)])?;
@@ -308,6 +313,7 @@ impl Daemon {
                 .log
                 .error(format_args!("trace reader is stuck: {lines} waiting lines are lost")),
         }
+        self.save(left());
         self.tell_totals();
         self.log.notice(format_args!("stopped"));
         self.log.flush(left());
@@ -332,12 +338,43 @@ impl Daemon {
         ));
     }
 
+    /// Reads what earlier daemons counted, once there are metrics.
+    fn open_store(&mut self) {
+        if self.store.is_some() || self.served.settings.metrics.bind.is_empty() {
+            return;
+        }
+        if let Some((store, told)) = Store::open(self.identity.state_dir().clone()) {
+            if let Some(told) = told {
+                self.log.warning(format_args!("{told}"));
+            }
+            self.store = Some(Arc::new(store));
+        }
+    }
+
+    /// Saves what was counted. A disk that hangs must not hold up the end.
+    fn save(&self, patience: Duration) {
+        if self.store.is_none() {
+            return;
+        }
+        let (world, (done, is_done)) = (self.world(), mpsc::channel::<()>());
+        let save = move || {
+            world.save();
+            drop(done);
+        };
+        // If there is no memory for a thread, the counters of the last minute are lost.
+        if thread::Builder::new().stack_size(128 * 1024).spawn(save).is_ok() {
+            let _ = is_done.recv_timeout(patience);
+        }
+    }
+
     /// What the admin server sees.
     fn world(&self) -> World {
         World {
             clock: self.clock,
             workers: self.workers.handles(),
             tallies: self.served.tallies().into(),
+            log: self.log.clone(),
+            store: self.store.clone(),
             trace: self.trace.clone(),
         }
     }

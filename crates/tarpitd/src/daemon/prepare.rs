@@ -13,6 +13,7 @@ use super::{
     user::numbers,
 };
 use crate::{
+    admin::metrics::saved::Store,
     keys::{
         identity::Identity,
         state_dir::{StateDir, Touch},
@@ -157,6 +158,9 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
         (ports::Found::default(), surfaces::Found::default())
     };
     findings.extend(found.told.into_iter().chain(surfaces.told));
+    if touch == Touch::Look && !settings.metrics.bind.is_empty() {
+        findings.extend(Store::open(judged.state_dir().clone()).and_then(|(_, told)| told));
+    }
     Prepared {
         files,
         identity,

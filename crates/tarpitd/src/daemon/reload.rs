@@ -115,6 +115,7 @@ impl Daemon {
         self.waiting =
             (!waiting.is_empty()).then_some(Waiting { closed: reloaded, wanted: waiting });
         self.open_waiting();
+        self.open_store();
         let world = self.world();
         self.surfaces.apply(moves, &self.served.settings, world, &self.log);
         Ok(is_new)

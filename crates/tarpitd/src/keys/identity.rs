@@ -138,6 +138,11 @@ impl Identity {
         self.state_dir.give_to(user)
     }
 
+    /// Where it is kept, if anywhere.
+    pub(crate) fn state_dir(&self) -> &StateDir {
+        &self.state_dir
+    }
+
     /// Whether anything is kept.
     pub(crate) fn is_kept(&self) -> bool {
         self.state_dir.is_kept()

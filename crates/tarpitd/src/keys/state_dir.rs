@@ -66,6 +66,9 @@ pub(crate) const TLS: Secret =
 /// All files in the directory.
 const ALL: [Secret; 6] = [ANONYMIZE, SEED, SSH_ECDSA, SSH_ED25519, SSH_RSA, TLS];
 
+/// The file of what was counted, which is no secret.
+pub(crate) const COUNTERS: &str = "counters";
+
 /// Every secret is shorter than this.
 const LONGEST: u64 = 4_096;
 
@@ -86,6 +89,43 @@ impl StateDir {
     /// Whether anything is kept.
     pub(crate) fn is_kept(&self) -> bool {
         self.path.is_some()
+    }
+
+    pub(crate) fn touch(&self) -> Touch {
+        self.touch
+    }
+
+    /// A file that is no secret, if it is there and shorter than `most`.
+    pub(crate) fn read(&self, name: &str, most: u64) -> io::Result<Option<Vec<u8>>> {
+        let (file, metadata) = match open(&self.path_of(name)) {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !metadata.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        file.take(most).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// Writes a file that is no secret, in place of an earlier one.
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        match &self.path {
+            Some(directory) => keep(directory, name, bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives a file another name.
+    pub(crate) fn rename(&self, name: &str, new: &str) -> io::Result<()> {
+        fs::rename(self.path_of(name), self.path_of(new))
+    }
+
+    /// Where a file is.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.as_ref().map_or_else(|| name.into(), |directory| directory.join(name))
     }
 
     /// A secret, parsed by `read`. If there is none yet, `make` makes it. Without a directory it is
@@ -146,8 +186,9 @@ impl StateDir {
     /// too.
     pub(crate) fn give_to(&self, (uid, gid): (Uid, Gid)) -> io::Result<()> {
         let Some(directory) = &self.path else { return Ok(()) };
-        for secret in ALL {
-            match open(&directory.join(secret.name)) {
+        let names = ALL.map(|secret| secret.name);
+        for name in names.into_iter().chain([COUNTERS]) {
+            match open(&directory.join(name)) {
                 // A file with a second name may belong to another user.
                 Ok((file, metadata)) if metadata.is_file() && metadata.nlink() == 1 => {
                     rustix::fs::fchown(&file, Some(uid), Some(gid))?;
@@ -259,7 +300,8 @@ impl StateDir {
         self.told(Gravity::of(error), format!("{}: {what}", path.display()))
     }
 
-    fn place(&self) -> Option<&Place> {
+    /// Where the directory is configured.
+    pub(crate) fn place(&self) -> Option<&Place> {
         self.path.as_ref().and_then(|path| path.place.as_ref())
     }
 }

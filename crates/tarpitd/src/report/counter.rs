@@ -73,15 +73,15 @@ impl<const B: usize> Default for HistogramCounts<B> {
 impl<const B: usize> HistogramCounts<B> {
     pub(crate) fn add(&mut self, other: &Self) {
         add_each(&mut self.within, &other.within);
-        self.above = self.above.wrapping_add(other.above);
-        self.sum = self.sum.wrapping_add(other.sum);
+        self.above = self.above.saturating_add(other.above);
+        self.sum = self.sum.saturating_add(other.sum);
     }
 }
 
-/// Adds counts to counts, place by place.
+/// Adds counts to counts, place by place. Some come from a file, where any number may stand.
 pub(crate) fn add_each(sums: &mut [u64], counts: &[u64]) {
     for (sum, count) in sums.iter_mut().zip(counts) {
-        *sum = sum.wrapping_add(*count);
+        *sum = sum.saturating_add(*count);
     }
 }
 

@@ -156,10 +156,14 @@ impl TarpitCounts {
         let Self { opened, closed, refused, sent, received, held_millis } = other;
         add_each(&mut self.closed, closed);
         add_each(&mut self.refused, refused);
-        self.opened += opened;
-        self.sent += sent;
-        self.received += received;
-        self.held_millis += held_millis;
+        for (sum, count) in [
+            (&mut self.opened, opened),
+            (&mut self.sent, sent),
+            (&mut self.received, received),
+            (&mut self.held_millis, held_millis),
+        ] {
+            *sum = sum.saturating_add(*count);
+        }
     }
 
     /// How many clients are held.
@@ -312,8 +316,8 @@ impl WorkerCounts {
         add_each(&mut self.left_out, left_out);
         self.hold.add(hold);
         self.lateness.add(lateness);
-        self.ssh_handshakes += ssh_handshakes;
-        self.tls_handshakes += tls_handshakes;
+        self.ssh_handshakes = self.ssh_handshakes.saturating_add(*ssh_handshakes);
+        self.tls_handshakes = self.tls_handshakes.saturating_add(*tls_handshakes);
         self.load_level = self.load_level.max(*load_level);
     }
 }

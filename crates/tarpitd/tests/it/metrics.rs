@@ -5,12 +5,14 @@ use std::{
     io::Write as _,
     net::{SocketAddr, TcpStream},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use crate::{
     admin::ask,
-    daemon::{Client, Daemon, Directory, PATIENCE, until},
-    require::require,
+    clock::{now, pause},
+    daemon::{Client, Daemon, Directory, PATIENCE, tarpitd, until},
+    require::{is_long, require},
 };
 
 /// A daemon with a tarpit of each kind, whose last address is that of its metrics; and lines of its
@@ -150,4 +152,87 @@ fn clients_are_counted_where_they_are_held_and_why_they_go() {
     let (_, log, _) = daemon.stop();
     let totals = log.iter().find(|line| line.contains("totals: ")).expect("the totals");
     assert!(totals.contains("opened=3 refused=1 "), "{totals}");
+}
+
+#[test]
+fn counters_go_on_after_a_restart() {
+    let directory = Directory::new("metrics-restart");
+    let state = directory.path("state");
+    let text = |tarpits: &str| {
+        format!("state_dir = '{state}'\n{tarpits}\n[metrics]\nbind = '127.0.0.1:0'\n")
+    };
+    let tarpit = |name: &str| {
+        format!("[tarpits.{name}]\npattern = 'endless_banner'\nbind = '127.0.0.1:0'\n")
+    };
+    let path = directory.file("tarpitd.toml", &text(&tarpit("a")));
+    let opened = |all: &BTreeMap<String, f64>, name: &str| {
+        all.get(&format!("tarpitd_clients_opened_total{{tarpit=\"{name}\"}}")).copied()
+    };
+    for round in 1..=3 {
+        let daemon = Daemon::start(&["-c", &path], 2);
+        let mut client = Client::of(daemon.addresses[0]);
+        client.hear();
+        let all = samples(daemon.addresses[1]);
+        assert_eq!(opened(&all, "a"), Some(f64::from(round)));
+        assert_eq!(all.get("tarpitd_clients_held{tarpit=\"a\"}"), Some(&1.0));
+        let (_, log, _) = daemon.stop();
+        let totals = log.iter().find(|line| line.contains("totals: ")).expect("the totals");
+        assert!(totals.contains("opened=1 "), "the log counts from the start: {totals}");
+    }
+    // Another tarpit beside it starts at 0.
+    directory.file("tarpitd.toml", &text(&(tarpit("a") + &tarpit("b"))));
+    let daemon = Daemon::start(&["-c", &path], 3);
+    let all = samples(daemon.addresses[2]);
+    assert_eq!((opened(&all, "a"), opened(&all, "b")), (Some(3.0), Some(0.0)));
+    let stopped = "tarpitd_clients_closed_total{tarpit=\"a\",reason=\"stopped\"}";
+    assert_eq!(all.get(stopped), Some(&3.0), "those that the last words counted, too");
+    assert_eq!(all.get("tarpitd_hold_duration_seconds_count"), Some(&3.0));
+    assert!(all["tarpitd_sent_bytes_total{tarpit=\"a\"}"] > 0.0);
+    drop(daemon);
+    for (content, word) in [
+        ("{\"version\":1,", "are damaged"),
+        ("", "are damaged"),
+        ("{\"version\":7,\"more\":[]}", "another version of tarpitd wrote"),
+    ] {
+        std::fs::write(format!("{state}/counters"), content).expect("written");
+        let output = tarpitd().args(["check", &path]).output().expect("it runs");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && told.contains(word), "{told}");
+        let mut daemon = Daemon::start(&["-c", &path], 0);
+        let line = daemon.log_has(word);
+        let (_, kept) = line.split_once("kept as ").expect("its new name");
+        let kept = kept.split([',', ' ']).next().expect("a name");
+        let kept = std::fs::read_to_string(format!("{state}/{kept}")).expect("it is there");
+        assert_eq!(kept, content);
+        daemon.log_has("metrics: HTTP on ");
+        assert_eq!(opened(&samples(daemon.addresses[2]), "a"), Some(0.0));
+        daemon.stop();
+    }
+}
+
+#[test]
+fn counters_are_saved_every_minute() {
+    if !is_long() {
+        return;
+    }
+    let directory = Directory::new("metrics-minute");
+    let lines = "[tarpits.z]\npattern = 'ssh'\nbind = '127.0.0.1:0'\n";
+    let text = format!(
+        "state_dir = '{}'\n{lines}[metrics]\nbind = '127.0.0.1:0'\n",
+        directory.path("state")
+    );
+    let path = directory.file("tarpitd.toml", &text);
+    let daemon = Daemon::start(&["-c", &path], 2);
+    let _client = Client::of(daemon.addresses[0]);
+    let saved = directory.path("state/counters");
+    let start = now();
+    while !std::fs::read_to_string(&saved).is_ok_and(|text| text.contains("\"opened\":1")) {
+        assert!(start.elapsed() < Duration::from_secs(90), "nothing is saved");
+        pause(Duration::from_millis(100));
+    }
+    // Killed, and so without a last word.
+    drop(daemon);
+    let daemon = Daemon::start(&["-c", &path], 2);
+    let opened = "tarpitd_clients_opened_total{tarpit=\"z\"}";
+    assert_eq!(samples(daemon.addresses[1]).get(opened), Some(&1.0));
 }

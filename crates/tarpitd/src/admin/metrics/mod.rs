@@ -2,6 +2,7 @@
 
 mod exposition;
 pub(crate) mod families;
+pub(crate) mod saved;
 
 use std::sync::Arc;
 
@@ -62,8 +63,9 @@ impl Lines {
             Samples::Once(samples) => samples(family, view, page),
             Samples::Each(samples) => {
                 if let Some(tally) = view.world.tallies.get(self.tarpit) {
-                    let counts = tally.counts(view.now);
-                    let tarpit = Tarpit { name: &tally.name, held: counts.held(), counts };
+                    let own = tally.counts(view.now);
+                    let counts = view.world.tarpit_counts(tally, own);
+                    let tarpit = Tarpit { name: &tally.name, held: own.held(), counts };
                     samples(family, &tarpit, page);
                     self.tarpit += 1;
                     return true;

@@ -1,0 +1,298 @@
+//! Counters that go on over restarts: a file in the state directory, replaced each minute and at the
+//! end.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use serde::{Deserialize, Serialize};
+use tarpit_proto::session::Cause;
+
+use crate::{
+    admin::world::World,
+    keys::state_dir::{COUNTERS, StateDir, Touch},
+    report::{
+        counter::HistogramCounts,
+        refusal::Refusal,
+        totals::{HOLD_BOUNDS, LATENESS_BOUNDS, TarpitCounts, WorkerCounts, protocols},
+        trace,
+    },
+    settings::finding::{Finding, Gravity, plain},
+};
+
+/// The version of the file's form.
+const VERSION: u32 = 1;
+
+/// A longer file is not ours: one for as many tarpits as there can be is shorter.
+const LONGEST: u64 = 32 << 20;
+
+/// What earlier daemons counted, and where it is kept.
+#[derive(Debug)]
+pub(crate) struct Store {
+    directory: StateDir,
+    tarpits: BTreeMap<String, TarpitCounts>,
+    pub(in crate::admin) workers: WorkerCounts,
+    pub(in crate::admin) lost_lines: u64,
+    /// Whether the log has that it cannot be written.
+    failing: AtomicBool,
+}
+
+impl Store {
+    /// Reads what was counted, if there is a directory for it. A file that cannot be used is told
+    /// and kept under another name, and counting starts anew.
+    pub(crate) fn open(directory: StateDir) -> Option<(Self, Option<Finding>)> {
+        if !directory.is_kept() {
+            return None;
+        }
+        let (saved, told) = match load(&directory) {
+            Ok(saved) => (saved.unwrap_or_default(), None),
+            Err(unusable) => (Saved::default(), Some(unusable.put_aside(&directory))),
+        };
+        let tarpits = saved.tarpits.iter().map(|(name, it)| (name.clone(), it.counts())).collect();
+        let (workers, lost_lines) = (saved.workers(), saved.lost_lines);
+        let failing = AtomicBool::new(false);
+        Some((Self { directory, tarpits, workers, lost_lines, failing }, told))
+    }
+
+    /// What earlier daemons counted of the tarpit of this name.
+    pub(in crate::admin) fn tarpit(&self, name: &str) -> TarpitCounts {
+        self.tarpits.get(name).copied().unwrap_or_default()
+    }
+
+    /// Writes all that was ever counted.
+    pub(crate) fn save(&self, world: &World) {
+        let now = world.clock.now();
+        let tarpits = world.tallies.iter().map(|tally| {
+            let counts = world.tarpit_counts(tally, tally.counts(now));
+            (tally.name.clone(), SavedTarpit::of(&counts))
+        });
+        let saved = Saved::of(tarpits.collect(), &world.worker_counts(), world.lost_lines());
+        let written = serde_json::to_vec(&saved)
+            .map_err(io::Error::other)
+            .and_then(|bytes| self.directory.replace(COUNTERS, &bytes));
+        match written {
+            Ok(()) => self.failing.store(false, Relaxed),
+            Err(error) => {
+                if !self.failing.swap(true, Relaxed) {
+                    world.log.error(format_args!(
+                        "cannot save the counters of the metrics in {}: {}; after a restart they \
+                         go on from what was saved last",
+                        self.path().display(),
+                        plain(&error)
+                    ));
+                }
+            }
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path_of(COUNTERS)
+    }
+}
+
+/// Why a file is of no use.
+enum Unusable {
+    Damaged(String),
+    Version(u32),
+}
+
+/// What was saved, if anything was.
+fn load(directory: &StateDir) -> Result<Option<Saved>, Unusable> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let damaged = |error: serde_json::Error| Unusable::Damaged(error.to_string());
+    let bytes = match directory.read(COUNTERS, LONGEST) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(Unusable::Damaged(plain(&error))),
+    };
+    let Versioned { version } = serde_json::from_slice(&bytes).map_err(damaged)?;
+    if version != VERSION {
+        return Err(Unusable::Version(version));
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(damaged)
+}
+
+impl Unusable {
+    /// Gives the file another name, and tells of it.
+    fn put_aside(self, directory: &StateDir) -> Finding {
+        let (end, why) = match self {
+            Self::Damaged(why) => {
+                ("damaged".to_owned(), format!("these counters are damaged ({why})"))
+            }
+            Self::Version(version) => (
+                format!("version-{version}"),
+                format!("another version of tarpitd wrote these counters (form {version})"),
+            ),
+        };
+        let name = format!("{COUNTERS}.{end}");
+        let path = directory.path_of(COUNTERS);
+        let kept = match directory.touch() {
+            Touch::Look => format!("a start keeps the file as {name}"),
+            Touch::Keep => match directory.rename(COUNTERS, &name) {
+                Ok(()) => format!("the file is kept as {name}"),
+                Err(error) => format!("the file cannot be kept as {name}: {}", plain(&error)),
+            },
+        };
+        let what = format!("{}: {why}: {kept}, and the metrics start at 0", path.display());
+        Finding::new(Gravity::Warning, directory.place(), what)
+    }
+}
+
+/// The file. Counts stand behind their names, so that a list may grow.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Saved {
+    version: u32,
+    tarpits: BTreeMap<String, SavedTarpit>,
+    identified: BTreeMap<String, u64>,
+    left_out: BTreeMap<String, u64>,
+    hold_millis: SavedHistogram,
+    lateness_micros: SavedHistogram,
+    ssh_handshakes: u64,
+    tls_handshakes: u64,
+    lost_lines: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedTarpit {
+    opened: u64,
+    closed: BTreeMap<String, u64>,
+    refused: BTreeMap<String, u64>,
+    sent: u64,
+    received: u64,
+    held_millis: u64,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct SavedHistogram {
+    bounds: Vec<u64>,
+    within: Vec<u64>,
+    above: u64,
+    sum: u64,
+}
+
+impl Saved {
+    fn of(tarpits: BTreeMap<String, SavedTarpit>, counts: &WorkerCounts, lost_lines: u64) -> Self {
+        Self {
+            version: VERSION,
+            tarpits,
+            identified: named(protocols(), &counts.identified),
+            left_out: named(events(), &counts.left_out),
+            hold_millis: SavedHistogram::of(&HOLD_BOUNDS, &counts.hold),
+            lateness_micros: SavedHistogram::of(&LATENESS_BOUNDS, &counts.lateness),
+            ssh_handshakes: counts.ssh_handshakes,
+            tls_handshakes: counts.tls_handshakes,
+            lost_lines,
+        }
+    }
+
+    fn workers(&self) -> WorkerCounts {
+        WorkerCounts {
+            identified: protocols().map(|name| count(&self.identified, name)).collect(),
+            left_out: trace::Kind::ALL.map(|kind| count(&self.left_out, kind.name())),
+            hold: self.hold_millis.counts(&HOLD_BOUNDS),
+            lateness: self.lateness_micros.counts(&LATENESS_BOUNDS),
+            ssh_handshakes: self.ssh_handshakes,
+            tls_handshakes: self.tls_handshakes,
+            load_level: 0,
+        }
+    }
+}
+
+impl SavedTarpit {
+    fn of(counts: &TarpitCounts) -> Self {
+        let causes = Cause::ALL.iter().map(|(cause, _)| cause.name());
+        let refusals = Refusal::ALL.iter().map(|refusal| refusal.name());
+        Self {
+            opened: counts.opened,
+            closed: named(causes, &counts.closed),
+            refused: named(refusals, &counts.refused),
+            sent: counts.sent,
+            received: counts.received,
+            held_millis: counts.held_millis,
+        }
+    }
+
+    fn counts(&self) -> TarpitCounts {
+        TarpitCounts {
+            opened: self.opened,
+            closed: Cause::ALL.map(|(cause, _)| count(&self.closed, cause.name())),
+            refused: Refusal::ALL.map(|refusal| count(&self.refused, refusal.name())),
+            sent: self.sent,
+            received: self.received,
+            held_millis: self.held_millis,
+        }
+    }
+}
+
+impl SavedHistogram {
+    fn of<const B: usize>(bounds: &[u64; B], counts: &HistogramCounts<B>) -> Self {
+        Self {
+            bounds: bounds.to_vec(),
+            within: counts.within.to_vec(),
+            above: counts.above,
+            sum: counts.sum,
+        }
+    }
+
+    /// The counts; none if they have other bounds, since they cannot be sorted into these.
+    fn counts<const B: usize>(&self, bounds: &[u64; B]) -> HistogramCounts<B> {
+        match <[u64; B]>::try_from(&*self.within) {
+            Ok(within) if self.bounds == bounds => {
+                HistogramCounts { within, above: self.above, sum: self.sum }
+            }
+            _ => HistogramCounts::default(),
+        }
+    }
+}
+
+fn events() -> impl Iterator<Item = &'static str> {
+    trace::Kind::ALL.iter().map(|kind| kind.name())
+}
+
+/// The counts above 0, each behind its name.
+fn named<'a>(names: impl Iterator<Item = &'a str>, counts: &[u64]) -> BTreeMap<String, u64> {
+    let all = names.zip(counts).filter(|&(_, count)| *count > 0);
+    all.map(|(name, &count)| (name.to_owned(), count)).collect()
+}
+
+fn count(counts: &BTreeMap<String, u64>, name: &str) -> u64 {
+    counts.get(name).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_what_is_read() {
+        let mut counts = TarpitCounts { opened: 7, sent: 8, received: 9, ..Default::default() };
+        (counts.closed[2], counts.refused[3], counts.held_millis) = (5, 6, 10);
+        let mut workers = WorkerCounts {
+            identified: protocols().zip(1..).map(|(_, count)| count).collect(),
+            ssh_handshakes: 3,
+            tls_handshakes: 4,
+            ..Default::default()
+        };
+        (workers.hold.within[1], workers.hold.sum, workers.lateness.above) = (1, 4_000, 2);
+        let tarpits = BTreeMap::from([("a \"b\"".to_owned(), SavedTarpit::of(&counts))]);
+        let bytes = serde_json::to_vec(&Saved::of(tarpits, &workers, 11)).unwrap();
+        let saved: Saved = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(saved.tarpits["a \"b\""].counts(), counts);
+        assert_eq!((saved.workers(), saved.lost_lines), (workers, 11));
+    }
+
+    #[test]
+    fn a_histogram_with_other_bounds_starts_anew_and_nothing_else_does() {
+        let counts = WorkerCounts { ssh_handshakes: 1, ..Default::default() };
+        let mut saved = Saved::of(BTreeMap::new(), &counts, 0);
+        saved.hold_millis = SavedHistogram { bounds: vec![1], within: vec![9], above: 9, sum: 9 };
+        assert_eq!(saved.workers().hold, HistogramCounts::default());
+        assert_eq!(saved.workers().ssh_handshakes, 1);
+    }
+}
