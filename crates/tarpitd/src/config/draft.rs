@@ -69,6 +69,7 @@ pub(super) struct TarpitDraft {
     pub(super) inner: Option<(Place, &'static dyn Pattern)>,
     pub(super) passive_ports: Option<(Place, Ports)>,
     pub(super) passive_address: Option<(Place, Ipv4Addr)>,
+    pub(super) redirected: bool,
 }
 
 /// An entry of `bind` that may still lack a part.
@@ -231,6 +232,7 @@ impl TarpitDraft {
             inner: None,
             passive_ports: None,
             passive_address: None,
+            redirected: false,
         }
     }
 
@@ -371,6 +373,7 @@ impl TarpitDraft {
                 .map(|(place, ports)| Placed::at(place, ports.numbers().collect()))
                 .unwrap_or_default(),
             passive_address: self.passive_address.map(|(_, address)| address),
+            redirected: self.redirected,
         })
     }
 }

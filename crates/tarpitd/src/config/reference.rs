@@ -286,6 +286,17 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
             notes.keep(&mut tarpit.passive_address, read);
         },
     },
+    Key {
+        name: "redirected",
+        form: "boolean",
+        unset: Unset::Is("false"),
+        meaning: "Whether the firewall directs connections for other ports to this tarpit, as \
+                  `tarpitd firewall` prints it. Trace and `auto` then go by the address and port \
+                  to which the client connected. Under TPROXY tarpitd needs CAP_NET_RAW (or \
+                  CAP_NET_ADMIN) when it opens the port; under NAT it needs nothing.",
+        outdated: None,
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.redirected, item.boolean()),
+    },
 ];
 
 pub(super) const BIND: &[Key<BindDraft>] = &[

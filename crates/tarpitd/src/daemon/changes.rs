@@ -163,6 +163,7 @@ impl Found {
             inner,
             passive_ports,
             passive_address,
+            redirected,
         } = old;
         self.prefix = format!("{name}: ");
         self.key("pattern", &pattern.name(), &new.pattern.name(), ToString::to_string);
@@ -190,6 +191,7 @@ impl Found {
         self.key("passive_address", passive_address, &new.passive_address, |address| {
             or_unset(address.as_ref())
         });
+        self.key("redirected", redirected, &new.redirected, ToString::to_string);
     }
 
     /// Adds a line if the values of a key differ; the new one takes effect at once.

@@ -11,7 +11,7 @@ use super::files::CURE;
 use crate::{
     keys::state_dir::Touch,
     os::{
-        listen_socket::{self, ListenSocket, Presence},
+        listen_socket::{self, ListenSocket, NAT_ONLY, Presence, Use},
         port_owner::{Owner, Owners},
     },
     settings::{
@@ -45,14 +45,16 @@ impl Opened {
         };
         let bind = || -> io::Result<Vec<ListenSocket>> {
             let shared = count > 1;
+            let redirected = tarpit.redirected && wanted.purpose == Purpose::Clients;
+            let purpose = Use { rate: tarpit.rate, shared, redirected };
             if shared {
                 listen_socket::probe(wanted.at)?;
             }
-            let first = ListenSocket::bind(wanted.at, tarpit.rate, shared)?;
+            let first = ListenSocket::bind(wanted.at, purpose)?;
             let address = first.address();
             let mut all = vec![first];
             for _ in 1..count {
-                all.push(ListenSocket::bind(address, tarpit.rate, shared)?);
+                all.push(ListenSocket::bind(address, purpose)?);
             }
             Ok(all)
         };
@@ -75,7 +77,7 @@ pub(super) struct Found {
 
 /// Opens all addresses, or with [`Touch::Look`] only checks whether it could.
 pub(super) fn open_all(settings: &Settings, touch: Touch) -> Found {
-    let (mut opened, mut unbound) = (Vec::new(), Vec::new());
+    let (mut opened, mut unbound, mut told) = (Vec::new(), Vec::new(), Vec::new());
     let (mut absent, mut lacking) = (Vec::new(), Vec::new());
     let workers = settings.workers.get();
     for wanted in settings.wanted(workers) {
@@ -89,6 +91,10 @@ pub(super) fn open_all(settings: &Settings, touch: Touch) -> Found {
             Touch::Look => listen_socket::look(wanted.at)
                 .map_err(|error| Box::new(Unbound::new(Spot::of(wanted, tarpit), error))),
         };
+        if touch == Touch::Look && tarpit.redirected && !listen_socket::may_tproxy(wanted.at) {
+            let what = format!("{}: {}: {NAT_ONLY}", tarpit.name, wanted.at);
+            told.push(Finding::new(Gravity::Warning, tarpit.place(wanted), what));
+        }
         match found {
             Ok(Presence::Present) => {}
             Ok(Presence::Absent) => absent.push(Spot::of(wanted, tarpit)),
@@ -99,7 +105,7 @@ pub(super) fn open_all(settings: &Settings, touch: Touch) -> Found {
         }
     }
     let warn = |one: &Unbound| one.finding(Gravity::Warning);
-    let mut told = absences(absent);
+    told.extend(absences(absent));
     told.extend(grouped(lacking).iter().map(warn));
     let mut refused = Vec::new();
     for one in grouped(unbound) {

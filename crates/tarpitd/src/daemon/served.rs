@@ -7,7 +7,7 @@ use tarpit_proto::{keys::HostKeys, script::Profile};
 use super::{plan::OpenPort, ports::Opened};
 use crate::{
     admit::admission::Port,
-    os::listen_socket::ListenSocket,
+    os::listen_socket::{ListenSocket, NAT_ONLY, Redirected},
     report::{anonymize::Anonymizer, log::Log, totals::Tally},
     settings::{Purpose, Settings, Wanted},
     worker::{Listener, endpoints::Binding},
@@ -67,6 +67,9 @@ impl Served {
                 worker
             }
         };
+        if sockets.iter().any(|socket| socket.redirected() == Redirected::ByNat) {
+            log.warning(format_args!("{}: {address}: {NAT_ONLY}", tarpit.name));
+        }
         let binding = self.binding(wanted, Arc::new(Port::new(address)));
         let key = self.next_key;
         self.next_key += 1;
@@ -168,6 +171,7 @@ impl Served {
             max_clients: tarpit.max_clients.map_or(0, NonZeroU32::get),
             traced: tarpit.client_trace,
             data,
+            redirected: tarpit.redirected && !data,
             port,
             tally: self.tally(&tarpit.name),
         })

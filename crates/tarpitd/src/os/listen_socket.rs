@@ -17,12 +17,16 @@ use rustix::{
 };
 use tarpit_proto::pacer::Rate;
 
+use crate::os::sys;
+
 /// A bound port.
 #[derive(Debug)]
 pub(crate) struct ListenSocket {
     fd: OwnedFd,
     address: SocketAddr,
     presence: Presence,
+    /// Whether connections to any address and port may be directed to it.
+    redirected: Redirected,
     /// How many unexpected errors of accept came in a row.
     unnamed: u8,
 }
@@ -35,6 +39,31 @@ pub(crate) enum Presence {
     Present,
 }
 
+/// What a socket is for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Use {
+    pub(crate) rate: Option<Rate>,
+    /// Whether other sockets may share the port, if they are for sharing, too.
+    pub(crate) shared: bool,
+    /// Whether the firewall directs connections for other ports to it.
+    pub(crate) redirected: bool,
+}
+
+/// Which of the firewall's ways lead to a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Redirected {
+    /// None.
+    No,
+    /// NAT only: this process may not have TPROXY, which needs CAP_NET_RAW or CAP_NET_ADMIN.
+    ByNat,
+    /// NAT and TPROXY.
+    Yes,
+}
+
+/// What is to be told of a socket that only NAT reaches.
+pub(crate) const NAT_ONLY: &str = "only NAT can redirect clients here (`tarpitd firewall \
+    --redirect`): TPROXY needs CAP_NET_RAW or CAP_NET_ADMIN when tarpitd opens the port";
+
 /// How many connections may wait to be accepted; the kernel has a limit of its own.
 const BACKLOG: i32 = 4_096;
 
@@ -46,9 +75,11 @@ const RECEIVE_BUFFER: usize = 4 * 1024;
 const SEND_BUFFER: usize = 4 * 1024 + 512;
 
 impl ListenSocket {
-    /// Binds `address`. Several listeners may share a port only if all of them are `shared`.
-    pub(crate) fn bind(address: SocketAddr, rate: Option<Rate>, shared: bool) -> io::Result<Self> {
+    /// Binds `address`.
+    pub(crate) fn bind(address: SocketAddr, purpose: Use) -> io::Result<Self> {
+        let Use { rate, shared, redirected } = purpose;
         let fd = socket_for(address)?;
+        let redirected = if redirected { admit_tproxy(&fd, address) } else { Redirected::No };
         if shared {
             sockopt::set_socket_reuseport(&fd, true)?;
         }
@@ -69,13 +100,46 @@ impl ListenSocket {
         let presence = bind_to(&fd, address)?;
         listen(&fd, BACKLOG)?;
         let address = local_address(fd.as_fd()).unwrap_or(address);
-        Ok(Self { fd, address, presence, unnamed: 0 })
+        Ok(Self { fd, address, presence, redirected, unnamed: 0 })
     }
 
-    /// Gives future clients a send buffer that suits `rate`.
-    pub(crate) fn suit(&self, rate: Option<Rate>) {
+    /// Makes the socket suit another purpose for future clients.
+    pub(crate) fn suit(&mut self, purpose: Use) {
         // If this fails, clients are slower or cost more, but they are held all the same.
-        let _ = sockopt::set_socket_send_buffer_size(&self.fd, send_buffer(rate));
+        let _ = sockopt::set_socket_send_buffer_size(&self.fd, send_buffer(purpose.rate));
+        match (self.redirected, purpose.redirected) {
+            (Redirected::No, true) => self.redirected = admit_tproxy(&self.fd, self.address),
+            (Redirected::ByNat | Redirected::Yes, false) => {
+                // If this fails, the socket takes what no firewall sends it any more.
+                let _ = sys::set_transparent(self.fd.as_fd(), self.address.is_ipv6(), false);
+                self.redirected = Redirected::No;
+            }
+            _ => {}
+        }
+    }
+
+    /// Which of the firewall's ways lead to it.
+    pub(crate) fn redirected(&self) -> Redirected {
+        self.redirected
+    }
+
+    /// The address to which a client of this socket connected, before any redirect.
+    pub(crate) fn destination(&self, connection: BorrowedFd<'_>) -> SocketAddr {
+        if self.redirected == Redirected::No && !self.is_wildcard() {
+            return self.address;
+        }
+        let local = local_address(connection).unwrap_or(self.address);
+        // TPROXY changes no address. NAT does, and always to the port of this socket.
+        if self.redirected == Redirected::No || local.port() != self.address.port() {
+            return local;
+        }
+        // Without NAT the kernel knows of none.
+        let before = if local.is_ipv4() {
+            sockopt::ip_original_dst(connection).map(SocketAddr::V4)
+        } else {
+            sockopt::ipv6_original_dst(connection).map(SocketAddr::V6)
+        };
+        before.unwrap_or(local)
     }
 
     /// The address to which it is bound, with the port that the kernel chose for port 0.
@@ -122,13 +186,18 @@ pub(crate) fn probe(address: SocketAddr) -> io::Result<()> {
     if address.port() == 0 {
         return Ok(());
     }
-    ListenSocket::bind(address, None, false).map(drop)
+    ListenSocket::bind(address, Use::default()).map(drop)
 }
 
 /// Whether tarpitd could listen on `address`. No client connects in the meantime: a port that is only
 /// bound refuses clients as before.
 pub(crate) fn look(address: SocketAddr) -> io::Result<Presence> {
     bind_to(&socket_for(address)?, address)
+}
+
+/// Whether this process could let TPROXY direct connections to `address`.
+pub(crate) fn may_tproxy(address: SocketAddr) -> bool {
+    socket_for(address).is_ok_and(|fd| admit_tproxy(&fd, address) == Redirected::Yes)
 }
 
 /// A socket with the options that decide which addresses it can have.
@@ -141,6 +210,14 @@ pub(super) fn socket_for(address: SocketAddr) -> io::Result<OwnedFd> {
         sockopt::set_ipv6_v6only(&fd, true)?;
     }
     Ok(fd)
+}
+
+/// Lets the firewall direct connections for any address to a socket, if this process may have that.
+fn admit_tproxy(fd: &OwnedFd, address: SocketAddr) -> Redirected {
+    match sys::set_transparent(fd.as_fd(), address.is_ipv6(), true) {
+        Ok(()) => Redirected::Yes,
+        Err(_) => Redirected::ByNat,
+    }
 }
 
 /// Binds an address even if this machine does not have it yet, as at boot. Loopback is an
@@ -162,7 +239,7 @@ pub(super) fn bind_to(fd: &OwnedFd, address: SocketAddr) -> io::Result<Presence>
 }
 
 /// The address to which a connection came.
-pub(crate) fn local_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
+fn local_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
     getsockname(fd).ok()?.try_into().ok()
 }
 
@@ -261,7 +338,7 @@ mod tests {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     use super::*;
-    use crate::{os::sys, require::require};
+    use crate::require::require;
 
     #[test]
     fn a_syn_ack_shows_the_window_of_any_server() {
@@ -271,7 +348,8 @@ mod tests {
             }
             let usual = TcpListener::bind(host).unwrap();
             for rate in [None, Some(Rate::Unlimited)] {
-                let ours = ListenSocket::bind(host.parse().unwrap(), rate, true).unwrap();
+                let purpose = Use { rate, shared: true, redirected: false };
+                let ours = ListenSocket::bind(host.parse().unwrap(), purpose).unwrap();
                 let window = |address: SocketAddr| {
                     sys::offered_window(TcpStream::connect(address).unwrap().as_fd()).unwrap()
                 };
@@ -285,7 +363,8 @@ mod tests {
         // As docs/is-it-safe.md has it.
         const MOST: u64 = 64 * 1_024;
         let pause = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
-        let mut listener = ListenSocket::bind("127.0.0.1:0".parse().unwrap(), None, false).unwrap();
+        let mut listener =
+            ListenSocket::bind("127.0.0.1:0".parse().unwrap(), Use::default()).unwrap();
         // In pieces as large as can be, and in the smallest.
         for piece in [64 * 1_024, 1] {
             let mut client = TcpStream::connect(listener.address()).unwrap();
@@ -307,8 +386,9 @@ mod tests {
 
     #[test]
     fn a_port_that_is_shared_is_found_busy_by_the_probe() {
-        let first = ListenSocket::bind("127.0.0.1:0".parse().unwrap(), None, true).unwrap();
-        let second = ListenSocket::bind(first.address(), None, true).unwrap();
+        let shared = Use { shared: true, ..Use::default() };
+        let first = ListenSocket::bind("127.0.0.1:0".parse().unwrap(), shared).unwrap();
+        let second = ListenSocket::bind(first.address(), shared).unwrap();
         assert_eq!(second.address(), first.address());
         let error = probe(first.address()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
@@ -325,7 +405,7 @@ mod tests {
             if address.is_ipv6() && !require("ipv6") {
                 continue;
             }
-            let listener = ListenSocket::bind(address, None, false).unwrap();
+            let listener = ListenSocket::bind(address, Use::default()).unwrap();
             assert_eq!(listener.presence(), wanted, "{address}");
             assert_eq!(look(address).unwrap(), wanted);
         }
@@ -334,9 +414,9 @@ mod tests {
     #[test]
     fn who_only_looks_takes_no_client_and_sees_who_listens() {
         let free =
-            ListenSocket::bind("127.0.0.1:0".parse().unwrap(), None, false).unwrap().address();
+            ListenSocket::bind("127.0.0.1:0".parse().unwrap(), Use::default()).unwrap().address();
         assert_eq!(look(free).unwrap(), Presence::Present);
-        let shared = ListenSocket::bind(free, None, true).unwrap();
+        let shared = ListenSocket::bind(free, Use { shared: true, ..Use::default() }).unwrap();
         assert_eq!(look(shared.address()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 

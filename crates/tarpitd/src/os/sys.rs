@@ -8,7 +8,10 @@ use std::{
 };
 
 use io_uring::{IoUring, opcode, types::Fd};
-use libc::{IPPROTO_TCP, TCP_INFO, getsockopt, socklen_t};
+use libc::{
+    IP_TRANSPARENT, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPV6_TRANSPARENT, TCP_INFO, c_int,
+    getsockopt, setsockopt, socklen_t,
+};
 use rustix::{
     io::Errno,
     ioctl::{Getter, ioctl},
@@ -40,6 +43,18 @@ pub(crate) fn silent_for(connection: BorrowedFd<'_>) -> io::Result<Duration> {
     let info = tcp_info::<{ LAST_ACK_RECEIVED + 1 }>(connection)?;
     let millis = info[LAST_DATA_RECEIVED].min(info[LAST_ACK_RECEIVED]);
     Ok(Duration::from_millis(millis.into()))
+}
+
+/// Lets a socket have addresses that are not this machine's, as TPROXY needs it; or no longer.
+pub(crate) fn set_transparent(socket: BorrowedFd<'_>, is_ipv6: bool, on: bool) -> io::Result<()> {
+    let (level, option) =
+        if is_ipv6 { (IPPROTO_IPV6, IPV6_TRANSPARENT) } else { (IPPROTO_IP, IP_TRANSPARENT) };
+    let value = c_int::from(on);
+    let length = size_of_val(&value) as socklen_t;
+    // SAFETY: the socket is open, and the kernel reads `length` bytes of `value`.
+    let result =
+        unsafe { setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The window that the peer of a new connection has offered in its SYN/ACK, and by how many bits

@@ -110,6 +110,8 @@ pub(crate) struct Tarpit {
     pub(crate) passive_ports: Placed<Vec<u16>>,
     /// Where clients are told to open them; `None`: at the address that they connected to.
     pub(crate) passive_address: Option<Ipv4Addr>,
+    /// Whether the firewall directs connections for other ports to it.
+    pub(crate) redirected: bool,
 }
 
 impl Tarpit {

@@ -1,7 +1,6 @@
 //! Newcomers: accepted, and held or refused.
 
 use std::{
-    net::SocketAddr,
     os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
     sync::Arc,
 };
@@ -9,12 +8,13 @@ use std::{
 use rustix::net::sockopt;
 use tarpit_proto::{
     handshake_budget::LoadLevel,
+    script::Conn,
     session::{Cause, Input, Session},
 };
 
 use crate::{
     admit::{access::Verdict, room::Occupant},
-    os::listen_socket::{Trouble, local_address},
+    os::listen_socket::{Redirected, Trouble},
     report::{refusal::Refusal, trace::Seat},
     worker::{Worker, clients::Client, endpoints::Binding},
 };
@@ -22,8 +22,9 @@ use crate::{
 /// A connection that has been accepted.
 struct Newcomer {
     fd: OwnedFd,
-    address: SocketAddr,
-    server: SocketAddr,
+    conn: Conn,
+    /// Whether its addresses may differ from those of its socket.
+    is_detoured: bool,
     binding: Arc<Binding>,
 }
 
@@ -47,14 +48,12 @@ impl Worker {
         for _ in 0..most {
             let Some(listener) = self.listeners.get_mut(index) else { return false };
             match listener.socket.accept() {
-                Ok((fd, address)) => {
-                    let server = if listener.socket.is_wildcard() {
-                        local_address(fd.as_fd()).unwrap_or(listener.socket.address())
-                    } else {
-                        listener.socket.address()
-                    };
+                Ok((fd, client)) => {
+                    let server = listener.socket.destination(fd.as_fd());
+                    let conn = Conn { client, server, via: None };
+                    let is_detoured = listener.socket.redirected() != Redirected::No;
                     let binding = Arc::clone(&listener.binding);
-                    self.receive(Newcomer { fd, address, server, binding }, index);
+                    self.receive(Newcomer { fd, conn, is_detoured, binding }, index);
                 }
                 Err(Trouble::Nobody) => return false,
                 Err(Trouble::Retry) => {}
@@ -77,7 +76,7 @@ impl Worker {
             self.hold(newcomer, true);
             return;
         }
-        let asker = self.take_awaited(listener, newcomer.address.ip());
+        let asker = self.take_awaited(listener, newcomer.conn.client.ip());
         let is_held = self.hold(newcomer, asker.is_some());
         // The eviction may have chosen the client that asked for this data connection.
         if let Some(asker) = asker.filter(|_| is_held) {
@@ -88,16 +87,17 @@ impl Worker {
     /// Holds a newcomer or refuses it, always if it is not `expected`; says which.
     fn hold(&mut self, newcomer: Newcomer, expected: bool) -> bool {
         let admitted = self.admit(&newcomer, expected);
-        let Newcomer { fd, address, server, binding } = newcomer;
+        let Newcomer { fd, conn, is_detoured, binding } = newcomer;
         let session = Session::open(self.now);
         let opened = session.opened(self.now);
-        let id = self.clients.id_of(&session, address, server, self.now);
-        let about = binding.subject(address, server, id);
+        let id = self.clients.new_id(&session, conn, self.now);
+        let about = binding.subject(conn, id);
+        let lasting_id = is_detoured.then_some(id);
         let seat =
             Seat { fd: fd.as_raw_fd(), held: binding.port.held(), most: binding.max_clients };
         let added = admitted.and_then(|()| {
-            self.clients.add(session, fd, address, (&binding, server)).ok_or_else(|| {
-                self.room.leave(&binding.port, address.ip());
+            self.clients.add(session, fd, &binding, (conn, lasting_id)).ok_or_else(|| {
+                self.room.leave(&binding.port, conn.client.ip());
                 Refusal::Addresses
             })
         });
@@ -120,7 +120,7 @@ impl Worker {
 
     /// Counts a newcomer in, or says why it is refused.
     fn admit(&mut self, newcomer: &Newcomer, expected: bool) -> Result<(), Refusal> {
-        match self.room.verdict(newcomer.address.ip()) {
+        match self.room.verdict(newcomer.conn.client.ip()) {
             Verdict::Allowed => {
                 // Close without a reset: an allowed client, such as monitoring, must not see an
                 // error. If this fails, the client is gone already.
@@ -136,13 +136,13 @@ impl Worker {
 
     /// Counts a newcomer in. If there is no room, another client may be evicted for it.
     fn enter(&mut self, newcomer: &Newcomer) -> Result<(), Refusal> {
-        let (address, binding) = (newcomer.address.ip(), &newcomer.binding);
+        let (address, binding) = (newcomer.conn.client.ip(), &newcomer.binding);
         let Err(refusal) = self.room.enter(&binding.port, binding.max_clients, address) else {
             return Ok(());
         };
         let occupant = |index| {
-            let Client { slot, binding, address, .. } = self.clients.get(index)?;
-            Some(Occupant::new(address.ip(), slot.session.opened(self.now), &binding.port))
+            let Client { slot, binding, conn, .. } = self.clients.get(index)?;
+            Some(Occupant::new(conn.client.ip(), slot.session.opened(self.now), &binding.port))
         };
         let newcomer = (address, &*binding.port, binding.max_clients);
         let crowd = (self.clients.places(), occupant);

@@ -9,6 +9,7 @@ use std::{
 };
 
 use tarpit_proto::{
+    script::Conn,
     session::{Session, SessionId},
     time::Time,
 };
@@ -17,7 +18,8 @@ use crate::{
     os::entropy::Keyed,
     slab::Slab,
     worker::{
-        endpoints::{Binding, Endpoints},
+        detours::Detour,
+        endpoints::{Binding, Endpoint, Endpoints},
         wheel::{Due, Link, Links, Wheel},
     },
 };
@@ -26,8 +28,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) session: Session,
-    /// The client's IPv4 address, or the place of its IPv6 address. It must be kept, since after a
-    /// reset the kernel has forgotten it.
+    /// The client's IPv4 address, or the place of its IPv6 address or of its detour. It must be
+    /// kept, since after a reset the kernel has forgotten it.
     peer: u32,
     port: u16,
     endpoint: u16,
@@ -47,12 +49,20 @@ impl Links for Slab<Slot> {
 #[derive(Debug)]
 pub(super) struct Clients {
     slots: Slab<Slot>,
-    /// IPv6 addresses, for which a slot has no room.
-    v6: Slab<Ipv6Addr>,
+    addresses: Addresses,
     wheel: Wheel,
     endpoints: Endpoints,
     /// Makes session ids that say nothing about the clients.
     ids: Keyed,
+}
+
+/// Addresses for which a slot has no room.
+#[derive(Debug)]
+struct Addresses {
+    /// IPv6 addresses of clients.
+    v6: Slab<Ipv6Addr>,
+    /// All addresses of clients that came by a redirect or a relay.
+    detours: Slab<Detour>,
 }
 
 /// A client, borrowed for reading.
@@ -60,8 +70,9 @@ pub(super) struct Clients {
 pub(super) struct Client<'a> {
     pub(super) slot: &'a Slot,
     pub(super) binding: &'a Binding,
-    pub(super) address: SocketAddr,
-    pub(super) server: SocketAddr,
+    pub(super) conn: Conn,
+    /// The id of its session, if that is kept.
+    lasting_id: Option<SessionId>,
 }
 
 /// A client whose turn it is.
@@ -69,8 +80,7 @@ pub(super) struct Client<'a> {
 pub(super) struct ClientMut<'a> {
     pub(super) session: &'a mut Session,
     pub(super) binding: &'a Binding,
-    pub(super) address: SocketAddr,
-    pub(super) server: SocketAddr,
+    pub(super) conn: Conn,
 }
 
 /// A client that was removed.
@@ -78,8 +88,8 @@ pub(super) struct ClientMut<'a> {
 pub(super) struct Gone {
     pub(super) slot: Slot,
     pub(super) binding: Arc<Binding>,
-    pub(super) address: SocketAddr,
-    pub(super) server: SocketAddr,
+    pub(super) conn: Conn,
+    pub(super) id: SessionId,
 }
 
 impl Clients {
@@ -87,44 +97,45 @@ impl Clients {
     pub(super) fn new() -> Self {
         Self {
             slots: Slab::new(),
-            v6: Slab::new(),
+            addresses: Addresses { v6: Slab::new(), detours: Slab::new() },
             wheel: Wheel::new(),
             endpoints: Endpoints::default(),
             ids: Keyed::default(),
         }
     }
 
-    /// Holds one more client, which connected to `server`; `None` if the worker has no number left
-    /// for another endpoint.
+    /// Holds one more client; `None` if the worker has no number left for another endpoint. `id`
+    /// is given if it came by a detour.
     pub(super) fn add(
         &mut self,
         session: Session,
         fd: OwnedFd,
-        address: SocketAddr,
-        (binding, server): (&Arc<Binding>, SocketAddr),
+        binding: &Arc<Binding>,
+        (conn, id): (Conn, Option<SessionId>),
     ) -> Option<u32> {
+        let server = id.is_none().then_some(conn.server);
         let endpoint = self.endpoints.enter(binding, server)?;
         // An IPv4 client on an IPv6 socket cannot be: those are bound to IPv6 only.
-        let peer = match address.ip() {
-            IpAddr::V4(ip) => ip.to_bits(),
-            IpAddr::V6(ip) => self.v6.insert(ip),
+        let peer = match (id, conn.client.ip()) {
+            (Some(id), _) => self.addresses.detours.insert(Detour::new(conn, id)),
+            (None, IpAddr::V4(ip)) => ip.to_bits(),
+            (None, IpAddr::V6(ip)) => self.addresses.v6.insert(ip),
         };
-        let slot = Slot { session, peer, port: address.port(), endpoint, fd, link: Link::IDLE };
-        Some(self.slots.insert(slot))
+        let port = conn.client.port();
+        Some(self.slots.insert(Slot { session, peer, port, endpoint, fd, link: Link::IDLE }))
     }
 
-    /// Removes a client.
-    pub(super) fn remove(&mut self, index: u32) -> Option<Gone> {
+    /// Removes a client at `now`.
+    pub(super) fn remove(&mut self, index: u32, now: Time) -> Option<Gone> {
         self.wheel.disarm(&mut self.slots, index);
         let slot = self.slots.remove(index)?;
         let endpoint = self.endpoints.get(slot.endpoint)?;
-        let (binding, server) = (Arc::clone(&endpoint.binding), endpoint.server);
-        let address = address(&slot, server, &self.v6);
-        if address.is_ipv6() {
-            self.v6.remove(slot.peer);
-        }
+        let (conn, lasting_id) = self.addresses.of(&slot, endpoint);
+        let id = lasting_id.unwrap_or_else(|| self.new_id(&slot.session, conn, now));
+        let binding = Arc::clone(&endpoint.binding);
+        self.addresses.forget(&slot, endpoint);
         self.endpoints.leave(slot.endpoint);
-        Some(Gone { slot, binding, address, server })
+        Some(Gone { slot, binding, conn, id })
     }
 
     /// Makes a client due at `moment`, and at no other.
@@ -151,17 +162,16 @@ impl Clients {
     pub(super) fn get_mut(&mut self, index: u32) -> Option<ClientMut<'_>> {
         let slot = self.slots.get_mut(index)?;
         let endpoint = self.endpoints.get(slot.endpoint)?;
-        let (binding, server) = (&*endpoint.binding, endpoint.server);
-        let address = address(slot, server, &self.v6);
-        Some(ClientMut { session: &mut slot.session, binding, address, server })
+        let (conn, _) = self.addresses.of(slot, endpoint);
+        Some(ClientMut { session: &mut slot.session, binding: &endpoint.binding, conn })
     }
 
     /// The client at `index`.
     pub(super) fn get(&self, index: u32) -> Option<Client<'_>> {
         let slot = self.slots.get(index)?;
         let endpoint = self.endpoints.get(slot.endpoint)?;
-        let (binding, server) = (&*endpoint.binding, endpoint.server);
-        Some(Client { slot, binding, address: address(slot, server, &self.v6), server })
+        let (conn, lasting_id) = self.addresses.of(slot, endpoint);
+        Some(Client { slot, binding: &endpoint.binding, conn, lasting_id })
     }
 
     /// The slot at `index`; cheaper than the whole client.
@@ -171,18 +181,19 @@ impl Clients {
 
     /// The session id of the client at `index`.
     pub(super) fn id(&self, index: u32, now: Time) -> Option<SessionId> {
-        let Client { slot, address, server, .. } = self.get(index)?;
-        Some(self.id_of(&slot.session, address, server, now))
+        Some(self.id_of(&self.get(index)?, now))
     }
 
-    /// A session's id. It is not stored: it is a keyed hash of what the slot has.
-    pub(super) fn id_of(
-        &self,
-        session: &Session,
-        client: SocketAddr,
-        server: SocketAddr,
-        now: Time,
-    ) -> SessionId {
+    /// A client's session id.
+    pub(super) fn id_of(&self, client: &Client<'_>, now: Time) -> SessionId {
+        let Client { slot, conn, lasting_id, .. } = client;
+        lasting_id.unwrap_or_else(|| self.new_id(&slot.session, *conn, now))
+    }
+
+    /// The id of a session with these addresses. It is not stored: it is a keyed hash of what the
+    /// slot has.
+    pub(super) fn new_id(&self, session: &Session, conn: Conn, now: Time) -> SessionId {
+        let Conn { client, server, .. } = conn;
         // Hashed in one piece, since every turn needs it.
         let mut key = [0; 44];
         key[..16].copy_from_slice(&bits(client.ip()).to_ne_bytes());
@@ -211,14 +222,33 @@ impl Clients {
     }
 }
 
-/// The client's address; it has the family of the server's address.
-fn address(slot: &Slot, server: SocketAddr, v6: &Slab<Ipv6Addr>) -> SocketAddr {
-    let ip: IpAddr = if server.is_ipv4() {
-        Ipv4Addr::from_bits(slot.peer).into()
-    } else {
-        v6.get(slot.peer).copied().unwrap_or(Ipv6Addr::UNSPECIFIED).into()
-    };
-    SocketAddr::new(ip, slot.port)
+impl Addresses {
+    /// A client's addresses, and its session's id if that is kept.
+    fn of(&self, slot: &Slot, endpoint: &Endpoint) -> (Conn, Option<SessionId>) {
+        let Some(server) = endpoint.server else {
+            let unknown = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), slot.port);
+            return match self.detours.get(slot.peer) {
+                Some(detour) => (detour.conn(), Some(detour.id)),
+                None => (Conn { client: unknown, server: unknown, via: None }, None),
+            };
+        };
+        // The client's address has the family of the server's address.
+        let ip: IpAddr = if server.is_ipv4() {
+            Ipv4Addr::from_bits(slot.peer).into()
+        } else {
+            self.v6.get(slot.peer).copied().unwrap_or(Ipv6Addr::UNSPECIFIED).into()
+        };
+        (Conn { client: SocketAddr::new(ip, slot.port), server, via: None }, None)
+    }
+
+    /// Forgets a client's addresses.
+    fn forget(&mut self, slot: &Slot, endpoint: &Endpoint) {
+        match endpoint.server {
+            None => drop(self.detours.remove(slot.peer)),
+            Some(SocketAddr::V6(_)) => drop(self.v6.remove(slot.peer)),
+            Some(SocketAddr::V4(_)) => {}
+        }
+    }
 }
 
 fn bits(ip: IpAddr) -> u128 {

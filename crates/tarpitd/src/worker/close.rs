@@ -19,9 +19,8 @@ use crate::{
 impl Worker {
     /// Ends a client whose connection failed.
     pub(super) fn fail(&mut self, index: u32, error: &io::Error) {
-        let Some(Client { slot, binding, address, server }) = self.clients.get(index) else {
-            return;
-        };
+        let Some(client) = self.clients.get(index) else { return };
+        let Client { slot, binding, conn, .. } = client;
         let cause = match error.kind() {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Cause::Reset,
             io::ErrorKind::TimedOut => Cause::TimedOut,
@@ -29,8 +28,7 @@ impl Worker {
         };
         // If the client had closed its side before, it left as clients do: nothing failed.
         if cause != Cause::Reset || !slot.session.is_half_closed() {
-            let id = self.clients.id_of(&slot.session, address, server, self.now);
-            let about = binding.subject(address, server, id);
+            let about = binding.subject(conn, self.clients.id_of(&client, self.now));
             self.record.failed(about, self.accounts.protocol(index), error);
         }
         self.close(index, cause);
@@ -40,16 +38,15 @@ impl Worker {
     pub(super) fn close(&mut self, index: u32, cause: Cause) {
         self.awaited.forget(index);
         self.reading.shares.forget(index);
-        let Some(Gone { slot, binding, address, server }) = self.clients.remove(index) else {
+        let Some(Gone { slot, binding, conn, id }) = self.clients.remove(index, self.now) else {
             return;
         };
-        let id = self.clients.id_of(&slot.session, address, server, self.now);
-        let about = binding.subject(address, server, id);
+        let about = binding.subject(conn, id);
         let account = self.accounts.close(index).unwrap_or_default();
         let last_sign = self.last_sign(&slot, cause);
         let (about, fd) = ((about, &*binding.tally), slot.fd.as_raw_fd());
         self.record.closed(about, &account, &slot.session, fd, cause, last_sign);
-        self.room.leave(&binding.port, address.ip());
+        self.room.leave(&binding.port, conn.client.ip());
         if slot.session.is_boxed() {
             self.memory.freed(self.now);
         }

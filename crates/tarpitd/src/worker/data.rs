@@ -6,7 +6,10 @@
 
 use std::net::IpAddr;
 
-use tarpit_proto::session::{Input, SessionId};
+use tarpit_proto::{
+    script::Conn,
+    session::{Input, SessionId},
+};
 
 use crate::{
     os::entropy::HashMap,
@@ -82,8 +85,8 @@ impl Awaited {
 impl Worker {
     /// Awaits a client's second connection; says at which port, if one is free.
     pub(super) fn await_data(&mut self, index: u32, id: SessionId) -> Option<u16> {
-        let Client { binding, address, server, .. } = self.clients.get(index)?;
-        self.awaited.ask(&self.listeners, binding, (address.ip(), server.ip()), (index, id))
+        let Client { binding, conn: Conn { client, server, .. }, .. } = self.clients.get(index)?;
+        self.awaited.ask(&self.listeners, binding, (client.ip(), server.ip()), (index, id))
     }
 
     /// The client that is awaited at this listener from `who`, if there is one and it is still

@@ -1,13 +1,16 @@
 //! Endpoints: what clients share, kept once. That is their profile and the server address to which
-//! they connected.
+//! they connected, unless each came by a detour of its own.
 
 use std::{net::SocketAddr, sync::Arc};
 
-use tarpit_proto::{script::Profile, session::SessionId};
+use tarpit_proto::{
+    script::{Conn, Profile},
+    session::SessionId,
+};
 
 use crate::{
     admit::admission::Port,
-    os::entropy::HashMap,
+    os::{entropy::HashMap, listen_socket::Use},
     report::{totals::Tally, trace::Subject},
 };
 
@@ -23,21 +26,24 @@ pub(crate) struct Binding {
     pub(crate) traced: bool,
     /// Whether it is for data connections: only awaited clients are accepted.
     pub(crate) data: bool,
+    /// Whether the firewall directs connections for other ports here.
+    pub(crate) redirected: bool,
     pub(crate) port: Arc<Port>,
     /// Where the tarpit's clients are counted.
     pub(crate) tally: Arc<Tally>,
 }
 
 impl Binding {
+    /// What its sockets are for.
+    pub(super) fn purpose(&self) -> Use {
+        Use { rate: self.profile.rate, redirected: self.redirected, ..Use::default() }
+    }
+
     /// What trace and log say of a client that is held under this.
-    pub(super) fn subject(
-        &self,
-        client: SocketAddr,
-        server: SocketAddr,
-        session: SessionId,
-    ) -> Subject<'_> {
+    pub(super) fn subject(&self, conn: Conn, session: SessionId) -> Subject<'_> {
         let pattern = self.profile.pattern.name();
-        Subject { name: &self.name, pattern, client, server, session, traced: self.traced }
+        let Conn { client, server, via } = conn;
+        Subject { name: &self.name, pattern, client, server, via, session, traced: self.traced }
     }
 }
 
@@ -45,7 +51,8 @@ impl Binding {
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) binding: Arc<Binding>,
-    pub(crate) server: SocketAddr,
+    /// `None`: each of its clients came by a detour.
+    pub(crate) server: Option<SocketAddr>,
     clients: u32,
 }
 
@@ -54,14 +61,18 @@ pub(crate) struct Endpoint {
 pub(crate) struct Endpoints {
     all: Vec<Option<Endpoint>>,
     /// The number of the endpoint of a binding (by its address in memory) and an address of ours.
-    numbers: HashMap<(usize, SocketAddr), u16>,
+    numbers: HashMap<(usize, Option<SocketAddr>), u16>,
     free: Vec<u16>,
 }
 
 impl Endpoints {
-    /// The endpoint for one more client of `binding` that connected to `server`; `None` where there
-    /// are 65,536 endpoints already.
-    pub(crate) fn enter(&mut self, binding: &Arc<Binding>, server: SocketAddr) -> Option<u16> {
+    /// The endpoint for one more client of `binding` that connected to `server` or came by a detour;
+    /// `None` if there are 65,536 endpoints already.
+    pub(crate) fn enter(
+        &mut self,
+        binding: &Arc<Binding>,
+        server: Option<SocketAddr>,
+    ) -> Option<u16> {
         let key = (Arc::as_ptr(binding).addr(), server);
         let index = if let Some(&index) = self.numbers.get(&key) {
             index
@@ -115,13 +126,14 @@ mod tests {
             max_clients: 0,
             traced: false,
             data: false,
+            redirected: false,
             port,
             tally: Arc::new(Tally::new("a", 1)),
         })
     }
 
-    fn server(number: u32) -> SocketAddr {
-        (std::net::Ipv4Addr::from_bits(number), 22).into()
+    fn server(number: u32) -> Option<SocketAddr> {
+        Some((std::net::Ipv4Addr::from_bits(number), 22).into())
     }
 
     #[test]

@@ -133,8 +133,12 @@ impl Worker {
     /// Lets a client wait for its first answer.
     pub(super) fn put_off_first_answer(&mut self, index: u32, client: SessionId) {
         let Some(held) = self.clients.get(index) else { return };
-        let late =
-            lateness(&self.first_answers.key, &held.binding.profile, held.server.port(), client);
+        let late = lateness(
+            &self.first_answers.key,
+            &held.binding.profile,
+            held.conn.server.port(),
+            client,
+        );
         self.first_answers.put_off(index, late);
     }
 

@@ -15,7 +15,7 @@ use tarpit_proto::time::Time;
 use crate::{
     os::{
         entropy::HashMap,
-        listen_socket::{self, ListenSocket},
+        listen_socket::{self, ListenSocket, NAT_ONLY, Redirected},
     },
     report::log::Log,
     slab::Slab,
@@ -151,7 +151,11 @@ impl Listeners {
             match bindings.get(&listener.key) {
                 Some(&binding) => {
                     listener.binding = Arc::clone(binding);
-                    listener.socket.suit(binding.profile.rate);
+                    listener.socket.suit(binding.purpose());
+                    if binding.redirected && listener.socket.redirected() == Redirected::ByNat {
+                        let address = listener.socket.address();
+                        log.warning(format_args!("{}: {address}: {NAT_ONLY}", binding.name));
+                    }
                 }
                 None => drop(self.all.remove(index)),
             }
@@ -275,10 +279,10 @@ mod tests {
     use tarpit_proto::{patterns, persona::Persona, rng::Seed, script::Profile};
 
     use super::*;
-    use crate::{admit::admission::Port, report::totals::Tally};
+    use crate::{admit::admission::Port, os::listen_socket::Use, report::totals::Tally};
 
     fn listener() -> (Listener, SocketAddr) {
-        let socket = ListenSocket::bind("127.0.0.1:0".parse().unwrap(), None, false).unwrap();
+        let socket = ListenSocket::bind("127.0.0.1:0".parse().unwrap(), Use::default()).unwrap();
         let address = socket.address();
         let persona = Persona::default_for(&Seed([0; 32]));
         let binding = Binding {
@@ -287,6 +291,7 @@ mod tests {
             max_clients: 0,
             traced: false,
             data: false,
+            redirected: false,
             port: Arc::new(Port::new(address)),
             tally: Arc::new(Tally::new("a", 1)),
         };

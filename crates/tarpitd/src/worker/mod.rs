@@ -8,6 +8,7 @@ mod accounts;
 mod clients;
 mod close;
 mod data;
+mod detours;
 pub(crate) mod endpoints;
 mod first_answers;
 pub(crate) mod handle;

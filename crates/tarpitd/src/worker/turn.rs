@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tarpit_proto::{
     pacer::Rate,
-    script::Conn,
     session::{Draft, Input, Output, SessionId, Wake, World},
     time::Time,
 };
@@ -65,7 +64,8 @@ impl Worker {
 
     /// Looks up what a client's turn needs to know.
     pub(super) fn begin(&self, index: u32, input: &Input<'_>) -> Option<Turn> {
-        let Client { slot, binding, address, server } = self.clients.get(index)?;
+        let client = self.clients.get(index)?;
+        let Client { slot, binding, .. } = client;
         let is_due = matches!(input, Input::Due);
         // What is due while earlier bytes are still unacknowledged would only cost the kernel
         // another page; unless so much is to go that this is the usual state. To ask costs a third
@@ -78,7 +78,7 @@ impl Worker {
         let waits = !is_due && !departs && self.sending.more.holds(index);
         Some(Turn {
             index,
-            id: self.clients.id_of(&slot.session, address, server, self.now),
+            id: self.clients.id_of(&client, self.now),
             left: if waits { 0 } else { SENDS },
             asks: is_due && is_sparse && is_asked(index, self.now),
             departs,
@@ -128,9 +128,8 @@ impl Worker {
         draft: &'d mut Draft,
     ) -> Option<Output<'d>> {
         let index = turn.index;
-        let ClientMut { session, binding, address, server } = self.clients.get_mut(index)?;
-        let conn = Conn { client: address, server, via: None };
-        let about = binding.subject(address, server, turn.id);
+        let ClientMut { session, binding, conn } = self.clients.get_mut(index)?;
+        let about = binding.subject(conn, turn.id);
         let mut news = SessionNews {
             record: &mut self.record,
             accounts: &mut self.accounts,

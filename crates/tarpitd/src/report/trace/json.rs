@@ -37,7 +37,7 @@ pub(super) fn write(out: &mut Vec<u8>, form: TimeForm, discretion: Discretion, e
             Meta::Validate { expected, data: repr(data), comment }
         }
     };
-    let Subject { name, pattern, client, server, session, .. } = subject;
+    let Subject { name, pattern, client, server, via, session, .. } = subject;
     let line = Line {
         time: Moment { wall, form },
         event,
@@ -47,6 +47,7 @@ pub(super) fn write(out: &mut Vec<u8>, form: TimeForm, discretion: Discretion, e
         meta,
         session: format!("{:016x}", session.0),
         protocol,
+        via: via.map(End4or6::of),
         end,
     };
     let before = out.len();
@@ -71,6 +72,8 @@ struct Line<'a> {
     session: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<End4or6>,
     #[serde(flatten)]
     end: Option<End>,
 }

@@ -84,6 +84,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) pattern: &'a str,
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
+    /// The relay, if one named the client.
+    pub(crate) via: Option<SocketAddr>,
     pub(crate) session: SessionId,
     /// Whether the tarpit's clients are traced at all.
     pub(crate) traced: bool,
@@ -274,6 +276,7 @@ mod tests {
             pattern: "ssh_trans_hold",
             client: client.parse().unwrap(),
             server: "198.51.100.1:22".parse().unwrap(),
+            via: None,
             session: SessionId(0xAB),
             traced: true,
         }

@@ -9,14 +9,15 @@ use crate::settings::Discretion;
 
 /// Appends the line to `out`. A client's bytes cannot move the cursor.
 pub(super) fn write(out: &mut Vec<u8>, discretion: Discretion, event: &Event<'_>) {
-    let Event { wall, subject: Subject { name, client, .. }, protocol, what } = *event;
+    let Event { wall, subject: Subject { name, client, via, .. }, protocol, what } = *event;
     let date = Wall(wall.as_secs()).date();
     let spoken = protocol.map(|protocol| format!(" ({protocol})")).unwrap_or_default();
+    let via = via.map(|relay| format!(" via {relay}")).unwrap_or_default();
     let what = What { what, discretion };
     // Writing to memory cannot fail.
     let _ = writeln!(
         out,
-        "{:02}:{:02}:{:02} {client} {name}{spoken}: {what}",
+        "{:02}:{:02}:{:02} {client}{via} {name}{spoken}: {what}",
         date.hour, date.minute, date.second
     );
 }
