@@ -29,7 +29,7 @@ use std::{path::Path, process::ExitCode};
 
 use cli::Task;
 use config::{Origin, Problem, Request, Wrong};
-use console::{complain, patterns, print, welcome};
+use console::{complain, firewall, patterns, print, welcome};
 use daemon::Checked;
 use os::{terminal, user_state};
 use settings::finding::{Finding, in_order};
@@ -39,6 +39,15 @@ fn main() -> ExitCode {
         Ok(Task::Serve(request)) => serve(&request),
         Ok(Task::Check(file)) => check(&file),
         Ok(Task::Completions(shell)) => print(&cli::completions(shell)),
+        Ok(Task::Firewall(file, asked)) => match firewall::text(file.as_deref(), &asked) {
+            Ok(rules) => print(rules.as_bytes()),
+            Err(problems) => {
+                for problem in problems {
+                    complain(&problem);
+                }
+                ExitCode::from(daemon::MISUSED)
+            }
+        },
         Ok(Task::Manual(page)) => manual::show(page),
         Ok(Task::Patterns { json: true }) => print(patterns::json().as_bytes()),
         Ok(Task::Patterns { json: false }) => print(patterns::table().as_bytes()),

@@ -2,7 +2,7 @@
 
 mod advice;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf};
 
 use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use clap_complete::Shell;
@@ -11,6 +11,7 @@ use tarpit_proto::pacer::Rate;
 use self::advice::{is_address_to_serve, right_call};
 use crate::{
     config::{self, Origin, Request, rate},
+    console::firewall::Asked,
     settings::{Level, Sink, User},
 };
 
@@ -21,6 +22,8 @@ pub(crate) enum Task {
     Check(PathBuf),
     /// Print completions for a shell.
     Completions(Shell),
+    /// Print firewall rules for a configuration.
+    Firewall(Option<PathBuf>, Asked),
     /// Show a page of the manual.
     Manual(Page),
     /// List the patterns, as JSON if asked.
@@ -134,6 +137,23 @@ enum Side {
         /// The shell.
         shell: Shell,
     },
+    /// Print nftables rules that direct all other ports to the tarpits with `redirected = true`.
+    ///
+    /// Nothing is changed. Without FILE the rules are for an example, which is printed with them.
+    Firewall {
+        /// The configuration; `-` is standard input.
+        file: Option<PathBuf>,
+        /// The ports that stay as they are, as in 22,80,443,8000-8009.
+        ///
+        /// Without this option they are the ports on which something listens now. The port of the
+        /// present SSH login is always among them.
+        #[arg(long, value_name = "PORTS", value_delimiter = ',', value_parser = parse_ports)]
+        except: Option<Vec<RangeInclusive<u16>>>,
+        /// Redirect by NAT instead of TPROXY: tarpitd then needs no rights, but the kernel tracks
+        /// each held client.
+        #[arg(long)]
+        redirect: bool,
+    },
     /// List the patterns: name, protocol, and what each does.
     Patterns {
         /// Print them as a JSON array.
@@ -166,6 +186,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Task, c
     Ok(match arguments.task {
         Some(Side::Check { file }) => Task::Check(file),
         Some(Side::Completions { shell }) => Task::Completions(shell),
+        Some(Side::Firewall { file, except, redirect }) => {
+            Task::Firewall(file, Asked { except, redirect })
+        }
         Some(Side::Patterns { json }) => Task::Patterns { json },
         None => Task::Serve(arguments.request()),
     })
@@ -222,6 +245,11 @@ impl Arguments {
 
 fn parse_rate(text: &str) -> Result<Rate, String> {
     rate(text.parse().map_err(|_| "not a whole number")?)
+}
+
+fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let ports = config::Ports::parse(text)?.range();
+    if ports.contains(&0) { Err("port 0 is no port of a service".to_owned()) } else { Ok(ports) }
 }
 
 fn parse_sink(text: &str) -> Result<Sink, String> {

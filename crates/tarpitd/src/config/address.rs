@@ -54,11 +54,11 @@ impl Host {
 /// The ports of one entry: one or several in a row. Port 0, which the kernel replaces, stands
 /// alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ports(RangeInclusive<u16>);
+pub(crate) struct Ports(RangeInclusive<u16>);
 
 impl Ports {
     /// A port, or a range such as `8000-8010`.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
                 "`{}` is not a port: write a number from 0 to 65535, or a range such as 8000-8010",
@@ -81,6 +81,11 @@ impl Ports {
             ));
         }
         Ok(Self(range))
+    }
+
+    /// From the first to the last.
+    pub(crate) fn range(self) -> RangeInclusive<u16> {
+        self.0
     }
 
     /// Each of them.

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::settings::{
     AccessLists, Anonymize, Certificate, ClientLimit, Evict, Level, Limits, Logging, Metrics,
-    Place, Placed, Settings, Sink, Tarpit, TimeForm, TraceFormat, User,
+    Place, Placed, Route, Settings, Sink, Tarpit, TimeForm, TraceFormat, User,
 };
 
 /// The most addresses on which one daemon listens; more ports can be redirected to one.
@@ -69,7 +69,7 @@ pub(super) struct TarpitDraft {
     pub(super) inner: Option<(Place, &'static dyn Pattern)>,
     pub(super) passive_ports: Option<(Place, Ports)>,
     pub(super) passive_address: Option<(Place, Ipv4Addr)>,
-    pub(super) redirected: bool,
+    pub(super) route: Route,
 }
 
 /// An entry of `bind` that may still lack a part.
@@ -232,7 +232,7 @@ impl TarpitDraft {
             inner: None,
             passive_ports: None,
             passive_address: None,
-            redirected: false,
+            route: Route::default(),
         }
     }
 
@@ -373,7 +373,7 @@ impl TarpitDraft {
                 .map(|(place, ports)| Placed::at(place, ports.numbers().collect()))
                 .unwrap_or_default(),
             passive_address: self.passive_address.map(|(_, address)| address),
-            redirected: self.redirected,
+            route: self.route,
         })
     }
 }

@@ -18,17 +18,18 @@ use std::{
     path::Path,
 };
 
-use self::{
-    document::Source,
-    draft::{Draft, TarpitDraft},
-    problem::Notes,
-};
 pub(crate) use self::{
+    address::Ports,
     document::Unset,
     problem::Problem,
     reference::sections,
     request::{Origin, Request},
     values::{rate, sink, user},
+};
+use self::{
+    document::Source,
+    draft::{Draft, TarpitDraft},
+    problem::Notes,
 };
 use crate::settings::{Level, Place, Settings};
 

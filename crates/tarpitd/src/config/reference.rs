@@ -295,7 +295,7 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
                   to which the client connected. Under TPROXY tarpitd needs CAP_NET_RAW (or \
                   CAP_NET_ADMIN) when it opens the port; under NAT it needs nothing.",
         outdated: None,
-        read: |item, tarpit, notes| notes.keep(&mut tarpit.redirected, item.boolean()),
+        read: |item, tarpit, notes| notes.keep(&mut tarpit.route.redirected, item.boolean()),
     },
 ];
 

@@ -1,5 +1,6 @@
 //! What a person at a terminal sees.
 
+pub(crate) mod firewall;
 pub(crate) mod patterns;
 pub(crate) mod welcome;
 

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
 use crate::settings::{
-    AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Metrics, Placed,
+    AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Metrics, Placed, Route,
     Settings, Tarpit,
 };
 
@@ -163,7 +163,7 @@ impl Found {
             inner,
             passive_ports,
             passive_address,
-            redirected,
+            route: Route { redirected },
         } = old;
         self.prefix = format!("{name}: ");
         self.key("pattern", &pattern.name(), &new.pattern.name(), ToString::to_string);
@@ -191,7 +191,7 @@ impl Found {
         self.key("passive_address", passive_address, &new.passive_address, |address| {
             or_unset(address.as_ref())
         });
-        self.key("redirected", redirected, &new.redirected, ToString::to_string);
+        self.key("redirected", redirected, &new.route.redirected, ToString::to_string);
     }
 
     /// Adds a line if the values of a key differ; the new one takes effect at once.

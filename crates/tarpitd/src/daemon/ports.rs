@@ -45,7 +45,7 @@ impl Opened {
         };
         let bind = || -> io::Result<Vec<ListenSocket>> {
             let shared = count > 1;
-            let redirected = tarpit.redirected && wanted.purpose == Purpose::Clients;
+            let redirected = tarpit.route.redirected && wanted.purpose == Purpose::Clients;
             let purpose = Use { rate: tarpit.rate, shared, redirected };
             if shared {
                 listen_socket::probe(wanted.at)?;
@@ -91,7 +91,8 @@ pub(super) fn open_all(settings: &Settings, touch: Touch) -> Found {
             Touch::Look => listen_socket::look(wanted.at)
                 .map_err(|error| Box::new(Unbound::new(Spot::of(wanted, tarpit), error))),
         };
-        if touch == Touch::Look && tarpit.redirected && !listen_socket::may_tproxy(wanted.at) {
+        if touch == Touch::Look && tarpit.route.redirected && !listen_socket::may_tproxy(wanted.at)
+        {
             let what = format!("{}: {}: {NAT_ONLY}", tarpit.name, wanted.at);
             told.push(Finding::new(Gravity::Warning, tarpit.place(wanted), what));
         }

@@ -171,7 +171,7 @@ impl Served {
             max_clients: tarpit.max_clients.map_or(0, NonZeroU32::get),
             traced: tarpit.client_trace,
             data,
-            redirected: tarpit.redirected && !data,
+            redirected: tarpit.route.redirected && !data,
             port,
             tally: self.tally(&tarpit.name),
         })

@@ -54,7 +54,7 @@ pub(crate) struct Use {
 pub(crate) enum Redirected {
     /// None.
     No,
-    /// NAT only: this process may not have TPROXY, which needs CAP_NET_RAW or CAP_NET_ADMIN.
+    /// NAT only: this process may not have TPROXY, which needs a capability.
     ByNat,
     /// NAT and TPROXY.
     Yes,

@@ -4,6 +4,7 @@ pub(crate) mod admin_socket;
 pub(crate) mod clock;
 pub(crate) mod entropy;
 pub(crate) mod listen_socket;
+pub(crate) mod login;
 pub(crate) mod port_owner;
 pub(crate) mod privileges;
 pub(crate) mod sys;

@@ -45,6 +45,21 @@ impl Owners {
         Self { sockets, holders }
     }
 
+    /// All sockets that listen, each with the name of its program.
+    pub(crate) fn listening(&self) -> Vec<(SocketAddr, String)> {
+        let name = |socket: &Socket| {
+            let holder = self.holders.iter().find(|(inode, _)| *inode == socket.inode);
+            match holder {
+                Some((_, Owner::Other { name, .. })) => name.clone(),
+                Some((_, Owner::Tarpitd { .. })) => "tarpitd".to_owned(),
+                Some((_, Owner::Unknown)) | None => {
+                    "a program that this user cannot see".to_owned()
+                }
+            }
+        };
+        self.sockets.iter().map(|socket| (socket.address, name(socket))).collect()
+    }
+
     /// Which process listens where `address` would. If several have the socket, a tarpitd is named
     /// first.
     pub(crate) fn of(&self, address: SocketAddr) -> Owner {

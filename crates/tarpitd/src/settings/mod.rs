@@ -110,6 +110,12 @@ pub(crate) struct Tarpit {
     pub(crate) passive_ports: Placed<Vec<u16>>,
     /// Where clients are told to open them; `None`: at the address that they connected to.
     pub(crate) passive_address: Option<Ipv4Addr>,
+    pub(crate) route: Route,
+}
+
+/// How clients reach a tarpit, if not directly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Route {
     /// Whether the firewall directs connections for other ports to it.
     pub(crate) redirected: bool,
 }

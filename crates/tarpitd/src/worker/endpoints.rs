@@ -132,22 +132,22 @@ mod tests {
         })
     }
 
-    fn server(number: u32) -> Option<SocketAddr> {
-        Some((std::net::Ipv4Addr::from_bits(number), 22).into())
+    fn server(number: u32) -> SocketAddr {
+        (std::net::Ipv4Addr::from_bits(number), 22).into()
     }
 
     #[test]
     fn clients_with_the_same_in_common_share_an_endpoint_until_the_last_has_left() {
         let (mut endpoints, one, two) = (Endpoints::default(), binding(), binding());
-        let first = endpoints.enter(&one, server(1)).unwrap();
-        assert_eq!(endpoints.enter(&one, server(1)), Some(first));
-        assert_ne!(endpoints.enter(&two, server(1)), Some(first));
-        assert_ne!(endpoints.enter(&one, server(2)), Some(first));
+        let first = endpoints.enter(&one, Some(server(1))).unwrap();
+        assert_eq!(endpoints.enter(&one, Some(server(1))), Some(first));
+        assert_ne!(endpoints.enter(&two, Some(server(1))), Some(first));
+        assert_ne!(endpoints.enter(&one, Some(server(2))), Some(first));
         endpoints.leave(first);
-        assert_eq!(endpoints.get(first).unwrap().server, server(1));
+        assert_eq!(endpoints.get(first).unwrap().server, Some(server(1)));
         endpoints.leave(first);
         assert!(endpoints.get(first).is_none());
-        assert_eq!(endpoints.enter(&two, server(9)), Some(first), "the place is used again");
+        assert_eq!(endpoints.enter(&two, Some(server(9))), Some(first), "the place is used again");
         assert_eq!(Arc::strong_count(&one), 2);
     }
 
@@ -155,10 +155,10 @@ mod tests {
     fn there_are_as_many_as_a_slot_can_number() {
         let (mut endpoints, binding) = (Endpoints::default(), binding());
         for number in 0..=u32::from(u16::MAX) {
-            assert!(endpoints.enter(&binding, server(number)).is_some());
+            assert!(endpoints.enter(&binding, Some(server(number))).is_some());
         }
-        assert_eq!(endpoints.enter(&binding, server(1 << 20)), None);
+        assert_eq!(endpoints.enter(&binding, Some(server(1 << 20))), None);
         endpoints.leave(7);
-        assert!(endpoints.enter(&binding, server(1 << 20)).is_some());
+        assert!(endpoints.enter(&binding, Some(server(1 << 20))).is_some());
     }
 }

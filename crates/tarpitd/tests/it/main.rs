@@ -28,6 +28,7 @@ mod pid_file;
 mod ports;
 mod rates;
 mod readers;
+mod redirect;
 mod require;
 mod secrets;
 mod shortages;

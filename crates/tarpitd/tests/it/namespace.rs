@@ -20,6 +20,11 @@ impl Namespace {
         Some(namespace)
     }
 
+    /// Its name, as ip(8) knows it.
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
+
     /// Runs ip(8) in it.
     pub(crate) fn ip(&self, words: &str) -> bool {
         ip(&[vec!["-n", &self.0], words.split(' ').collect()].concat())

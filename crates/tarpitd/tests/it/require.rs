@@ -25,7 +25,7 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 17] = [
+const NEEDS: [&str; 18] = [
     "apache2",
     "crowdsec",
     "exim4",
@@ -34,6 +34,7 @@ const NEEDS: [&str; 17] = [
     "io_uring",
     "ipv6",
     "netns",
+    "nft",
     "nginx",
     "pidfd_getfd",
     "prometheus",
@@ -107,6 +108,7 @@ fn probe(need: &str) -> Result<(), String> {
         "io_uring" => IoUring::new(8).map(drop).map_err(|error| error.to_string()),
         "ipv6" => TcpListener::bind("[::1]:0").map(drop).map_err(|error| error.to_string()),
         "netns" => namespaces(),
+        "nft" => runs("unshare", &["--net", "nft", "list", "ruleset"]),
         "nginx" => runs("nginx", &["-v"]),
         "pidfd_getfd" => {
             let own = pidfd_open(getpid(), PidfdFlags::empty());
