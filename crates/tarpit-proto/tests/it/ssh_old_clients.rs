@@ -148,6 +148,49 @@ fn an_offer_in_portions_is_waited_for_no_longer() {
     }
 }
 
+/// What nmap's scripts offer.
+const NMAP: [&str; 10] = [
+    "diffie-hellman-group1-sha1,diffie-hellman-group14-sha256",
+    "ssh-ed25519",
+    "aes128-cbc,aes128-ctr",
+    "aes128-cbc,aes128-ctr",
+    "hmac-md5,hmac-sha1,hmac-ripemd160",
+    "hmac-md5,hmac-sha1,hmac-ripemd160",
+    "none",
+    "none",
+    "",
+    "",
+];
+
+#[test]
+fn what_a_scanner_records_is_our_own_list_and_4_to_5_seconds_late() {
+    for pattern in HOLDS {
+        let usual = offered(&offering(pattern, COMMON));
+        for host_key in ["ssh-ed25519", "ssh-dss"] {
+            let mut stage = connected(pattern);
+            let mut lists = NMAP;
+            lists[1] = host_key;
+            stage.says("SSH-2.0-Nmap-SSH2-Hostkey\r\n").says(packet(&offer_of(lists)));
+            stage.pass_secs(15);
+            assert!((4_050..=4_950).contains(&stage.moments()[1]), "{:?}", stage.moments());
+            assert_eq!(offered(&stage), usual, "{pattern}");
+            assert_eq!(stage.sent.len(), 2, "{pattern}: no packet follows soon");
+        }
+    }
+}
+
+#[test]
+fn a_scanner_gets_the_host_key_though_no_code_is_in_common() {
+    let mut stage = connected("ssh_auth_hold");
+    stage.says("SSH-2.0-Nmap-SSH2-Hostkey\r\n").says(packet(&offer_of(NMAP))).pass_secs(5);
+    let public = [&[30, 0, 0, 1, 0][..], &[7; 256]].concat();
+    stage.says(packet(&public));
+    stage.pass_secs(4);
+    assert_eq!(packets(&stage.bytes()).len(), 1);
+    stage.pass_secs(1);
+    assert_eq!(packets(&stage.bytes())[1][0], 31);
+}
+
 proptest! {
     #[test]
     fn whatever_a_client_has_our_lists_stay_names_of_a_bounded_length(

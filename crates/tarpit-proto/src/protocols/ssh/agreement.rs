@@ -88,7 +88,9 @@ impl Agreement {
             let cipher = chosen(CIPHERS, &theirs, ssh::CIPHERS + way, ours)?;
             let code = match cipher {
                 cipher if cipher.is_code() => Code::Sha256 { behind: false },
-                _ => chosen(CODES, &theirs, ssh::CODES + way, ours)?,
+                // Who goes on without one in common only wants our host key, as nmap's scripts do.
+                _ => chosen(CODES, &theirs, ssh::CODES + way, ours)
+                    .unwrap_or(Code::Sha256 { behind: false }),
             };
             let compresses = chosen(COMPRESSIONS, &theirs, ssh::COMPRESSIONS + way, ours)?;
             Some(Suite { cipher, code, compresses })

@@ -108,14 +108,15 @@ impl Script for SshAuthHold {
                         Step::send(Manner::Prompt, Chunk::Boxed(packets.into()))
                     }
                     Outcome::NoKeys => {
-                        *state = State::Ignoring { client: exchange.client() };
-                        Step::DRIP.discarding()
+                        let client = exchange.client();
+                        *state = State::Ignoring { client };
+                        idle(None, client, cx).discarding()
                     }
                     Outcome::Step(step) => step,
                 },
                 Keying::Talking { talk } => talk.hear(heard, cx),
             },
-            (State::Ignoring { .. }, Heard::Sent) => Step::DRIP,
+            (State::Ignoring { .. }, Heard::Sent | Heard::Silence) => Step::DRIP,
             (State::Ignoring { .. }, _) => Step::KEEP,
         }
     }

@@ -56,7 +56,8 @@ pub(super) const LONGEST: Duration = secs(150);
 const LATE: Wait = Wait::For(Duration::from_millis(4_500));
 
 /// The same for those who have seen enough once keys are offered: ssh-audit makes 4 connections and
-/// more, and leaves each with our offer or our reply, of which it awaits either for 5 seconds.
+/// more, and leaves each with our offer or our reply, of which it awaits either for 5 seconds; nmap's
+/// scripts await each for 30. They record our lists, so that these never end with a name of theirs.
 const LATE_OFFER: Duration = Duration::from_millis(4_500);
 
 const PATIENT_CLIENT: Limits = Limits {
@@ -98,16 +99,21 @@ pub(super) static CLIENTS: &[KnownClient<Limits>] = &[
         b"OpenSSH_10.3\r\n",
         Limits { offer: LATE_OFFER, ..PATIENT_CLIENT },
     ),
+    KnownClient::contains(
+        "nmap's scripts",
+        b"-Nmap",
+        Limits { offer: LATE_OFFER, packets: secs(20), ..PATIENT_CLIENT },
+    ),
     KnownClient::contains("AsyncSSH", b"AsyncSSH", PATIENT_CLIENT),
     KnownClient::contains("OpenSSH", b"OpenSSH_", PATIENT_CLIENT),
     KnownClient::contains("PuTTY", b"PuTTY", PATIENT_CLIENT),
     KnownClient::contains("Go", b"SSH-2.0-Go", Limits { none: Wait::AtOnce, ..PATIENT_CLIENT }),
     KnownClient::contains("Dropbear", b"dropbear", PATIENT_CLIENT),
-    // 60 seconds for each answer.
+    // 60 seconds for each answer; nmap's script that lists the ways in waits 30 for the first.
     KnownClient::contains(
         "libssh2",
         b"libssh2",
-        Limits { none: Wait::For(secs(45)), guess: Wait::For(secs(45)), ..PATIENT_CLIENT },
+        Limits { none: Wait::For(secs(25)), guess: Wait::For(secs(45)), ..PATIENT_CLIENT },
     ),
     // hydra's: 30 seconds in all to the end of the exchange, and as many for the verdict on a
     // password; questions it answers for ever.
