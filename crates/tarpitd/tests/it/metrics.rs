@@ -1,5 +1,7 @@
 //! What Prometheus is told.
 
+mod prometheus;
+
 use std::{
     collections::BTreeMap,
     io::Write as _,
