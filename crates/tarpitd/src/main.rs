@@ -15,6 +15,9 @@ mod documents;
 mod generated;
 mod keys;
 mod manual;
+#[cfg(test)]
+#[path = "../tests/it/mmdb.rs"]
+mod mmdb;
 mod os;
 mod report;
 #[cfg(test)]

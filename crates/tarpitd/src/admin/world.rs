@@ -9,6 +9,7 @@ use crate::{
     os::clock::Clock,
     report::{
         log::Log,
+        origins::Origins,
         totals::{Tally, TarpitCounts, WorkerCounts},
         writer::Writer,
     },
@@ -28,6 +29,8 @@ pub(crate) struct World {
     pub(crate) log: Log,
     /// What earlier daemons counted, if that is kept.
     pub(crate) store: Option<Arc<Store>>,
+    /// Where clients come from, if that is looked up.
+    pub(crate) origins: Option<Arc<Origins>>,
     /// The trace, which knows how many of its lines are lost.
     pub(crate) trace: Writer,
 }

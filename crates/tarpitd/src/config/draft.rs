@@ -40,6 +40,7 @@ pub(super) struct Draft {
     pub(super) limits: Limits,
     pub(super) access: AccessLists,
     pub(super) logging: Logging,
+    pub(super) geoip: Vec<Placed<PathBuf>>,
     pub(super) metrics: MetricsDraft,
 }
 
@@ -101,6 +102,7 @@ impl Draft {
             limits: self.limits,
             access: self.access,
             logging: self.logging,
+            geoip: self.geoip,
             metrics: self.metrics.finish(),
             pid_file: None,
             keep_going: false,
@@ -197,6 +199,7 @@ impl Default for Draft {
                 evict: Evict::NoisiestPrefix,
             },
             access: AccessLists::default(),
+            geoip: Vec::new(),
             logging: Logging {
                 main: Sink::Stderr.into(),
                 level: Level::Info,

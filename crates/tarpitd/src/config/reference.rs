@@ -5,6 +5,7 @@ use std::{
     collections::BTreeSet,
     net::IpAddr,
     num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
 };
 
 use super::{
@@ -18,7 +19,7 @@ use super::{
         time_form, trace_format,
     },
 };
-use crate::settings::{AccessLists, ClientLimit, Limits, Logging, Network, Place, User};
+use crate::settings::{AccessLists, ClientLimit, Limits, Logging, Network, Place, Placed, User};
 
 pub(super) const TOP: &[Key<Draft>] = &[
     Key {
@@ -95,6 +96,14 @@ pub(super) const TOP: &[Key<Draft>] = &[
         meaning: "Which clients tarpitd does not hold.",
         outdated: None,
         read: |item, draft, notes| item.fill(ACCESS, &mut draft.access, notes),
+    },
+    Key {
+        name: "geoip",
+        form: "table",
+        unset: Unset::Described("nothing is looked up"),
+        meaning: "Where clients come from.",
+        outdated: None,
+        read: |item, draft, notes| item.fill(GEOIP, &mut draft.geoip, notes),
     },
     Key {
         name: "logging",
@@ -442,6 +451,32 @@ pub(super) const ACCESS: &[Key<AccessLists>] = &[
     },
 ];
 
+pub(super) const GEOIP: &[Key<Vec<Placed<PathBuf>>>] = &[Key {
+    name: "databases",
+    form: "array of paths",
+    unset: Unset::Is("[]"),
+    meaning: "Databases in MaxMind's format (.mmdb) of countries, cities or autonomous systems. Every \
+              `open` line of the trace then has `country`, `city`, `asn` and `as_org`, as far as one \
+              of them knows the client's address; if several do, the first one counts. The metrics \
+              count clients by country and by system. tarpitd reads each file into memory, so it \
+              takes as much memory as the file is long, and twice as much while a file is \
+              replaced. It looks once a minute, and at each reload, whether another file has taken \
+              the place of one, and reads that. If the new file is no whole database, the old one \
+              stays in use and the log says so. `user` must be able to read them.",
+    outdated: None,
+    read: |item, databases, notes| match item.items() {
+        Ok(items) => {
+            for item in items {
+                match item.placed(item.parsed(path)) {
+                    Ok(path) => databases.push(path),
+                    Err(problem) => notes.problems.push(problem),
+                }
+            }
+        }
+        Err(problem) => notes.problems.push(problem),
+    },
+}];
+
 pub(super) const LOGGING: &[Key<Logging>] = &[
     Key {
         name: "main",
@@ -610,6 +645,7 @@ pub(crate) fn sections() -> Vec<Section> {
         section("in an entry of `bind`", BIND),
         section("in [limits]", LIMITS),
         section("in [access]", ACCESS),
+        section("in [geoip]", GEOIP),
         section("in [logging]", LOGGING),
         section("in [metrics]", METRICS),
     ]

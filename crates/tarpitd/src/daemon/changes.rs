@@ -25,6 +25,7 @@ pub(super) fn changes(old: &Settings, new: &Settings) -> Vec<Change> {
     let mut found = Found { prefix: String::new(), changes: Vec::new() };
     found.top(old, new);
     found.limits(&old.limits, &new.limits);
+    found.geoip(&old.geoip, &new.geoip);
     found.logging(&old.logging, &new.logging);
     found.access(&old.access, &new.access);
     for tarpit in &old.tarpits {
@@ -71,6 +72,7 @@ impl Found {
             limits: _,
             access: _,
             logging: _,
+            geoip: _,
             metrics: Metrics { bind: _ },
             pid_file: _,
             keep_going: _,
@@ -108,6 +110,15 @@ impl Found {
         self.key("handshakes_per_second", handshakes_per_second, &new.handshakes_per_second, cap);
         self.key("cpu", cpu, &new.cpu, cap);
         self.key("evict", evict, &new.evict, |evict| Evict::name(*evict).to_owned());
+    }
+
+    fn geoip(&mut self, old: &[Placed<PathBuf>], new: &[Placed<PathBuf>]) {
+        let paths = |all: &[Placed<PathBuf>]| {
+            let paths: Vec<_> = all.iter().map(|path| path.display().to_string()).collect();
+            or_unset((!paths.is_empty()).then(|| paths.join(", ")))
+        };
+        "[geoip] ".clone_into(&mut self.prefix);
+        self.key("databases", &paths(old), &paths(new), ToString::to_string);
     }
 
     fn logging(&mut self, old: &Logging, new: &Logging) {

@@ -6,6 +6,7 @@
 mod changes;
 mod check;
 mod files;
+mod geoip;
 mod logging;
 mod pid_file;
 mod plan;
@@ -38,6 +39,7 @@ use tarpit_proto::keys::RsaKey;
 
 pub(crate) use self::check::{Checked, check};
 use self::{
+    geoip::Watch,
     pid_file::PidFile,
     prepare::{Ready, prepare},
     reload::Waiting,
@@ -147,6 +149,8 @@ struct Daemon {
     surfaces: Surfaces,
     /// What earlier daemons counted, if there are metrics and that is kept.
     store: Option<Arc<Store>>,
+    /// The files of `[geoip]` as they were seen last.
+    geoip: Watch,
     /// Removed when the daemon ends.
     _pid_file: Option<PidFile>,
 }
@@ -157,7 +161,7 @@ impl Daemon {
         let clock = Clock::start();
         let ready = prepare(&settings, clock, Touch::Keep).ready(settings.keep_going)?;
         let Ready { files, identity, profiles, anonymizer, opened, surfaces, user, .. } = ready;
-        let Ready { warnings, unbound, .. } = ready;
+        let Ready { geoip, warnings, unbound, .. } = ready;
         let (main, trace) = ready.targets;
         let pid_file = settings.pid_file.as_deref().map(PidFile::write).transpose();
         let pid_file = pid_file.map_err(|what| vec![Finding::new(Gravity::Refused, None, what)])?;
@@ -183,7 +187,7 @@ impl Daemon {
         let workers = settings.workers.get();
         let mut listeners: Vec<_> =
             (0..workers).map(|_| Vec::with_capacity(opened.len())).collect();
-        let mut served = Served::new(settings, profiles, anonymizer, workers);
+        let mut served = Served::new(settings, profiles, (anonymizer, geoip), workers);
         for one in opened {
             served.add(one, &mut listeners, &log);
         }
@@ -198,6 +202,7 @@ impl Daemon {
             notify: &notify,
         };
         let workers = Workers::spawn(listeners, &common).map_err(|error| vec![no_start(&error)])?;
+        let geoip = Watch::new(&served.settings, clock.now());
         let mut daemon = Self {
             served,
             clock,
@@ -212,6 +217,7 @@ impl Daemon {
             waiting: None,
             surfaces: Surfaces::default(),
             store: None,
+            geoip,
             _pid_file: pid_file,
         };
         daemon.open_store();
@@ -236,10 +242,10 @@ impl Daemon {
                 live_line::draw(&self.sum());
             }
             self.open_waiting();
-            let patience = match &self.waiting {
-                Some(_) => Some(RETRY),
-                None => watched.then_some(REDRAW),
-            };
+            self.look_at_databases();
+            let redraw = watched.then_some(REDRAW);
+            let retry = self.waiting.is_some().then_some(RETRY);
+            let patience = [retry, redraw, self.until_look()].into_iter().flatten().min();
             // The daemon holds a sender itself, so the channel never closes.
             let notice = match patience {
                 Some(patience) => self.notices.recv_timeout(patience),
@@ -247,6 +253,9 @@ impl Daemon {
             };
             match notice {
                 Err(RecvTimeoutError::Timeout) => {}
+                Ok(Notice::Databases(look, databases, findings)) => {
+                    self.take_databases(look, databases, findings);
+                }
                 // The next reload opens it again.
                 Ok(Notice::ListenerLost(key)) => {
                     self.served.lose(key);
@@ -375,6 +384,7 @@ impl Daemon {
             tallies: self.served.tallies().into(),
             log: self.log.clone(),
             store: self.store.clone(),
+            origins: self.served.geoip.as_ref().map(|geoip| Arc::clone(&geoip.origins)),
             trace: self.trace.clone(),
         }
     }

@@ -6,6 +6,7 @@ use tarpit_proto::script::Profile;
 
 use super::{
     files::Files,
+    geoip::geoip,
     logging,
     ports::{self, Opened},
     surfaces::{self, OpenedSurface},
@@ -21,6 +22,7 @@ use crate::{
     os::{clock::Clock, privileges},
     report::{
         anonymize::{Anonymizer, Key},
+        geoip::Geoip,
         target::Target,
     },
     settings::{
@@ -37,6 +39,8 @@ pub(super) struct Prepared {
     pub(super) profiles: Option<Vec<Profile>>,
     /// How clients' addresses are written and shown.
     pub(super) anonymizer: Option<Anonymizer>,
+    /// Where clients come from, if that is looked up.
+    pub(super) geoip: Option<Geoip>,
     /// The log's file and the trace's.
     pub(super) targets: Option<(Target, Target)>,
     pub(super) opened: Vec<Opened>,
@@ -56,6 +60,7 @@ pub(super) struct Ready {
     pub(super) identity: Identity,
     pub(super) profiles: Vec<Profile>,
     pub(super) anonymizer: Anonymizer,
+    pub(super) geoip: Option<Geoip>,
     /// The log's file and the trace's.
     pub(super) targets: (Target, Target),
     pub(super) opened: Vec<Opened>,
@@ -76,6 +81,7 @@ impl Prepared {
             identity,
             profiles,
             anonymizer,
+            geoip,
             targets,
             opened,
             surfaces,
@@ -102,6 +108,7 @@ impl Prepared {
                     identity,
                     profiles,
                     anonymizer,
+                    geoip,
                     targets,
                     opened,
                     surfaces,
@@ -139,6 +146,8 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
     }
     let profiles = profiles(judged, settings).map_err(|it| findings.extend(it)).ok();
     let anonymizer = anonymizer(judged, settings).map_err(|it| findings.push(it)).ok();
+    let (geoip, found) = geoip(settings, None);
+    findings.extend(found);
     let found = logging::findings(settings, touch);
     let is_refused = found.iter().any(Finding::is_refusal);
     findings.extend(found);
@@ -166,6 +175,7 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
         identity,
         profiles,
         anonymizer,
+        geoip,
         targets,
         opened: found.opened,
         surfaces: surfaces.opened,

@@ -6,6 +6,7 @@ use super::{
     Daemon, Reread,
     changes::{Change, in_force},
     files::Files,
+    geoip::geoip,
     logging,
     plan::{Opening, Plan, plan},
     ports::{Opened, Spot, Unbound, absences, grouped},
@@ -77,6 +78,13 @@ impl Daemon {
         let workers = self.workers.len();
         let profiles = profiles(&self.identity, &new)?;
         let anonymizer = anonymizer(&self.identity, &new).map_err(|it| vec![it])?;
+        let (geoip, found) = geoip(&new, self.served.geoip.as_ref());
+        if found.iter().any(Finding::is_refusal) {
+            return Err(found);
+        }
+        for problem in found {
+            self.log.error(format_args!("{problem}"));
+        }
         let files = Files::of(&new, workers, self.file_limit);
         if let Some(shortage) = files.shortage() {
             return Err(vec![shortage]);
@@ -103,6 +111,7 @@ impl Daemon {
         let settings = in_force(&self.served.settings, new);
         self.served.replace(settings, profiles, &plan.keep);
         self.served.anonymizer = anonymizer;
+        self.use_geoip(geoip);
         self.log.set_level(self.served.settings.logging.level);
         self.admission.set(files.caps(&self.served.settings));
         let opens = !(opened.is_empty() && waiting.is_empty());

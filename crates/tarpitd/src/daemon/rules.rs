@@ -17,7 +17,7 @@ use crate::{
 
 /// The rules of each of this many workers.
 pub(super) fn rules(served: &Served, workers: usize) -> Rules {
-    let Served { settings, anonymizer, .. } = served;
+    let Served { settings, anonymizer, geoip, .. } = served;
     let Limits { egress, egress_per_day, handshakes_per_second, cpu, evict, .. } = &settings.limits;
     let handshakes = handshakes_per_second.map_or(0, |all| all.get().div_ceil(workers as u32));
     let lines = settings.logging.trace_per_second.map(Into::into);
@@ -37,6 +37,7 @@ pub(super) fn rules(served: &Served, workers: usize) -> Rules {
             anonymizer: *anonymizer,
         },
         trace_per_second: NonZeroU32::new(divide(lines, workers as u64) as u32),
+        geoip: geoip.clone(),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{plan::OpenPort, ports::Opened};
 use crate::{
     admit::admission::Port,
     os::listen_socket::{ListenSocket, NAT_ONLY, Redirected},
-    report::{anonymize::Anonymizer, log::Log, totals::Tally},
+    report::{anonymize::Anonymizer, geoip::Geoip, log::Log, totals::Tally},
     settings::{Purpose, Settings, Wanted},
     worker::{Listener, endpoints::Binding},
 };
@@ -18,6 +18,8 @@ pub(super) struct Served {
     pub(super) settings: Settings,
     /// How clients' addresses are written and shown.
     pub(super) anonymizer: Anonymizer,
+    /// Where clients come from, if that is looked up.
+    pub(super) geoip: Option<Geoip>,
     /// What new clients of each tarpit are held under, in the order of the settings.
     profiles: Vec<Profile>,
     ports: Vec<OpenedPort>,
@@ -40,12 +42,12 @@ impl Served {
     pub(super) fn new(
         settings: Settings,
         profiles: Vec<Profile>,
-        anonymizer: Anonymizer,
+        (anonymizer, geoip): (Anonymizer, Option<Geoip>),
         workers: usize,
     ) -> Self {
         let (ports, tallies) = (Vec::new(), Vec::new());
         let mut served =
-            Self { settings, anonymizer, profiles, ports, next_key: 0, workers, tallies };
+            Self { settings, anonymizer, geoip, profiles, ports, next_key: 0, workers, tallies };
         served.add_tallies();
         served
     }

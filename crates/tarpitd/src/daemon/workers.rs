@@ -144,6 +144,7 @@ impl Worker {
         let totals = (number, totals);
         let mut record = Record::new(*clock, Log::clone(log), totals, Writer::clone(trace));
         record.set(rules.style, rules.trace_per_second);
+        record.set_geoip(rules.geoip.clone());
         let setup = Setup {
             poll,
             clock: *clock,

@@ -3,8 +3,10 @@
 pub(crate) mod anonymize;
 mod backlog;
 pub(crate) mod counter;
+pub(crate) mod geoip;
 pub(crate) mod live_line;
 pub(crate) mod log;
+pub(crate) mod origins;
 pub(crate) mod record;
 pub(crate) mod refusal;
 pub(crate) mod target;

@@ -15,6 +15,7 @@ use crate::{
     os::{clock::Clock, entropy::Keyed},
     report::{
         anonymize::Anonymizer,
+        geoip::Geoip,
         log::Log,
         refusal::Refusal,
         totals::{Tally, TarpitTotals, WorkerTotals},
@@ -35,6 +36,8 @@ pub(crate) struct Record {
     totals: Arc<WorkerTotals>,
     trace: Writer,
     style: Style,
+    /// Where clients come from, if that is looked up.
+    geoip: Option<Geoip>,
     bound: TraceBound,
     /// By these facts are compared, so that no client foresees which look alike.
     keys: Keyed,
@@ -70,6 +73,7 @@ impl Record {
                 form: Form::Json(TimeForm::Epoch),
                 anonymizer: Anonymizer::Prefix,
             },
+            geoip: None,
             bound: TraceBound::new(),
             keys: Keyed::default(),
             lines: Vec::with_capacity(TURN_ROOM),
@@ -84,6 +88,11 @@ impl Record {
         self.bound.set(lines_per_second, self.clock.now());
     }
 
+    /// Sets by which databases clients are looked up from now on.
+    pub(crate) fn set_geoip(&mut self, geoip: Option<Geoip>) {
+        self.geoip = geoip;
+    }
+
     /// Lifts the limit of lines, for the daemon's end.
     pub(crate) fn lift_bound(&mut self) {
         self.bound.set(None, self.clock.now());
@@ -95,7 +104,13 @@ impl Record {
         let (name, client) = (about.name, self.shown(about));
         let (host, port) = (client.ip(), client.port());
         self.log.client(format_args!("ACCEPT host={host} port={port} tarpit={name}"));
-        self.trace(about, None, Happening::Open(seat));
+        // The databases may be replaced, but not before the line is written.
+        let geoip = self.geoip.clone();
+        let origin = geoip.as_ref().map(|it| it.databases.look_up(about.client.ip()));
+        if let (Some(geoip), Some(origin)) = (&geoip, origin) {
+            geoip.origins.count(origin);
+        }
+        self.trace(about, None, Happening::Open(seat, origin.unwrap_or_default()));
     }
 
     /// A new client was refused.

@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     /// Clients that are not held.
     pub(crate) access: AccessLists,
     pub(crate) logging: Logging,
+    /// Files with databases that tell where clients come from.
+    pub(crate) geoip: Vec<Placed<PathBuf>>,
     pub(crate) metrics: Metrics,
     /// Where the process number is written.
     pub(crate) pid_file: Option<PathBuf>,

@@ -67,13 +67,19 @@ use crate::{
         room::Room,
     },
     os::clock::Clock,
-    report::{record::Record, trace::Style},
-    settings::Evict,
+    report::{
+        geoip::{Databases, Geoip},
+        record::Record,
+        trace::Style,
+    },
+    settings::{Evict, finding::Finding},
 };
 
 /// What the daemon's own thread waits for.
 #[derive(Debug)]
 pub(crate) enum Notice {
+    /// Databases that were read again, and what went wrong, for the look with this number.
+    Databases(u64, Databases, Vec<Finding>),
     /// The listener with this key could not be kept open.
     ListenerLost(u64),
     /// The host key that takes a while has been made.
@@ -109,6 +115,8 @@ pub(crate) struct Rules {
     /// How the trace is written, and this worker's share of its lines a second; `None`: no bound.
     pub(crate) style: Style,
     pub(crate) trace_per_second: Option<NonZeroU32>,
+    /// Where clients come from, if that is looked up.
+    pub(crate) geoip: Option<Geoip>,
 }
 
 /// What a worker needs to start.
@@ -288,6 +296,7 @@ impl Worker {
                     self.listeners.reload(&stay, new, registry, self.record.log());
                     self.load.set(rules.bounds, self.now);
                     self.record.set(rules.style, rules.trace_per_second);
+                    self.record.set_geoip(rules.geoip);
                     self.room.set(rules.access, rules.evict);
                     drop(pending);
                 }

@@ -114,6 +114,19 @@ impl Daemon {
         panic!("many lines, and none with {text}: {:#?}", self.log);
     }
 
+    /// Reads the log on to a line that contains `text`, which may take so long.
+    pub(crate) fn log_line_within(&mut self, patience: Duration, text: &str) -> String {
+        let start = now();
+        while let Some(left) = patience.checked_sub(start.elapsed()) {
+            let Ok(line) = self.stderr.recv_timeout(left) else { break };
+            self.log.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+        panic!("no {text} in that time: {:#?}", self.log);
+    }
+
     /// The next line of standard output.
     pub(crate) fn shown_line(&mut self) -> String {
         self.stdout.recv_timeout(PATIENCE).expect("a line of the trace")

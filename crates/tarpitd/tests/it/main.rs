@@ -15,6 +15,7 @@ mod first_answers;
 mod first_minute;
 mod flood;
 mod formats;
+mod geoip;
 #[path = "../../../tarpit-proto/tests/it/http_rows.rs"]
 mod http_rows;
 mod lawful;
@@ -22,6 +23,7 @@ mod life;
 mod limits;
 mod memory;
 mod metrics;
+mod mmdb;
 mod namespace;
 mod peers;
 mod pid_file;

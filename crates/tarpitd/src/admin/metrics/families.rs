@@ -131,6 +131,30 @@ pub(crate) static ALL: &[Family] = &[
         }),
     },
     Family {
+        name: "tarpitd_clients_opened_by_country_total",
+        kind: Kind::Counter,
+        help: "Clients held, by the country of their address. Only with [geoip].",
+        labels: &["country"],
+        samples: Samples::Once(|family, view, page| {
+            let origins = view.world.origins.iter();
+            for (country, count) in origins.flat_map(|it| it.countries()) {
+                page.sample(family.name, &[("country", &country)], count);
+            }
+        }),
+    },
+    Family {
+        name: "tarpitd_clients_opened_by_as_total",
+        kind: Kind::Counter,
+        help: "Clients held, at most, by the number of their autonomous system: the busiest 100. \
+               Only with [geoip].",
+        labels: &["asn"],
+        samples: Samples::Once(|family, view, page| {
+            for (asn, count) in view.world.origins.iter().flat_map(|it| it.systems()) {
+                page.sample(family.name, &[("asn", &asn.to_string())], count);
+            }
+        }),
+    },
+    Family {
         name: "tarpitd_held_seconds_total",
         kind: Kind::Counter,
         help: "The time for which all clients together were held, those held now included.",

@@ -13,7 +13,7 @@ use tarpit_proto::{
 use super::{
     Event, Happening, Kind, Learnt, Shown, Subject, fields::Fields, people::What, quote::repr,
 };
-use crate::settings::Discretion;
+use crate::{report::geoip::Origin, settings::Discretion};
 
 /// Appends the lines to `out`.
 pub(super) fn write(out: &mut Vec<u8>, discretion: Discretion, event: &Event<'_>) {
@@ -94,6 +94,9 @@ fn common(id: &str, discretion: Discretion, event: &Event<'_>) -> Fields {
     if let Some(protocol) = event.spoken() {
         fields.set("protocol", protocol);
     }
+    if let Some(via) = subject.via {
+        fields.set("via", via.to_string());
+    }
     fields.set("sensor", name);
     fields.set("pattern", pattern);
     fields.set("message", What { what, discretion }.to_string());
@@ -121,7 +124,17 @@ fn add(fields: &mut Fields, what: Happening<'_>) {
             fields.set("layer", layer);
             fields.set("reason", reason);
         }
-        Happening::Learn { .. } | Happening::Open(_) => {}
+        Happening::Learn { .. } => {}
+        Happening::Open(_, Origin { country, city, asn, as_org }) => {
+            for (key, text) in [("country", country), ("city", city), ("as_org", as_org)] {
+                if let Some(text) = text {
+                    fields.set(key, text);
+                }
+            }
+            if let Some(asn) = asn {
+                fields.set("asn", asn);
+            }
+        }
         Happening::Refuse { reason } => fields.set("reason", reason),
         Happening::Validate { expected, data, comment } => {
             fields.set("expected", expected);

@@ -6,7 +6,10 @@ use tarpit_proto::fact::{Entry, Fact};
 use super::{
     Event, Happening, Kind, Learnt, Shown, Subject, fields::Fields, people::What, quote::repr,
 };
-use crate::{report::timestamp::Timestamp, settings::Discretion};
+use crate::{
+    report::{geoip::Origin, timestamp::Timestamp},
+    settings::Discretion,
+};
 
 /// The version of the schema.
 const VERSION: &str = "9.4.0";
@@ -33,6 +36,9 @@ pub(super) fn write(out: &mut Vec<u8>, discretion: Discretion, event: &Event<'_>
     fields.set("network.type", if server.is_ipv4() { "ipv4" } else { "ipv6" });
     if let Some(protocol) = event.spoken() {
         fields.set("network.protocol", protocol);
+    }
+    if let Some(via) = subject.via {
+        fields.set("labels.via", via.to_string());
     }
     fields.set("labels.tarpit", name);
     fields.set("labels.pattern", pattern);
@@ -79,7 +85,19 @@ fn add(fields: &mut Fields, discretion: Discretion, what: Happening<'_>) {
             fields.set("event.reason", reason);
             fields.set("labels.layer", layer);
         }
-        Happening::Open(_) => {}
+        Happening::Open(_, Origin { country, city, asn, as_org }) => {
+            let mut set = |field, text: Option<&str>| {
+                if let Some(text) = text {
+                    fields.set(field, text);
+                }
+            };
+            set("source.geo.country_iso_code", country);
+            set("source.geo.city_name", city);
+            set("source.as.organization.name", as_org);
+            if let Some(asn) = asn {
+                fields.set("source.as.number", asn);
+            }
+        }
         Happening::Refuse { reason } => fields.set("event.reason", reason),
         Happening::Validate { expected, data, comment } => {
             fields.set("event.outcome", if expected { "success" } else { "failure" });

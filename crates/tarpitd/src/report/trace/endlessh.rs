@@ -20,7 +20,7 @@ pub(super) fn write(out: &mut Vec<u8>, event: &Event<'_>) {
     let (host, port) = (event.subject.client.ip(), event.subject.client.port());
     // Writing to memory cannot fail.
     let _ = match event.what {
-        Happening::Open(Seat { fd, held, most }) => {
+        Happening::Open(Seat { fd, held, most }, _) => {
             writeln!(out, "{now} ACCEPT host={host} port={port} fd={fd} n={held}/{most}")
         }
         Happening::Close { fd, held, sent, .. } => {

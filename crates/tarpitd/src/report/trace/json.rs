@@ -13,14 +13,14 @@ use super::{
     quote::{harmless, repr},
 };
 use crate::{
-    report::timestamp::Timestamp,
+    report::{geoip::Origin, timestamp::Timestamp},
     settings::{Discretion, TimeForm},
 };
 
 /// Appends the line to `out`.
 pub(super) fn write(out: &mut Vec<u8>, form: TimeForm, discretion: Discretion, event: &Event<'_>) {
     let Event { wall, subject, protocol, what } = *event;
-    let mut end = None;
+    let (mut end, mut from) = (None, None);
     let event = what.kind().name();
     let meta = match what {
         Happening::Close { fd: _, held, sent, received, reason, repeats, untold, worker_cpu } => {
@@ -31,7 +31,10 @@ pub(super) fn write(out: &mut Vec<u8>, form: TimeForm, discretion: Discretion, e
         Happening::ConnError { err, msg } => Meta::ConnError { err, msg },
         Happening::Learn { facts, told } => Meta::Learn(Learnt { facts, told, discretion }),
         Happening::Malformed { layer, reason } => Meta::Malformed { layer, reason },
-        Happening::Open(_) => Meta::Nothing,
+        Happening::Open(_, origin) => {
+            from = Some(Provenance::of(origin));
+            Meta::Nothing
+        }
         Happening::Refuse { reason } => Meta::Refuse { reason },
         Happening::Validate { expected, data, comment } => {
             Meta::Validate { expected, data: repr(data), comment }
@@ -48,6 +51,7 @@ pub(super) fn write(out: &mut Vec<u8>, form: TimeForm, discretion: Discretion, e
         session: format!("{:016x}", session.0),
         protocol,
         via: via.map(End4or6::of),
+        from,
         end,
     };
     let before = out.len();
@@ -75,7 +79,29 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<End4or6>,
     #[serde(flatten)]
+    from: Option<Provenance<'a>>,
+    #[serde(flatten)]
     end: Option<End>,
+}
+
+/// Keys of `open` where it is known where the client comes from.
+#[derive(Debug, Serialize)]
+struct Provenance<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<Shown<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    city: Option<Shown<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asn: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_org: Option<Shown<'a>>,
+}
+
+impl<'a> Provenance<'a> {
+    fn of(Origin { country, city, asn, as_org }: Origin<'a>) -> Self {
+        let [country, city, as_org] = [country, city, as_org].map(|text| text.map(Shown::Text));
+        Self { country, city, asn, as_org }
+    }
 }
 
 /// Keys of `close` that tarpitd.py does not have; they come last.

@@ -19,7 +19,7 @@ use tarpit_proto::{
 };
 
 use crate::{
-    report::anonymize::Anonymizer,
+    report::{anonymize::Anonymizer, geoip::Origin},
     settings::{Discretion, TimeForm},
 };
 
@@ -131,7 +131,7 @@ pub(crate) enum Happening<'a> {
         layer: &'static str,
         reason: &'static str,
     },
-    Open(Seat),
+    Open(Seat, Origin<'a>),
     Refuse {
         reason: &'static str,
     },
@@ -192,7 +192,7 @@ impl Happening<'_> {
             Happening::ConnError { .. } => Kind::ConnError,
             Happening::Learn { .. } => Kind::Learn,
             Happening::Malformed { .. } => Kind::Malformed,
-            Happening::Open(_) => Kind::Open,
+            Happening::Open(..) => Kind::Open,
             Happening::Refuse { .. } => Kind::Refuse,
             Happening::Validate { .. } => Kind::Validate,
         }
@@ -284,6 +284,9 @@ mod tests {
 
     pub(super) const SEAT: Seat = Seat { fd: 9, held: 3, most: 4_096 };
 
+    pub(super) const NOWHERE: Origin<'_> =
+        Origin { country: None, city: None, asn: None, as_org: None };
+
     pub(super) fn entries(facts: &[(Fact, &[u8], usize)]) -> Vec<Entry> {
         let entry = |&(fact, value, length): &(Fact, &[u8], usize)| Entry {
             fact,
@@ -314,7 +317,7 @@ mod tests {
     #[test]
     fn keys_come_in_the_promised_order() {
         assert_eq!(
-            line(Happening::Open(SEAT), "192.0.2.7:40000"),
+            line(Happening::Open(SEAT, NOWHERE), "192.0.2.7:40000"),
             "{\"time\":1795333948.123456,\"event\":\"open\",\"name\":\"my_ssh\",\
              \"pattern\":\"ssh_trans_hold\",\"conn_info\":{\"peername\":[\"192.0.2.7\",40000],\
              \"sockname\":[\"198.51.100.1\",22]},\"meta\":null,\
@@ -392,7 +395,8 @@ mod tests {
     #[test]
     fn time_and_protocol_stand_where_they_are_promised() {
         let form = Form::Json(TimeForm::Rfc3339);
-        let text = styled(Happening::Open(SEAT), "192.0.2.7:1", DISCREET, form, Some("redis"));
+        let text =
+            styled(Happening::Open(SEAT, NOWHERE), "192.0.2.7:1", DISCREET, form, Some("redis"));
         assert!(text.starts_with("{\"time\":\"2026-11-22T07:52:28.123Z\",\"event\":\"open\""));
         assert!(text.ends_with("\"session\":\"00000000000000ab\",\"protocol\":\"redis\"}\n"));
     }

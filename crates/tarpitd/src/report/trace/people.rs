@@ -5,7 +5,7 @@ use std::{fmt, io::Write as _};
 use tarpit_proto::{account::Told, fact::Entry, time::Wall};
 
 use super::{Event, Happening, Learnt, Subject, quote::shown};
-use crate::settings::Discretion;
+use crate::{report::geoip::Origin, settings::Discretion};
 
 /// Appends the line to `out`. A client's bytes cannot move the cursor.
 pub(super) fn write(out: &mut Vec<u8>, discretion: Discretion, event: &Event<'_>) {
@@ -41,7 +41,10 @@ impl fmt::Display for What<'_> {
             Happening::ConnError { msg, .. } => write!(f, "connection failed: {msg}"),
             Happening::Learn { facts, told } => self.learn(facts, told, f),
             Happening::Malformed { layer, reason } => write!(f, "malformed {layer} ({reason})"),
-            Happening::Open(_) => f.write_str("opened"),
+            Happening::Open(_, origin) => {
+                f.write_str("opened")?;
+                from(origin, f)
+            }
             Happening::Refuse { reason } => write!(f, "refused ({reason})"),
             Happening::Validate { expected, data, comment } => {
                 let verdict =
@@ -51,6 +54,18 @@ impl fmt::Display for What<'_> {
             }
         }
     }
+}
+
+/// Where a client comes from, as far as it is known.
+fn from(origin: Origin<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Origin { country, city, asn, as_org } = origin;
+    let system = asn.map(|asn| format!("AS{asn}"));
+    let parts = [city, country, system.as_deref(), as_org];
+    for (index, part) in parts.into_iter().flatten().enumerate() {
+        let before = if index == 0 { " from " } else { ", " };
+        write!(f, "{before}{}", Escaped(part.as_bytes()))?;
+    }
+    Ok(())
 }
 
 impl What<'_> {
@@ -98,7 +113,7 @@ mod tests {
     use super::{
         super::{
             Form,
-            tests::{SEAT, entries, styled},
+            tests::{NOWHERE, SEAT, entries, styled},
         },
         *,
     };
@@ -126,7 +141,19 @@ mod tests {
             worker_cpu: Duration::ZERO,
         };
         for (what, wanted) in [
-            (Happening::Open(SEAT), "opened"),
+            (Happening::Open(SEAT, NOWHERE), "opened"),
+            (
+                Happening::Open(
+                    SEAT,
+                    Origin {
+                        country: Some("DE"),
+                        city: Some("K\u{9b}ln"),
+                        asn: Some(64_500),
+                        as_org: None,
+                    },
+                ),
+                r"opened from K\u{9b}ln, DE, AS64500",
+            ),
             (close, "closed after 12.3 s (left), sent 340 B, received 20 B"),
             (
                 Happening::Learn { facts: &facts, told: Told::All },
@@ -141,7 +168,7 @@ mod tests {
         ] {
             assert_eq!(line(what, None), format!("07:52:28 192.0.2.7:40000 my_ssh: {wanted}\n"));
         }
-        let text = line(Happening::Open(SEAT), Some("redis"));
+        let text = line(Happening::Open(SEAT, NOWHERE), Some("redis"));
         assert_eq!(text, "07:52:28 192.0.2.7:40000 my_ssh (redis): opened\n");
     }
 }

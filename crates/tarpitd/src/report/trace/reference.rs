@@ -161,6 +161,34 @@ const KEYS: &[Row] = &[
         "protocol",
         "",
     ),
+    (
+        &[],
+        "via",
+        "The address of the relay that named the client, in the form of `peername`. Absent where \
+         the client connected itself.",
+        "labels.via",
+        "via",
+        "",
+    ),
+    (
+        &[Kind::Open],
+        "country",
+        "The country of the client's address, two letters by ISO 3166. This key and the next three \
+         are there where a database of `[geoip]` knows the address.",
+        "source.geo.country_iso_code",
+        "country",
+        "",
+    ),
+    (&[Kind::Open], "city", "Its city, in English.", "source.geo.city_name", "city", ""),
+    (&[Kind::Open], "asn", "The number of its autonomous system.", "source.as.number", "asn", ""),
+    (
+        &[Kind::Open],
+        "as_org",
+        "The organization that runs this system.",
+        "source.as.organization.name",
+        "as_org",
+        "",
+    ),
     (&[Kind::Validate], "meta.expected", "Whether they fit.", "event.outcome", "expected", ""),
     (&[Kind::Validate], "meta.data", "At most 4 of these bytes.", "labels.data", "data", ""),
     (&[Kind::Validate], "meta.comment", "What they show.", "labels.comment", "comment", ""),
@@ -262,12 +290,16 @@ mod tests {
 
     use super::{
         super::{
-            Form, Happening,
-            tests::{SEAT, entries, styled},
+            Event, Form, Happening, Style, Subject,
+            tests::{SEAT, entries, styled, subject},
+            write,
         },
         *,
     };
-    use crate::settings::{Discretion, TimeForm};
+    use crate::{
+        report::{anonymize::Anonymizer, geoip::Origin},
+        settings::{Discretion, TimeForm},
+    };
 
     /// Every kind of event, the facts whole, cut, and not in UTF-8.
     fn each(check: &mut dyn FnMut(Happening<'_>)) {
@@ -282,7 +314,15 @@ mod tests {
             worker_cpu: Duration::ZERO,
         };
         for what in [
-            Happening::Open(SEAT),
+            Happening::Open(
+                SEAT,
+                Origin {
+                    country: Some("DE"),
+                    city: Some("Berlin"),
+                    asn: Some(64_500),
+                    as_org: Some("Example"),
+                },
+            ),
             Happening::Validate { expected: true, data: b"SSH-", comment: "" },
             Happening::Malformed { layer: "ssh", reason: "mac" },
             Happening::ConnError { err: "OSError", msg: "no" },
@@ -339,9 +379,14 @@ mod tests {
     fn written(form: Form) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         each(&mut |what| {
+            let via = Some("198.51.100.7:1".parse().unwrap());
+            let subject = Subject { via, ..subject("192.0.2.7:1") };
+            let event = Event { wall: Duration::ZERO, subject, protocol: Some("ssh"), what };
             let discretion = Discretion { log_secrets: true, log_users: true };
-            let lines = styled(what, "192.0.2.7:1", discretion, form, Some("ssh"));
-            for line in lines.lines() {
+            let style = Style { discretion, form, anonymizer: Anonymizer::Whole };
+            let mut lines = Vec::new();
+            write(&mut lines, style, &event);
+            for line in str::from_utf8(&lines).unwrap().lines() {
                 let line: Value = serde_json::from_str(line).unwrap();
                 let mut keys = BTreeSet::new();
                 paths(&line, "", &|_| false, &mut keys);
