@@ -1,6 +1,6 @@
 //! What a handler may ask: the workers, and what the daemon has in force.
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::timeout};
 
@@ -60,6 +60,29 @@ impl World {
     /// Lines of the trace that were lost.
     pub(super) fn lost_lines(&self) -> u64 {
         self.trace.lost().saturating_add(self.store.as_ref().map_or(0, |store| store.lost_lines))
+    }
+
+    /// Clients by country, all that were ever counted.
+    pub(super) fn countries(&self) -> BTreeMap<String, u64> {
+        let mut sum = self.store.as_ref().map(|it| it.countries.clone()).unwrap_or_default();
+        for (country, clients) in self.origins.iter().flat_map(|it| it.countries()) {
+            let all = sum.entry(country).or_insert(0);
+            *all = all.saturating_add(clients);
+        }
+        sum
+    }
+
+    /// Clients by autonomous system, of those from which most came.
+    pub(super) fn systems(&self) -> Vec<(u32, u64)> {
+        let mut sum = self.store.as_ref().map(|it| it.systems.clone()).unwrap_or_default();
+        for (asn, clients) in self.origins.iter().flat_map(|it| it.systems()) {
+            let all = sum.entry(asn).or_insert(0);
+            *all = all.saturating_add(clients);
+        }
+        let mut all: Vec<_> = sum.into_iter().collect();
+        all.sort_by_key(|&(asn, clients)| (Reverse(clients), asn));
+        all.truncate(Origins::SHOWN);
+        all
     }
 
     /// Saves what was counted, if that is kept.

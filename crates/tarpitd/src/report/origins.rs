@@ -20,7 +20,7 @@ pub(crate) struct Origins {
 
 const LETTERS: usize = 26;
 
-/// Places for systems. The busiest hundred are shown; the others take the errors.
+/// Places for systems.
 const SYSTEMS: usize = 256;
 
 /// How often counting is tried again when other workers change the same place.
@@ -38,7 +38,7 @@ impl Default for Origins {
 }
 
 impl Origins {
-    /// How many systems are shown.
+    /// How many systems are shown. The other places take the errors of the sketch.
     pub(crate) const SHOWN: usize = 100;
 
     /// Counts a client.
@@ -83,7 +83,8 @@ impl Origins {
         named.chain([unknown]).filter(|(_, count)| *count > 0).collect()
     }
 
-    /// The busiest systems, the busiest first, with how many clients at most came from each.
+    /// The busiest systems, in the order of their numbers, with how many clients at most came from
+    /// each.
     pub(crate) fn systems(&self) -> Vec<(u32, u64)> {
         let entries = self.systems.iter().map(|entry| entry.load(Relaxed));
         let mut all: Vec<_> =
@@ -97,8 +98,6 @@ impl Origins {
             }
             same
         });
-        all.sort_by_key(|&(asn, count)| (std::cmp::Reverse(count), asn));
-        all.truncate(Self::SHOWN);
         all
     }
 }
@@ -136,7 +135,7 @@ mod tests {
         }
         let wanted = [("AA", 1), ("DE", 2), ("ZZ", 1), ("unknown", 6)];
         assert_eq!(origins.countries(), wanted.map(|(name, count)| (name.to_owned(), count)));
-        assert_eq!(origins.systems(), [(2, 2), (1, 1), (u32::MAX, 1)]);
+        assert_eq!(origins.systems(), [(1, 1), (2, 2), (u32::MAX, 1)]);
     }
 
     #[test]
@@ -155,7 +154,7 @@ mod tests {
             before = count;
         }
         let systems = origins.systems();
-        assert_eq!(systems.len(), Origins::SHOWN);
-        assert!(systems[..20].iter().all(|(asn, _)| *asn <= 20), "{systems:?}");
+        assert_eq!(systems.len(), SYSTEMS);
+        assert!(systems[..20].iter().all(|&(asn, count)| asn <= 20 && count >= 200), "{systems:?}");
     }
 }

@@ -75,6 +75,26 @@ fn the_trace_and_the_metrics_know_where_a_client_comes_from() {
 }
 
 #[test]
+fn clients_by_country_and_network_are_counted_on_after_a_restart() {
+    let directory = Directory::new("geoip-restart");
+    let top = format!("state_dir = '{}'\n", directory.path("state"));
+    for round in [1.0, 2.0] {
+        drop(start(&directory, ""));
+        let text = fs::read_to_string(directory.path("c.toml")).expect("a configuration");
+        let path = directory.file("c.toml", &(top.clone() + &text));
+        let mut daemon = Daemon::start(&["-c", &path], 2);
+        let _client = Client::from_to(SOURCE, daemon.addresses[0]);
+        daemon.trace_has("open");
+        let samples = samples(daemon.addresses[1]);
+        for label in ["country_total{country=\"DE\"}", "as_total{asn=\"64500\"}"] {
+            let name = format!("tarpitd_clients_opened_by_{label}");
+            assert_eq!(samples.get(&name), Some(&round), "{name}");
+        }
+        daemon.stop();
+    }
+}
+
+#[test]
 fn a_reload_reads_what_was_replaced_and_keeps_what_it_has_for_a_wrong_file() {
     let directory = Directory::new("geoip-reload");
     let mut daemon = start(&directory, "");

@@ -136,8 +136,8 @@ pub(crate) static ALL: &[Family] = &[
         help: "Clients held, by the country of their address. Only with [geoip].",
         labels: &["country"],
         samples: Samples::Once(|family, view, page| {
-            let origins = view.world.origins.iter();
-            for (country, count) in origins.flat_map(|it| it.countries()) {
+            let counts = view.world.origins.as_ref().map(|_| view.world.countries());
+            for (country, count) in counts.into_iter().flatten() {
                 page.sample(family.name, &[("country", &country)], count);
             }
         }),
@@ -149,7 +149,8 @@ pub(crate) static ALL: &[Family] = &[
                Only with [geoip].",
         labels: &["asn"],
         samples: Samples::Once(|family, view, page| {
-            for (asn, count) in view.world.origins.iter().flat_map(|it| it.systems()) {
+            let counts = view.world.origins.as_ref().map(|_| view.world.systems());
+            for (asn, count) in counts.into_iter().flatten() {
                 page.sample(family.name, &[("asn", &asn.to_string())], count);
             }
         }),

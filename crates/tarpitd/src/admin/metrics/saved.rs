@@ -36,6 +36,9 @@ pub(crate) struct Store {
     tarpits: BTreeMap<String, TarpitCounts>,
     pub(in crate::admin) workers: WorkerCounts,
     pub(in crate::admin) lost_lines: u64,
+    /// Clients by country, and by the number of their autonomous system.
+    pub(in crate::admin) countries: BTreeMap<String, u64>,
+    pub(in crate::admin) systems: BTreeMap<u32, u64>,
     /// Whether the log has that it cannot be written.
     failing: AtomicBool,
 }
@@ -52,9 +55,11 @@ impl Store {
             Err(unusable) => (Saved::default(), Some(unusable.put_aside(&directory))),
         };
         let tarpits = saved.tarpits.iter().map(|(name, it)| (name.clone(), it.counts())).collect();
-        let (workers, lost_lines) = (saved.workers(), saved.lost_lines);
+        let workers = saved.workers();
+        let Saved { lost_lines, countries, systems, .. } = saved;
         let failing = AtomicBool::new(false);
-        Some((Self { directory, tarpits, workers, lost_lines, failing }, told))
+        let store = Self { directory, tarpits, workers, lost_lines, countries, systems, failing };
+        Some((store, told))
     }
 
     /// What earlier daemons counted of the tarpit of this name.
@@ -69,7 +74,11 @@ impl Store {
             let counts = world.tarpit_counts(tally, tally.counts(now));
             (tally.name.clone(), SavedTarpit::of(&counts))
         });
-        let saved = Saved::of(tarpits.collect(), &world.worker_counts(), world.lost_lines());
+        let saved = Saved {
+            countries: world.countries(),
+            systems: world.systems().into_iter().collect(),
+            ..Saved::of(tarpits.collect(), &world.worker_counts(), world.lost_lines())
+        };
         let written = serde_json::to_vec(&saved)
             .map_err(io::Error::other)
             .and_then(|bytes| self.directory.replace(COUNTERS, &bytes));
@@ -156,6 +165,11 @@ struct Saved {
     ssh_handshakes: u64,
     tls_handshakes: u64,
     lost_lines: u64,
+    /// Absent in the files of daemons that looked nothing up.
+    #[serde(default)]
+    countries: BTreeMap<String, u64>,
+    #[serde(default)]
+    systems: BTreeMap<u32, u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -188,6 +202,8 @@ impl Saved {
             ssh_handshakes: counts.ssh_handshakes,
             tls_handshakes: counts.tls_handshakes,
             lost_lines,
+            countries: BTreeMap::new(),
+            systems: BTreeMap::new(),
         }
     }
 
