@@ -25,7 +25,7 @@ pub use crate::{
         ssh::lane::check_packets_have_one_reading,
     },
     wire::{
-        ssh::check_identification_has_one_end,
+        proxy_header::check_headers_have_one_reading, ssh::check_identification_has_one_end,
         telnet::check_telnet_is_read_the_same_wherever_it_is_cut, tls::check_readings_are_final,
     },
 };

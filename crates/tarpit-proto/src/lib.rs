@@ -30,3 +30,4 @@ mod wire;
 pub use base::{
     fact, handshake_budget, host_keys as keys, net, pace as pacer, rng, time, token_bucket,
 };
+pub use wire::proxy_header;

@@ -293,15 +293,21 @@ struct Live {
 
 /// Everything that [`Event::Malformed`] may report, for the manual: layer, reason, and meaning.
 pub fn malformed() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
-    use crate::{transport, wire::ssh};
+    use crate::{
+        transport,
+        wire::{proxy_header, ssh},
+    };
 
+    let proxy = proxy_header::Malformed::ALL
+        .into_iter()
+        .map(|(it, meaning)| (proxy_header::Malformed::LAYER, it.reason(), meaning));
     let ssh = ssh::Malformed::ALL
         .into_iter()
         .map(|(it, meaning)| (ssh::Malformed::LAYER, it.reason(), meaning));
     let tls = transport::Malformed::ALL
         .into_iter()
         .map(|(it, meaning)| (transport::Malformed::LAYER, it.reason(), meaning));
-    ssh.chain(tls)
+    proxy.chain(ssh).chain(tls)
 }
 
 /// The script of a client that was not handed on yet.

@@ -11,13 +11,14 @@ use tarpit_proto::fuzzing;
 type Check = fn(&[u8]);
 
 /// Every fuzz target with what it checks, in alphabetical order.
-const TARGETS: [(&str, Check); 12] = [
+const TARGETS: [(&str, Check); 13] = [
     ("client_hello", fuzzing::check_readings_are_final),
     ("commands", fuzzing::check_commands_have_one_reading),
     ("detect", fuzzing::check_detections_are_final),
     ("http2", fuzzing::check_frames_have_one_reading),
     ("identify", fuzzing::check_verdicts_are_final),
     ("mails", fuzzing::check_mail_has_one_end),
+    ("proxy_header", fuzzing::check_headers_have_one_reading),
     ("requests", fuzzing::check_requests_are_read_the_same_however_cut),
     ("sessions", fuzzing::check_sessions_bear_anything),
     ("shell", fuzzing::check_answers_of_the_shell_are_bounded),
