@@ -1,5 +1,5 @@
-//! The header by which a relay names the client: the PROXY protocol, version 1 and 2, as HAProxy's
-//! `proxy-protocol.txt` has it.
+//! The header by which a relay names the client: the PROXY protocol, version 1 and 2, as
+//! `proxy-protocol.txt` of its authors has it.
 
 use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -160,10 +160,14 @@ fn binary(bytes: &[u8]) -> Result<Whole, Malformed> {
     let Some(body) = bytes.get(V2_HEAD..length) else { return Ok(None) };
     let ends = match (command, kind) {
         (PROXY, 0x11) => {
-            let (&[a, b, c, d, e, f, g, h, i, j, k, l], _) =
-                body.split_first_chunk().ok_or(Malformed::Address)?;
-            let end = |ip: [u8; 4], port| SocketAddr::new(ip.into(), u16::from_be_bytes(port));
-            Some((end([a, b, c, d], [i, j]), end([e, f, g, h], [k, l])))
+            let (addresses, _) = body.split_first_chunk::<12>().ok_or(Malformed::Address)?;
+            let end = |ip: usize, port: usize| {
+                let mut octets = [0; 4];
+                octets.copy_from_slice(&addresses[ip..ip + 4]);
+                let port = u16::from_be_bytes([addresses[port], addresses[port + 1]]);
+                SocketAddr::new(octets.into(), port)
+            };
+            Some((end(0, 8), end(4, 10)))
         }
         (PROXY, 0x21) => {
             let (addresses, _) = body.split_first_chunk::<36>().ok_or(Malformed::Address)?;

@@ -6,4 +6,5 @@ pub(crate) mod cpu;
 pub(crate) mod egress;
 pub(crate) mod eviction;
 pub(crate) mod load;
+pub(crate) mod relays;
 pub(crate) mod room;

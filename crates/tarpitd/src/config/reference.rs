@@ -296,6 +296,19 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         },
     },
     Key {
+        name: "proxy_from",
+        form: "array of addresses and networks",
+        unset: Unset::Is("[]"),
+        meaning: "Relays that send a header of the PROXY protocol, version 1 or 2. tarpitd waits \
+                  for it for 2 seconds, and then treats the client that it names as if it had \
+                  connected by itself: limits, `[access]`, trace and `auto` go by the addresses in \
+                  the header. If the header is missing or wrong, the trace has a `malformed` line, \
+                  and tarpitd holds the relay itself. For each tarpit, 1024 connections may wait \
+                  for their header. From all other networks a header is just bytes.",
+        outdated: None,
+        read: |item, tarpit, notes| networks(item, notes, &mut tarpit.route.proxy_from),
+    },
+    Key {
         name: "redirected",
         form: "boolean",
         unset: Unset::Is("false"),

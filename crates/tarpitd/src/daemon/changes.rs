@@ -1,12 +1,12 @@
 //! Settings compared key by key: what a reload changes.
 
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeSet, fmt, path::PathBuf};
 
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
 use crate::settings::{
-    AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Metrics, Placed, Route,
-    Settings, Tarpit,
+    AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Metrics, Network, Placed,
+    Route, Settings, Tarpit,
 };
 
 /// A difference, and when it takes effect.
@@ -149,12 +149,16 @@ impl Found {
     fn access(&mut self, old: &AccessLists, new: &AccessLists) {
         let AccessLists { allow, deny } = old;
         for (key, old, new) in [("allow", allow, &new.allow), ("deny", deny, &new.deny)] {
-            for network in old.difference(new) {
-                self.add(format!("[access] {key}: {network} removed"), false);
-            }
-            for network in new.difference(old) {
-                self.add(format!("[access] {key}: {network} added"), false);
-            }
+            self.networks(&format!("[access] {key}"), old, new);
+        }
+    }
+
+    fn networks(&mut self, key: &str, old: &BTreeSet<Network>, new: &BTreeSet<Network>) {
+        for network in old.difference(new) {
+            self.add(format!("{key}: {network} removed"), false);
+        }
+        for network in new.difference(old) {
+            self.add(format!("{key}: {network} added"), false);
         }
     }
 
@@ -174,7 +178,7 @@ impl Found {
             inner,
             passive_ports,
             passive_address,
-            route: Route { redirected },
+            route: Route { redirected, proxy_from },
         } = old;
         self.prefix = format!("{name}: ");
         self.key("pattern", &pattern.name(), &new.pattern.name(), ToString::to_string);
@@ -202,6 +206,7 @@ impl Found {
         self.key("passive_address", passive_address, &new.passive_address, |address| {
             or_unset(address.as_ref())
         });
+        self.networks(&format!("{name}: proxy_from"), proxy_from, &new.route.proxy_from);
         self.key("redirected", redirected, &new.route.redirected, ToString::to_string);
     }
 

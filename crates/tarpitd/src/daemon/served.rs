@@ -6,10 +6,10 @@ use tarpit_proto::{keys::HostKeys, script::Profile};
 
 use super::{plan::OpenPort, ports::Opened};
 use crate::{
-    admit::admission::Port,
+    admit::{admission::Port, relays::Relays},
     os::listen_socket::{ListenSocket, NAT_ONLY, Redirected},
     report::{anonymize::Anonymizer, geoip::Geoip, log::Log, totals::Tally},
-    settings::{Purpose, Settings, Wanted},
+    settings::{Purpose, Settings, Tarpit, Wanted},
     worker::{Listener, endpoints::Binding},
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Served {
     pub(super) geoip: Option<Geoip>,
     /// What new clients of each tarpit are held under, in the order of the settings.
     profiles: Vec<Profile>,
+    /// The relays of each tarpit, in the same order.
+    relays: Vec<Arc<Relays>>,
     ports: Vec<OpenedPort>,
     next_key: u64,
     workers: usize,
@@ -45,9 +47,18 @@ impl Served {
         (anonymizer, geoip): (Anonymizer, Option<Geoip>),
         workers: usize,
     ) -> Self {
-        let (ports, tallies) = (Vec::new(), Vec::new());
-        let mut served =
-            Self { settings, anonymizer, geoip, profiles, ports, next_key: 0, workers, tallies };
+        let (relays, ports, tallies) = (relays(&settings), Vec::new(), Vec::new());
+        let mut served = Self {
+            settings,
+            anonymizer,
+            geoip,
+            profiles,
+            relays,
+            ports,
+            next_key: 0,
+            workers,
+            tallies,
+        };
         served.add_tallies();
         served
     }
@@ -105,6 +116,7 @@ impl Served {
         profiles: Vec<Profile>,
         keep: &[(u64, Wanted)],
     ) {
+        self.relays = relays(&settings);
         self.settings = settings;
         self.profiles = profiles;
         self.add_tallies();
@@ -174,6 +186,7 @@ impl Served {
             traced: tarpit.client_trace,
             data,
             redirected: tarpit.route.redirected && !data,
+            relays: if data { Arc::default() } else { Arc::clone(&self.relays[wanted.index]) },
             port,
             tally: self.tally(&tarpit.name),
         })
@@ -184,4 +197,10 @@ impl Served {
         let known = self.tallies.iter().find(|tally| tally.name == name);
         known.map_or_else(|| Arc::new(Tally::new(name, self.workers)), Arc::clone)
     }
+}
+
+/// The relays of each tarpit.
+fn relays(settings: &Settings) -> Vec<Arc<Relays>> {
+    let of = |tarpit: &Tarpit| Arc::new(Relays::new(tarpit.route.proxy_from.iter().copied()));
+    settings.tarpits.iter().map(of).collect()
 }

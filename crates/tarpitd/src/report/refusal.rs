@@ -13,6 +13,8 @@ pub(crate) enum Refusal {
     Clients,
     /// `[access] deny` names its address.
     Denied,
+    /// Too many relays have not named their clients yet.
+    Headers,
     /// Too many on this port.
     Port,
     /// Too many from its prefix.
@@ -25,12 +27,13 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Address,
         Self::Addresses,
         Self::Allowed,
         Self::Clients,
         Self::Denied,
+        Self::Headers,
         Self::Port,
         Self::Prefix,
         Self::Pressed,
@@ -45,6 +48,7 @@ impl Refusal {
             Self::Allowed => "allowed",
             Self::Clients => "clients",
             Self::Denied => "denied",
+            Self::Headers => "proxy_from",
             Self::Port => "max_clients",
             Self::Prefix => "per_prefix",
             Self::Pressed => "cpu",

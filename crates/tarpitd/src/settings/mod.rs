@@ -120,6 +120,8 @@ pub(crate) struct Tarpit {
 pub(crate) struct Route {
     /// Whether the firewall directs connections for other ports to it.
     pub(crate) redirected: bool,
+    /// Relays that name the client in a PROXY header.
+    pub(crate) proxy_from: BTreeSet<Network>,
 }
 
 impl Tarpit {

@@ -31,6 +31,12 @@ impl Network {
         Self { family, bits: bits & mask, length }
     }
 
+    /// Whether `ip` is one of its addresses.
+    pub(crate) fn contains(self, ip: IpAddr) -> bool {
+        let is_of_family = ip.is_ipv4() == (self.family == Family::V4);
+        is_of_family && Self::of(ip, self.length) == self
+    }
+
     /// Whether `ip` is the first of its addresses.
     pub(crate) fn starts_with(self, ip: IpAddr) -> bool {
         (self.family, self.bits) == bits(ip)

@@ -20,12 +20,13 @@ use crate::{
 };
 
 /// A connection that has been accepted.
-struct Newcomer {
-    fd: OwnedFd,
-    conn: Conn,
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    pub(super) fd: OwnedFd,
+    pub(super) conn: Conn,
     /// Whether its addresses may differ from those of its socket.
-    is_detoured: bool,
-    binding: Arc<Binding>,
+    pub(super) is_detoured: bool,
+    pub(super) binding: Arc<Binding>,
 }
 
 impl Worker {
@@ -72,6 +73,9 @@ impl Worker {
 
     /// Holds a newcomer, or refuses it.
     fn receive(&mut self, newcomer: Newcomer, listener: u32) {
+        if newcomer.binding.relays.has(newcomer.conn.client.ip()) {
+            return self.await_header(newcomer);
+        }
         if !newcomer.binding.data {
             self.hold(newcomer, true);
             return;
@@ -79,13 +83,20 @@ impl Worker {
         let asker = self.take_awaited(listener, newcomer.conn.client.ip());
         let is_held = self.hold(newcomer, asker.is_some());
         // The eviction may have chosen the client that asked for this data connection.
-        if let Some(asker) = asker.filter(|_| is_held) {
+        if let Some(asker) = asker.filter(|_| is_held.is_some()) {
             self.tell_of_data(asker);
         }
     }
 
-    /// Holds a newcomer or refuses it, always if it is not `expected`; says which.
-    fn hold(&mut self, newcomer: Newcomer, expected: bool) -> bool {
+    /// Refuses a newcomer that is not even looked at.
+    pub(super) fn refuse(&mut self, newcomer: &Newcomer, refusal: Refusal) {
+        let Newcomer { conn, binding, .. } = newcomer;
+        let id = self.clients.new_id(&Session::open(self.now), *conn, self.now);
+        self.record.refused(binding.subject(*conn, id), &binding.tally, refusal);
+    }
+
+    /// Holds a newcomer, and says where; or refuses it, always if it is not `expected`.
+    pub(super) fn hold(&mut self, newcomer: Newcomer, expected: bool) -> Option<u32> {
         let admitted = self.admit(&newcomer, expected);
         let Newcomer { fd, conn, is_detoured, binding } = newcomer;
         let session = Session::open(self.now);
@@ -106,14 +117,14 @@ impl Worker {
                 self.record.opened(about, &binding.tally, opened, seat);
                 if let Err(error) = self.watch(index) {
                     self.fail(index, &error);
-                    return false;
+                    return None;
                 }
                 self.drive(index, Input::Opened);
-                true
+                Some(index)
             }
             Err(refusal) => {
                 self.record.refused(about, &binding.tally, refusal);
-                false
+                None
             }
         }
     }

@@ -9,7 +9,7 @@ use tarpit_proto::{
 };
 
 use crate::{
-    admit::admission::Port,
+    admit::{admission::Port, relays::Relays},
     os::{entropy::HashMap, listen_socket::Use},
     report::{totals::Tally, trace::Subject},
 };
@@ -28,6 +28,8 @@ pub(crate) struct Binding {
     pub(crate) data: bool,
     /// Whether the firewall directs connections for other ports here.
     pub(crate) redirected: bool,
+    /// Which peers name the client in a header.
+    pub(crate) relays: Arc<Relays>,
     pub(crate) port: Arc<Port>,
     /// Where the tarpit's clients are counted.
     pub(crate) tally: Arc<Tally>,
@@ -127,6 +129,7 @@ mod tests {
             traced: false,
             data: false,
             redirected: false,
+            relays: Arc::default(),
             port,
             tally: Arc::new(Tally::new("a", 1)),
         })

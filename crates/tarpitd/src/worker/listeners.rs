@@ -292,6 +292,7 @@ mod tests {
             traced: false,
             data: false,
             redirected: false,
+            relays: Arc::default(),
             port: Arc::new(Port::new(address)),
             tally: Arc::new(Tally::new("a", 1)),
         };

@@ -15,6 +15,7 @@ pub(crate) mod handle;
 mod listeners;
 mod memory;
 mod news;
+mod pending;
 mod queue;
 mod read;
 mod read_shares;
@@ -54,6 +55,7 @@ use self::{
     first_answers::{FirstAnswers, LATE},
     listeners::Listeners,
     memory::Memory,
+    pending::Pending,
     read::Reading,
     send::Sending,
     sender::Sender,
@@ -155,6 +157,8 @@ struct Worker {
     seed: Seed,
     listeners: Listeners,
     clients: Clients,
+    /// Connections whose first bytes say who is there.
+    pending: Pending,
     /// Clients whose data connections are awaited.
     awaited: Awaited,
     /// Clients that are about to be answered for the first time.
@@ -207,6 +211,7 @@ pub(crate) fn run(setup: Setup) -> io::Result<()> {
             return Ok(());
         }
         worker.accept_all();
+        worker.end_patience();
         worker.read_waiting();
         worker.look_for_the_vanished();
         worker.answer_first();
@@ -232,6 +237,7 @@ impl Worker {
             seed: setup.seed,
             listeners: Listeners::new(setup.notify),
             clients: Clients::new(),
+            pending: Pending::new(),
             awaited: Awaited::default(),
             first_answers,
             room: Room::new(setup.admission, rules.access, rules.evict),
@@ -256,8 +262,13 @@ impl Worker {
             return Some(Duration::ZERO);
         }
         let now = self.clock.now();
-        let moments =
-            [self.listeners.due(), self.reading.due(), self.next_round(), self.memory.due()];
+        let moments = [
+            self.listeners.due(),
+            self.pending.due(),
+            self.reading.due(),
+            self.next_round(),
+            self.memory.due(),
+        ];
         let waits = moments.into_iter().flatten().map(|moment| moment.since(now));
         let waits = waits.chain(self.clients.idle_for(now));
         waits.chain(self.first_answers.patience()).min()
@@ -277,9 +288,10 @@ impl Worker {
         for event in events {
             match event.token() {
                 COMMAND | LATE => {}
-                token => match listeners::index_of(token) {
-                    Some(listener) => self.listeners.note_ready(listener),
-                    None => self.notice(token.0 as u32, event),
+                token => match (listeners::index_of(token), pending::index_of(token)) {
+                    (Some(listener), _) => self.listeners.note_ready(listener),
+                    (None, Some(pending)) => self.hear_pending(pending),
+                    (None, None) => self.notice(token.0 as u32, event),
                 },
             }
         }

@@ -28,6 +28,7 @@ mod namespace;
 mod peers;
 mod pid_file;
 mod ports;
+mod proxied;
 mod rates;
 mod readers;
 mod redirect;

@@ -25,17 +25,19 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 18] = [
+const NEEDS: [&str; 20] = [
     "apache2",
     "crowdsec",
     "exim4",
     "fail2ban",
     "files",
+    "haproxy",
     "io_uring",
     "ipv6",
     "netns",
     "nft",
     "nginx",
+    "nginx_stream",
     "pidfd_getfd",
     "prometheus",
     "root",
@@ -108,8 +110,13 @@ fn probe(need: &str) -> Result<(), String> {
         "io_uring" => IoUring::new(8).map(drop).map_err(|error| error.to_string()),
         "ipv6" => TcpListener::bind("[::1]:0").map(drop).map_err(|error| error.to_string()),
         "netns" => namespaces(),
+        "haproxy" => runs("haproxy", &["-v"]),
         "nft" => runs("unshare", &["--net", "nft", "list", "ruleset"]),
         "nginx" => runs("nginx", &["-v"]),
+        "nginx_stream" => {
+            runs("nginx", &["-v"])?;
+            runs("test", &["-e", "/usr/lib/nginx/modules/ngx_stream_module.so"])
+        }
         "pidfd_getfd" => {
             let own = pidfd_open(getpid(), PidfdFlags::empty());
             let file = own.and_then(|own| pidfd_getfd(&own, 0, PidfdGetfdFlags::empty()));

@@ -165,7 +165,7 @@ const KEYS: &[Row] = &[
         &[],
         "via",
         "The address of the relay that named the client, in the form of `peername`. Absent where \
-         the client connected itself.",
+         the client connected itself; see BEHIND A RELAY.",
         "labels.via",
         "via",
         "",
@@ -238,7 +238,8 @@ const KEYS: &[Row] = &[
         &[Kind::Refuse],
         "meta.reason",
         "The key of the limit that was reached (`clients`, `per_address`, `per_prefix`, \
-         `max_clients` or `cpu`), or `allowed` or `denied` where `[access]` names its address.",
+         `max_clients` or `cpu`), `proxy_from` where 1024 relays' connections already wait for \
+         their header, or `allowed` or `denied` where `[access]` names its address.",
         "event.reason",
         "reason",
         "",
