@@ -35,6 +35,7 @@ mod ssh;
 mod ssh_auth_hold;
 mod ssh_client;
 mod ssh_kex_hold;
+mod ssh_lists;
 mod ssh_old_clients;
 mod ssh_trans_hold;
 mod stage;
