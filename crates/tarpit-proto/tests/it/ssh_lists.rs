@@ -25,11 +25,16 @@ fn published() -> Vec<Published> {
         let [head, lines @ ..] = block else { panic!("{block:?}") };
         let (persona, setting) = head.split_once(' ').expect("a persona and a setting");
         let keys = ["KexAlgorithms", "HostKeyAlgorithms", "Ciphers", "MACs", "Compression"];
-        let mut values = keys.iter().zip(lines).map(|(key, line)| {
+        let value = |(key, line): (&&str, &&'static str)| {
             line.strip_prefix(key).and_then(|rest| rest.strip_prefix(' ')).expect("the key")
-        });
-        let [k, h, c, m, z] = std::array::from_fn(|_| values.next().expect("five lines"));
-        all.push(Published { persona, setting, lists: [k, h, c, c, m, m, z, z, "", ""] });
+        };
+        let values: Vec<_> = keys.iter().zip(lines).map(value).collect();
+        let mut lists = [""; 10];
+        // Ciphers and what follows them are the same in both directions.
+        for (list, value) in lists.iter_mut().zip([0, 1, 2, 2, 3, 3, 4, 4].map(|at| values[at])) {
+            *list = value;
+        }
+        all.push(Published { persona, setting, lists });
     }
     all
 }

@@ -180,6 +180,22 @@ fn what_a_scanner_records_is_our_own_list_and_4_to_5_seconds_late() {
 }
 
 #[test]
+fn ssh_audit_waits_for_our_offer_and_for_our_reply_and_for_neither_5_seconds() {
+    for number in 0..100 {
+        let mut stage = Stage::new("ssh_auth_hold");
+        stage.profile.host_keys = Some(host_keys());
+        let mut stage = stage.numbered(number).open();
+        stage.says("SSH-2.0-OpenSSH_10.3\r\n").pass_secs(5);
+        assert!((4_100..4_400).contains(&stage.moments()[1]), "{:?}", stage.moments());
+        stage.says(packet(&offer_of(COMMON)));
+        let asked = stage.now;
+        stage.says(packet(&[&[30, 0, 0, 0, 32, 9][..], &[0; 31]].concat())).pass_secs(5);
+        let late = stage.sent[2].0.since(asked).as_millis();
+        assert!((3_870..=4_730).contains(&late), "{late}");
+    }
+}
+
+#[test]
 fn a_scanner_gets_the_host_key_though_no_code_is_in_common() {
     let mut stage = connected("ssh_auth_hold");
     stage.says("SSH-2.0-Nmap-SSH2-Hostkey\r\n").says(packet(&offer_of(NMAP))).pass_secs(5);

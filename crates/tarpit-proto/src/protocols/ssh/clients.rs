@@ -22,7 +22,7 @@ pub(crate) struct Client(u8);
 pub(super) struct Limits {
     /// Between two packets that it must ignore.
     pub(super) packets: Duration,
-    /// Before it is offered to exchange keys, once it has said its line.
+    /// Before it is offered to exchange keys, once it has said its line, or a little more.
     pub(super) offer: Duration,
     /// Before its part of the key exchange is answered.
     pub(super) exchange: Wait,
@@ -58,7 +58,7 @@ const LATE: Wait = Wait::For(Duration::from_millis(4_500));
 /// The same for those who have seen enough once keys are offered: ssh-audit makes 4 connections and
 /// more, and leaves each with our offer or our reply, of which it awaits either for 5 seconds; nmap's
 /// scripts await each for 30. They record our lists, so that these never end with a name of theirs.
-const LATE_OFFER: Duration = Duration::from_millis(4_500);
+const LATE_OFFER: Duration = Duration::from_millis(4_100);
 
 const PATIENT_CLIENT: Limits = Limits {
     // It has no limit: packets only tell it that the connection is alive.
@@ -97,7 +97,11 @@ pub(super) static CLIENTS: &[KnownClient<Limits>] = &[
     KnownClient::contains(
         "ssh-audit",
         b"OpenSSH_10.3\r\n",
-        Limits { offer: LATE_OFFER, ..PATIENT_CLIENT },
+        Limits {
+            offer: LATE_OFFER,
+            exchange: Wait::For(Duration::from_millis(4_300)),
+            ..PATIENT_CLIENT
+        },
     ),
     KnownClient::contains(
         "nmap's scripts",

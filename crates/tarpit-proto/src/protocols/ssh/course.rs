@@ -39,6 +39,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// clients send both together.
 const OFFER_PATIENCE: Duration = Duration::from_millis(270);
 
+/// The most milliseconds by which an offer is later than the table of clients has it: the same wait
+/// for everybody would be a mark.
+const LATENESS: u32 = 300;
+
 states! {
     /// What of a client is awaited before keys are offered to it.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,11 +127,16 @@ fn read<'a>(said: &mut Said<'a>, awaited: &mut Awaited, cx: &mut Cx<'_>) -> Next
         let late = Client::of(identification).limits().offer;
         let is_early = !late.is_zero() || matches!(behind, Behind::Incomplete);
         if is_early && !said.is_full() {
-            let wait = late.max(OFFER_PATIENCE);
-            return Next::Step(match core::mem::replace(awaited, Awaited::Offer) {
-                Awaited::Line => Step::wait(Some(cx.now.after(cx.rng.jitter(wait)))),
-                Awaited::Offer => Step::KEEP,
-            });
+            if *awaited == Awaited::Offer {
+                return Next::Step(Step::KEEP);
+            }
+            *awaited = Awaited::Offer;
+            let wait = if late.is_zero() {
+                cx.rng.jitter(OFFER_PATIENCE)
+            } else {
+                late + Duration::from_millis(cx.rng.below(LATENESS).into())
+            };
+            return Next::Step(Step::wait(cx.later(wait)));
         }
         if let Behind::Offer(theirs) = behind
             && let Some(ended) = ended_for(&theirs, &lists)
