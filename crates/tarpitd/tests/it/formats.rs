@@ -11,7 +11,10 @@ use std::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::daemon::{Client, Daemon, Directory, file_gets, tarpitd};
+use crate::{
+    daemon::{Client, Daemon, Directory, file_gets, tarpitd, until},
+    trace::on_a_terminal,
+};
 
 /// Where clients come from: no other address looks like it.
 const SOURCE: Ipv4Addr = Ipv4Addr::new(127, 9, 8, 77);
@@ -55,7 +58,7 @@ impl Traced {
         Client::from_to(SOURCE, addresses[0]).is_reset();
         let received: usize = said.iter().map(|said| said.len()).sum();
         let received = format!(" received={received} ");
-        crate::daemon::until("all that was sent", || {
+        until("all that was sent", || {
             daemon.signal(Signal::USR1);
             daemon.log_has("totals: ").contains(&received)
         });
@@ -365,6 +368,29 @@ fn an_address_is_nowhere_where_it_is_made_anonymous() {
             assert!(!all.contains(&SOURCE.to_string()), "{all}");
             assert!(trace.lines().count() > 1 && trace.lines().all(|line| line.contains(wanted)));
         }
+    }
+}
+
+#[test]
+fn a_format_that_is_written_is_used_on_a_terminal_too() {
+    let directory = Directory::new("format-terminal");
+    for (lines, wanted) in [
+        ("", " a: opened"),
+        ("[logging]\nformat = 'endlessh'", " ACCEPT host="),
+        ("[logging]\nformat = 'ecs'", "\"@timestamp\":"),
+        ("[logging]\nformat = 'jsonl'", "\"event\":\"open\""),
+        ("[logging]\nanonymize = 'prefix'", " 127.0.0.0:"),
+    ] {
+        let text = format!(
+            "[tarpits.a]\npattern = 'endless_banner'\nbind = '127.0.0.1:0'\n\
+             client_trace = true\n{lines}\n"
+        );
+        let mut daemon = on_a_terminal(&["-c", &directory.file("c.toml", &text)]);
+        let _client = daemon.connect();
+        let line = daemon.shown_line();
+        assert!(line.contains(wanted), "{lines}: {line}");
+        daemon.signal(Signal::TERM);
+        daemon.ends();
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     daemon::{Client, Daemon, Directory, tarpitd},
     metrics::samples,
     mmdb::{asn, city, database},
+    readers::example,
     require::is_long,
 };
 
@@ -30,10 +31,11 @@ fn config(directory: &Directory, lines: &str) -> String {
         "c.toml",
         &format!(
             "[tarpits.a]\npattern = 'endless_banner'\nbind = '127.0.0.1:0'\nclient_trace = true\n\
-             [metrics]\nbind = '127.0.0.1:0'\n\
-             [geoip]\ndatabases = ['{}', '{}']\n{lines}",
-            directory.path("city.mmdb"),
-            directory.path("asn.mmdb")
+             [metrics]\nbind = '127.0.0.1:0'\n{}{lines}",
+            // As in the documents.
+            example("tarpits.toml")
+                .replace("/var/lib/GeoIP/GeoLite2-City.mmdb", &directory.path("city.mmdb"))
+                .replace("/var/lib/GeoIP/GeoLite2-ASN.mmdb", &directory.path("asn.mmdb"))
         ),
     )
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     blocks::blocks,
-    daemon::{Client, Daemon, Directory, file_gets},
+    daemon::{Client, Daemon, Directory, PATIENCE, file_gets, until},
     require::{crowdsec, require},
 };
 
@@ -24,7 +24,7 @@ const TRACE: &str = "/var/log/tarpitd/trace.jsonl";
 const SOURCE: Ipv4Addr = Ipv4Addr::new(127, 9, 8, 7);
 
 /// The example in the documents that belongs into the file of this name.
-fn example(file: &str) -> String {
+pub(crate) fn example(file: &str) -> String {
     let all = blocks(include_str!("../../../../docs/logging.md"));
     let block = all.into_iter().find(|block| block.purpose == file);
     block.unwrap_or_else(|| panic!("no example of {file}")).text
@@ -136,23 +136,15 @@ impl Drop for Running {
     }
 }
 
-#[test]
-fn rsyslog_copies_each_line_as_it_is() {
-    if !require("rsyslog") {
-        return;
-    }
-    let directory = Directory::new("rsyslog");
-    fs::set_permissions(directory.path(""), fs::Permissions::from_mode(0o777)).expect("it is ours");
-    let first = trace(&directory, "");
-    let mode = fs::Permissions::from_mode(0o644);
-    fs::set_permissions(directory.path("trace"), mode).expect("it is ours");
-    let copy = directory.path("copy");
+/// Starts rsyslog with the example, as an ordinary user; `change` names what is different here.
+fn rsyslog(directory: &Directory, change: impl Fn(String) -> String) -> Running {
+    let mode = fs::Permissions::from_mode;
+    fs::set_permissions(directory.path(""), mode(0o777)).expect("it is ours");
+    fs::set_permissions(directory.path("trace"), mode(0o644)).expect("it is ours");
     let text = example("rsyslog.conf")
         .replace(TRACE, &directory.path("trace"))
-        .replace("/var/spool/rsyslog", directory.path("").trim_end_matches('/'))
-        .replace("/srv/log/tarpitd.jsonl", &copy);
-    let config = directory.file("rsyslog.conf", &text);
-    // As an ordinary user.
+        .replace("/var/spool/rsyslog", directory.path("").trim_end_matches('/'));
+    let config = directory.file("rsyslog.conf", &change(text));
     let mut command = if rustix::process::geteuid().is_root() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "rsyslogd"]);
@@ -161,12 +153,53 @@ fn rsyslog_copies_each_line_as_it_is() {
         Command::new("rsyslogd")
     };
     command.args(["-n", "-iNONE", "-f", &config]).stdin(Stdio::null());
-    let _rsyslog = Running(command.spawn().expect("it starts"));
+    Running(command.spawn().expect("it starts"))
+}
+
+#[test]
+fn rsyslog_copies_each_line_as_it_is() {
+    if !require("rsyslog") {
+        return;
+    }
+    let directory = Directory::new("rsyslog");
+    let first = trace(&directory, "");
+    let copy = directory.path("copy");
+    let _rsyslog = rsyslog(&directory, |text| text.replace("/srv/log/tarpitd.jsonl", &copy));
     file_gets(&copy, |text| text == first);
     let second = "{\"event\":\"later\"}\n";
     let mut file = fs::File::options().append(true).open(directory.path("trace")).expect("a trace");
     file.write_all(second.as_bytes()).expect("written");
     file_gets(&copy, |text| text == first.clone() + second);
+}
+
+#[test]
+fn rsyslog_sends_each_line_to_another_machine() {
+    if !require("rsyslog") {
+        return;
+    }
+    let directory = Directory::new("rsyslog-tcp");
+    let wanted = trace(&directory, "format = 'ecs'");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let forward = example("rsyslog.conf, forwarding")
+        .replace("logs.example.org", "127.0.0.1")
+        .replace("601", &port.to_string());
+    let _rsyslog = rsyslog(&directory, |text| {
+        let action = text.lines().find(|line| line.contains("action(")).expect("an action");
+        text.replace(action, &forward)
+    });
+    listener.set_nonblocking(true).expect("an option of sockets");
+    let mut stream = None;
+    until("rsyslog", || {
+        stream = listener.accept().ok().map(|(stream, _)| stream);
+        stream.is_some()
+    });
+    let mut stream = stream.expect("it has connected");
+    stream.set_nonblocking(false).expect("an option of sockets");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
+    let mut got = vec![0; wanted.len()];
+    stream.read_exact(&mut got).expect("all lines");
+    assert_eq!(String::from_utf8_lossy(&got), wanted);
 }
 
 /// Whether a line of the trace is as an extended regular expression says.

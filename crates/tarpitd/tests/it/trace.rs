@@ -216,7 +216,7 @@ fn v_shows_who_comes_and_goes() {
 }
 
 /// A daemon with one tarpit whose standard output is a terminal.
-fn on_a_terminal(arguments: &[&str]) -> Daemon {
+pub(crate) fn on_a_terminal(arguments: &[&str]) -> Daemon {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it is ours");
     let name = ptsname(&ours, Vec::new()).expect("it has a name");
