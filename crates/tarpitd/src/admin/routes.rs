@@ -42,7 +42,7 @@ static ROUTES: &[Route] = &[
         method: Method::GET,
         path: "/metrics",
         handler: |request, world| {
-            Box::pin(async move { metrics::scrape(request.headers(), world) })
+            Box::pin(async move { metrics::scrape(request.headers(), world).await })
         },
     },
     Route {

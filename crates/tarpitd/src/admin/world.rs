@@ -8,11 +8,13 @@ use super::metrics::saved::Store;
 use crate::{
     os::clock::Clock,
     report::{
+        busiest::Busy,
         log::Log,
         origins::Origins,
-        totals::{Tally, TarpitCounts, WorkerCounts},
+        totals::{PortCounts, PortTally, Tally, TarpitCounts, WorkerCounts},
         writer::Writer,
     },
+    settings::Metrics,
     worker::{Command, handle::Handle},
 };
 
@@ -26,6 +28,9 @@ pub(crate) struct World {
     pub(crate) workers: Arc<[Arc<Handle>]>,
     /// What is counted of each tarpit.
     pub(crate) tallies: Arc<[Arc<Tally>]>,
+    /// What is counted at each port, where ports are counted.
+    pub(crate) port_tallies: Arc<[Arc<PortTally>]>,
+    pub(crate) metrics: Metrics,
     pub(crate) log: Log,
     /// What earlier daemons counted, if that is kept.
     pub(crate) store: Option<Arc<Store>>,
@@ -55,6 +60,38 @@ impl World {
             sum.add(&store.tarpit(&tally.name));
         }
         sum
+    }
+
+    /// All that was ever counted at a port.
+    pub(super) fn port_counts(&self, tally: &PortTally) -> PortCounts {
+        let mut sum = tally.counts(self.clock.now());
+        if let Some(store) = &self.store {
+            sum.add(&store.port(tally.port));
+        }
+        sum
+    }
+
+    /// The busiest addresses of all workers, the busiest first, as many as are wanted.
+    pub(super) async fn busiest(&self) -> Vec<Busy> {
+        let most = self.metrics.busiest();
+        if most == 0 {
+            return Vec::new();
+        }
+        let of_workers = self.ask_all(Command::Busiest).await.unwrap_or_default();
+        let mut all: Vec<Busy> = of_workers.into_iter().flatten().collect();
+        // One address may be at several workers, and several may be shown alike.
+        all.sort_by_key(|busy| (busy.address, busy.port));
+        all.dedup_by(|next, before| {
+            let is_same = (next.address, next.port) == (before.address, before.port);
+            if is_same {
+                before.opened += next.opened;
+                before.held += next.held;
+            }
+            is_same
+        });
+        all.sort_by_key(|busy| Reverse(busy.opened));
+        all.truncate(most);
+        all
     }
 
     /// Lines of the trace that were lost.

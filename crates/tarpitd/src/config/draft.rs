@@ -21,8 +21,8 @@ use super::{
     values::pattern,
 };
 use crate::settings::{
-    AccessLists, Anonymize, Certificate, ClientLimit, Evict, Level, Limits, Logging, Metrics,
-    Place, Placed, Route, Settings, Sink, Tarpit, TimeForm, TraceFormat, User,
+    AccessLists, Anonymize, Certificate, ClientLimit, Compat, Evict, Level, Limits, Logging,
+    Metrics, Place, Placed, Route, Settings, Sink, Tarpit, TimeForm, TraceFormat, User,
 };
 
 /// The most addresses on which one daemon listens; more ports can be redirected to one.
@@ -48,6 +48,8 @@ pub(super) struct Draft {
 #[derive(Debug, Default)]
 pub(super) struct MetricsDraft {
     pub(super) bind: Option<(Place, SurfaceAddress)>,
+    pub(super) compat: Compat,
+    pub(super) top_clients: Placed<Option<NonZeroU32>>,
 }
 
 /// A tarpit that may still lack required keys.
@@ -160,6 +162,13 @@ impl Draft {
                 notes.warnings.push(place.problem(what));
             }
         }
+        let top = &self.metrics.top_clients;
+        if let (Some(place), Some(_), Compat::None) = (&top.place, top.value, self.metrics.compat) {
+            notes.warnings.push(place.problem(
+                "`top_clients` has no effect without `compat = \"endlessh-go\"`: add it, or remove \
+                 `top_clients`",
+            ));
+        }
         let bind = self.metrics.bind.as_ref();
         if let Some((place, address)) = bind
             && address.bind().is_some_and(Bind::is_public)
@@ -175,7 +184,11 @@ impl Draft {
 impl MetricsDraft {
     fn finish(self) -> Metrics {
         let bind = self.bind.map(|(place, address)| address.addresses(&place));
-        Metrics { bind: bind.unwrap_or_default() }
+        Metrics {
+            bind: bind.unwrap_or_default(),
+            compat: self.compat,
+            top_clients: self.top_clients,
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use super::{
     problem::{Notes, Problem},
     surface::SurfaceAddress,
     values::{
-        self, MAX_RATE, MIN_RATE, anonymize, evict, level, path, pattern, persona, rate, sink,
-        time_form, trace_format,
+        self, MAX_RATE, MIN_RATE, anonymize, compat, evict, level, path, pattern, persona, rate,
+        sink, time_form, trace_format,
     },
 };
 use crate::settings::{AccessLists, ClientLimit, Limits, Logging, Network, Place, Placed, User};
@@ -617,19 +617,42 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
     },
 ];
 
-pub(super) const METRICS: &[Key<MetricsDraft>] = &[Key {
-    name: "bind",
-    form: "string `\"HOST:PORT\"` or `\"unix:PATH\"`",
-    unset: Unset::Described("no metrics are served"),
-    meaning: "Where tarpitd serves `/metrics`, `/health` and `/ready` over HTTP. Those who can \
+pub(super) const METRICS: &[Key<MetricsDraft>] = &[
+    Key {
+        name: "bind",
+        form: "string `\"HOST:PORT\"` or `\"unix:PATH\"`",
+        unset: Unset::Described("no metrics are served"),
+        meaning: "Where tarpitd serves `/metrics`, `/health` and `/ready` over HTTP. Those who can \
                   read them see that this is a tarpit, so keep them to this machine or a private \
                   network. A Unix socket is open to the user and the group of the daemon.",
-    outdated: None,
-    read: |item, metrics, notes| match SurfaceAddress::read(item) {
-        Ok(address) => metrics.bind = address,
-        Err(problems) => notes.problems.extend(problems),
+        outdated: None,
+        read: |item, metrics, notes| match SurfaceAddress::read(item) {
+            Ok(address) => metrics.bind = address,
+            Err(problems) => notes.problems.extend(problems),
+        },
     },
-}];
+    Key {
+        name: "compat",
+        form: "`\"none\"` or `\"endlessh-go\"`",
+        unset: Unset::Is("\"none\""),
+        meaning: "`endlessh-go` adds the metrics of that program, under its names, so that its \
+                  dashboards show data. The answer is then always the classic text format.",
+        outdated: None,
+        read: |item, metrics, notes| notes.keep(&mut metrics.compat, item.parsed(compat)),
+    },
+    Key {
+        name: "top_clients",
+        form: "number of addresses, at most 500",
+        unset: Unset::Is("0"),
+        meaning: "With `compat`, how many addresses have series of their own: those with the most \
+                  clients. Each counts from when it became one of them. `[logging] anonymize` \
+                  holds for them, too.",
+        outdated: None,
+        read: |item, metrics, notes| {
+            notes.keep(&mut metrics.top_clients, item.placed(item.cap(500)));
+        },
+    },
+];
 
 /// A table of the configuration, for the manual.
 pub(crate) struct Section {

@@ -184,6 +184,7 @@ fn what_is_written_as_its_default_changes_nothing() {
                 "in [access]" => format!("{SOUND}[access]\n{line}"),
                 "in [geoip]" => format!("{SOUND}[geoip]\n{line}"),
                 "in [logging]" => format!("{SOUND}[logging]\n{line}"),
+                "in [metrics]" => format!("{SOUND}[metrics]\n{line}"),
                 other => panic!("{other}"),
             };
             assert_eq!(format!("{:?}", settings(&text)), unwritten, "{text}");

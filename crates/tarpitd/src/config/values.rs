@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use tarpit_proto::{pacer::Rate, patterns, persona::Persona, script::Pattern};
 
 use super::problem::nearest;
-use crate::settings::{Anonymize, Evict, Level, Network, Sink, TimeForm, TraceFormat, User};
+use crate::settings::{
+    Anonymize, Compat, Evict, Level, Network, Sink, TimeForm, TraceFormat, User,
+};
 
 /// The numbers that stand for rates.
 pub(super) const MIN_RATE: i64 = -(Rate::SLOWEST as i64);
@@ -28,6 +30,14 @@ pub(super) fn evict(text: &str) -> Result<Evict, String> {
             "there is no policy `{}`: write `noisiest-prefix`, `oldest` or `refuse`",
             text.escape_debug()
         )
+    })
+}
+
+/// A program by its name, whose metric names are served, too.
+pub(super) fn compat(text: &str) -> Result<Compat, String> {
+    Compat::ALL.into_iter().find(|compat| compat.name() == text).ok_or_else(|| {
+        let text = text.escape_debug();
+        format!("there are no metric names of `{text}`: write `endlessh-go` or `none`")
     })
 }
 

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt, path::PathBuf};
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
 use crate::settings::{
-    AccessLists, Certificate, ClientLimit, Evict, Level, Limits, Logging, Metrics, Network, Placed,
-    Route, Settings, Tarpit,
+    AccessLists, Certificate, ClientLimit, Compat, Evict, Level, Limits, Logging, Metrics, Network,
+    Placed, Route, Settings, Tarpit,
 };
 
 /// A difference, and when it takes effect.
@@ -28,6 +28,7 @@ pub(super) fn changes(old: &Settings, new: &Settings) -> Vec<Change> {
     found.geoip(&old.geoip, &new.geoip);
     found.logging(&old.logging, &new.logging);
     found.access(&old.access, &new.access);
+    found.metrics(&old.metrics, &new.metrics);
     for tarpit in &old.tarpits {
         match new.tarpits.iter().find(|other| other.name == tarpit.name) {
             Some(other) => found.tarpit(tarpit, other),
@@ -73,7 +74,7 @@ impl Found {
             access: _,
             logging: _,
             geoip: _,
-            metrics: Metrics { bind: _ },
+            metrics: _,
             pid_file: _,
             keep_going: _,
             warnings: _,
@@ -144,6 +145,13 @@ impl Found {
         self.key("trace_per_second", trace_per_second, &new.trace_per_second, cap);
         self.key("log_secrets", log_secrets, &new.log_secrets, ToString::to_string);
         self.key("log_users", log_users, &new.log_users, ToString::to_string);
+    }
+
+    fn metrics(&mut self, old: &Metrics, new: &Metrics) {
+        let Metrics { bind: _, compat, top_clients } = old;
+        "[metrics] ".clone_into(&mut self.prefix);
+        self.key("compat", compat, &new.compat, |compat| Compat::name(*compat).to_owned());
+        self.key("top_clients", top_clients, &new.top_clients, cap);
     }
 
     fn access(&mut self, old: &AccessLists, new: &AccessLists) {

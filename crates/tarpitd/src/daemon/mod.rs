@@ -17,6 +17,7 @@ mod rules;
 mod served;
 mod signals;
 mod surfaces;
+mod tallies;
 mod targets;
 mod user;
 mod workers;
@@ -381,7 +382,9 @@ impl Daemon {
         World {
             clock: self.clock,
             workers: self.workers.handles(),
-            tallies: self.served.tallies().into(),
+            tallies: self.served.tallies.tarpits().into(),
+            port_tallies: self.served.tallies.ports().into(),
+            metrics: self.served.settings.metrics.clone(),
             log: self.log.clone(),
             store: self.store.clone(),
             origins: self.served.geoip.as_ref().map(|geoip| Arc::clone(&geoip.origins)),
@@ -390,7 +393,7 @@ impl Daemon {
     }
 
     fn sum(&self) -> Sum {
-        self.workers.sum(self.served.tallies(), self.clock.now())
+        self.workers.sum(self.served.tallies.tarpits(), self.clock.now())
     }
 
     /// Opens the files again, as after a rotation that renamed them. `signal` asked for it.

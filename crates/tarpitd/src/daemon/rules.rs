@@ -38,6 +38,7 @@ pub(super) fn rules(served: &Served, workers: usize) -> Rules {
         },
         trace_per_second: NonZeroU32::new(divide(lines, workers as u64) as u32),
         geoip: geoip.clone(),
+        busiest: settings.metrics.busiest(),
     }
 }
 

@@ -4,11 +4,11 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use tarpit_proto::{keys::HostKeys, script::Profile};
 
-use super::{plan::OpenPort, ports::Opened};
+use super::{plan::OpenPort, ports::Opened, tallies::Tallies};
 use crate::{
     admit::{admission::Port, relays::Relays},
     os::listen_socket::{ListenSocket, NAT_ONLY, Redirected},
-    report::{anonymize::Anonymizer, geoip::Geoip, log::Log, totals::Tally},
+    report::{anonymize::Anonymizer, geoip::Geoip, log::Log},
     settings::{Purpose, Settings, Tarpit, Wanted},
     worker::{Listener, endpoints::Binding},
 };
@@ -26,10 +26,7 @@ pub(super) struct Served {
     relays: Vec<Arc<Relays>>,
     ports: Vec<OpenedPort>,
     next_key: u64,
-    workers: usize,
-    /// What is counted of each tarpit that there has been since the start: a client may outlive its
-    /// tarpit.
-    tallies: Vec<Arc<Tally>>,
+    pub(super) tallies: Tallies,
 }
 
 /// A port: the configured address, and the one that the kernel gave.
@@ -47,18 +44,9 @@ impl Served {
         (anonymizer, geoip): (Anonymizer, Option<Geoip>),
         workers: usize,
     ) -> Self {
-        let (relays, ports, tallies) = (relays(&settings), Vec::new(), Vec::new());
-        let mut served = Self {
-            settings,
-            anonymizer,
-            geoip,
-            profiles,
-            relays,
-            ports,
-            next_key: 0,
-            workers,
-            tallies,
-        };
+        let (relays, ports, tallies) = (relays(&settings), Vec::new(), Tallies::new(workers));
+        let mut served =
+            Self { settings, anonymizer, geoip, profiles, relays, ports, next_key: 0, tallies };
         served.add_tallies();
         served
     }
@@ -147,30 +135,23 @@ impl Served {
         self.ports.iter().map(|port| (port.key, Arc::clone(&port.binding))).collect()
     }
 
-    /// What is counted of each tarpit.
-    pub(super) fn tallies(&self) -> &[Arc<Tally>] {
-        &self.tallies
-    }
-
-    /// Makes a tally for each tarpit that has none.
+    /// Makes a tally for each tarpit, whether it can be served or not.
     fn add_tallies(&mut self) {
         for tarpit in &self.settings.tarpits {
-            if !self.tallies.iter().any(|tally| tally.name == tarpit.name) {
-                self.tallies.push(Arc::new(Tally::new(&tarpit.name, self.workers)));
-            }
+            self.tallies.tarpit(&tarpit.name);
         }
     }
 
     fn renew_bindings(&mut self) {
-        let binding = |port: &OpenedPort| self.binding(port.wanted, Arc::clone(&port.binding.port));
-        let bindings: Vec<_> = self.ports.iter().map(binding).collect();
-        for (port, binding) in self.ports.iter_mut().zip(bindings) {
-            port.binding = binding;
+        let mut ports = std::mem::take(&mut self.ports);
+        for port in &mut ports {
+            port.binding = self.binding(port.wanted, Arc::clone(&port.binding.port));
         }
+        self.ports = ports;
     }
 
     /// What new clients of a port are held under.
-    fn binding(&self, wanted: Wanted, port: Arc<Port>) -> Arc<Binding> {
+    fn binding(&mut self, wanted: Wanted, port: Arc<Port>) -> Arc<Binding> {
         let tarpit = &self.settings.tarpits[wanted.index];
         let mut profile = self.profiles[wanted.index].clone();
         let data = wanted.purpose != Purpose::Clients;
@@ -179,6 +160,8 @@ impl Served {
             // A session told this client to connect, so the client need not show its protocol.
             profile.validate = false;
         }
+        let counts_port = self.settings.metrics.count_ports() && !data;
+        let port_tally = counts_port.then(|| self.tallies.port(port.address.port()));
         Arc::new(Binding {
             name: tarpit.name.clone(),
             profile,
@@ -188,14 +171,9 @@ impl Served {
             redirected: tarpit.route.redirected && !data,
             relays: if data { Arc::default() } else { Arc::clone(&self.relays[wanted.index]) },
             port,
-            tally: self.tally(&tarpit.name),
+            tally: self.tallies.tarpit(&tarpit.name),
+            port_tally,
         })
-    }
-
-    /// The tally of a tarpit, which was made with the settings.
-    fn tally(&self, name: &str) -> Arc<Tally> {
-        let known = self.tallies.iter().find(|tally| tally.name == name);
-        known.map_or_else(|| Arc::new(Tally::new(name, self.workers)), Arc::clone)
     }
 }
 

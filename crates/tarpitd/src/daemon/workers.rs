@@ -145,6 +145,7 @@ impl Worker {
         let mut record = Record::new(*clock, Log::clone(log), totals, Writer::clone(trace));
         record.set(rules.style, rules.trace_per_second);
         record.set_geoip(rules.geoip.clone());
+        record.keep_busiest(rules.busiest);
         let setup = Setup {
             poll,
             clock: *clock,

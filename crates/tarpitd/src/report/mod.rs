@@ -2,6 +2,7 @@
 
 pub(crate) mod anonymize;
 mod backlog;
+pub(crate) mod busiest;
 pub(crate) mod counter;
 pub(crate) mod geoip;
 pub(crate) mod live_line;

@@ -15,10 +15,11 @@ use crate::{
     os::{clock::Clock, entropy::Keyed},
     report::{
         anonymize::Anonymizer,
+        busiest::{Busiest, Busy},
         geoip::Geoip,
         log::Log,
         refusal::Refusal,
-        totals::{Tally, TarpitTotals, WorkerTotals},
+        totals::{Counted, TarpitTotals, WorkerTotals},
         trace::{self, Event, Form, Happening, Kind, Seat, Style, Subject},
         trace_bound::{BoundNews, LeftOut, TraceBound},
         writer::Writer,
@@ -34,6 +35,7 @@ pub(crate) struct Record {
     /// Which worker's it is, counted from 0.
     worker: usize,
     totals: Arc<WorkerTotals>,
+    busiest: Busiest,
     trace: Writer,
     style: Style,
     /// Where clients come from, if that is looked up.
@@ -67,6 +69,7 @@ impl Record {
             log,
             worker,
             totals,
+            busiest: Busiest::new(0),
             trace,
             style: Style {
                 discretion,
@@ -93,14 +96,38 @@ impl Record {
         self.geoip = geoip;
     }
 
+    /// Sets how many of the busiest addresses are kept.
+    pub(crate) fn keep_busiest(&mut self, most: usize) {
+        if self.busiest.most() != most {
+            self.busiest = Busiest::new(most);
+        }
+    }
+
+    /// The busiest addresses, as they are shown.
+    pub(crate) fn busiest(&self) -> Vec<Busy> {
+        let shown = |ip| self.style.anonymizer.shown_ip(ip);
+        let all = self.busiest.all(self.clock.now());
+        all.map(|busy| Busy { address: shown(busy.address), ..busy }).collect()
+    }
+
     /// Lifts the limit of lines, for the daemon's end.
     pub(crate) fn lift_bound(&mut self) {
         self.bound.set(None, self.clock.now());
     }
 
     /// A client was opened, and is held there.
-    pub(crate) fn opened(&mut self, about: Subject<'_>, tally: &Tally, at: Time, seat: Seat) {
-        self.of(tally).open(at);
+    pub(crate) fn opened(
+        &mut self,
+        about: Subject<'_>,
+        counted: Counted<'_>,
+        at: Time,
+        seat: Seat,
+    ) {
+        self.of(counted).open(at);
+        if let Some(port) = counted.port {
+            port.of(self.worker).open(at);
+            self.busiest.open(about.client.ip(), port.port, at);
+        }
         let (name, client) = (about.name, self.shown(about));
         let (host, port) = (client.ip(), client.port());
         self.log.client(format_args!("ACCEPT host={host} port={port} tarpit={name}"));
@@ -114,8 +141,8 @@ impl Record {
     }
 
     /// A new client was refused.
-    pub(crate) fn refused(&mut self, about: Subject<'_>, tally: &Tally, refusal: Refusal) {
-        self.of(tally).refuse(refusal);
+    pub(crate) fn refused(&mut self, about: Subject<'_>, counted: Counted<'_>, refusal: Refusal) {
+        self.of(counted).refuse(refusal);
         let reason = refusal.name();
         let client = self.shown(about);
         self.log.debug(format_args!("{} refused {client}: {reason}", about.name));
@@ -123,13 +150,16 @@ impl Record {
     }
 
     /// Bytes went out.
-    pub(crate) fn sent(&self, tally: &Tally, bytes: usize) {
-        self.of(tally).send(bytes);
+    pub(crate) fn sent(&self, counted: Counted<'_>, bytes: usize) {
+        self.of(counted).send(bytes);
+        if let Some(port) = counted.port {
+            port.of(self.worker).send(bytes);
+        }
     }
 
     /// Bytes came in.
-    pub(crate) fn received(&self, tally: &Tally, bytes: usize) {
-        self.of(tally).receive(bytes);
+    pub(crate) fn received(&self, counted: Counted<'_>, bytes: usize) {
+        self.of(counted).receive(bytes);
     }
 
     /// A client is known to speak a protocol.
@@ -204,7 +234,7 @@ impl Record {
     /// A client was closed, with this account.
     pub(crate) fn closed(
         &mut self,
-        (about, tally): (Subject<'_>, &Tally),
+        (about, counted): (Subject<'_>, Counted<'_>),
         account: &Account,
         session: &Session,
         fd: RawFd,
@@ -212,7 +242,12 @@ impl Record {
         now: Time,
     ) {
         let (held, sent, received) = (session.held(now), session.sent(), session.heard());
-        self.of(tally).close(session.opened(now), now, cause);
+        let opened = session.opened(now);
+        self.of(counted).close(opened, now, cause);
+        if let Some(port) = counted.port {
+            port.of(self.worker).close(opened, now);
+            self.busiest.close(about.client.ip(), port.port, opened, now);
+        }
         self.totals.hold(held);
         let reason = cause.name();
         let (name, client) = (about.name, self.shown(about));
@@ -253,8 +288,8 @@ impl Record {
     }
 
     /// What this worker counts of a tarpit.
-    fn of<'t>(&self, tally: &'t Tally) -> &'t TarpitTotals {
-        tally.of(self.worker)
+    fn of<'c>(&self, counted: Counted<'c>) -> &'c TarpitTotals {
+        counted.tarpit.of(self.worker)
     }
 
     /// The log, for what is not about a client.

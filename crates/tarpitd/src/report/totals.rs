@@ -54,6 +54,42 @@ struct TimeHeld {
     since_millis: Counter,
 }
 
+/// What is counted at one port of the server, by all workers.
+#[derive(Debug)]
+pub(crate) struct PortTally {
+    pub(crate) port: u16,
+    workers: Box<[PortTotals]>,
+    /// As [`Tally::told_millis`].
+    told_millis: AtomicU64,
+}
+
+/// What one worker counts at one port.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(crate) struct PortTotals {
+    opened: Counter,
+    closed: Counter,
+    sent: Counter,
+    time: TimeHeld,
+}
+
+/// The counts of a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PortCounts {
+    pub(crate) opened: u64,
+    pub(crate) closed: u64,
+    pub(crate) sent: u64,
+    pub(crate) held_millis: u64,
+}
+
+/// Where a client is counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted<'a> {
+    pub(crate) tarpit: &'a Tally,
+    /// `None`: ports are not counted.
+    pub(crate) port: Option<&'a PortTally>,
+}
+
 /// The counts of a tarpit, or of all tarpits together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TarpitCounts {
@@ -130,6 +166,66 @@ impl TarpitTotals {
             sent: self.sent.get(),
             received: self.received.get(),
             held_millis: self.time.millis(held, now),
+        }
+    }
+}
+
+impl PortTally {
+    /// Nothing counted yet, by so many workers.
+    pub(crate) fn new(port: u16, workers: usize) -> Self {
+        let workers = std::iter::repeat_with(PortTotals::default).take(workers).collect();
+        Self { port, workers, told_millis: AtomicU64::new(0) }
+    }
+
+    /// What this worker counts.
+    pub(crate) fn of(&self, worker: usize) -> &PortTotals {
+        &self.workers[worker]
+    }
+
+    /// What was counted since the start.
+    pub(crate) fn counts(&self, now: Time) -> PortCounts {
+        let mut sum = PortCounts::default();
+        for worker in &self.workers {
+            let closed = worker.closed.get();
+            let opened = worker.opened.get();
+            sum.add(&PortCounts {
+                opened,
+                closed,
+                sent: worker.sent.get(),
+                held_millis: worker.time.millis(opened.saturating_sub(closed), now),
+            });
+        }
+        let before = self.told_millis.fetch_max(sum.held_millis, Relaxed);
+        sum.held_millis = sum.held_millis.max(before);
+        sum
+    }
+}
+
+impl PortTotals {
+    pub(crate) fn open(&self, at: Time) {
+        self.opened.add(1);
+        self.time.open(at);
+    }
+
+    pub(crate) fn close(&self, opened: Time, end: Time) {
+        self.closed.add(1);
+        self.time.close(opened, end);
+    }
+
+    pub(crate) fn send(&self, bytes: usize) {
+        self.sent.add(bytes as u64);
+    }
+}
+
+impl PortCounts {
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (sum, count) in [
+            (&mut self.opened, other.opened),
+            (&mut self.closed, other.closed),
+            (&mut self.sent, other.sent),
+            (&mut self.held_millis, other.held_millis),
+        ] {
+            *sum = sum.saturating_add(count);
         }
     }
 }
@@ -370,7 +466,7 @@ fn place(cause: Cause) -> usize {
     cause as usize
 }
 
-fn millis(time: Duration) -> u64 {
+pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -1,6 +1,6 @@
 //! Where people and machines look at the daemon: the surfaces of the admin server.
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use super::{Place, Placed};
 
@@ -74,4 +74,41 @@ impl SocketAccess {
 pub(crate) struct Metrics {
     /// Where they are served; empty: nowhere.
     pub(crate) bind: Vec<Placed<AdminAddress>>,
+    /// Whose names stand beside tarpitd's own.
+    pub(crate) compat: Compat,
+    /// How many addresses have series of their own; `None`: no address.
+    pub(crate) top_clients: Placed<Option<NonZeroU32>>,
+}
+
+impl Metrics {
+    /// Whether ports are counted, too.
+    pub(crate) fn count_ports(&self) -> bool {
+        self.compat == Compat::EndlesshGo && !self.bind.is_empty()
+    }
+
+    /// How many of the busiest addresses are to be known.
+    pub(crate) fn busiest(&self) -> usize {
+        if self.count_ports() { self.top_clients.map_or(0, |most| most.get() as usize) } else { 0 }
+    }
+}
+
+/// Another program whose metric names are served, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Compat {
+    EndlesshGo,
+    #[default]
+    None,
+}
+
+impl Compat {
+    /// Every program.
+    pub(crate) const ALL: [Self; 2] = [Self::EndlesshGo, Self::None];
+
+    /// The name in the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::EndlesshGo => "endlessh-go",
+            Self::None => "none",
+        }
+    }
 }

@@ -17,7 +17,7 @@ use std::{
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
 pub(crate) use self::{
-    admin::{AdminAddress, Metrics, SocketAccess, Surface, SurfaceBind},
+    admin::{AdminAddress, Compat, Metrics, SocketAccess, Surface, SurfaceBind},
     logging::{Anonymize, Discretion, Level, Logging, Sink, TimeForm, TraceFormat},
     network::{AccessLists, Family, Network},
     place::{Place, Placed},

@@ -92,7 +92,7 @@ impl Worker {
     pub(super) fn refuse(&mut self, newcomer: &Newcomer, refusal: Refusal) {
         let Newcomer { conn, binding, .. } = newcomer;
         let id = self.clients.new_id(&Session::open(self.now), *conn, self.now);
-        self.record.refused(binding.subject(*conn, id), &binding.tally, refusal);
+        self.record.refused(binding.subject(*conn, id), binding.counted(), refusal);
     }
 
     /// Holds a newcomer, and says where; or refuses it, always if it is not `expected`.
@@ -114,7 +114,7 @@ impl Worker {
         });
         match added {
             Ok(index) => {
-                self.record.opened(about, &binding.tally, opened, seat);
+                self.record.opened(about, binding.counted(), opened, seat);
                 if let Err(error) = self.watch(index) {
                     self.fail(index, &error);
                     return None;
@@ -123,7 +123,7 @@ impl Worker {
                 Some(index)
             }
             Err(refusal) => {
-                self.record.refused(about, &binding.tally, refusal);
+                self.record.refused(about, binding.counted(), refusal);
                 None
             }
         }

@@ -44,7 +44,7 @@ impl Worker {
         let about = binding.subject(conn, id);
         let account = self.accounts.close(index).unwrap_or_default();
         let last_sign = self.last_sign(&slot, cause);
-        let (about, fd) = ((about, &*binding.tally), slot.fd.as_raw_fd());
+        let (about, fd) = ((about, binding.counted()), slot.fd.as_raw_fd());
         self.record.closed(about, &account, &slot.session, fd, cause, last_sign);
         self.room.leave(&binding.port, conn.client.ip());
         if slot.session.is_boxed() {

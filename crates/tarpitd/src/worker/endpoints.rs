@@ -11,7 +11,10 @@ use tarpit_proto::{
 use crate::{
     admit::{admission::Port, relays::Relays},
     os::{entropy::HashMap, listen_socket::Use},
-    report::{totals::Tally, trace::Subject},
+    report::{
+        totals::{Counted, PortTally, Tally},
+        trace::Subject,
+    },
 };
 
 /// A profile with its name, limits and port. Never changed; a reload makes a new one, and the
@@ -33,9 +36,16 @@ pub(crate) struct Binding {
     pub(crate) port: Arc<Port>,
     /// Where the tarpit's clients are counted.
     pub(crate) tally: Arc<Tally>,
+    /// Where the port's clients are counted, if ports are.
+    pub(crate) port_tally: Option<Arc<PortTally>>,
 }
 
 impl Binding {
+    /// Where its clients are counted.
+    pub(super) fn counted(&self) -> Counted<'_> {
+        Counted { tarpit: &self.tally, port: self.port_tally.as_deref() }
+    }
+
     /// What its sockets are for.
     pub(super) fn purpose(&self) -> Use {
         Use { rate: self.profile.rate, redirected: self.redirected, ..Use::default() }
@@ -132,6 +142,7 @@ mod tests {
             relays: Arc::default(),
             port,
             tally: Arc::new(Tally::new("a", 1)),
+            port_tally: None,
         })
     }
 

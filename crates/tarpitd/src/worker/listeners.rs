@@ -295,6 +295,7 @@ mod tests {
             relays: Arc::default(),
             port: Arc::new(Port::new(address)),
             tally: Arc::new(Tally::new("a", 1)),
+            port_tally: None,
         };
         (Listener::new(0, socket, Arc::new(binding)), address)
     }

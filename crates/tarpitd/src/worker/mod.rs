@@ -70,6 +70,7 @@ use crate::{
     },
     os::clock::Clock,
     report::{
+        busiest::Busy,
         geoip::{Databases, Geoip},
         record::Record,
         trace::Style,
@@ -96,6 +97,8 @@ pub(crate) enum Notice {
 pub(crate) enum Command {
     /// Say that the loop still turns.
     Answer(oneshot::Sender<()>),
+    /// Tell the busiest addresses.
+    Busiest(oneshot::Sender<Vec<Busy>>),
     /// Let the listeners be these: a binding for each key that stays, and new listeners.
     Reload {
         stay: Vec<(u64, Arc<Binding>)>,
@@ -119,6 +122,8 @@ pub(crate) struct Rules {
     pub(crate) trace_per_second: Option<NonZeroU32>,
     /// Where clients come from, if that is looked up.
     pub(crate) geoip: Option<Geoip>,
+    /// How many of the busiest addresses are kept.
+    pub(crate) busiest: usize,
 }
 
 /// What a worker needs to start.
@@ -303,12 +308,14 @@ impl Worker {
             match command {
                 // If nobody waits any more, nobody misses it.
                 Command::Answer(answer) => drop(answer.send(())),
+                Command::Busiest(answer) => drop(answer.send(self.record.busiest())),
                 Command::Reload { stay, new, rules, pending } => {
                     let registry = self.poll.registry();
                     self.listeners.reload(&stay, new, registry, self.record.log());
                     self.load.set(rules.bounds, self.now);
                     self.record.set(rules.style, rules.trace_per_second);
                     self.record.set_geoip(rules.geoip);
+                    self.record.keep_busiest(rules.busiest);
                     self.room.set(rules.access, rules.evict);
                     drop(pending);
                 }

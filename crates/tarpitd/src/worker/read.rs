@@ -94,7 +94,7 @@ impl Worker {
                 Ok((0, _)) => self.drive(index, Input::HalfClosed),
                 Ok((count, _)) => {
                     if let Some(client) = self.clients.get(index) {
-                        self.record.received(&client.binding.tally, count);
+                        self.record.received(client.binding.counted(), count);
                     }
                     self.reading.shares.count(index, count, self.now, self.load.level());
                     self.drive(index, Input::Said(&buffer[..count]));

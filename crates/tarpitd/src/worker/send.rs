@@ -177,7 +177,7 @@ impl Worker {
         let count = sent.map_or(0, |sent| sent.count);
         self.load.put_back(slot.part - count);
         if let Some(client) = self.clients.get(turn.index) {
-            self.record.sent(&client.binding.tally, count);
+            self.record.sent(client.binding.counted(), count);
         }
         match sent {
             Ok(sent) => {

@@ -5,7 +5,7 @@ mod prometheus;
 use std::{
     collections::BTreeMap,
     io::Write as _,
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -126,8 +126,8 @@ fn clients_are_counted_where_they_are_held_and_why_they_go() {
     until("a client at the web", || {
         samples(address)["tarpitd_clients_held{tarpit=\"web\"}"] >= 1.0
     });
-    let mut refused = Client::of(web);
-    refused.is_reset();
+    // It is refused, perhaps before it is connected.
+    let _ = TcpStream::connect(web).map(|stream| Client::from(stream).is_reset());
     drop((reader, asker));
     let mut now = BTreeMap::new();
     until("the counts", || {
@@ -237,4 +237,82 @@ fn counters_are_saved_every_minute() {
     let daemon = Daemon::start(&["-c", &path], 2);
     let opened = "tarpitd_clients_opened_total{tarpit=\"z\"}";
     assert_eq!(samples(daemon.addresses[1]).get(opened), Some(&1.0));
+}
+
+#[test]
+fn the_dashboards_of_endlessh_go_find_their_names() {
+    let directory = Directory::new("metrics-compat");
+    let daemon = daemon(&directory, "compat = 'endlessh-go'\ntop_clients = 3");
+    let [banner, any, _, address] = daemon.addresses[..] else { panic!("four ports") };
+    let (head, body) = page(address, "application/openmetrics-text");
+    assert!(head.contains("version=0.0.4") && !body.contains("# EOF"), "always classic: {head}");
+    let all = samples(address);
+    for port in [banner.port(), any.port()] {
+        for name in [
+            "endlessh_client_open_count_total",
+            "endlessh_client_closed_count_total",
+            "endlessh_sent_bytes_total",
+            "endlessh_trapped_time_seconds_total",
+        ] {
+            let name = format!("{name}{{local_port=\"{port}\"}}");
+            assert_eq!(all.get(&name), Some(&0.0), "{name}");
+        }
+    }
+    let of_clients = |all: &BTreeMap<String, f64>| {
+        all.keys().filter(|name| name.contains("{ip=")).cloned().collect::<Vec<_>>()
+    };
+    assert!(of_clients(&all).is_empty(), "a series begins with its client");
+    // More addresses than have series; one of them comes three times.
+    let mut clients = Vec::new();
+    for source in [1, 2, 1, 3, 4, 1, 5, 6] {
+        let mut client = Client::from_to(Ipv4Addr::new(127, 0, 7, source), banner);
+        client.hear();
+        clients.push(client);
+    }
+    let all = samples(address);
+    assert_eq!(of_clients(&all).len(), 6, "{:?}", of_clients(&all));
+    let port = banner.port();
+    let first = format!("ip=\"127.0.7.1\",local_port=\"{port}\"");
+    let opened =
+        format!("endlessh_client_open_count{{{first},geohash=\"\",country=\"\",location=\"\"}}");
+    assert_eq!(all.get(&opened), Some(&3.0), "{:?}", of_clients(&all));
+    let trapped = format!("endlessh_client_trapped_time_seconds{{{first}}}");
+    let port = format!("{{local_port=\"{port}\"}}");
+    until("time that is held", || samples(address).get(&trapped).is_some_and(|&time| time > 0.1));
+    let all = samples(address);
+    assert_eq!(all.get(&format!("endlessh_client_open_count_total{port}")), Some(&8.0));
+    assert!(all[&format!("endlessh_sent_bytes_total{port}")] > 0.0);
+    drop(clients);
+    let closed = format!("endlessh_client_closed_count_total{port}");
+    until("the end of the clients", || samples(address).get(&closed) == Some(&8.0));
+}
+
+#[test]
+fn wrong_settings_of_metrics_are_told_in_a_line_each() {
+    let directory = Directory::new("metrics-wrong");
+    let check = |lines: &str| {
+        let text =
+            format!("[tarpits.a]\npattern = 'ssh'\nbind = '127.0.0.1:8123'\n[metrics]\n{lines}\n");
+        let path = directory.file("tarpitd.toml", &text);
+        let (_, told, status) = Daemon::start_and_fail(&["check", &path]);
+        (told, status)
+    };
+    for (lines, wanted) in [
+        ("compat = 'endlessh'", "there are no metric names of `endlessh`: write `endlessh-go`"),
+        ("top_clients = 501", "501 is not between 0 and 500"),
+        ("bind = '127.0.0.1:8123'", "127.0.0.1:8123 is already used by [metrics] at "),
+        ("bind = 9100", "this must be a string"),
+        ("bin = '127.0.0.1:0'", "unknown key `bin`; did you mean `bind`?"),
+    ] {
+        let (told, status) = check(lines);
+        assert_eq!(status, Some(2), "{told}");
+        assert!(told.contains(wanted) && told.lines().count() == 1, "{wanted}: {told}");
+    }
+    let (told, status) = check("top_clients = 5\nbind = '127.0.0.1:0'");
+    assert!(told.contains("warning: `top_clients` has no effect without") && status == Some(0));
+    let (told, status) = check("bind = '*:0'");
+    assert!(
+        told.contains("warning: [metrics] is open to the world") && status == Some(0),
+        "{told}"
+    );
 }

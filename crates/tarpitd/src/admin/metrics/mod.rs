@@ -1,5 +1,6 @@
 //! The surface for Prometheus and for those who ask whether the daemon is well.
 
+mod endlessh_go;
 mod exposition;
 pub(crate) mod families;
 pub(crate) mod saved;
@@ -25,14 +26,21 @@ const PIECE: usize = 4 * 1024;
 ///
 /// The page is made piece by piece, and the numbers are read when their piece is made: so a reader
 /// that stops costs one piece, however many tarpits there are.
-pub(super) fn scrape(headers: &HeaderMap, world: Arc<World>) -> Answer {
-    let form = Form::accepted(headers);
+pub(super) async fn scrape(headers: &HeaderMap, world: Arc<World>) -> Answer {
+    let busiest = world.busiest().await;
+    let compat = world.metrics.count_ports();
+    // The names of endlessh-go are not valid in OpenMetrics.
+    let form = if compat { Form::Classic } else { Form::accepted(headers) };
     let now = world.clock.now();
     let mut lines = Lines { family: 0, tarpit: 0 };
+    let mut others = compat.then(|| endlessh_go::Lines::new(busiest));
     pieces(form.media_type(), move || {
         let mut page = Page::new(form);
         let view = View { world: &world, now };
         while page.len() < PIECE && lines.next(&view, &mut page) {}
+        if let Some(others) = others.as_mut().filter(|_| page.len() < PIECE) {
+            while page.len() < PIECE && others.next(&world, &mut page) {}
+        }
         let text = page.into_text();
         (!text.is_empty()).then(|| text.into())
     })

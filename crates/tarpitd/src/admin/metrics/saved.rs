@@ -17,7 +17,7 @@ use crate::{
     report::{
         counter::HistogramCounts,
         refusal::Refusal,
-        totals::{HOLD_BOUNDS, LATENESS_BOUNDS, TarpitCounts, WorkerCounts, protocols},
+        totals::{HOLD_BOUNDS, LATENESS_BOUNDS, PortCounts, TarpitCounts, WorkerCounts, protocols},
         trace,
     },
     settings::finding::{Finding, Gravity, plain},
@@ -34,6 +34,7 @@ const LONGEST: u64 = 32 << 20;
 pub(crate) struct Store {
     directory: StateDir,
     tarpits: BTreeMap<String, TarpitCounts>,
+    ports: BTreeMap<u16, PortCounts>,
     pub(in crate::admin) workers: WorkerCounts,
     pub(in crate::admin) lost_lines: u64,
     /// Clients by country, and by the number of their autonomous system.
@@ -55,16 +56,23 @@ impl Store {
             Err(unusable) => (Saved::default(), Some(unusable.put_aside(&directory))),
         };
         let tarpits = saved.tarpits.iter().map(|(name, it)| (name.clone(), it.counts())).collect();
+        let ports = saved.ports.iter().map(|(&port, it)| (port, it.counts())).collect();
         let workers = saved.workers();
         let Saved { lost_lines, countries, systems, .. } = saved;
         let failing = AtomicBool::new(false);
-        let store = Self { directory, tarpits, workers, lost_lines, countries, systems, failing };
+        let store =
+            Self { directory, tarpits, ports, workers, lost_lines, countries, systems, failing };
         Some((store, told))
     }
 
     /// What earlier daemons counted of the tarpit of this name.
     pub(in crate::admin) fn tarpit(&self, name: &str) -> TarpitCounts {
         self.tarpits.get(name).copied().unwrap_or_default()
+    }
+
+    /// What earlier daemons counted at a port.
+    pub(in crate::admin) fn port(&self, port: u16) -> PortCounts {
+        self.ports.get(&port).copied().unwrap_or_default()
     }
 
     /// Writes all that was ever counted.
@@ -74,7 +82,10 @@ impl Store {
             let counts = world.tarpit_counts(tally, tally.counts(now));
             (tally.name.clone(), SavedTarpit::of(&counts))
         });
+        let ports = world.port_tallies.iter();
+        let ports = ports.map(|it| (it.port, SavedPort::of(&world.port_counts(it))));
         let saved = Saved {
+            ports: ports.collect(),
             countries: world.countries(),
             systems: world.systems().into_iter().collect(),
             ..Saved::of(tarpits.collect(), &world.worker_counts(), world.lost_lines())
@@ -158,6 +169,9 @@ impl Unusable {
 struct Saved {
     version: u32,
     tarpits: BTreeMap<String, SavedTarpit>,
+    /// Where ports are counted.
+    #[serde(default)]
+    ports: BTreeMap<u16, SavedPort>,
     identified: BTreeMap<String, u64>,
     left_out: BTreeMap<String, u64>,
     hold_millis: SavedHistogram,
@@ -182,6 +196,14 @@ struct SavedTarpit {
     held_millis: u64,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedPort {
+    opened: u64,
+    closed: u64,
+    sent: u64,
+    held_millis: u64,
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct SavedHistogram {
     bounds: Vec<u64>,
@@ -195,6 +217,7 @@ impl Saved {
         Self {
             version: VERSION,
             tarpits,
+            ports: BTreeMap::new(),
             identified: named(protocols(), &counts.identified),
             left_out: named(events(), &counts.left_out),
             hold_millis: SavedHistogram::of(&HOLD_BOUNDS, &counts.hold),
@@ -243,6 +266,17 @@ impl SavedTarpit {
             received: self.received,
             held_millis: self.held_millis,
         }
+    }
+}
+
+impl SavedPort {
+    fn of(&PortCounts { opened, closed, sent, held_millis }: &PortCounts) -> Self {
+        Self { opened, closed, sent, held_millis }
+    }
+
+    fn counts(&self) -> PortCounts {
+        let &Self { opened, closed, sent, held_millis } = self;
+        PortCounts { opened, closed, sent, held_millis }
     }
 }
 

@@ -1,0 +1,50 @@
+//! Where clients are counted: a tally for each tarpit that there has been since the start, since a
+//! client may outlive its tarpit, and one for each port where ports are counted.
+
+use std::sync::Arc;
+
+use crate::report::totals::{PortTally, Tally};
+
+/// All tallies. They stay until the daemon ends.
+pub(super) struct Tallies {
+    workers: usize,
+    tarpits: Vec<Arc<Tally>>,
+    ports: Vec<Arc<PortTally>>,
+}
+
+impl Tallies {
+    /// None yet, for so many workers.
+    pub(super) fn new(workers: usize) -> Self {
+        Self { workers, tarpits: Vec::new(), ports: Vec::new() }
+    }
+
+    /// The tally of a tarpit, made if there is none.
+    pub(super) fn tarpit(&mut self, name: &str) -> Arc<Tally> {
+        if let Some(known) = self.tarpits.iter().find(|tally| tally.name == name) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(Tally::new(name, self.workers));
+        self.tarpits.push(Arc::clone(&new));
+        new
+    }
+
+    /// The tally of a port, made if there is none.
+    pub(super) fn port(&mut self, port: u16) -> Arc<PortTally> {
+        if let Some(known) = self.ports.iter().find(|tally| tally.port == port) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(PortTally::new(port, self.workers));
+        self.ports.push(Arc::clone(&new));
+        new
+    }
+
+    /// Those of tarpits.
+    pub(super) fn tarpits(&self) -> &[Arc<Tally>] {
+        &self.tarpits
+    }
+
+    /// Those of ports.
+    pub(super) fn ports(&self) -> &[Arc<PortTally>] {
+        &self.ports
+    }
+}

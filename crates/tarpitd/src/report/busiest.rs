@@ -1,0 +1,182 @@
+//! The addresses with the most clients, in memory that does not grow with the crowd.
+//!
+//! By the algorithm "space-saving" (Metwally, Agrawal, El Abbadi, 2005): the address with the least
+//! weight gives its place to a new one, which inherits the weight. So an address that has more than
+//! one client in as many as there are places is always among them.
+
+use std::{net::IpAddr, time::Duration};
+
+use tarpit_proto::time::Time;
+
+use crate::{
+    os::entropy::{HashMap, Keyed},
+    report::totals::millis,
+};
+
+/// One worker's busiest addresses, each with the port to which its clients came.
+#[derive(Debug)]
+pub(crate) struct Busiest {
+    most: usize,
+    places: HashMap<Key, usize>,
+    all: Vec<Entry>,
+}
+
+/// A client's address, and the server's port.
+type Key = (IpAddr, u16);
+
+#[derive(Debug)]
+struct Entry {
+    key: Key,
+    /// What it is compared by: its clients, and those of the addresses that had the place before.
+    weight: u64,
+    /// When it got its place. Clients that were opened before are not its own.
+    since: Time,
+    opened: u64,
+    held: u64,
+    /// The sum of the moments at which held clients connected, in milliseconds.
+    opened_millis: u64,
+    /// Milliseconds for which closed clients were held.
+    closed_millis: u64,
+}
+
+/// One of the busiest, since it is among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Busy {
+    pub(crate) address: IpAddr,
+    /// The server's port.
+    pub(crate) port: u16,
+    pub(crate) opened: u64,
+    pub(crate) held: Duration,
+}
+
+impl Busiest {
+    /// None yet, and never more than `most`.
+    pub(crate) fn new(most: usize) -> Self {
+        // All memory now, so that no crowd makes it grow.
+        let places = HashMap::with_capacity_and_hasher(most, Keyed::default());
+        Self { most, places, all: Vec::with_capacity(most) }
+    }
+
+    /// How many there may be.
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+
+    /// A client was opened.
+    pub(crate) fn open(&mut self, address: IpAddr, port: u16, at: Time) {
+        let key = (address, port);
+        let place = match self.places.get(&key) {
+            Some(&place) => place,
+            None => match self.give_place(key, at) {
+                Some(place) => place,
+                None => return,
+            },
+        };
+        let entry = &mut self.all[place];
+        entry.weight += 1;
+        entry.opened += 1;
+        entry.held += 1;
+        entry.opened_millis += at.as_millis();
+    }
+
+    /// A client that connected at `opened` was closed.
+    pub(crate) fn close(&mut self, address: IpAddr, port: u16, opened: Time, end: Time) {
+        let place = self.places.get(&(address, port));
+        let Some(entry) = place.map(|&place| &mut self.all[place]) else { return };
+        if entry.since <= opened && entry.held > 0 {
+            entry.held -= 1;
+            entry.opened_millis = entry.opened_millis.saturating_sub(opened.as_millis());
+            entry.closed_millis += millis(end.since(opened));
+        }
+    }
+
+    /// All of them at `now`.
+    pub(crate) fn all(&self, now: Time) -> impl Iterator<Item = Busy> + '_ {
+        self.all.iter().map(move |entry| {
+            let present = (entry.held * now.as_millis()).saturating_sub(entry.opened_millis);
+            let (address, port) = entry.key;
+            let held = Duration::from_millis(entry.closed_millis + present);
+            Busy { address, port, opened: entry.opened, held }
+        })
+    }
+
+    /// A place for a newcomer; `None` where there are none at all.
+    fn give_place(&mut self, key: Key, since: Time) -> Option<usize> {
+        let new = |weight| Entry {
+            key,
+            weight,
+            since,
+            opened: 0,
+            held: 0,
+            opened_millis: 0,
+            closed_millis: 0,
+        };
+        let place = if self.all.len() < self.most {
+            self.all.push(new(0));
+            self.all.len() - 1
+        } else {
+            // A few hundred places are read in less time than a client is accepted.
+            let (place, least) = self.all.iter().enumerate().min_by_key(|(_, it)| it.weight)?;
+            self.places.remove(&least.key);
+            self.all[place] = new(least.weight);
+            place
+        };
+        self.places.insert(key, place);
+        Some(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Time {
+        Time::from_millis(seconds * 1_000)
+    }
+
+    fn address(number: u32) -> IpAddr {
+        Ipv4Addr::from_bits(number).into()
+    }
+
+    #[test]
+    fn the_busiest_stay_in_a_crowd_and_the_crowd_takes_no_memory() {
+        let mut busiest = Busiest::new(10);
+        let capacity = busiest.places.capacity();
+        for number in 0..100_000 {
+            busiest.open(address(1_000 + number), 22, at(1));
+            if number % 5 == 0 {
+                busiest.open(address(1), 22, at(1));
+            }
+        }
+        let all: Vec<_> = busiest.all(at(1)).collect();
+        assert_eq!((all.len(), busiest.places.capacity()), (10, capacity));
+        let first = all.iter().find(|busy| busy.address == address(1)).unwrap();
+        assert_eq!(first.opened, 20_000);
+    }
+
+    #[test]
+    fn time_held_is_that_of_clients_that_were_counted() {
+        let mut busiest = Busiest::new(1);
+        busiest.open(address(1), 22, at(10));
+        busiest.open(address(1), 22, at(20));
+        busiest.close(address(1), 22, at(10), at(25));
+        let busy = |busiest: &Busiest, now| busiest.all(at(now)).next().unwrap();
+        assert_eq!(busy(&busiest, 30).held, Duration::from_secs(15 + 10));
+        // Another address takes the place, and gives it back: the client of before is not counted.
+        busiest.open(address(2), 22, at(40));
+        busiest.open(address(1), 22, at(50));
+        busiest.close(address(1), 22, at(20), at(60));
+        busiest.close(address(2), 22, at(40), at(60));
+        let last = busy(&busiest, 61);
+        assert_eq!((last.address, last.opened, last.held.as_secs()), (address(1), 1, 11));
+    }
+
+    #[test]
+    fn no_places_hold_nobody() {
+        let mut busiest = Busiest::new(0);
+        busiest.open(address(1), 22, at(1));
+        assert_eq!(busiest.all(at(2)).count(), 0);
+    }
+}
