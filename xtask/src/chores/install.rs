@@ -12,12 +12,13 @@ use crate::base::workspace::{Workspace, call};
 use crate::client::tool::{GOPATH, Provider, Tool, find, go_source, has_library, is_newer};
 use crate::rows;
 
-/// No clients, but what the daemon's tests use: strace plays shortages, Prometheus reads metrics, and
-/// the rest reads traces.
-static OTHERS: [Tool; 5] = [
+/// No clients, but what the daemon's tests use: strace plays shortages, Prometheus reads metrics, sshd
+/// is a server that is played, and the rest reads traces.
+static OTHERS: [Tool; 6] = [
     Tool::debian("strace", "strace", "strace"),
     Tool::debian("promtool", "prometheus", "promtool"),
     Tool::plain("CrowdSec", Provider::Unpacked { package: "crowdsec", program: "cscli" }),
+    Tool::plain("sshd", Provider::Unpacked { package: "openssh-server", program: "sshd" }),
     Tool::debian("fail2ban", "fail2ban", "fail2ban-regex"),
     Tool::debian("rsyslog", "rsyslog", "rsyslogd"),
 ];

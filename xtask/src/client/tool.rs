@@ -110,8 +110,11 @@ impl Tool {
             Provider::Python { version, .. } => self.version(workspace) == version,
             Provider::PythonItself => workspace.python().exists(),
             Provider::Unpacked { package, program } => {
+                let root = workspace.unpacked(package);
                 find(program).is_some()
-                    || is_program(&workspace.unpacked(package).join("usr/bin").join(program))
+                    || ["usr/bin", "usr/sbin"]
+                        .iter()
+                        .any(|folder| is_program(&root.join(folder).join(program)))
             }
         }
     }

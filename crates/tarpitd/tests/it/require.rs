@@ -25,7 +25,7 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 20] = [
+const NEEDS: [&str; 21] = [
     "apache2",
     "crowdsec",
     "exim4",
@@ -43,6 +43,7 @@ const NEEDS: [&str; 20] = [
     "root",
     "rsyslog",
     "ssh",
+    "sshd",
     "strace",
     "tun",
     "vsftpd",
@@ -129,6 +130,10 @@ fn probe(need: &str) -> Result<(), String> {
         "root" => Err("the tests run as another user".to_owned()),
         "rsyslog" => runs("rsyslogd", &["-v"]),
         "ssh" => runs("ssh", &["-V"]),
+        "sshd" => match sshd() {
+            Some(_) => runs("setpriv", &["--version"]),
+            None => Err("there is neither the package nor what xtask unpacks".to_owned()),
+        },
         // A whole round: to be allowed to look on is not yet to be allowed to change something.
         "strace" => {
             let fault = "inject=openat:error=ENOENT:when=1000";
@@ -148,6 +153,15 @@ pub(crate) fn crowdsec() -> Option<PathBuf> {
         root.join("usr/bin/cscli").exists() && root.join("usr/share/crowdsec/hub").exists()
     };
     [PathBuf::from("/"), target].into_iter().find(has_it)
+}
+
+/// OpenSSH's server: the system's, or that which `cargo xtask install` unpacks, since its installation
+/// starts it.
+pub(crate) fn sshd() -> Option<PathBuf> {
+    const PROGRAM: &str = "usr/sbin/sshd";
+    let unpacked =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/clients/unpacked/openssh-server");
+    [Path::new("/"), &unpacked].map(|root| root.join(PROGRAM)).into_iter().find(|it| it.exists())
 }
 
 /// Both ways in which tests make network namespaces.

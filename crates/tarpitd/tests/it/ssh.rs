@@ -11,7 +11,8 @@ use std::{
 
 use crate::{
     daemon::{Client, Daemon, Directory, until},
-    require::require,
+    require::{require, sshd},
+    web_servers::Server,
 };
 
 /// An installation with this seed, whose key of RSA has been made.
@@ -142,4 +143,61 @@ fn openssh_comes_to_keys_with_each_name_of_the_guidelines_lists() {
 #[test]
 fn openssh_comes_to_keys_with_each_name_of_dropbears_lists() {
     all_names_lead_to_keys("ssh-dropbear", 1, "ip-camera");
+}
+
+/// The published lists of Debian's OpenSSH, by the keys of `sshd_config`; for each setting.
+fn published() -> Vec<Vec<(&'static str, &'static str)>> {
+    let text = include_str!("../../../tarpit-proto/tests/data/ssh_lists.txt");
+    let blocks = text.split("\n\n").filter(|block| block.starts_with("debian-12 "));
+    blocks
+        .map(|block| block.lines().skip(1).filter_map(|line| line.split_once(' ')).collect())
+        .collect()
+}
+
+#[test]
+fn openssh_with_a_published_setting_offers_what_was_published() {
+    if !require("sshd") || !require("ssh") {
+        return;
+    }
+    let directory = Directory::new("sshd");
+    // As another user than root it needs no user of its own; that user must reach all that it reads.
+    let program = directory.path("sshd");
+    fs::copy(sshd().expect("it is there"), &program).expect("a copy");
+    let mut keys = Vec::new();
+    for kind in ["rsa", "ecdsa", "ed25519"] {
+        let file = directory.path(kind);
+        let made =
+            Command::new("ssh-keygen").args(["-q", "-N", "", "-t", kind, "-f", &file]).status();
+        assert!(made.expect("it runs").success());
+        keys.extend(["-h".to_owned(), file]);
+    }
+    let nobody = rustix::process::geteuid().is_root().then_some(65_534);
+    for file in ["rsa", "ecdsa", "ed25519"] {
+        std::os::unix::fs::chown(directory.path(file), nobody, nobody).expect("its owner");
+    }
+    let settings = published();
+    assert_eq!(settings.len(), 2);
+    for setting in settings {
+        let [kex, host_keys, ciphers, codes, compressions] = &setting[..] else {
+            panic!("5 lines")
+        };
+        let options = [kex, ciphers, codes].map(|(key, names)| format!("-o{key}={names}"));
+        let server = Server::start(if nobody.is_some() { "setpriv" } else { "env" }, |port| {
+            let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+            let user = user.iter().filter(|_| nobody.is_some()).map(|&word| word.to_owned());
+            let fixed =
+                ["-D", "-e", "-f", "/dev/null", "-oPidFile=none", "-oListenAddress=127.0.0.1"];
+            user.chain([program.clone()])
+                .chain(fixed.map(str::to_owned))
+                .chain(options.clone())
+                .chain(keys.clone())
+                .chain(["-p".to_owned(), port.to_string()])
+                .collect()
+        });
+        let mut lists = offer(server.address);
+        // What later patch levels than the one that is played add.
+        lists[0] = lists[0].replace(",kex-strict-s-v00@openssh.com", "");
+        let wanted = [kex, host_keys, ciphers, ciphers, codes, codes, compressions, compressions];
+        assert_eq!(lists, wanted.map(|(_, names)| *names));
+    }
 }
