@@ -597,8 +597,8 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
                   begins with `fd`. The same address has the same hash as long as \
                   `anonymize_key` in `state_dir` is the same. Whoever has that file can find out \
                   the address behind a hash. Limits, `[access]` and `[geoip]` use the real \
-                  address. What a client itself says of its address, as in a command or a name, \
-                  stays as it is.",
+                  address. Where a client itself names its address, as in HELO or in FTP's \
+                  PORT, the trace has the same in its place.",
         outdated: None,
         read: |item, logging, notes| {
             notes.keep(&mut logging.anonymize, item.placed(item.parsed(anonymize)));

@@ -53,6 +53,20 @@ impl Anonymizer {
         }
     }
 
+    /// What a client says, with its own address in it as it is shown. `None` if nothing has to be
+    /// changed.
+    pub(crate) fn hidden(&self, client: IpAddr, said: &[u8]) -> Option<Vec<u8>> {
+        if matches!(self, Self::Whole) {
+            return None;
+        }
+        let shown = self.shown_ip(client);
+        let hide = |said: &[u8], form: fn(IpAddr) -> String| {
+            replaced(said, form(client).as_bytes(), form(shown).as_bytes())
+        };
+        let once = hide(said, |ip| ip.to_string());
+        hide(once.as_deref().unwrap_or(said), with_commas).or(once)
+    }
+
     /// A client's address as it is shown.
     pub(crate) fn shown_ip(&self, ip: IpAddr) -> IpAddr {
         match (self, ip) {
@@ -66,6 +80,26 @@ impl Anonymizer {
             (Self::Whole, _) => ip,
         }
     }
+}
+
+/// The address as IPv4 clients write it in FTP's PORT.
+fn with_commas(ip: IpAddr) -> String {
+    ip.to_string().replace('.', ",")
+}
+
+/// `text` with `new` in every place of `old`; `None` if there is no such place.
+fn replaced(text: &[u8], old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some(place) = rest.windows(old.len()).position(|part| part == old) {
+        out.extend_from_slice(&rest[..place]);
+        out.extend_from_slice(new);
+        rest = &rest[place + old.len()..];
+    }
+    (rest.len() < text.len()).then(|| {
+        out.extend_from_slice(rest);
+        out
+    })
 }
 
 /// 120 bits of the address's HMAC-SHA-256, behind [`HASHED`].
@@ -114,6 +148,23 @@ mod tests {
             assert_ne!(shown(keyed(byte), client), first);
         }
         assert!(shown(keyed(7), "[2001:db8::1]:1").starts_with("[fd"));
+    }
+
+    #[test]
+    fn a_client_that_names_its_own_address_does_not_give_it_away() {
+        let ip = |text: &str| text.parse().unwrap();
+        for (client, said, wanted) in [
+            ("192.0.2.77", "PORT 192,0,2,77,200,13", Some("PORT 192,0,2,0,200,13")),
+            ("192.0.2.77", "[192.0.2.77]", Some("[192.0.2.0]")),
+            ("192.0.2.77", "192.0.2.77,192,0,2,77", Some("192.0.2.0,192,0,2,0")),
+            ("2001:db8:1:2::7", "EPRT |2|2001:db8:1:2::7|1|", Some("EPRT |2|2001:db8:1::|1|")),
+            ("192.0.2.77", "192.0.2.7", None),
+            ("192.0.2.77", "", None),
+        ] {
+            let hidden = Anonymizer::Prefix.hidden(ip(client), said.as_bytes());
+            assert_eq!(hidden.as_deref(), wanted.map(str::as_bytes), "{said}");
+            assert_eq!(Anonymizer::Whole.hidden(ip(client), said.as_bytes()), None);
+        }
     }
 
     #[test]

@@ -359,7 +359,10 @@ fn an_address_is_nowhere_where_it_is_made_anonymous() {
             let name = format!("anonymous-{format}-{anonymize}");
             let logging = format!("format = '{format}'\nanonymize = '{anonymize}'\n");
             let mut traced = Traced::start(&name, &logging);
-            let _client = Client::from_to(SOURCE, traced.daemon.addresses[0]);
+            let mut client = Client::from_to(SOURCE, traced.daemon.addresses[0]);
+            let request = format!("GET / HTTP/1.1\r\nHost: {SOURCE}\r\n\r\n");
+            client.0.write_all(request.as_bytes()).expect("sent");
+            client.hear();
             let accepted = traced.daemon.log_has("ACCEPT host=");
             assert!(accepted.contains(&format!("host={wanted}")), "{accepted}");
             let (_, log, _) = traced.daemon.stop();

@@ -9,7 +9,11 @@ mod people;
 mod quote;
 pub(crate) mod reference;
 
-use std::{net::SocketAddr, os::fd::RawFd, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    os::fd::RawFd,
+    time::Duration,
+};
 
 use tarpit_proto::{
     account::Told,
@@ -203,7 +207,15 @@ impl Happening<'_> {
 pub(crate) fn write(out: &mut Vec<u8>, style: Style, event: &Event<'_>) {
     let Style { discretion, form, anonymizer } = style;
     let client = anonymizer.shown(event.subject.client);
-    let event = Event { subject: Subject { client, ..event.subject }, ..*event };
+    let hidden;
+    let what = match event.what {
+        Happening::Learn { facts, told } => {
+            hidden = anonymous(facts, anonymizer, event.subject.client.ip());
+            Happening::Learn { facts: hidden.as_deref().unwrap_or(facts), told }
+        }
+        what => what,
+    };
+    let event = Event { subject: Subject { client, ..event.subject }, what, ..*event };
     match form {
         Form::Cowrie => cowrie::write(out, discretion, &event),
         Form::Ecs => ecs::write(out, discretion, &event),
@@ -211,6 +223,22 @@ pub(crate) fn write(out: &mut Vec<u8>, style: Style, event: &Event<'_>) {
         Form::Json(time) => json::write(out, time, discretion, &event),
         Form::People => people::write(out, discretion, &event),
     }
+}
+
+/// The facts without the client's address, if one of them has it.
+fn anonymous(facts: &[Entry], anonymizer: Anonymizer, client: IpAddr) -> Option<Vec<Entry>> {
+    let hidden = |entry: &Entry| anonymizer.hidden(client, &entry.value);
+    if !facts.iter().any(|entry| hidden(entry).is_some()) {
+        return None;
+    }
+    let all = facts.iter().map(|entry| {
+        let Some(value) = hidden(entry) else { return entry.clone() };
+        // A value that was cut is longer than what is written, however long that is now.
+        let is_whole = entry.length <= entry.value.len();
+        let length = if is_whole { value.len() } else { entry.length.max(value.len() + 1) };
+        Entry { fact: entry.fact, value, length }
+    });
+    Some(all.collect())
 }
 
 /// Facts by their names.
@@ -433,5 +461,68 @@ mod tests {
         assert_eq!(text, format!("{{\"user\":\"{}\",\"user_length\":300}}", "a".repeat(255)));
         // So much came of it, and no more.
         assert!(meta(&[(Fact::User, b"a\xC3", 2)], false, true).contains("base64"));
+    }
+
+    const FORMS: [Form; 5] =
+        [Form::Cowrie, Form::Ecs, Form::Endlessh, Form::Json(TimeForm::Epoch), Form::People];
+
+    #[test]
+    fn no_value_of_a_client_ends_a_line_or_moves_a_cursor_in_any_format() {
+        let bytes = (0..=u8::MAX).map(|byte| vec![byte, b'"', b'\\', byte]);
+        let letters = ["\u{85}", "\u{2028}", "\u{202e}", "\u{feff}", "\u{e0001}", "\\u0000", "%s"];
+        for value in bytes.chain(letters.map(|letter| letter.as_bytes().to_vec())) {
+            let facts = [Fact::User, Fact::Secret, Fact::Command, Fact::HttpRequest, Fact::TlsSni];
+            let facts = facts.map(|fact| (fact, &*value, value.len()));
+            let (facts, open) =
+                (entries(&facts), Discretion { log_secrets: true, log_users: true });
+            for what in [
+                Happening::Learn { facts: &facts, told: Told::All },
+                Happening::Validate { expected: false, data: &value, comment: "no" },
+            ] {
+                for form in FORMS {
+                    let text = styled(what, "192.0.2.7:1", open, form, None);
+                    let is_harmless = |c: char| c == '\n' || c.escape_debug().nth(1).is_none();
+                    let is_plain = |c: char| is_harmless(c) || "\"'\\".contains(c);
+                    assert!(text.chars().all(is_plain), "{form:?} {value:?}: {text:?}");
+                    if !matches!(form, Form::People) {
+                        for line in text.lines() {
+                            serde_json::from_str::<serde_json::Value>(line).unwrap();
+                        }
+                    }
+                    let most = if matches!(form, Form::Cowrie) { 3 } else { 1 };
+                    assert!(text.lines().count() <= most, "{form:?} {value:?}: {text:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_format_has_the_address_as_it_is_to_be_shown() {
+        for form in FORMS {
+            let mut out = Vec::new();
+            let (subject, what) = (subject("192.0.2.77:40000"), Happening::Open(SEAT, NOWHERE));
+            let event = Event { wall: WALL, subject, protocol: None, what };
+            let anonymizer = Anonymizer::Prefix;
+            write(&mut out, Style { discretion: DISCREET, form, anonymizer }, &event);
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains("192.0.2.0") && !text.contains("192.0.2.77"), "{text}");
+            assert!(text.contains("40000"), "{text}");
+            let facts = entries(&[
+                (Fact::SmtpHelo, b"[192.0.2.77]", 12),
+                (Fact::Command, b"PORT 192,0,2,77,1,2", 300),
+            ]);
+            let what = Happening::Learn { facts: &facts, told: Told::All };
+            let mut out = Vec::new();
+            write(
+                &mut out,
+                Style { discretion: DISCREET, form, anonymizer },
+                &Event { what, ..event },
+            );
+            let text = String::from_utf8(out).unwrap();
+            assert!(!text.contains("2.77") && !text.contains("2,77"), "{text}");
+            let says_all = text.contains("[192.0.2.0]") && text.contains("PORT 192,0,2,0,1,2");
+            assert!(says_all || matches!(form, Form::Endlessh), "{text}");
+            assert!(!text.contains("helo_length"), "it is whole: {text}");
+        }
     }
 }
