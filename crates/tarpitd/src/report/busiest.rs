@@ -40,13 +40,16 @@ struct Entry {
 }
 
 /// One of the busiest, since it is among them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Busy {
     pub(crate) address: IpAddr,
     /// The server's port.
     pub(crate) port: u16,
     pub(crate) opened: u64,
     pub(crate) held: Duration,
+    /// The country's two letters and the city, where they are looked up and known.
+    pub(crate) country: Option<Box<str>>,
+    pub(crate) city: Option<Box<str>>,
 }
 
 impl Busiest {
@@ -96,7 +99,7 @@ impl Busiest {
             let present = (entry.held * now.as_millis()).saturating_sub(entry.opened_millis);
             let (address, port) = entry.key;
             let held = Duration::from_millis(entry.closed_millis + present);
-            Busy { address, port, opened: entry.opened, held }
+            Busy { address, port, opened: entry.opened, held, country: None, city: None }
         })
     }
 

@@ -105,9 +105,18 @@ impl Record {
 
     /// The busiest addresses, as they are shown.
     pub(crate) fn busiest(&self) -> Vec<Busy> {
-        let shown = |ip| self.style.anonymizer.shown_ip(ip);
         let all = self.busiest.all(self.clock.now());
-        all.map(|busy| Busy { address: shown(busy.address), ..busy }).collect()
+        let shown = all.map(|busy| {
+            let databases = self.geoip.as_ref().map(|geoip| &geoip.databases);
+            let origin = databases.map(|it| it.look_up(busy.address)).unwrap_or_default();
+            Busy {
+                address: self.style.anonymizer.shown_ip(busy.address),
+                country: origin.country.map(Into::into),
+                city: origin.city.map(Into::into),
+                ..busy
+            }
+        });
+        shown.collect()
     }
 
     /// Lifts the limit of lines, for the daemon's end.

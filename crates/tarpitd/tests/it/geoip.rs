@@ -5,7 +5,7 @@ use std::{fs, net::Ipv4Addr};
 use rustix::process::Signal;
 
 use crate::{
-    daemon::{Client, Daemon, Directory, tarpitd},
+    daemon::{Client, Daemon, Directory, tarpitd, until},
     metrics::samples,
     mmdb::{asn, city, database},
     readers::example,
@@ -74,6 +74,26 @@ fn the_trace_and_the_metrics_know_where_a_client_comes_from() {
             assert_eq!(samples.get(&name), Some(&count), "{name}: {samples:?}");
         }
     }
+}
+
+#[test]
+fn the_dashboards_of_endlessh_go_know_where_the_busiest_come_from() {
+    let directory = Directory::new("geoip-endlessh-go");
+    put(&directory, "DE", "Köln");
+    put_bytes(&directory, "asn.mmdb", &database("Test-ASN", &[]));
+    let path = config(&directory, "");
+    let text = fs::read_to_string(&path).expect("the configuration");
+    let compat = "[metrics]\ncompat = 'endlessh-go'\ntop_clients = 5\n";
+    let path = directory.file("compat.toml", &text.replace("[metrics]\n", compat));
+    let daemon = Daemon::start(&["-c", &path], 2);
+    let [tarpit, address] = daemon.addresses[..] else { panic!("two ports") };
+    let _client = Client::from_to(SOURCE, tarpit);
+    let name = format!(
+        "endlessh_client_open_count{{ip=\"127.9.8.77\",local_port=\"{}\",geohash=\"\",\
+         country=\"DE\",location=\"Köln\"}}",
+        tarpit.port()
+    );
+    until("its series", || samples(address).get(&name) == Some(&1.0));
 }
 
 #[test]

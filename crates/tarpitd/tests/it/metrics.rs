@@ -1,5 +1,6 @@
 //! What Prometheus is told.
 
+mod cost;
 mod prometheus;
 
 use std::{

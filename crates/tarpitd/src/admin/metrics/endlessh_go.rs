@@ -58,7 +58,10 @@ static CLIENTS: [Clients; 2] = [
         name: "endlessh_client_open_count",
         help: "Clients of the busiest addresses.",
         sample: |name, labels, busy, page| {
-            let place = [("geohash", ""), ("country", ""), ("location", "")];
+            let country = busy.country.as_deref().unwrap_or_default();
+            let city = busy.city.as_deref().unwrap_or_default();
+            // The databases' coordinates are not read.
+            let place = [("geohash", ""), ("country", country), ("location", city)];
             page.sample(name, &[labels, &place].concat(), busy.opened);
         },
     },

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     admin::ask,
     daemon::{Client, Directory, PATIENCE, until},
+    mmdb::{city, database},
     require::require,
 };
 
@@ -93,7 +94,10 @@ fn every_query_of_the_dashboard_has_data() {
         return;
     }
     let directory = Directory::new("metrics-prometheus");
-    let daemon = super::daemon(&directory, "");
+    let cities = directory.path("city.mmdb");
+    let network = [("127.0.0.0/8", city("DE", "Köln"))];
+    fs::write(&cities, database("Test-City", &network)).expect("written");
+    let daemon = super::daemon(&directory, &format!("[geoip]\ndatabases = ['{cities}']"));
     let [banner, any, web, address] = daemon.addresses[..] else { panic!("four ports") };
     let prometheus = Prometheus::start(&directory, address);
     let mut held = [Client::of(banner), Client::of(web)];
