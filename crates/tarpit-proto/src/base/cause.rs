@@ -14,6 +14,8 @@ pub enum Cause {
     HalfClosed,
     /// The client closed its side without having sent anything, where the client speaks first.
     Left,
+    /// A relay named a client in whose name the connection would have been refused.
+    Refused,
     /// The client reset the connection, or answered our bytes with a reset after closing its side.
     Reset,
     /// The daemon was stopped.
@@ -24,7 +26,7 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, with what each means, for the manual.
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 9] = [
         (Self::Evicted, "tarpitd disconnected the client to make room for another"),
         (
             Self::Failed,
@@ -39,6 +41,10 @@ impl Cause {
         (
             Self::Left,
             "the client closed its sending side and had sent nothing, where the client speaks first",
+        ),
+        (
+            Self::Refused,
+            "a relay in `[access] forwarded_from` named a client that `[access]` or a limit refuses",
         ),
         (
             Self::Reset,
@@ -57,6 +63,7 @@ impl Cause {
             Self::Finished => "finished",
             Self::HalfClosed => "half_closed",
             Self::Left => "left",
+            Self::Refused => "refused",
             Self::Reset => "reset",
             Self::Stopped => "stopped",
             Self::TimedOut => "timed_out",

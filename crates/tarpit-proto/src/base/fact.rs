@@ -9,12 +9,18 @@ use crate::base::news::{Event, News};
 pub enum Fact {
     /// A whole command line of a text protocol, such as `MAIL FROM:<a@b>`.
     Command,
+    /// An HTTP relay's `Forwarded:`.
+    HttpForwarded,
     /// What an HTTP client accepts or sends as its `Host:`.
     HttpHost,
     /// An HTTP request's line.
     HttpRequest,
     /// An HTTP client's `User-Agent:`.
     HttpUserAgent,
+    /// An HTTP relay's `X-Forwarded-For:`.
+    HttpXForwardedFor,
+    /// An HTTP relay's `X-Real-IP:`.
+    HttpXRealIp,
     /// A TLS client's fingerprint: MD5 over its hello in the order it stands.
     Ja3,
     /// A TLS client's fingerprint that survives a shuffled hello.
@@ -53,11 +59,16 @@ impl Fact {
 
     /// All of them, with what each means, and who may be behind its value: for the manual and for
     /// the page on the law.
-    pub const ALL: [(Self, &'static str, &'static str); 19] = [
+    pub const ALL: [(Self, &'static str, &'static str); 22] = [
         (
             Self::Command,
             "a command of a text protocol",
             "words that a person typed; known secrets appear as `***`",
+        ),
+        (
+            Self::HttpForwarded,
+            "the Forwarded header of an HTTP request; of a long one its last 256 bytes or less",
+            "whom a relay forwards for, or whoever the client pretends to be",
         ),
         (
             Self::HttpHost,
@@ -73,6 +84,16 @@ impl Fact {
             Self::HttpUserAgent,
             "the User-Agent header of an HTTP request",
             "the program, rarely a person",
+        ),
+        (
+            Self::HttpXForwardedFor,
+            "the X-Forwarded-For header of an HTTP request, as with http_forwarded",
+            "whom a relay forwards for, or whoever the client pretends to be",
+        ),
+        (
+            Self::HttpXRealIp,
+            "the X-Real-IP header of an HTTP request, as with http_forwarded",
+            "whom a relay forwards for, or whoever the client pretends to be",
         ),
         (Self::Ja3, "the JA3 fingerprint of a TLS client", "the program"),
         (Self::Ja4, "the JA4 fingerprint of a TLS client", "the program"),
@@ -117,13 +138,21 @@ impl Fact {
         matches!(self, Self::Method | Self::User) || self.proves()
     }
 
+    /// Whether its value has addresses of clients.
+    pub fn names_clients(self) -> bool {
+        matches!(self, Self::HttpForwarded | Self::HttpXForwardedFor | Self::HttpXRealIp)
+    }
+
     /// The name in the trace.
     pub fn name(self) -> &'static str {
         match self {
             Self::Command => "command",
+            Self::HttpForwarded => "http_forwarded",
             Self::HttpHost => "http_host",
             Self::HttpRequest => "http_request",
             Self::HttpUserAgent => "http_user_agent",
+            Self::HttpXForwardedFor => "http_x_forwarded_for",
+            Self::HttpXRealIp => "http_x_real_ip",
             Self::Ja3 => "ja3",
             Self::Ja4 => "ja4",
             Self::Method => "method",
@@ -194,7 +223,10 @@ impl Facts {
 fn begins(fact: Fact, group: &[Entry]) -> bool {
     let has = |wanted: &[Fact]| group.iter().any(|entry| wanted.contains(&entry.fact));
     match fact {
-        Fact::HttpRequest => has(&[fact, Fact::HttpHost, Fact::HttpUserAgent, Fact::Secret]),
+        Fact::HttpRequest => {
+            has(&[fact, Fact::HttpHost, Fact::HttpUserAgent, Fact::Secret])
+                || group.iter().any(|entry| entry.fact.names_clients())
+        }
         Fact::User => has(&[fact, Fact::Secret, Fact::SshKey]),
         _ => has(&[fact]),
     }

@@ -34,6 +34,11 @@ impl Access {
         Self { v4: lengths(Family::V4), v6: lengths(Family::V6), lists }
     }
 
+    /// Whether `ip` is of a relay that names its clients in HTTP requests.
+    pub(crate) fn forwards(&self, ip: IpAddr) -> bool {
+        self.lists.forwarded_from.iter().any(|network| network.contains(ip))
+    }
+
     /// What happens to `ip`: the longest prefix decides. In both lists, it is allowed.
     pub(crate) fn verdict(&self, ip: IpAddr) -> Verdict {
         let lengths = if ip.is_ipv4() { &self.v4 } else { &self.v6 };
@@ -59,7 +64,8 @@ mod tests {
     }
 
     fn verdict(allow: &[(&str, u8)], deny: &[(&str, u8)], ip: &str) -> Verdict {
-        let lists = AccessLists { allow: networks(allow), deny: networks(deny) };
+        let lists =
+            AccessLists { allow: networks(allow), deny: networks(deny), ..AccessLists::default() };
         Access::new(lists).verdict(ip.parse().unwrap())
     }
 

@@ -108,6 +108,23 @@ impl Admission {
         Err(refusal)
     }
 
+    /// Counts a client that was let in under another address from now on, or says at which cap that
+    /// fails.
+    pub(crate) fn rename(&self, from: IpAddr, to: IpAddr) -> Result<(), Refusal> {
+        let (address, prefix) = self.hashes(to);
+        if !self.addresses.enter(address, self.cap_address.load(Relaxed)) {
+            return Err(Refusal::Address);
+        }
+        if !self.prefixes.enter(prefix, self.cap_prefix.load(Relaxed)) {
+            self.addresses.leave(address);
+            return Err(Refusal::Prefix);
+        }
+        let (address, prefix) = self.hashes(from);
+        self.addresses.leave(address);
+        self.prefixes.leave(prefix);
+        Ok(())
+    }
+
     /// Whether more are held than the caps in all and of the port allow.
     pub(crate) fn is_exceeded(&self, port: &Port, max_clients: u32) -> bool {
         let above = |held: &AtomicU32, cap: u32| cap != 0 && held.load(Relaxed) > cap;
@@ -293,6 +310,22 @@ mod tests {
         assert_eq!(admission.enter(&port, 5, v4(0x0A00_0004)), Ok(()));
         admission.set(Caps { clients: 5, ..CAPS });
         assert_eq!(admission.enter(&port, 0, v4(0x0C00_0001)), Err(Refusal::Clients));
+    }
+
+    #[test]
+    fn a_client_that_turns_out_to_be_another_counts_as_that_one() {
+        let (admission, port) = (Admission::new(CAPS), port());
+        let (relay, client) = (v4(0x0A00_0001), v4(0x0B00_0001));
+        for _ in 0..4 {
+            assert_eq!(admission.enter(&port, 0, relay), Ok(()));
+            let renamed = admission.rename(relay, client);
+            assert_eq!(renamed.is_ok(), admission.prefix(relay).0 == 0);
+        }
+        assert_eq!(admission.rename(relay, client), Err(Refusal::Address));
+        assert_eq!((admission.prefix(relay).0, admission.prefix(client).0), (1, 3));
+        admission.leave(&port, client);
+        assert_eq!(admission.rename(relay, client), Ok(()));
+        assert_eq!(admission.clients.load(Relaxed), 3);
     }
 
     #[test]

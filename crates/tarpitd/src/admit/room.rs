@@ -69,6 +69,16 @@ impl Room {
         self.admission.enter(port, most, address)
     }
 
+    /// Counts a client under another address, or says at which cap that fails.
+    pub(crate) fn rename(&self, from: IpAddr, to: IpAddr) -> Result<(), Refusal> {
+        self.admission.rename(from, to)
+    }
+
+    /// The lists of networks in force.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// Counts a client out that [`Room::enter`] let in.
     pub(crate) fn leave(&self, port: &Port, address: IpAddr) {
         self.admission.leave(port, address);

@@ -462,6 +462,19 @@ pub(super) const ACCESS: &[Key<AccessLists>] = &[
         outdated: None,
         read: |item, access, notes| networks(item, notes, &mut access.deny),
     },
+    Key {
+        name: "forwarded_from",
+        form: "array of addresses and networks",
+        unset: Unset::Is("[]"),
+        meaning: "HTTP relays that name the client in `X-Forwarded-For`, `Forwarded` or \
+                  `X-Real-IP`. From the request on, limits and trace go by that client: the last \
+                  address in the field that is not in these networks. The connection is closed \
+                  (`refused`) if `[access]` or a limit of addresses refuses that client. If there \
+                  are several fields, the first in this order counts, so let the relay set or \
+                  remove it. From all other networks such a field is only a fact in the trace.",
+        outdated: None,
+        read: |item, access, notes| networks(item, notes, &mut access.forwarded_from),
+    },
 ];
 
 pub(super) const GEOIP: &[Key<Vec<Placed<PathBuf>>>] = &[Key {

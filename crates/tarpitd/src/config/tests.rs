@@ -62,6 +62,7 @@ fn every_key_is_read() {
          [limits]\nclients = 1\nper_address = 2\nper_prefix = 0\negress = 4\negress_per_day = 5\n\
          handshakes_per_second = 6\ncpu = 0\n\
          evict = 'oldest'\n[access]\nallow = ['192.0.2.7', '2001:db8::/32']\ndeny = ['198.51.100.0/24']\n\
+         forwarded_from = ['10.0.0.0/8']\n\
          [logging]\nmain = '<stdout>'\nlevel = 'WARNING'\nclient_trace = './x'\n\
          log_secrets = true\nlog_users = false\ntime = 'rfc3339'\nformat = 'cowrie'\nanonymize = 'prefix'\n\
          trace_per_second = 7\n\
@@ -92,6 +93,7 @@ fn every_key_is_read() {
         AccessLists {
             allow: [network("192.0.2.7", 32), network("2001:db8::", 32)].into(),
             deny: [network("198.51.100.0", 24)].into(),
+            forwarded_from: [network("10.0.0.0", 8)].into(),
         }
     );
     assert_eq!(

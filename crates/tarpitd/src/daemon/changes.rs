@@ -155,8 +155,12 @@ impl Found {
     }
 
     fn access(&mut self, old: &AccessLists, new: &AccessLists) {
-        let AccessLists { allow, deny } = old;
-        for (key, old, new) in [("allow", allow, &new.allow), ("deny", deny, &new.deny)] {
+        let AccessLists { allow, deny, forwarded_from } = old;
+        for (key, old, new) in [
+            ("allow", allow, &new.allow),
+            ("deny", deny, &new.deny),
+            ("forwarded_from", forwarded_from, &new.forwarded_from),
+        ] {
             self.networks(&format!("[access] {key}"), old, new);
         }
     }

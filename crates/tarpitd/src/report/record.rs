@@ -63,7 +63,7 @@ impl Record {
         (worker, totals): (usize, Arc<WorkerTotals>),
         trace: Writer,
     ) -> Self {
-        let discretion = Discretion { log_secrets: false, log_users: false };
+        let discretion = Discretion { log_secrets: false, log_users: false, log_forwarded: false };
         Self {
             clock,
             log,

@@ -31,7 +31,11 @@ pub(crate) struct Logging {
 impl Logging {
     /// Which personal data the trace leaves out.
     pub(crate) fn discretion(&self) -> Discretion {
-        Discretion { log_secrets: *self.log_secrets, log_users: self.log_users }
+        Discretion {
+            log_secrets: *self.log_secrets,
+            log_users: self.log_users,
+            log_forwarded: *self.anonymize == Anonymize::None,
+        }
     }
 }
 
@@ -42,6 +46,8 @@ pub(crate) struct Discretion {
     pub(crate) log_secrets: bool,
     /// Whether users' names are written.
     pub(crate) log_users: bool,
+    /// Whether the addresses that relays name in HTTP requests are written.
+    pub(crate) log_forwarded: bool,
 }
 
 /// Where lines are written.

@@ -76,4 +76,6 @@ pub(crate) struct AccessLists {
     pub(crate) allow: BTreeSet<Network>,
     /// Their clients are reset at once.
     pub(crate) deny: BTreeSet<Network>,
+    /// HTTP relays that name the client in a field.
+    pub(crate) forwarded_from: BTreeSet<Network>,
 }

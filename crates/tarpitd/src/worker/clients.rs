@@ -15,6 +15,7 @@ use tarpit_proto::{
 };
 
 use crate::{
+    admit::forwarded::Rank,
     os::entropy::Keyed,
     slab::Slab,
     worker::{
@@ -81,6 +82,8 @@ pub(super) struct ClientMut<'a> {
     pub(super) session: &'a mut Session,
     pub(super) binding: &'a Binding,
     pub(super) conn: Conn,
+    /// The peer that may name the client in an HTTP request, and by which field it did.
+    pub(super) speaker: (SocketAddr, Rank),
 }
 
 /// A client that was removed.
@@ -125,6 +128,38 @@ impl Clients {
         Some(self.slots.insert(Slot { session, peer, port, endpoint, fd, link: Link::IDLE }))
     }
 
+    /// Keeps all addresses of a client from now on, as if it had come by a detour; `false` if the
+    /// worker has no number left for another endpoint.
+    pub(super) fn detour(&mut self, index: u32, now: Time) -> bool {
+        let Some(Client { binding: _, conn, lasting_id, .. }) = self.get(index) else {
+            return false;
+        };
+        let id = self.id(index, now);
+        let (None, Some(id)) = (lasting_id, id) else { return true };
+        let Some(slot) = self.slots.get_mut(index) else { return false };
+        let Some(direct) = self.endpoints.get(slot.endpoint) else { return false };
+        let binding = Arc::clone(&direct.binding);
+        let Some(detoured) = self.endpoints.enter(&binding, None) else { return false };
+        if let Some(direct) = self.endpoints.get(slot.endpoint) {
+            self.addresses.forget(slot, direct);
+        }
+        self.endpoints.leave(slot.endpoint);
+        slot.endpoint = detoured;
+        slot.peer = self.addresses.detours.insert(Detour::new(conn, id));
+        true
+    }
+
+    /// A relay, which has come by a detour, has named its client.
+    pub(super) fn reveal(&mut self, index: u32, client: SocketAddr, rank: Rank) {
+        let Some(slot) = self.slots.get(index) else { return };
+        let endpoint = self.endpoints.get(slot.endpoint);
+        if endpoint.is_some_and(|endpoint| endpoint.server.is_none())
+            && let Some(detour) = self.addresses.detours.get_mut(slot.peer)
+        {
+            detour.reveal(client, rank);
+        }
+    }
+
     /// Removes a client at `now`.
     pub(super) fn remove(&mut self, index: u32, now: Time) -> Option<Gone> {
         self.wheel.disarm(&mut self.slots, index);
@@ -163,7 +198,8 @@ impl Clients {
         let slot = self.slots.get_mut(index)?;
         let endpoint = self.endpoints.get(slot.endpoint)?;
         let (conn, _) = self.addresses.of(slot, endpoint);
-        Some(ClientMut { session: &mut slot.session, binding: &endpoint.binding, conn })
+        let speaker = self.addresses.speaker(slot.peer, endpoint, conn);
+        Some(ClientMut { session: &mut slot.session, binding: &endpoint.binding, conn, speaker })
     }
 
     /// The client at `index`.
@@ -239,6 +275,12 @@ impl Addresses {
             self.v6.get(slot.peer).copied().unwrap_or(Ipv6Addr::UNSPECIFIED).into()
         };
         (Conn { client: SocketAddr::new(ip, slot.port), server, via: None }, None)
+    }
+
+    /// The peer that may name the client in an HTTP request, and by which field it did.
+    fn speaker(&self, peer: u32, endpoint: &Endpoint, conn: Conn) -> (SocketAddr, Rank) {
+        let detour = if endpoint.server.is_none() { self.detours.get(peer) } else { None };
+        detour.map_or((conn.client, Rank::Nothing), |it| (it.speaker(), it.rank))
     }
 
     /// Forgets a client's addresses.

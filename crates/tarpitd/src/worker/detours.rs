@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use tarpit_proto::{script::Conn, session::SessionId};
 
+use crate::admit::forwarded::Rank;
+
 /// What is kept of a client that came by a detour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Detour {
@@ -13,6 +15,8 @@ pub(super) struct Detour {
     via: Option<Place>,
     /// Its session's id. It is kept, since the addresses of which it was made may change.
     pub(super) id: SessionId,
+    /// By which field an HTTP relay named the client.
+    pub(super) rank: Rank,
 }
 
 const _: () = assert!(size_of::<Detour>() <= 72, "a detour costs more than its slot");
@@ -28,7 +32,22 @@ impl Detour {
     /// The detour of a client with these addresses.
     pub(super) fn new(conn: Conn, id: SessionId) -> Self {
         let Conn { client, server, via } = conn;
-        Self { client: client.into(), server: server.into(), via: via.map(Into::into), id }
+        let (client, server, via) = (client.into(), server.into(), via.map(Into::into));
+        Self { client, server, via, id, rank: Rank::Nothing }
+    }
+
+    /// The relay that may name the client in an HTTP request.
+    pub(super) fn speaker(&self) -> SocketAddr {
+        let relay = self.via.filter(|_| self.rank > Rank::Nothing);
+        relay.unwrap_or(self.client).into()
+    }
+
+    /// An HTTP relay has named the client.
+    pub(super) fn reveal(&mut self, client: SocketAddr, rank: Rank) {
+        if self.rank == Rank::Nothing {
+            self.via = Some(self.client);
+        }
+        (self.client, self.rank) = (client.into(), rank);
     }
 
     /// The addresses.

@@ -1,19 +1,20 @@
 //! One client's turn: its session is given an input, and does what it says until it waits.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use tarpit_proto::{
     pacer::Rate,
-    session::{Draft, Input, Output, SessionId, Wake, World},
+    session::{Cause, Draft, Input, Output, SessionId, Wake, World},
     time::Time,
 };
 
 use crate::{
+    admit::{access::Verdict, forwarded::Rank},
     os::entropy::System,
     worker::{
         Worker,
         clients::{Client, ClientMut},
-        news::SessionNews,
+        news::{Forwarding, SessionNews},
         send::SendSlot,
     },
 };
@@ -128,7 +129,10 @@ impl Worker {
         draft: &'d mut Draft,
     ) -> Option<Output<'d>> {
         let index = turn.index;
-        let ClientMut { session, binding, conn } = self.clients.get_mut(index)?;
+        let ClientMut { session, binding, conn, speaker: (relay, rank) } =
+            self.clients.get_mut(index)?;
+        let access = self.room.access();
+        let is_trusted = access.forwards(relay.ip());
         let about = binding.subject(conn, turn.id);
         let mut news = SessionNews {
             record: &mut self.record,
@@ -136,6 +140,7 @@ impl Worker {
             about,
             expected: binding.profile.pattern.protocol(),
             slot: index,
+            forwarding: Forwarding { access, relay, is_trusted, rank, named: None },
         };
         let mut world = World {
             profile: &binding.profile,
@@ -149,7 +154,33 @@ impl Worker {
             pins: &mut self.pins,
             news: &mut news,
         };
-        Some(session.handle(self.now, input, &mut world, draft))
+        let output = session.handle(self.now, input, &mut world, draft);
+        match news.forwarding {
+            Forwarding { named: Some(client), rank, .. } => {
+                self.reveal(index, client, rank).then_some(output)
+            }
+            Forwarding { named: None, .. } => Some(output),
+        }
+    }
+
+    /// An HTTP relay has named its client: from now on it is that client. Says whether it is still
+    /// held.
+    fn reveal(&mut self, index: u32, client: SocketAddr, rank: Rank) -> bool {
+        let Some(Client { conn, .. }) = self.clients.get(index) else { return false };
+        let (from, to) = (conn.client.ip(), client.ip());
+        let refuses = match self.room.verdict(to) {
+            Verdict::Allowed | Verdict::Denied => true,
+            Verdict::Held if from == to => false,
+            // Without room for its addresses it stays the relay.
+            Verdict::Held if !self.clients.detour(index, self.now) => return true,
+            Verdict::Held => self.room.rename(from, to).is_err(),
+        };
+        if refuses {
+            self.close(index, Cause::Refused);
+        } else {
+            self.clients.reveal(index, client, rank);
+        }
+        !refuses
     }
 
     /// Lets a client wait as its session wants. `full`: its socket tells when it takes more.

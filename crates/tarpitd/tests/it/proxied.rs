@@ -256,3 +256,123 @@ fn nginx_names_its_clients() {
         check_client(&mut daemon, RELAY);
     });
 }
+
+/// An HTTP request with these fields.
+fn request(fields: &str) -> Vec<u8> {
+    format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n").into_bytes()
+}
+
+/// A port for HTTP.
+fn web(directory: &Directory, more: &str) -> Daemon {
+    let text = format!(
+        "[tarpits.web]\npattern = 'http_hold'\nbind = '127.0.0.1:0'\nclient_trace = true\n\
+         [logging]\ntrace_per_second = 0\n{more}"
+    );
+    Daemon::start(&["-c", &directory.file("c.toml", &text)], 1)
+}
+
+#[test]
+fn a_forwarded_client_is_a_fact_and_only_a_named_relay_is_believed() {
+    let directory = Directory::new("forwarded");
+    let access = "[access]\nforwarded_from = ['127.0.0.1', '10.0.0.0/8']\nallow = ['192.0.2.99']\n\
+                  deny = ['192.0.2.98']\n[limits]\nper_address = 2\n";
+    let mut daemon = web(&directory, access);
+    let fields = "X-Forwarded-For: 1.1.1.1, 192.0.2.7, 10.0.0.1\r\nForwarded: for=1.1.1.2\r\n\
+                  X-Real-IP: 1.1.1.3\r\n";
+    let mut clients = Vec::new();
+    for number in 0..3 {
+        let client = say(&daemon, &request(fields));
+        let open = daemon.trace_has("open");
+        assert_eq!(open["conn_info"]["peername"][0], "127.0.0.1");
+        let learn = loop {
+            let line = daemon.trace_line();
+            // The third is one too many of that client, though not of the relay.
+            if number == 2 && line["event"] == "close" {
+                assert_eq!(line["reason"], "refused");
+            }
+            if line["event"] == "learn" {
+                break line;
+            }
+        };
+        assert_eq!(learn["session"], open["session"]);
+        assert_eq!(learn["conn_info"]["peername"].to_string(), r#"["192.0.2.7",0]"#);
+        assert_eq!(learn["via"][0], "127.0.0.1");
+        let meta = &learn["meta"];
+        assert_eq!(meta["http_x_forwarded_for"], "1.1.1.1, 192.0.2.7, 10.0.0.1");
+        assert_eq!(meta["http_forwarded"], "for=1.1.1.2");
+        assert_eq!(meta["http_x_real_ip"], "1.1.1.3");
+        clients.push(client);
+    }
+    assert_eq!(daemon.trace_has("close")["reason"], "refused");
+    for listed in ["192.0.2.98", "192.0.2.99"] {
+        say(&daemon, &request(&format!("Forwarded: for={listed}\r\n"))).is_reset();
+        assert_eq!(daemon.trace_has("close")["reason"], "refused");
+    }
+    // From others the field is a fact.
+    let mut other = Client::from_to(Ipv4Addr::new(127, 0, 0, 2), daemon.addresses[0]);
+    other.0.write_all(&request(fields)).expect("it is open");
+    let learn = loop {
+        let line = daemon.trace_has("learn");
+        if line["conn_info"]["peername"][0] == "127.0.0.2" {
+            break line;
+        }
+    };
+    assert_eq!(learn["meta"]["http_x_real_ip"], "1.1.1.3");
+    assert!(learn["via"].is_null());
+    // Its address may be of another family than the connection.
+    let sixth = say(&daemon, &request("X-Real-IP: 2001:db8::7\r\n"));
+    let learn = daemon.trace_has("learn");
+    assert_eq!(learn["conn_info"]["peername"].to_string(), r#"["2001:db8::7",0,0,0]"#);
+    let (trace, _, _) = daemon.stop();
+    let closed: Vec<_> = trace.iter().filter(|line| line["event"] == "close").collect();
+    let peers = closed.iter().map(|line| line["conn_info"]["peername"][0].clone());
+    let mut peers: Vec<_> = peers.collect();
+    peers.sort_by_key(ToString::to_string);
+    assert_eq!(peers, ["127.0.0.2", "192.0.2.7", "192.0.2.7", "2001:db8::7"]);
+    drop((clients, sixth));
+}
+
+#[test]
+fn what_a_client_writes_in_front_of_its_relay_s_word_does_not_count() {
+    let directory = Directory::new("forged");
+    let mut daemon = web(&directory, "[access]\nforwarded_from = ['127.0.0.1']\n");
+    let long = "1.2.3.4, ".repeat(60);
+    for (fields, wanted) in [
+        // Some relays add a line of their own, others an address at the end.
+        ("X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 192.0.2.7\r\n", "192.0.2.7"),
+        (&format!("X-Forwarded-For: {long}192.0.2.8\r\n"), "192.0.2.8"),
+        (
+            "X-Forwarded-For: 192.0.2.9\r\nForwarded: for=1.1.1.1\r\nForwarded: for=1.1.1.1\r\n",
+            "192.0.2.9",
+        ),
+        ("X-Forwarded-For: nobody\r\n", "127.0.0.1"),
+    ] {
+        let client = say(&daemon, &request(fields));
+        let open = daemon.trace_has("open");
+        // The last line of the request says who it is.
+        let mut who = None;
+        while who.as_deref() != Some(wanted) {
+            let line = daemon.trace_has("learn");
+            assert_eq!(line["session"], open["session"], "{fields} is not {wanted}");
+            who = line["conn_info"]["peername"][0].as_str().map(str::to_owned);
+        }
+        drop(client);
+        daemon.trace_has("close");
+    }
+}
+
+#[test]
+fn an_address_that_is_hidden_is_hidden_in_what_relays_say() {
+    let directory = Directory::new("hidden");
+    let text = "[access]\nforwarded_from = ['127.0.0.1']\n".to_owned();
+    let file = format!(
+        "[tarpits.web]\npattern = 'http_hold'\nbind = '127.0.0.1:0'\nclient_trace = true\n\
+         {text}[logging]\nanonymize = 'prefix'\n"
+    );
+    let mut daemon = Daemon::start(&["-c", &directory.file("c.toml", &file)], 1);
+    let _client = say(&daemon, &request("X-Forwarded-For: 192.0.2.7\r\n"));
+    let learn = daemon.trace_has("learn");
+    assert_eq!(learn["conn_info"]["peername"][0], "192.0.2.0");
+    assert_eq!(learn["meta"]["http_x_forwarded_for_length"], 9);
+    assert!(!learn.to_string().contains("192.0.2.7"), "{learn}");
+}

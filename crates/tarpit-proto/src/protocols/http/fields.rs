@@ -10,7 +10,7 @@ use crate::{
             reply::{Extent, Reply},
             request::{
                 Agent, Behind, Codings, Credentials, Lasting, LearnWhole, Mention, Reading,
-                Request, tell,
+                Request, fact_of, tell,
             },
             server::Server,
             site::Site,
@@ -100,6 +100,8 @@ pub(crate) fn named_field(
         if !value.is_empty() && !value.eq_ignore_ascii_case(b"100-continue") {
             request.reply.yield_to(Reply::Expectation);
         }
+    } else if let Some(fact) = fact_of(name).filter(|fact| fact.names_clients()) {
+        learn(fact, last_part(value));
     } else if let Reply::Page { page, extent } = request.reply.get() {
         let is_same = |item: &[u8]| {
             let tag = site.tag(page);
@@ -199,6 +201,17 @@ fn is_host_of(server: Server, value: &[u8]) -> bool {
     name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte))
         && port.is_none_or(is_port)
         && (!is_number || is_address())
+}
+
+/// The end of a list, as far as it is shown: each relay adds its client at the end, and what stands
+/// before may be anything.
+fn last_part(value: &[u8]) -> &[u8] {
+    let Some(start) = value.len().checked_sub(Fact::SHOWN).filter(|&start| start > 0) else {
+        return value;
+    };
+    let end = &value[start..];
+    let comma = end.iter().position(|&byte| byte == b',');
+    comma.map_or(end, |comma| end[comma + 1..].trim_ascii_start())
 }
 
 /// The items of a list, without the blanks around them.

@@ -74,9 +74,12 @@ pub static HTTP: Protocol = Protocol {
     try_it: "curl http://{address}/",
     reason: "records requests; holds browsers, password guessers and path scanners",
     facts: &[
+        Fact::HttpForwarded,
         Fact::HttpHost,
         Fact::HttpRequest,
         Fact::HttpUserAgent,
+        Fact::HttpXForwardedFor,
+        Fact::HttpXRealIp,
         Fact::Method,
         Fact::Secret,
         Fact::User,

@@ -406,6 +406,12 @@ pub(crate) fn fact_of(name: &[u8]) -> Option<Fact> {
         Some(Fact::HttpUserAgent)
     } else if is(b"host") {
         Some(Fact::HttpHost)
+    } else if is(b"forwarded") {
+        Some(Fact::HttpForwarded)
+    } else if is(b"x-forwarded-for") {
+        Some(Fact::HttpXForwardedFor)
+    } else if is(b"x-real-ip") {
+        Some(Fact::HttpXRealIp)
     } else {
         None
     }

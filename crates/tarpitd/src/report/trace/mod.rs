@@ -271,6 +271,7 @@ impl<'a> Learnt<'a> {
         match fact {
             Fact::Secret => self.discretion.log_secrets,
             Fact::User => self.discretion.log_users,
+            _ if fact.names_clients() => self.discretion.log_forwarded,
             _ => true,
         }
     }
@@ -293,7 +294,8 @@ impl<'a> Shown<'a> {
 mod tests {
     use super::*;
 
-    const DISCREET: Discretion = Discretion { log_secrets: false, log_users: true };
+    const DISCREET: Discretion =
+        Discretion { log_secrets: false, log_users: true, log_forwarded: true };
 
     /// When everything happens in tests.
     const WALL: Duration = Duration::from_micros(1_795_333_948_123_456);
@@ -391,7 +393,7 @@ mod tests {
     }
 
     fn meta(facts: &[(Fact, &[u8], usize)], log_secrets: bool, log_users: bool) -> String {
-        meta_of(facts, Told::All, Discretion { log_secrets, log_users })
+        meta_of(facts, Told::All, Discretion { log_secrets, log_users, log_forwarded: log_users })
     }
 
     fn meta_of(facts: &[(Fact, &[u8], usize)], told: Told, discretion: Discretion) -> String {
@@ -473,8 +475,10 @@ mod tests {
         for value in bytes.chain(letters.map(|letter| letter.as_bytes().to_vec())) {
             let facts = [Fact::User, Fact::Secret, Fact::Command, Fact::HttpRequest, Fact::TlsSni];
             let facts = facts.map(|fact| (fact, &*value, value.len()));
-            let (facts, open) =
-                (entries(&facts), Discretion { log_secrets: true, log_users: true });
+            let (facts, open) = (
+                entries(&facts),
+                Discretion { log_secrets: true, log_users: true, log_forwarded: true },
+            );
             for what in [
                 Happening::Learn { facts: &facts, told: Told::All },
                 Happening::Validate { expected: false, data: &value, comment: "no" },

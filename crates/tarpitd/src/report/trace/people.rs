@@ -119,7 +119,7 @@ mod tests {
     };
 
     fn line(what: Happening<'_>, protocol: Option<&str>) -> String {
-        let discretion = Discretion { log_secrets: false, log_users: true };
+        let discretion = Discretion { log_secrets: false, log_users: true, log_forwarded: true };
         styled(what, "192.0.2.7:40000", discretion, Form::People, protocol)
     }
 

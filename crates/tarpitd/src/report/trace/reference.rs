@@ -383,7 +383,7 @@ mod tests {
             let via = Some("198.51.100.7:1".parse().unwrap());
             let subject = Subject { via, ..subject("192.0.2.7:1") };
             let event = Event { wall: Duration::ZERO, subject, protocol: Some("ssh"), what };
-            let discretion = Discretion { log_secrets: true, log_users: true };
+            let discretion = Discretion { log_secrets: true, log_users: true, log_forwarded: true };
             let style = Style { discretion, form, anonymizer: Anonymizer::Whole };
             let mut lines = Vec::new();
             write(&mut lines, style, &event);
@@ -417,7 +417,7 @@ mod tests {
         assert_eq!(kinds.iter().collect::<BTreeSet<_>>().len(), Kind::ALL.len());
         each(&mut |what| {
             let row = events().find(|row| row.kind == what.kind()).unwrap();
-            let discretion = Discretion { log_secrets: true, log_users: true };
+            let discretion = Discretion { log_secrets: true, log_users: true, log_forwarded: true };
             let line = styled(what, "192.0.2.7:1", discretion, Form::Endlessh, None);
             match row.endlessh {
                 Some(word) => assert!(line.contains(&format!("Z {word} host=")), "{line}"),
