@@ -86,7 +86,7 @@ impl HandshakeBudget {
     pub const TLS_MEMORY: u32 = 10_000;
 
     /// The most that one handshake may cost.
-    pub const DEAREST: u32 = 150;
+    pub const DEAREST: u32 = 170;
 
     /// How many TLS handshakes may be under way. Each takes at most
     /// [10 kB](HandshakeBudget::TLS_MEMORY), so all take at most 40 MB.

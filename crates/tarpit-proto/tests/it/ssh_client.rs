@@ -103,7 +103,7 @@ impl Entropy for Long {
 pub(crate) fn host_keys() -> HostKeys {
     static RSA: OnceLock<Arc<RsaKey>> = OnceLock::new();
     let rsa = RSA.get_or_init(|| {
-        let key = RsaKey::new(&mut Long(7)).expect("a key");
+        let key = RsaKey::new(RsaKey::LONG, &mut Long(7)).expect("a key");
         Arc::new(RsaKey::from_primes(&key.primes()).expect("the same key"))
     });
     HostKeys::new([3; 32], [5; 32]).expect("secrets").with_rsa(Arc::clone(rsa))

@@ -409,7 +409,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         form: "number of handshakes per second",
         unset: Unset::Is("100"),
         meaning: "The most key exchanges begun a second with all clients together. The unit is \
-                  one exchange of the cheapest kind; the dearest exchange costs 150 units. \
+                  one exchange of the cheapest kind; the dearest exchange costs 170 units. \
                   Beyond the limit tarpitd holds clients without cryptography. 0 means no limit.",
         outdated: None,
         read: |item, limits, notes| {

@@ -296,9 +296,9 @@ impl Daemon {
 
     /// Lets the host keys be completed if a listener shows them.
     fn complete_keys(&mut self) {
-        if self.served.shows_host_keys() {
+        if let Some(persona) = self.served.host_key_persona() {
             let (log, notify) = (self.log.clone(), self.notify.clone());
-            self.identity.complete_keys(move |completion| match completion {
+            self.identity.complete_keys(persona, move |completion| match completion {
                 // If the daemon has ended, nobody needs the key.
                 Completion::Key(key) => drop(notify.send(Notice::RsaKey(key))),
                 Completion::Problem(what) => log.error(format_args!("{what}")),

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc};
 
-use tarpit_proto::{keys::HostKeys, script::Profile};
+use tarpit_proto::{keys::HostKeys, persona::Persona, script::Profile};
 
 use super::{plan::OpenPort, ports::Opened, tallies::Tallies};
 use crate::{
@@ -93,8 +93,10 @@ impl Served {
         self.renew_bindings();
     }
 
-    pub(super) fn shows_host_keys(&self) -> bool {
-        self.profiles.iter().any(|profile| profile.host_keys.is_some())
+    /// The persona of the first tarpit that shows host keys, if any does.
+    pub(super) fn host_key_persona(&self) -> Option<&Persona> {
+        let mut all = self.profiles.iter().filter(|profile| profile.host_keys.is_some());
+        all.next().map(|profile| &profile.persona)
     }
 
     /// Puts other settings in force. Only the ports in `keep` stay, each with its new purpose.

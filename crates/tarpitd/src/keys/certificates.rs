@@ -67,7 +67,7 @@ impl Certificates {
     /// installations three have an authority, and two a key of ECDSA instead of RSA.
     pub(crate) fn fresh(clock: Clock, random: [u8; 32]) -> Result<Vec<u8>, String> {
         let rsa = || {
-            let key = RsaKey::new(&mut System).ok_or("no key of RSA was found")?;
+            let key = RsaKey::new(RsaKey::SHORT, &mut System).ok_or("no key of RSA was found")?;
             Ok::<_, String>(key.primes())
         };
         let secret = match random[0] % 20 {
@@ -97,9 +97,9 @@ impl Certificates {
             _ => (random(), rest),
         };
         let (key, authority) = match secret.len() {
-            RsaKey::SAVED if new => (rsa_key(secret), None),
+            RsaKey::SAVED_SHORT if new => (rsa_key(secret), None),
             TWO if new => {
-                let (key, authority) = secret.split_at(RsaKey::SAVED);
+                let (key, authority) = secret.split_at(RsaKey::SAVED_SHORT);
                 let Some(authority) = rsa_key(authority) else { return Err(foreign()) };
                 (rsa_key(key), Some(authority))
             }
@@ -164,7 +164,7 @@ impl Certificates {
 }
 
 /// The length of two keys of RSA.
-const TWO: usize = 2 * RsaKey::SAVED;
+const TWO: usize = 2 * RsaKey::SAVED_SHORT;
 
 fn foreign() -> String {
     "it is not a key that tarpitd made".to_owned()

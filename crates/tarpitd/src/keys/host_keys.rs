@@ -3,7 +3,10 @@
 
 use std::{fs::File, io::Write as _, path::PathBuf, sync::Arc, thread};
 
-use tarpit_proto::keys::{HostKeys, RsaKey};
+use tarpit_proto::{
+    keys::{HostKeys, RsaKey},
+    persona::{Machine, Persona},
+};
 
 use crate::{
     keys::state_dir::{Later, SSH_ECDSA, SSH_ED25519, SSH_RSA, StateDir},
@@ -56,8 +59,9 @@ impl Keyring {
         let ed25519 = secret(SSH_ED25519, |_| true);
         let ecdsa = secret(SSH_ECDSA, |bytes| HostKeys::new([0; 32], bytes).is_some());
         let rsa = state_dir.kept_later(SSH_RSA, |bytes| {
-            if bytes.len() != RsaKey::SAVED {
-                return Err(format!("it is not {} bytes long", RsaKey::SAVED));
+            if ![RsaKey::SAVED_SHORT, RsaKey::SAVED_LONG].contains(&bytes.len()) {
+                let (short, long) = (RsaKey::SAVED_SHORT, RsaKey::SAVED_LONG);
+                return Err(format!("it is neither {short} nor {long} bytes long"));
             }
             RsaKey::from_primes(&bytes)
                 .ok_or_else(|| "it does not contain two primes of a key".into())
@@ -80,14 +84,20 @@ impl Keyring {
         })
     }
 
-    /// Starts a thread that makes the missing key and reports the result.
-    pub(crate) fn complete(&mut self, tell: impl Fn(Completion) + Clone + Send + 'static) {
+    /// Starts a thread that makes the missing key, as the persona's host has it, and reports the
+    /// result.
+    pub(crate) fn complete(
+        &mut self,
+        persona: &Persona,
+        tell: impl Fn(Completion) + Clone + Send + 'static,
+    ) {
+        let bits = rsa_bits(persona);
         let Lacking::Key(file) = std::mem::replace(&mut self.lacking, Lacking::Nothing) else {
             return;
         };
         let of_thread = tell.clone();
         let make = move || {
-            let Some(key) = RsaKey::new(&mut System) else {
+            let Some(key) = RsaKey::new(bits, &mut System) else {
                 let what = "cannot make an RSA host key; SSH continues without one";
                 return of_thread(Completion::Problem(what.to_owned()));
             };
@@ -121,12 +131,41 @@ impl Keyring {
     }
 }
 
+/// The size of the key that the SSH server of this persona makes when it is installed.
+fn rsa_bits(persona: &Persona) -> u32 {
+    match persona.machine() {
+        // OpenSSH since 8.0.
+        Machine::Debian12 | Machine::Ubuntu2204 => RsaKey::LONG,
+        Machine::IpCamera | Machine::WindowsServer2019 => RsaKey::SHORT,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, sync::mpsc};
+
+    use tarpit_proto::rng::Seed;
 
     use super::*;
     use crate::keys::state_dir::Touch;
+
+    #[test]
+    fn the_key_of_rsa_is_as_long_as_the_personas_release_makes_it() {
+        for (persona, length) in [
+            ("debian-12", RsaKey::SAVED_LONG),
+            ("ip-camera", RsaKey::SAVED_SHORT),
+            ("ubuntu-22.04", RsaKey::SAVED_LONG),
+            ("windows-server-2019", RsaKey::SAVED_SHORT),
+        ] {
+            let mut keyring = Keyring::open(&StateDir::new(None, Touch::Keep)).unwrap();
+            let (tell, told) = mpsc::channel();
+            let persona = Persona::named(persona, &Seed([1; 32])).unwrap();
+            keyring.complete(&persona, move |completion| tell.send(completion).unwrap());
+            let Completion::Key(key) = told.recv().unwrap() else { panic!("it was not made") };
+            assert_eq!(key.primes().len(), length, "{}", persona.host());
+            assert!(RsaKey::from_primes(&key.primes()).is_some());
+        }
+    }
 
     #[test]
     fn keys_are_the_same_after_the_next_start_and_nobody_elses_to_read() {
@@ -144,8 +183,9 @@ mod tests {
         Keyring::open(&state_dir).unwrap();
         assert_eq!(fs::read(directory.join("ssh_host_ed25519_key")).unwrap(), secret);
         for (name, bytes) in [
-            ("ssh_host_rsa_key", &[0; RsaKey::SAVED][..]),
-            ("ssh_host_rsa_key", &[7; RsaKey::SAVED - 1]),
+            ("ssh_host_rsa_key", &[0; RsaKey::SAVED_SHORT][..]),
+            ("ssh_host_rsa_key", &[0; RsaKey::SAVED_LONG]),
+            ("ssh_host_rsa_key", &[7; RsaKey::SAVED_SHORT - 1]),
             ("ssh_host_rsa_key", b"x"),
             ("ssh_host_ecdsa_key", &[0xFF; 32]),
             ("ssh_host_ed25519_key", b"short"),

@@ -171,10 +171,14 @@ impl Identity {
         }
     }
 
-    /// Lets that host key be made if it is lacking.
-    pub(crate) fn complete_keys(&mut self, tell: impl Fn(Completion) + Clone + Send + 'static) {
+    /// Lets that host key be made if it is lacking, as the persona's host has it.
+    pub(crate) fn complete_keys(
+        &mut self,
+        persona: &Persona,
+        tell: impl Fn(Completion) + Clone + Send + 'static,
+    ) {
         if let Some(keyring) = self.keyring.get_mut() {
-            keyring.complete(tell);
+            keyring.complete(persona, tell);
         }
     }
 

@@ -246,7 +246,7 @@ mod tests {
     use crate::os::entropy::System;
 
     fn rsa() -> KeyPair {
-        let der = RsaKey::new(&mut System).and_then(|key| key.to_pkcs8()).unwrap();
+        let der = RsaKey::new(RsaKey::SHORT, &mut System).and_then(|key| key.to_pkcs8()).unwrap();
         KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(der), &PKCS_RSA_SHA256)
             .unwrap()
     }

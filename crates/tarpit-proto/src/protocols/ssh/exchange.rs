@@ -187,7 +187,7 @@ impl Exchange {
             return Outcome::Step(Step::send(Manner::Prompt, Chunk::Boxed(packet.into())));
         }
         let keys = cx.profile.host_keys.as_ref();
-        let Some(keys) = keys.filter(|_| cx.budget.handshake(agreement.cost())) else {
+        let Some(keys) = keys.filter(|keys| cx.budget.handshake(agreement.cost(keys))) else {
             return Outcome::NoKeys;
         };
         // Behind the client's NEWKEYS, and behind our part of the exchange and our own.
