@@ -4,14 +4,19 @@
 //! The daemon's own thread looks at the files once a minute, and a short-lived thread reads what has
 //! changed. So neither a worker nor a signal waits for a large file.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
+use rustix::process::{Gid, Uid};
 use tarpit_proto::time::Time;
 
 use super::Daemon;
 use crate::{
+    os::privileges,
     report::geoip::{Databases, Geoip, Stamp, stamp},
-    settings::{Settings, finding::Finding},
+    settings::{
+        Placed, Settings,
+        finding::{Finding, Gravity},
+    },
     worker::Notice,
 };
 
@@ -51,6 +56,32 @@ pub(super) fn geoip(settings: &Settings, old: Option<&Geoip>) -> (Option<Geoip>,
         None => Geoip::new(databases),
     };
     (Some(new), findings)
+}
+
+/// Warns of databases that nothing uses.
+pub(super) fn idle(settings: &Settings) -> Option<Finding> {
+    let place = settings.geoip.first()?.place.as_ref();
+    let is_traced = settings.tarpits.iter().any(|tarpit| tarpit.client_trace);
+    let is_used = is_traced || !settings.surfaces().is_empty();
+    let what = "no tarpit has a trace and there are no metrics, so these databases are for nothing: \
+                set `client_trace = true` in a tarpit's table, or remove this";
+    (!is_used).then(|| Finding::new(Gravity::Warning, place, what))
+}
+
+/// Warns of databases that the daemon, as its new user, cannot read again.
+pub(super) fn unreadable(settings: &Settings, user: (Uid, Gid)) -> Vec<Finding> {
+    let lost = settings.geoip.iter().filter(|path| !privileges::may_read(path, user));
+    let warning = |path: &Placed<PathBuf>| {
+        let what = format!(
+            "user {}:{} cannot read {}, so a new file in its place is not read before a restart: \
+             let that user read it",
+            user.0.as_raw(),
+            user.1.as_raw(),
+            path.display()
+        );
+        Finding::new(Gravity::Warning, path.place.as_ref(), what)
+    };
+    lost.map(warning).collect()
 }
 
 fn stamps(settings: &Settings) -> Vec<Option<Stamp>> {

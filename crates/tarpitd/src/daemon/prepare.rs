@@ -6,8 +6,7 @@ use tarpit_proto::script::Profile;
 
 use super::{
     files::Files,
-    geoip::geoip,
-    logging,
+    geoip, logging,
     ports::{self, Opened},
     surfaces::{self, OpenedSurface},
     targets::{look_at_both, open_both, rotations},
@@ -146,8 +145,13 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
     }
     let profiles = profiles(judged, settings).map_err(|it| findings.extend(it)).ok();
     let anonymizer = anonymizer(judged, settings).map_err(|it| findings.push(it)).ok();
-    let (geoip, found) = geoip(settings, None);
+    let (geoip, found) = geoip::geoip(settings, None);
+    let is_readable = !found.iter().any(Finding::is_refusal);
     findings.extend(found);
+    findings.extend(geoip::idle(settings));
+    if let Some(user) = user.filter(|_| is_readable) {
+        findings.extend(geoip::unreadable(settings, user));
+    }
     let found = logging::findings(settings, touch);
     let is_refused = found.iter().any(Finding::is_refusal);
     findings.extend(found);

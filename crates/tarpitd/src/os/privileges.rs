@@ -35,8 +35,18 @@ pub(crate) fn become_user((uid, gid): (Uid, Gid)) -> io::Result<()> {
 
 /// Whether a process of this user and its one group may make files in a directory, as its mode has
 /// it; access control lists are not asked.
-pub(crate) fn may_make_files(directory: &Path, (uid, gid): (Uid, Gid)) -> bool {
-    let may = |path: &Path, wanted: u32| {
+pub(crate) fn may_make_files(directory: &Path, user: (Uid, Gid)) -> bool {
+    may(directory, user, 0o3)
+}
+
+/// The same for reading a file.
+pub(crate) fn may_read(file: &Path, user: (Uid, Gid)) -> bool {
+    may(file, user, 0o4)
+}
+
+/// Whether the modes of a file and of every directory on the way allow this.
+fn may(path: &Path, (uid, gid): (Uid, Gid), wanted: u32) -> bool {
+    let allows = |path: &Path, wanted: u32| {
         fs::metadata(path).is_ok_and(|metadata| {
             let mode = match metadata {
                 _ if uid.is_root() => 0o7,
@@ -48,8 +58,8 @@ pub(crate) fn may_make_files(directory: &Path, (uid, gid): (Uid, Gid)) -> bool {
         })
     };
     // An absolute path, so that every directory on the way is asked.
-    let Ok(directory) = fs::canonicalize(directory) else { return false };
-    may(&directory, 0o3) && directory.ancestors().skip(1).all(|above| may(above, 0o1))
+    let Ok(path) = fs::canonicalize(path) else { return false };
+    allows(&path, wanted) && path.ancestors().skip(1).all(|above| allows(above, 0o1))
 }
 
 /// Whether we may do anything.

@@ -1,6 +1,6 @@
 //! Where clients come from: in the trace, in the metrics, and what happens to the files.
 
-use std::{fs, net::Ipv4Addr};
+use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt as _};
 
 use rustix::process::Signal;
 
@@ -9,7 +9,7 @@ use crate::{
     metrics::samples,
     mmdb::{asn, city, database},
     readers::example,
-    require::is_long,
+    require::{is_long, require},
 };
 
 const SOURCE: Ipv4Addr = Ipv4Addr::new(127, 9, 8, 77);
@@ -170,6 +170,32 @@ fn a_wrong_file_prevents_a_start_and_check_says_the_same() {
             let place = format!("{path}:8:14: {}: {wanted}", directory.path("city.mmdb"));
             assert!(said.lines().count() == 1 && said.starts_with(&place), "{said}");
         }
+    }
+}
+
+#[test]
+fn databases_that_nothing_uses_or_that_the_user_cannot_read_are_told() {
+    let directory = Directory::new("geoip-told");
+    drop(start(&directory, ""));
+    let path = directory.path("c.toml");
+    let text = fs::read_to_string(&path).expect("a configuration");
+    let told = |text: &str| {
+        directory.file("c.toml", text);
+        let output = tarpitd().args(["check", &path]).output().expect("it ends");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(!told(&text).contains("databases"), "{text}");
+    let idle = text.replace("client_trace = true\n", "");
+    assert!(!told(&idle).contains("databases"), "there are metrics");
+    let idle = idle.replace("[metrics]\nbind = '127.0.0.1:0'\n", "");
+    assert!(told(&idle).contains("c.toml:5:14: warning: no tarpit has a trace"), "{}", told(&idle));
+    if require("root") {
+        let mode = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(directory.path("city.mmdb"), mode).expect("it is ours");
+        let said = told(&format!("user = '65534:65534'\n{text}"));
+        let wanted = format!("user 65534:65534 cannot read {}", directory.path("city.mmdb"));
+        assert!(said.contains(&wanted) && !said.contains("asn.mmdb"), "{said}");
     }
 }
 
