@@ -32,14 +32,15 @@ use std::{path::Path, process::ExitCode};
 
 use cli::Task;
 use config::{Origin, Problem, Request, Wrong};
-use console::{complain, firewall, patterns, print, welcome};
+use console::{commands, complain, firewall, patterns, print, welcome};
 use daemon::Checked;
-use os::{terminal, user_state};
+use os::{runtime_directory, terminal, user_state};
 use settings::finding::{Finding, in_order};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
         Ok(Task::Serve(request)) => serve(&request),
+        Ok(Task::Ask(whereabouts, ask)) => commands::ask(&whereabouts, &ask),
         Ok(Task::Check(file)) => check(&file),
         Ok(Task::Completions(shell)) => print(&cli::completions(shell)),
         Ok(Task::Firewall(file, asked)) => match firewall::text(file.as_deref(), &asked) {
@@ -74,6 +75,7 @@ fn serve(request: &Request) -> ExitCode {
             // After changing to another user the daemon could not use this user's directory.
             if terminal::is_attended() && settings.user.is_none() {
                 settings.state_dir = user_state::directory().map(Into::into);
+                settings.control.socket = runtime_directory::free_socket().map(Into::into);
             }
             // A new user may not have tarpitd on the search path yet.
             let program = std::env::args_os().next().unwrap_or_else(|| "tarpitd".into());

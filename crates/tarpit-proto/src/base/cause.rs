@@ -3,6 +3,8 @@
 /// Why a client's connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// The owner dropped it by hand.
+    Dropped,
     /// It was evicted for another client.
     Evicted,
     /// The connection failed in a way that has no name here.
@@ -26,7 +28,8 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, with what each means, for the manual.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 10] = [
+        (Self::Dropped, "you dropped the client with `tarpitd drop`"),
         (Self::Evicted, "tarpitd disconnected the client to make room for another"),
         (
             Self::Failed,
@@ -58,6 +61,7 @@ impl Cause {
     /// The name in traces and metrics.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Dropped => "dropped",
             Self::Evicted => "evicted",
             Self::Failed => "failed",
             Self::Finished => "finished",

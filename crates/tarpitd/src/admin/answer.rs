@@ -58,7 +58,6 @@ pub(crate) fn pieces(
 
 /// An answer that goes on as long as a task sends pieces. It may go on for ever: its reader must
 /// only keep reading.
-#[expect(dead_code, reason = "the routes that stream come with their surfaces")]
 pub(crate) fn stream(kind: &'static str, pieces: mpsc::Receiver<Bytes>) -> Answer {
     answer(StatusCode::OK, kind, Content::Stream(pieces))
 }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod connection;
+pub(crate) mod control;
 pub(crate) mod metrics;
 mod places;
 mod routes;

@@ -9,7 +9,7 @@ use hyper::{
 
 use super::{
     answer::{Answer, TEXT, whole},
-    metrics,
+    control, metrics,
     world::World,
 };
 use crate::settings::Surface;
@@ -31,6 +31,32 @@ pub(super) type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// The table. HEAD is served wherever GET is.
 static ROUTES: &[Route] = &[
+    Route {
+        surface: Surface::Control,
+        method: Method::POST,
+        path: "/v1/drop",
+        handler: |request, world| {
+            Box::pin(async move { control::drop(request.uri(), world).await })
+        },
+    },
+    Route {
+        surface: Surface::Control,
+        method: Method::GET,
+        path: "/v1/held",
+        handler: |request, world| Box::pin(async move { control::held(request.uri(), world) }),
+    },
+    Route {
+        surface: Surface::Control,
+        method: Method::POST,
+        path: "/v1/reload",
+        handler: |_, world| Box::pin(control::reload(world)),
+    },
+    Route {
+        surface: Surface::Control,
+        method: Method::GET,
+        path: "/v1/status",
+        handler: |_, world| Box::pin(control::status(world)),
+    },
     Route {
         surface: Surface::Metrics,
         method: Method::GET,

@@ -35,7 +35,7 @@ use super::{
     routes,
     world::World,
 };
-use crate::{os::admin_socket::UnixSocket, settings::Surface};
+use crate::{os::admin_socket::UnixSocket, os::privileges, settings::Surface};
 
 /// The longest head of a request, and the longest piece of an answer that waits; the least that
 /// hyper allows.
@@ -182,11 +182,19 @@ async fn listen(socket: Socket, surface: Surface, server: Arc<Server>) {
             }
         }
         Socket::Unix(socket) => {
+            let has_group = socket.has_group;
             let (socket, _file) = socket.split();
             let Ok(listener) = UnixListener::from_std(socket) else { return };
             loop {
-                let accepted = listener.accept().await;
-                receive(accepted.map(|(socket, _)| Stream::Unix(socket)), surface, &server).await;
+                let accepted = listener.accept().await.map(|(socket, _)| socket);
+                // The file's mode keeps others out; this holds even if somebody changes it.
+                if surface == Surface::Control && !has_group {
+                    let peer = accepted.as_ref().ok().and_then(|it| it.peer_cred().ok());
+                    if accepted.is_ok() && !peer.is_some_and(|peer| privileges::is_us(peer.uid())) {
+                        continue;
+                    }
+                }
+                receive(accepted.map(Stream::Unix), surface, &server).await;
             }
         }
     }

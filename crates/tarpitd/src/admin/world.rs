@@ -1,10 +1,15 @@
 //! What a handler may ask: the workers, and what the daemon has in force.
 
-use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use tokio::{sync::oneshot, time::timeout};
 
-use super::metrics::saved::Store;
+use super::{control::status::InForce, metrics::saved::Store};
 use crate::{
     os::clock::Clock,
     report::{
@@ -15,7 +20,7 @@ use crate::{
         writer::Writer,
     },
     settings::Metrics,
-    worker::{Command, handle::Handle},
+    worker::{Command, Notice, handle::Handle},
 };
 
 /// How long a worker may take to answer.
@@ -38,6 +43,10 @@ pub(crate) struct World {
     pub(crate) origins: Option<Arc<Origins>>,
     /// The trace, which knows how many of its lines are lost.
     pub(crate) trace: Writer,
+    /// What the settings in force say.
+    pub(crate) in_force: Arc<InForce>,
+    /// The way to the daemon's own thread.
+    pub(crate) notify: mpsc::Sender<Notice>,
 }
 
 impl World {
@@ -127,6 +136,18 @@ impl World {
         if let Some(store) = &self.store {
             store.save(self);
         }
+    }
+
+    /// Asks a worker by the command that `ask` makes, and waits for its answer. `None`: it is stuck,
+    /// or has ended.
+    pub(super) async fn ask<T>(
+        &self,
+        worker: usize,
+        ask: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Option<T> {
+        let (answer, receiver) = oneshot::channel();
+        self.workers.get(worker)?.send(ask(answer));
+        timeout(PATIENCE, receiver).await.ok()?.ok()
     }
 
     /// Asks every worker at once by the command that `ask` makes, and waits for all answers, in the

@@ -4,20 +4,22 @@ mod advice;
 
 use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf};
 
-use clap::{ArgAction, CommandFactory as _, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use clap_complete::Shell;
 use tarpit_proto::pacer::Rate;
 
 use self::advice::{is_address_to_serve, right_call};
 use crate::{
     config::{self, Origin, Request, rate},
-    console::firewall::Asked,
+    console::{commands::Ask, control::Whereabouts, firewall::Asked},
     settings::{Level, Sink, User},
 };
 
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) enum Task {
+    /// Ask a running daemon.
+    Ask(Whereabouts, Ask),
     /// Say what a configuration would serve, or what is wrong with it.
     Check(PathBuf),
     /// Print completions for a shell.
@@ -137,6 +139,16 @@ enum Side {
         /// The shell.
         shell: Shell,
     },
+    /// Drop held clients of a running tarpitd.
+    ///
+    /// Their connections are reset, and the trace closes them with the reason `dropped`.
+    Drop {
+        /// An address, a network such as 192.0.2.0/24, or the 16 digits of a session.
+        #[arg(value_name = "ADDRESS|PREFIX|SESSION")]
+        whom: String,
+        #[command(flatten)]
+        at: SocketArguments,
+    },
     /// Print nftables rules that direct all other ports to the tarpits with `redirected = true`.
     ///
     /// Nothing is changed. Without FILE the rules are for an example, which is printed with them.
@@ -154,12 +166,56 @@ enum Side {
         #[arg(long)]
         redirect: bool,
     },
+    /// List the clients that a running tarpitd holds, the longest held first.
+    Held {
+        /// Only those of an address or of a network such as 192.0.2.0/24.
+        #[arg(value_name = "ADDRESS|PREFIX")]
+        whom: Option<String>,
+        /// At most this many.
+        #[arg(long, value_name = "N")]
+        limit: Option<u64>,
+        /// Print a JSON object a line.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        at: SocketArguments,
+    },
     /// List the patterns: name, protocol, and what each does.
     Patterns {
         /// Print them as a JSON array.
         #[arg(long)]
         json: bool,
     },
+    /// Let a running tarpitd read its configuration again, and print what changed.
+    Reload {
+        #[command(flatten)]
+        at: SocketArguments,
+    },
+    /// Show what a running tarpitd holds, and how it is.
+    Status {
+        /// Print everything as a JSON object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        at: SocketArguments,
+    },
+}
+
+/// Where a running daemon is found.
+#[derive(Debug, Args)]
+struct SocketArguments {
+    /// The control socket; without it, the usual places are tried.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// The daemon's configuration, which names the socket.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "socket")]
+    config: Option<PathBuf>,
+}
+
+impl SocketArguments {
+    fn whereabouts(self) -> Whereabouts {
+        Whereabouts { socket: self.socket, config: self.config }
+    }
 }
 
 /// The values of `-e`.
@@ -186,9 +242,15 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Task, c
     Ok(match arguments.task {
         Some(Side::Check { file }) => Task::Check(file),
         Some(Side::Completions { shell }) => Task::Completions(shell),
+        Some(Side::Drop { whom, at }) => Task::Ask(at.whereabouts(), Ask::Drop { whom }),
         Some(Side::Firewall { file, except, redirect }) => {
             Task::Firewall(file, Asked { except, redirect })
         }
+        Some(Side::Held { whom, limit, json, at }) => {
+            Task::Ask(at.whereabouts(), Ask::Held { whom, limit, json })
+        }
+        Some(Side::Reload { at }) => Task::Ask(at.whereabouts(), Ask::Reload),
+        Some(Side::Status { json, at }) => Task::Ask(at.whereabouts(), Ask::Status { json }),
         Some(Side::Patterns { json }) => Task::Patterns { json },
         None => Task::Serve(arguments.request()),
     })

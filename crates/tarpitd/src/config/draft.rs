@@ -21,8 +21,8 @@ use super::{
     values::pattern,
 };
 use crate::settings::{
-    AccessLists, Anonymize, Certificate, ClientLimit, Compat, Evict, Level, Limits, Logging,
-    Metrics, Place, Placed, Route, Settings, Sink, Tarpit, TimeForm, TraceFormat, User,
+    AccessLists, Anonymize, Certificate, ClientLimit, Compat, Control, Evict, Level, Limits,
+    Logging, Metrics, Place, Placed, Route, Settings, Sink, Tarpit, TimeForm, TraceFormat, User,
 };
 
 /// The most addresses on which one daemon listens; more ports can be redirected to one.
@@ -42,6 +42,7 @@ pub(super) struct Draft {
     pub(super) logging: Logging,
     pub(super) geoip: Vec<Placed<PathBuf>>,
     pub(super) metrics: MetricsDraft,
+    pub(super) control: Control,
 }
 
 /// The metrics, with the address as it is written.
@@ -106,6 +107,7 @@ impl Draft {
             logging: self.logging,
             geoip: self.geoip,
             metrics: self.metrics.finish(),
+            control: self.control,
             pid_file: None,
             keep_going: false,
             warnings: notes.warnings.into_iter().map(Problem::warning).collect(),
@@ -226,6 +228,7 @@ impl Default for Draft {
                 json: false,
             },
             metrics: MetricsDraft::default(),
+            control: Control::default(),
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) use self::{
     problem::Problem,
     reference::sections,
     request::{Origin, Request},
-    values::{rate, sink, user},
+    values::{network, rate, sink, user},
 };
 use self::{
     document::Source,

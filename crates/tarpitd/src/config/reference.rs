@@ -15,11 +15,13 @@ use super::{
     problem::{Notes, Problem},
     surface::SurfaceAddress,
     values::{
-        self, MAX_RATE, MIN_RATE, anonymize, compat, evict, level, path, pattern, persona, rate,
-        sink, time_form, trace_format,
+        self, MAX_RATE, MIN_RATE, anonymize, compat, evict, group, level, path, pattern, persona,
+        rate, sink, socket, time_form, trace_format,
     },
 };
-use crate::settings::{AccessLists, ClientLimit, Limits, Logging, Network, Place, Placed, User};
+use crate::settings::{
+    AccessLists, ClientLimit, Control, Limits, Logging, Network, Place, Placed, User,
+};
 
 pub(super) const TOP: &[Key<Draft>] = &[
     Key {
@@ -120,6 +122,14 @@ pub(super) const TOP: &[Key<Draft>] = &[
         meaning: "Counters for Prometheus.",
         outdated: None,
         read: |item, draft, notes| item.fill(METRICS, &mut draft.metrics, notes),
+    },
+    Key {
+        name: "control",
+        form: "table",
+        unset: Unset::Described("there is no control socket"),
+        meaning: "The socket of `tarpitd status`, `held`, `drop`, `top` and `reload`.",
+        outdated: None,
+        read: |item, draft, notes| item.fill(CONTROL, &mut draft.control, notes),
     },
 ];
 
@@ -667,6 +677,33 @@ pub(super) const METRICS: &[Key<MetricsDraft>] = &[
     },
 ];
 
+pub(super) const CONTROL: &[Key<Control>] = &[
+    Key {
+        name: "socket",
+        form: "path, `\"on\"` or `\"off\"`",
+        unset: Unset::Is("\"off\""),
+        meaning: "Where the control socket is. `on` means `control.sock` in the first of these \
+                  directories that tarpitd may write: `$RUNTIME_DIRECTORY`, `/run/tarpitd`, \
+                  `$XDG_RUNTIME_DIR/tarpitd`. The embedded default has it on a terminal.",
+        outdated: None,
+        read: |item, control, notes| {
+            notes.keep(
+                &mut control.socket,
+                item.parsed(socket).map(|path| path.map(|path| Placed::at(item.place(), path))),
+            );
+        },
+    },
+    Key {
+        name: "group",
+        form: "name or number of a group",
+        unset: Unset::Described("none"),
+        meaning: "The group whose members may use the control socket, too; its mode is 0660 then. \
+                  Without it only root and the daemon's own user may use it, and its mode is 0600.",
+        outdated: None,
+        read: |item, control, notes| notes.keep(&mut control.group, item.parsed(group).map(Some)),
+    },
+];
+
 /// A table of the configuration, for the manual.
 pub(crate) struct Section {
     pub(crate) title: &'static str,
@@ -697,6 +734,7 @@ pub(crate) fn sections() -> Vec<Section> {
         section("in [geoip]", GEOIP),
         section("in [logging]", LOGGING),
         section("in [metrics]", METRICS),
+        section("in [control]", CONTROL),
     ]
 }
 

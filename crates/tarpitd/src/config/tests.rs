@@ -184,6 +184,7 @@ fn what_is_written_as_its_default_changes_nothing() {
                 "in [tarpits.NAME]" => SOUND.to_owned() + &line,
                 "in [limits]" => format!("{SOUND}[limits]\n{line}"),
                 "in [access]" => format!("{SOUND}[access]\n{line}"),
+                "in [control]" => format!("{SOUND}[control]\n{line}"),
                 "in [geoip]" => format!("{SOUND}[geoip]\n{line}"),
                 "in [logging]" => format!("{SOUND}[logging]\n{line}"),
                 "in [metrics]" => format!("{SOUND}[metrics]\n{line}"),

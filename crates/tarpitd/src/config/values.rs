@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use tarpit_proto::{pacer::Rate, patterns, persona::Persona, script::Pattern};
 
 use super::problem::nearest;
-use crate::settings::{
-    Anonymize, Compat, Evict, Level, Network, Sink, TimeForm, TraceFormat, User,
+use crate::{
+    os::runtime_directory,
+    settings::{Anonymize, Compat, Evict, Level, Network, Sink, TimeForm, TraceFormat, User},
 };
 
 /// The numbers that stand for rates.
@@ -60,7 +61,7 @@ pub(super) fn level(text: &str) -> Result<Level, String> {
 }
 
 /// A network: an address, or an address and a prefix length.
-pub(super) fn network(text: &str) -> Result<Network, String> {
+pub(crate) fn network(text: &str) -> Result<Network, String> {
     /// How many bits of an IPv4-mapped address stand before the address (RFC 4291, section
     /// 2.5.5.2).
     const MAPPED: u8 = 96;
@@ -98,6 +99,32 @@ pub(super) fn network(text: &str) -> Result<Network, String> {
         Ok(network)
     } else {
         Err(format!("`{}` has bits set after its prefix: write {network}", text.escape_debug()))
+    }
+}
+
+/// A group: a name that /etc/group has, or a number.
+pub(super) fn group(text: &str) -> Result<u32, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
+    let number = |line: &str| {
+        let mut fields = line.split(':');
+        let is_it = fields.next() == Some(text) && !text.is_empty();
+        if is_it { fields.nth(1)?.parse().ok() } else { None }
+    };
+    groups.lines().find_map(number).ok_or_else(|| {
+        let text = text.escape_debug();
+        format!("there is no group `{text}` in /etc/group: write another name, or a number")
+    })
+}
+
+/// A control socket's path; `on` is the usual one, `off` none.
+pub(super) fn socket(text: &str) -> Result<Option<std::path::PathBuf>, String> {
+    match text {
+        "off" => Ok(None),
+        "on" => Ok(Some(runtime_directory::socket_to_make())),
+        _ => path(text).map(Some),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a person at a terminal sees.
 
+pub(crate) mod commands;
+pub(crate) mod control;
 pub(crate) mod firewall;
 pub(crate) mod patterns;
 pub(crate) mod welcome;

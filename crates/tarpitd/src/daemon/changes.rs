@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt, path::PathBuf};
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
 use crate::settings::{
-    AccessLists, Certificate, ClientLimit, Compat, Evict, Level, Limits, Logging, Metrics, Network,
-    Placed, Route, Settings, Tarpit,
+    AccessLists, Certificate, ClientLimit, Compat, Control, Evict, Level, Limits, Logging, Metrics,
+    Network, Placed, Route, Settings, Tarpit,
 };
 
 /// A difference, and when it takes effect.
@@ -75,6 +75,7 @@ impl Found {
             logging: _,
             geoip: _,
             metrics: _,
+            control: Control { socket: _, group: _ },
             pid_file: _,
             keep_going: _,
             warnings: _,

@@ -75,7 +75,7 @@ fn line(tarpit: &Tarpit) -> String {
 }
 
 /// Each limit with its reason.
-fn limits(settings: &Settings, files: &Files) -> Vec<String> {
+pub(super) fn limits(settings: &Settings, files: &Files) -> Vec<String> {
     let limits = &settings.limits;
     let Files { limit, listeners, .. } = *files;
     let (most, spare) = (files.for_clients(), files.spare());

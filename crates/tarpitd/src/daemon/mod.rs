@@ -40,6 +40,7 @@ use tarpit_proto::keys::RsaKey;
 
 pub(crate) use self::check::{Checked, check};
 use self::{
+    files::Files,
     geoip::Watch,
     pid_file::PidFile,
     prepare::{Ready, prepare},
@@ -53,7 +54,7 @@ use self::{
     workers::{Common, Workers},
 };
 use crate::{
-    admin::{World, metrics::saved::Store},
+    admin::{World, control::status::InForce, metrics::saved::Store},
     admit::admission::Admission,
     keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
     os::{clock::Clock, privileges, terminal},
@@ -66,7 +67,7 @@ use crate::{
         writer::{self, Health, Report, Writer},
     },
     settings::{
-        Placed, Settings, Sink,
+        Placed, Purpose, Settings, Sink,
         finding::{Finding, Gravity, in_order, plain},
     },
     worker::Notice,
@@ -268,7 +269,13 @@ impl Daemon {
                     self.stop(watched);
                     return ExitCode::SUCCESS;
                 }
-                Ok(Notice::Signal(SIGHUP)) => self.reload(reread),
+                Ok(Notice::Reload(answer)) => {
+                    let outcome = self.reload(reread, "reload");
+                    // If nobody waits for it any more, the log has it.
+                    let _ = answer.send(outcome);
+                }
+                // The log tells the outcome.
+                Ok(Notice::Signal(SIGHUP)) => drop(self.reload(reread, "SIGHUP")),
                 Ok(Notice::Signal(SIGUSR1)) => self.tell_totals(),
                 Ok(Notice::Signal(SIGUSR2)) => self.reopen("SIGUSR2"),
                 Ok(Notice::Signal(_)) | Err(RecvTimeoutError::Disconnected) => {
@@ -389,7 +396,23 @@ impl Daemon {
             store: self.store.clone(),
             origins: self.served.geoip.as_ref().map(|geoip| Arc::clone(&geoip.origins)),
             trace: self.trace.clone(),
+            in_force: Arc::new(self.in_force()),
+            notify: self.notify.clone(),
         }
+    }
+
+    /// What the control socket tells of the settings in force.
+    fn in_force(&self) -> InForce {
+        let settings = &self.served.settings;
+        let files = Files::of(settings, self.workers.len(), self.file_limit);
+        let tarpits = settings.tarpits.iter().map(|tarpit| {
+            let ports = self.served.ports();
+            let own = ports.iter().filter(|port| port.tarpit == tarpit.name);
+            let addresses = own.filter(|port| port.purpose == Purpose::Clients);
+            let addresses = addresses.map(|port| port.bound.to_string()).collect();
+            (tarpit.name.clone(), tarpit.pattern.name().to_owned(), addresses)
+        });
+        InForce { tarpits: tarpits.collect(), limits: check::limits(settings, &files) }
     }
 
     fn sum(&self) -> Sum {

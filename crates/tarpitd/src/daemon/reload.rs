@@ -19,7 +19,7 @@ use crate::{
     keys::state_dir::Touch,
     os::listen_socket::Presence,
     settings::{Settings, Wanted, finding::Finding},
-    worker::Listener,
+    worker::{Listener, Reloaded},
 };
 
 /// How long a reload waits for the workers to put it in force; much longer than it takes unless the
@@ -27,54 +27,54 @@ use crate::{
 const IN_FORCE: Duration = Duration::from_secs(5);
 
 impl Daemon {
-    /// Reads the configuration again. A wrong one changes nothing.
-    pub(super) fn reload(&mut self, reread: Option<Reread<'_>>) {
+    /// Reads the configuration again, and says what changed, a line each. A wrong one changes
+    /// nothing, and what is wrong is said. `asked` is what asked for it.
+    pub(super) fn reload(&mut self, reread: Option<Reread<'_>>, asked: &str) -> Reloaded {
         let Some(reread) = reread else {
-            self.log.notice(format_args!("SIGHUP: no configuration file to reload"));
-            self.reopen("SIGHUP");
-            return;
+            let what = "no configuration file to reload";
+            self.log.notice(format_args!("{asked}: {what}"));
+            self.reopen(asked);
+            return Err(vec![what.to_owned()]);
         };
-        let settings = match reread() {
-            Ok(settings) => settings,
-            Err(problems) => {
-                for problem in problems.lines() {
-                    self.log.error(format_args!("{problem}"));
-                }
-                self.log.error(format_args!(
-                    "SIGHUP: configuration not reloaded, the old one stays in force"
-                ));
-                return;
+        let outcome = match reread() {
+            Ok(settings) => self
+                .take_over(settings, asked)
+                .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            Err(problems) => Err(problems.lines().map(str::to_owned).collect()),
+        };
+        if let Err(problems) = &outcome {
+            for problem in problems {
+                self.log.error(format_args!("{problem}"));
             }
-        };
-        let (wrong, warnings): (Vec<_>, Vec<_>) =
-            logging::findings(&settings, Touch::Keep).into_iter().partition(Finding::is_refusal);
-        let targets = if wrong.is_empty() { open_both(&settings) } else { Err(wrong) };
-        let problems = match targets {
-            Ok((main, trace)) => match self.apply(settings) {
-                Ok(changed) => {
-                    for warning in warnings {
-                        self.log.warning(format_args!("{warning}"));
-                    }
-                    self.log.reopen(main);
-                    self.trace.reopen(trace);
-                    let outcome = if changed { "" } else { "; no changes" };
-                    self.log.notice(format_args!("SIGHUP: configuration reloaded{outcome}"));
-                    return;
-                }
-                Err(problems) => problems,
-            },
-            Err(problems) => problems,
-        };
-        for problem in problems {
-            self.log.error(format_args!("{problem}"));
+            self.log.error(format_args!(
+                "{asked}: configuration not reloaded, the old one stays in force"
+            ));
         }
-        self.log
-            .error(format_args!("SIGHUP: configuration not reloaded, the old one stays in force"));
+        outcome
     }
 
-    /// Puts other settings in force and says whether anything is different then, or says what is in
-    /// the way and changes nothing.
-    fn apply(&mut self, new: Settings) -> Result<bool, Vec<Finding>> {
+    /// Opens the files that `settings` name, and puts the settings in force.
+    fn take_over(&mut self, settings: Settings, asked: &str) -> Result<Vec<String>, Vec<Finding>> {
+        let (wrong, warnings): (Vec<_>, Vec<_>) =
+            logging::findings(&settings, Touch::Keep).into_iter().partition(Finding::is_refusal);
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        let (main, trace) = open_both(&settings)?;
+        let changed = self.apply(settings)?;
+        for warning in warnings {
+            self.log.warning(format_args!("{warning}"));
+        }
+        self.log.reopen(main);
+        self.trace.reopen(trace);
+        let outcome = if changed.is_empty() { "; no changes" } else { "" };
+        self.log.notice(format_args!("{asked}: configuration reloaded{outcome}"));
+        Ok(changed)
+    }
+
+    /// Puts other settings in force and says what is different then, or says what is in the way and
+    /// changes nothing.
+    fn apply(&mut self, new: Settings) -> Result<Vec<String>, Vec<Finding>> {
         let workers = self.workers.len();
         let profiles = profiles(&self.identity, &new)?;
         let anonymizer = anonymizer(&self.identity, &new).map_err(|it| vec![it])?;
@@ -107,16 +107,20 @@ impl Daemon {
         for warning in files.cuts(&new).into_iter().chain(absent(&opened, &new)).chain(told) {
             self.log.warning(format_args!("{warning}"));
         }
-        self.tell(&plan, &new);
+        let mut told = self.tell(&plan, &new);
         let settings = in_force(&self.served.settings, new);
         self.served.replace(settings, profiles, &plan.keep);
         self.served.anonymizer = anonymizer;
         self.use_geoip(geoip);
         self.log.set_level(self.served.settings.logging.level);
         self.admission.set(files.caps(&self.served.settings));
-        let opens = !(opened.is_empty() && waiting.is_empty());
-        let is_new =
-            opens || moves.is_change || !(plan.changes.is_empty() && plan.close.is_empty());
+        let opens = opened.iter().map(|one| one.wanted).chain(waiting.iter().copied());
+        told.extend(opens.map(|Wanted { index, at, .. }| {
+            format!("{}: listening on {at}", self.served.settings.tarpits[index].name)
+        }));
+        if moves.is_change {
+            told.push("the sockets of [metrics] or [control] changed".to_owned());
+        }
         let reloaded = self.open_listeners(opened);
         self.complete_keys();
         self.wait_for(&reloaded);
@@ -127,16 +131,20 @@ impl Daemon {
         self.open_store();
         let world = self.world();
         self.surfaces.apply(moves, &self.served.settings, world, &self.log);
-        Ok(is_new)
+        Ok(told)
     }
 
-    /// Tells what `plan` changes and closes.
-    fn tell(&self, plan: &Plan, new: &Settings) {
+    /// Logs what `plan` changes and closes, and returns these lines.
+    fn tell(&self, plan: &Plan, new: &Settings) -> Vec<String> {
+        let mut told = Vec::new();
         for Change { what, needs_restart } in &plan.changes {
             if *needs_restart {
-                self.log.warning(format_args!("{what}: takes effect only after a restart"));
+                let what = format!("{what}: takes effect only after a restart");
+                self.log.warning(format_args!("{what}"));
+                told.push(what);
             } else {
                 self.log.notice(format_args!("{what}"));
+                told.push(what.clone());
             }
         }
         if self.log.is_journal() && new.logging.main != self.served.settings.logging.main {
@@ -144,11 +152,14 @@ impl Daemon {
         }
         let ports = self.served.ports();
         for port in ports.iter().filter(|port| plan.close.contains(&port.key)) {
-            self.log.notice(format_args!(
+            let what = format!(
                 "{}: stopped listening on {}; its clients stay held",
                 port.tarpit, port.bound
-            ));
+            );
+            self.log.notice(format_args!("{what}"));
+            told.push(what);
         }
+        told
     }
 
     /// Gives the workers their new listeners, and new bindings for those that stay.

@@ -146,6 +146,7 @@ impl Worker {
         record.set(rules.style, rules.trace_per_second);
         record.set_geoip(rules.geoip.clone());
         record.keep_busiest(rules.busiest);
+        record.observe(rules.observes);
         let setup = Setup {
             poll,
             clock: *clock,

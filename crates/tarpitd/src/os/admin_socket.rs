@@ -55,6 +55,8 @@ pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<(TcpListener, Presen
 #[derive(Debug)]
 pub(crate) struct UnixSocket {
     pub(crate) listener: UnixListener,
+    /// Whether a group may connect, too.
+    pub(crate) has_group: bool,
     file: SocketFile,
 }
 
@@ -88,7 +90,7 @@ impl UnixSocket {
         let file = SocketFile(path.to_owned());
         set_access(path, mode, group).map_err(Refused::System)?;
         listen(&fd, BACKLOG).map_err(refused)?;
-        Ok(Self { listener: fd.into(), file })
+        Ok(Self { listener: fd.into(), has_group: mode & 0o060 != 0, file })
     }
 
     /// Gives the socket's file to another user, before the daemon becomes that user.

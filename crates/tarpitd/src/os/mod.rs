@@ -7,6 +7,7 @@ pub(crate) mod listen_socket;
 pub(crate) mod login;
 pub(crate) mod port_owner;
 pub(crate) mod privileges;
+pub(crate) mod runtime_directory;
 pub(crate) mod sys;
 pub(crate) mod terminal;
 pub(crate) mod timer;

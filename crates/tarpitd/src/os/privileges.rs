@@ -62,6 +62,11 @@ fn may(path: &Path, (uid, gid): (Uid, Gid), wanted: u32) -> bool {
     allows(&path, wanted) && path.ancestors().skip(1).all(|above| allows(above, 0o1))
 }
 
+/// Whether a process of this user may do to us whatever it likes: root's, or our own user's.
+pub(crate) fn is_us(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
+}
+
 /// Whether we may do anything.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()

@@ -57,6 +57,13 @@ pub(crate) fn set_transparent(socket: BorrowedFd<'_>, is_ipv6: bool, on: bool) -
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// For how long the peer of a connection has sent nothing.
+pub(crate) fn unheard_for(connection: BorrowedFd<'_>) -> io::Result<Duration> {
+    const LAST_DATA_RECEIVED: usize = 13;
+    let info = tcp_info::<{ LAST_DATA_RECEIVED + 1 }>(connection)?;
+    Ok(Duration::from_millis(info[LAST_DATA_RECEIVED].into()))
+}
+
 /// The window that the peer of a new connection has offered in its SYN/ACK, and by how many bits
 /// later ones are shifted.
 #[cfg(test)]

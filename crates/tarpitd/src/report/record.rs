@@ -7,7 +7,7 @@ use tarpit_proto::{
     account::{Account, Told},
     fact::Entry,
     handshake_budget::{Begun, LoadLevel},
-    session::{Cause, Session},
+    session::{Cause, Session, SessionId},
     time::Time,
 };
 
@@ -18,6 +18,7 @@ use crate::{
         busiest::{Busiest, Busy},
         geoip::Geoip,
         log::Log,
+        observed::Observed,
         refusal::Refusal,
         totals::{Counted, TarpitTotals, WorkerTotals},
         trace::{self, Event, Form, Happening, Kind, Seat, Style, Subject},
@@ -41,6 +42,8 @@ pub(crate) struct Record {
     /// Where clients come from, if that is looked up.
     geoip: Option<Geoip>,
     bound: TraceBound,
+    /// What the control socket and the page show of clients, where one of them is on.
+    observed: Option<Observed>,
     /// By these facts are compared, so that no client foresees which look alike.
     keys: Keyed,
     /// Lines since the last flush.
@@ -78,6 +81,7 @@ impl Record {
             },
             geoip: None,
             bound: TraceBound::new(),
+            observed: None,
             keys: Keyed::default(),
             lines: Vec::with_capacity(TURN_ROOM),
             told_cpu: Duration::ZERO,
@@ -88,6 +92,9 @@ impl Record {
     /// default reveals as little as possible.
     pub(crate) fn set(&mut self, style: Style, lines_per_second: Option<NonZeroU32>) {
         self.style = style;
+        if let Some(observed) = &mut self.observed {
+            observed.set(style.discretion);
+        }
         self.bound.set(lines_per_second, self.clock.now());
     }
 
@@ -119,6 +126,24 @@ impl Record {
         shown.collect()
     }
 
+    /// Observes clients from now on as one of this many workers, or no longer.
+    pub(crate) fn observe(&mut self, workers: Option<usize>) {
+        match workers {
+            None => self.observed = None,
+            Some(workers) if self.observed.is_none() => {
+                let mut observed = Observed::share(workers);
+                observed.set(self.style.discretion);
+                self.observed = Some(observed);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// What was observed of clients, if anything is.
+    pub(crate) fn observed(&self) -> Option<&Observed> {
+        self.observed.as_ref()
+    }
+
     /// Lifts the limit of lines, for the daemon's end.
     pub(crate) fn lift_bound(&mut self) {
         self.bound.set(None, self.clock.now());
@@ -137,8 +162,11 @@ impl Record {
             port.of(self.worker).open(at);
             self.busiest.open(about.client.ip(), port.port, at);
         }
-        let (name, client) = (about.name, self.shown(about));
+        let (name, client) = (about.name, self.shown(about.client));
         let (host, port) = (client.ip(), client.port());
+        if let Some(observed) = &mut self.observed {
+            observed.opened(host);
+        }
         self.log.client(format_args!("ACCEPT host={host} port={port} tarpit={name}"));
         // The databases may be replaced, but not before the line is written.
         let geoip = self.geoip.clone();
@@ -153,7 +181,7 @@ impl Record {
     pub(crate) fn refused(&mut self, about: Subject<'_>, counted: Counted<'_>, refusal: Refusal) {
         self.of(counted).refuse(refusal);
         let reason = refusal.name();
-        let client = self.shown(about);
+        let client = self.shown(about.client);
         self.log.debug(format_args!("{} refused {client}: {reason}", about.name));
         self.trace(about, None, Happening::Refuse { reason });
     }
@@ -186,6 +214,13 @@ impl Record {
         self.totals.press(level, begun);
     }
 
+    /// Facts of a client were learnt, whether or not it is traced.
+    pub(crate) fn noticed(&mut self, session: SessionId, facts: &[Entry]) {
+        if let Some(observed) = &mut self.observed {
+            observed.learnt(session, facts);
+        }
+    }
+
     /// Facts of a client were learnt; its account says which of them are written.
     pub(crate) fn learnt(
         &mut self,
@@ -213,7 +248,7 @@ impl Record {
 
     /// A client was sent a phrase.
     pub(crate) fn phrase(&mut self, about: Subject<'_>, phrase: &str) {
-        let client = self.shown(about);
+        let client = self.shown(about.client);
         self.log.info(format_args!("{} sent to {client}: {phrase}", about.name));
     }
 
@@ -259,7 +294,7 @@ impl Record {
         }
         self.totals.hold(held);
         let reason = cause.name();
-        let (name, client) = (about.name, self.shown(about));
+        let (name, client) = (about.name, self.shown(about.client));
         self.log.client(format_args!(
             "CLOSE host={} port={} time={:.3} bytes={sent} tarpit={name} reason={reason}",
             client.ip(),
@@ -307,8 +342,8 @@ impl Record {
     }
 
     /// The client's address as the log shows it.
-    fn shown(&self, about: Subject<'_>) -> SocketAddr {
-        self.style.anonymizer.shown(about.client)
+    pub(crate) fn shown(&self, client: SocketAddr) -> SocketAddr {
+        self.style.anonymizer.shown(client)
     }
 
     /// Whether a line was written.

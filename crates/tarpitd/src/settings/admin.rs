@@ -7,17 +7,20 @@ use super::{Place, Placed};
 /// What the admin server serves at a socket. Each surface has its own routes and rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Surface {
+    /// Status, held clients, and what the owner may do to them; for the daemon's own user.
+    Control,
     /// Counters for Prometheus; read only.
     Metrics,
 }
 
 impl Surface {
     /// Every surface.
-    pub(crate) const ALL: [Self; 1] = [Self::Metrics];
+    pub(crate) const ALL: [Self; 2] = [Self::Control, Self::Metrics];
 
     /// The name of its table in the configuration.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Control => "control",
             Self::Metrics => "metrics",
         }
     }
@@ -25,7 +28,7 @@ impl Surface {
     /// The longest body of a request, in bytes.
     pub(crate) fn longest_body(self) -> usize {
         match self {
-            Self::Metrics => 0,
+            Self::Control | Self::Metrics => 0,
         }
     }
 }
@@ -67,6 +70,9 @@ pub(crate) struct SocketAccess {
 impl SocketAccess {
     /// The daemon's user and group.
     pub(crate) const GROUP: Self = Self { mode: 0o660, group: None };
+
+    /// The daemon's user, and nobody else.
+    pub(crate) const OWNER: Self = Self { mode: 0o600, group: None };
 }
 
 /// The settings of the metrics.
@@ -111,4 +117,13 @@ impl Compat {
             Self::None => "none",
         }
     }
+}
+
+/// The settings of the control socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Control {
+    /// Where it is; `None`: there is none.
+    pub(crate) socket: Option<Placed<PathBuf>>,
+    /// The group whose members may use it; `None`: only the daemon's user may.
+    pub(crate) group: Option<u32>,
 }

@@ -17,7 +17,7 @@ use std::{
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
 pub(crate) use self::{
-    admin::{AdminAddress, Compat, Metrics, SocketAccess, Surface, SurfaceBind},
+    admin::{AdminAddress, Compat, Control, Metrics, SocketAccess, Surface, SurfaceBind},
     logging::{Anonymize, Discretion, Level, Logging, Sink, TimeForm, TraceFormat},
     network::{AccessLists, Family, Network},
     place::{Place, Placed},
@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     /// Files with databases that tell where clients come from.
     pub(crate) geoip: Vec<Placed<PathBuf>>,
     pub(crate) metrics: Metrics,
+    pub(crate) control: Control,
     /// Where the process number is written.
     pub(crate) pid_file: Option<PathBuf>,
     /// Whether to serve the other addresses when one cannot be opened.
@@ -78,7 +79,17 @@ impl Settings {
             access: SocketAccess::GROUP,
             place: bind.place.clone(),
         });
-        metrics.collect()
+        let Control { socket, group } = &self.control;
+        let control = socket.iter().map(|socket| SurfaceBind {
+            surface: Surface::Control,
+            at: AdminAddress::Unix(socket.value.clone()),
+            access: match group {
+                Some(group) => SocketAccess { group: Some(*group), ..SocketAccess::GROUP },
+                None => SocketAccess::OWNER,
+            },
+            place: socket.place.clone(),
+        });
+        control.chain(metrics).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// A network, such as `192.0.2.0/24`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Network {
     family: Family,
     /// The address, with zeros after its prefix; IPv4 in the upper 32 bits.
@@ -17,7 +17,7 @@ pub(crate) struct Network {
 }
 
 /// Which kind of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Family {
     V4,
     V6,
@@ -29,6 +29,11 @@ impl Network {
         let (family, bits) = bits(ip);
         let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
         Self { family, bits: bits & mask, length }
+    }
+
+    /// The network by which clients are counted: a /24, or for IPv6 a /56.
+    pub(crate) fn around(ip: IpAddr) -> Self {
+        Self::of(ip, if ip.is_ipv4() { 24 } else { 56 })
     }
 
     /// Whether `ip` is one of its addresses.

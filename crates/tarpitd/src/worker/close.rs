@@ -63,9 +63,12 @@ impl Worker {
             Cause::HalfClosed | Cause::Left | Cause::TimedOut => true,
             // A reset comes from the client's system, not from the client.
             Cause::Reset => slot.session.is_half_closed(),
-            Cause::Evicted | Cause::Failed | Cause::Finished | Cause::Refused | Cause::Stopped => {
-                false
-            }
+            Cause::Dropped
+            | Cause::Evicted
+            | Cause::Failed
+            | Cause::Finished
+            | Cause::Refused
+            | Cause::Stopped => false,
         };
         if !vanished {
             return self.now;

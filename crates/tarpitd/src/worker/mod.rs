@@ -19,6 +19,7 @@ mod pending;
 mod queue;
 mod read;
 mod read_shares;
+pub(crate) mod roster;
 mod send;
 pub(crate) mod sender;
 mod turn;
@@ -57,6 +58,7 @@ use self::{
     memory::Memory,
     pending::Pending,
     read::Reading,
+    roster::Question,
     send::Sending,
     sender::Sender,
     vanished::Round,
@@ -85,12 +87,17 @@ pub(crate) enum Notice {
     Databases(u64, Databases, Vec<Finding>),
     /// The listener with this key could not be kept open.
     ListenerLost(u64),
+    /// The control socket asks for a reload, and waits for what changed, or for what is wrong.
+    Reload(oneshot::Sender<Reloaded>),
     /// The host key that takes a while has been made.
     RsaKey(Arc<RsaKey>),
     Signal(i32),
     /// A worker has ended.
     WorkerEnded,
 }
+
+/// What a reload changed, a line each; or why it changed nothing.
+pub(crate) type Reloaded = Result<Vec<String>, Vec<String>>;
 
 /// What the daemon tells a worker.
 #[derive(Debug)]
@@ -99,6 +106,8 @@ pub(crate) enum Command {
     Answer(oneshot::Sender<()>),
     /// Tell the busiest addresses.
     Busiest(oneshot::Sender<Vec<Busy>>),
+    /// Answer the admin server.
+    Ask(Question),
     /// Let the listeners be these: a binding for each key that stays, and new listeners.
     Reload {
         stay: Vec<(u64, Arc<Binding>)>,
@@ -124,6 +133,8 @@ pub(crate) struct Rules {
     pub(crate) geoip: Option<Geoip>,
     /// How many of the busiest addresses are kept.
     pub(crate) busiest: usize,
+    /// How many workers share what is observed of clients for the admin server; `None`: nothing is.
+    pub(crate) observes: Option<usize>,
 }
 
 /// What a worker needs to start.
@@ -309,6 +320,7 @@ impl Worker {
                 // If nobody waits any more, nobody misses it.
                 Command::Answer(answer) => drop(answer.send(())),
                 Command::Busiest(answer) => drop(answer.send(self.record.busiest())),
+                Command::Ask(question) => self.answer(question),
                 Command::Reload { stay, new, rules, pending } => {
                     let registry = self.poll.registry();
                     self.listeners.reload(&stay, new, registry, self.record.log());
@@ -316,6 +328,7 @@ impl Worker {
                     self.record.set(rules.style, rules.trace_per_second);
                     self.record.set_geoip(rules.geoip);
                     self.record.keep_busiest(rules.busiest);
+                    self.record.observe(rules.observes);
                     self.room.set(rules.access, rules.evict);
                     drop(pending);
                 }

@@ -81,6 +81,7 @@ impl News for SessionNews<'_> {
             for entry in facts.iter().filter(|entry| entry.fact == Fact::Protocol) {
                 record.identified(&entry.value);
             }
+            record.noticed(about.session, facts);
         }
         match event {
             // Without a trace there is nothing that an account could keep short.

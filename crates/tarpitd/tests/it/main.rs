@@ -7,6 +7,7 @@ mod blocks;
 mod check;
 mod clock;
 mod command_line;
+mod control;
 mod crowd;
 mod daemon;
 mod data;
