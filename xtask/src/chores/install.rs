@@ -118,7 +118,13 @@ fn unpack_packages(workspace: &Workspace, tools: &[&'static Tool]) -> Result<()>
             fs::create_dir_all(&folder).context("no folder for an unpacked package")?;
             // apt-get downloads into the present folder, under a name with the version.
             let script = "apt-get --quiet=2 download \"$0\" && dpkg-deb -x \"$0\"_*.deb . && rm \"$0\"_*.deb";
-            call(Command::new("sh").current_dir(&folder).args(["-c", script, package]))?;
+            let unpack =
+                || call(Command::new("sh").current_dir(&folder).args(["-c", script, package]));
+            if unpack().is_err() {
+                // There may be no list of packages yet, or an old one.
+                call(apt()?.arg("update"))?;
+                unpack()?;
+            }
         }
     }
     Ok(())
