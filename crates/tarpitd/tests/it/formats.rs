@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::{
     daemon::{Client, Daemon, Directory, file_gets, tarpitd, until},
+    metrics::samples,
     trace::on_a_terminal,
 };
 
@@ -371,6 +372,41 @@ fn an_address_is_nowhere_where_it_is_made_anonymous() {
             assert!(!all.contains(&SOURCE.to_string()), "{all}");
             assert!(trace.lines().count() > 1 && trace.lines().all(|line| line.contains(wanted)));
         }
+    }
+}
+
+#[test]
+fn no_surface_shows_an_address_that_is_anonymous() {
+    let directory = Directory::new("anonymous-surfaces");
+    let socket = directory.path("control");
+    for (anonymize, wanted) in [("prefix", "127.9.8.0"), ("keyed", "[fd")] {
+        let text = format!(
+            "[tarpits.a]\npattern = 'ssh_kex_hold'\nbind = '127.0.0.1:0'\n\
+             [logging]\nanonymize = '{anonymize}'\n[control]\nsocket = '{socket}'\n\
+             [metrics]\nbind = '127.0.0.1:0'\ncompat = 'endlessh-go'\ntop_clients = 5\n"
+        );
+        let daemon = Daemon::start(&["-c", &directory.file("c.toml", &text)], 2);
+        let mut client = Client::from_to(SOURCE, daemon.addresses[0]);
+        client.0.write_all(b"SSH-2.0-x\r\n").expect("sent");
+        client.hear();
+        let says = |words: &[&str]| {
+            let mut command = tarpitd();
+            let output = command.args(words).args(["--socket", &socket]).output();
+            let output = output.expect("it runs");
+            assert!(output.status.success(), "{words:?}: {output:?}");
+            String::from_utf8(output.stdout).expect("text")
+        };
+        let held = says(&["held", "--json"]);
+        assert!(held.contains(&format!("\"client\":\"{wanted}")), "{held}");
+        let mut all = vec![held, says(&["held"]), says(&["status"]), says(&["status", "--json"])];
+        all.push(format!("{:?}", samples(daemon.addresses[1])));
+        for text in all {
+            assert!(!text.contains(&SOURCE.to_string()), "{text}");
+        }
+        // What decides about a client is its real address.
+        assert!(says(&["held", &SOURCE.to_string()]).contains("ssh_kex_hold"));
+        says(&["drop", &SOURCE.to_string()]);
+        client.is_reset();
     }
 }
 
