@@ -32,7 +32,7 @@ use std::{path::Path, process::ExitCode};
 
 use cli::Task;
 use config::{Origin, Problem, Request, Wrong};
-use console::{commands, complain, firewall, patterns, print, welcome};
+use console::{commands, complain, firewall, patterns, print, top, welcome};
 use daemon::Checked;
 use os::{runtime_directory, terminal, user_state};
 use settings::finding::{Finding, in_order};
@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         Ok(Task::Manual(page)) => manual::show(page),
         Ok(Task::Patterns { json: true }) => print(patterns::json().as_bytes()),
         Ok(Task::Patterns { json: false }) => print(patterns::table().as_bytes()),
+        Ok(Task::Top(whereabouts)) => top::top(&whereabouts),
         Err(help) if !help.use_stderr() => print(help.to_string().as_bytes()),
         Err(misuse) => {
             complain(&format!("tarpitd: {}", cli::one_line(&misuse)));

@@ -12,10 +12,11 @@ use crate::base::workspace::{Workspace, call};
 use crate::client::tool::{GOPATH, Provider, Tool, find, go_source, has_library, is_newer};
 use crate::rows;
 
-/// No clients, but what the daemon's tests use: strace plays shortages, Prometheus reads metrics, sshd
-/// is a server that is played, and the rest reads traces.
-static OTHERS: [Tool; 6] = [
+/// No clients, but what the daemon's tests use: strace plays shortages, tmux terminals, Prometheus
+/// reads metrics, sshd is a server that is played, and the rest reads traces.
+static OTHERS: [Tool; 7] = [
     Tool::debian("strace", "strace", "strace"),
+    Tool::debian("tmux", "tmux", "tmux"),
     Tool::debian("promtool", "prometheus", "promtool"),
     Tool::plain("CrowdSec", Provider::Unpacked { package: "crowdsec", program: "cscli" }),
     Tool::plain("sshd", Provider::Unpacked { package: "openssh-server", program: "sshd" }),

@@ -30,6 +30,8 @@ pub(crate) enum Task {
     Manual(Page),
     /// List the patterns, as JSON if asked.
     Patterns { json: bool },
+    /// Show a live view of a running daemon.
+    Top(Whereabouts),
     /// Be a tarpit.
     Serve(Request),
 }
@@ -199,6 +201,15 @@ enum Side {
         #[command(flatten)]
         at: SocketArguments,
     },
+    /// Show a live view of a running tarpitd in this terminal.
+    ///
+    /// Keys: q ends it, s sorts the list otherwise, f filters by an address or a network, p pauses,
+    /// d drops the chosen client after a question, the arrows choose. With `NO_COLOR`
+    /// in the environment there are no colours.
+    Top {
+        #[command(flatten)]
+        at: SocketArguments,
+    },
 }
 
 /// Where a running daemon is found.
@@ -251,6 +262,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Task, c
         }
         Some(Side::Reload { at }) => Task::Ask(at.whereabouts(), Ask::Reload),
         Some(Side::Status { json, at }) => Task::Ask(at.whereabouts(), Ask::Status { json }),
+        Some(Side::Top { at }) => Task::Top(at.whereabouts()),
         Some(Side::Patterns { json }) => Task::Patterns { json },
         None => Task::Serve(arguments.request()),
     })

@@ -4,6 +4,7 @@ pub(crate) mod commands;
 pub(crate) mod control;
 pub(crate) mod firewall;
 pub(crate) mod patterns;
+pub(crate) mod top;
 pub(crate) mod welcome;
 
 use std::{

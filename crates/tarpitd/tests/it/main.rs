@@ -43,6 +43,7 @@ mod talks;
 mod terminal;
 mod tidy;
 mod tls;
+mod top;
 mod trace;
 mod tutorial;
 mod web_servers;

@@ -25,7 +25,7 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 21] = [
+const NEEDS: [&str; 22] = [
     "apache2",
     "crowdsec",
     "exim4",
@@ -45,6 +45,7 @@ const NEEDS: [&str; 21] = [
     "ssh",
     "sshd",
     "strace",
+    "tmux",
     "tun",
     "vsftpd",
 ];
@@ -139,6 +140,7 @@ fn probe(need: &str) -> Result<(), String> {
             let fault = "inject=openat:error=ENOENT:when=1000";
             runs("strace", &["-D", "-f", "-qq", "-o", "/dev/null", "-e", fault, "true"])
         }
+        "tmux" => runs("tmux", &["-V"]),
         "vsftpd" => runs("vsftpd", &["-v"]),
         _ => panic!("nothing here tries {need}"),
     }

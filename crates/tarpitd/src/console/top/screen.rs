@@ -1,0 +1,223 @@
+//! How the live view is drawn: on 80 columns and 24 lines, and on more where there are more.
+
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    style::{Color, Modifier, Style},
+    text::{Line, Span},
+    widgets::{Paragraph, Sparkline},
+};
+
+use super::{
+    view::{Mode, View},
+    watch::Snapshot,
+};
+use crate::{
+    admin::control::status::{Frequency, Status},
+    console::commands::{bytes, level, span},
+    report::held::HeldClient,
+};
+
+/// The columns of the frequent networks and users.
+const SIDE: u16 = 26;
+
+/// The most tarpits that are shown on a small screen.
+const TARPITS: u16 = 4;
+
+/// Draws everything.
+pub(super) fn draw(frame: &mut Frame<'_>, view: &View) {
+    let Some(snapshot) = &view.snapshot else {
+        frame.render_widget(Paragraph::new("asking the daemon ..."), frame.area());
+        return;
+    };
+    let Snapshot { status, clients, newest } = snapshot;
+    let most = if frame.area().height < 32 { TARPITS } else { 12 };
+    let tarpits = 1 + most.min(status.tarpits.len() as u16);
+    let [head, history, table, lists, foot] = Layout::vertical([
+        Constraint::Length(2),
+        Constraint::Length(3),
+        Constraint::Length(tarpits + 1),
+        Constraint::Min(4),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    frame.render_widget(Paragraph::new(summary(status, view)), head);
+    draw_history(frame, view, history);
+    frame.render_widget(Paragraph::new(table_of(status, usize::from(most))), table);
+    let [left, side] =
+        Layout::horizontal([Constraint::Min(40), Constraint::Length(SIDE)]).areas(lists);
+    let newest_lines = (left.height / 3).max(3);
+    let [top, bottom] =
+        Layout::vertical([Constraint::Min(3), Constraint::Length(newest_lines)]).areas(left);
+    let filter =
+        if view.filter.is_empty() { String::new() } else { format!(" in {}", view.filter) };
+    let title = format!("CLIENTS, {}{filter}", view.order());
+    let chosen = Some(view.chosen);
+    frame.render_widget(Paragraph::new(list(&title, clients, chosen, top)), top);
+    let title = format!("NEWEST ARRIVALS{filter}");
+    frame.render_widget(Paragraph::new(list(&title, newest, None, bottom)), bottom);
+    frame.render_widget(Paragraph::new(frequent(status, side)), side);
+    frame.render_widget(Paragraph::new(footer(view)), foot);
+}
+
+/// Version, uptime, load level; then the totals.
+fn summary<'a>(status: &Status, view: &View) -> Vec<Line<'a>> {
+    let total = &status.total;
+    let mut first = vec![
+        Span::styled(format!("tarpitd {}", status.version), bold()),
+        Span::raw(format!(
+            "  up {}  load level {}: {}",
+            span(status.uptime_seconds),
+            status.load_level,
+            level(status.load_level)
+        )),
+    ];
+    if view.is_paused {
+        first.push(Span::styled("  PAUSED", warning()));
+    }
+    let second = vec![
+        Span::styled(format!("held {}", total.held), accent()),
+        Span::raw(format!(
+            "  opened {}  refused {}  held {:.1} days in all  {} a client-hour",
+            total.opened,
+            total.refused,
+            total.held_days,
+            bytes(total.bytes_per_client_hour)
+        )),
+    ];
+    vec![Line::from(first), Line::from(second)]
+}
+
+/// How many were held lately.
+fn draw_history(frame: &mut Frame<'_>, view: &View, area: Rect) {
+    let [label, bars] =
+        Layout::horizontal([Constraint::Length(12), Constraint::Min(10)]).areas(area);
+    let shown = view.history.len().min(usize::from(bars.width));
+    let data: Vec<u64> = view.history.iter().skip(view.history.len() - shown).copied().collect();
+    let most = data.iter().max().copied().unwrap_or_default();
+    let lines = vec![Line::from("held now"), Line::from(format!("most {most}"))];
+    frame.render_widget(Paragraph::new(lines).style(faint()), label);
+    frame.render_widget(Sparkline::default().data(&data).max(most.max(1)).style(accent()), bars);
+}
+
+fn table_of<'a>(status: &Status, most: usize) -> Vec<Line<'a>> {
+    let header = format!(
+        "{:<14} {:<17} {:>7} {:>8} {:>8} {:>9}  {}",
+        "TARPIT", "PATTERN", "HELD", "OPENED", "REFUSED", "DAYS", "LONGEST"
+    );
+    let mut lines = vec![Line::styled(header, bold())];
+    for tarpit in status.tarpits.iter().take(most) {
+        let longest = tarpit.longest.as_ref().map(|it| span(it.held_seconds));
+        lines.push(Line::raw(format!(
+            "{:<14} {:<17} {:>7} {:>8} {:>8} {:>9.2}  {}",
+            cut(&tarpit.name.escape_debug().to_string(), 14),
+            cut(tarpit.pattern.as_deref().unwrap_or("removed"), 17),
+            tarpit.counts.held,
+            tarpit.counts.opened,
+            tarpit.counts.refused,
+            tarpit.counts.held_days,
+            longest.unwrap_or_else(|| "-".to_owned()),
+        )));
+    }
+    lines
+}
+
+/// Clients, as many as fit; the chosen one stays in sight.
+fn list<'a>(
+    title: &str,
+    clients: &[HeldClient],
+    chosen: Option<usize>,
+    area: Rect,
+) -> Vec<Line<'a>> {
+    let room = usize::from(area.height.saturating_sub(2));
+    let first = chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(room));
+    let mut lines = vec![Line::styled(title.to_owned(), bold())];
+    for (number, client) in clients.iter().enumerate().skip(first).take(room) {
+        let program = client.program.as_deref().unwrap_or("").escape_debug().to_string();
+        let text = format!(
+            "{:>7} {:<15} {:<10} {:<15} {}",
+            span(client.held_seconds),
+            cut(&client.client.ip().to_string(), 15),
+            cut(&client.tarpit.escape_debug().to_string(), 10),
+            cut(&client.state, 15),
+            program,
+        );
+        let style = if chosen == Some(number) {
+            Style::new().add_modifier(Modifier::REVERSED)
+        } else {
+            Style::new()
+        };
+        lines.push(Line::styled(cut(&text, usize::from(area.width.saturating_sub(1))), style));
+    }
+    if clients.is_empty() {
+        lines.push(Line::styled("  nobody yet", faint()));
+    }
+    lines
+}
+
+/// The networks and names that come most often.
+fn frequent<'a>(status: &Status, area: Rect) -> Vec<Line<'a>> {
+    let room = usize::from(area.height);
+    let share = (room / 2).saturating_sub(2).max(1);
+    let mut lines = Vec::new();
+    let mut add = |title: &str, all: &[Frequency]| {
+        lines.push(Line::styled(title.to_owned(), bold()));
+        for one in all.iter().take(share) {
+            let name = cut(&one.name.escape_debug().to_string(), usize::from(SIDE) - 8);
+            lines.push(Line::raw(format!("{name:<18} {:>6}", one.count)));
+        }
+        if all.is_empty() {
+            lines.push(Line::styled("  none yet", faint()));
+        }
+        lines.push(Line::raw(""));
+    };
+    add("TOP NETWORKS", &status.networks);
+    add("TOP USERS TRIED", &status.users);
+    lines
+}
+
+fn footer<'a>(view: &View) -> Line<'a> {
+    match &view.mode {
+        Mode::Confirming { client, .. } => {
+            Line::styled(format!("drop {client}? y: yes, any other key: no"), warning())
+        }
+        Mode::Filtering { text } => {
+            let note = if view.note.is_empty() { "" } else { "  " };
+            Line::styled(format!("address or network: {text}_{note}{}", view.note), bold())
+        }
+        Mode::Watching if !view.note.is_empty() => Line::styled(view.note.clone(), bold()),
+        Mode::Watching => {
+            Line::styled("q quit  s sort  f filter  p pause  d drop  up/down choose", faint())
+        }
+    }
+}
+
+/// At most so many letters.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+fn bold() -> Style {
+    Style::new().add_modifier(Modifier::BOLD)
+}
+
+fn faint() -> Style {
+    Style::new().add_modifier(Modifier::DIM)
+}
+
+fn accent() -> Style {
+    colored(Color::Cyan).add_modifier(Modifier::BOLD)
+}
+
+fn warning() -> Style {
+    colored(Color::Yellow).add_modifier(Modifier::BOLD)
+}
+
+/// A colour, unless the user wants none (<https://no-color.org>).
+fn colored(color: Color) -> Style {
+    let wants = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if wants { Style::new().fg(color) } else { Style::new() }
+}
