@@ -3,6 +3,8 @@
 mod base;
 mod chores;
 mod client;
+#[path = "../../crates/tarpitd/tests/it/made_trace.rs"]
+mod made_trace;
 mod rows;
 mod running;
 
@@ -85,6 +87,11 @@ enum Chore {
         #[arg(long)]
         full: bool,
     },
+    /// Print a made-up trace of so many clients, to measure `tarpitd report` with
+    Trace {
+        /// Five million are 4.7 GB
+        clients: u64,
+    },
     /// Check when the daemon closes clients that vanish; takes six minutes
     Vanish,
 }
@@ -134,6 +141,12 @@ fn run(chore: Chore) -> Result<bool> {
         Chore::Docs => docs::run(&workspace).map(|()| true),
         Chore::Install => install::all(&workspace).map(|()| true),
         Chore::Soak { seconds } => soak::run(&workspace, Duration::from_secs(seconds), Form::Full),
+        Chore::Trace { clients } => {
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            made_trace::MadeTrace::new().write(&mut out, clients)?;
+            std::io::Write::flush(&mut out)?;
+            Ok(true)
+        }
         Chore::Test { full } => test::run(&workspace, Form::of(full)),
         Chore::Vanish => {
             let score = vanish::begin(&workspace, Form::Full)?.end();

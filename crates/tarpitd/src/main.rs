@@ -2,6 +2,7 @@
 
 mod admin;
 mod admit;
+mod analysis;
 #[cfg(test)]
 #[path = "../tests/it/blocks.rs"]
 mod blocks;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
             }
         },
         Ok(Task::Manual(page)) => manual::show(page),
+        Ok(Task::Report(request)) => report(&request),
         Ok(Task::Patterns { json: true }) => print(patterns::json().as_bytes()),
         Ok(Task::Patterns { json: false }) => print(patterns::table().as_bytes()),
         Ok(Task::Top(whereabouts)) => top::top(&whereabouts),
@@ -106,6 +108,18 @@ fn check(file: &Path) -> ExitCode {
             print(format!("{}: {summary}", config::shown_name(file)).as_bytes())
         }
         Err(wrong) => give_up(wrong),
+    }
+}
+
+/// Prints what traces tell, and what is wrong with them.
+fn report(request: &analysis::Request) -> ExitCode {
+    let analysis::Report { text, complaints, refused } = analysis::report(request);
+    for complaint in &complaints {
+        complain(&format!("tarpitd: {complaint}"));
+    }
+    match print(text.as_bytes()) {
+        ExitCode::SUCCESS if refused => ExitCode::from(daemon::REFUSED),
+        printed => printed,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::rows;
 
 /// No clients, but what the daemon's tests use: strace plays shortages, tmux terminals, Prometheus
 /// reads metrics, sshd is a server that is played, and the rest reads traces.
-static OTHERS: [Tool; 7] = [
+static OTHERS: [Tool; 9] = [
     Tool::debian("strace", "strace", "strace"),
     Tool::debian("tmux", "tmux", "tmux"),
     Tool::debian("promtool", "prometheus", "promtool"),
@@ -22,6 +22,8 @@ static OTHERS: [Tool; 7] = [
     Tool::plain("sshd", Provider::Unpacked { package: "openssh-server", program: "sshd" }),
     Tool::debian("fail2ban", "fail2ban", "fail2ban-regex"),
     Tool::debian("rsyslog", "rsyslog", "rsyslogd"),
+    Tool::debian("jq", "jq", "jq"),
+    Tool::debian("zstd", "zstd", "zstd"),
 ];
 
 /// Debian's Python, and not one found on PATH: a version manager's may not outlive the venv.

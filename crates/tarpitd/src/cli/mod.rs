@@ -10,8 +10,10 @@ use tarpit_proto::pacer::Rate;
 
 use self::advice::{is_address_to_serve, right_call};
 use crate::{
+    analysis::{self, Form, Moment, Window},
     config::{self, Origin, Request, rate},
     console::{commands::Ask, control::Whereabouts, firewall::Asked},
+    os::clock::Clock,
     settings::{Level, Sink, User},
 };
 
@@ -30,6 +32,8 @@ pub(crate) enum Task {
     Manual(Page),
     /// List the patterns, as JSON if asked.
     Patterns { json: bool },
+    /// Tell what traces say of the clients.
+    Report(analysis::Request),
     /// Show a live view of a running daemon.
     Top(Whereabouts),
     /// Be a tarpit.
@@ -193,6 +197,28 @@ enum Side {
         #[command(flatten)]
         at: SocketArguments,
     },
+    /// Report what was caught, from traces: clients, time held, networks, names, fingerprints.
+    Report {
+        /// Count from this time on.
+        ///
+        /// A date, a time by RFC 3339 or seconds since 1970, all in UTC, or how long ago: 7d, 12h,
+        /// 30m. Time that a client was held before does not count.
+        #[arg(long, value_name = "T", value_parser = parse_moment)]
+        since: Option<Moment>,
+        /// Count up to this time.
+        #[arg(long, value_name = "T", value_parser = parse_moment)]
+        until: Option<Moment>,
+        /// Show this many rows of each table.
+        #[arg(long, value_name = "N", default_value_t = 10,
+            value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        top: u16,
+        /// Print all figures as JSON.
+        #[arg(long)]
+        json: bool,
+        /// The traces: plain, gzip or zstd, in any order; `-` is standard input.
+        #[arg(required = true, value_name = "TRACE")]
+        traces: Vec<PathBuf>,
+    },
     /// Show what a running tarpitd holds, and how it is.
     Status {
         /// Print everything as a JSON object.
@@ -264,6 +290,15 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Task, c
         Some(Side::Status { json, at }) => Task::Ask(at.whereabouts(), Ask::Status { json }),
         Some(Side::Top { at }) => Task::Top(at.whereabouts()),
         Some(Side::Patterns { json }) => Task::Patterns { json },
+        Some(Side::Report { since, until, top, json, traces }) => Task::Report(analysis::Request {
+            places: traces.into_iter().map(analysis::Place::from).collect(),
+            window: Window {
+                since: since.unwrap_or_default(),
+                until: until.unwrap_or(Moment::LAST),
+            },
+            most: top.into(),
+            form: if json { Form::Json } else { Form::Text },
+        }),
         None => Task::Serve(arguments.request()),
     })
 }
@@ -324,6 +359,10 @@ fn parse_rate(text: &str) -> Result<Rate, String> {
 fn parse_ports(text: &str) -> Result<RangeInclusive<u16>, String> {
     let ports = config::Ports::parse(text)?.range();
     if ports.contains(&0) { Err("port 0 is no port of a service".to_owned()) } else { Ok(ports) }
+}
+
+fn parse_moment(text: &str) -> Result<Moment, String> {
+    analysis::moment(text, Clock::start().wall())
 }
 
 fn parse_sink(text: &str) -> Result<Sink, String> {

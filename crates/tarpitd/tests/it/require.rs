@@ -25,7 +25,7 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 22] = [
+const NEEDS: [&str; 24] = [
     "apache2",
     "crowdsec",
     "exim4",
@@ -34,6 +34,7 @@ const NEEDS: [&str; 22] = [
     "haproxy",
     "io_uring",
     "ipv6",
+    "jq",
     "netns",
     "nft",
     "nginx",
@@ -48,6 +49,7 @@ const NEEDS: [&str; 22] = [
     "tmux",
     "tun",
     "vsftpd",
+    "zstd",
 ];
 
 /// Whether the machine has what a test needs. If not, says so; fails where it is required.
@@ -114,6 +116,7 @@ fn probe(need: &str) -> Result<(), String> {
         "netns" => namespaces(),
         "haproxy" => runs("haproxy", &["-v"]),
         "nft" => runs("unshare", &["--net", "nft", "list", "ruleset"]),
+        "jq" => runs("jq", &["--version"]),
         "nginx" => runs("nginx", &["-v"]),
         "nginx_stream" => {
             runs("nginx", &["-v"])?;
@@ -142,6 +145,7 @@ fn probe(need: &str) -> Result<(), String> {
         }
         "tmux" => runs("tmux", &["-V"]),
         "vsftpd" => runs("vsftpd", &["-v"]),
+        "zstd" => runs("zstd", &["--version"]),
         _ => panic!("nothing here tries {need}"),
     }
 }

@@ -96,7 +96,7 @@ type Floors = &'static [&'static [&'static str]];
 
 /// The daemon's.
 const DAEMON: Floors = &[
-    &["main", "cli", "console", "manual", "documents", "generated", "blocks"],
+    &["main", "cli", "analysis", "console", "manual", "documents", "generated", "blocks"],
     &["daemon"],
     &["admin"],
     &["worker"],
@@ -123,7 +123,8 @@ const CORE: Floors = &[
 ];
 
 /// The chores'.
-const XTASK: Floors = &[&["main"], &["chores"], &["rows"], &["client"], &["running"], &["base"]];
+const XTASK: Floors =
+    &[&["main"], &["chores"], &["rows"], &["client"], &["running"], &["base", "made_trace"]];
 
 /// A place in code that names something by its path from the top of the crate, or by climbing to it.
 #[derive(Debug, PartialEq, Eq)]
