@@ -20,6 +20,8 @@ pub(crate) enum Verdict {
     Allowed,
     /// It is reset at once.
     Denied,
+    /// It is a health check: it is answered and closed.
+    Health,
     /// It is held, if there is room.
     Held,
 }
@@ -27,7 +29,7 @@ pub(crate) enum Verdict {
 impl Access {
     pub(crate) fn new(lists: AccessLists) -> Self {
         let lengths = |family: Family| {
-            let all = lists.allow.iter().chain(&lists.deny);
+            let all = lists.allow.iter().chain(&lists.deny).chain(&lists.health);
             let lengths = all.filter(|network| network.family() == family).map(|it| it.length());
             lengths.collect::<BTreeSet<_>>().into_iter().rev().collect()
         };
@@ -46,6 +48,9 @@ impl Access {
             let network = Network::of(ip, length);
             if self.lists.allow.contains(&network) {
                 return Verdict::Allowed;
+            }
+            if self.lists.health.contains(&network) {
+                return Verdict::Health;
             }
             if self.lists.deny.contains(&network) {
                 return Verdict::Denied;

@@ -485,6 +485,19 @@ pub(super) const ACCESS: &[Key<AccessLists>] = &[
         outdated: None,
         read: |item, access, notes| networks(item, notes, &mut access.forwarded_from),
     },
+    Key {
+        name: "health",
+        form: "array of addresses and networks",
+        unset: Unset::Is("[]"),
+        meaning: "Load balancers and orchestrators that check whether a port works. An HTTP request \
+                  from there gets a whole `200` and is closed. Any other connection is closed \
+                  after the port's greeting, or after at most 2 seconds on a port without one. \
+                  Such a connection is not held, has no line in the trace, and is counted as \
+                  `health_checks` in the log's totals. An address that is also in a list with a \
+                  longer prefix is treated as that list says.",
+        outdated: None,
+        read: |item, access, notes| networks(item, notes, &mut access.health),
+    },
 ];
 
 pub(super) const GEOIP: &[Key<Vec<Placed<PathBuf>>>] = &[Key {

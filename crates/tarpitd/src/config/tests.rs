@@ -94,6 +94,7 @@ fn every_key_is_read() {
             allow: [network("192.0.2.7", 32), network("2001:db8::", 32)].into(),
             deny: [network("198.51.100.0", 24)].into(),
             forwarded_from: [network("10.0.0.0", 8)].into(),
+            health: BTreeSet::new(),
         }
     );
     assert_eq!(

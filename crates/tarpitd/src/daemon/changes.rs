@@ -156,11 +156,12 @@ impl Found {
     }
 
     fn access(&mut self, old: &AccessLists, new: &AccessLists) {
-        let AccessLists { allow, deny, forwarded_from } = old;
+        let AccessLists { allow, deny, forwarded_from, health } = old;
         for (key, old, new) in [
             ("allow", allow, &new.allow),
             ("deny", deny, &new.deny),
             ("forwarded_from", forwarded_from, &new.forwarded_from),
+            ("health", health, &new.health),
         ] {
             self.networks(&format!("[access] {key}"), old, new);
         }

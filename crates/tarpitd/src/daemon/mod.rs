@@ -341,10 +341,14 @@ impl Daemon {
     }
 
     fn tell_totals(&self) {
-        let Sum { opened, held, refused, sent, received, left_out, time } = self.sum();
+        let Sum { opened, held, refused, health_checks, sent, received, left_out, time } =
+            self.sum();
         let mut by_event = String::new();
         for (kind, count) in Kind::ALL.iter().zip(left_out).filter(|&(_, count)| count > 0) {
             let _ = write!(by_event, " left_out_{}={count}", kind.name());
+        }
+        if health_checks > 0 {
+            let _ = write!(by_event, " health_checks={health_checks}");
         }
         self.log.notice(format_args!(
             "totals: held={held} opened={opened} refused={refused} seconds={:.3} sent={sent} \

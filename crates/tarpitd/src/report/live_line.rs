@@ -110,6 +110,7 @@ mod tests {
             opened: 12,
             held: 3,
             refused: 0,
+            health_checks: 0,
             sent: 45_678,
             received: 0,
             left_out: [0; 7],

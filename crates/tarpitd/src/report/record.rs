@@ -209,6 +209,12 @@ impl Record {
         self.totals.serve(clients, late);
     }
 
+    /// A health check came. It is no client.
+    pub(crate) fn health_checked(&self, tarpit: &str, from: SocketAddr) {
+        self.totals.check_health();
+        self.log.debug(format_args!("{tarpit} health check of {from}"));
+    }
+
     /// The load level is this, and so many handshakes have begun.
     pub(crate) fn pressed(&self, level: LoadLevel, begun: Begun) {
         self.totals.press(level, begun);

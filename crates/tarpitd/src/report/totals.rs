@@ -320,6 +320,7 @@ pub(crate) struct WorkerTotals {
     lateness: Histogram<{ LATENESS_BOUNDS.len() }>,
     ssh_handshakes: Counter,
     tls_handshakes: Counter,
+    health_checks: Counter,
     load_level: Counter,
 }
 
@@ -362,6 +363,11 @@ impl WorkerTotals {
         self.lateness.observe(micros, clients as u64);
     }
 
+    /// A health check came.
+    pub(crate) fn check_health(&self) {
+        self.health_checks.add(1);
+    }
+
     /// The load level, and how many handshakes have begun since the start.
     pub(crate) fn press(&self, level: LoadLevel, begun: Begun) {
         self.load_level.set(level as u64);
@@ -391,6 +397,7 @@ impl Default for WorkerTotals {
             lateness: Histogram::new(&LATENESS_BOUNDS),
             ssh_handshakes: Counter::default(),
             tls_handshakes: Counter::default(),
+            health_checks: Counter::default(),
             load_level: Counter::default(),
         }
     }
@@ -424,6 +431,7 @@ pub(crate) struct Sum {
     pub(crate) opened: u64,
     pub(crate) held: u64,
     pub(crate) refused: u64,
+    pub(crate) health_checks: u64,
     pub(crate) sent: u64,
     pub(crate) received: u64,
     /// Lines of the trace that were left out, by event.
@@ -446,13 +454,16 @@ impl Sum {
             }
         }
         let mut left_out = LeftOut::default();
+        let mut health_checks = 0;
         for worker in workers {
+            health_checks += worker.health_checks.get();
             add_each(&mut left_out, &worker.left_out.each_ref().map(Counter::get));
         }
         Self {
             opened: all.opened,
             held: all.held(),
             refused: all.refused.iter().sum(),
+            health_checks,
             sent: all.sent,
             received: all.received,
             left_out,

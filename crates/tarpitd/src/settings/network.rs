@@ -83,4 +83,6 @@ pub(crate) struct AccessLists {
     pub(crate) deny: BTreeSet<Network>,
     /// HTTP relays that name the client in a field.
     pub(crate) forwarded_from: BTreeSet<Network>,
+    /// Load balancers and the like, whose health checks are answered.
+    pub(crate) health: BTreeSet<Network>,
 }

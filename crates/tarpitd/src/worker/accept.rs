@@ -97,6 +97,10 @@ impl Worker {
 
     /// Holds a newcomer, and says where; or refuses it, always if it is not `expected`.
     pub(super) fn hold(&mut self, newcomer: Newcomer, expected: bool) -> Option<u32> {
+        if expected && self.room.verdict(newcomer.conn.client.ip()) == Verdict::Health {
+            self.check_health(newcomer);
+            return None;
+        }
         let admitted = self.admit(&newcomer, expected);
         let Newcomer { fd, conn, is_detoured, binding } = newcomer;
         let session = Session::open(self.now);
@@ -139,9 +143,11 @@ impl Worker {
                 Err(Refusal::Allowed)
             }
             Verdict::Denied => Err(Refusal::Denied),
-            Verdict::Held if !expected => Err(Refusal::Unawaited),
-            Verdict::Held if self.load.level() == LoadLevel::Closed => Err(Refusal::Pressed),
-            Verdict::Held => self.enter(newcomer),
+            Verdict::Health | Verdict::Held if !expected => Err(Refusal::Unawaited),
+            Verdict::Health | Verdict::Held if self.load.level() == LoadLevel::Closed => {
+                Err(Refusal::Pressed)
+            }
+            Verdict::Health | Verdict::Held => self.enter(newcomer),
         }
     }
 

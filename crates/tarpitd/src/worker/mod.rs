@@ -12,6 +12,7 @@ mod detours;
 pub(crate) mod endpoints;
 mod first_answers;
 pub(crate) mod handle;
+mod health;
 mod listeners;
 mod memory;
 mod news;

@@ -1,12 +1,14 @@
 //! Connections that are no clients yet: the first bytes of each are awaited for a short time.
 //!
 //! A relay sends a header that names the client. Until then nothing is known of the client: it
-//! counts against no limit of an address, and the trace has no line of it.
+//! counts against no limit of an address, and the trace has no line of it. A health check sends a
+//! request, and never becomes a client.
 
 use std::{
     collections::VecDeque,
     net::SocketAddr,
     os::fd::{AsRawFd as _, OwnedFd},
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,10 +24,10 @@ use tarpit_proto::{
 };
 
 use crate::{
-    admit::relays,
+    admit::relays::{self, Relays},
     report::refusal::Refusal,
     slab::Slab,
-    worker::{Worker, accept::Newcomer},
+    worker::{Worker, accept::Newcomer, health::Check},
 };
 
 /// A worker's connections that are no clients yet.
@@ -36,6 +38,8 @@ pub(super) struct Pending {
     ends: VecDeque<(Time, u32, u64)>,
     /// How many there were: tells whether a place is still the same connection's.
     count: u64,
+    /// How many health checks there are.
+    checks: Arc<Relays>,
     buffer: Vec<u8>,
 }
 
@@ -43,8 +47,18 @@ pub(super) struct Pending {
 #[derive(Debug)]
 struct Waiting {
     newcomer: Newcomer,
+    awaits: Awaits,
     number: u64,
     _place: relays::Place,
+}
+
+/// What is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    /// A relay's header.
+    Header,
+    /// The request of a health check.
+    Request,
 }
 
 /// Tokens from here on are connections of this kind; those below are listeners and clients.
@@ -57,7 +71,7 @@ impl Pending {
     /// None as yet.
     pub(super) fn new() -> Self {
         let buffer = vec![0; proxy_header::MOST];
-        Self { all: Slab::new(), ends: VecDeque::new(), count: 0, buffer }
+        Self { all: Slab::new(), ends: VecDeque::new(), count: 0, checks: Arc::default(), buffer }
     }
 
     /// When the next patience is over, if anything is awaited.
@@ -68,7 +82,7 @@ impl Pending {
     /// Awaits the first bytes of a connection; gives it back if it cannot be watched.
     fn wait(
         &mut self,
-        newcomer: Newcomer,
+        (newcomer, awaits): (Newcomer, Awaits),
         place: relays::Place,
         now: Time,
         registry: &Registry,
@@ -76,7 +90,7 @@ impl Pending {
         let fd = newcomer.fd.as_raw_fd();
         self.count += 1;
         let number = self.count;
-        let index = self.all.insert(Waiting { newcomer, number, _place: place });
+        let index = self.all.insert(Waiting { newcomer, awaits, number, _place: place });
         let token = Token(TOKENS + index as usize);
         if registry.register(&mut SourceFd(&fd), token, Interest::READABLE).is_err() {
             return self.all.remove(index).map_or(Ok(()), |waiting| Err(waiting.newcomer));
@@ -97,11 +111,17 @@ impl Pending {
     }
 
     /// Takes a connection out.
-    fn take(&mut self, index: u32, registry: &Registry) -> Option<Newcomer> {
-        let Waiting { newcomer, .. } = self.all.remove(index)?;
+    fn take(&mut self, index: u32, registry: &Registry) -> Option<(Newcomer, Awaits)> {
+        let Waiting { newcomer, awaits, .. } = self.all.remove(index)?;
         // If this fails, it was not watched.
         let _ = registry.deregister(&mut SourceFd(&newcomer.fd.as_raw_fd()));
-        Some(newcomer)
+        Some((newcomer, awaits))
+    }
+
+    /// What is to be done with the health check at `index`; `None` if there is none.
+    fn check_of(&mut self, index: u32, is_over: bool) -> Option<Check> {
+        let waiting = self.all.get(index).filter(|it| it.awaits == Awaits::Request)?;
+        Some(Check::look(&waiting.newcomer.fd, is_over, &mut self.buffer))
     }
 
     /// The first whose patience is over at `now`; call it until there is none.
@@ -170,7 +190,8 @@ impl Worker {
         let Some(place) = newcomer.binding.relays.enter() else {
             return self.refuse(&newcomer, Refusal::Headers);
         };
-        let waits = self.pending.wait(newcomer, place, self.now, self.poll.registry());
+        let waits =
+            self.pending.wait((newcomer, Awaits::Header), place, self.now, self.poll.registry());
         if let Err(newcomer) = waits {
             self.resolve(newcomer, Header::Malformed(Malformed::Absent));
         }
@@ -178,9 +199,15 @@ impl Worker {
 
     /// A connection that is no client yet has news.
     pub(super) fn hear_pending(&mut self, index: u32) {
+        if let Some(check) = self.pending.check_of(index, false) {
+            if check != Check::Await {
+                self.end_check(index, check);
+            }
+            return;
+        }
         let header = self.pending.header_of(index);
         if !matches!(header, Header::Awaited)
-            && let Some(newcomer) = self.pending.take(index, self.poll.registry())
+            && let Some((newcomer, _)) = self.pending.take(index, self.poll.registry())
         {
             self.resolve(newcomer, header);
         }
@@ -189,9 +216,24 @@ impl Worker {
     /// Ends the patience with connections that have sent no whole header.
     pub(super) fn end_patience(&mut self) {
         while let Some(index) = self.pending.expired(self.now) {
-            if let Some(newcomer) = self.pending.take(index, self.poll.registry()) {
+            if let Some(check) = self.pending.check_of(index, true) {
+                self.end_check(index, check);
+            } else if let Some((newcomer, _)) = self.pending.take(index, self.poll.registry()) {
                 self.resolve(newcomer, Header::Malformed(Malformed::Absent));
             }
+        }
+    }
+
+    /// Awaits what a health check sends. Beyond a bounded number they are closed at once.
+    pub(super) fn await_request(&mut self, newcomer: Newcomer) {
+        let Some(place) = self.pending.checks.enter() else { return };
+        // If it cannot be watched, it is closed.
+        drop(self.pending.wait((newcomer, Awaits::Request), place, self.now, self.poll.registry()));
+    }
+
+    fn end_check(&mut self, index: u32, check: Check) {
+        if let Some((newcomer, _)) = self.pending.take(index, self.poll.registry()) {
+            check.end(&newcomer.fd, &mut self.pending.buffer);
         }
     }
 

@@ -170,10 +170,12 @@ impl Worker {
         let (from, to) = (conn.client.ip(), client.ip());
         let refuses = match self.room.verdict(to) {
             Verdict::Allowed | Verdict::Denied => true,
-            Verdict::Held if from == to => false,
+            Verdict::Health | Verdict::Held if from == to => false,
             // Without room for its addresses it stays the relay.
-            Verdict::Held if !self.clients.detour(index, self.now) => return true,
-            Verdict::Held => self.room.rename(from, to).is_err(),
+            Verdict::Health | Verdict::Held if !self.clients.detour(index, self.now) => {
+                return true;
+            }
+            Verdict::Health | Verdict::Held => self.room.rename(from, to).is_err(),
         };
         if refuses {
             self.close(index, Cause::Refused);

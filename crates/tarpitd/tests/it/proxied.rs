@@ -376,3 +376,34 @@ fn an_address_that_is_hidden_is_hidden_in_what_relays_say() {
     assert_eq!(learn["meta"]["http_x_forwarded_for_length"], 9);
     assert!(!learn.to_string().contains("192.0.2.7"), "{learn}");
 }
+
+#[test]
+fn health_checks_are_answered_and_leave_no_line() {
+    let directory = Directory::new("health");
+    let text = "[tarpits.web]\npattern = 'http_hold'\nbind = '127.0.0.1:0'\nclient_trace = true\n\
+                [tarpits.ssh]\npattern = 'ssh_auth_hold'\nbind = '127.0.0.1:0'\nclient_trace = true\n\
+                [access]\nhealth = ['127.0.0.1']\ndeny = ['127.0.0.0/8']\n[logging]\nlevel = 'info'\n";
+    let daemon = Daemon::start(&["-c", &directory.file("c.toml", text)], 2);
+    let ends_with = |address: SocketAddr, said: &[u8]| {
+        let mut client = Client::of(address);
+        client.0.write_all(said).expect("it is open");
+        let mut heard = Vec::new();
+        std::io::Read::read_to_end(&mut client.0, &mut heard).expect("an end without a reset");
+        heard
+    };
+    let [web, ssh] = daemon.addresses[..] else { panic!("two") };
+    let whole = ends_with(web, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(whole.starts_with(b"HTTP/1.1 200 OK\r\n") && whole.ends_with(b"\r\n\r\nok\n"));
+    let head = ends_with(web, b"HEAD / HTTP/1.0\r\n\r\n");
+    assert!(head.starts_with(b"HTTP/1.1 200 OK\r\n") && head.ends_with(b"\r\n\r\n"));
+    assert_eq!(ends_with(web, b"\x16\x03\x01"), b"");
+    // A check that only connects.
+    assert!(ends_with(ssh, b"").starts_with(b"SSH-2.0-"));
+    let (trace, log, _) = daemon.stop();
+    assert!(trace.is_empty(), "{trace:?}");
+    let totals = log.iter().find(|line| line.contains("totals:")).expect("a line");
+    assert!(
+        totals.contains(" opened=0 refused=0 ") && totals.contains(" health_checks=4 "),
+        "{totals}"
+    );
+}
