@@ -38,8 +38,14 @@ pub(super) struct Opening {
     pub(super) may_wait: bool,
 }
 
-/// Compares `old` and the open ports with `new`, for this many workers.
-pub(super) fn plan(old: &Settings, ports: &[OpenPort<'_>], new: &Settings, workers: usize) -> Plan {
+/// Compares `old` and the open ports with `new`, for this many workers. `closing` are the addresses
+/// that an earlier reload has taken from the workers, and that one of them may still have open.
+pub(super) fn plan(
+    old: &Settings,
+    (ports, closing): (&[OpenPort<'_>], &[SocketAddr]),
+    new: &Settings,
+    workers: usize,
+) -> Plan {
     let mut plan = Plan { changes: changes(old, new), ..Plan::default() };
     let mut left = ports.to_vec();
     let serves = |port: &OpenPort<'_>, wanted: Wanted| {
@@ -62,9 +68,15 @@ pub(super) fn plan(old: &Settings, ports: &[OpenPort<'_>], new: &Settings, worke
             None => missing.push(wanted),
         }
     }
-    plan.open.extend(missing.into_iter().map(|wanted| Opening {
-        wanted,
-        may_wait: left.iter().any(|port| overlap(port.bound, wanted.at)),
+    plan.open.extend(missing.into_iter().map(|wanted| {
+        Opening {
+            wanted,
+            may_wait: left
+                .iter()
+                .map(|port| port.bound)
+                .chain(closing.iter().copied())
+                .any(|bound| overlap(bound, wanted.at)),
+        }
     }));
     plan.close.extend(left.iter().map(|port| port.key));
     plan
@@ -116,7 +128,7 @@ mod tests {
         close: &[u64],
     ) {
         let (old, new) = (settings(old), settings(new));
-        let plan = plan(&old, &open(&old), &new, 1);
+        let plan = plan(&old, (&open(&old), &[]), &new, 1);
         let name = |wanted: &Wanted| new.tarpits[wanted.index].name.as_str();
         let kept: Vec<_> = plan.keep.iter().map(|(key, wanted)| (*key, name(wanted))).collect();
         let opened: Vec<_> =
@@ -128,7 +140,7 @@ mod tests {
     #[test]
     fn the_same_settings_keep_every_port_and_tell_nothing() {
         let old = settings(&[("a", "['127.0.0.1:21', '127.0.0.1:0']"), ("b", "'[::1]:21'")]);
-        let plan = plan(&old, &open(&old), &old, 1);
+        let plan = plan(&old, (&open(&old), &[]), &old, 1);
         let keys: Vec<_> = plan.keep.iter().map(|(key, _)| *key).collect();
         assert_eq!(keys, [10, 11, 12]);
         assert_eq!((plan.changes, plan.open, plan.close), (vec![], vec![], vec![]));
@@ -167,15 +179,25 @@ mod tests {
     #[test]
     fn a_port_that_was_lost_is_opened_anew() {
         let old = settings(&[("a", "'127.0.0.1:21'")]);
-        let plan = plan(&old, &[], &old, 1);
+        let plan = plan(&old, (&[], &[]), &old, 1);
         assert_eq!((plan.changes.len(), plan.open.len(), plan.close.len()), (0, 1, 0));
+    }
+
+    #[test]
+    fn a_port_that_a_busy_worker_has_not_closed_yet_is_waited_for() {
+        let new = settings(&[("a", "'127.0.0.1:21'")]);
+        let may_wait = |closing: &str| {
+            plan(&new, (&[], &[closing.parse().unwrap()]), &new, 1).open[0].may_wait
+        };
+        assert!(may_wait("127.0.0.1:21") && may_wait("0.0.0.0:21"));
+        assert!(!may_wait("127.0.0.1:22"));
     }
 
     #[test]
     fn a_port_for_data_is_no_port_for_clients() {
         let old = settings(&[("a", "'127.0.0.1:21'\npassive_ports = 2121")]);
         let new = settings(&[("a", "['127.0.0.1:21', '127.0.0.1:2121']")]);
-        let plan = plan(&old, &open(&old), &new, 1);
+        let plan = plan(&old, (&open(&old), &[]), &new, 1);
         assert_eq!((plan.keep.len(), &plan.close[..]), (1, &[11][..]));
         assert!(plan.open[0].may_wait, "its own data port goes first");
     }

@@ -1,6 +1,6 @@
 //! A reload: the configuration is read again and put in force without closing any client.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use super::{
     Daemon, Reread,
@@ -89,7 +89,10 @@ impl Daemon {
         if let Some(shortage) = files.shortage() {
             return Err(vec![shortage]);
         }
-        let plan = plan(&self.served.settings, &self.served.ports(), &new, workers);
+        let (ports, closing) = (self.served.ports(), self.closing());
+        let plan = plan(&self.served.settings, (&ports, &closing), &new, workers);
+        let closed = ports.iter().filter(|port| plan.close.contains(&port.key));
+        let closed: Vec<_> = closed.map(|port| port.bound).collect();
         let Tried { opened, waiting, refused } = open(&plan.open, &new, workers);
         let mut moves = self.surfaces.plan(&new);
         let refused = refused.iter().map(|one| one.finding(one.gravity()));
@@ -124,9 +127,10 @@ impl Daemon {
         let reloaded = self.open_listeners(opened);
         self.complete_keys();
         self.wait_for(&reloaded);
-        // What an earlier reload left to wait is in this one's plan.
+        // What an earlier reload left to wait is in this one's plan. The ports that it closes are
+        // closed before this one's: each worker takes its commands in order.
         self.waiting =
-            (!waiting.is_empty()).then_some(Waiting { closed: reloaded, wanted: waiting });
+            Some(Waiting { until: reloaded, closing: [closing, closed].concat(), wanted: waiting });
         self.open_waiting();
         self.open_store();
         let world = self.world();
@@ -174,8 +178,11 @@ impl Daemon {
 
     /// Opens addresses that waited until the workers had closed a port of ours, if they have.
     pub(super) fn open_waiting(&mut self) {
-        let is_closed = |waiting: &mut Waiting| waiting.closed.wait(Duration::ZERO);
-        let Some(Waiting { wanted: all, .. }) = self.waiting.take_if(is_closed) else { return };
+        let is_over = |waiting: &mut Waiting| waiting.is_over();
+        let Some(Waiting { wanted: all, .. }) = self.waiting.take_if(is_over) else { return };
+        if all.is_empty() {
+            return;
+        }
         let settings = &self.served.settings;
         let (mut opened, mut refused) = (Vec::new(), Vec::new());
         for wanted in all {
@@ -194,6 +201,12 @@ impl Daemon {
         self.wait_for(&reloaded);
     }
 
+    /// The addresses that an earlier reload closes, while a worker is too busy to do so.
+    fn closing(&self) -> Vec<SocketAddr> {
+        let waiting = self.waiting.as_ref().filter(|waiting| !waiting.is_over());
+        waiting.map_or_else(Vec::new, |waiting| waiting.closing.clone())
+    }
+
     /// Waits until every worker has put a reload in force.
     fn wait_for(&self, reloaded: &UnderWay) {
         if !reloaded.wait(IN_FORCE) {
@@ -204,11 +217,21 @@ impl Daemon {
     }
 }
 
-/// Addresses that cannot be opened before a port of ours is closed.
+/// A reload that some worker may not have put in force yet.
 pub(super) struct Waiting {
-    /// Over once every worker has closed that port.
-    closed: UnderWay,
+    /// Over once every worker has closed the ports that it closes.
+    until: UnderWay,
+    /// The addresses of these ports.
+    closing: Vec<SocketAddr>,
+    /// Addresses that cannot be opened before that.
     wanted: Vec<Wanted>,
+}
+
+impl Waiting {
+    /// Whether nothing is closing any more.
+    fn is_over(&self) -> bool {
+        self.until.wait(Duration::ZERO)
+    }
 }
 
 /// What came of opening the ports of a plan.

@@ -60,6 +60,12 @@ pub(super) struct Common<'a> {
 pub(super) struct UnderWay(Receiver<Infallible>);
 
 impl UnderWay {
+    /// It is over once the sender and all its clones are dropped.
+    pub(super) fn new() -> (mpsc::Sender<Infallible>, Self) {
+        let (pending, under_way) = mpsc::channel();
+        (pending, Self(under_way))
+    }
+
     /// Waits at most `patience` until every worker has carried it out; says whether all have.
     pub(super) fn wait(&self, patience: Duration) -> bool {
         // Nothing is ever sent: the channel is disconnected when the last worker drops its end.
@@ -97,12 +103,12 @@ impl Workers {
         new: Vec<Vec<Listener>>,
         rules: &Rules,
     ) -> UnderWay {
-        let (pending, under_way) = mpsc::channel();
+        let (pending, under_way) = UnderWay::new();
         for (worker, new) in self.all.iter().zip(new) {
             let (stay, rules, pending) = (stay.to_vec(), rules.clone(), pending.clone());
             worker.handle.send(Command::Reload { stay, new, rules, pending });
         }
-        UnderWay(under_way)
+        under_way
     }
 
     /// Makes each worker close everything and end, and waits for that at most `patience`. Says
