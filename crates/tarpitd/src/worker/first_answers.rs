@@ -21,7 +21,7 @@ use tarpit_proto::{
 use crate::{
     os::{
         clock::Clock,
-        entropy::{HashSet, Keyed},
+        entropy::{HashMap, Keyed},
         timer::Timer,
     },
     worker::{Worker, turn::Turn},
@@ -39,9 +39,18 @@ pub(super) struct FirstAnswers {
     key: Keyed,
     /// When, since the start, and for which slot.
     due: BinaryHeap<Reverse<(Duration, u32)>>,
-    waiting: HashSet<u32>,
+    /// Whether each has closed its side meanwhile.
+    waiting: HashMap<u32, bool>,
     /// Whose turn it is.
-    serving: Option<u32>,
+    serving: Option<Late>,
+}
+
+/// A client that has waited long enough.
+#[derive(Clone, Copy, Debug)]
+struct Late {
+    index: u32,
+    /// Whether it has closed its side meanwhile.
+    departs: bool,
 }
 
 impl FirstAnswers {
@@ -52,21 +61,24 @@ impl FirstAnswers {
         let key = Keyed::default();
         // All of it now, so that what it takes does not grow with a crowd.
         let due = BinaryHeap::with_capacity(MOST);
-        let waiting = HashSet::with_capacity_and_hasher(MOST, key.clone());
+        let waiting = HashMap::with_capacity_and_hasher(MOST, key.clone());
         Ok(Self { timer, clock, key, due, waiting, serving: None })
     }
 
     /// Lets a client wait for its first answer, unless it does already.
-    fn put_off(&mut self, index: u32, lateness: Duration) {
-        if self.waiting.insert(index) {
-            let now = self.clock.since_start();
-            self.due.push(Reverse((now + lateness, index)));
-            self.set(now);
+    fn put_off(&mut self, late: Late, lateness: Duration) {
+        if let Some(departs) = self.waiting.get_mut(&late.index) {
+            *departs |= late.departs;
+            return;
         }
+        self.waiting.insert(late.index, late.departs);
+        let now = self.clock.since_start();
+        self.due.push(Reverse((now + lateness, late.index)));
+        self.set(now);
     }
 
     /// Takes out a client whose time has come.
-    fn next(&mut self) -> Option<u32> {
+    fn next(&mut self) -> Option<Late> {
         let &Reverse((moment, index)) = self.due.peek()?;
         let now = self.clock.since_start();
         if moment > now {
@@ -74,8 +86,8 @@ impl FirstAnswers {
             return None;
         }
         self.due.pop();
-        self.waiting.remove(&index);
-        Some(index)
+        let departs = self.waiting.remove(&index).unwrap_or_default();
+        Some(Late { index, departs })
     }
 
     /// Sets the timer to the first of those who wait.
@@ -123,15 +135,20 @@ impl Worker {
     /// Whether the client of this turn has been answered nothing so far, and has not waited yet.
     pub(super) fn is_to_be_put_off(&self, turn: &Turn) -> bool {
         let FirstAnswers { due, waiting, serving, .. } = &self.first_answers;
-        let has_room = due.len() < MOST || waiting.contains(&turn.index);
+        let has_room = due.len() < MOST || waiting.contains_key(&turn.index);
         has_room
-            && *serving != Some(turn.index)
-            && !turn.departs
+            && serving.is_none_or(|late| late.index != turn.index)
             && self.clients.slot(turn.index).is_some_and(|slot| slot.session.sent() == 0)
     }
 
-    /// Lets a client wait for its first answer.
-    pub(super) fn put_off_first_answer(&mut self, index: u32, client: SessionId) {
+    /// Whether this client has closed its side while it waited for the answer that it gets now.
+    pub(super) fn has_departed(&self, index: u32) -> bool {
+        self.first_answers.serving.is_some_and(|late| late.index == index && late.departs)
+    }
+
+    /// Lets the client of this turn wait for its first answer.
+    pub(super) fn put_off_first_answer(&mut self, turn: &Turn) {
+        let &Turn { index, id: client, departs, .. } = turn;
         let Some(held) = self.clients.get(index) else { return };
         let late = lateness(
             &self.first_answers.key,
@@ -139,14 +156,14 @@ impl Worker {
             held.conn.server.port(),
             client,
         );
-        self.first_answers.put_off(index, late);
+        self.first_answers.put_off(Late { index, departs }, late);
     }
 
     /// Answers those who have waited long enough.
     pub(super) fn answer_first(&mut self) {
-        while let Some(index) = self.first_answers.next() {
-            self.first_answers.serving = Some(index);
-            self.drive(index, Input::Due);
+        while let Some(late) = self.first_answers.next() {
+            self.first_answers.serving = Some(late);
+            self.drive(late.index, Input::Due);
             self.first_answers.serving = None;
         }
     }

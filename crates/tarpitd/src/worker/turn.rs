@@ -23,12 +23,13 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Turn {
     pub(super) index: u32,
-    id: SessionId,
+    pub(super) id: SessionId,
     /// What may still be sent in it, in bytes.
     pub(super) left: usize,
     /// Whether the kernel is to be asked for unacknowledged bytes before anything is sent.
     pub(super) asks: bool,
-    /// Whether the client has closed its side just now: a byte goes to it whatever the budget.
+    /// Whether the client has closed its side, and has been sent nothing since: a byte goes to it
+    /// whatever the budget.
     pub(super) departs: bool,
     /// Whether the socket itself took less than it was given, and will tell when it takes more.
     pub(super) full: bool,
@@ -73,7 +74,8 @@ impl Worker {
         // of what a send costs, and a few pages are few: so one turn in four.
         let is_sparse =
             !matches!(binding.profile.rate, Some(Rate::BytesPerSecond(_) | Rate::Unlimited));
-        let departs = matches!(input, Input::HalfClosed | Input::HalfClosing);
+        let departs =
+            matches!(input, Input::HalfClosed | Input::HalfClosing) || self.has_departed(index);
         // A client that waits for its next turn to send is sent nothing before, however much it
         // talks meanwhile.
         let waits = !is_due && !departs && self.sending.more.holds(index);
@@ -101,7 +103,7 @@ impl Worker {
                 }
                 Some(Output::OpenData) => input = Input::DataPort(self.await_data(index, turn.id)),
                 Some(Output::Transmit(_)) if self.is_to_be_put_off(&turn) => {
-                    self.put_off_first_answer(index, turn.id);
+                    self.put_off_first_answer(&turn);
                     break;
                 }
                 Some(Output::Transmit(_)) if turn.left > 0 => {
