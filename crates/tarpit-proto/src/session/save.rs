@@ -111,7 +111,7 @@ fn load_live(profile: &Profile, change: ClockChange, mut saved: &[u8]) -> Option
     let boxed: Option<Vec<u8>> = Option::load(&mut saved)?;
     let transport: Option<Vec<u8>> = Option::load(&mut saved)?;
     let transport = match transport {
-        Some(transport) => Some(Box::new(Transport::resume(&transport)?)),
+        Some(transport) => Some(Box::new(Transport::resume(&transport, change)?)),
         None => None,
     };
     Some(Live {

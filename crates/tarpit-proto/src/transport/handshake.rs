@@ -17,11 +17,19 @@ use rustls::{
 };
 
 use crate::{
-    base::{fact::Fact, handshake_budget::UnderWay, time::Time},
+    base::{
+        fact::Fact,
+        handshake_budget::UnderWay,
+        state::Saved,
+        time::{ClockChange, Time, millis},
+    },
     script::tls::Limits,
     transport::{Malformed, Tls, keys::Keys},
     wire::tls::{ClientHello, Hello, LONGEST_HELLO, Reading},
 };
+
+/// The first byte of a saved handshake. Saved keys begin with another.
+pub(super) const SAVED: u8 = 0xFF;
 
 /// A handshake under way.
 pub(super) struct Handshake {
@@ -31,8 +39,8 @@ pub(super) struct Handshake {
     stage: Stage,
     begun: Time,
     limits: Limits,
-    /// It knows no version after TLS 1.0. An alert would end that, and silence holds medusa, which
-    /// waits for ever.
+    /// It knows no version after TLS 1.0; some know only SSL 3. An alert would end that, and silence
+    /// holds medusa, which waits for ever.
     is_old: bool,
 }
 
@@ -141,6 +149,40 @@ impl Handshake {
         progress
     }
 
+    /// Writes it down, unless the library's connection answers already, which keeps its state for
+    /// itself.
+    pub(super) fn save(&self, out: &mut Vec<u8>) {
+        if matches!(self.stage, Stage::Shaking { .. }) {
+            return;
+        }
+        out.push(SAVED);
+        self.puts_off().save(out);
+        self.begun.save(out);
+        millis(self.limits.first).save(out);
+        self.limits.whole.map(millis).save(out);
+        self.is_old.save(out);
+        self.incoming.save(out);
+    }
+
+    /// The handshake that [`Handshake::save`] wrote down after the first byte.
+    pub(super) fn resume(mut saved: &[u8], change: ClockChange) -> Option<Self> {
+        let saved = &mut saved;
+        let stage = if bool::load(saved)? { Stage::PuttingOff } else { Stage::Listening };
+        let begun = change.moment(Time::load(saved)?);
+        let first = Duration::from_millis(u64::load(saved)?);
+        let whole = Option::<u64>::load(saved)?.map(Duration::from_millis);
+        let is_old = bool::load(saved)?;
+        let incoming: Vec<u8> = Vec::load(saved)?;
+        let is_bounded = incoming.len() < LONGEST_HELLO && saved.is_empty();
+        is_bounded.then_some(Self {
+            incoming,
+            stage,
+            begun,
+            limits: Limits { first, whole },
+            is_old,
+        })
+    }
+
     /// How many bytes wait for more.
     pub(super) fn waiting(&self) -> usize {
         self.incoming.len()
@@ -163,7 +205,7 @@ impl Handshake {
         };
         hello.tell(learn);
         self.limits = weigh(&hello);
-        self.is_old = hello.newest() == 0x0301;
+        self.is_old = hello.newest() <= 0x0301;
         self.stage = Stage::PuttingOff;
         Progress::Due(self.limits.first)
     }

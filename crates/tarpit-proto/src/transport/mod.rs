@@ -21,7 +21,11 @@ use core::time::Duration;
 pub use crate::script::tls::{Limits, Tls};
 pub(crate) use crate::transport::malformed::Malformed;
 use crate::{
-    base::{fact::Fact, handshake_budget::UnderWay, time::Time},
+    base::{
+        fact::Fact,
+        handshake_budget::UnderWay,
+        time::{ClockChange, Time},
+    },
     transport::{
         handshake::{Handshake, Progress},
         keys::Keys,
@@ -210,22 +214,32 @@ impl Transport {
         self.owed = rest.to_vec();
     }
 
-    /// Writes down what a new binary needs. A handshake cannot be written down.
+    /// Writes down what a new binary needs. A handshake that has been answered cannot be written
+    /// down.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
-        if let State::Open { keys, records } = &self.state {
-            keys.save(out);
-            out.extend_from_slice(&(self.owed.len() as u32).to_be_bytes());
-            out.extend_from_slice(&self.owed);
-            if let Some(records) = records {
-                records.save(out);
+        match &self.state {
+            State::Dead => {}
+            State::Handshake(handshake) => handshake.save(out),
+            State::Open { keys, records } => {
+                keys.save(out);
+                out.extend_from_slice(&(self.owed.len() as u32).to_be_bytes());
+                out.extend_from_slice(&self.owed);
+                if let Some(records) = records {
+                    records.save(out);
+                }
             }
         }
     }
 
-    /// The transport that [`Transport::save`] wrote down.
-    pub(crate) fn resume(saved: &[u8]) -> Option<Self> {
-        if saved.is_empty() {
-            return Some(Self { state: State::Dead, owed: Vec::new() });
+    /// The transport that [`Transport::save`] wrote down; `change` is to this daemon's clock.
+    pub(crate) fn resume(saved: &[u8], change: ClockChange) -> Option<Self> {
+        match saved {
+            [] => return Some(Self { state: State::Dead, owed: Vec::new() }),
+            [handshake::SAVED, handshake @ ..] => {
+                let handshake = Handshake::resume(handshake, change)?;
+                return Some(Self { state: State::Handshake(handshake), owed: Vec::new() });
+            }
+            _ => {}
         }
         let (keys, rest) = Keys::resume(saved)?;
         let (length, rest) = rest.split_first_chunk()?;

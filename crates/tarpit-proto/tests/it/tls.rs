@@ -18,7 +18,9 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
     version::{TLS12, TLS13},
 };
-use tarpit_proto::{handshake_budget::HandshakeBudget, patterns, session::Cause, transport::Tls};
+use tarpit_proto::{
+    handshake_budget::HandshakeBudget, patterns, session::Cause, time::Time, transport::Tls,
+};
 
 use crate::{http::GUESS, http2, stage::Stage};
 
@@ -303,10 +305,13 @@ fn a_handshake_that_is_not_gone_through_with_ends_in_silence() {
 #[test]
 fn a_client_without_a_common_cipher_gets_an_alert_and_is_held_and_old_versions_in_silence() {
     // As nmap asks: the suites are those of RSA's own key exchange; in TLS 1.1, as only scanners
-    // do; and as medusa does, in TLS 1.0.
-    for (version, told) in
-        [([3, 3], &[21, 3, 3, 0, 2, 2, 40][..]), ([3, 2], &[21, 3, 3, 0, 2, 2, 70]), ([3, 1], &[])]
-    {
+    // do; as medusa does, in TLS 1.0; and in SSL 3.
+    for (version, told) in [
+        ([3, 3], &[21, 3, 3, 0, 2, 2, 40][..]),
+        ([3, 2], &[21, 3, 3, 0, 2, 2, 70]),
+        ([3, 1], &[]),
+        ([3, 0], &[]),
+    ] {
         let signatures = [0, 8, 0, 13, 0, 4, 0, 2, 4, 1];
         let suites = [0, 0, 4, 0, 0x2F, 0, 0x0A, 1, 0];
         let body = [&version[..], &[7; 32], &suites, &signatures].concat();
@@ -559,4 +564,22 @@ fn a_client_that_waits_for_its_answer_costs_a_hello_and_no_handshake() {
     stage.pass_secs(60);
     assert!(stage.bytes().starts_with(&[22, 3, 3, 0x40, 0, 2, 0, 0x3F, 0xFC, 3, 3]));
     assert_eq!(stage.bytes()[44..76], HELLO[44..76], "it echoes the session");
+}
+
+#[test]
+fn a_new_binary_answers_the_hello_of_a_client_that_waits_for_that() {
+    // In the middle of a hello; with all of it, before its answer is due.
+    for so_far in [80, usize::MAX] {
+        let mut client = Client::usual(stage().open());
+        let hello = client.hello();
+        let (first, rest) = hello.split_at(so_far.min(hello.len()));
+        client.stage.says(first).pass_secs(1);
+        let now = Time::from_millis(700);
+        client.stage.hand_over_at(now);
+        if !rest.is_empty() {
+            client.stage.says(rest);
+        }
+        client.shakes().says(b"GET / HTTP/1.1\r\n\r\n").pass_secs(60);
+        assert!(client.text().starts_with("HTTP/1."), "{so_far}: {}", client.text());
+    }
 }
