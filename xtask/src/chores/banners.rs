@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::base::workspace::Workspace;
 use crate::client::banner::{self, Banner};
+use crate::client::demand::mean;
 use crate::running::daemon::{Daemon, Tarpit};
 use crate::running::job::{self, Job};
 use crate::running::namespace::{self, Namespace, SERVER};
@@ -34,8 +35,7 @@ pub(crate) struct BannerResult {
 impl BannerResult {
     fn new(banner: &'static Banner, output: &str, seen: &Seen) -> Self {
         let recorded = banner::recorded(banner.port, output);
-        let connections = u32::try_from(seen.spoke).unwrap_or(u32::MAX).max(1);
-        Self { banner, recorded, stood: seen.stood / connections }
+        Self { banner, recorded, stood: mean(&seen.stood) }
     }
 
     /// Whether masscan recorded what we play, and not before its time.
