@@ -119,7 +119,7 @@ impl Files {
     }
 
     /// Streams, log, trace, signals and a host key being made; and for each worker its poll, its
-    /// waker and its ring.
+    /// waker, its ring and the timer of first answers.
     fn own(&self) -> u64 {
         12 + 4 * self.workers + self.admin
     }

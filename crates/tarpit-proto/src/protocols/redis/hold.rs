@@ -8,10 +8,11 @@
 //!                         ├─► Pausing ───────────────► Stating ──────────► Listening
 //!                         │   INFO, any other                 sent
 //!                         └─► Stating, the head of a bulk string ──────► Filling, for ever
-//! ``` A bulk string says how long it is, up to 512 MiB, and a client waits for all of it as long
-//! as something comes: redis-cli, redis-py and ncrack do so without any limit. hydra wants to be
-//! told at once that it needs a password, and waits longer than we do for a verdict. `INFO` shows
-//! the version at once, so that scanners record it.
+//! ```
+//! A bulk string says how long it is, up to 512 MiB, and a client waits for all of it as long as
+//! something comes: redis-cli, redis-py and ncrack do so without any limit. hydra wants to be told
+//! at once that it needs a password, and waits longer than we do for a verdict. `INFO` shows the
+//! version at once, so that scanners record it.
 //!
 //! A worm says all its commands in one go. They are read on while its first answer fills, and told:
 //! the keys that it sets, and as secrets the values.
