@@ -349,3 +349,53 @@ fn a_path_beyond_what_may_wait_is_told_with_its_true_length() {
         }
     }
 }
+
+/// What a searcher is answered that asks so, with these further fields in their coded form.
+fn searching(method: &str, path: &str, more: &[u8]) -> Vec<Frame> {
+    let asked = [field(":method", method), field(":path", path)].concat();
+    let block = [&asked[..], b"\x86", &field("user-agent", "gobuster/3.5"), more].concat();
+    let mut stage = connected(&[frame(1, 0b101, 1, &block)]);
+    answers(&mut stage);
+    stage.pass_secs(10);
+    answers(&mut stage)
+}
+
+#[test]
+fn a_page_that_the_client_has_comes_without_data() {
+    // `if-none-match` by its place in the static table, and by its name.
+    for tag in [b"\x0f\x1a\x01*".to_vec(), field("if-none-match", "*")] {
+        let got = searching("GET", "/", &tag);
+        assert_eq!(outline(&got), [(1, 5, 1)]);
+        assert!(got[0].3.starts_with(b"\x08\x03304"), "{}", got[0].3.escape_ascii());
+        let mut stage = connected(&[frame(1, 5, 1, &[&b"\x82\x86\x84"[..], &tag].concat())]);
+        answers(&mut stage);
+        stage.pass_secs(60);
+        assert!(answers(&mut stage).iter().all(|one| one.0 == 6));
+    }
+}
+
+#[test]
+fn a_whole_answer_has_the_status_and_the_fields_that_http_1_has() {
+    for (method, path, status, name, value) in [
+        ("GET", "/", "200", 59, "Accept-Encoding"),
+        ("FOO", "/", "501", 22, "GET"),
+        ("DELETE", "/", "405", 22, "GET"),
+        ("TRACE", "/", "405", 22, ""),
+        ("GET", "/x", "404", 31, "text/html; charset=iso-8859-1"),
+    ] {
+        let got = searching(method, path, b"");
+        assert_eq!(&got[0].3[2..5], status.as_bytes(), "{method} {path}");
+        let at = got[0].3.windows(2).position(|two| two == [0x0F, name - 15]).expect("a field");
+        let text = got[0].3[at + 3..].escape_ascii().to_string();
+        assert!(text.contains(value), "{method} {path}: {text}");
+        let page = got[1].3.escape_ascii().to_string();
+        assert!(method != "DELETE" || page.contains("method DELETE is"), "{page}");
+    }
+    let folders = ["assets", "css", "data", "docs", "download", "files", "images", "img", "js"];
+    let moved = folders.iter().find_map(|folder| {
+        let got = searching("GET", &format!("/{folder}"), b"");
+        got[0].3.starts_with(b"\x08\x03301").then(|| got[0].3.escape_ascii().to_string())
+    });
+    let moved = moved.expect("a folder that is there");
+    assert!(moved.contains("http"), "{moved}");
+}

@@ -5,6 +5,7 @@ use alloc::{
     borrow::Cow,
     format,
     string::{String, ToString as _},
+    vec::Vec,
 };
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     },
     script::Cx,
     states,
+    wire::http::hpack::{self, Name},
 };
 
 states! {
@@ -136,6 +138,37 @@ pub(crate) fn first_lines(request: Request, stamp: Stamp, cx: &Cx<'_>) -> String
     write(request.reply.get(), fields.map(|&field| (field, value(field, request, stamp, cx))), cx)
 }
 
+/// The fields of an answer of the present moment in HTTP/2, in the same order. Those that speak of
+/// the connection have no place there (RFC 9113, section 8.2.2).
+pub(crate) fn frame_fields(request: Request, has_length: bool, cx: &Cx<'_>) -> Vec<u8> {
+    let (server, stamp) = (Server::of(&cx.profile.persona), Stamp::now(cx));
+    let mut out = Vec::new();
+    hpack::write(Name::Status, &request.reply.get().status(server)[..3], &mut out);
+    for &field in order(server) {
+        let name = match field {
+            Field::AcceptRanges => Name::AcceptRanges,
+            Field::Allow => Name::Allow,
+            Field::Connection | Field::KeepAlive => continue,
+            Field::ContentLength if !has_length => continue,
+            Field::ContentLength => Name::ContentLength,
+            Field::ContentRange => Name::ContentRange,
+            Field::ContentType => Name::ContentType,
+            Field::Date => Name::Date,
+            Field::ETag => Name::ETag,
+            Field::LastModified => Name::LastModified,
+            Field::Location => Name::Location,
+            Field::PoweredBy => Name::PoweredBy,
+            Field::Server => Name::Server,
+            Field::Vary => Name::Vary,
+            Field::WwwAuthenticate => Name::WwwAuthenticate,
+        };
+        if let Some(value) = value(field, request, stamp, cx) {
+            hpack::write(name, &value, &mut out);
+        }
+    }
+    out
+}
+
 /// Where in a head its last line begins.
 pub(crate) fn last_line(head: &str) -> usize {
     head.trim_end().rfind("\r\n").map_or(0, |end| end + 2)
@@ -236,7 +269,7 @@ pub(crate) fn is_of_http_sys(reply: Reply, server: Server) -> bool {
 }
 
 /// How a password is asked for, if it is.
-pub(crate) fn realm(reply: Reply, cx: &Cx<'_>) -> Option<&'static str> {
+fn realm(reply: Reply, cx: &Cx<'_>) -> Option<&'static str> {
     (reply == Reply::Refused).then_some(match Server::of(&cx.profile.persona) {
         Server::Boa => "Basic realm=\"IP Camera\"",
         Server::Apache | Server::Nginx => "Basic realm=\"Server\"",

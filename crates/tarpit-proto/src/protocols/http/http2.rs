@@ -27,13 +27,14 @@ use crate::{
     protocols::http::{
         clients::{self, HeldBy},
         fields::named_field,
+        head::frame_fields as fields,
         hold::whole_answer,
         length::Length,
         pause_of,
-        reply::Reply,
+        reply::{Extent, Reply},
         request::{self, Reading, Request, Spent},
         request_line,
-        response::{body_part, fields, whole_body},
+        response::{body_part, whole_body},
         site::Site,
         torn::{Collected, Torn},
     },
@@ -54,7 +55,7 @@ states! {
         /// How much of a payload is still to come: a frame has 24 bits for it.
         skip: Length<24>,
         /// How many frames of the client's were answered at once, less the turns since.
-        owed: u8,
+        owed: Length<4>,
         /// Somebody guesses passwords on this connection.
         is_guessing: bool,
         /// A head is all that somebody wants of the request that is dealt with and those that wait.
@@ -82,16 +83,24 @@ states! {
         Owing { holding: Option<Filler> },
     }
 
-    /// A whole answer; only its status is kept.
+    /// A whole answer: the replies that HTTP/2 knows, in few bits.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum Whole {
         BadRequest,
+        Expectation,
         Forbidden,
         Missing,
-        NotAllowed,
-        NotImplemented,
-        Page,
+        Moved { folder: u8 },
+        NotAllowed { method: u8 },
+        NotImplemented { method: u8 },
+        Options { is_page: bool },
+        Page { page: u8 },
+        Part { page: u8 },
         Refused,
+        ServerOptions,
+        Trace,
+        Tunnel,
+        Unchanged { page: u8 },
         Welcome,
     }
 
@@ -107,24 +116,32 @@ states! {
     enum Streams {
         /// None has come, and the client has spent so much time before.
         Unused { spent: Spent },
-        /// This one is dealt with, or was last, and so many behind it wait.
-        Used { current: u32, waiting: u8 },
+        /// This one is dealt with, or was last, and so many behind it wait. A client's streams have
+        /// odd numbers of 31 bits; this is half of one.
+        Used { half: Length<30>, waiting: Length<7> },
     }
 }
 
 impl From<Reply> for Whole {
     fn from(reply: Reply) -> Self {
         match reply {
+            Reply::Expectation => Self::Expectation,
             Reply::Forbidden => Self::Forbidden,
-            Reply::Missing | Reply::Moved { .. } => Self::Missing,
-            Reply::NotAllowed { .. } | Reply::Trace | Reply::Tunnel => Self::NotAllowed,
-            Reply::NotImplemented { .. } => Self::NotImplemented,
-            Reply::Options { .. } | Reply::Page { .. } | Reply::ServerOptions => Self::Page,
+            Reply::Missing => Self::Missing,
+            Reply::Moved { folder } => Self::Moved { folder },
+            Reply::NotAllowed { method } => Self::NotAllowed { method },
+            Reply::NotImplemented { method } => Self::NotImplemented { method },
+            Reply::Options { is_page } => Self::Options { is_page },
+            Reply::Page { page, extent: Extent::Part } => Self::Part { page },
+            Reply::Page { page, extent: Extent::Unchanged } => Self::Unchanged { page },
+            Reply::Page { page, extent: Extent::Whole } => Self::Page { page },
             Reply::Refused => Self::Refused,
+            Reply::ServerOptions => Self::ServerOptions,
+            Reply::Trace => Self::Trace,
+            Reply::Tunnel => Self::Tunnel,
             Reply::Welcome => Self::Welcome,
             Reply::BadRequest
             | Reply::Coding
-            | Reply::Expectation
             | Reply::FieldTooLong
             | Reply::TargetTooLong
             | Reply::TooManyFields
@@ -137,12 +154,20 @@ impl From<Whole> for Reply {
     fn from(answer: Whole) -> Self {
         match answer {
             Whole::BadRequest => Self::BadRequest,
+            Whole::Expectation => Self::Expectation,
             Whole::Forbidden => Self::Forbidden,
             Whole::Missing => Self::Missing,
-            Whole::NotAllowed => Self::Trace,
-            Whole::NotImplemented => Self::Coding,
-            Whole::Page => Self::default(),
+            Whole::Moved { folder } => Self::Moved { folder },
+            Whole::NotAllowed { method } => Self::NotAllowed { method },
+            Whole::NotImplemented { method } => Self::NotImplemented { method },
+            Whole::Options { is_page } => Self::Options { is_page },
+            Whole::Page { page } => Self::Page { page, extent: Extent::Whole },
+            Whole::Part { page } => Self::Page { page, extent: Extent::Part },
             Whole::Refused => Self::Refused,
+            Whole::ServerOptions => Self::ServerOptions,
+            Whole::Trace => Self::Trace,
+            Whole::Tunnel => Self::Tunnel,
+            Whole::Unchanged { page } => Self::Page { page, extent: Extent::Unchanged },
             Whole::Welcome => Self::Welcome,
         }
     }
@@ -154,6 +179,14 @@ impl Default for Streams {
     }
 }
 
+impl Streams {
+    /// At the stream with this number, which is odd.
+    fn used(current: u32, waiting: u32) -> Self {
+        let half = Length((current / 2) & Length::<30>::MOST);
+        Self::Used { half, waiting: Length(waiting) }
+    }
+}
+
 /// What an HTTP/2 client says first (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -161,7 +194,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const OUR_SETTINGS: &[u8] = &[0, 1, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100, 0, 4, 0, 0, 255, 255];
 
 /// The most frames of a client's that are answered at once.
-const MOST_OWED: u8 = 15;
+const MOST_OWED: Length<4> = Length(Length::<4>::MOST);
 
 /// Whether the client's first bytes, of which none is taken yet, open HTTP/2; `None`: that is to
 /// be seen.
@@ -227,7 +260,7 @@ impl Frames {
     fn current(&self) -> u32 {
         match self.streams {
             Streams::Unused { .. } => 0,
-            Streams::Used { current, .. } => current,
+            Streams::Used { half, .. } => 2 * half.0 + 1,
         }
     }
 
@@ -240,10 +273,10 @@ impl Frames {
     }
 
     /// How many streams wait.
-    fn waiting(&self) -> u8 {
+    fn waiting(&self) -> u32 {
         match self.streams {
             Streams::Unused { .. } => 0,
-            Streams::Used { waiting, .. } => waiting,
+            Streams::Used { waiting, .. } => waiting.0,
         }
     }
 
@@ -251,14 +284,14 @@ impl Frames {
     fn owes_later(&self) -> bool {
         match self.course {
             Course::Pausing { .. } => true,
-            Course::Holding { .. } => self.owed >= MOST_OWED,
+            Course::Holding { .. } => self.owed == MOST_OWED,
             _ => false,
         }
     }
 
     /// Lets one more answer that is owed go out at once, since a turn has passed.
     fn relent(&mut self) {
-        self.owed = self.owed.saturating_sub(1);
+        self.owed.0 = self.owed.0.saturating_sub(1);
     }
 
     /// Skips what is still to come of a payload, as far as it is there.
@@ -335,7 +368,7 @@ fn payload<'a>(said: &mut Said<'a>, length: u32) -> Option<&'a [u8]> {
 /// Hears a request, and says what to do unless that is to go on; `None` too if it was none.
 fn asked(frames: &mut Frames, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Option<Step> {
     let (current, waiting) = (frames.current(), frames.waiting());
-    let last = current.saturating_add(2 * u32::from(waiting));
+    let last = current.saturating_add(2 * waiting);
     if head.stream.is_multiple_of(2) || head.stream <= last {
         // The fields behind a body.
         return None;
@@ -348,15 +381,15 @@ fn asked(frames: &mut Frames, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Op
     }
     frames.is_guessing |= reading.is_guess();
     if frames.course != Course::Idle {
-        // Beyond 255 nobody counts, and what nobody counts is never answered.
-        if head.stream == last.saturating_add(2) && waiting < u8::MAX {
-            frames.streams = Streams::Used { current, waiting: waiting + 1 };
+        // Beyond 127 nobody counts, and what nobody counts is never answered.
+        if head.stream == last.saturating_add(2) && waiting < Length::<7>::MOST {
+            frames.streams = Streams::used(current, waiting + 1);
             frames.wants_head |= request.is_head;
         }
         return None;
     }
     let spent = frames.spent();
-    frames.streams = Streams::Used { current: head.stream, waiting };
+    frames.streams = Streams::used(head.stream, waiting);
     let is_whole = head.flags & frame::END_HEADERS != 0 && frames.skip == Length(0);
     reading.spent = spent;
     Some(serve(frames, request, &reading, is_whole, cx))
@@ -437,9 +470,9 @@ fn serve(
     match answer {
         Some(answer) => pause(frames, answer, reading.spent, cx),
         // Credentials may stand in what was not read: no success is told.
-        None if request.reply.get().is_of_page() && !request.is_head && is_whole => {
+        None if has_body(request.reply.get()) && !request.is_head && is_whole => {
             frames.course = Course::Holding { with: Filler::Data };
-            let fields = fields(request.reply.get(), None, cx);
+            let fields = fields(request, false, cx);
             let mut page = Vec::new();
             // Something that looks like a page comes in one piece, before it goes on byte by byte.
             body_part(request, 0, cx, &mut page);
@@ -463,7 +496,7 @@ fn pause(frames: &mut Frames, answer: Reply, spent: Spent, cx: &mut Cx<'_>) -> S
 fn next(frames: &mut Frames, cx: &mut Cx<'_>) -> Step {
     let Some(waiting) = frames.waiting().checked_sub(1) else { return idle(frames) };
     let current = frames.current().saturating_add(2);
-    frames.streams = Streams::Used { current, waiting };
+    frames.streams = Streams::used(current, waiting);
     if frames.is_guessing {
         pause(frames, Reply::Refused, Spent::default(), cx)
     } else if frames.held_by.answers_after().is_some() {
@@ -500,26 +533,38 @@ fn owe(frames: &mut Frames, kind: u8, payload: &[u8], cx: &mut Cx<'_>) -> Step {
         _ => None,
     };
     frames.course = Course::Owing { holding };
-    let manner = if frames.owed >= MOST_OWED {
+    let manner = if frames.owed == MOST_OWED {
         Manner::Drip
     } else {
-        frames.owed += 1;
+        frames.owed.0 += 1;
         Manner::Prompt
     };
     Step::send(manner, Chunk::Boxed(out.into()))
 }
 
+/// Whether a page is told behind the fields: not where the client has it (RFC 9110, section
+/// 15.4.5). What would be left to say is the end, so such a client is held without an answer.
+fn has_body(reply: Reply) -> bool {
+    reply.is_of_page() && !is_unchanged(reply)
+}
+
+fn is_unchanged(reply: Reply) -> bool {
+    matches!(reply, Reply::Page { extent: Extent::Unchanged, .. })
+}
+
 /// Appends a whole answer.
 fn whole(answer: Reply, frames: &Frames, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let stream = frames.current();
-    if frames.wants_head {
-        let fields = fields(answer, None, cx);
+    let request =
+        Request { reply: answer.into(), is_head: frames.wants_head, ..Request::default() };
+    if frames.wants_head || is_unchanged(answer) {
+        let fields = fields(request, false, cx);
         let flags = frame::END_HEADERS | frame::END_STREAM;
         return frame::write(frame::HEADERS, flags, stream, &fields, out);
     }
     let mut page = Vec::new();
     whole_body(answer, cx, &mut page);
-    let fields = fields(answer, Some(page.len()), cx);
+    let fields = fields(request, true, cx);
     frame::write(frame::HEADERS, frame::END_HEADERS, stream, &fields, out);
     frame::write(frame::DATA, frame::END_STREAM, stream, &page, out);
 }

@@ -6,14 +6,13 @@ use crate::{
     protocols::http::{
         course::{At, Exchange, run_of_blanks},
         error_page::error_page,
-        head::{Stamp, first_lines, head as lines, last_line, realm},
+        head::{Stamp, first_lines, head as lines, last_line},
         reply::{Extent, Reply},
         request::{Lasting, Request, Version},
         server::Server,
         site::Site,
     },
     script::Cx,
-    wire::http::hpack::{self, Name},
 };
 
 /// Appends the head of an answer whose body has no end, or what is due of it.
@@ -170,29 +169,6 @@ fn first_lines_end(head: &str) -> usize {
         Some(start + head.get(start..)?.find("\r\n")? + 2)
     };
     end_of("\r\nDate: ").max(end_of("\r\nServer: ")).unwrap_or(head.len())
-}
-
-/// The fields of an answer of the present moment in HTTP/2.
-pub(crate) fn fields(reply: Reply, length: Option<usize>, cx: &Cx<'_>) -> Vec<u8> {
-    let site = Site::of(&cx.profile.persona);
-    let mut out = Vec::new();
-    let mut write = |name, value: &str| hpack::write(name, value, &mut out);
-    write(Name::Status, &reply.status(site.server)[..3]);
-    write(Name::Date, &format!("{} GMT", cx.wall.date()));
-    write(Name::Server, Server::name(&cx.profile.persona));
-    if let Reply::Page { page, .. } = reply {
-        write(Name::LastModified, &format!("{} GMT", site.modified(page).date()));
-        write(Name::ETag, &site.tag(page));
-        write(Name::AcceptRanges, "bytes");
-    }
-    if let Some(realm) = realm(reply, cx) {
-        write(Name::WwwAuthenticate, realm);
-    }
-    if let Some(length) = length {
-        write(Name::ContentLength, &format!("{length}"));
-    }
-    write(Name::ContentType, "text/html");
-    out
 }
 
 /// Appends what is due of a head: all of it, unless it is all that the client wants.

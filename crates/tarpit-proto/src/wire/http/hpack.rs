@@ -28,28 +28,53 @@ pub(crate) struct Missing {
     pub(crate) decoder: Option<Decoder>,
 }
 
-/// Appends a field whose name stands in the static table and whose value is shorter than 127 bytes.
+/// Appends a field.
 pub(crate) fn write(name: Name, value: &str, out: &mut Vec<u8>) {
-    debug_assert!(value.len() < 127, "a value beyond its bound");
     match name as u8 {
-        index @ 0..15 => out.push(index),
+        0 => {
+            out.push(0);
+            write_text("x-powered-by", out);
+        }
+        index @ 1..15 => out.push(index),
         index => out.extend_from_slice(&[15, index - 15]),
     }
-    out.push(value.len() as u8);
-    out.extend_from_slice(value.as_bytes());
+    write_text(value, out);
 }
 
-/// The names of the fields that we send, by their places in the static table.
+/// Appends a string that is not coded (RFC 7541, section 5.2).
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    match text.len() {
+        length @ 0..127 => out.push(length as u8),
+        length => {
+            out.push(127);
+            let mut left = length - 127;
+            while left > 0x7F {
+                out.push(left as u8 | 0x80);
+                left >>= 7;
+            }
+            out.push(left as u8);
+        }
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// The names of the fields that we send, by their places in the static table; 0 is the one that
+/// does not stand there.
 #[derive(Clone, Copy)]
 pub(crate) enum Name {
+    PoweredBy = 0,
     Status = 8,
     AcceptRanges = 18,
+    Allow = 22,
     ContentLength = 28,
+    ContentRange = 30,
     ContentType = 31,
     Date = 33,
     ETag = 34,
     LastModified = 44,
+    Location = 46,
     Server = 54,
+    Vary = 59,
     WwwAuthenticate = 61,
 }
 
@@ -91,8 +116,15 @@ fn indexed(index: usize) -> (&'static [u8], &'static [u8]) {
         16 => (b"accept-encoding", b"gzip, deflate"),
         19 => (b"accept", b""),
         23 => (b"authorization", b""),
+        35 => (b"expect", b""),
         38 => (b"host", b""),
+        39 => (b"if-match", b""),
+        40 => (b"if-modified-since", b""),
+        41 => (b"if-none-match", b""),
+        42 => (b"if-range", b""),
+        43 => (b"if-unmodified-since", b""),
         49 => (b"proxy-authorization", b""),
+        50 => (b"range", b""),
         58 => (b"user-agent", b""),
         _ => (b"", b""),
     }
