@@ -199,3 +199,51 @@ fn each_installation_has_a_few_files_and_folders_of_its_own() {
     }
     assert!(kinds.len() > 8, "{} kinds of sites", kinds.len());
 }
+
+/// The whole answer that a searcher for paths gets.
+fn answer_to_searcher(mut stage: Stage, method: &str, path: &str, more: &str) -> String {
+    stage.says(format!(
+        "{method} {path} HTTP/1.1\r\nHost: a\r\nUser-Agent: gobuster/3.5\r\n{more}\r\n"
+    ));
+    stage.pass_secs(10);
+    String::from_utf8(stage.bytes()).expect("text")
+}
+
+#[test]
+fn a_redirect_and_its_page_have_the_same_url() {
+    for (port, wanted) in [(80, "http://198.51.100.1/"), (8080, "http://198.51.100.1:8080/")] {
+        let moved = ["assets", "css", "data", "docs"].into_iter().find_map(|folder| {
+            let mut stage = Stage::new("http_hold");
+            stage.conn.server.set_port(port);
+            let text = answer_to_searcher(stage.open(), "GET", &format!("/{folder}"), "");
+            text.starts_with("HTTP/1.1 301 ").then(|| (format!("{wanted}{folder}/"), text))
+        });
+        let (url, text) = moved.expect("each has one folder of four");
+        assert!(text.contains(&format!("\r\nLocation: {url}\r\n")), "{text}");
+        assert!(text.contains(&format!("<a href=\"{url}\">here</a>")), "{text}");
+    }
+}
+
+#[test]
+fn no_page_names_what_the_client_has_not_said() {
+    let answer = |method: &str, more: &str| {
+        answer_to_searcher(Stage::new("http_hold").open(), method, "/", more)
+    };
+    let unknown = answer("ABCD", "");
+    assert!(unknown.starts_with("HTTP/1.1 501 ") && !unknown.contains(&"X".repeat(4)), "{unknown}");
+    assert!(answer("FOO", "").contains("<p>FOO not supported"));
+    let expecting = answer("GET", "Expect: foo\r\n");
+    assert!(expecting.starts_with("HTTP/1.1 417 ") && !expecting.contains("200-ok"), "{expecting}");
+}
+
+#[test]
+fn windows_takes_letters_of_both_cases_for_the_same() {
+    let status = |persona, path: &str| {
+        head(persona, format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).0
+    };
+    let iis = Persona::names()
+        .find(|name| status(name, "/iisstart.htm") == "200")
+        .expect("a persona with IIS");
+    assert_eq!(status(iis, "/IISStart.htm"), "200");
+    assert_eq!(status("debian-12", "/INDEX.html"), "404");
+}

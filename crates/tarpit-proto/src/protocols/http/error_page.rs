@@ -5,7 +5,7 @@ use alloc::{format, string::String};
 
 use crate::{
     protocols::http::{
-        head::host,
+        head::{host, moved_to},
         reply::{Reply, method_name},
         server::Server,
     },
@@ -32,7 +32,7 @@ fn apache(reply: Reply, cx: &Cx<'_>) -> String {
     let status = reply.status(Server::Apache);
     let reason = &status[4..];
     let (server, host, port) = (Server::name(&cx.profile.persona), host(cx), cx.conn.server.port());
-    let words = apache_words(reply, &host);
+    let words = apache_words(reply, cx);
     format!(
         "<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n\
          <title>{status}</title>\n</head><body>\n<h1>{reason}</h1>\n<p>{words}</p>\n<hr>\n\
@@ -40,7 +40,7 @@ fn apache(reply: Reply, cx: &Cx<'_>) -> String {
     )
 }
 
-fn apache_words(reply: Reply, host: &str) -> String {
+fn apache_words(reply: Reply, cx: &Cx<'_>) -> String {
     const BAD: &str = "Your browser sent a request that this server could not understand.<br />\n";
     String::from(match reply {
         Reply::FieldTooLong => {
@@ -52,21 +52,20 @@ fn apache_words(reply: Reply, host: &str) -> String {
             );
         }
         Reply::NotAllowed { method } => {
-            let method = method_name(method);
+            let Some(method) = method_name(method) else { return String::from(BAD) };
             return format!("The requested method {method} is not allowed for this URL.");
         }
         Reply::NotImplemented { method } => {
-            let method = method_name(method);
+            let Some(method) = method_name(method) else { return String::from(BAD) };
             return format!("{method} not supported for current URL.<br />\n");
         }
         Reply::Moved { folder } => {
-            let folder = crate::protocols::http::site::Site::folder(folder);
-            return format!("The document has moved <a href=\"http://{host}/{folder}/\">here</a>.");
+            let url = moved_to(folder, cx);
+            return format!("The document has moved <a href=\"{url}\">here</a>.");
         }
         Reply::Expectation => {
             "The expectation given in the Expect request-header\nfield could not be met by \
-             this server.\nThe client sent<pre>\n    Expect: 200-ok\n</pre>\n</p><p>Only the \
-             100-continue expectation is supported."
+             this server.\n</p><p>Only the 100-continue expectation is supported."
         }
         Reply::Forbidden => "You don't have permission to access this resource.",
         Reply::Missing => "The requested URL was not found on this server.",

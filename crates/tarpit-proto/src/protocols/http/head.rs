@@ -248,9 +248,7 @@ fn value(field: Field, request: Request, stamp: Stamp, cx: &Cx<'_>) -> Option<Co
             page.map(|(page, _)| format!("{} GMT", site.modified(page).date()).into())
         }
         Field::Location => match reply {
-            Reply::Moved { folder } => {
-                Some(format!("http://{}/{}/", authority(cx), Site::folder(folder)).into())
-            }
+            Reply::Moved { folder } => Some(moved_to(folder, cx).into()),
             _ => None,
         },
         Field::PoweredBy => (!is_of_http_sys(reply, server)).then_some("ASP.NET".into()),
@@ -333,15 +331,18 @@ fn allowed(reply: Reply, cx: &Cx<'_>) -> Option<&'static str> {
     }
 }
 
-/// The address that the client connected to, which is nearly always the host that it has named.
-fn authority(cx: &Cx<'_>) -> String {
-    match cx.conn.server.port() {
-        80 => host(cx),
-        port => format!("{}:{port}", host(cx)),
+/// The URL of a folder, by the address that the client connected to.
+pub(crate) fn moved_to(folder: u8, cx: &Cx<'_>) -> String {
+    let (host, folder) = (host(cx), Site::folder(folder));
+    match (cx.secured, cx.conn.server.port()) {
+        (true, 443) => format!("https://{host}/{folder}/"),
+        (true, port) => format!("https://{host}:{port}/{folder}/"),
+        (false, 80) => format!("http://{host}/{folder}/"),
+        (false, port) => format!("http://{host}:{port}/{folder}/"),
     }
 }
 
-/// The host's part of it.
+/// That address, without its port.
 pub(crate) fn host(cx: &Cx<'_>) -> String {
     let host = cx.conn.server.ip().to_canonical();
     if host.is_ipv6() { format!("[{host}]") } else { format!("{host}") }

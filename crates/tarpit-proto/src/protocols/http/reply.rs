@@ -1,7 +1,5 @@
 //! What a request is answered with, and by which status line.
 
-use alloc::borrow::Cow;
-
 use crate::{base::state::Packed, protocols::http::server::Server, states};
 
 states! {
@@ -175,24 +173,20 @@ const METHODS: [&str; 33] = [
 /// Where in [`METHODS`] those begin that Apache does not know.
 const UNKNOWN: usize = 24;
 
-/// A method whose name is not kept, but its length.
-const UNNAMED: usize = 0x80;
+/// A method whose name is not kept.
+const UNNAMED: u8 = 0x80;
 
 /// Whether Apache knows the method, and the number that stands for it in an answer.
 pub(crate) fn method(name: &[u8]) -> (bool, u8) {
     let place = METHODS.iter().position(|known| known.as_bytes() == name);
-    let number = place.unwrap_or(UNNAMED + name.len().min(UNNAMED - 1));
-    (place.is_some_and(|place| place < UNKNOWN), number as u8)
+    let number = place.map_or(UNNAMED, |place| place as u8);
+    (place.is_some_and(|place| place < UNKNOWN), number)
 }
 
-/// The name of the method with this number. Of one that is not kept its length is right, which is
-/// what a client can compare with before the hours are over in which the name is sent.
-pub(crate) fn method_name(number: u8) -> Cow<'static, str> {
-    let number = usize::from(number);
-    match METHODS.get(number) {
-        Some(name) => Cow::Borrowed(name),
-        None => Cow::Owned("X".repeat(number.saturating_sub(UNNAMED))),
-    }
+/// The name of the method with this number; `None`: it is not kept. Such an answer names none, since
+/// any other name would reveal the tarpit at once.
+pub(crate) fn method_name(number: u8) -> Option<&'static str> {
+    METHODS.get(usize::from(number)).copied()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! crawler that follows links never comes to an end, and a guessed name is right once in a million
 //! times.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
 use crate::{
     base::{rng::lasting, time::Wall},
@@ -113,7 +113,12 @@ impl Site {
     /// What a client is told that asks for a normalised path.
     pub(crate) fn find(self, path: &[u8]) -> Reply {
         let page = |page| Reply::Page { page, extent: Extent::Whole };
-        let path = path.strip_prefix(b"/").unwrap_or(path);
+        let path = match self.server {
+            // Windows' file system takes the letters of both cases for the same.
+            Server::Iis => Cow::Owned(path.to_ascii_lowercase()),
+            Server::Apache | Server::Boa | Server::Nginx => Cow::Borrowed(path),
+        };
+        let path = path.strip_prefix(b"/").unwrap_or(&path);
         if path.is_empty() || path == self.start_name() {
             return page(START);
         }
