@@ -12,7 +12,7 @@ use crate::{
     base::time::Wall,
     protocols::http::{
         error_page::error_page,
-        reply::{Extent, Reply},
+        reply::{Entry, Extent, Reply},
         request::{Lasting, Request, Version},
         server::Server,
         site::Site,
@@ -332,7 +332,7 @@ fn allowed(reply: Reply, cx: &Cx<'_>) -> Option<&'static str> {
 }
 
 /// The URL of a folder, by the address that the client connected to.
-pub(crate) fn moved_to(folder: u8, cx: &Cx<'_>) -> String {
+pub(crate) fn moved_to(folder: Entry, cx: &Cx<'_>) -> String {
     let (host, folder) = (host(cx), Site::folder(folder));
     match (cx.secured, cx.conn.server.port()) {
         (true, 443) => format!("https://{host}/{folder}/"),

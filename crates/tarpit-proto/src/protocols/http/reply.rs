@@ -1,6 +1,15 @@
 //! What a request is answered with, and by which status line.
 
-use crate::{base::state::Packed, protocols::http::server::Server, states};
+use alloc::vec::Vec;
+
+use crate::{
+    base::state::{Field, Packed, Packer, Saved, Unpacker, layout},
+    protocols::http::{
+        server::Server,
+        site::{FILES, FOLDERS},
+    },
+    states,
+};
 
 states! {
     /// What a request is answered with.
@@ -19,11 +28,11 @@ states! {
         /// It is not there.
         Missing,
         /// It is a folder, whose name ends with a slash.
-        Moved { folder: u8 },
+        Moved { folder: Entry },
         /// By a method that is known and not for pages.
-        NotAllowed { method: u8 },
+        NotAllowed { method: Entry },
         /// By a method that is not known.
-        NotImplemented { method: u8 },
+        NotImplemented { method: Entry },
         /// What can be asked of a page.
         Options { is_page: bool },
         /// It is a page, with that number on this site.
@@ -56,6 +65,45 @@ states! {
         #[default]
         Whole,
     }
+}
+
+/// An entry of a table of names, by its place. A new binary with other tables would read another name there,
+/// and other pages; so the names are a part of the layout of every saved reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry(pub(crate) u8);
+
+impl Saved for Entry {
+    const LAYOUT: u32 = names(&FILES, names(&FOLDERS, names(&METHODS, 0)));
+
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        u8::load(saved).map(Self)
+    }
+}
+
+impl Field for Entry {
+    const BITS: u32 = u8::BITS;
+
+    fn put(self, out: &mut Packer) {
+        self.0.put(out);
+    }
+
+    fn get(from: &mut Unpacker) -> Option<Self> {
+        <u8 as Field>::get(from).map(Self)
+    }
+}
+
+/// What a table adds to a layout.
+const fn names(table: &[&str], before: u32) -> u32 {
+    let (mut all, mut place) = (layout(b"table", before), 0);
+    while place < table.len() {
+        all = layout(table[place].as_bytes(), layout(b"/", all));
+        place += 1;
+    }
+    all
 }
 
 impl Packed<Reply> {
@@ -177,15 +225,15 @@ const UNKNOWN: usize = 24;
 const UNNAMED: u8 = 0x80;
 
 /// Whether Apache knows the method, and the number that stands for it in an answer.
-pub(crate) fn method(name: &[u8]) -> (bool, u8) {
+pub(crate) fn method(name: &[u8]) -> (bool, Entry) {
     let place = METHODS.iter().position(|known| known.as_bytes() == name);
     let number = place.map_or(UNNAMED, |place| place as u8);
-    (place.is_some_and(|place| place < UNKNOWN), number)
+    (place.is_some_and(|place| place < UNKNOWN), Entry(number))
 }
 
 /// The name of the method with this number; `None`: it is not kept. Such an answer names none, since
 /// any other name would reveal the tarpit at once.
-pub(crate) fn method_name(number: u8) -> Option<&'static str> {
+pub(crate) fn method_name(Entry(number): Entry) -> Option<&'static str> {
     METHODS.get(usize::from(number)).copied()
 }
 
@@ -193,6 +241,15 @@ pub(crate) fn method_name(number: u8) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::base::state::Run;
+
+    #[test]
+    fn a_saved_reply_has_another_layout_where_a_table_has_other_names() {
+        let all = [&["a", "b"][..], &["b", "a"], &["ab"], &["a"], &["a", "b", "c"], &[]];
+        let mut layouts = all.map(|table| names(table, 0));
+        layouts.sort_unstable();
+        assert!(layouts.windows(2).all(|pair| pair[0] != pair[1]), "{layouts:?}");
+        assert_ne!(Entry::LAYOUT, u8::LAYOUT, "it is not a number as any other");
+    }
 
     #[test]
     fn each_reply_is_unpacked_as_it_was_packed() {
@@ -204,9 +261,9 @@ mod tests {
             Reply::FieldTooLong,
             Reply::Forbidden,
             Reply::Missing,
-            Reply::Moved { folder: 11 },
-            Reply::NotAllowed { method: 255 },
-            Reply::NotImplemented { method: 1 },
+            Reply::Moved { folder: Entry(11) },
+            Reply::NotAllowed { method: Entry(255) },
+            Reply::NotImplemented { method: Entry(1) },
             Reply::Options { is_page: false },
             Reply::Options { is_page: true },
             page(255, Extent::Part),

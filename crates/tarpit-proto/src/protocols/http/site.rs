@@ -13,7 +13,7 @@ use crate::{
     base::{rng::lasting, time::Wall},
     persona::Persona,
     protocols::http::{
-        reply::{Extent, Reply},
+        reply::{Entry, Extent, Reply},
         server::Server,
     },
 };
@@ -27,11 +27,11 @@ pub(crate) struct Site {
 }
 
 /// Files and folders; each installation has a few of them.
-const FILES: [&str; 12] = [
+pub(crate) const FILES: [&str; 12] = [
     "about", "archive", "careers", "contact", "events", "gallery", "help", "history", "links",
     "partners", "services", "team",
 ];
-const FOLDERS: [&str; 12] = [
+pub(crate) const FOLDERS: [&str; 12] = [
     "assets", "css", "data", "docs", "download", "files", "images", "img", "js", "media", "static",
     "upload",
 ];
@@ -127,7 +127,7 @@ impl Site {
         let rest = match place.filter(|&place| self.has(Question::Folder, place)) {
             Some(place) => match path.get(first.len()..) {
                 Some(b"/") => return Reply::Forbidden,
-                Some([]) | None => return Reply::Moved { folder: place as u8 },
+                Some([]) | None => return Reply::Moved { folder: Entry(place as u8) },
                 Some(rest) => rest.get(1..).unwrap_or_default(),
             },
             None => path,
@@ -147,7 +147,7 @@ impl Site {
     }
 
     /// What a folder is called.
-    pub(crate) fn folder(folder: u8) -> &'static str {
+    pub(crate) fn folder(Entry(folder): Entry) -> &'static str {
         FOLDERS.get(usize::from(folder)).copied().unwrap_or_default()
     }
 
