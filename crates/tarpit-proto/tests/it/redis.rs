@@ -56,6 +56,34 @@ fn no_password_is_right_and_each_verdict_is_late_and_whole() {
 }
 
 #[test]
+fn old_releases_know_neither_users_nor_hello() {
+    for persona in ["ip-camera", "windows-server-2019"] {
+        let mut stage = Stage::new("redis_hold");
+        stage.profile.persona = Persona::named(persona, &seed()).expect("a persona");
+        let mut stage = stage.open();
+        for (said, told) in [
+            (&["AUTH", "foobared"][..], r"-ERR invalid password\r\n"),
+            (
+                &["AUTH", "root", "secret"],
+                r"-ERR wrong number of arguments for \'auth\' command\r\n",
+            ),
+        ] {
+            stage.says(command(said)).pass_secs(14);
+            assert_eq!(stage.heard(), "", "{said:?}: it is late");
+            stage.pass(Duration::from_millis(4_200));
+            assert_eq!(stage.heard(), told);
+        }
+        for said in [&["hello"][..], &["hello", "3", "AUTH", "u", "p"]] {
+            stage.says(command(said));
+            assert_eq!(stage.heard(), r"-ERR unknown command \'hello\'\r\n");
+        }
+        stage.says(command(&["PING"]));
+        assert_eq!(stage.heard(), r"-NOAUTH Authentication required.\r\n");
+        assert_eq!(stage.closed, None);
+    }
+}
+
+#[test]
 fn info_shows_the_personas_version_at_once_and_never_ends() {
     for (persona, version) in [
         ("debian-12", "7.0.15"),

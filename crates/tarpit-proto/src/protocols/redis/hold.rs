@@ -12,7 +12,8 @@
 //! A bulk string says how long it is, up to 512 MiB, and a client waits for all of it as long as
 //! something comes: redis-cli, redis-py and ncrack do so without any limit. hydra wants to be told
 //! at once that it needs a password, and waits longer than we do for a verdict. `INFO` shows the
-//! version at once, so that scanners record it.
+//! version at once, so that scanners record it. Releases before 6.0 do not know `HELLO`, and say so
+//! at once: their clients go on with `AUTH`.
 //!
 //! A worm says all its commands in one go. They are read on while its first answer fills, and told:
 //! the keys that it sets, and as secrets the values.
@@ -32,7 +33,7 @@ use crate::{
     },
     persona::{Machine, Persona},
     protocols::command,
-    script::{About, Cx, Heard, ReadMode, Script, Step},
+    script::{About, Chunk, Cx, Heard, Manner, ReadMode, Script, Step},
     states,
     wire::text,
 };
@@ -67,9 +68,11 @@ states! {
         #[default]
         Listening,
         /// An answer waits for its moment.
-        Pausing,
+        Pausing { answer: Answer },
         /// An answer goes out.
         Stating { answer: Answer },
+        /// A command that the server does not know is told so.
+        Refusing,
         /// A bulk string fills.
         Filling,
         /// The client is held in silence: it speaks no Redis.
@@ -85,6 +88,8 @@ states! {
         Info,
         NoAuth,
         Protocol { fault: Fault },
+        /// Old servers know no users, so that a password stands alone.
+        WrongCount,
         WrongPass,
     }
 }
@@ -116,11 +121,13 @@ impl Script for RedisHold {
                     Step::PROMPT.discarding()
                 }
             },
-            (At::Pausing | At::Stating { .. }, Heard::Said(said)) if said.is_full() => {
+            (At::Pausing { .. } | At::Refusing | At::Stating { .. }, Heard::Said(said))
+                if said.is_full() =>
+            {
                 keep_waiting(state, said, cx)
             }
-            (At::Pausing, Heard::Silence) => {
-                state.at = At::Stating { answer: Answer::WrongPass };
+            (At::Pausing { answer }, Heard::Silence) => {
+                state.at = At::Stating { answer };
                 Step::PROMPT
             }
             (At::Stating { answer: Answer::Bulk | Answer::Info }, Heard::Sent) => {
@@ -131,7 +138,7 @@ impl Script for RedisHold {
                 state.at = At::Holding;
                 Step::REST
             }
-            (At::Stating { .. }, Heard::Sent) => {
+            (At::Refusing | At::Stating { .. }, Heard::Sent) => {
                 state.at = At::Listening;
                 state.listen(Step::REST)
             }
@@ -166,6 +173,10 @@ impl Answer {
                 fault.say(out);
                 out.extend_from_slice(b"\r\n");
             }
+            Self::WrongCount => {
+                text::line("-ERR wrong number of arguments for 'auth' command", out);
+            }
+            Self::WrongPass if is_old(persona) => text::line("-ERR invalid password", out),
             Self::WrongPass => {
                 text::line("-WRONGPASS invalid username-password pair or user is disabled.", out);
             }
@@ -181,6 +192,11 @@ fn version(persona: &Persona) -> &'static str {
         Machine::Ubuntu2204 => "6.0.16",
         Machine::WindowsServer2019 => "3.0.504",
     }
+}
+
+/// Whether the persona's release is one before 6.0, which knows no users and no `HELLO`.
+fn is_old(persona: &Persona) -> bool {
+    matches!(persona.machine(), Machine::IpCamera | Machine::WindowsServer2019)
 }
 
 /// What the persona's server calls itself.
@@ -205,10 +221,11 @@ fn obey(state: &mut State, command: &Command, cx: &mut Cx<'_>) -> Step {
     tell(command, cx);
     state.commands = state.commands.saturating_add(1);
     let is = |name: &str| command.words.first().is_some_and(|word| word.is(name));
+    let is_old = is_old(&cx.profile.persona);
     let answer = if is("PING") {
         Answer::NoAuth
-    } else if credentials(command).is_some() {
-        Answer::WrongPass
+    } else if let Some(words) = credentials(command) {
+        if is_old && words.len() > 1 { Answer::WrongCount } else { Answer::WrongPass }
     } else if is("INFO") {
         Answer::Info
     } else {
@@ -218,8 +235,16 @@ fn obey(state: &mut State, command: &Command, cx: &mut Cx<'_>) -> Step {
         state.at = At::Stating { answer: Answer::Bulk };
         return Step::PROMPT.discarding();
     }
-    if answer == Answer::WrongPass && cx.profile.rate.is_none() {
-        state.at = At::Pausing;
+    if is_old && is("HELLO") {
+        // Libraries go on with AUTH then, whose verdict is late.
+        let name = command.words[0].kept.escape_ascii();
+        let refusal = format!("-ERR unknown command '{name}'\r\n");
+        state.at = At::Refusing;
+        return Step::send(Manner::Prompt, Chunk::Boxed(refusal.into_bytes().into()));
+    }
+    let is_verdict = matches!(answer, Answer::WrongCount | Answer::WrongPass);
+    if is_verdict && cx.profile.rate.is_none() {
+        state.at = At::Pausing { answer };
         let silence = cx.rng.jitter(command::SILENCE);
         return Step::wait(cx.later(silence));
     }
