@@ -296,3 +296,17 @@ fn the_next_user_name_ends_the_wait_for_the_first() {
     stage.says("USER c\r\nPASS d\r\n").pass_secs(14);
     assert_eq!(stage.heard(), "");
 }
+
+#[test]
+fn what_is_not_there_is_not_sent_and_the_state_told_is_the_clients_own() {
+    let mut stage = inside();
+    let status = answer(&mut stage, "STAT", 1).0;
+    assert!(status.contains("TYPE: ASCII") && !status.contains("encrypted"), "{status}");
+    answer(&mut stage, "TYPE I", 1);
+    assert!(answer(&mut stage, "STAT", 1).0.contains("TYPE: BINARY"));
+    answer(&mut stage, "TYPE A", 1);
+    assert!(answer(&mut stage, "STAT", 1).0.contains("TYPE: ASCII"));
+    answer(&mut stage, "PASV", 1);
+    assert_eq!(answer(&mut stage, "RETR nosuchfile", 1).0, r"550 Failed to open file.\r\n");
+    assert_eq!(answer(&mut stage, "LIST", 1).0, r"150 Here comes the directory listing.\r\n");
+}

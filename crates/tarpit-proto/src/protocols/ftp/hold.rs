@@ -34,7 +34,7 @@ use crate::{
         ftp::{
             clients,
             listing::FtpListing,
-            reply::{self, Reply},
+            reply::{self, Reply, Transfers},
         },
         secret,
     },
@@ -54,6 +54,10 @@ states! {
         login: Login,
         /// It has shown that it reads replies to their last line.
         is_patient: bool,
+        /// It wants data as it is, and not as text.
+        is_binary: bool,
+        /// It wants data encrypted.
+        is_private: bool,
         /// It has begun to log in: lines that are no commands may be passwords.
         is_guessing: bool,
         answered: Answered,
@@ -215,10 +219,15 @@ fn obey(state: &mut State, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         return say(state, if is_refused { Reply::NoTls } else { reply });
     }
     if let Some(reply) = reply::always(command, persona, cx.secured) {
+        if matches!(reply, Reply::Clear | Reply::Private) {
+            state.is_private = reply == Reply::Private;
+        }
         return say(state, reply);
     }
     let Login::In { has_port } = state.login else { return say(state, Reply::LoginFirst) };
-    if let Some(text) = reply::made(command, persona, cx.conn) {
+    let State { is_binary, is_private, .. } = *state;
+    let transfers = Transfers { is_binary, is_private, secured: cx.secured };
+    if let Some(text) = reply::made(command, persona, cx.conn, transfers) {
         state.phase = Phase::Telling;
         let manner = state.answered.manner();
         return Step::send(manner, Chunk::Boxed(text.into_bytes().into()));
@@ -229,7 +238,11 @@ fn obey(state: &mut State, command: Command<'_>, cx: &mut Cx<'_>) -> Step {
         return Step::OPEN_DATA;
     }
     match reply::inside(command) {
-        Reply::Listing | Reply::Store if !has_port => say(state, Reply::NoPort),
+        Reply::Listing | Reply::NoFile | Reply::Store if !has_port => say(state, Reply::NoPort),
+        reply @ (Reply::Ascii | Reply::Binary) => {
+            state.is_binary = reply == Reply::Binary;
+            say(state, reply)
+        }
         reply => say(state, reply),
     }
 }

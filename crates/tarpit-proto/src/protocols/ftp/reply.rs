@@ -42,6 +42,7 @@ states! {
         NameFirst,
         NoAuth,
         NoDirectory,
+        NoFile,
         NoPort,
         NoReinitialize,
         NoSite,
@@ -159,7 +160,7 @@ pub(crate) fn inside(command: Command<'_>) -> Reply {
         ("PROT", Reply::Denied),
         ("PWD", Reply::WorkingDirectory),
         ("REIN", Reply::NoReinitialize),
-        ("RETR", Reply::Listing),
+        ("RETR", Reply::NoFile),
         ("RMD", Reply::Denied),
         ("RNFR", Reply::Denied),
         ("RNTO", Reply::Denied),
@@ -199,8 +200,23 @@ pub(crate) fn inside(command: Command<'_>) -> Reply {
     known.map_or(Reply::Unknown, |&(_, reply)| reply)
 }
 
+/// How a client that is in wants its data, and what of it is encrypted.
+#[derive(Clone, Copy)]
+pub(crate) struct Transfers {
+    pub(crate) is_binary: bool,
+    /// The data connections.
+    pub(crate) is_private: bool,
+    /// The control connection.
+    pub(crate) secured: bool,
+}
+
 /// The reply to a command of a client that is in, where it is made of what the client said or is.
-pub(crate) fn made(command: Command<'_>, persona: &Persona, conn: &Conn) -> Option<String> {
+pub(crate) fn made(
+    command: Command<'_>,
+    persona: &Persona,
+    conn: &Conn,
+    transfers: Transfers,
+) -> Option<String> {
     let is_windows = persona.system() == System::Windows;
     if command.is("REST") {
         let digits = command.argument.iter().take_while(|byte| byte.is_ascii_digit()).take(18);
@@ -220,12 +236,19 @@ pub(crate) fn made(command: Command<'_>, persona: &Persona, conn: &Conn) -> Opti
     let client = conn.client.ip().to_canonical();
     Some(format!(
         "211-FTP server status:\r\n     Connected to {client}\r\n     Logged in as ftp\r\n     \
-         TYPE: ASCII\r\n     No session bandwidth limit\r\n     Session timeout in seconds is \
-         300\r\n     Control connection is plain text\r\n     Data connections will be plain \
-         text\r\n     At session startup, client count was 1\r\n     vsFTPd {version} - secure, \
+         TYPE: {code}\r\n     No session bandwidth limit\r\n     Session timeout in seconds is \
+         300\r\n     Control connection is {control}\r\n     Data connections will be \
+         {data}\r\n     At session startup, client count was 1\r\n     vsFTPd {version} - secure, \
          fast, stable\r\n211 End of status\r\n",
+        code = if transfers.is_binary { "BINARY" } else { "ASCII" },
+        control = privacy(transfers.secured),
+        data = privacy(transfers.is_private),
         version = version(persona),
     ))
+}
+
+fn privacy(is_encrypted: bool) -> &'static str {
+    if is_encrypted { "encrypted" } else { "plain text" }
 }
 
 /// The version of vsftpd.
@@ -282,6 +305,9 @@ impl Reply {
                 "550 Failed to change directory.",
                 "550 The system cannot find the file specified. ",
             ],
+            Self::NoFile => {
+                ["550 Failed to open file.", "550 The system cannot find the file specified. "]
+            }
             Self::NoPort => ["425 Use PORT or PASV first.", "425 Cannot open data connection."],
             Self::NoReinitialize => ["502 REIN not implemented.", "502 Command not implemented."],
             Self::NoSite => ["550 Permission denied.", "500 Command not understood."],
