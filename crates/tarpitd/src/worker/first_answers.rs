@@ -114,8 +114,8 @@ const LONGEST: Duration = Duration::from_millis(20);
 /// How late the first answer to a client of this port is.
 fn lateness(key: &Keyed, profile: &Profile, port: u16, client: SessionId) -> Duration {
     let protocol = profile.pattern.protocol().or_else(|| protocols::on(port));
-    // In microseconds. On the loopback interface Debian's vsftpd took 900 to 2,300, a process for each
-    // client; Apache 100 to 900; nginx and Redis 30 to 320.
+    // In microseconds. On the loopback interface Debian's vsftpd took 900 to 2,300, a process for
+    // each client; Apache 100 to 900; nginx and Redis 30 to 320.
     let (least, most) = match protocol.map(|protocol| protocol.first) {
         Some(Side::Server) => (900, 4_500),
         Some(Side::Client) | None => (150, 900),

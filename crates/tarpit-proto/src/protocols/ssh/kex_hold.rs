@@ -5,8 +5,8 @@
 //!                                    ┌─┐ a packet to be ignored
 //! Listening ──── the offer ────► Holding
 //! ```
-//! Most clients wait for the next step of a key exchange without a limit of their own; the others get
-//! packets that they must ignore, as often as `clients.rs` says.
+//! Most clients wait for the next step of a key exchange without a limit of their own; the others
+//! get packets that they must ignore, as often as `clients.rs` says.
 //!
 //! `ssh_trans_hold` does the same to a client, and tells nothing of it: it is what users of other
 //! tarpits expect under that name. This one tells who the client is: the identification line, and

@@ -1,9 +1,9 @@
 //! Packets under keys: ciphers and codes of authentication (RFC 4253, section 6; RFC 4344; RFC
 //! 5647; RFC 6668; OpenSSH's `PROTOCOL` and `PROTOCOL.chacha20poly1305`).
 //!
-//! Keys are kept raw, a direction in 96 bytes and half the key of a long code apart, and expanded for each packet: a held client speaks
-//! once in two minutes. A packet that was sealed can be sealed again, to the same bytes, as long as
-//! the lane has not been moved on.
+//! Keys are kept raw, a direction in 96 bytes and half the key of a long code apart, and expanded
+//! for each packet: a held client speaks once in two minutes. A packet that was sealed can be sealed
+//! again, to the same bytes, as long as the lane has not been moved on.
 
 use alloc::{boxed::Box, vec::Vec};
 

@@ -5,9 +5,9 @@ use crate::wire::sighting::{ANY, Sighting, is, shape};
 /// Verbs of FTP and SMTP that say nothing without an argument, and are names of users.
 const VERBS_AND_NAMES: [&[u8]; 5] = [b"data", b"host", b"mail", b"site", b"user"];
 
-/// A negotiation, or else a name: words that are not of another protocol (`None`). Nobody's name begins with
-/// a control character, nor has one in it that begins as names of other alphabets and binary
-/// protocols do.
+/// A negotiation, or else a name: words that are not of another protocol (`None`). Nobody's name
+/// begins with a control character, nor has one in it that begins as names of other alphabets and
+/// binary protocols do.
 pub(super) fn login(bytes: &[u8]) -> Option<Sighting> {
     match bytes {
         [0xFF, 0xFA..=0xFE, ..] => return Some(Sighting::Matches),

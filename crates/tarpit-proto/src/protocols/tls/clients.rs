@@ -45,8 +45,8 @@ pub(crate) fn limits(hello: &Hello) -> Limits {
 }
 
 /// nmap's own library offers everything that OpenSSL knows, and first of all old suites, since they
-/// were the fastest once. Behind those of TLS 1.3, which have an order of their own, no other client
-/// has them in front of suites with forward secrecy.
+/// were the fastest once. Behind those of TLS 1.3, which have an order of their own, no other
+/// client has them in front of suites with forward secrecy.
 fn is_nmap(hello: &Hello) -> bool {
     /// ECDHE with AES-256-GCM, which others offer first.
     const MODERN: u16 = 0xC02C;
