@@ -8,6 +8,7 @@ mod answer;
 mod connection;
 pub(crate) mod control;
 pub(crate) mod metrics;
+pub(crate) mod page;
 mod places;
 mod routes;
 pub(crate) mod server;

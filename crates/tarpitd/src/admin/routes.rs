@@ -9,7 +9,7 @@ use hyper::{
 
 use super::{
     answer::{Answer, TEXT, whole},
-    control, metrics,
+    control, metrics, page,
     world::World,
 };
 use crate::settings::Surface;
@@ -76,6 +76,36 @@ static ROUTES: &[Route] = &[
         method: Method::GET,
         path: "/ready",
         handler: |_, world| Box::pin(async move { metrics::ready(&world).await }),
+    },
+    Route {
+        surface: Surface::Web,
+        method: Method::GET,
+        path: "/",
+        handler: |request, world| Box::pin(page::index(request, world)),
+    },
+    Route {
+        surface: Surface::Web,
+        method: Method::GET,
+        path: "/events",
+        handler: |request, world| Box::pin(async move { page::events(&request, world) }),
+    },
+    Route {
+        surface: Surface::Web,
+        method: Method::GET,
+        path: "/icon.svg",
+        handler: |request, world| Box::pin(async move { page::icon(&request, &world) }),
+    },
+    Route {
+        surface: Surface::Web,
+        method: Method::GET,
+        path: "/page.js",
+        handler: |request, world| Box::pin(async move { page::program(&request, &world) }),
+    },
+    Route {
+        surface: Surface::Web,
+        method: Method::GET,
+        path: "/style.css",
+        handler: |request, world| Box::pin(async move { page::style(&request, &world) }),
     },
 ];
 

@@ -31,6 +31,7 @@ use tokio::{
 use super::{
     answer::{Answer, TEXT, whole},
     connection::{Connection, Progress, Timers},
+    page,
     places::{Place, Places},
     routes,
     world::World,
@@ -146,6 +147,7 @@ impl Drop for Listening {
 async fn serve(mut orders: mpsc::UnboundedReceiver<Order>, server: Arc<Server>) {
     let mut all: Vec<Listening> = Vec::new();
     tokio::spawn(save(Arc::clone(&server)));
+    tokio::spawn(sample(Arc::clone(&server)));
     while let Some(Order { world, keep, new, _pending: pending }) = orders.recv().await {
         if let Some(world) = world {
             *server.world.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(world);
@@ -159,6 +161,14 @@ async fn serve(mut orders: mpsc::UnboundedReceiver<Order>, server: Arc<Server>) 
         // An aborted task ends at its next turn, which comes before this one's.
         tokio::task::yield_now().await;
         drop(pending);
+    }
+}
+
+/// Keeps what the page shows of the last day, for ever.
+async fn sample(server: Arc<Server>) {
+    loop {
+        page::sample(&server.world());
+        sleep(page::SAMPLED_EVERY).await;
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{control::status::InForce, metrics::saved::Store};
+use super::{control::status::InForce, metrics::saved::Store, page::PageState};
 use crate::{
     os::clock::Clock,
     report::{
@@ -19,7 +19,7 @@ use crate::{
         totals::{PortCounts, PortTally, Tally, TarpitCounts, WorkerCounts},
         writer::Writer,
     },
-    settings::Metrics,
+    settings::{Metrics, Web},
     worker::{Command, Notice, handle::Handle},
 };
 
@@ -43,6 +43,9 @@ pub(crate) struct World {
     pub(crate) origins: Option<Arc<Origins>>,
     /// The trace, which knows how many of its lines are lost.
     pub(crate) trace: Writer,
+    pub(crate) web: Web,
+    /// What the page keeps, where there is one.
+    pub(crate) page: Option<Arc<PageState>>,
     /// What the settings in force say.
     pub(crate) in_force: Arc<InForce>,
     /// The way to the daemon's own thread.

@@ -158,6 +158,11 @@ impl Bind {
         self.host.ips().find(|&ip| both(ip)).map(|ip| (ip, first).into())
     }
 
+    /// Whether only this machine can reach it.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.host.ips().all(|ip| ip.is_loopback())
+    }
+
     /// Whether clients outside this machine and private networks may reach it.
     pub(super) fn is_public(&self) -> bool {
         self.host.ips().any(|ip| match ip {

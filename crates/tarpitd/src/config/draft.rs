@@ -22,7 +22,8 @@ use super::{
 };
 use crate::settings::{
     AccessLists, Anonymize, Certificate, ClientLimit, Compat, Control, Evict, Level, Limits,
-    Logging, Metrics, Place, Placed, Route, Settings, Sink, Tarpit, TimeForm, TraceFormat, User,
+    Logging, Metrics, Place, Placed, Route, Settings, Sink, Tarpit, TimeForm, Token, TraceFormat,
+    User, Web,
 };
 
 /// The most addresses on which one daemon listens; more ports can be redirected to one.
@@ -43,6 +44,7 @@ pub(super) struct Draft {
     pub(super) geoip: Vec<Placed<PathBuf>>,
     pub(super) metrics: MetricsDraft,
     pub(super) control: Control,
+    pub(super) web: WebDraft,
 }
 
 /// The metrics, with the address as it is written.
@@ -51,6 +53,13 @@ pub(super) struct MetricsDraft {
     pub(super) bind: Option<(Place, SurfaceAddress)>,
     pub(super) compat: Compat,
     pub(super) top_clients: Placed<Option<NonZeroU32>>,
+}
+
+/// The page, with the address as it is written.
+#[derive(Debug, Default)]
+pub(super) struct WebDraft {
+    pub(super) bind: Option<(Place, SurfaceAddress)>,
+    pub(super) token: Option<Placed<Token>>,
 }
 
 /// A tarpit that may still lack required keys.
@@ -108,6 +117,7 @@ impl Draft {
             geoip: self.geoip,
             metrics: self.metrics.finish(),
             control: self.control,
+            web: self.web.finish(),
             pid_file: None,
             keep_going: false,
             warnings: notes.warnings.into_iter().map(Problem::warning).collect(),
@@ -123,10 +133,19 @@ impl Draft {
 
     fn find_address_problems(&self, notes: &mut Notes) {
         let mut earlier: Vec<(&Place, String, &Bind)> = Vec::new();
-        if let Some((place, address)) = &self.metrics.bind
-            && let Some(bind) = address.bind()
-        {
-            earlier.push((place, "[metrics]".to_owned(), bind));
+        let surfaces = [(&self.metrics.bind, "[metrics]"), (&self.web.bind, "[web]")];
+        for (at, user) in surfaces {
+            let Some((place, address)) = at else { continue };
+            let Some(bind) = address.bind() else { continue };
+            let overlap = earlier
+                .iter()
+                .find_map(|(place, user, other)| Some((bind.overlap(other)?, *place, user)));
+            if let Some((address, other, user)) = overlap {
+                notes.problems.push(place.problem(format!(
+                    "{address} is already used by {user} at {other}: give one of them another port"
+                )));
+            }
+            earlier.push((place, user.to_owned(), bind));
         }
         let mut count = 0;
         let passive: Vec<_> = self.tarpits.iter().map(TarpitDraft::passive_binds).collect();
@@ -171,6 +190,16 @@ impl Draft {
                  `top_clients`",
             ));
         }
+        if let Some((place, address)) = &self.web.bind
+            && self.web.token.is_none()
+            && address.bind().is_some_and(|bind| !bind.is_loopback())
+        {
+            notes.problems.push(place.problem(
+                "other machines can read the page here without a login: write an address of this \
+                 machine only, such as \"127.0.0.1:9117\", and put a web server with a login before \
+                 it; or set `token`",
+            ));
+        }
         let bind = self.metrics.bind.as_ref();
         if let Some((place, address)) = bind
             && address.bind().is_some_and(Bind::is_public)
@@ -180,6 +209,13 @@ impl Draft {
                  write an address of a private network, or keep others out with a firewall",
             ));
         }
+    }
+}
+
+impl WebDraft {
+    fn finish(self) -> Web {
+        let bind = self.bind.map(|(place, address)| address.addresses(&place));
+        Web { bind: bind.unwrap_or_default(), token: self.token }
     }
 }
 
@@ -229,6 +265,7 @@ impl Default for Draft {
             },
             metrics: MetricsDraft::default(),
             control: Control::default(),
+            web: WebDraft::default(),
         }
     }
 }

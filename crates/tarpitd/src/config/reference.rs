@@ -11,12 +11,12 @@ use std::{
 use super::{
     address::{Bind, Host, Ports},
     document::{Item, Key, Outdated, Unset},
-    draft::{BindDraft, Draft, MetricsDraft, TarpitDraft},
+    draft::{BindDraft, Draft, MetricsDraft, TarpitDraft, WebDraft},
     problem::{Notes, Problem},
     surface::SurfaceAddress,
     values::{
         self, MAX_RATE, MIN_RATE, anonymize, compat, evict, group, level, path, pattern, persona,
-        rate, sink, socket, time_form, trace_format,
+        rate, sink, socket, time_form, token, trace_format,
     },
 };
 use crate::settings::{
@@ -130,6 +130,14 @@ pub(super) const TOP: &[Key<Draft>] = &[
         meaning: "The socket of `tarpitd status`, `held`, `drop`, `top` and `reload`.",
         outdated: None,
         read: |item, draft, notes| item.fill(CONTROL, &mut draft.control, notes),
+    },
+    Key {
+        name: "web",
+        form: "table",
+        unset: Unset::Described("no page is served"),
+        meaning: "A page for a browser, which shows what is held, live.",
+        outdated: None,
+        read: |item, draft, notes| item.fill(WEB, &mut draft.web, notes),
     },
 ];
 
@@ -717,6 +725,35 @@ pub(super) const CONTROL: &[Key<Control>] = &[
     },
 ];
 
+pub(super) const WEB: &[Key<WebDraft>] = &[
+    Key {
+        name: "bind",
+        form: "string `\"HOST:PORT\"` or `\"unix:PATH\"`",
+        unset: Unset::Described("no page is served"),
+        meaning: "Where tarpitd serves the page over HTTP. An address that other machines can reach \
+                  needs a `token`. There is no TLS: put a web server before it, or an SSH tunnel. A \
+                  Unix socket is open to the user and the group of the daemon.",
+        outdated: None,
+        read: |item, web, notes| match SurfaceAddress::read(item) {
+            Ok(address) => web.bind = address,
+            Err(problems) => notes.problems.extend(problems),
+        },
+    },
+    Key {
+        name: "token",
+        form: "string of 16 to 256 letters, digits and signs",
+        unset: Unset::Described("none"),
+        meaning: "What readers of the page must know. A browser asks for a name and a password: any \
+                  name will do, and the token is the password. Programs send it as `Authorization: \
+                  Bearer TOKEN`, too. Without a token the page must be asked for by an address or as \
+                  `localhost`, so that no foreign web page can read it.",
+        outdated: None,
+        read: |item, web, notes| {
+            notes.keep(&mut web.token, item.placed(item.parsed(token)).map(Some));
+        },
+    },
+];
+
 /// A table of the configuration, for the manual.
 pub(crate) struct Section {
     pub(crate) title: &'static str,
@@ -748,6 +785,7 @@ pub(crate) fn sections() -> Vec<Section> {
         section("in [logging]", LOGGING),
         section("in [metrics]", METRICS),
         section("in [control]", CONTROL),
+        section("in [web]", WEB),
     ]
 }
 

@@ -7,7 +7,9 @@ use tarpit_proto::{pacer::Rate, patterns, persona::Persona, script::Pattern};
 use super::problem::nearest;
 use crate::{
     os::runtime_directory,
-    settings::{Anonymize, Compat, Evict, Level, Network, Sink, TimeForm, TraceFormat, User},
+    settings::{
+        Anonymize, Compat, Evict, Level, Network, Sink, TimeForm, Token, TraceFormat, User,
+    },
 };
 
 /// The numbers that stand for rates.
@@ -126,6 +128,22 @@ pub(super) fn socket(text: &str) -> Result<Option<std::path::PathBuf>, String> {
         "on" => Ok(Some(runtime_directory::socket_to_make())),
         _ => path(text).map(Some),
     }
+}
+
+/// A token for the page: what fits into a header, and cannot be guessed in a day.
+pub(super) fn token(text: &str) -> Result<Token, String> {
+    const LEAST: usize = 16;
+    if text.len() < LEAST {
+        return Err(format!(
+            "a token has at least {LEAST} characters; `openssl rand -hex 16` makes one"
+        ));
+    }
+    if text.len() > 256 || !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') {
+        return Err(
+            "a token has at most 256 letters, digits and signs, without spaces and colons".into()
+        );
+    }
+    Ok(Token(text.to_owned()))
 }
 
 /// A path that is not empty.

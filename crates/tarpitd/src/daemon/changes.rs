@@ -6,7 +6,7 @@ use tarpit_proto::{pacer::Rate, script::Pattern};
 
 use crate::settings::{
     AccessLists, Certificate, ClientLimit, Compat, Control, Evict, Level, Limits, Logging, Metrics,
-    Network, Placed, Route, Settings, Tarpit,
+    Network, Placed, Route, Settings, Tarpit, Web,
 };
 
 /// A difference, and when it takes effect.
@@ -29,6 +29,7 @@ pub(super) fn changes(old: &Settings, new: &Settings) -> Vec<Change> {
     found.logging(&old.logging, &new.logging);
     found.access(&old.access, &new.access);
     found.metrics(&old.metrics, &new.metrics);
+    found.web(&old.web, &new.web);
     for tarpit in &old.tarpits {
         match new.tarpits.iter().find(|other| other.name == tarpit.name) {
             Some(other) => found.tarpit(tarpit, other),
@@ -76,6 +77,7 @@ impl Found {
             geoip: _,
             metrics: _,
             control: Control { socket: _, group: _ },
+            web: _,
             pid_file: _,
             keep_going: _,
             warnings: _,
@@ -153,6 +155,13 @@ impl Found {
         "[metrics] ".clone_into(&mut self.prefix);
         self.key("compat", compat, &new.compat, |compat| Compat::name(*compat).to_owned());
         self.key("top_clients", top_clients, &new.top_clients, cap);
+    }
+
+    fn web(&mut self, old: &Web, new: &Web) {
+        let Web { bind: _, token } = old;
+        if *token != new.token {
+            self.add("[web] token: another one".to_owned(), false);
+        }
     }
 
     fn access(&mut self, old: &AccessLists, new: &AccessLists) {

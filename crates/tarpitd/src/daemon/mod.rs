@@ -54,7 +54,7 @@ use self::{
     workers::{Common, Workers},
 };
 use crate::{
-    admin::{World, control::status::InForce, metrics::saved::Store},
+    admin::{World, control::status::InForce, metrics::saved::Store, page::PageState},
     admit::admission::Admission,
     keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
     os::{clock::Clock, privileges, terminal},
@@ -151,6 +151,8 @@ struct Daemon {
     surfaces: Surfaces,
     /// What earlier daemons counted, if there are metrics and that is kept.
     store: Option<Arc<Store>>,
+    /// What the page keeps, once there is one.
+    page: Option<Arc<PageState>>,
     /// The files of `[geoip]` as they were seen last.
     geoip: Watch,
     /// Removed when the daemon ends.
@@ -219,10 +221,11 @@ impl Daemon {
             waiting: None,
             surfaces: Surfaces::default(),
             store: None,
+            page: None,
             geoip,
             _pid_file: pid_file,
         };
-        daemon.open_store();
+        daemon.open_kept();
         let world = daemon.world();
         let serving = daemon.surfaces.serve(surfaces, world, &daemon.log);
         serving.map_err(|error| vec![no_start(&error)])?;
@@ -359,8 +362,12 @@ impl Daemon {
         ));
     }
 
-    /// Reads what earlier daemons counted, once there are metrics.
-    fn open_store(&mut self) {
+    /// Reads what earlier daemons counted, once there are metrics; and begins what the page keeps,
+    /// once there is a page.
+    fn open_kept(&mut self) {
+        if self.page.is_none() && !self.served.settings.web.bind.is_empty() {
+            self.page = Some(Arc::default());
+        }
         if self.store.is_some() || self.served.settings.metrics.bind.is_empty() {
             return;
         }
@@ -400,6 +407,8 @@ impl Daemon {
             store: self.store.clone(),
             origins: self.served.geoip.as_ref().map(|geoip| Arc::clone(&geoip.origins)),
             trace: self.trace.clone(),
+            web: self.served.settings.web.clone(),
+            page: self.page.clone(),
             in_force: Arc::new(self.in_force()),
             notify: self.notify.clone(),
         }

@@ -132,7 +132,7 @@ impl Daemon {
         self.waiting =
             Some(Waiting { until: reloaded, closing: [closing, closed].concat(), wanted: waiting });
         self.open_waiting();
-        self.open_store();
+        self.open_kept();
         let world = self.world();
         self.surfaces.apply(moves, &self.served.settings, world, &self.log);
         Ok(told)

@@ -21,7 +21,8 @@ pub(super) fn rules(served: &Served, workers: usize) -> Rules {
     let Limits { egress, egress_per_day, handshakes_per_second, cpu, evict, .. } = &settings.limits;
     let handshakes = handshakes_per_second.map_or(0, |all| all.get().div_ceil(workers as u32));
     let lines = settings.logging.trace_per_second.map(Into::into);
-    let observes = settings.control.socket.is_some().then_some(workers);
+    let is_shown = settings.control.socket.is_some() || !settings.web.bind.is_empty();
+    let observes = is_shown.then_some(workers);
     Rules {
         observes,
         access: Arc::new(Access::new(settings.access.clone())),

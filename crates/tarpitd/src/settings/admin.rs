@@ -11,24 +11,27 @@ pub(crate) enum Surface {
     Control,
     /// Counters for Prometheus; read only.
     Metrics,
+    /// A page for people; read only.
+    Web,
 }
 
 impl Surface {
     /// Every surface.
-    pub(crate) const ALL: [Self; 2] = [Self::Control, Self::Metrics];
+    pub(crate) const ALL: [Self; 3] = [Self::Control, Self::Metrics, Self::Web];
 
     /// The name of its table in the configuration.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Control => "control",
             Self::Metrics => "metrics",
+            Self::Web => "web",
         }
     }
 
     /// The longest body of a request, in bytes.
     pub(crate) fn longest_body(self) -> usize {
         match self {
-            Self::Control | Self::Metrics => 0,
+            Self::Control | Self::Metrics | Self::Web => 0,
         }
     }
 }
@@ -126,4 +129,23 @@ pub(crate) struct Control {
     pub(crate) socket: Option<Placed<PathBuf>>,
     /// The group whose members may use it; `None`: only the daemon's user may.
     pub(crate) group: Option<u32>,
+}
+
+/// The settings of the page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Web {
+    /// Where it is served; empty: nowhere.
+    pub(crate) bind: Vec<Placed<AdminAddress>>,
+    /// What readers must show; `None`: nothing.
+    pub(crate) token: Option<Placed<Token>>,
+}
+
+/// A secret that the page's readers share.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Token(pub(crate) String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
 }

@@ -17,7 +17,9 @@ use std::{
 use tarpit_proto::{pacer::Rate, script::Pattern};
 
 pub(crate) use self::{
-    admin::{AdminAddress, Compat, Control, Metrics, SocketAccess, Surface, SurfaceBind},
+    admin::{
+        AdminAddress, Compat, Control, Metrics, SocketAccess, Surface, SurfaceBind, Token, Web,
+    },
     logging::{Anonymize, Discretion, Level, Logging, Sink, TimeForm, TraceFormat},
     network::{AccessLists, Family, Network},
     place::{Place, Placed},
@@ -44,6 +46,7 @@ pub(crate) struct Settings {
     pub(crate) geoip: Vec<Placed<PathBuf>>,
     pub(crate) metrics: Metrics,
     pub(crate) control: Control,
+    pub(crate) web: Web,
     /// Where the process number is written.
     pub(crate) pid_file: Option<PathBuf>,
     /// Whether to serve the other addresses when one cannot be opened.
@@ -89,7 +92,13 @@ impl Settings {
             },
             place: socket.place.clone(),
         });
-        control.chain(metrics).collect()
+        let web = self.web.bind.iter().map(|bind| SurfaceBind {
+            surface: Surface::Web,
+            at: bind.value.clone(),
+            access: SocketAccess::GROUP,
+            place: bind.place.clone(),
+        });
+        control.chain(metrics).chain(web).collect()
     }
 }
 

@@ -27,6 +27,7 @@ mod memory;
 mod metrics;
 mod mmdb;
 mod namespace;
+mod page;
 mod peers;
 mod pid_file;
 mod ports;

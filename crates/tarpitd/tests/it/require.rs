@@ -25,8 +25,9 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 24] = [
+const NEEDS: [&str; 25] = [
     "apache2",
+    "chromium",
     "crowdsec",
     "exim4",
     "fail2ban",
@@ -105,6 +106,7 @@ pub(crate) fn open_many_files() -> usize {
 fn probe(need: &str) -> Result<(), String> {
     match need {
         "apache2" => runs("apache2", &["-v"]),
+        "chromium" => runs("chromium", &["--version"]),
         "crowdsec" => match crowdsec() {
             Some(_) => Ok(()),
             None => Err("there is neither the package nor what xtask unpacks".to_owned()),

@@ -15,6 +15,7 @@ use crate::{
         answer::{Answer, stream},
         world::World,
     },
+    report::held::HeldClient,
     worker::{
         Command,
         roster::{DESCRIBED, Order, Question, Whom},
@@ -67,6 +68,17 @@ fn read(uri: &Uri) -> Result<List, String> {
     Ok(List { whom, order, limit })
 }
 
+/// The first clients in an order, at most [`DESCRIBED`] of them; `None` if a worker is stuck.
+pub(in crate::admin) async fn first(
+    world: &World,
+    order: Order,
+    limit: usize,
+) -> Option<Vec<HeldClient>> {
+    let list = List { whom: Whom::All, order, limit: limit.min(DESCRIBED) };
+    let ranks = rank(list, world, None, list.limit).await?;
+    describe(list.whom, world, &ranks).await
+}
+
 /// Sends all that is asked for; `None` if a worker is stuck or the reader is gone.
 async fn send_all(list: List, world: &World, pieces: &mpsc::Sender<Bytes>) -> Option<()> {
     let (mut left, mut after) = (list.limit, None);
@@ -75,7 +87,11 @@ async fn send_all(list: List, world: &World, pieces: &mpsc::Sender<Bytes>) -> Op
         let Some(&greatest) = ranks.last() else { break };
         // Neighbours in the list may be of different workers.
         for group in ranks.chunks(DESCRIBED) {
-            let text = describe(list.whom, world, group).await?;
+            let mut text = Vec::with_capacity(group.len() * 320);
+            for client in describe(list.whom, world, group).await? {
+                serde_json::to_writer(&mut text, &client).ok()?;
+                text.push(b'\n');
+            }
             pieces.send(text.into()).await.ok()?;
         }
         left -= ranks.len();
@@ -109,8 +125,8 @@ async fn rank(list: List, world: &World, after: Option<Rank>, most: usize) -> Op
     Some(first.into_sorted_vec())
 }
 
-/// The lines of these clients, those that have gone in the meantime left out.
-async fn describe(whom: Whom, world: &World, group: &[Rank]) -> Option<Vec<u8>> {
+/// These clients, those that have gone in the meantime left out.
+async fn describe(whom: Whom, world: &World, group: &[Rank]) -> Option<Vec<HeldClient>> {
     let mut described = Vec::with_capacity(world.workers.len());
     for worker in 0..world.workers.len() {
         let places = group.iter().filter(|(_, other, _)| *other == worker);
@@ -124,13 +140,10 @@ async fn describe(whom: Whom, world: &World, group: &[Rank]) -> Option<Vec<u8>> 
         described.push(clients.into_iter().peekable());
     }
     // Who has gone in the meantime is missing, so that the order is found by place.
-    let mut text = Vec::with_capacity(group.len() * 320);
+    let mut all = Vec::with_capacity(group.len());
     for &(_, worker, place) in group {
         let next = described.get_mut(worker)?.next_if(|(known, _)| *known == place);
-        if let Some((_, client)) = next {
-            serde_json::to_writer(&mut text, &client).ok()?;
-            text.push(b'\n');
-        }
+        all.extend(next.map(|(_, client)| client));
     }
-    Some(text)
+    Some(all)
 }

@@ -3,7 +3,7 @@
 //! Its answers are JSON, documented in tarpitd(1). `tarpitd status`, `held`, `drop`, `top` and
 //! `reload` are its clients and nothing more.
 
-mod held;
+pub(super) mod held;
 pub(crate) mod status;
 
 use std::sync::Arc;

@@ -109,7 +109,7 @@ pub(crate) struct InForce {
 }
 
 /// How the daemon is now; `None`: a worker is stuck.
-pub(super) async fn status(world: &World) -> Option<Status> {
+pub(in crate::admin) async fn status(world: &World) -> Option<Status> {
     let now = world.clock.now();
     let mut longest = longest(world).await?;
     let frequent = world.ask_all(|answer| Command::Ask(Question::Frequent(answer))).await?;
