@@ -252,7 +252,8 @@ fn nginx_names_its_clients() {
             directory.path("nginx.pid")
         );
         let file = directory.file("nginx.conf", &text);
-        let _relay = Relay::start("nginx", &["-c", &file, "-g", "daemon off; master_process off;"], RELAY);
+        let _relay =
+            Relay::start("nginx", &["-c", &file, "-g", "daemon off; master_process off;"], RELAY);
         check_client(&mut daemon, RELAY);
     });
 }
