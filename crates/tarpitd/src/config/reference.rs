@@ -11,17 +11,15 @@ use std::{
 use super::{
     address::{Bind, Host, Ports},
     document::{Item, Key, Outdated, Unset},
-    draft::{BindDraft, Draft, MetricsDraft, TarpitDraft, WebDraft},
+    draft::{BindDraft, Draft, TarpitDraft},
     problem::{Notes, Problem},
-    surface::SurfaceAddress,
+    surface::{CONTROL, METRICS, WEB},
     values::{
-        self, MAX_RATE, MIN_RATE, anonymize, compat, evict, group, level, path, pattern, persona,
-        rate, sink, socket, time_form, token, trace_format,
+        self, MAX_RATE, MIN_RATE, anonymize, evict, level, path, pattern, persona, rate, sink,
+        time_form, trace_format,
     },
 };
-use crate::settings::{
-    AccessLists, ClientLimit, Control, Limits, Logging, Network, Place, Placed, User,
-};
+use crate::settings::{AccessLists, ClientLimit, Limits, Logging, Network, Place, Placed, User};
 
 pub(super) const TOP: &[Key<Draft>] = &[
     Key {
@@ -658,99 +656,6 @@ pub(super) const LOGGING: &[Key<Logging>] = &[
             "has no effect, since the log has one format: remove it, and use `level`",
         )),
         read: |item, _, notes| notes.keep(&mut (), item.parsed(|_| Ok(()))),
-    },
-];
-
-pub(super) const METRICS: &[Key<MetricsDraft>] = &[
-    Key {
-        name: "bind",
-        form: "string `\"HOST:PORT\"` or `\"unix:PATH\"`",
-        unset: Unset::Described("no metrics are served"),
-        meaning: "Where tarpitd serves `/metrics`, `/health` and `/ready` over HTTP. Those who can \
-                  read them see that this is a tarpit, so keep them to this machine or a private \
-                  network. A Unix socket is open to the user and the group of the daemon.",
-        outdated: None,
-        read: |item, metrics, notes| match SurfaceAddress::read(item) {
-            Ok(address) => metrics.bind = address,
-            Err(problems) => notes.problems.extend(problems),
-        },
-    },
-    Key {
-        name: "compat",
-        form: "`\"none\"` or `\"endlessh-go\"`",
-        unset: Unset::Is("\"none\""),
-        meaning: "`endlessh-go` adds the metrics of that program, under its names, so that its \
-                  dashboards show data. The answer is then always the classic text format.",
-        outdated: None,
-        read: |item, metrics, notes| notes.keep(&mut metrics.compat, item.parsed(compat)),
-    },
-    Key {
-        name: "top_clients",
-        form: "number of addresses, at most 500",
-        unset: Unset::Is("0"),
-        meaning: "With `compat`, how many addresses have series of their own: those with the most \
-                  clients. Each counts from when it became one of them. `[logging] anonymize` \
-                  holds for them, too.",
-        outdated: None,
-        read: |item, metrics, notes| {
-            notes.keep(&mut metrics.top_clients, item.placed(item.cap(500)));
-        },
-    },
-];
-
-pub(super) const CONTROL: &[Key<Control>] = &[
-    Key {
-        name: "socket",
-        form: "path, `\"on\"` or `\"off\"`",
-        unset: Unset::Is("\"off\""),
-        meaning: "Where the control socket is. `on` means `control.sock` in the first of these \
-                  directories that tarpitd may write: `$RUNTIME_DIRECTORY`, `/run/tarpitd`, \
-                  `$XDG_RUNTIME_DIR/tarpitd`. The embedded default has it on a terminal.",
-        outdated: None,
-        read: |item, control, notes| {
-            notes.keep(
-                &mut control.socket,
-                item.parsed(socket).map(|path| path.map(|path| Placed::at(item.place(), path))),
-            );
-        },
-    },
-    Key {
-        name: "group",
-        form: "name or number of a group",
-        unset: Unset::Described("none"),
-        meaning: "The group whose members may use the control socket, too; its mode is 0660 then. \
-                  Without it only root and the daemon's own user may use it, and its mode is 0600.",
-        outdated: None,
-        read: |item, control, notes| notes.keep(&mut control.group, item.parsed(group).map(Some)),
-    },
-];
-
-pub(super) const WEB: &[Key<WebDraft>] = &[
-    Key {
-        name: "bind",
-        form: "string `\"HOST:PORT\"` or `\"unix:PATH\"`",
-        unset: Unset::Described("no page is served"),
-        meaning: "Where tarpitd serves the page over HTTP. An address that other machines can reach \
-                  needs a `token`. There is no TLS: put a web server before it, or an SSH tunnel. A \
-                  Unix socket is open to the user and the group of the daemon.",
-        outdated: None,
-        read: |item, web, notes| match SurfaceAddress::read(item) {
-            Ok(address) => web.bind = address,
-            Err(problems) => notes.problems.extend(problems),
-        },
-    },
-    Key {
-        name: "token",
-        form: "string of 16 to 256 letters, digits and signs",
-        unset: Unset::Described("none"),
-        meaning: "What readers of the page must know. A browser asks for a name and a password: any \
-                  name will do, and the token is the password. Programs send it as `Authorization: \
-                  Bearer TOKEN`, too. Without a token the page must be asked for by an address or as \
-                  `localhost`, so that no foreign web page can read it.",
-        outdated: None,
-        read: |item, web, notes| {
-            notes.keep(&mut web.token, item.placed(item.parsed(token)).map(Some));
-        },
     },
 ];
 

@@ -179,7 +179,7 @@ fn who_comes_above_the_handshakes_of_a_second_is_held_without_and_that_is_said_o
         socket
     };
     // What the dearest handshake costs is always saved up, and is enough for some of these.
-    let crowd: Vec<_> = (0..80).map(|_| greet()).collect();
+    let crowd: Vec<_> = (0..100).map(|_| greet()).collect();
     daemon.log_has("handshakes_per_second is reached");
     // All stay; those without a handshake are told the beginning of a record in its place.
     for mut client in crowd {
