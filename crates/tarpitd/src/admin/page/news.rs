@@ -232,7 +232,8 @@ pub(super) fn bytes(count: u64) -> String {
     if unit > 0 && tenths < 1_000 {
         format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
     } else {
-        format!("{} {}", (tenths + 5) / 10, UNITS[unit])
+        let whole = (u128::from(count) + u128::from(size) / 2) / u128::from(size);
+        format!("{whole} {}", UNITS[unit])
     }
 }
 
