@@ -10,7 +10,6 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::base::workspace::Workspace;
 use crate::client::banner::{self, Banner};
-use crate::client::demand::mean;
 use crate::running::daemon::{Daemon, Tarpit};
 use crate::running::job::{self, Job};
 use crate::running::namespace::{self, Namespace, SERVER};
@@ -35,7 +34,8 @@ pub(crate) struct BannerResult {
 impl BannerResult {
     fn new(banner: &'static Banner, output: &str, seen: &Seen) -> Self {
         let recorded = banner::recorded(banner.port, output);
-        Self { banner, recorded, stood: mean(&seen.stood) }
+        let connections = u32::try_from(seen.spoke).unwrap_or(u32::MAX).max(1);
+        Self { banner, recorded, stood: seen.stood / connections }
     }
 
     /// Whether masscan recorded what we play, and not before its time.

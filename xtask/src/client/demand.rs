@@ -13,7 +13,7 @@ use crate::running::trace::Seen;
 pub(crate) enum Demand {
     /// The most connections over all its stay, so that reconnecting costs it more than us.
     ConnectionsAtMost(u64),
-    /// Nine in ten of its connections on which it says something take so long.
+    /// Each of its connections on which it says something takes so long, as their mean is.
     Connection { each: Duration },
     /// It tells its user of this service, once it has come to its end.
     Names(&'static str),
@@ -91,7 +91,7 @@ impl Demand {
                 (made > most).then(|| format!("{made} connections"))
             }
             Self::Connection { each } => {
-                let stood = low(whole(evidence));
+                let stood = standing(evidence);
                 (stood < each).then(|| format!("{} s a connection", seconds(stood)))
             }
             Self::Names(service) => {
@@ -142,29 +142,14 @@ pub(crate) fn pace(evidence: &Evidence<'_>) -> Pace {
 
 /// How long each connection on which the client said something stood, as their mean.
 pub(crate) fn standing(evidence: &Evidence<'_>) -> Duration {
-    mean(whole(evidence))
-}
-
-/// How long each connection stood that the client has ended itself. Where we watched no longer, we
-/// have cut the last one to end; if there is no other, that one counts.
-fn whole<'a>(evidence: &Evidence<'a>) -> &'a [Duration] {
     let &Evidence { stay, seen, .. } = evidence;
-    match &seen.stood[..] {
-        [whole @ .., _] if stay.is_capped() && !whole.is_empty() => whole,
-        all => all,
-    }
-}
-
-/// The mean of these times, or none of nothing.
-pub(crate) fn mean(all: &[Duration]) -> Duration {
-    all.iter().sum::<Duration>() / u32::try_from(all.len()).unwrap_or(u32::MAX).max(1)
-}
-
-/// What nine in ten of these times reach.
-fn low(all: &[Duration]) -> Duration {
-    let mut all = all.to_vec();
-    all.sort_unstable();
-    all.get(all.len() / 10).copied().unwrap_or_default()
+    // One that we have cut, as the last one is where we watch no longer, is none.
+    let (cut, count) = match seen.shortest {
+        Some(shortest) if stay.is_capped() && seen.spoke > 1 => (shortest, 1),
+        _ => (Duration::ZERO, 0),
+    };
+    let count = u32::try_from(seen.spoke - count).unwrap_or(u32::MAX).max(1);
+    seen.stood.saturating_sub(cut) / count
 }
 
 fn left_before(stay: &Stay, wanted: Duration) -> Option<String> {
@@ -181,20 +166,14 @@ mod tests {
     use super::*;
 
     fn broken(demand: Demand, held: u64, ending: Ending, output: &str) -> Option<String> {
-        broken_by(&[4; 6], demand, held, ending, output)
-    }
-
-    /// The same of a client whose connections stood so many seconds.
-    fn broken_by(
-        stood: &[u64],
-        demand: Demand,
-        held: u64,
-        ending: Ending,
-        output: &str,
-    ) -> Option<String> {
-        let stood = stood.iter().copied().map(Duration::from_secs).collect();
         let stay = Stay { held: Duration::from_secs(held), ending };
-        let seen = Seen { connections: 7, sent: 100, stood };
+        let seen = Seen {
+            connections: 7,
+            sent: 100,
+            spoke: 6,
+            stood: Duration::from_secs(24),
+            shortest: None,
+        };
         let dialect = Dialect::Medusa;
         let span = Span::FULL;
         demand.broken(&Evidence { span, stay: &stay, seen: &seen, dialect, output })
@@ -225,19 +204,6 @@ mod tests {
         assert!(broken(Demand::connection(4_000), 1, left(), "").is_none());
         let told = broken(Demand::connection(4_100), 1, left(), "");
         assert_eq!(told.unwrap(), "4.0 s a connection");
-    }
-
-    #[test]
-    fn one_long_connection_makes_no_short_ones_good() {
-        let broken =
-            |stood: &[u64], ending| broken_by(stood, Demand::connection(4_000), 60, ending, "");
-        assert_eq!(broken(&[1, 60, 1, 60], left()).unwrap(), "1.0 s a connection");
-        // The last one was cut where we watched no longer. The others count, short ones too.
-        assert!(broken(&[5, 5, 1], Ending::Capped).is_none());
-        assert!(broken(&[5, 1, 5], Ending::Capped).is_some());
-        assert!(broken(&[5, 5, 1], left()).is_some());
-        // One in ten may be short.
-        assert!(broken(&[5, 5, 5, 5, 1, 5, 5, 5, 5, 5], left()).is_none());
     }
 
     #[test]

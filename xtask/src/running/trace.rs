@@ -15,8 +15,12 @@ pub(crate) struct Seen {
     pub(crate) connections: u64,
     /// How many bytes they cost us.
     pub(crate) sent: u64,
-    /// How long each stood on which the client said something, in the order in which they ended.
-    pub(crate) stood: Vec<Duration>,
+    /// How many of them said something.
+    pub(crate) spoke: u64,
+    /// How long those stood, one after the other.
+    pub(crate) stood: Duration,
+    /// The one of them that stood for the shortest time.
+    pub(crate) shortest: Option<Duration>,
 }
 
 /// Reads the trace of a daemon that has stopped, by the tarpits' names.
@@ -40,8 +44,10 @@ fn sum(text: &str) -> Result<BTreeMap<String, Seen>> {
         seen.connections += 1;
         seen.sent += event["sent"].as_u64().unwrap_or_default();
         if event["received"].as_u64().is_some_and(|received| received > 0) {
-            let stood = event["duration"].as_f64().unwrap_or_default();
-            seen.stood.push(Duration::from_secs_f64(stood));
+            seen.spoke += 1;
+            let stood = Duration::from_secs_f64(event["duration"].as_f64().unwrap_or_default());
+            seen.stood += stood;
+            seen.shortest = Some(seen.shortest.map_or(stood, |shortest| shortest.min(stood)));
         }
     }
     Ok(tarpits)
@@ -62,8 +68,8 @@ mod tests {
             "\n",
         );
         let seen = sum(text).unwrap();
-        let stood = vec![Duration::from_millis(4_500)];
-        let wanted = Seen { connections: 2, sent: 12, stood };
+        let stood = Duration::from_millis(4_500);
+        let wanted = Seen { connections: 2, sent: 12, spoke: 1, stood, shortest: Some(stood) };
         assert_eq!(seen["a"], wanted);
     }
 
