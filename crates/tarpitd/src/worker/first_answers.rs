@@ -13,6 +13,7 @@ use std::{
 
 use mio::{Interest, Registry, Token, unix::SourceFd};
 use tarpit_proto::{
+    handshake_budget::LoadLevel,
     protocols,
     script::{Profile, Side},
     session::{Input, SessionId},
@@ -132,12 +133,14 @@ fn lateness(key: &Keyed, profile: &Profile, port: u16, client: SessionId) -> Dur
 }
 
 impl Worker {
-    /// Whether the client of this turn has been answered nothing so far, and has not waited yet.
+    /// Whether the client of this turn has been answered nothing so far, and has not waited yet. Where
+    /// nothing may be sent, who leaves is not kept waiting: the byte that it gets frees its place.
     pub(super) fn is_to_be_put_off(&self, turn: &Turn) -> bool {
         let FirstAnswers { due, waiting, serving, .. } = &self.first_answers;
         let has_room = due.len() < MOST || waiting.contains_key(&turn.index);
         has_room
             && serving.is_none_or(|late| late.index != turn.index)
+            && !(turn.departs && self.load.handshakes.load_level() >= LoadLevel::Parked)
             && self.clients.slot(turn.index).is_some_and(|slot| slot.session.sent() == 0)
     }
 
