@@ -130,14 +130,14 @@ fn the_terminal_is_clean_however_the_view_ends() {
     terminal.types(&["C-c"]);
     terminal.shows(&["ended with 0"]);
 
-    // The script in the terminal ends with the view's process.
-    let terminal = Terminal::run("top-term", (120, 40), &format!("exec env {command}"));
-    terminal.tmux(&["set-option", "-g", "remain-on-exit", "on"]);
+    let terminal = Terminal::run("top-term", (120, 40), &command);
     terminal.shows(&["nobody yet"]);
-    let pid = terminal.tmux(&["list-panes", "-F", "#{pane_pid}"]);
-    let pid = pid.trim().parse().ok().and_then(Pid::from_raw).expect("a process");
-    kill_process(pid, Signal::TERM).expect("it runs");
-    let screen = terminal.shows(&["Pane is dead"]);
+    let shell = terminal.tmux(&["list-panes", "-F", "#{pane_pid}"]);
+    let shell = shell.trim();
+    let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+    let view = children.expect("a process").trim().parse().ok().and_then(Pid::from_raw);
+    kill_process(view.expect("the view"), Signal::TERM).expect("it runs");
+    let screen = terminal.shows(&["ended with 0"]);
     assert!(!screen.contains("TOP NETWORKS"), "{screen}");
 
     let terminal = Terminal::run("top-gone", (80, 24), &command);
