@@ -247,3 +247,13 @@ fn windows_takes_letters_of_both_cases_for_the_same() {
     assert_eq!(status(iis, "/IISStart.htm"), "200");
     assert_eq!(status("debian-12", "/INDEX.html"), "404");
 }
+
+#[test]
+fn two_machines_of_one_installation_have_different_sites() {
+    let mut facts = std::collections::BTreeSet::new();
+    for persona in Persona::names() {
+        let (_, head) = head(persona, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        facts.insert(field(&head, "Last-Modified").expect("a date").to_owned());
+    }
+    assert_eq!(facts.len(), Persona::names().count(), "{facts:?}");
+}

@@ -102,7 +102,9 @@ const STYLES: [Style; 4] = [
 
 impl Site {
     pub(crate) fn of(persona: &Persona) -> Self {
-        Self { server: Server::of(persona), number: persona.number() }
+        // Two machines of one installation must not have the same pages.
+        let number = persona.number() ^ persona.machine() as u64;
+        Self { server: Server::of(persona), number }
     }
 
     /// One for tests of what is read.
