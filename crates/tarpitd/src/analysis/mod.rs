@@ -16,7 +16,6 @@ mod summary;
 mod tally;
 mod text;
 mod timeline;
-mod units;
 
 use std::time::Duration;
 

@@ -5,8 +5,8 @@ use std::{env, fmt::Write as _};
 use super::{
     moment::Moment,
     summary::{Amount, LOGIN, Row, Span, Summary, Table},
-    units::{bytes, count, duration, harmless, in_words, percent, plural},
 };
+use crate::units::{bytes, count, duration, harmless, in_words, percent, plural};
 
 /// The characters of which pictures are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use crate::{
     },
     daemon::{MISUSED, REFUSED},
     report::held::HeldClient,
+    units::{plural, short_bytes, short_span},
 };
 
 /// What a daemon is asked.
@@ -61,7 +62,7 @@ pub(crate) fn fail(failure: &Failure) -> ExitCode {
 
 fn drop(daemon: &Daemon, whom: &str) -> Result<ExitCode, Failure> {
     let dropped = daemon.drop(named(whom)?)?;
-    Ok(print(format!("{dropped} {} dropped\n", plural(dropped, "client")).as_bytes()))
+    Ok(print(format!("{} dropped\n", plural(dropped, "client")).as_bytes()))
 }
 
 fn reload(daemon: &Daemon) -> Result<ExitCode, Failure> {
@@ -118,17 +119,17 @@ const HEADER: &str = "HELD     CLIENT                 TARPIT        PATTERN     
 /// A line of the list.
 fn row(client: &HeldClient) -> String {
     let HeldClient { session, client: address, tarpit, pattern, state, program, .. } = client;
-    let heard = client.heard_seconds_ago.map_or_else(|| "-".to_owned(), span);
+    let heard = client.heard_seconds_ago.map_or_else(|| "-".to_owned(), short_span);
     let program = program.as_deref().unwrap_or("-").escape_debug();
     format!(
         "{:<8} {:<22} {:<13} {:<17} {:<17} {:<8} {:<8} {heard:<8} {session} {program}",
-        span(client.held_seconds),
+        short_span(client.held_seconds),
         address.to_string(),
         tarpit.escape_debug().to_string(),
         pattern,
         state,
-        bytes(client.sent),
-        bytes(client.received),
+        short_bytes(client.sent),
+        short_bytes(client.received),
     )
 }
 
@@ -140,8 +141,8 @@ fn status_text(status: &Status) -> String {
         "tarpitd {version}, running for {}\n\
          held now {held}, opened {opened}, refused {refused}, held for {held_days:.1} days in all \
          at {} a client-hour\n\n",
-        span(status.uptime_seconds),
-        bytes(*bytes_per_client_hour),
+        short_span(status.uptime_seconds),
+        short_bytes(*bytes_per_client_hour),
     );
     // Writing to a string cannot fail.
     for tarpit in &status.tarpits {
@@ -184,10 +185,10 @@ fn tarpit_text(tarpit: &Tarpit) -> String {
         counts.opened,
         counts.refused,
         counts.held_days,
-        bytes(counts.bytes_per_client_hour),
+        short_bytes(counts.bytes_per_client_hour),
     );
     if let Some(Longest { client, held_seconds }) = longest {
-        let _ = write!(text, "\n  longest: {client} for {}", span(*held_seconds));
+        let _ = write!(text, "\n  longest: {client} for {}", short_span(*held_seconds));
     }
     text
 }
@@ -209,41 +210,9 @@ fn frequencies(all: &[Frequency]) -> String {
     all.iter().take(5).map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// A time, short: `42s`, `5m07s`, `3h20m`, `12d4h`.
-pub(crate) fn span(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        3_600..86_400 => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
-        _ => format!("{}d{}h", seconds / 86_400, seconds / 3_600 % 24),
-    }
-}
-
-/// A number of bytes, short.
-pub(crate) fn bytes(count: u64) -> String {
-    match count {
-        0..10_000 => format!("{count}B"),
-        10_000..10_000_000 => format!("{}kB", count / 1_000),
-        10_000_000..10_000_000_000 => format!("{}MB", count / 1_000_000),
-        _ => format!("{}GB", count / 1_000_000_000),
-    }
-}
-
-fn plural(count: u64, word: &str) -> String {
-    if count == 1 { word.to_owned() } else { format!("{word}s") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_and_sizes_are_short() {
-        let spans = [0, 59, 307, 12_000, 1_050_000].map(span);
-        assert_eq!(spans, ["0s", "59s", "5m07s", "3h20m", "12d3h"]);
-        let sizes = [9_999, 10_000, 12_345_678, 99_000_000_000].map(bytes);
-        assert_eq!(sizes, ["9999B", "10kB", "12MB", "99GB"]);
-    }
 
     #[test]
     fn what_a_client_says_is_escaped_in_a_row() {

@@ -3,12 +3,14 @@
 use std::{
     env, fmt,
     io::{self, Write as _},
-    time::Duration,
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::report::totals::Sum;
+use crate::{
+    report::totals::Sum,
+    units::{bytes, span},
+};
 
 /// Whether standard error is a terminal that can clear a line.
 pub(crate) fn is_watched() -> bool {
@@ -62,8 +64,8 @@ impl fmt::Display for Line<'_> {
         write!(
             f,
             "held {held} | opened {opened} | time held {} | sent {}",
-            Span(time),
-            Size(sent)
+            span(time.as_secs()),
+            bytes(sent)
         )?;
         if refused > 0 {
             write!(f, " | refused {refused}")?;
@@ -72,36 +74,10 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// A span of time, in two units.
-struct Span(Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs();
-        match seconds {
-            0..60 => write!(f, "{seconds} s"),
-            60..3_600 => write!(f, "{} min {:02} s", seconds / 60, seconds % 60),
-            3_600..86_400 => write!(f, "{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
-            _ => write!(f, "{} d {:02} h", seconds / 86_400, seconds / 3_600 % 24),
-        }
-    }
-}
-
-/// A number of bytes.
-struct Size(u64);
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            bytes @ 0..10_000 => write!(f, "{bytes} B"),
-            bytes @ 10_000..10_000_000 => write!(f, "{} kB", bytes / 1_000),
-            bytes => write!(f, "{} MB", bytes / 1_000_000),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -118,7 +94,7 @@ mod tests {
         };
         assert_eq!(
             Line(&sum).to_string(),
-            "held 3 | opened 12 | time held 1 h 02 min | sent 45 kB"
+            "held 3 | opened 12 | time held 1 h 2 min | sent 45.7 kB"
         );
     }
 

@@ -30,13 +30,16 @@ use tokio::{sync::mpsc, time::sleep};
 pub(super) use self::history::SAMPLED_EVERY;
 use self::{
     history::History,
-    news::{Figures, News, TarpitNews, bytes, span, whole_seconds},
+    news::{Figures, News, TarpitNews},
 };
 use super::{
     answer::{Answer, TEXT, stream, whole},
     world::World,
 };
-use crate::settings::{Token, Web};
+use crate::{
+    settings::{Token, Web},
+    units::{bytes, count, span},
+};
 
 /// How often the page hears of the daemon.
 const EVERY: Duration = Duration::from_secs(2);
@@ -217,10 +220,10 @@ fn filled(news: &News, json: &str) -> String {
     let tarpits = news.tarpits.iter().map(row).collect::<String>();
     let values = [
         ("about", escaped(&news.about)),
-        ("held", held.to_string()),
-        ("time", span(whole_seconds(held_seconds))),
-        ("opened", opened.to_string()),
-        ("refused", refused.to_string()),
+        ("held", count(held)),
+        ("time", span(held_seconds)),
+        ("opened", count(opened)),
+        ("refused", count(refused)),
         ("sent", bytes(sent)),
         ("price", bytes(bytes_a_client_hour)),
         ("tarpits", tarpits),
@@ -247,10 +250,10 @@ fn row(tarpit: &TarpitNews) -> String {
         "<tr><td>{}<td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=who>{}",
         escaped(name),
         escaped(pattern),
-        figures.held,
-        figures.opened,
-        figures.refused,
-        span(whole_seconds(figures.held_seconds)),
+        count(figures.held),
+        count(figures.opened),
+        count(figures.refused),
+        span(figures.held_seconds),
         longest
     )
 }

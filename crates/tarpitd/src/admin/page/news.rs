@@ -1,6 +1,6 @@
 //! All that the page shows, as one JSON object. The page's own program reads it, and nothing else.
 
-use std::{cmp::Reverse, fmt::Write as _, time::Duration};
+use std::{cmp::Reverse, time::Duration};
 
 use serde::Serialize;
 
@@ -16,6 +16,7 @@ use crate::{
         held::HeldClient,
         totals::{HOLD_BOUNDS, WorkerCounts, protocols},
     },
+    units::span,
     worker::roster::Order,
 };
 
@@ -54,7 +55,7 @@ pub(super) struct Figures {
     pub(super) opened: u64,
     pub(super) refused: u64,
     pub(super) sent: u64,
-    pub(super) held_seconds: f64,
+    pub(super) held_seconds: u64,
     pub(super) bytes_a_client_hour: u64,
 }
 
@@ -154,7 +155,7 @@ impl Figures {
             opened: counts.opened,
             refused: counts.refused,
             sent: counts.sent,
-            held_seconds: counts.held_days * 86_400.0,
+            held_seconds: Duration::from_secs_f64(counts.held_days * 86_400.0).as_secs(),
             bytes_a_client_hour: counts.bytes_per_client_hour,
         }
     }
@@ -199,76 +200,4 @@ fn ranked(all: impl IntoIterator<Item = (String, u64)>) -> Vec<Named> {
 fn frequent(all: Vec<Frequency>) -> Vec<Named> {
     let all = all.into_iter().take(NAMED);
     all.map(|one| Named { name: one.name, clients: one.count }).collect()
-}
-
-/// Seconds as people say them, in the two greatest units; the page's program says the same.
-pub(super) fn span(seconds: u64) -> String {
-    const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
-    let Some(first) = UNITS.iter().position(|(_, size)| seconds >= *size) else {
-        return "0 s".to_owned();
-    };
-    let (unit, size) = UNITS[first];
-    let mut text = format!("{} {unit}", seconds / size);
-    if let Some((unit, smaller)) = UNITS.get(first + 1) {
-        let rest = seconds % size / smaller;
-        if rest > 0 {
-            // Writing to a string cannot fail.
-            let _ = write!(text, " {rest} {unit}");
-        }
-    }
-    text
-}
-
-/// Bytes as people say them; the page's program says the same.
-pub(super) fn bytes(count: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let mut unit = 0;
-    let mut size = 1_u64;
-    while count / size >= 1_000 && unit + 1 < UNITS.len() {
-        size *= 1_000;
-        unit += 1;
-    }
-    let tenths = (u128::from(count) * 10 + u128::from(size) / 2) / u128::from(size);
-    if unit > 0 && tenths < 1_000 {
-        format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
-    } else {
-        let whole = (u128::from(count) + u128::from(size) / 2) / u128::from(size);
-        format!("{whole} {}", UNITS[unit])
-    }
-}
-
-/// How many seconds a float of them is, for [`span`].
-pub(super) fn whole_seconds(seconds: f64) -> u64 {
-    Duration::try_from_secs_f64(seconds).map_or(0, |time| time.as_secs())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_and_sizes_are_said_in_great_units() {
-        for (seconds, said) in [
-            (0, "0 s"),
-            (59, "59 s"),
-            (60, "1 min"),
-            (61, "1 min 1 s"),
-            (3_600, "1 h"),
-            (90_000, "1 d 1 h"),
-            (86_401, "1 d"),
-        ] {
-            assert_eq!(span(seconds), said);
-        }
-        for (count, said) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1_000, "1.0 kB"),
-            (99_949, "99.9 kB"),
-            (123_456, "123 kB"),
-            (18_234_111, "18.2 MB"),
-            (u64::MAX, "18447 PB"),
-        ] {
-            assert_eq!(bytes(count), said);
-        }
-    }
 }

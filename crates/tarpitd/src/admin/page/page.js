@@ -49,7 +49,7 @@ function shape(name, attributes = {}, ...content) {
 const whole = new Intl.NumberFormat("en");
 const count = (number) => whole.format(Math.round(number));
 
-/** Seconds as people say them, in the two greatest units. */
+/** Whole seconds in the two largest units, as the program's own `units.rs` writes them. */
 function span(seconds) {
     const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
     const first = Math.max(0, units.findIndex(([, size]) => seconds >= size));
@@ -65,11 +65,11 @@ function span(seconds) {
 function bytes(number) {
     const units = ["B", "kB", "MB", "GB", "TB", "PB"];
     let unit = 0;
-    while (number >= 1000 && unit < units.length - 1) {
+    while (number >= (unit ? 999.5 : 1000) && unit < units.length - 1) {
         number /= 1000;
         unit += 1;
     }
-    return `${unit && number < 100 ? number.toFixed(1) : Math.round(number)} ${units[unit]}`;
+    return `${unit && number < 99.5 ? number.toFixed(1) : Math.round(number)} ${units[unit]}`;
 }
 
 /** A picture with a sentence that says what it shows. */

@@ -14,8 +14,9 @@ use super::{
 };
 use crate::{
     admin::control::status::{Frequency, Status},
-    console::commands::{bytes, level, span},
+    console::commands::level,
     report::held::HeldClient,
+    units::{short_bytes, short_span},
 };
 
 /// The columns of the frequent networks and users.
@@ -67,7 +68,7 @@ fn summary<'a>(status: &Status, view: &View) -> Vec<Line<'a>> {
         Span::styled(format!("tarpitd {}", status.version), bold()),
         Span::raw(format!(
             "  up {}  load level {}: {}",
-            span(status.uptime_seconds),
+            short_span(status.uptime_seconds),
             status.load_level,
             level(status.load_level)
         )),
@@ -82,7 +83,7 @@ fn summary<'a>(status: &Status, view: &View) -> Vec<Line<'a>> {
             total.opened,
             total.refused,
             total.held_days,
-            bytes(total.bytes_per_client_hour)
+            short_bytes(total.bytes_per_client_hour)
         )),
     ];
     vec![Line::from(first), Line::from(second)]
@@ -107,7 +108,7 @@ fn table_of<'a>(status: &Status, most: usize) -> Vec<Line<'a>> {
     );
     let mut lines = vec![Line::styled(header, bold())];
     for tarpit in status.tarpits.iter().take(most) {
-        let longest = tarpit.longest.as_ref().map(|it| span(it.held_seconds));
+        let longest = tarpit.longest.as_ref().map(|it| short_span(it.held_seconds));
         lines.push(Line::raw(format!(
             "{:<14} {:<17} {:>7} {:>8} {:>8} {:>9.2}  {}",
             cut(&tarpit.name.escape_debug().to_string(), 14),
@@ -136,7 +137,7 @@ fn list<'a>(
         let program = client.program.as_deref().unwrap_or("").escape_debug().to_string();
         let text = format!(
             "{:>7} {:<15} {:<10} {:<15} {}",
-            span(client.held_seconds),
+            short_span(client.held_seconds),
             cut(&client.client.ip().to_string(), 15),
             cut(&client.tarpit.escape_debug().to_string(), 10),
             cut(&client.state, 15),

@@ -1,7 +1,8 @@
-//! Numbers as people read them.
+//! Times, sizes and numbers as people read them, on terminals, on the page and in reports. The page's
+//! own program, `admin/page/page.js`, writes them in the same way.
 
 /// With a comma between thousands.
-pub(super) fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -13,32 +14,46 @@ pub(super) fn count(number: u64) -> String {
     text
 }
 
-/// The two largest units: `412 d 3 h`, `4 min 12 s`, `0.35 s`.
-pub(super) fn duration(seconds: f64) -> String {
-    if seconds < 9.95 {
-        return match seconds {
-            0.0 => "0 s".to_owned(),
-            _ if seconds < 0.000_95 => format!("{:.0} us", seconds * 1e6),
-            _ if seconds < 0.95 => format!("{:.0} ms", seconds * 1e3),
-            _ => format!("{seconds:.1} s"),
-        };
-    }
-    #[expect(clippy::cast_sign_loss, reason = "at least 9.95")]
-    let whole = seconds.round() as u64;
-    let units = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
-    let first = units.iter().position(|(_, length)| whole >= *length).unwrap_or(3);
-    let (unit, length) = units[first];
-    let rest = units.get(first + 1).map(|(unit, next)| (unit, whole % length / next));
+/// The units of time, with their seconds.
+const TIMES: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
+
+/// Whole seconds in the two largest units: `412 d 3 h`, `4 min 12 s`.
+pub(crate) fn span(seconds: u64) -> String {
+    let first = TIMES.iter().position(|(_, length)| seconds >= *length).unwrap_or(3);
+    let (unit, length) = TIMES[first];
+    let rest = TIMES.get(first + 1).map(|(unit, next)| (unit, seconds % length / next));
     match rest {
-        Some((smaller, rest)) if rest > 0 && whole < 1_000 * length => {
-            format!("{} {unit} {rest} {smaller}", count(whole / length))
+        Some((smaller, rest)) if rest > 0 && seconds < 1_000 * length => {
+            format!("{} {unit} {rest} {smaller}", count(seconds / length))
         }
-        _ => format!("{} {unit}", count(whole / length)),
+        _ => format!("{} {unit}", count(seconds / length)),
+    }
+}
+
+/// The same of parts of seconds, too: `0.35 s`.
+pub(crate) fn duration(seconds: f64) -> String {
+    match seconds {
+        0.0 => "0 s".to_owned(),
+        _ if seconds < 0.000_95 => format!("{:.0} us", seconds * 1e6),
+        _ if seconds < 0.95 => format!("{:.0} ms", seconds * 1e3),
+        _ if seconds < 9.95 => format!("{seconds:.1} s"),
+        #[expect(clippy::cast_sign_loss, reason = "at least 9.95")]
+        _ => span(seconds.round() as u64),
+    }
+}
+
+/// The same for a column: `42s`, `5m07s`, `3h20m`, `12d4h`.
+pub(crate) fn short_span(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{}d{}h", seconds / 86_400, seconds / 3_600 % 24),
     }
 }
 
 /// In one unit, for a headline: `412 days`, `0.4 hours`.
-pub(super) fn in_words(seconds: f64) -> String {
+pub(crate) fn in_words(seconds: f64) -> String {
     let (number, unit) = match seconds {
         _ if seconds >= 86_400.0 => (seconds / 86_400.0, "day"),
         _ if seconds >= 360.0 => (seconds / 3_600.0, "hour"),
@@ -56,7 +71,7 @@ pub(super) fn in_words(seconds: f64) -> String {
 }
 
 /// In powers of 1000.
-pub(super) fn bytes(number: u64) -> String {
+pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if number < 1_000 {
         return format!("{number} B");
@@ -71,8 +86,18 @@ pub(super) fn bytes(number: u64) -> String {
     format!("{rest:.decimals$} {}", UNITS[unit])
 }
 
+/// The same for a column: `9999B`, `12MB`.
+pub(crate) fn short_bytes(number: u64) -> String {
+    match number {
+        0..10_000 => format!("{number}B"),
+        10_000..10_000_000 => format!("{}kB", number / 1_000),
+        10_000_000..10_000_000_000 => format!("{}MB", number / 1_000_000),
+        _ => format!("{}GB", number / 1_000_000_000),
+    }
+}
+
 /// `part` of `whole`, in percent.
-pub(super) fn percent(part: f64, whole: f64) -> String {
+pub(crate) fn percent(part: f64, whole: f64) -> String {
     let percent = if whole > 0.0 { 100.0 * part / whole } else { 0.0 };
     match percent {
         0.0 => "0%".to_owned(),
@@ -83,14 +108,14 @@ pub(super) fn percent(part: f64, whole: f64) -> String {
 }
 
 /// The two words of a name that stands for one or for many.
-pub(super) fn plural(number: u64, one: &str) -> String {
+pub(crate) fn plural(number: u64, one: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{} {one}{s}", count(number))
 }
 
 /// What a client sent, harmless on a terminal: control characters, and those that turn the direction
 /// of writing, are written as escapes.
-pub(super) fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         // `escape_debug` knows what is not printed; it also escapes quotes, which are.
@@ -149,6 +174,14 @@ mod tests {
             (plural(1, "client"), plural(2, "client")),
             ("1 client".into(), "2 clients".into())
         );
+    }
+
+    #[test]
+    fn columns_are_narrow() {
+        let spans = [0, 59, 307, 12_000, 1_050_000].map(short_span);
+        assert_eq!(spans, ["0s", "59s", "5m07s", "3h20m", "12d3h"]);
+        let sizes = [9_999, 10_000, 12_345_678, 99_000_000_000].map(short_bytes);
+        assert_eq!(sizes, ["9999B", "10kB", "12MB", "99GB"]);
     }
 
     #[test]
