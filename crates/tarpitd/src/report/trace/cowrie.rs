@@ -3,17 +3,15 @@
 //! Other events have ids that begin with `tarpitd.`, and other keys have tarpitd's own names. What
 //! one step taught is one event here and may be several of Cowrie's; then it is several lines.
 
-use std::fmt;
-
-use tarpit_proto::{
-    fact::{Entry, Fact},
-    time::Wall,
-};
+use tarpit_proto::fact::{Entry, Fact};
 
 use super::{
     Event, Happening, Kind, Learnt, Shown, Subject, fields::Fields, people::What, quote::repr,
 };
-use crate::{report::geoip::Origin, settings::Discretion};
+use crate::{
+    report::{geoip::Origin, timestamp::Micros},
+    settings::Discretion,
+};
 
 /// Appends the lines to `out`.
 pub(super) fn write(out: &mut Vec<u8>, discretion: Discretion, event: &Event<'_>) {
@@ -166,24 +164,4 @@ fn write_facts(
         }
     }
     fields.write(out);
-}
-
-/// A moment by RFC 3339, in UTC, with microseconds.
-struct Micros(std::time::Duration);
-
-impl fmt::Display for Micros {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let date = Wall(self.0.as_secs()).date();
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
-            date.year,
-            date.month,
-            date.day,
-            date.hour,
-            date.minute,
-            date.second,
-            self.0.subsec_micros(),
-        )
-    }
 }
