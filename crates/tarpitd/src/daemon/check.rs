@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     files::Files,
-    prepare::{Prepared, prepare},
+    prepare::{Parts, Prepared, prepare},
 };
 use crate::{
     keys::state_dir::Touch,
@@ -28,8 +28,8 @@ pub(crate) struct Checked {
 
 /// Checks whether this machine could serve `config`.
 pub(crate) fn check(settings: &Settings) -> Checked {
-    let Prepared { files, user, findings, unbound, .. } =
-        prepare(settings, Clock::start(), Touch::Look);
+    let Prepared { parts, findings, .. } = prepare(settings, Clock::start(), Touch::Look);
+    let Parts { files, user, unbound, .. } = parts;
     let mut findings: Vec<_> = findings.into_iter().chain(unbound).collect();
     findings.extend(settings.warnings.iter().cloned());
     // This configuration is meant for root, who has more rights.

@@ -43,7 +43,7 @@ use self::{
     files::Files,
     geoip::Watch,
     pid_file::PidFile,
-    prepare::{Ready, prepare},
+    prepare::{Parts, Ready, prepare},
     reload::Waiting,
     rules::rules,
     served::Served,
@@ -164,9 +164,9 @@ impl Daemon {
     fn start(settings: Settings, has_file: bool) -> Result<Self, Vec<Finding>> {
         let clock = Clock::start();
         let ready = prepare(&settings, clock, Touch::Keep).ready(settings.keep_going)?;
-        let Ready { files, identity, profiles, anonymizer, opened, surfaces, user, .. } = ready;
-        let Ready { geoip, warnings, unbound, .. } = ready;
-        let (main, trace) = ready.targets;
+        let Ready { parts, identity, profiles, anonymizer, targets, warnings } = ready;
+        let Parts { files, geoip, opened, surfaces, user, unbound } = parts;
+        let (main, trace) = targets;
         let pid_file = settings.pid_file.as_deref().map(PidFile::write).transpose();
         let pid_file = pid_file.map_err(|what| vec![Finding::new(Gravity::Refused, None, what)])?;
         if let Some(user) = user {

@@ -32,42 +32,39 @@ use crate::{
 
 /// Everything that is ready, and the findings. Anything missing has its reason among them.
 pub(super) struct Prepared {
-    pub(super) files: Files,
-    pub(super) identity: Option<Identity>,
+    pub(super) parts: Parts,
+    identity: Option<Identity>,
+    profiles: Option<Vec<Profile>>,
+    anonymizer: Option<Anonymizer>,
+    targets: Option<(Target, Target)>,
+    /// Errors and warnings.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Everything that a start needs.
+pub(super) struct Ready {
+    pub(super) parts: Parts,
+    pub(super) identity: Identity,
     /// What new clients of each tarpit are held under, in the order of the settings.
-    pub(super) profiles: Option<Vec<Profile>>,
+    pub(super) profiles: Vec<Profile>,
     /// How clients' addresses are written and shown.
-    pub(super) anonymizer: Option<Anonymizer>,
+    pub(super) anonymizer: Anonymizer,
+    /// The log's file and the trace's.
+    pub(super) targets: (Target, Target),
+    pub(super) warnings: Vec<Finding>,
+}
+
+/// What is there in any case, if only in part or empty.
+pub(super) struct Parts {
+    pub(super) files: Files,
     /// Where clients come from, if that is looked up.
     pub(super) geoip: Option<Geoip>,
-    /// The log's file and the trace's.
-    pub(super) targets: Option<(Target, Target)>,
     pub(super) opened: Vec<Opened>,
     /// The admin server's sockets.
     pub(super) surfaces: Vec<OpenedSurface>,
     /// The user that the daemon becomes.
     pub(super) user: Option<(Uid, Gid)>,
-    /// Errors and warnings.
-    pub(super) findings: Vec<Finding>,
-    /// Addresses that cannot be opened.
-    pub(super) unbound: Vec<Finding>,
-}
-
-/// Everything that a start needs.
-pub(super) struct Ready {
-    pub(super) files: Files,
-    pub(super) identity: Identity,
-    pub(super) profiles: Vec<Profile>,
-    pub(super) anonymizer: Anonymizer,
-    pub(super) geoip: Option<Geoip>,
-    /// The log's file and the trace's.
-    pub(super) targets: (Target, Target),
-    pub(super) opened: Vec<Opened>,
-    /// The admin server's sockets.
-    pub(super) surfaces: Vec<OpenedSurface>,
-    pub(super) user: Option<(Uid, Gid)>,
-    pub(super) warnings: Vec<Finding>,
-    /// Addresses that cannot be opened; the others are served.
+    /// Addresses that cannot be opened; the others may be served.
     pub(super) unbound: Vec<Finding>,
 }
 
@@ -75,24 +72,12 @@ impl Prepared {
     /// Everything that a start needs, or all errors. With `keep_going` an address that cannot be
     /// opened does not prevent the start.
     pub(super) fn ready(self, keep_going: bool) -> Result<Ready, Vec<Finding>> {
-        let Self {
-            files,
-            identity,
-            profiles,
-            anonymizer,
-            geoip,
-            targets,
-            opened,
-            surfaces,
-            user,
-            findings,
-            unbound,
-        } = self;
+        let Self { parts, identity, profiles, anonymizer, targets, findings } = self;
         let (mut refusals, warnings): (Vec<_>, Vec<_>) =
             findings.into_iter().partition(Finding::is_refusal);
-        let serves_others = refusals.is_empty() && !opened.is_empty();
-        if !(unbound.is_empty() || keep_going && serves_others) {
-            refusals.extend(unbound.iter().cloned());
+        let serves_others = refusals.is_empty() && !parts.opened.is_empty();
+        if !(parts.unbound.is_empty() || keep_going && serves_others) {
+            refusals.extend(parts.unbound.iter().cloned());
             if serves_others {
                 let what = "nothing is served; --keep-going serves the other addresses";
                 refusals.push(Finding::new(Gravity::Refused, None, what));
@@ -102,19 +87,7 @@ impl Prepared {
             (Some(identity), Some(profiles), Some(anonymizer), Some(targets))
                 if refusals.is_empty() =>
             {
-                Ok(Ready {
-                    files,
-                    identity,
-                    profiles,
-                    anonymizer,
-                    geoip,
-                    targets,
-                    opened,
-                    surfaces,
-                    user,
-                    warnings,
-                    unbound,
-                })
+                Ok(Ready { parts, identity, profiles, anonymizer, targets, warnings })
             }
             _ => Err(refusals),
         }
@@ -174,19 +147,15 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
     if touch == Touch::Look && !settings.metrics.bind.is_empty() {
         findings.extend(Store::open(judged.state_dir().clone()).and_then(|(_, told)| told));
     }
-    Prepared {
+    let parts = Parts {
         files,
-        identity,
-        profiles,
-        anonymizer,
         geoip,
-        targets,
         opened: found.opened,
         surfaces: surfaces.opened,
         user,
-        findings,
         unbound: found.unbound.into_iter().chain(surfaces.unbound).collect(),
-    }
+    };
+    Prepared { parts, identity, profiles, anonymizer, targets, findings }
 }
 
 /// The user that the daemon becomes, and why it cannot.
