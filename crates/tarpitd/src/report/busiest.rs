@@ -1,35 +1,22 @@
 //! The addresses with the most clients, in memory that does not grow with the crowd.
-//!
-//! By the algorithm "space-saving" (Metwally, Agrawal, El Abbadi, 2005): the address with the least
-//! weight gives its place to a new one, which inherits the weight. So an address that has more than
-//! one client in as many as there are places is always among them.
 
 use std::{net::IpAddr, time::Duration};
 
 use tarpit_proto::time::Time;
 
-use crate::{
-    os::entropy::{HashMap, Keyed},
-    report::totals::millis,
-};
+use crate::report::{sketch::Sketch, totals::millis};
 
 /// One worker's busiest addresses, each with the port to which its clients came.
 #[derive(Debug)]
-pub(crate) struct Busiest {
-    most: usize,
-    places: HashMap<Key, usize>,
-    all: Vec<Entry>,
-}
+pub(crate) struct Busiest(Sketch<Key, Clients>);
 
 /// A client's address, and the server's port.
 type Key = (IpAddr, u16);
 
+/// An address's clients, since it is among the busiest.
 #[derive(Debug)]
-struct Entry {
-    key: Key,
-    /// What it is compared by: its clients, and those of the addresses that had the place before.
-    weight: u64,
-    /// When it got its place. Clients that were opened before are not its own.
+struct Clients {
+    /// Clients that were opened before are not counted.
     since: Time,
     opened: u64,
     held: u64,
@@ -55,77 +42,40 @@ pub(crate) struct Busy {
 impl Busiest {
     /// None yet, and never more than `most`.
     pub(crate) fn new(most: usize) -> Self {
-        // All memory now, so that no crowd makes it grow.
-        let places = HashMap::with_capacity_and_hasher(most, Keyed::default());
-        Self { most, places, all: Vec::with_capacity(most) }
+        Self(Sketch::new(most))
     }
 
     /// How many there may be.
     pub(crate) fn most(&self) -> usize {
-        self.most
+        self.0.places()
     }
 
     /// A client was opened.
     pub(crate) fn open(&mut self, address: IpAddr, port: u16, at: Time) {
-        let key = (address, port);
-        let place = match self.places.get(&key) {
-            Some(&place) => place,
-            None => match self.give_place(key, at) {
-                Some(place) => place,
-                None => return,
-            },
-        };
-        let entry = &mut self.all[place];
-        entry.weight += 1;
-        entry.opened += 1;
-        entry.held += 1;
-        entry.opened_millis += at.as_millis();
+        let new = || Clients { since: at, opened: 0, held: 0, opened_millis: 0, closed_millis: 0 };
+        let Some(clients) = self.0.count((address, port), new) else { return };
+        clients.opened += 1;
+        clients.held += 1;
+        clients.opened_millis += at.as_millis();
     }
 
     /// A client that connected at `opened` was closed.
     pub(crate) fn close(&mut self, address: IpAddr, port: u16, opened: Time, end: Time) {
-        let place = self.places.get(&(address, port));
-        let Some(entry) = place.map(|&place| &mut self.all[place]) else { return };
-        if entry.since <= opened && entry.held > 0 {
-            entry.held -= 1;
-            entry.opened_millis = entry.opened_millis.saturating_sub(opened.as_millis());
-            entry.closed_millis += millis(end.since(opened));
+        let Some(clients) = self.0.get_mut(&(address, port)) else { return };
+        if clients.since <= opened && clients.held > 0 {
+            clients.held -= 1;
+            clients.opened_millis = clients.opened_millis.saturating_sub(opened.as_millis());
+            clients.closed_millis += millis(end.since(opened));
         }
     }
 
     /// All of them at `now`.
     pub(crate) fn all(&self, now: Time) -> impl Iterator<Item = Busy> + '_ {
-        self.all.iter().map(move |entry| {
-            let present = (entry.held * now.as_millis()).saturating_sub(entry.opened_millis);
-            let (address, port) = entry.key;
-            let held = Duration::from_millis(entry.closed_millis + present);
-            Busy { address, port, opened: entry.opened, held, country: None, city: None }
+        self.0.iter().map(move |(&(address, port), clients)| {
+            let present = (clients.held * now.as_millis()).saturating_sub(clients.opened_millis);
+            let held = Duration::from_millis(clients.closed_millis + present);
+            Busy { address, port, opened: clients.opened, held, country: None, city: None }
         })
-    }
-
-    /// A place for a newcomer; `None` where there are none at all.
-    fn give_place(&mut self, key: Key, since: Time) -> Option<usize> {
-        let new = |weight| Entry {
-            key,
-            weight,
-            since,
-            opened: 0,
-            held: 0,
-            opened_millis: 0,
-            closed_millis: 0,
-        };
-        let place = if self.all.len() < self.most {
-            self.all.push(new(0));
-            self.all.len() - 1
-        } else {
-            // A few hundred places are read in less time than a client is accepted.
-            let (place, least) = self.all.iter().enumerate().min_by_key(|(_, it)| it.weight)?;
-            self.places.remove(&least.key);
-            self.all[place] = new(least.weight);
-            place
-        };
-        self.places.insert(key, place);
-        Some(place)
     }
 }
 
@@ -146,7 +96,6 @@ mod tests {
     #[test]
     fn the_busiest_stay_in_a_crowd_and_the_crowd_takes_no_memory() {
         let mut busiest = Busiest::new(10);
-        let capacity = busiest.places.capacity();
         for number in 0..100_000 {
             busiest.open(address(1_000 + number), 22, at(1));
             if number % 5 == 0 {
@@ -154,7 +103,7 @@ mod tests {
             }
         }
         let all: Vec<_> = busiest.all(at(1)).collect();
-        assert_eq!((all.len(), busiest.places.capacity()), (10, capacity));
+        assert_eq!(all.len(), 10);
         let first = all.iter().find(|busy| busy.address == address(1)).unwrap();
         assert_eq!(first.opened, 20_000);
     }

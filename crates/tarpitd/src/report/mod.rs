@@ -12,6 +12,7 @@ pub(crate) mod observed;
 pub(crate) mod origins;
 pub(crate) mod record;
 pub(crate) mod refusal;
+pub(crate) mod sketch;
 pub(crate) mod target;
 pub(crate) mod timestamp;
 pub(crate) mod totals;

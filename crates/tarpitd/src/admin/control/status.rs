@@ -7,10 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     admin::world::World,
     report::{
-        observed::{
-            Frequent, Tried,
-            sketch::{Counted, merged},
-        },
+        observed::{Frequent, Tried},
+        sketch::{Counted, merged},
         totals::TarpitCounts,
     },
     worker::{

@@ -3,7 +3,6 @@
 //!
 //! It exists only where one of them is on. A held client's own memory does not grow.
 
-pub(crate) mod sketch;
 pub(crate) mod word;
 
 use std::net::IpAddr;
@@ -13,10 +12,8 @@ use tarpit_proto::{
     session::SessionId,
 };
 
-use self::{
-    sketch::{Counted, Sketch},
-    word::Word,
-};
+use self::word::Word;
+use super::sketch::{Counted, Sketch};
 use crate::settings::{Discretion, Network};
 
 /// A user's name or a secret.
@@ -92,7 +89,7 @@ impl Observed {
 
     /// A client was opened.
     pub(crate) fn opened(&mut self, address: IpAddr) {
-        self.networks.count(Network::around(address));
+        self.networks.count(Network::around(address), || ());
     }
 
     /// Facts of a client were learnt.
@@ -103,8 +100,12 @@ impl Observed {
                 Fact::HttpUserAgent | Fact::SshIdent => {
                     self.programs.keep(session, Program::of(value));
                 }
-                Fact::Secret if log_secrets => self.secrets.count(Tried::of(value)),
-                Fact::User if log_users => self.users.count(Tried::of(value)),
+                Fact::Secret if log_secrets => {
+                    self.secrets.count(Tried::of(value), || ());
+                }
+                Fact::User if log_users => {
+                    self.users.count(Tried::of(value), || ());
+                }
                 _ => {}
             }
         }
@@ -155,6 +156,7 @@ impl Programs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::sketch::merged;
 
     fn fact(fact: Fact, value: &str) -> Entry {
         Entry { fact, value: value.into(), length: value.len() }
@@ -198,7 +200,7 @@ mod tests {
         for address in ["192.0.2.1", "192.0.2.250", "2001:db8::1", "198.51.100.1", "192.0.2.9"] {
             observed.opened(address.parse().unwrap());
         }
-        let top = sketch::merged([observed.frequent().networks], 1);
+        let top = merged([observed.frequent().networks], 1);
         assert_eq!((top[0].thing.to_string(), top[0].count), ("192.0.2.0/24".into(), 3));
     }
 }

@@ -9,16 +9,24 @@ use std::hash::{BuildHasher as _, Hash};
 
 use crate::os::entropy::Keyed;
 
-/// The most frequent things so far.
+/// The most frequent things so far, each with what else is kept of it while it has its place.
 #[derive(Debug)]
-pub(crate) struct Sketch<K> {
+pub(crate) struct Sketch<K, V = ()> {
     places: usize,
     /// By these things are found, so that no client foresees which look alike.
     hasher: Keyed,
     /// One list for each part of a row: two short ones are searched at every thing.
     marks: Vec<u32>,
     counts: Vec<u64>,
-    rows: Vec<(K, u64)>,
+    rows: Vec<Row<K, V>>,
+}
+
+#[derive(Debug)]
+struct Row<K, V> {
+    thing: K,
+    /// By how much the count may be too high.
+    over: u64,
+    kept: V,
 }
 
 /// A thing, and how often it came.
@@ -30,9 +38,9 @@ pub(crate) struct Counted<K> {
     pub(crate) over: u64,
 }
 
-impl<K: Clone + Eq + Hash> Sketch<K> {
+impl<K: Eq + Hash, V> Sketch<K, V> {
     /// The most bytes that a place takes.
-    pub(crate) const PLACE: usize = size_of::<u32>() + size_of::<u64>() + size_of::<(K, u64)>();
+    pub(crate) const PLACE: usize = size_of::<u32>() + size_of::<u64>() + size_of::<Row<K, V>>();
 
     /// A sketch of nothing yet. Its memory grows to that of its places and no further.
     pub(crate) fn new(places: usize) -> Self {
@@ -45,24 +53,45 @@ impl<K: Clone + Eq + Hash> Sketch<K> {
         }
     }
 
-    /// Counts a thing.
-    pub(crate) fn count(&mut self, thing: K) {
-        let mark = self.hasher.hash_one(&thing) as u32;
-        let known = |place: &usize| self.marks[*place] == mark && self.rows[*place].0 == thing;
-        if let Some(place) = (0..self.marks.len()).find(known) {
+    /// How many things have a place.
+    pub(crate) fn places(&self) -> usize {
+        self.places
+    }
+
+    /// Counts a thing, and gives what is kept of it: `new` if it gets its place now. `None`: there
+    /// are no places at all.
+    pub(crate) fn count(&mut self, thing: K, new: impl FnOnce() -> V) -> Option<&mut V> {
+        let mark = self.mark(&thing);
+        let place = if let Some(place) = self.find(mark, &thing) {
             self.counts[place] += 1;
+            place
         } else if self.rows.len() < self.places {
             self.grow();
             self.marks.push(mark);
             self.counts.push(1);
-            self.rows.push((thing, 0));
-        } else if let Some((place, &rarest)) =
-            self.counts.iter().enumerate().min_by_key(|(_, count)| **count)
-        {
+            self.rows.push(Row { thing, over: 0, kept: new() });
+            self.rows.len() - 1
+        } else {
+            // Some hundred places are read in less time than a client is accepted.
+            let counts = self.counts.iter().enumerate();
+            let (place, &rarest) = counts.min_by_key(|(_, count)| **count)?;
             self.marks[place] = mark;
             self.counts[place] = rarest + 1;
-            self.rows[place] = (thing, rarest);
-        }
+            self.rows[place] = Row { thing, over: rarest, kept: new() };
+            place
+        };
+        Some(&mut self.rows[place].kept)
+    }
+
+    /// What is kept of a thing, if it has a place.
+    pub(crate) fn get_mut(&mut self, thing: &K) -> Option<&mut V> {
+        let place = self.find(self.mark(thing), thing)?;
+        Some(&mut self.rows[place].kept)
+    }
+
+    /// Everything that has a place, with what is kept of it, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.rows.iter().map(|row| (&row.thing, &row.kept))
     }
 
     /// Forgets everything.
@@ -71,10 +100,26 @@ impl<K: Clone + Eq + Hash> Sketch<K> {
     }
 
     /// All that is counted, in no order.
-    pub(crate) fn all(&self) -> Vec<Counted<K>> {
+    pub(crate) fn all(&self) -> Vec<Counted<K>>
+    where
+        K: Clone,
+    {
         let rows = self.rows.iter().zip(&self.counts);
-        rows.map(|((thing, over), &count)| Counted { thing: thing.clone(), count, over: *over })
-            .collect()
+        let one = |(row, &count): (&Row<K, V>, &u64)| Counted {
+            thing: row.thing.clone(),
+            count,
+            over: row.over,
+        };
+        rows.map(one).collect()
+    }
+
+    fn mark(&self, thing: &K) -> u32 {
+        self.hasher.hash_one(thing) as u32
+    }
+
+    fn find(&self, mark: u32, thing: &K) -> Option<usize> {
+        let known = |place: &usize| self.marks[*place] == mark && self.rows[*place].thing == *thing;
+        (0..self.marks.len()).find(known)
     }
 
     /// Makes room for a row; by doubling, but never beyond the places.
@@ -122,7 +167,7 @@ mod tests {
     fn few_things_are_counted_exactly() {
         let mut sketch = Sketch::new(8);
         for thing in [7, 3, 7, 1, 7, 3] {
-            sketch.count(thing);
+            sketch.count(thing, || ());
         }
         assert_eq!(top(&sketch, 2), [(7, 3, 0), (3, 2, 0)]);
         sketch.clear();
@@ -147,7 +192,7 @@ mod tests {
             if let Some(count) = true_counts.get_mut(thing as usize) {
                 *count += 1;
             }
-            sketch.count(thing);
+            sketch.count(thing, || ());
         }
         assert!(sketch.rows.len() == 16 && sketch.rows.capacity() == 16);
         let top = top(&sketch, 2);
@@ -162,13 +207,25 @@ mod tests {
     fn the_counts_of_several_sketches_add_up() {
         let (mut one, mut other) = (Sketch::new(4), Sketch::new(4));
         for thing in [1, 1, 2] {
-            one.count(thing);
+            one.count(thing, || ());
         }
         for thing in [2, 2, 3] {
-            other.count(thing);
+            other.count(thing, || ());
         }
         let all = merged([one.all(), other.all()], 9);
         let all: Vec<_> = all.iter().map(|it| (it.thing, it.count)).collect();
         assert_eq!(all, [(2, 3), (1, 2), (3, 1)]);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_thing_goes_with_its_place() {
+        let mut sketch = Sketch::new(1);
+        *sketch.count(7, || 10).unwrap() += 1;
+        assert_eq!(sketch.get_mut(&7), Some(&mut 11));
+        assert_eq!(sketch.get_mut(&8), None);
+        assert_eq!(sketch.count(8, || 20), Some(&mut 20));
+        assert_eq!(sketch.iter().collect::<Vec<_>>(), [(&8, &20)]);
+        assert_eq!(sketch.count(7, || 30), Some(&mut 30), "nothing is left of before");
+        assert_eq!(Sketch::new(0).count(7, || ()), None);
     }
 }
