@@ -27,7 +27,6 @@ mod report;
 mod require;
 mod settings;
 mod slab;
-mod units;
 mod worker;
 
 use std::{path::Path, process::ExitCode};

@@ -6,7 +6,7 @@ use super::{
     moment::Moment,
     summary::{Amount, LOGIN, Row, Span, Summary, Table},
 };
-use crate::units::{bytes, count, duration, harmless, in_words, percent, plural};
+use crate::report::units::{bytes, count, duration, harmless, in_words, percent, plural};
 
 /// The characters of which pictures are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,8 +17,10 @@ use crate::{
         whom,
     },
     daemon::{MISUSED, REFUSED},
-    report::held::HeldClient,
-    units::{plural, short_bytes, short_span},
+    report::{
+        held::HeldClient,
+        units::{short_bytes, short_span},
+    },
 };
 
 /// What a daemon is asked.
@@ -62,7 +64,8 @@ pub(crate) fn fail(failure: &Failure) -> ExitCode {
 
 fn drop(daemon: &Daemon, whom: &str) -> Result<ExitCode, Failure> {
     let dropped = daemon.drop(named(whom)?)?;
-    Ok(print(format!("{} dropped\n", plural(dropped, "client")).as_bytes()))
+    let clients = if dropped == 1 { "client" } else { "clients" };
+    Ok(print(format!("{dropped} {clients} dropped\n").as_bytes()))
 }
 
 fn reload(daemon: &Daemon) -> Result<ExitCode, Failure> {

@@ -7,8 +7,8 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::{
-    report::totals::Sum,
+use crate::report::{
+    totals::Sum,
     units::{bytes, span},
 };
 

@@ -18,4 +18,5 @@ pub(crate) mod timestamp;
 pub(crate) mod totals;
 pub(crate) mod trace;
 pub(crate) mod trace_bound;
+pub(crate) mod units;
 pub(crate) mod writer;

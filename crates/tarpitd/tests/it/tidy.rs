@@ -105,7 +105,7 @@ const DAEMON: Floors = &[
     &["keys"],
     &["config"],
     &["settings"],
-    &["mmdb", "os", "require", "slab", "units"],
+    &["mmdb", "os", "require", "slab"],
 ];
 
 /// The core's. A macro stands at the top of the crate, and so beside the folder of its file here.

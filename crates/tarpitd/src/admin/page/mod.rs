@@ -37,8 +37,8 @@ use super::{
     world::World,
 };
 use crate::{
+    report::units::{bytes, count, span},
     settings::{Token, Web},
-    units::{bytes, count, span},
 };
 
 /// How often the page hears of the daemon.

@@ -15,8 +15,8 @@ use crate::{
     report::{
         held::HeldClient,
         totals::{HOLD_BOUNDS, WorkerCounts, protocols},
+        units::span,
     },
-    units::span,
     worker::roster::Order,
 };
 

@@ -15,8 +15,10 @@ use super::{
 use crate::{
     admin::control::status::{Frequency, Status},
     console::commands::level,
-    report::held::HeldClient,
-    units::{short_bytes, short_span},
+    report::{
+        held::HeldClient,
+        units::{short_bytes, short_span},
+    },
 };
 
 /// The columns of the frequent networks and users.
