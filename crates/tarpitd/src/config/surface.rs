@@ -55,7 +55,7 @@ pub(super) const CONTROL: &[Key<Control>] = &[
         form: "path, `\"on\"` or `\"off\"`",
         unset: Unset::Is("\"off\""),
         meaning: "Where the control socket is. `on` means `control.sock` in the first of these \
-                  directories that tarpitd may write: `$RUNTIME_DIRECTORY`, `/run/tarpitd`, \
+                  directories that tarpitd may write or make: `$RUNTIME_DIRECTORY`, `/run/tarpitd`, \
                   `$XDG_RUNTIME_DIR/tarpitd`. The embedded default has it on a terminal.",
         outdated: None,
         read: |item, control, notes| {

@@ -25,7 +25,10 @@ use rustix::{
     process::{Gid, Uid},
 };
 
-use crate::os::listen_socket::{self, Presence};
+use crate::os::{
+    listen_socket::{self, Presence},
+    runtime_directory,
+};
 
 /// How many connections may wait to be accepted: more than a crowd sends between two turns of the
 /// server, or others would wait a second for their next try.
@@ -78,6 +81,7 @@ impl UnixSocket {
     /// Listens at `path`, in place of a socket at which nobody answers. Until the mode is set only
     /// this user may connect.
     pub(crate) fn listen(path: &Path, mode: u32, group: Option<u32>) -> Result<Self, Refused> {
+        runtime_directory::make(directory(path)).map_err(Refused::System)?;
         clear(path)?;
         let refused = |errno: Errno| Refused::System(errno.into());
         let address = SocketAddrUnix::new(path).map_err(refused)?;
@@ -131,12 +135,20 @@ pub(crate) enum Refused {
 /// Whether [`UnixSocket::listen`] would succeed; changes nothing.
 pub(crate) fn look(path: &Path) -> Result<(), Refused> {
     occupant(path)?;
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let directory = directory(path);
+    if runtime_directory::may_make(directory) {
+        return Ok(());
+    }
     accessat(CWD, directory, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
         .map_err(|errno| Refused::System(errno.into()))
+}
+
+/// The directory of a path.
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// What a path is taken by.

@@ -1,7 +1,7 @@
 //! Where the control socket is when nobody names its path.
 
 use std::{
-    env, fs,
+    env, fs, io,
     os::unix::fs::{DirBuilderExt as _, FileTypeExt as _},
     path::{Path, PathBuf},
 };
@@ -13,11 +13,11 @@ use crate::os::admin_socket;
 /// The socket's name.
 const NAME: &str = "control.sock";
 
-/// The directory that the package makes.
+/// The system's directory. systemd makes it for a unit; without one, the daemon does.
 const OF_THE_SYSTEM: &str = "/run/tarpitd";
 
-/// Where the daemon makes its socket: in the first directory that it may write, or else in the
-/// usual one, whose absence the start reports.
+/// Where the daemon makes its socket: in the first directory that it may write or make, or else in
+/// the usual one, whose absence the start reports.
 pub(crate) fn socket_to_make() -> PathBuf {
     writable().unwrap_or_else(|| OF_THE_SYSTEM.into()).join(NAME)
 }
@@ -29,16 +29,31 @@ pub(crate) fn free_socket() -> Option<PathBuf> {
     admin_socket::look(&path).ok().map(|()| path)
 }
 
-/// The first directory that we may write.
+/// The first directory that we may write, or make.
 fn writable() -> Option<PathBuf> {
-    directories().into_iter().find(|directory| {
-        if is_own(directory) {
-            // If this fails, the directory is there already, or is not writable.
-            let _ = fs::DirBuilder::new().mode(0o700).create(directory);
-        }
-        let rights = Access::WRITE_OK | Access::EXEC_OK;
-        directory.is_dir() && accessat(CWD, directory, rights, AtFlags::EACCESS).is_ok()
-    })
+    directories().into_iter().find(|it| may_write(it) || may_make(it))
+}
+
+fn may_write(directory: &Path) -> bool {
+    let rights = Access::WRITE_OK | Access::EXEC_OK;
+    directory.is_dir() && accessat(CWD, directory, rights, AtFlags::EACCESS).is_ok()
+}
+
+/// Whether this is one of these directories, not there yet, and we may make it.
+pub(super) fn may_make(directory: &Path) -> bool {
+    directories().iter().any(|known| known == directory)
+        && !directory.exists()
+        && directory.parent().is_some_and(may_write)
+}
+
+/// Makes one of these directories if it is not there. What is in a user's own is nobody else's
+/// affair; in the system's, the socket's mode says who may use it.
+pub(super) fn make(directory: &Path) -> io::Result<()> {
+    if !may_make(directory) {
+        return Ok(());
+    }
+    let mode = if directory == Path::new(OF_THE_SYSTEM) { 0o755 } else { 0o700 };
+    fs::DirBuilder::new().mode(mode).create(directory)
 }
 
 /// The first socket that is there; otherwise all the places that were looked at.
@@ -47,11 +62,6 @@ pub(crate) fn socket_to_use() -> Result<PathBuf, Vec<PathBuf>> {
     let is_there =
         |path: &&PathBuf| fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
     all.iter().find(is_there).cloned().ok_or(all)
-}
-
-/// Whether the directory is to be made within the user's own.
-fn is_own(directory: &Path) -> bool {
-    env::var_os("XDG_RUNTIME_DIR").is_some_and(|own| directory.parent() == Some(Path::new(&own)))
 }
 
 /// The directories in question, the first one first.

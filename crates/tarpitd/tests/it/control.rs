@@ -195,6 +195,26 @@ fn a_missing_daemon_is_one_line() {
     assert!(told.contains("nowhere/control.sock") && code == Some(1), "{told}");
 }
 
+#[test]
+fn the_usual_directory_is_made_by_a_start_and_not_by_a_check() {
+    let directory = Directory::new("control-usual");
+    let text = "[tarpits.a]\npattern = 'ssh'\nbind = '127.0.0.1:0'\n[control]\nsocket = 'on'\n";
+    let (config, usual) = (directory.file("c.toml", text), directory.path("run"));
+    let command = |arguments: &[&str]| {
+        let mut command = tarpitd();
+        command.args(arguments).env("RUNTIME_DIRECTORY", &usual);
+        command
+    };
+    let checked = command(&["check", &config]).output().expect("it runs");
+    let told = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success() && !fs::exists(&usual).expect("a look"), "{told}");
+    let daemon = Daemon::spawn(command(&["-c", &config]), 1);
+    let mode = fs::metadata(&usual).expect("it is made").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    assert!(command(&["status"]).output().expect("it runs").status.success());
+    drop(daemon);
+}
+
 /// Answers one request at a socket with this.
 fn answer_once(socket: &str, answer: &'static str) -> thread::JoinHandle<()> {
     let listener = UnixListener::bind(socket).expect("a socket");
