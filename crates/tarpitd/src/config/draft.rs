@@ -60,6 +60,8 @@ pub(super) struct MetricsDraft {
 pub(super) struct WebDraft {
     pub(super) bind: Option<(Place, SurfaceAddress)>,
     pub(super) token: Option<Placed<Token>>,
+    /// Whether there is one, even a wrong one.
+    pub(super) has_token: bool,
 }
 
 /// A tarpit that may still lack required keys.
@@ -191,7 +193,7 @@ impl Draft {
             ));
         }
         if let Some((place, address)) = &self.web.bind
-            && self.web.token.is_none()
+            && !self.web.has_token
             && address.bind().is_some_and(|bind| !bind.is_loopback())
         {
             notes.problems.push(place.problem(

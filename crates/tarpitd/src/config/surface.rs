@@ -100,6 +100,7 @@ pub(super) const WEB: &[Key<WebDraft>] = &[
                   `localhost`, so that no foreign web page can read it.",
         outdated: None,
         read: |item, web, notes| {
+            web.has_token = true;
             notes.keep(&mut web.token, item.placed(item.parsed(token)).map(Some));
         },
     },

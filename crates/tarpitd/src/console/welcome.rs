@@ -30,6 +30,10 @@ pub(crate) fn text(settings: &Settings, program: &str) -> String {
             );
         }
     }
+    if settings.control.socket.is_some() {
+        // As above.
+        let _ = write!(text, "\nWho is held, live, in another terminal:  {program} top\n");
+    }
     if let Some((name, port)) = settings
         .tarpits
         .first()

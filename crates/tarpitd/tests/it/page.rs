@@ -172,10 +172,11 @@ fn an_address_that_others_reach_needs_a_token() {
     assert!(told.contains("open.toml:5:8: other machines can read the page here"), "{told}");
     let closed = directory.file("closed.toml", &text("0.0.0.0:0'\ntoken = '0123456789abcdef'"));
     drop(Daemon::start(&["-c", &closed], 2));
-    let short = directory.file("short.toml", &text("127.0.0.1:0'\ntoken = 'secret'"));
+    let short = directory.file("short.toml", &text("0.0.0.0:0'\ntoken = 'secret'"));
     let (_, told, _) = Daemon::start_and_fail(&["-c", &short]);
     assert!(told.contains("short.toml:6:9: a token has at least 16 characters"), "{told}");
     assert!(!told.contains("secret'"), "a token is never shown: {told}");
+    assert!(!told.contains("without a login"), "one mistake is told once: {told}");
 }
 
 #[test]
