@@ -13,18 +13,13 @@ use hyper::{
     body::{Body as HttpBody, Bytes, Frame, SizeHint},
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS},
 };
+use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::connection::Progress;
 
 /// An answer to a request.
 pub(crate) type Answer = Response<Body>;
-
-/// Plain text.
-pub(super) const TEXT: &str = "text/plain; charset=utf-8";
-
-/// JSON.
-pub(super) const JSON: &str = "application/json";
 
 /// What follows the head of an answer.
 pub(crate) struct Body {
@@ -41,6 +36,24 @@ enum Content {
     Pieces(Box<dyn FnMut() -> Option<Bytes> + Send>),
     /// Pieces of a task, which waits where the reader is slow: the channel has room for few.
     Stream(mpsc::Receiver<Bytes>),
+}
+
+/// An answer with a line of plain text.
+pub(super) fn line(status: StatusCode, text: impl fmt::Display) -> Answer {
+    whole(status, "text/plain; charset=utf-8", format!("{text}\n"))
+}
+
+/// An answer with a line of JSON.
+pub(super) fn json(status: StatusCode, what: &impl Serialize) -> Answer {
+    match serde_json::to_string(what) {
+        Ok(text) => whole(status, "application/json", text + "\n"),
+        Err(_) => line(StatusCode::INTERNAL_SERVER_ERROR, "this cannot be written"),
+    }
+}
+
+/// The answer where a worker should have said something and did not.
+pub(super) fn stuck() -> Answer {
+    line(StatusCode::SERVICE_UNAVAILABLE, "a worker thread does not answer")
 }
 
 /// An answer with this text, of a media type.

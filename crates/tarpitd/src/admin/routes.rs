@@ -8,7 +8,7 @@ use hyper::{
 };
 
 use super::{
-    answer::{Answer, TEXT, whole},
+    answer::{Answer, line},
     control, metrics, page,
     world::World,
 };
@@ -138,8 +138,8 @@ impl Miss {
     pub(super) fn answer(self, surface: Surface) -> Answer {
         match self {
             Self::Method(names) => {
-                let what = format!("method not allowed; use {names}\n");
-                let mut answer = whole(StatusCode::METHOD_NOT_ALLOWED, TEXT, what);
+                let what = format!("method not allowed; use {names}");
+                let mut answer = line(StatusCode::METHOD_NOT_ALLOWED, what);
                 // The names of methods are tokens, which any header may have.
                 if let Ok(names) = HeaderValue::from_str(&names) {
                     answer.headers_mut().insert(ALLOW, names);
@@ -149,8 +149,8 @@ impl Miss {
             Self::Path => {
                 let own = ROUTES.iter().filter(|route| route.surface == surface);
                 let paths: Vec<_> = own.map(|route| route.path).collect();
-                let what = format!("not found; there are {}\n", paths.join(", "));
-                whole(StatusCode::NOT_FOUND, TEXT, what)
+                let what = format!("not found; there are {}", paths.join(", "));
+                line(StatusCode::NOT_FOUND, what)
             }
         }
     }

@@ -29,7 +29,7 @@ use tokio::{
 };
 
 use super::{
-    answer::{Answer, TEXT, whole},
+    answer::{Answer, line},
     connection::{Connection, Progress, Timers},
     page,
     places::{Place, Places},
@@ -261,8 +261,8 @@ async fn answer(
             progress.answers(false);
             handler(Request::from_parts(head, body), world).await
         }
-        Ok(None) => whole(StatusCode::PAYLOAD_TOO_LARGE, TEXT, "the request's body is too long\n"),
-        Err(_) => whole(StatusCode::REQUEST_TIMEOUT, TEXT, "the request's body is late\n"),
+        Ok(None) => line(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too long"),
+        Err(_) => line(StatusCode::REQUEST_TIMEOUT, "the request's body is late"),
     }
 }
 

@@ -6,16 +6,15 @@
 pub(super) mod held;
 pub(crate) mod status;
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 use hyper::{StatusCode, Uri};
-use serde::Serialize;
 use tarpit_proto::session::SessionId;
 use tokio::sync::oneshot;
 
 pub(super) use self::held::held;
 use super::{
-    answer::{Answer, JSON, TEXT, whole},
+    answer::{Answer, json, line, stuck},
     world::World,
 };
 use crate::{
@@ -65,7 +64,7 @@ pub(super) async fn reload(world: Arc<World>) -> Answer {
             let problems = serde_json::json!({ "problems": problems });
             json(StatusCode::UNPROCESSABLE_ENTITY, &problems)
         }
-        Err(_) => whole(StatusCode::SERVICE_UNAVAILABLE, TEXT, "the daemon is stopping\n"),
+        Err(_) => line(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping"),
     }
 }
 
@@ -86,22 +85,8 @@ fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
     pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
 }
 
-fn json(status: StatusCode, what: &impl Serialize) -> Answer {
-    match serde_json::to_vec(what) {
-        Ok(mut text) => {
-            text.push(b'\n');
-            whole(status, JSON, text)
-        }
-        Err(_) => whole(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "this cannot be written\n"),
-    }
-}
-
-fn wrong(what: impl Into<String>) -> Answer {
-    whole(StatusCode::BAD_REQUEST, TEXT, format!("{}\n", what.into()))
-}
-
-fn stuck() -> Answer {
-    whole(StatusCode::SERVICE_UNAVAILABLE, TEXT, "a worker thread does not answer\n")
+fn wrong(what: impl Display) -> Answer {
+    line(StatusCode::BAD_REQUEST, what)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use self::{
     families::{Samples, Tarpit, View},
 };
 use super::{
-    answer::{Answer, JSON, TEXT, pieces, whole},
+    answer::{Answer, json, line, pieces, stuck},
     world::World,
 };
 use crate::worker::Command;
@@ -88,13 +88,13 @@ impl Lines {
 /// That the process answers, and since when it serves.
 pub(super) fn health(world: &World) -> Answer {
     let uptime = world.clock.since_start().as_secs();
-    whole(StatusCode::OK, JSON, format!("{{\"status\":\"ok\",\"uptime\":{uptime}}}\n"))
+    json(StatusCode::OK, &serde_json::json!({ "status": "ok", "uptime": uptime }))
 }
 
 /// Whether every worker's loop turns.
 pub(super) async fn ready(world: &World) -> Answer {
     match world.ask_all(Command::Answer).await {
-        Some(_) => whole(StatusCode::OK, TEXT, "ready\n"),
-        None => whole(StatusCode::SERVICE_UNAVAILABLE, TEXT, "a worker does not answer\n"),
+        Some(_) => line(StatusCode::OK, "ready"),
+        None => stuck(),
     }
 }

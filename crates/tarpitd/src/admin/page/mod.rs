@@ -33,7 +33,7 @@ use self::{
     news::{Figures, News, TarpitNews},
 };
 use super::{
-    answer::{Answer, TEXT, stream, whole},
+    answer::{Answer, line, stream, stuck, whole},
     world::World,
 };
 use crate::{
@@ -95,7 +95,7 @@ pub(super) async fn index(request: Request<Vec<u8>>, world: Arc<World>) -> Answe
     });
     match page {
         Some(page) => guarded(whole(StatusCode::OK, "text/html; charset=utf-8", page)),
-        None => whole(StatusCode::SERVICE_UNAVAILABLE, TEXT, "a worker thread does not answer\n"),
+        None => stuck(),
     }
 }
 
@@ -165,16 +165,16 @@ fn refusal(request: &Request<Vec<u8>>, web: &Web) -> Option<Answer> {
     match &web.token {
         Some(token) if shows(request.headers(), token) => None,
         Some(_) => {
-            let what = "the page needs the token of [web] as its password\n";
-            let mut answer = whole(StatusCode::UNAUTHORIZED, TEXT, what);
+            let what = "the page needs the token of [web] as its password";
+            let mut answer = line(StatusCode::UNAUTHORIZED, what);
             let how = HeaderValue::from_static("Basic realm=\"tarpitd\", charset=\"UTF-8\"");
             answer.headers_mut().insert(WWW_AUTHENTICATE, how);
             Some(answer)
         }
         None if is_asked_by_address(request.headers()) => None,
         None => {
-            let what = "without a token the page must be asked for by an address or as localhost\n";
-            Some(whole(StatusCode::FORBIDDEN, TEXT, what))
+            let what = "without a token the page must be asked for by an address or as localhost";
+            Some(line(StatusCode::FORBIDDEN, what))
         }
     }
 }
