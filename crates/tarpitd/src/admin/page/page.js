@@ -189,7 +189,7 @@ function showRows(place, rows) {
 }
 
 function showClients(place, clients) {
-    showRows(place, clients.map((one) => [
+    showRows(place.querySelector("tbody"), clients.map((one) => [
         ["who", one.address], ["", one.tarpit], ["", one.protocol ?? ""], ["n", span(one.seconds)],
         ["n", bytes(one.sent)], ["says", one.says ?? ""],
     ]));
@@ -223,6 +223,7 @@ function show(news) {
 }
 
 document.querySelector(".script").hidden = false;
+for (const list of ["longest", "newest"]) at(list).append(at("clients").content.cloneNode(true));
 // The page brings its first figures along.
 show(JSON.parse(at("news").textContent));
 const connection = at("connection");
