@@ -54,7 +54,8 @@ impl Progress {
         self.doing.load(Relaxed) == LISTENS
     }
 
-    fn streams(&self) -> bool {
+    /// Whether the answer under way may go on for ever.
+    pub(super) fn streams(&self) -> bool {
         self.doing.load(Relaxed) == STREAMS
     }
 }

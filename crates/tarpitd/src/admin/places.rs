@@ -58,6 +58,15 @@ impl Places {
         }
     }
 
+    /// Ends the connections whose answer may go on for ever.
+    pub(super) fn end_streams(&self, surface: Surface) {
+        for taken in self.of(surface).iter().filter(|taken| taken.progress.streams()) {
+            if let Some(task) = &taken.task {
+                task.abort();
+            }
+        }
+    }
+
     fn of(&self, surface: Surface) -> std::sync::MutexGuard<'_, VecDeque<Taken>> {
         // Nobody panics with the lock, and the places would be whole all the same.
         self.0[surface as usize].lock().unwrap_or_else(PoisonError::into_inner)

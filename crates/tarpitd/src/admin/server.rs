@@ -5,8 +5,9 @@
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError, mpsc as threads},
     task::{Context, Poll},
     thread,
@@ -23,7 +24,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
     runtime,
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::AbortHandle,
     time::{sleep, timeout},
 };
@@ -50,6 +51,10 @@ const SAVING: Duration = Duration::from_secs(60);
 
 /// How long the server accepts nothing when the system runs out of something.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long answers under way may take once the last listener is closed: that to the reload which
+/// closes the control socket is one of them.
+const PARTING: Duration = Duration::from_secs(10);
 
 /// How long the daemon waits for the server to obey.
 const OBEYED: Duration = Duration::from_millis(500);
@@ -131,37 +136,55 @@ impl Server {
     }
 }
 
-/// A listener's task, which ends with it.
+/// A listener's task and connections.
 struct Listening {
     key: u64,
     task: AbortHandle,
+    /// Told when the socket closes. Its connections have the other end.
+    closing: watch::Sender<()>,
 }
 
-impl Drop for Listening {
-    fn drop(&mut self) {
+impl Listening {
+    /// Closes the socket. Its connections answer what they were asked, and end.
+    fn close(&self) {
         self.task.abort();
+        self.closing.send_replace(());
     }
 }
 
-/// Obeys the daemon until it drops its end.
+/// Obeys the daemon until it drops its end, after an order that keeps no listener.
 async fn serve(mut orders: mpsc::UnboundedReceiver<Order>, server: Arc<Server>) {
-    let mut all: Vec<Listening> = Vec::new();
+    let (mut all, mut closed) = (Vec::<Listening>::new(), Vec::<Listening>::new());
     tokio::spawn(save(Arc::clone(&server)));
     tokio::spawn(sample(Arc::clone(&server)));
     while let Some(Order { world, keep, new, _pending: pending }) = orders.recv().await {
         if let Some(world) = world {
             *server.world.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(world);
         }
-        all.retain(|listening| keep.contains(&listening.key));
+        // They show what was in force before, perhaps to readers who may not see the page any more.
+        server.places.end_streams(Surface::Web);
+        closed.retain(|listening| !listening.closing.is_closed());
+        for listening in all.extract_if(.., |listening| !keep.contains(&listening.key)) {
+            listening.close();
+            closed.push(listening);
+        }
         for Listener { key, surface, socket } in new {
-            let server = Arc::clone(&server);
-            let task = tokio::spawn(listen(socket, surface, server)).abort_handle();
-            all.push(Listening { key, task });
+            let (closing, is_closing) = watch::channel(());
+            let port = Port { surface, server: Arc::clone(&server), is_closing };
+            let task = tokio::spawn(port.listen(socket)).abort_handle();
+            all.push(Listening { key, task, closing });
         }
         // An aborted task ends at its next turn, which comes before this one's.
         tokio::task::yield_now().await;
         drop(pending);
     }
+    let parting = async {
+        for listening in closed {
+            listening.closing.closed().await;
+        }
+    };
+    // Who is still being answered then is cut off.
+    let _ = timeout(PARTING, parting).await;
 }
 
 /// Keeps what the page shows of the last day, for ever.
@@ -180,68 +203,91 @@ async fn save(server: Arc<Server>) {
     }
 }
 
-/// Accepts connections at a socket for ever.
-async fn listen(socket: Socket, surface: Surface, server: Arc<Server>) {
-    // A socket that the runtime cannot watch is closed: there is no file left for it.
-    match socket {
-        Socket::Tcp(socket) => {
-            let Ok(listener) = TcpListener::from_std(socket) else { return };
-            loop {
-                let accepted = listener.accept().await;
-                receive(accepted.map(|(socket, _)| Stream::Tcp(socket)), surface, &server).await;
-            }
-        }
-        Socket::Unix(socket) => {
-            let has_group = socket.has_group;
-            let (socket, _file) = socket.split();
-            let Ok(listener) = UnixListener::from_std(socket) else { return };
-            loop {
-                let accepted = listener.accept().await.map(|(socket, _)| socket);
-                // The file's mode keeps others out; this holds even if somebody changes it.
-                if surface == Surface::Control && !has_group {
-                    let peer = accepted.as_ref().ok().and_then(|it| it.peer_cred().ok());
-                    if accepted.is_ok() && !peer.is_some_and(|peer| privileges::is_us(peer.uid())) {
-                        continue;
-                    }
+/// What a listener and its connections know.
+#[derive(Clone)]
+struct Port {
+    surface: Surface,
+    server: Arc<Server>,
+    is_closing: watch::Receiver<()>,
+}
+
+impl Port {
+    /// Accepts connections at a socket for ever.
+    async fn listen(self, socket: Socket) {
+        // A socket that the runtime cannot watch is closed: there is no file left for it.
+        match socket {
+            Socket::Tcp(socket) => {
+                let Ok(listener) = TcpListener::from_std(socket) else { return };
+                loop {
+                    let accepted = listener.accept().await;
+                    self.receive(accepted.map(|(socket, _)| Stream::Tcp(socket))).await;
                 }
-                receive(accepted.map(Stream::Unix), surface, &server).await;
+            }
+            Socket::Unix(socket) => {
+                let has_group = socket.has_group;
+                let (socket, _file) = socket.split();
+                let Ok(listener) = UnixListener::from_std(socket) else { return };
+                loop {
+                    let accepted = listener.accept().await.map(|(socket, _)| socket);
+                    // The file's mode keeps others out; this holds even if somebody changes it.
+                    if self.surface == Surface::Control && !has_group {
+                        let peer = accepted.as_ref().ok().and_then(|it| it.peer_cred().ok());
+                        let is_us = peer.is_some_and(|peer| privileges::is_us(peer.uid()));
+                        if accepted.is_ok() && !is_us {
+                            continue;
+                        }
+                    }
+                    self.receive(accepted.map(Stream::Unix)).await;
+                }
             }
         }
     }
-}
 
-/// Gives an accepted connection a place, or closes it.
-async fn receive(accepted: io::Result<Stream>, surface: Surface, server: &Arc<Server>) {
-    let Ok(socket) = accepted else {
-        // Mostly there are too many open files; to try again at once would only spin.
-        sleep(PAUSE).await;
-        return;
-    };
-    let Some(place) = server.places.take(surface) else { return };
-    let progress = Arc::clone(place.progress());
-    let task = tokio::spawn(converse(socket, surface, place, Arc::clone(server)));
-    server.places.name(surface, &progress, task.abort_handle());
-}
+    /// Gives an accepted connection a place, or closes it.
+    async fn receive(&self, accepted: io::Result<Stream>) {
+        let Ok(socket) = accepted else {
+            // Mostly there are too many open files; to try again at once would only spin.
+            sleep(PAUSE).await;
+            return;
+        };
+        let places = &self.server.places;
+        let Some(place) = places.take(self.surface) else { return };
+        let progress = Arc::clone(place.progress());
+        let task = tokio::spawn(self.clone().converse(socket, place));
+        places.name(self.surface, &progress, task.abort_handle());
+    }
 
-/// Answers one connection's requests until it ends.
-async fn converse(socket: Stream, surface: Surface, place: Place, server: Arc<Server>) {
-    let progress = Arc::clone(place.progress());
-    let connection = Connection::new(socket, Arc::clone(&progress));
-    let service = service_fn(|request| {
-        let (progress, world) = (Arc::clone(&progress), server.world());
-        async move {
-            let mut answer = answer(surface, request, world, &progress).await;
-            answer.body_mut().follow(progress);
-            Ok::<_, Infallible>(answer)
-        }
-    });
-    // How a connection ends is its client's affair.
-    let _ = http1::Builder::new()
-        .timer(Timers)
-        .header_read_timeout(ASKING)
-        .max_buf_size(BUFFER)
-        .serve_connection(connection, service)
-        .await;
+    /// Answers one connection's requests until it ends.
+    async fn converse(mut self, socket: Stream, place: Place) {
+        let progress = Arc::clone(place.progress());
+        let connection = Connection::new(socket, Arc::clone(&progress));
+        let service = service_fn(|request| {
+            let (progress, world) = (Arc::clone(&progress), self.server.world());
+            async move {
+                let mut answer = answer(self.surface, request, world, &progress).await;
+                answer.body_mut().follow(progress);
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let mut connection = pin!(
+            http1::Builder::new()
+                .timer(Timers)
+                .header_read_timeout(ASKING)
+                .max_buf_size(BUFFER)
+                .serve_connection(connection, service)
+        );
+        let mut closing = pin!(self.is_closing.changed());
+        let mut is_closing = false;
+        let end = poll_fn(|context| {
+            if !is_closing && closing.as_mut().poll(context).is_ready() {
+                is_closing = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            connection.as_mut().poll(context)
+        });
+        // How a connection ends is its client's affair.
+        let _ = end.await;
+    }
 }
 
 /// The answer to a request.
@@ -269,9 +315,7 @@ async fn answer(
 /// The whole body of a request; `None` if it is longer than `most`, or does not come whole.
 async fn read(mut body: Incoming, most: usize) -> Option<Vec<u8>> {
     let mut all = Vec::new();
-    while let Some(frame) =
-        std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
-    {
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         // What is no data are trailers, which say nothing here.
         let Ok(data) = frame.ok()?.into_data() else { continue };
         if all.len() + data.len() > most {

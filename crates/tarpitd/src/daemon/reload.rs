@@ -121,9 +121,6 @@ impl Daemon {
         told.extend(opens.map(|Wanted { index, at, .. }| {
             format!("{}: listening on {at}", self.served.settings.tarpits[index].name)
         }));
-        if moves.is_change {
-            told.push("the sockets of [metrics] or [control] changed".to_owned());
-        }
         let reloaded = self.open_listeners(opened);
         self.complete_keys();
         self.wait_for(&reloaded);
@@ -134,7 +131,7 @@ impl Daemon {
         self.open_waiting();
         self.open_kept();
         let world = self.world();
-        self.surfaces.apply(moves, &self.served.settings, world, &self.log);
+        told.extend(self.surfaces.apply(moves, &self.served.settings, world, &self.log));
         Ok(told)
     }
 
@@ -211,7 +208,7 @@ impl Daemon {
     fn wait_for(&self, reloaded: &UnderWay) {
         if !reloaded.wait(IN_FORCE) {
             self.log.warning(format_args!(
-                "SIGHUP: a worker is busy, the new configuration is not in force there yet"
+                "reload: a worker is busy, the new configuration is not in force there yet"
             ));
         }
     }

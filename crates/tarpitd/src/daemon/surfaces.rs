@@ -206,24 +206,27 @@ pub(super) struct Moves {
     pub(super) unbound: Vec<Finding>,
     /// Warnings about others.
     pub(super) told: Vec<Finding>,
-    pub(super) is_change: bool,
 }
 
 impl Surfaces {
-    /// Serves these sockets; an error is the system's, which refuses a thread.
+    /// Serves these sockets, and says where, a line each; an error is the system's, which refuses a
+    /// thread.
     pub(super) fn serve(
         &mut self,
         opened: Vec<OpenedSurface>,
         world: World,
         log: &Log,
-    ) -> io::Result<()> {
+    ) -> io::Result<Vec<String>> {
+        let mut told = Vec::with_capacity(opened.len());
         let keep = self.open.iter().map(|open| open.key).collect();
         let mut new = Vec::with_capacity(opened.len());
         for one in opened {
             let (key, address) = (self.next_key, one.address());
             self.next_key += 1;
             let surface = one.bind.surface;
-            log.notice(format_args!("{}: HTTP on {address}", surface.name()));
+            let what = format!("{}: HTTP on {address}", surface.name());
+            log.notice(format_args!("{what}"));
+            told.push(what);
             new.push(Listener { key, surface, socket: one.socket });
             self.open.push(OpenSurface { key, bind: one.bind, address });
         }
@@ -232,7 +235,7 @@ impl Surfaces {
             None if new.is_empty() => {}
             None => self.admin = Some(Admin::start(world, new)?),
         }
-        Ok(())
+        Ok(told)
     }
 
     /// Opens what `new` has and is not open yet. Nothing is closed yet.
@@ -240,7 +243,6 @@ impl Surfaces {
         let mut wanted = new.surfaces();
         let leaves = |open: &&OpenSurface| !wanted.iter().any(|bind| is_same(&open.bind, bind));
         let leaving: Vec<_> = self.open.iter().filter(leaves).collect();
-        let is_change = !leaving.is_empty();
         let in_the_way = |bind: &SurfaceBind| match &bind.at {
             AdminAddress::Tcp(at) => leaving.iter().any(|open| match open.address {
                 AdminAddress::Tcp(bound) => overlap(bound, *at),
@@ -251,24 +253,33 @@ impl Surfaces {
         wanted.retain(|bind| !self.open.iter().any(|open| is_same(&open.bind, bind)));
         let (waiting, wanted) = wanted.into_iter().partition(in_the_way);
         let Found { opened, unbound, told } = open_some(wanted, new, Touch::Keep);
-        let is_change = is_change || !opened.is_empty();
-        Moves { opened, waiting, unbound, told, is_change }
+        Moves { opened, waiting, unbound, told }
     }
 
-    /// Carries out a plan for these settings, which are in force now.
-    pub(super) fn apply(&mut self, moves: Moves, settings: &Settings, world: World, log: &Log) {
+    /// Carries out a plan for these settings, which are in force now, and says what changed, a line
+    /// each.
+    pub(super) fn apply(
+        &mut self,
+        moves: Moves,
+        settings: &Settings,
+        world: World,
+        log: &Log,
+    ) -> Vec<String> {
         let wanted = settings.surfaces();
+        let mut told = Vec::new();
         self.open.retain(|open| {
             let stays = wanted.iter().any(|bind| is_same(&open.bind, bind));
             if !stays {
                 let surface = open.bind.surface.name();
-                log.notice(format_args!("{surface}: stopped listening on {}", open.address));
+                let what = format!("{surface}: stopped listening on {}", open.address);
+                log.notice(format_args!("{what}"));
+                told.push(what);
             }
             stays
         });
         let mut opened = moves.opened;
         if !moves.waiting.is_empty() {
-            self.close_others(&world);
+            self.close_others();
             let found = open_some(moves.waiting, settings, Touch::Keep);
             opened.extend(found.opened);
             for problem in found.unbound {
@@ -277,10 +288,16 @@ impl Surfaces {
         }
         if self.open.is_empty() && opened.is_empty() {
             self.stop();
-        } else if let Err(error) = self.serve(opened, world, log) {
-            log.error(format_args!("cannot start the admin server: {}", plain(&error)));
-            self.open.clear();
+            return told;
         }
+        match self.serve(opened, world, log) {
+            Ok(served) => told.extend(served),
+            Err(error) => {
+                log.error(format_args!("cannot start the admin server: {}", plain(&error)));
+                self.open.clear();
+            }
+        }
+        told
     }
 
     /// Closes every socket, and ends the server.
@@ -292,10 +309,10 @@ impl Surfaces {
     }
 
     /// Closes all sockets that are not among the open ones.
-    fn close_others(&self, world: &World) {
+    fn close_others(&self) {
         if let Some(admin) = &self.admin {
             let keep = self.open.iter().map(|open| open.key).collect();
-            admin.order(Some(world.clone()), keep, Vec::new());
+            admin.order(None, keep, Vec::new());
         }
     }
 }

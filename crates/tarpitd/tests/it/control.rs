@@ -174,6 +174,14 @@ fn reload_prints_what_changed_or_what_is_wrong() {
     let (told, code) = failure(&it.run("reload"));
     assert!(told.contains("did you mean `per_address`") && code == Some(2), "{told}");
     assert_eq!(it.status()["tarpits"][1]["name"], "other", "the old one stays in force");
+    // The answer comes even where it is the socket's last.
+    let socket = it.directory.path("control");
+    write("other", "");
+    let text = text(&it.directory, "other", "").replace(&format!("'{socket}'"), "'off'");
+    it.directory.file("tarpitd.toml", &text);
+    let told = it.says("reload");
+    let last = format!("control: stopped listening on unix:{socket}\n");
+    assert_eq!(told, format!("[limits] per_address 7 -> 256\n{last}"));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The page for a browser: what it shows, to whom, and that nothing of a client's acts in it.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
-    net::{SocketAddr, TcpStream},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
     process::Command,
 };
 
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::{
     admin::ask,
+    clock::now,
     daemon::{Client, Daemon, Directory, PATIENCE, tarpitd, until},
     require::require,
 };
@@ -27,16 +28,19 @@ struct Shown {
 impl Shown {
     fn start(name: &str, lines: &str) -> Self {
         let directory = Directory::new(name);
-        let text = format!(
-            "[tarpits.web]\npattern = 'http'\nbind = '127.0.0.1:0'\nclient_trace = true\n\
-             [logging]\nlog_secrets = true\nclient_trace = '{}'\n\
-             [control]\nsocket = '{}'\n[web]\nbind = '127.0.0.1:0'\n{lines}\n",
-            directory.path("trace.jsonl"),
-            directory.path("control"),
-        );
-        let config = directory.file("tarpitd.toml", &text);
+        let config = configure(&directory, &format!("[web]\nbind = '127.0.0.1:0'\n{lines}"));
         let daemon = Daemon::start(&["-c", &config], 2);
         Self { directory, daemon }
+    }
+
+    /// Puts another [web] in force and returns what `tarpitd reload` says.
+    fn reload(&self, web: &str) -> String {
+        configure(&self.directory, web);
+        let mut command = tarpitd();
+        command.args(["reload", "--socket", &self.directory.path("control")]);
+        let output = command.output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
     }
 
     fn page(&self) -> SocketAddr {
@@ -69,18 +73,34 @@ impl Shown {
     }
 }
 
+/// Writes a configuration with one tarpit and these lines about the page; returns its path.
+fn configure(directory: &Directory, web: &str) -> String {
+    let text = format!(
+        "[tarpits.web]\npattern = 'http'\nbind = '127.0.0.1:0'\nclient_trace = true\n\
+         [logging]\nlog_secrets = true\nclient_trace = '{}'\n[control]\nsocket = '{}'\n{web}\n",
+        directory.path("trace.jsonl"),
+        directory.path("control"),
+    );
+    directory.file("tarpitd.toml", &text)
+}
+
+/// The page's stream of events, as far as it goes.
+fn events(address: SocketAddr, headers: &str) -> impl Iterator<Item = String> + use<> {
+    let mut stream = connect(address);
+    write!(stream, "GET /events HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").expect("it reads");
+    let lines = BufReader::new(stream).lines().map(|line| line.expect("a line in time"));
+    lines.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned))
+}
+
 /// The first event of the page's stream.
 fn event(address: SocketAddr) -> Value {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).expect("it listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
-    write!(stream, "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("it reads");
-    let lines = BufReader::new(stream).lines().map(|line| line.expect("a line"));
-    let mut data = lines.filter_map(|line| line.strip_prefix("data: ").map(str::to_owned));
-    serde_json::from_str(&data.next().expect("an event")).expect("JSON")
+    serde_json::from_str(&events(address, "").next().expect("an event")).expect("JSON")
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
-    TcpStream::connect_timeout(&address, PATIENCE).expect("it listens")
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a bound");
+    stream
 }
 
 #[test]
@@ -121,7 +141,7 @@ fn ask_by_address(address: SocketAddr, path: &str) -> (String, String) {
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
         .expect("it reads");
     let mut answer = String::new();
-    std::io::Read::read_to_string(&mut stream, &mut answer).expect("an answer");
+    stream.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
     (head.to_owned(), body.to_owned())
 }
@@ -177,6 +197,81 @@ fn an_address_that_others_reach_needs_a_token() {
     assert!(told.contains("short.toml:6:9: a token has at least 16 characters"), "{told}");
     assert!(!told.contains("secret'"), "a token is never shown: {told}");
     assert!(!told.contains("without a login"), "one mistake is told once: {told}");
+}
+
+#[test]
+fn a_reload_ends_streams_under_an_old_token_and_moves_and_closes_the_page() {
+    let directory = Directory::new("page-reload");
+    let free = || TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
+    let (here, there) = (free(), free());
+    let page = |bind: SocketAddr, token: &str| format!("[web]\nbind = '{bind}'\ntoken = '{token}'");
+    let [old, new] = ["0123456789abcdef", "fedcba9876543210"];
+    let show = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    let code = |address: SocketAddr, token: &str| {
+        let token = show(token);
+        ask(connect(address), &format!("GET / HTTP/1.1\r\n{}", token.trim_end())).0
+    };
+    let config = configure(&directory, &page(here, old));
+    let daemon = Daemon::start(&["-c", &config], 2);
+    let it = Shown { directory, daemon };
+
+    let mut reader = events(here, &show(old));
+    assert!(reader.next().is_some());
+    assert_eq!(it.reload(&page(here, new)), "[web] token: another one\n");
+    assert!(reader.take(3).count() < 3, "who knows the old token reads no more");
+    assert!(code(here, old).starts_with("HTTP/1.1 401"));
+    assert!(code(here, new).starts_with("HTTP/1.1 200"));
+
+    let mut reader = events(here, &show(new));
+    assert!(reader.next().is_some());
+    // A connection that waits for the next request ends with its socket, too.
+    let mut waiting = connect(here);
+    write!(waiting, "HEAD /icon.svg HTTP/1.1\r\nHost: {here}\r\n{}\r\n", show(new)).expect("sent");
+    let mut head = [0; 12];
+    waiting.read_exact(&mut head).expect("an answer");
+    assert_eq!(&head, b"HTTP/1.1 200");
+    let told = it.reload(&page(there, new));
+    assert_eq!(told, format!("web: stopped listening on {here}\nweb: HTTP on {there}\n"));
+    assert!(reader.take(3).count() < 3);
+    let closed = now();
+    let _ = waiting.read_to_end(&mut Vec::new());
+    assert!(closed.elapsed() < PATIENCE / 8, "{:?}", closed.elapsed());
+    assert!(TcpStream::connect(here).is_err());
+    assert!(code(there, new).starts_with("HTTP/1.1 200"));
+
+    let mut reader = events(there, &show(new));
+    assert!(reader.next().is_some());
+    let told = it.reload("");
+    assert_eq!(told, format!("[web] token: another one\nweb: stopped listening on {there}\n"));
+    assert!(reader.take(3).count() < 3);
+    assert!(TcpStream::connect(there).is_err());
+}
+
+#[test]
+fn each_wrong_address_of_the_page_is_one_line_in_check_and_at_the_start() {
+    let directory = Directory::new("page-wrong");
+    let busy = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = busy.local_addr().expect("bound");
+    let file = directory.file("file", "no socket");
+    for (lines, code, wanted) in [
+        (format!("bind = '{taken}'"), 1, "toml:4:8: web: "),
+        (format!("bind = '{taken}'"), 1, "choose another port"),
+        (format!("bind = 'unix:{file}'"), 1, "a file that is no socket"),
+        ("bind = '*:1'".into(), 2, "other machines can read the page here"),
+        ("bind = 'example.com:1'".into(), 2, "toml:4:8: "),
+        ("bind = '127.0.0.1:1'\ntoken = 'with a space in it'".into(), 2, "toml:5:9: "),
+        ("token = '0123456789abcdef'\nbind = ['127.0.0.1:1']".into(), 2, "toml:5:8: "),
+    ] {
+        let text =
+            format!("tarpits.a = {{ pattern = 'ssh', bind = '127.0.0.1:0' }}\n\n[web]\n{lines}\n");
+        let path = directory.file("tarpitd.toml", &text);
+        for arguments in [vec!["check", &path], vec!["-c", &path]] {
+            let (_, log, status) = Daemon::start_and_fail(&arguments);
+            let lines: Vec<_> = log.lines().filter(|line| line.contains(wanted)).collect();
+            assert!(matches!(lines[..], [_]), "{wanted}: {log}");
+            assert_eq!(status, Some(code), "{wanted}: {log}");
+        }
+    }
 }
 
 #[test]

@@ -234,6 +234,6 @@ events.onmessage = (event) => {
     show(JSON.parse(event.data));
 };
 events.onerror = () => {
-    connection.textContent = "The daemon does not answer; the figures are old. Trying again.";
+    connection.textContent = "The connection is lost; the figures are old. Trying again.";
     connection.className = "lost";
 };
