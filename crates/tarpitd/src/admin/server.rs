@@ -190,8 +190,8 @@ async fn serve(mut orders: mpsc::UnboundedReceiver<Order>, server: Arc<Server>) 
 /// Keeps what the page shows of the last day, for ever.
 async fn sample(server: Arc<Server>) {
     loop {
-        page::sample(&server.world());
         sleep(page::SAMPLED_EVERY).await;
+        page::sample(&server.world());
     }
 }
 

@@ -54,7 +54,12 @@ use self::{
     workers::{Common, Workers},
 };
 use crate::{
-    admin::{World, control::status::InForce, metrics::saved::Store, page::PageState},
+    admin::{
+        World,
+        control::status::InForce,
+        metrics::saved::Store,
+        page::{self, PageState},
+    },
     admit::admission::Admission,
     keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
     os::{clock::Clock, privileges, terminal},
@@ -151,7 +156,7 @@ struct Daemon {
     surfaces: Surfaces,
     /// What earlier daemons counted, if there are metrics and that is kept.
     store: Option<Arc<Store>>,
-    /// What the page keeps, once there is one.
+    /// What the page keeps, while there is one.
     page: Option<Arc<PageState>>,
     /// The files of `[geoip]` as they were seen last.
     geoip: Watch,
@@ -225,8 +230,7 @@ impl Daemon {
             geoip,
             _pid_file: pid_file,
         };
-        daemon.open_kept();
-        let world = daemon.world();
+        let world = daemon.world_to_serve();
         let serving = daemon.surfaces.serve(surfaces, world, &daemon.log);
         serving.map_err(|error| vec![no_start(&error)])?;
         daemon.complete_keys();
@@ -362,12 +366,26 @@ impl Daemon {
         ));
     }
 
-    /// Reads what earlier daemons counted, once there are metrics; and begins what the page keeps,
-    /// once there is a page.
-    fn open_kept(&mut self) {
-        if self.page.is_none() && !self.served.settings.web.bind.is_empty() {
+    /// What the admin server sees from now on, with all that its surfaces keep.
+    fn world_to_serve(&mut self) -> World {
+        self.open_store();
+        self.keep_page();
+        self.world()
+    }
+
+    /// Begins what the page keeps, and forgets it once there is no page: what came in between would
+    /// be missing.
+    fn keep_page(&mut self) {
+        if self.served.settings.web.bind.is_empty() {
+            self.page = None;
+        } else if self.page.is_none() {
             self.page = Some(Arc::default());
+            page::sample(&self.world());
         }
+    }
+
+    /// Reads what earlier daemons counted, once there are metrics.
+    fn open_store(&mut self) {
         if self.store.is_some() || self.served.settings.metrics.bind.is_empty() {
             return;
         }

@@ -129,8 +129,7 @@ impl Daemon {
         self.waiting =
             Some(Waiting { until: reloaded, closing: [closing, closed].concat(), wanted: waiting });
         self.open_waiting();
-        self.open_kept();
-        let world = self.world();
+        let world = self.world_to_serve();
         told.extend(self.surfaces.apply(moves, &self.served.settings, world, &self.log));
         Ok(told)
     }

@@ -248,6 +248,30 @@ fn a_reload_ends_streams_under_an_old_token_and_moves_and_closes_the_page() {
 }
 
 #[test]
+fn a_page_that_a_reload_begins_counts_no_earlier_client_as_one_of_this_hour() {
+    let directory = Directory::new("page-begins");
+    let config = configure(&directory, "");
+    let daemon = Daemon::start(&["-c", &config], 1);
+    let mut it = Shown { directory, daemon };
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
+    let page = format!("[web]\nbind = '{free}'");
+    let tarpit = it.daemon.addresses[0];
+    let mut clients = Vec::new();
+    // The second time, the page begins anew: nobody knows what was in the meantime.
+    for before in [1, 3] {
+        clients.push(Client::of(tarpit));
+        until("a client before", || it.status()["total"]["opened"] == before);
+        it.reload(&page);
+        let first = event(free);
+        assert_eq!((&first["opened"], &first["hours"][23]), (&before.into(), &0.into()));
+        clients.push(Client::of(tarpit));
+        until("a client of this hour", || event(free)["hours"][23] == 1);
+        it.reload("");
+        it.daemon.log_has("web: stopped listening");
+    }
+}
+
+#[test]
 fn each_wrong_address_of_the_page_is_one_line_in_check_and_at_the_start() {
     let directory = Directory::new("page-wrong");
     let busy = TcpListener::bind("127.0.0.1:0").expect("a port");

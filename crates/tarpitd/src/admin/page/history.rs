@@ -36,12 +36,13 @@ impl History {
     }
 
     /// How many clients came in each of the last 24 hours, the oldest first. The last hour is the
-    /// present one, which ends now with `opened` clients since the start.
+    /// present one, which ends now with `opened` clients since the start. The first sample is of
+    /// the page's own begin: clients from before are of no hour.
     pub(super) fn hours(&self, opened: u64) -> Vec<u64> {
         let before = |hours: usize| match self.0.len().checked_sub(hours * HOUR) {
             Some(place) if hours > 0 => self.0.get(place).map_or(0, |sample| sample.opened),
             Some(_) => opened,
-            // Before the first sample nobody came, or it is forgotten.
+            // Nobody came before the first sample as far as the page knows.
             None => self.0.front().map_or(0, |sample| sample.opened),
         };
         (0..24).rev().map(|hour| before(hour).saturating_sub(before(hour + 1))).collect()

@@ -71,7 +71,7 @@ impl PageState {
 }
 
 /// Takes a sample, where there is a page.
-pub(super) fn sample(world: &World) {
+pub(crate) fn sample(world: &World) {
     let Some(page) = &world.page else { return };
     let now = world.clock.now();
     let counts = world.tallies.iter().map(|tally| tally.counts(now));
