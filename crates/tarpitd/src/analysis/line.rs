@@ -341,3 +341,78 @@ impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
         deserializer.deserialize_any(Any)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINES: [&str; 3] = [
+        r#"{"time":1795333948.007999,"event":"open","name":"a","pattern":"ssh","conn_info":{"sockname":["::1",22,0,0],"peername":["::1",4022,0,0]},"session":"0123456789abcdef","country":"DE","asn":64500,"as_org":"Köln \u202e"}"#,
+        r#"{"time":"2026-11-22T07:52:28.007Z","event":"learn","name":"a","pattern":"ssh","conn_info":{"peername":["192.0.2.7",1]},"meta":{"user":{"base64":"/w=="},"secret_length":8,"list":[1,{"x":null}]}}"#,
+        r#"{"time":1795333949,"event":"close","name":"a","pattern":"ssh","conn_info":{"peername":["192.0.2.7",1]},"meta":{"request":"b''"},"duration":1.5,"sent":1,"received":2,"reason":"reset","worker_cpu":0.00012}"#,
+    ];
+
+    /// Reads everything of a line, as the sums do; the flaws that were found.
+    fn read(bytes: &[u8]) -> Vec<String> {
+        let line = match parse(bytes) {
+            Ok(line) => line,
+            Err(flaw) => return vec![flaw],
+        };
+        let _ = (line.event(), line.name(), line.pattern(), line.session(), line.system());
+        let _ = (line.duration(), line.worker_cpu(), line.protocol(), line.reason());
+        [line.client().err(), line.facts().err()].into_iter().flatten().collect()
+    }
+
+    #[test]
+    fn whole_lines_have_no_flaw() {
+        for line in LINES {
+            assert_eq!(read(line.as_bytes()), [""; 0], "{line}");
+        }
+        let learn = parse(LINES[1].as_bytes()).unwrap();
+        let facts = learn.facts().unwrap().0;
+        let facts: Vec<_> = facts.iter().map(|(name, value)| (&*name.0, &*value.0)).collect();
+        assert_eq!(facts, [("user", "base64:/w==")], "what is no text is left out");
+    }
+
+    /// Every line with each of its bytes replaced by others, and cut behind it.
+    #[test]
+    fn a_damaged_line_is_one_short_harmless_sentence_and_never_a_panic() {
+        let mut damaged = 0;
+        for line in LINES {
+            for place in 0..line.len() {
+                let cut = line.as_bytes()[..place].to_vec();
+                let replaced =
+                    [0, b'\n', b'"', b'{', b']', b'-', b'9', b'\\', 0x1B, 0xFF].map(|byte| {
+                        let mut line = line.as_bytes().to_vec();
+                        line[place] = byte;
+                        line
+                    });
+                for bytes in replaced.into_iter().chain([cut]) {
+                    for flaw in read(&bytes) {
+                        damaged += 1;
+                        assert!(!flaw.is_empty() && flaw.len() < 400, "{flaw}");
+                        assert!(!flaw.chars().any(char::is_control), "{flaw:?}");
+                    }
+                }
+            }
+        }
+        assert!(damaged > 1_000, "{damaged}");
+    }
+
+    #[test]
+    fn depth_and_size_are_bounded() {
+        let nested = "[".repeat(100_000) + &"]".repeat(100_000);
+        let with = |key| LINES[2].replacen("\"meta\":", &format!("\"{key}\":{nested},\"m\":"), 1);
+        for key in ["meta", "conn_info"] {
+            assert!(!read(with(key).as_bytes()).is_empty(), "{key}");
+        }
+        assert_eq!(
+            read(with("later").as_bytes()),
+            [""; 0],
+            "a key of a later version is passed over"
+        );
+        let many: Vec<_> = (0..10_000).map(|n| format!("\"k{n}\":\"v\"")).collect();
+        let line = LINES[2].replacen("\"request\":\"b''\"", &many.join(","), 1);
+        assert_eq!(parse(line.as_bytes()).unwrap().facts().unwrap().0.len(), MOST);
+    }
+}

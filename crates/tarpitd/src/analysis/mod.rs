@@ -17,7 +17,10 @@ mod tally;
 mod text;
 mod timeline;
 
-use std::time::Duration;
+use std::{
+    io::{self, ErrorKind},
+    time::Duration,
+};
 
 use self::{
     merge::{Found, Left, Merge, Spot},
@@ -26,6 +29,7 @@ use self::{
     tally::Tally,
 };
 pub(crate) use self::{moment::Moment, source::Place, tally::Window};
+use crate::settings::finding::plain;
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -124,27 +128,31 @@ impl Notes {
             }
             Left::Unreadable(error) => {
                 self.refused = true;
-                self.lines.push(format!("{name}: cannot be read: {error}"));
+                let cure = match error.kind() {
+                    ErrorKind::NotFound => "; check its name",
+                    ErrorKind::PermissionDenied => "; run this as a user who may read it",
+                    _ => "",
+                };
+                self.lines.push(format!("{name}: cannot be read: {}{cure}", plain(error)));
             }
         }
     }
 
-    fn broken(&mut self, spot: Spot<'_>, error: &std::io::Error) {
-        use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    fn broken(&mut self, spot: Spot<'_>, error: &io::Error) {
         self.broken += 1;
         let before = spot.number.saturating_sub(1);
         let name = spot.name;
         self.lines.push(match error.kind() {
-            UnexpectedEof => format!(
+            ErrorKind::UnexpectedEof => format!(
                 "{name}: the compressed data end too early; the {before} lines before are counted"
             ),
-            InvalidData | InvalidInput => format!(
+            ErrorKind::InvalidData | ErrorKind::InvalidInput => format!(
                 "{name}: the compressed data are damaged behind line {before} ({error}); the lines \
                  before are counted"
             ),
             _ => {
                 self.refused = true;
-                format!("{name}: cannot be read behind line {before}: {error}")
+                format!("{name}: cannot be read behind line {before}: {}", plain(error))
             }
         });
     }

@@ -5,7 +5,7 @@ use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt as _};
 use rustix::process::Signal;
 
 use crate::{
-    daemon::{Client, Daemon, Directory, tarpitd, until},
+    daemon::{Client, Daemon, Directory, file_gets, tarpitd, until},
     metrics::samples,
     mmdb::{asn, city, database},
     readers::example,
@@ -74,6 +74,26 @@ fn the_trace_and_the_metrics_know_where_a_client_comes_from() {
             assert_eq!(samples.get(&name), Some(&count), "{name}: {samples:?}");
         }
     }
+}
+
+#[test]
+fn the_report_of_a_trace_has_countries_and_networks() {
+    let directory = Directory::new("geoip_report");
+    let trace = directory.path("trace.jsonl");
+    let daemon = start(&directory, &format!("[logging]\nclient_trace = '{trace}'\n"));
+    let clients = [Ipv4Addr::LOCALHOST, SOURCE, SOURCE]
+        .map(|source| Client::from_to(source, daemon.addresses[0]));
+    file_gets(&trace, |text| text.lines().count() == clients.len());
+    drop(daemon.stop());
+    let report = tarpitd().args(["report", "--json", &trace]).output().expect("it runs");
+    let told = String::from_utf8_lossy(&report.stderr);
+    assert_eq!((&*told, report.status.code()), ("", Some(0)), "every line is understood");
+    let figures: serde_json::Value = serde_json::from_slice(&report.stdout).expect("JSON");
+    let first = |rows: &serde_json::Value| (rows[0]["name"].clone(), rows[0]["count"].clone());
+    assert_eq!(first(&figures["countries"]), ("DE".into(), 2.into()), "{figures}");
+    let systems = &figures["systems"]["rows"];
+    assert_eq!(first(systems), ("AS64500".into(), 2.into()), "{figures}");
+    assert_eq!(systems[0]["owner"], "Exam\"ple\u{202e}", "{figures}");
 }
 
 #[test]

@@ -222,7 +222,9 @@ fn files_that_end_early_or_cannot_be_read_do_not_hide_the_others() {
     let output = report(&["--json", &half, &gone, &folder, &path], b"");
     let said = said(&output);
     assert_eq!(said.len(), 3, "{said:?}");
-    assert!(said[0].starts_with(&format!("tarpitd: {gone}: cannot be read: ")), "{said:?}");
+    let wanted =
+        format!("tarpitd: {gone}: cannot be read: No such file or directory; check its name");
+    assert_eq!(said[0], wanted);
     assert!(said[1].contains(": cannot be read: it is a directory"), "{said:?}");
     assert!(said[2].starts_with(&format!("tarpitd: {half}: the compressed data end")), "{said:?}");
     assert_eq!(output.status.code(), Some(1), "the system refused a file");
