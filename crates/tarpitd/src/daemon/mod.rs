@@ -8,6 +8,7 @@ mod check;
 mod files;
 mod geoip;
 mod logging;
+mod login;
 mod pid_file;
 mod plan;
 mod ports;

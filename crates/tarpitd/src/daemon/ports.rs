@@ -12,6 +12,7 @@ use crate::{
     keys::state_dir::Touch,
     os::{
         listen_socket::{self, ListenSocket, NAT_ONLY, Presence, Use},
+        login,
         port_owner::{Owner, Owners},
     },
     settings::{
@@ -121,10 +122,12 @@ pub(super) fn open_all(settings: &Settings, touch: Touch) -> Found {
 /// Finds which processes use busy addresses, and merges equal findings of several addresses.
 pub(super) fn grouped(all: Vec<Unbound>) -> Vec<Unbound> {
     let owners = all.iter().any(Unbound::is_busy).then(Owners::look);
+    let login = owners.as_ref().and_then(|_| login::present());
     let mut groups: Vec<Unbound> = Vec::new();
     for mut one in all {
         if let Some(owners) = owners.as_ref().filter(|_| one.is_busy()) {
             one.owner = owners.of(one.spot.first);
+            one.has_login = login.is_some_and(|login| login.came_to(one.spot.first));
         }
         match groups.iter_mut().find(|group| group.is_like(&one)) {
             Some(group) => group.spot.more += 1,
@@ -197,12 +200,14 @@ pub(super) struct Unbound {
     error: io::Error,
     /// The process that uses it, if that was looked up.
     owner: Owner,
+    /// Whether the present SSH login came to it.
+    has_login: bool,
 }
 
 impl Unbound {
     /// That the system refuses a spot, with `error`.
     pub(super) fn new(spot: Spot, error: io::Error) -> Self {
-        Self { spot, error, owner: Owner::Unknown }
+        Self { spot, error, owner: Owner::Unknown, has_login: false }
     }
 
     /// Whether a process has the address already.
@@ -255,8 +260,25 @@ impl Unbound {
         Errno::from_io_error(&self.error)
     }
 
+    /// That the present login came to it: "in use" would tempt its owner to stop the program.
+    fn of_login(&self) -> String {
+        let program = match &self.owner {
+            Owner::Other { pid, name } => format!("`{}` (pid {pid})", name.escape_debug()),
+            Owner::Tarpitd { .. } | Owner::Unknown => "sshd".to_owned(),
+        };
+        let Spot { name, .. } = &self.spot;
+        format!(
+            "{name}: cannot listen on {}: your present SSH login came to it, and {program} serves \
+             it; choose another port or address, or move sshd to another port first and log in there",
+            self.spot
+        )
+    }
+
     fn what(&self) -> String {
         let cure = match (self.errno(), &self.owner) {
+            (Some(Errno::ADDRINUSE), Owner::Other { .. } | Owner::Unknown) if self.has_login => {
+                return self.of_login();
+            }
             (Some(Errno::ADDRINUSE), Owner::Other { pid, name }) => &format!(
                 "`{}` (pid {pid}) uses it; stop that program or choose another port",
                 name.escape_debug()

@@ -18,7 +18,7 @@ use crate::{
         identity::Identity,
         state_dir::{StateDir, Touch},
     },
-    os::{clock::Clock, privileges},
+    os::{clock::Clock, login, privileges},
     report::{
         anonymize::{Anonymizer, Key},
         geoip::Geoip,
@@ -144,6 +144,8 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
         (ports::Found::default(), surfaces::Found::default())
     };
     findings.extend(found.told.into_iter().chain(surfaces.told));
+    findings
+        .extend(login::present().into_iter().flat_map(|it| super::login::warnings(settings, it)));
     if touch == Touch::Look && !settings.metrics.bind.is_empty() {
         findings.extend(Store::open(judged.state_dir().clone()).and_then(|(_, told)| told));
     }

@@ -1,6 +1,8 @@
 //! Starting: what is served, and what is in the way.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 
 use crate::{
     daemon::{Client, Daemon, Directory, tarpitd, until},
@@ -210,4 +212,45 @@ fn an_address_behind_t_makes_no_file() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("needs -s") && text.lines().count() == 1, "{text}");
     assert_eq!(std::fs::read_dir(directory.path("")).expect("a directory").count(), 0);
+}
+
+/// A server beside which others may listen, as far as the system is concerned.
+fn shared_listener() -> TcpListener {
+    let socket =
+        net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+            .expect("a socket");
+    net::sockopt::set_socket_reuseport(&socket, true).expect("an option");
+    net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    net::listen(&socket, 1).expect("it listens");
+    socket.into()
+}
+
+#[test]
+fn the_address_of_the_present_login_is_never_taken() {
+    let sshd = shared_listener();
+    let at = sshd.local_addr().expect("it is bound");
+    let login =
+        |address: SocketAddr| format!("203.0.113.7 40000 {} {}", address.ip(), address.port());
+    for workers in ["1", "2"] {
+        let directory = Directory::new("login");
+        let text = format!("workers = {workers}\n[tarpits.a]\npattern = 'ssh'\nbind = '{at}'\n");
+        let file = directory.file("c.toml", &text);
+        let mut command = tarpitd();
+        command.args(["-c", &file]).env("SSH_CONNECTION", login(at));
+        let output = command.output().expect("it ends");
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{log}");
+        assert!(log.contains("your present SSH login came to it"), "{log}");
+        assert!(!log.contains("in use"), "{log}");
+    }
+    // The same port of another address is served, with a warning.
+    let other = SocketAddr::from(([127, 0, 0, 9], at.port()));
+    let mut command = tarpitd();
+    command.args(["-s", &format!("ssh:{other}")]).env("SSH_CONNECTION", login(at));
+    let mut daemon = Daemon::spawn(command, 1);
+    assert!(Client::of(daemon.addresses[0]).hear().starts_with(b"SSH-2.0-"));
+    let warning = "the same port of another address";
+    if !daemon.log.iter().any(|line| line.contains(warning)) {
+        daemon.log_has(warning);
+    }
 }
