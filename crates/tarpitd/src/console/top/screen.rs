@@ -1,5 +1,7 @@
 //! How the live view is drawn: on 80 columns and 24 lines, and on more where there are more.
 
+use std::cmp::Reverse;
+
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -13,7 +15,7 @@ use super::{
     watch::Snapshot,
 };
 use crate::{
-    admin::control::status::{Frequency, Status},
+    admin::control::status::{Counts, Frequency, Status},
     console::commands::level,
     report::{
         held::HeldClient,
@@ -24,7 +26,9 @@ use crate::{
 /// The columns of the frequent networks and users.
 const SIDE: u16 = 26;
 
-/// The most tarpits that are shown on a small screen.
+/// The tarpits that have a line of their own: at most one in so many lines of the screen, and at
+/// least a few.
+const LINES_A_TARPIT: u16 = 6;
 const TARPITS: u16 = 4;
 
 /// Draws everything.
@@ -34,19 +38,19 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View) {
         return;
     };
     let Snapshot { status, clients, newest } = snapshot;
-    let most = if frame.area().height < 32 { TARPITS } else { 12 };
-    let tarpits = 1 + most.min(status.tarpits.len() as u16);
+    let most = (frame.area().height / LINES_A_TARPIT).max(TARPITS);
+    let tarpits = table_of(status, usize::from(most));
     let [head, history, table, lists, foot] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Length(3),
-        Constraint::Length(tarpits + 1),
+        Constraint::Length(tarpits.len() as u16 + 1),
         Constraint::Min(4),
         Constraint::Length(1),
     ])
     .areas(frame.area());
     frame.render_widget(Paragraph::new(summary(status, view)), head);
     draw_history(frame, view, history);
-    frame.render_widget(Paragraph::new(table_of(status, usize::from(most))), table);
+    frame.render_widget(Paragraph::new(tarpits), table);
     let [left, side] =
         Layout::horizontal([Constraint::Min(40), Constraint::Length(SIDE)]).areas(lists);
     let newest_lines = (left.height / 3).max(3);
@@ -103,26 +107,54 @@ fn draw_history(frame: &mut Frame<'_>, view: &View, area: Rect) {
     frame.render_widget(Sparkline::default().data(&data).max(most.max(1)).style(accent()), bars);
 }
 
+/// The tarpits in the order of the configuration. If they do not all fit into `most` lines, those
+/// that hold most clients, and the rest in one line.
 fn table_of<'a>(status: &Status, most: usize) -> Vec<Line<'a>> {
     let header = format!(
         "{:<14} {:<17} {:>7} {:>8} {:>8} {:>9}  {}",
         "TARPIT", "PATTERN", "HELD", "OPENED", "REFUSED", "DAYS", "LONGEST"
     );
     let mut lines = vec![Line::styled(header, bold())];
-    for tarpit in status.tarpits.iter().take(most) {
+    let mut tarpits: Vec<_> = status.tarpits.iter().collect();
+    let mut rest = Vec::new();
+    if tarpits.len() > most {
+        tarpits.sort_by_key(|tarpit| Reverse(tarpit.counts.held));
+        rest = tarpits.split_off(most.saturating_sub(1));
+    }
+    for tarpit in tarpits {
         let longest = tarpit.longest.as_ref().map(|it| short_span(it.held_seconds));
         lines.push(Line::raw(format!(
-            "{:<14} {:<17} {:>7} {:>8} {:>8} {:>9.2}  {}",
+            "{:<14} {:<17} {} {:>9.2}  {}",
             cut(&tarpit.name.escape_debug().to_string(), 14),
             cut(tarpit.pattern.as_deref().unwrap_or("removed"), 17),
-            tarpit.counts.held,
-            tarpit.counts.opened,
-            tarpit.counts.refused,
+            counts([&tarpit.counts]),
             tarpit.counts.held_days,
             longest.unwrap_or_else(|| "-".to_owned()),
         )));
     }
+    if !rest.is_empty() {
+        let days: f64 = rest.iter().map(|tarpit| tarpit.counts.held_days).sum();
+        lines.push(Line::styled(
+            format!(
+                "{:<32} {} {days:>9.2}",
+                format!("{} more tarpits", rest.len()),
+                counts(rest.iter().map(|tarpit| &tarpit.counts)),
+            ),
+            faint(),
+        ));
+    }
     lines
+}
+
+/// The clients of tarpits, as the columns of their table.
+fn counts<'a>(all: impl IntoIterator<Item = &'a Counts>) -> String {
+    let (mut held, mut opened, mut refused) = (0, 0, 0);
+    for one in all {
+        held += one.held;
+        opened += one.opened;
+        refused += one.refused;
+    }
+    format!("{held:>7} {opened:>8} {refused:>8}")
 }
 
 /// Clients, as many as fit; the chosen one stays in sight.
@@ -135,12 +167,16 @@ fn list<'a>(
     let room = usize::from(area.height.saturating_sub(2));
     let first = chosen.map_or(0, |chosen| (chosen + 1).saturating_sub(room));
     let mut lines = vec![Line::styled(title.to_owned(), bold())];
+    let shown = clients.iter().skip(first).take(room);
+    // Addresses of version 6 take the room that they need.
+    let address = shown.map(|client| client.client.ip().to_string().len()).max();
+    let address = address.unwrap_or_default().max(15);
     for (number, client) in clients.iter().enumerate().skip(first).take(room) {
         let program = client.program.as_deref().unwrap_or("").escape_debug().to_string();
         let text = format!(
-            "{:>7} {:<15} {:<10} {:<15} {}",
+            "{:>7} {:<address$} {:<10} {:<15} {}",
             short_span(client.held_seconds),
-            cut(&client.client.ip().to_string(), 15),
+            client.client.ip().to_string(),
             cut(&client.tarpit.escape_debug().to_string(), 10),
             cut(&client.state, 15),
             program,
@@ -223,4 +259,59 @@ fn warning() -> Style {
 fn colored(color: Color) -> Style {
     let wants = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     if wants { Style::new().fg(color) } else { Style::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(lines: &[Line<'_>]) -> Vec<String> {
+        lines.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn tarpits_that_do_not_fit_are_one_line_and_the_fullest_stay() {
+        let tarpit = |(name, held): (&str, u64)| {
+            let pattern = "ssh_auth_hold";
+            serde_json::json!({
+                "name": name, "pattern": pattern, "addresses": [], "longest": null, "held": held,
+                "opened": held, "refused": 1, "sent": 0, "received": 0, "held_days": 0.5,
+                "bytes_per_client_hour": 0,
+            })
+        };
+        let tarpits: Vec<_> = [("a", 1), ("b", 2), ("c", 9), ("d", 5), ("e", 3)].map(tarpit).into();
+        let status: Status = serde_json::from_value(serde_json::json!({
+            "format": 1, "version": "1", "since": 0, "uptime_seconds": 1, "total": tarpits[0],
+            "tarpits": tarpits, "load_level": 0, "trace": {"lost_lines": 0, "left_out_lines": 0},
+            "limits": [], "networks": [], "users": [], "secrets": [],
+        }))
+        .unwrap();
+        let all = lines(&table_of(&status, 5));
+        let names: Vec<_> = all.iter().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(names, ["TARPIT", "a", "b", "c", "d", "e"]);
+        let few = lines(&table_of(&status, 4));
+        let names: Vec<_> = few.iter().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(names, ["TARPIT", "c", "d", "e", "2"]);
+        assert_eq!(
+            few[4], "2 more tarpits                         3        3        2      1.00",
+            "{few:#?}"
+        );
+    }
+
+    #[test]
+    fn a_long_address_is_whole_and_moves_the_columns_behind_it() {
+        let client = |address: &str| {
+            serde_json::from_value(serde_json::json!({
+                "session": "", "client": address, "server": address, "tarpit": "a", "since": 0,
+                "held_seconds": 3, "protocol": null, "pattern": "", "state": "sending", "sent": 0,
+                "received": 0, "heard_seconds_ago": null, "program": null,
+            }))
+            .unwrap()
+        };
+        let clients = ["[2001:db8::1234:5678:9abc]:1", "192.0.2.7:1"].map(client);
+        let shown = lines(&list("CLIENTS", &clients, None, Rect::new(0, 0, 60, 9)));
+        let columns: Vec<_> = shown[1..].iter().map(|line| line.find("sending")).collect();
+        assert_eq!(columns[0], columns[1], "{shown:#?}");
+        assert!(shown[1].contains(" 2001:db8::1234:5678:9abc a "), "{shown:#?}");
+    }
 }
