@@ -16,6 +16,7 @@ mod prepare;
 mod reload;
 mod rules;
 mod served;
+mod service_manager;
 mod signals;
 mod surfaces;
 mod tallies;
@@ -48,6 +49,7 @@ use self::{
     reload::Waiting,
     rules::rules,
     served::Served,
+    service_manager::ServiceManager,
     signals::watch_signals,
     surfaces::Surfaces,
     targets::{open_main, open_trace},
@@ -63,7 +65,7 @@ use crate::{
     },
     admit::admission::Admission,
     keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
-    os::{clock::Clock, privileges, terminal},
+    os::{clock::Clock, notify_socket::NotifySocket, privileges, terminal},
     report::{
         live_line,
         log::Log,
@@ -161,6 +163,8 @@ struct Daemon {
     page: Option<Arc<PageState>>,
     /// The files of `[geoip]` as they were seen last.
     geoip: Watch,
+    /// The service manager that started the daemon, if one did.
+    manager: Option<ServiceManager>,
     /// Removed when the daemon ends.
     _pid_file: Option<PidFile>,
 }
@@ -169,6 +173,8 @@ impl Daemon {
     /// Opens everything and starts the workers. `has_file`: the configuration is a file.
     fn start(settings: Settings, has_file: bool) -> Result<Self, Vec<Finding>> {
         let clock = Clock::start();
+        // Later there may be no right to connect.
+        let manager = NotifySocket::of_environment();
         let ready = prepare(&settings, clock, Touch::Keep).ready(settings.keep_going)?;
         let Ready { parts, identity, profiles, anonymizer, targets, warnings } = ready;
         let Parts { files, geoip, opened, surfaces, user, unbound } = parts;
@@ -189,6 +195,7 @@ impl Daemon {
             Ok((log, trace))
         };
         let (log, trace) = start().map_err(|error| vec![no_start(&error)])?;
+        let manager = ServiceManager::new(manager, clock, &log);
         for problem in unbound {
             log.error(format_args!("{problem}"));
         }
@@ -229,6 +236,7 @@ impl Daemon {
             store: None,
             page: None,
             geoip,
+            manager,
             _pid_file: pid_file,
         };
         let world = daemon.world_to_serve();
@@ -247,15 +255,22 @@ impl Daemon {
         let watched = live_line::is_watched();
         // A daemon that was started by hand on a terminal ends with it.
         let ends_with_terminal = reread.is_none() && terminal::is_attended();
+        self.notify_manager(ServiceManager::is_ready);
         loop {
             if watched {
                 live_line::draw(&self.sum());
             }
             self.open_waiting();
             self.look_at_databases();
+            if let Some(manager) = &mut self.manager {
+                let held =
+                    || self.workers.sum(self.served.tallies.tarpits(), self.clock.now()).held;
+                manager.beat(held, &self.workers, &self.notify);
+            }
+            let beat = self.manager.as_ref().map(ServiceManager::patience);
             let redraw = watched.then_some(REDRAW);
             let retry = self.waiting.is_some().then_some(RETRY);
-            let patience = [retry, redraw, self.until_look()].into_iter().flatten().min();
+            let patience = [retry, redraw, beat, self.until_look()].into_iter().flatten().min();
             // The daemon holds a sender itself, so the channel never closes.
             let notice = match patience {
                 Some(patience) => self.notices.recv_timeout(patience),
@@ -284,6 +299,7 @@ impl Daemon {
                 }
                 // The log tells the outcome.
                 Ok(Notice::Signal(SIGHUP)) => drop(self.reload(reread, "SIGHUP")),
+                Ok(Notice::WorkersTurn) => self.notify_manager(ServiceManager::is_alive),
                 Ok(Notice::Signal(SIGUSR1)) => self.tell_totals(),
                 Ok(Notice::Signal(SIGUSR2)) => self.reopen("SIGUSR2"),
                 Ok(Notice::Signal(_)) | Err(RecvTimeoutError::Disconnected) => {
@@ -299,6 +315,11 @@ impl Daemon {
                 }
             }
         }
+    }
+
+    /// Tells the service manager something, if there is one.
+    fn notify_manager(&mut self, what: impl FnOnce(&mut ServiceManager)) {
+        self.manager.as_mut().map(what);
     }
 
     /// Shows new clients the host key that was made.
@@ -327,6 +348,7 @@ impl Daemon {
         if watched {
             live_line::end();
         }
+        self.notify_manager(ServiceManager::stops);
         self.surfaces.stop();
         let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
         let have_ended = self.workers.stop(left().saturating_sub(LAST_WORDS));

@@ -12,6 +12,7 @@ use super::{
     ports::{Opened, Spot, Unbound, absences, grouped},
     prepare::{anonymizer, profiles},
     rules::rules,
+    service_manager::ServiceManager,
     targets::open_both,
     workers::UnderWay,
 };
@@ -30,6 +31,13 @@ impl Daemon {
     /// Reads the configuration again, and says what changed, a line each. A wrong one changes
     /// nothing, and what is wrong is said. `asked` is what asked for it.
     pub(super) fn reload(&mut self, reread: Option<Reread<'_>>, asked: &str) -> Reloaded {
+        self.notify_manager(ServiceManager::reloads);
+        let outcome = self.reload_with(reread, asked);
+        self.notify_manager(ServiceManager::is_ready);
+        outcome
+    }
+
+    fn reload_with(&mut self, reread: Option<Reread<'_>>, asked: &str) -> Reloaded {
         let Some(reread) = reread else {
             let what = "no configuration file to reload";
             self.log.notice(format_args!("{asked}: {what}"));

@@ -24,8 +24,8 @@ use crate::{
         writer::Writer,
     },
     worker::{
-        self, Command, Listener, Notice, Rules, Setup, endpoints::Binding, handle::Handle,
-        sender::Sender,
+        self, Command, Listener, Notice, RollCall, Rules, Setup, endpoints::Binding,
+        handle::Handle, sender::Sender,
     },
 };
 
@@ -109,6 +109,14 @@ impl Workers {
             worker.handle.send(Command::Reload { stay, new, rules, pending });
         }
         under_way
+    }
+
+    /// Asks all workers whether their loops turn; a notice says when the last one has answered.
+    pub(super) fn call(&self, notify: &mpsc::Sender<Notice>) {
+        let call = Arc::new(RollCall(notify.clone()));
+        for worker in &self.all {
+            worker.handle.send(Command::RollCall(Arc::clone(&call)));
+        }
     }
 
     /// Makes each worker close everything and end, and waits for that at most `patience`. Says

@@ -30,6 +30,15 @@ impl Clock {
         Instant::now().duration_since(self.start)
     }
 
+    /// The system's monotonic time, by which other programs order what they see of this one.
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    #[expect(clippy::unused_self, reason = "only code that was given a clock may ask")]
+    pub(crate) fn monotonic(self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        // Never negative.
+        Duration::try_from(now).unwrap_or_default()
+    }
+
     /// Time since 1970-01-01 UTC as the system has it now.
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     #[expect(clippy::unused_self, reason = "only code that was given a clock may ask")]

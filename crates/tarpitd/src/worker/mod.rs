@@ -93,8 +93,21 @@ pub(crate) enum Notice {
     /// The host key that takes a while has been made.
     RsaKey(Arc<RsaKey>),
     Signal(i32),
+    /// Every worker has answered a roll call: its loop turns.
+    WorkersTurn,
     /// A worker has ended.
     WorkerEnded,
+}
+
+/// A roll call: the last worker that drops its share tells the daemon's own thread that all turn.
+#[derive(Debug)]
+pub(crate) struct RollCall(pub(crate) mpsc::Sender<Notice>);
+
+impl Drop for RollCall {
+    fn drop(&mut self) {
+        // If this fails, the daemon has ended.
+        let _ = self.0.send(Notice::WorkersTurn);
+    }
 }
 
 /// What a reload changed, a line each; or why it changed nothing.
@@ -117,6 +130,8 @@ pub(crate) enum Command {
         /// Dropped once all of it is in force.
         pending: mpsc::Sender<Infallible>,
     },
+    /// Show that the loop turns, by dropping this.
+    RollCall(Arc<RollCall>),
     /// Close everything, with a line for each client, and return.
     Stop,
 }
@@ -333,6 +348,7 @@ impl Worker {
                     self.room.set(rules.access, rules.evict);
                     drop(pending);
                 }
+                Command::RollCall(call) => drop(call),
                 Command::Stop => {
                     self.stop();
                     return Loop::Ends;

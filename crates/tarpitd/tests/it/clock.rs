@@ -11,6 +11,13 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// The system's monotonic time in microseconds, as the daemon tells it to the service manager.
+#[expect(clippy::disallowed_methods, reason = "this is the place")]
+pub(crate) fn monotonic_usec() -> u128 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::try_from(now).expect("it is positive").as_micros()
+}
+
 /// Lets time pass between two looks at something that gives no sign, or between two moments that
 /// must differ. A test that waits for something else uses `daemon::until`.
 #[expect(clippy::disallowed_methods, reason = "this is the place")]

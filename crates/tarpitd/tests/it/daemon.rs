@@ -38,7 +38,7 @@ pub(crate) struct Daemon {
 /// The binary under test.
 pub(crate) fn tarpitd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tarpitd"));
-    command.stdin(Stdio::null()).env_remove("JOURNAL_STREAM");
+    command.stdin(Stdio::null()).env_remove("JOURNAL_STREAM").env_remove("NOTIFY_SOCKET");
     command
 }
 

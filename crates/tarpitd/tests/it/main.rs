@@ -41,6 +41,7 @@ mod secrets;
 mod shortages;
 mod ssh;
 mod start;
+mod systemd;
 #[path = "../../../tarpit-proto/tests/it/talks.rs"]
 mod talks;
 mod terminal;
