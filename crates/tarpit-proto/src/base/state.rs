@@ -175,6 +175,56 @@ impl<T: Saved> Saved for Box<T> {
     }
 }
 
+/// A boxed part that may be missing. It takes no bits, since a session knows whether it has a box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaybeBoxed<T>(pub Option<Box<T>>);
+
+impl<T> Default for MaybeBoxed<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Saved> Saved for MaybeBoxed<T> {
+    const LAYOUT: u32 = Option::<Box<T>>::LAYOUT;
+
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn load(saved: &mut &[u8]) -> Option<Self> {
+        Saved::load(saved).map(Self)
+    }
+
+    fn change_clock(&mut self, change: ClockChange) {
+        self.0.change_clock(change);
+    }
+
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+}
+
+impl<T: Saved + Any + fmt::Debug + Send> Field for MaybeBoxed<T> {
+    const BITS: u32 = 0;
+    const BOXES: u32 = 1;
+
+    #[inline]
+    fn put(self, out: &mut Packer) {
+        if let Some(boxed) = self.0 {
+            boxed.put(out);
+        }
+    }
+
+    #[inline]
+    fn get(from: &mut Unpacker) -> Option<Self> {
+        match from.boxed {
+            Some(_) => Box::get(from).map(|boxed| Self(Some(boxed))),
+            None => Some(Self(None)),
+        }
+    }
+}
+
 /// A part of a state that stays packed until it is asked for: a state is unpacked for every chunk
 /// that is sent, and not every part of it matters then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -251,7 +251,7 @@ mod all {
                 credentials (e.g., bad password), or your\n\
                 browser doesn't understand how to supply\n\
                 the credentials required.</p>\n<hr>\n\
-                <address>Apache/2.4.52 (Ubuntu) Server at 198.51.100.1 Port 22</address>\n\
+                <address>Apache/2.4.52 (Ubuntu) Server at a.example Port 22</address>\n\
                 </body></html>\n";
             assert_eq!(page, expected, "{name}");
         }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tarpit_proto::fuzzing;
 
-use crate::{http::asking, stage::Stage};
+use crate::{http, stage::Stage};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -138,7 +138,7 @@ fn a_searcher_gets_a_whole_answer_to_each_request() {
     let got = answers(&mut stage);
     assert!(got[2].3.starts_with(b"\x08\x03200") && got[3].3.ends_with(b"</html>\n"));
     // What the client is owed meanwhile waits until the answer is out.
-    let path = field(":path", "/x");
+    let path = [field(":path", "/x"), field(":authority", "a.example")].concat();
     let block = [&b"\x82\x86"[..], &path, &field("user-agent", "gobuster/3.5")].concat();
     stage.says(frame(1, 0b101, 3, &block)).says(frame(6, 0, 0, b"12345678")).pass_secs(9);
     let got = answers(&mut stage);
@@ -281,7 +281,7 @@ fn thirty_days_and_a_hand_over_go_unnoticed() {
 
 #[test]
 fn other_openings_are_of_http_1() {
-    let stage = asking("http_hold", None, "PRI * HTTP/1.1\r\nHost: a\r\n\r\n");
+    let stage = http::asking("http_hold", None, "PRI * HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(stage.text().starts_with("HTTP/1.1 400 "), "{}", stage.text());
 }
 
@@ -353,7 +353,8 @@ fn a_path_beyond_what_may_wait_is_told_with_its_true_length() {
 /// What a searcher is answered that asks so, with these further fields in their coded form.
 fn searching(method: &str, path: &str, more: &[u8]) -> Vec<Frame> {
     let asked = [field(":method", method), field(":path", path)].concat();
-    let block = [&asked[..], b"\x86", &field("user-agent", "gobuster/3.5"), more].concat();
+    let host = field(":authority", "A.example");
+    let block = [&asked[..], b"\x86", &host, &field("user-agent", "gobuster/3.5"), more].concat();
     let mut stage = connected(&[frame(1, 0b101, 1, &block)]);
     answers(&mut stage);
     stage.pass_secs(10);
@@ -367,7 +368,8 @@ fn a_page_that_the_client_has_comes_without_data() {
         let got = searching("GET", "/", &tag);
         assert_eq!(outline(&got), [(1, 5, 1)]);
         assert!(got[0].3.starts_with(b"\x08\x03304"), "{}", got[0].3.escape_ascii());
-        let mut stage = connected(&[frame(1, 5, 1, &[&b"\x82\x86\x84"[..], &tag].concat())]);
+        let asked = [&b"\x82\x86\x84\x41\x09a.example"[..], &tag].concat();
+        let mut stage = connected(&[frame(1, 5, 1, &asked)]);
         answers(&mut stage);
         stage.pass_secs(60);
         assert!(answers(&mut stage).iter().all(|one| one.0 == 6));
@@ -398,4 +400,97 @@ fn a_whole_answer_has_the_status_and_the_fields_that_http_1_has() {
     });
     let moved = moved.expect("a folder that is there");
     assert!(moved.contains("http"), "{moved}");
+}
+
+/// A request with these fields to a host.
+fn asking(stream: u32, method: &str, path: &str, more: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = [field(":method", method), field(":path", path), b"\x86".to_vec()].concat();
+    block.extend(field(":authority", "A.example:99"));
+    for (name, value) in more {
+        block.extend(field(name, value));
+    }
+    frame(1, 0b101, stream, &block)
+}
+
+#[test]
+fn every_method_has_its_status_and_its_client_is_held() {
+    for (method, path, status) in [
+        ("PUT", "/", "405"),
+        ("FOO", "/", "501"),
+        ("get", "/", "501"),
+        ("TRACE", "/", "405"),
+        ("GET", "*", "400"),
+        ("GET", "/../../x", "400"),
+        ("POST", "/nothing", "404"),
+        ("OPTIONS", "/", "200"),
+        ("OPTIONS", "*", "200"),
+    ] {
+        let mut stage = connected(&[asking(1, method, path, &[])]);
+        let got = answers(&mut stage);
+        let [_, _, fields, page @ ..] = &got[..] else { panic!("{method} {path}: no answer") };
+        assert_eq!((fields.0, fields.1, fields.2), (1, 4, 1), "{method} {path}");
+        assert_eq!(&fields.3[2..5], status.as_bytes(), "{method} {path}");
+        // There is no more to such an answer than its end, which never comes.
+        let kind = if method == "OPTIONS" { 6 } else { 0 };
+        assert_eq!(page.is_empty(), method == "OPTIONS", "{method} {path}");
+        let page: Vec<_> = page.iter().flat_map(|one| one.3.clone()).collect();
+        let page = page.escape_ascii().to_string();
+        let names_host = page.contains("Server at a.example Port 99");
+        assert!(page.is_empty() || names_host || path == "*", "{method} {path}: {page}");
+        stage.pass_secs(600);
+        let got = answers(&mut stage);
+        assert!(got.len() > 65 && got.iter().all(|one| (one.0, one.1) == (kind, 0)), "{method}");
+    }
+}
+
+#[test]
+fn a_request_without_a_host_or_with_a_wrong_one_is_refused() {
+    for host in [None, Some("a..b"), Some("")] {
+        let mut block = b"\x82\x86\x84".to_vec();
+        block.extend(host.map(|host| field(":authority", host)).unwrap_or_default());
+        let mut stage = connected(&[frame(1, 0b101, 1, &block)]);
+        assert_eq!(&answers(&mut stage)[2].3[2..5], b"400", "{host:?}");
+    }
+}
+
+#[test]
+fn the_requests_of_a_searcher_that_wait_are_answered_in_one_go_each_by_what_it_asks_for() {
+    let searcher = [("user-agent", "gobuster/3.5")];
+    let asked = [
+        asking(1, "GET", "/x", &searcher),
+        asking(3, "HEAD", "/", &searcher),
+        asking(5, "FOO", "/", &searcher),
+        asking(7, "GET", "/", &searcher),
+        asking(9, "GET", "/index.html", &searcher),
+        asking(11, "GET", "/.htaccess", &searcher),
+    ];
+    let mut stage = connected(&asked);
+    answers(&mut stage);
+    // Also where the daemon is replaced meanwhile.
+    stage.hand_over().pass_secs(9);
+    let status = |frame: &Frame| (frame.2, String::from_utf8_lossy(&frame.3[2..5]).into_owned());
+    let got = answers(&mut stage);
+    let heads: Vec<_> = got.iter().filter(|one| one.0 == 1).map(status).collect();
+    let wanted = [(1, "404"), (3, "200"), (5, "501"), (7, "200"), (9, "200"), (11, "403")];
+    assert_eq!(heads, wanted.map(|(stream, status)| (stream, status.to_owned())));
+    let bodies: Vec<_> = got.iter().filter(|one| one.0 == 0).map(|one| (one.1, one.2)).collect();
+    assert_eq!(bodies, [(1, 1), (1, 5), (1, 7), (1, 9), (1, 11)], "a head is all of one");
+    // The connection goes on, and nothing is kept.
+    let before = stage.save().len();
+    stage.says(asking(13, "GET", "/y", &searcher)).pass_secs(9);
+    assert_eq!(outline(&answers(&mut stage)), [(1, 4, 13), (0, 1, 13)]);
+    assert_eq!(stage.save().len(), before);
+}
+
+#[test]
+fn a_searcher_that_asks_without_end_costs_no_more_than_a_kilobyte() {
+    let searcher = [("user-agent", "gobuster/3.5")];
+    let mut stage = connected(&[]);
+    for stream in 0..2_000 {
+        stage.says(asking(2 * stream + 1, "GET", "/x", &searcher));
+    }
+    assert!(stage.save().len() < 2_500, "{}", stage.save().len());
+    stage.pass_secs(20);
+    let got = answers(&mut stage);
+    assert_eq!(got.iter().filter(|one| one.0 == 1).count(), 128);
 }

@@ -209,19 +209,129 @@ fn answer_to_searcher(mut stage: Stage, method: &str, path: &str, more: &str) ->
     String::from_utf8(stage.bytes()).expect("text")
 }
 
+/// The answer to a searcher that asks for a folder of the site, with this `Host` line, at this port.
+fn redirect(persona: &str, port: u16, version: &str, host: &str) -> String {
+    let folders = ["assets", "css", "data", "docs"].into_iter();
+    let mut answers = folders.map(|folder| {
+        let mut stage = Stage::new("http_hold");
+        stage.profile.persona = Persona::named(persona, &seed()).expect("a persona");
+        stage.conn.server.set_port(port);
+        let mut stage = stage.open();
+        stage.says(format!("GET /{folder} {version}\r\n{host}User-Agent: gobuster/3.5\r\n\r\n"));
+        // Also where the daemon is replaced meanwhile.
+        stage.hand_over().pass_secs(10);
+        let text = String::from_utf8(stage.bytes()).expect("text");
+        text.replace(&format!("/{folder}/"), "/FOLDER/")
+    });
+    answers.find(|text| !text.contains(" 404 ")).expect("each has one folder of four")
+}
+
+/// What real servers that listen at port 8080 make of a host: Apache's redirect and the end of its
+/// page, and nginx's redirect. No answer but a 400: `-`.
+const HOSTS: &[(&str, &str, &str)] = &[
+    (
+        "Example.ORG.",
+        "http://example.org:8080/ at example.org Port 8080",
+        "http://example.org:8080/",
+    ),
+    ("example.org:80", "http://example.org/ at example.org Port 80", "http://example.org:8080/"),
+    ("a.b:0099", "http://a.b:99/ at a.b Port 99", "http://a.b:8080/"),
+    ("a_b.c:65536", "-", "http://a_b.c:8080/"),
+    ("a.b:", "-", "http://a.b:8080/"),
+    ("999.1.1.1", "http://999.1.1.1:8080/ at 999.1.1.1 Port 8080", "http://999.1.1.1:8080/"),
+    ("1.2.3", "-", "http://1.2.3:8080/"),
+    ("[::FFFF]:90", "http://[::ffff]:90/ at ::ffff Port 90", "http://[::ffff]:8080/"),
+    ("[::G]", "-", "http://[::g]:8080/"),
+    ("[::1]x", "-", "http://[::1]:8080/"),
+    ("a<b>\"&'", "-", "http://a<b>\"&':8080/"),
+    ("a.-b", "-", "http://a.-b:8080/"),
+    (".a", "http://.a:8080/ at .a Port 8080", "http://.a:8080/"),
+    ("::1", "-", "-"),
+    (".", "-", "-"),
+    ("a..b", "-", "-"),
+    ("a\x7fb", "-", "-"),
+];
+
 #[test]
-fn a_redirect_and_its_page_have_the_same_url() {
-    for (port, wanted) in [(80, "http://198.51.100.1/"), (8080, "http://198.51.100.1:8080/")] {
-        let moved = ["assets", "css", "data", "docs"].into_iter().find_map(|folder| {
-            let mut stage = Stage::new("http_hold");
-            stage.conn.server.set_port(port);
-            let text = answer_to_searcher(stage.open(), "GET", &format!("/{folder}"), "");
-            text.starts_with("HTTP/1.1 301 ").then(|| (format!("{wanted}{folder}/"), text))
-        });
-        let (url, text) = moved.expect("each has one folder of four");
-        assert!(text.contains(&format!("\r\nLocation: {url}\r\n")), "{text}");
-        assert!(text.contains(&format!("<a href=\"{url}\">here</a>")), "{text}");
+fn answers_name_the_host_that_the_client_asked_for_as_the_real_servers_do() {
+    for &(host, apache, nginx) in HOSTS {
+        for (persona, wanted) in PLAYED.into_iter().zip([apache, nginx]) {
+            let text = redirect(persona, 8080, "HTTP/1.1", &format!("Host: {host}\r\n"));
+            let Some((url, signature)) = wanted.split_once(" at ").or(Some((wanted, ""))) else {
+                unreachable!("either has a URL");
+            };
+            if url == "-" {
+                assert!(text.starts_with("HTTP/1.1 400 "), "{persona} {host}: {text}");
+                assert!(!text.contains(&format!("Server at {host}")), "{host}: {text}");
+                continue;
+            }
+            assert!(text.starts_with("HTTP/1.1 301 "), "{persona} {host}: {text}");
+            assert!(text.contains(&format!("\r\nLocation: {url}FOLDER/\r\n")), "{host}: {text}");
+            if !signature.is_empty() {
+                let words = [format!("Server at {signature}</"), format!("\"{url}FOLDER/\">here")];
+                assert!(words.iter().all(|words| text.contains(words)), "{host}: {text}");
+            }
+        }
     }
+}
+
+#[test]
+fn who_names_no_host_or_one_that_is_too_long_is_told_the_address() {
+    for (persona, port, wanted) in [
+        ("ubuntu-22.04", 80, "http://198.51.100.1/FOLDER/"),
+        ("ubuntu-22.04", 8080, "http://198.51.100.1:8080/FOLDER/"),
+        ("debian-12", 8080, "http://198.51.100.1:8080/FOLDER/"),
+        ("windows-server-2019", 8080, "http://198.51.100.1:8080/FOLDER/"),
+    ] {
+        let long = format!("Host: {}\r\n", "a".repeat(256));
+        for text in
+            [redirect(persona, port, "HTTP/1.0", ""), redirect(persona, port, "HTTP/1.1", &long)]
+        {
+            assert!(text.contains(&format!("\r\nLocation: {wanted}\r\n")), "{text}");
+        }
+    }
+    // IIS repeats what it reads, and no more.
+    let text = redirect("windows-server-2019", 8080, "HTTP/1.1", "Host: A.b\r\n");
+    assert!(text.contains("\r\nLocation: http://A.b/FOLDER/\r\n"), "{text}");
+    assert!(text.contains("<a HREF=\"http://A.b/FOLDER/\">here"), "{text}");
+    let text = redirect("windows-server-2019", 8080, "HTTP/1.1", "Host: a\"<b>\r\n");
+    assert!(text.contains("\r\nLocation: http://198.51.100.1:8080/FOLDER/\r\n"), "{text}");
+}
+
+#[test]
+fn a_request_that_is_refused_before_its_host_is_read_gets_the_address() {
+    let answer = |request: &str| {
+        let mut stage = Stage::new("http_hold").open();
+        stage.says(format!("{request}\r\nHost: a.b:99\r\nUser-Agent: gobuster/3.5\r\n\r\n"));
+        stage.pass_secs(10);
+        String::from_utf8(stage.bytes()).expect("text")
+    };
+    for (request, wanted) in [
+        ("GET /../../x HTTP/1.1", "a.b Port 99"),
+        ("GET /%zz HTTP/1.1", "a.b Port 99"),
+        ("PUT / HTTP/1.1", "a.b Port 99"),
+        ("GET / HTTP/1.1\r\nExpect: foo", "a.b Port 99"),
+        ("GET /a b HTTP/1.1", "198.51.100.1 Port 22"),
+        ("GET x HTTP/1.1", "198.51.100.1 Port 22"),
+        ("GET / HTTP/1.1\r\nno colon", "198.51.100.1 Port 22"),
+        ("GET / HTTP/1.1\r\nContent-Length: x", "198.51.100.1 Port 22"),
+        ("GET * HTTP/1.1", "198.51.100.1 Port 22"),
+    ] {
+        let text = answer(request);
+        assert!(text.contains(&format!("Server at {wanted}</address>")), "{request}: {text}");
+    }
+}
+
+#[test]
+fn a_held_client_keeps_no_host() {
+    let request = |host: &str| format!("GET /nothing HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let [short, long] = ["a", &"a".repeat(255)].map(|host| {
+        let mut stage = Stage::new("http_hold").open();
+        stage.says(request(host)).pass_secs(60);
+        assert!(stage.text().contains(" 404 "), "{}", stage.text());
+        stage.save().len()
+    });
+    assert_eq!(short, long);
 }
 
 #[test]

@@ -26,12 +26,13 @@
 use core::time::Duration;
 
 use crate::{
-    base::said::Said,
+    base::{said::Said, state::MaybeBoxed},
     protocols::http::{
         clients::{self, HeldBy},
         head::Stamp,
+        host::Asked,
         reply::Reply,
-        request::{self, Reading, Request, Spent},
+        request::{self, Kept, Reading, Request, Spent},
         site::Site,
     },
     script::{Cx, Heard, Step},
@@ -47,6 +48,8 @@ states! {
         pub(crate) request: Request,
         pub(crate) held_by: HeldBy,
         pub(crate) at: At,
+        /// What an answer or the rest of a request depends on beyond that.
+        pub(crate) kept: MaybeBoxed<Kept>,
     }
 
     /// Where a connection stands.
@@ -80,6 +83,11 @@ impl Exchange {
     pub(crate) fn open(cx: &Cx<'_>) -> Self {
         let reading = Reading::after(cx.before.into());
         Self { at: At::Asking { reading }, ..Self::default() }
+    }
+
+    /// The host that the client asked for, if the answer is to name it.
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        self.kept.0.as_ref().and_then(|kept| kept.host.as_deref())
     }
 }
 
@@ -134,6 +142,10 @@ pub(crate) fn converse(exchange: &mut Exchange, heard: Heard<'_, '_>, cx: &mut C
         (At::Answering { .. }, Heard::Sent) => next_request(exchange),
         (At::Opening { .. }, Heard::Sent) => {
             exchange.at = At::Naming;
+            // Where a body follows, it names the host again. All others are held without it.
+            if exchange.held_by != HeldBy::Briefly {
+                exchange.kept.0 = None;
+            }
             Step::DRIP
         }
         (At::Naming, Heard::Sent) => pad(exchange, 0, cx),
@@ -198,6 +210,7 @@ pub(crate) fn next_request(exchange: &mut Exchange) -> Step {
 /// Holds the client in silence.
 pub(crate) fn hold(exchange: &mut Exchange) -> Step {
     exchange.at = At::Holding;
+    exchange.kept.0 = None;
     Step::REST.discarding()
 }
 
@@ -228,11 +241,11 @@ pub(crate) fn hear(
     said: &mut Said<'_>,
     cx: &mut Cx<'_>,
 ) -> Option<Reading> {
-    let At::Asking { reading } = &mut exchange.at else { return None };
+    let Exchange { request, at: At::Asking { reading }, kept, .. } = exchange else { return None };
+    let kept = &mut kept.0;
     let site = Site::of(&cx.profile.persona);
     let learn = &mut |fact, value: &[u8], length| cx.learn_part(fact, value, length);
-    request::read(&mut exchange.request, reading, said, site, learn)
-        .then(|| core::mem::take(reading))
+    request::read(request, reading, kept, said, site, learn).then(|| core::mem::take(reading))
 }
 
 /// Waits before the whole of an answer follows to a client that has spent so much time already.
@@ -247,6 +260,8 @@ pub(crate) fn pause(exchange: &mut Exchange, reply: Reply, spent: Spent, cx: &mu
 pub(crate) fn begin(exchange: &mut Exchange, cx: &Cx<'_>) -> Step {
     if exchange.request.reply.get().is_of_page() {
         exchange.at = At::Heading { stamp: Stamp::now(cx) };
+        // The head is the pattern's own.
+        exchange.kept.0 = None;
         return Step::PROMPT;
     }
     open(exchange, cx).discarding()

@@ -5,7 +5,8 @@ use alloc::{format, string::String};
 
 use crate::{
     protocols::http::{
-        head::{host, moved_to},
+        head::moved_to,
+        host::{Asked, Name},
         reply::{Reply, method_name},
         server::Server,
     },
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// The page of an answer; empty where the answer has none.
-pub(crate) fn error_page(reply: Reply, cx: &Cx<'_>) -> String {
+pub(crate) fn error_page(reply: Reply, asked: Asked<'_>, cx: &Cx<'_>) -> String {
     match reply {
         Reply::Options { .. } | Reply::Page { .. } | Reply::ServerOptions => return String::new(),
         Reply::Welcome => return String::from("<html><body></body></html>\n"),
@@ -21,26 +22,26 @@ pub(crate) fn error_page(reply: Reply, cx: &Cx<'_>) -> String {
     }
     let server = Server::of(&cx.profile.persona);
     match server {
-        Server::Apache => apache(reply, cx),
+        Server::Apache => apache(reply, asked, cx),
         Server::Boa => boa(reply),
-        Server::Iis => iis(reply),
+        Server::Iis => iis(reply, asked, cx),
         Server::Nginx => nginx(reply, cx),
     }
 }
 
-fn apache(reply: Reply, cx: &Cx<'_>) -> String {
+fn apache(reply: Reply, asked: Asked<'_>, cx: &Cx<'_>) -> String {
     let status = reply.status(Server::Apache);
     let reason = &status[4..];
-    let (server, host, port) = (Server::name(&cx.profile.persona), host(cx), cx.conn.server.port());
-    let words = apache_words(reply, cx);
+    let server = Server::name(&cx.profile.persona);
+    let (words, signature) = (apache_words(reply, asked, cx), Name::of(asked, cx).signature());
     format!(
         "<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n\
          <title>{status}</title>\n</head><body>\n<h1>{reason}</h1>\n<p>{words}</p>\n<hr>\n\
-         <address>{server} Server at {host} Port {port}</address>\n</body></html>\n"
+         <address>{server} Server at {signature}</address>\n</body></html>\n"
     )
 }
 
-fn apache_words(reply: Reply, cx: &Cx<'_>) -> String {
+fn apache_words(reply: Reply, asked: Asked<'_>, cx: &Cx<'_>) -> String {
     const BAD: &str = "Your browser sent a request that this server could not understand.<br />\n";
     String::from(match reply {
         Reply::FieldTooLong => {
@@ -60,7 +61,7 @@ fn apache_words(reply: Reply, cx: &Cx<'_>) -> String {
             return format!("{method} not supported for current URL.<br />\n");
         }
         Reply::Moved { folder } => {
-            let url = moved_to(folder, cx);
+            let url = moved_to(folder, asked, cx);
             return format!("The document has moved <a href=\"{url}\">here</a>.");
         }
         Reply::Expectation => {
@@ -99,7 +100,7 @@ fn boa(reply: Reply) -> String {
     )
 }
 
-fn iis(reply: Reply) -> String {
+fn iis(reply: Reply, asked: Asked<'_>, cx: &Cx<'_>) -> String {
     String::from(match reply {
         Reply::Forbidden | Reply::Refused => {
             "You do not have permission to view this directory or page."
@@ -108,7 +109,13 @@ fn iis(reply: Reply) -> String {
             "The resource you are looking for has been removed, had its name changed, or is \
              temporarily unavailable."
         }
-        Reply::Moved { .. } => "<head><title>Document Moved</title></head>",
+        Reply::Moved { folder } => {
+            let url = moved_to(folder, asked, cx);
+            return format!(
+                "<head><title>Document Moved</title></head>\n<body><h1>Object Moved</h1>This \
+                 document may be found <a HREF=\"{url}\">here</a></body>"
+            );
+        }
         Reply::NotAllowed { .. } | Reply::NotImplemented { .. } | Reply::Trace | Reply::Tunnel => {
             "The page you are looking for cannot be displayed because an invalid method (HTTP \
              verb) is being used."

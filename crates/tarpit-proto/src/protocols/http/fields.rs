@@ -6,6 +6,7 @@ use crate::{
         http::{
             clients,
             credentials::learn_credentials,
+            host::Host,
             length::Length,
             reply::{Extent, Reply},
             request::{
@@ -49,7 +50,8 @@ pub(crate) fn field(
     };
     let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
     let is_host = name.eq_ignore_ascii_case(b"host");
-    if is_host && (reading.told_host || !line.ends_with(b"\n") || !is_host_of(site.server, value)) {
+    let is_right = || line.ends_with(b"\n") && Host::read(site.server, value).is_some();
+    if is_host && (reading.told_host || !is_right()) {
         request.reply.yield_to(Reply::BadRequest);
     }
     framing(request, reading, name, value, site.server);
@@ -179,28 +181,6 @@ fn is_written_right(server: Server, line: &[u8], is_first: bool) -> bool {
             name > 0 && text[..name].iter().all(is_of_name) && !text.contains(&0)
         }
     }
-}
-
-/// Whether the server takes the value for a host (RFC 9110, section 7.2).
-fn is_host_of(server: Server, value: &[u8]) -> bool {
-    let has = |wrong: &[u8]| value.windows(wrong.len()).any(|window| window == wrong);
-    if value.is_empty() || has(b"..") || has(b"/") || value.iter().any(|&byte| byte <= b' ') {
-        return server == Server::Boa;
-    }
-    if server != Server::Apache || value.starts_with(b"[") {
-        return true;
-    }
-    let mut parts = value.splitn(2, |&byte| byte == b':');
-    let (name, port) = (parts.next().unwrap_or_default(), parts.next());
-    let is_port = |port: &[u8]| {
-        let number = core::str::from_utf8(port).ok().and_then(|port| port.parse::<u16>().ok());
-        number.is_some_and(|number| number > 0)
-    };
-    let is_number = name.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
-    let is_address = || name.split(|&byte| byte == b'.').count() == 4;
-    name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte))
-        && port.is_none_or(is_port)
-        && (!is_number || is_address())
 }
 
 /// The end of a list, as far as it is shown: each relay adds its client at the end, and what stands

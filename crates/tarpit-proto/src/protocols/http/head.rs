@@ -12,6 +12,7 @@ use crate::{
     base::time::Wall,
     protocols::http::{
         error_page::error_page,
+        host::{Asked, Name},
         reply::{Entry, Extent, Reply},
         request::{Lasting, Request, Version},
         server::Server,
@@ -19,7 +20,7 @@ use crate::{
     },
     script::Cx,
     states,
-    wire::http::hpack::{self, Name},
+    wire::http::hpack,
 };
 
 states! {
@@ -120,9 +121,10 @@ fn order(server: Server) -> &'static [Field] {
 }
 
 /// The lines of a head, each with its end, in the order in which the server has them.
-pub(crate) fn head(request: Request, stamp: Stamp, cx: &Cx<'_>) -> String {
+pub(crate) fn head(request: Request, asked: Asked<'_>, stamp: Stamp, cx: &Cx<'_>) -> String {
     let fields = order(Server::of(&cx.profile.persona)).iter();
-    write(request.reply.get(), fields.map(|&field| (field, value(field, request, stamp, cx))), cx)
+    let fields = fields.map(|&field| (field, value(field, request, asked, stamp, cx)));
+    write(request.reply.get(), fields, cx)
 }
 
 /// The first lines of an answer whose other fields are the pattern's own: those by which scanners
@@ -135,34 +137,40 @@ pub(crate) fn first_lines(request: Request, stamp: Stamp, cx: &Cx<'_>) -> String
         _ => false,
     };
     let fields = order(server).iter().filter(is_first);
-    write(request.reply.get(), fields.map(|&field| (field, value(field, request, stamp, cx))), cx)
+    let fields = fields.map(|&field| (field, value(field, request, None, stamp, cx)));
+    write(request.reply.get(), fields, cx)
 }
 
 /// The fields of an answer of the present moment in HTTP/2, in the same order. Those that speak of
 /// the connection have no place there (RFC 9113, section 8.2.2).
-pub(crate) fn frame_fields(request: Request, has_length: bool, cx: &Cx<'_>) -> Vec<u8> {
+pub(crate) fn frame_fields(
+    request: Request,
+    asked: Asked<'_>,
+    has_length: bool,
+    cx: &Cx<'_>,
+) -> Vec<u8> {
     let (server, stamp) = (Server::of(&cx.profile.persona), Stamp::now(cx));
     let mut out = Vec::new();
-    hpack::write(Name::Status, &request.reply.get().status(server)[..3], &mut out);
+    hpack::write(hpack::Name::Status, &request.reply.get().status(server)[..3], &mut out);
     for &field in order(server) {
         let name = match field {
-            Field::AcceptRanges => Name::AcceptRanges,
-            Field::Allow => Name::Allow,
+            Field::AcceptRanges => hpack::Name::AcceptRanges,
+            Field::Allow => hpack::Name::Allow,
             Field::Connection | Field::KeepAlive => continue,
             Field::ContentLength if !has_length => continue,
-            Field::ContentLength => Name::ContentLength,
-            Field::ContentRange => Name::ContentRange,
-            Field::ContentType => Name::ContentType,
-            Field::Date => Name::Date,
-            Field::ETag => Name::ETag,
-            Field::LastModified => Name::LastModified,
-            Field::Location => Name::Location,
-            Field::PoweredBy => Name::PoweredBy,
-            Field::Server => Name::Server,
-            Field::Vary => Name::Vary,
-            Field::WwwAuthenticate => Name::WwwAuthenticate,
+            Field::ContentLength => hpack::Name::ContentLength,
+            Field::ContentRange => hpack::Name::ContentRange,
+            Field::ContentType => hpack::Name::ContentType,
+            Field::Date => hpack::Name::Date,
+            Field::ETag => hpack::Name::ETag,
+            Field::LastModified => hpack::Name::LastModified,
+            Field::Location => hpack::Name::Location,
+            Field::PoweredBy => hpack::Name::PoweredBy,
+            Field::Server => hpack::Name::Server,
+            Field::Vary => hpack::Name::Vary,
+            Field::WwwAuthenticate => hpack::Name::WwwAuthenticate,
         };
-        if let Some(value) = value(field, request, stamp, cx) {
+        if let Some(value) = value(field, request, asked, stamp, cx) {
             hpack::write(name, &value, &mut out);
         }
     }
@@ -210,7 +218,13 @@ fn name(field: Field) -> &'static str {
 }
 
 /// What a field says in this answer; `None`: the answer does not have it.
-fn value(field: Field, request: Request, stamp: Stamp, cx: &Cx<'_>) -> Option<Cow<'static, str>> {
+fn value(
+    field: Field,
+    request: Request,
+    asked: Asked<'_>,
+    stamp: Stamp,
+    cx: &Cx<'_>,
+) -> Option<Cow<'static, str>> {
     let site = Site::of(&cx.profile.persona);
     let (server, reply) = (site.server, request.reply.get());
     let page = match reply {
@@ -230,7 +244,7 @@ fn value(field: Field, request: Request, stamp: Stamp, cx: &Cx<'_>) -> Option<Co
             Some((page, _)) => Some(site.length(page).to_string().into()),
             // Apache counts the bytes that it sends.
             None if request.is_head && server == Server::Apache => None,
-            None => Some(error_page(reply, cx).len().to_string().into()),
+            None => Some(error_page(reply, asked, cx).len().to_string().into()),
         },
         Field::ContentRange => {
             let (page, _) = page.filter(|&(_, extent)| extent == Extent::Part)?;
@@ -248,7 +262,7 @@ fn value(field: Field, request: Request, stamp: Stamp, cx: &Cx<'_>) -> Option<Co
             page.map(|(page, _)| format!("{} GMT", site.modified(page).date()).into())
         }
         Field::Location => match reply {
-            Reply::Moved { folder } => Some(moved_to(folder, cx).into()),
+            Reply::Moved { folder } => Some(moved_to(folder, asked, cx).into()),
             _ => None,
         },
         Field::PoweredBy => (!is_of_http_sys(reply, server)).then_some("ASP.NET".into()),
@@ -331,19 +345,7 @@ fn allowed(reply: Reply, cx: &Cx<'_>) -> Option<&'static str> {
     }
 }
 
-/// The URL of a folder, by the address that the client connected to.
-pub(crate) fn moved_to(folder: Entry, cx: &Cx<'_>) -> String {
-    let (host, folder) = (host(cx), Site::folder(folder));
-    match (cx.secured, cx.conn.server.port()) {
-        (true, 443) => format!("https://{host}/{folder}/"),
-        (true, port) => format!("https://{host}:{port}/{folder}/"),
-        (false, 80) => format!("http://{host}/{folder}/"),
-        (false, port) => format!("http://{host}:{port}/{folder}/"),
-    }
-}
-
-/// That address, without its port.
-pub(crate) fn host(cx: &Cx<'_>) -> String {
-    let host = cx.conn.server.ip().to_canonical();
-    if host.is_ipv6() { format!("[{host}]") } else { format!("{host}") }
+/// The URL of a folder, by the host that the client asked for.
+pub(crate) fn moved_to(folder: Entry, asked: Asked<'_>, cx: &Cx<'_>) -> String {
+    Name::of(asked, cx).url(&format!("{}/", Site::folder(folder)), cx)
 }

@@ -120,7 +120,7 @@ impl Script for HttpHold {
             At::Ending => {
                 http::last_value(exchange.request, cx, out);
                 out.extend_from_slice(b"\r\n");
-                http::body_part(exchange.request, 0, cx, out);
+                http::body_part(exchange.request, exchange.asked(), 0, cx, out);
             }
             At::Padding { blanks } if begins_field(exchange.request, blanks) => {
                 if blanks == clients::LONGEST_FIELD {
@@ -131,7 +131,9 @@ impl Script for HttpHold {
                 out.extend_from_slice(http::COOKIE.as_bytes());
                 http::reply(exchange, cx, out);
             }
-            At::Telling { part } => http::body_part(exchange.request, part, cx, out),
+            At::Telling { part } => {
+                http::body_part(exchange.request, exchange.asked(), part, cx, out);
+            }
             _ => http::reply(exchange, cx, out),
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //!  our settings         a page        fields sent
 //!  Opening ───► Idle ───────────► Holding with data: a byte of it, and a wait, for ever
-//!             ▲ │ │ anything else
+//!             ▲ │ │ a head, a tunnel
 //!             │ │ └─────────────► Holding with pings: a ping, and a wait, for ever
 //!             │ │ a guess, a search
 //!             │ └───► Pausing ──► Answering
@@ -11,8 +11,10 @@
 //! ```
 //! Answers to the client's own settings and pings go out in between (Owing), but not while it waits
 //! for a whole answer. One request is handled at a time. Requests that come in the meantime are
-//! counted: a client numbers its streams by twos. Most clients wait for any frame, so a frame every
-//! 8 seconds holds them; only pages get a success.
+//! counted: a client numbers its streams by twos. Of those of a searcher the answers are kept, too:
+//! it limits each, so all that have come are answered in one go. Most clients wait for any frame, so
+//! a frame every 8 seconds holds them. A head is all that some clients want, and a status that tells
+//! of no tunnel sends others away, so neither is told.
 //!
 //! Answers to settings and pings go out at once, except to clients that ask without end: beyond
 //! fifteen answers, one goes out in each turn.
@@ -23,22 +25,24 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
-    base::{fact::Fact, said::Said},
+    base::{fact::Fact, said::Said, state::Packed},
     protocols::http::{
         clients::{self, HeldBy},
         fields::named_field,
         head::frame_fields as fields,
         hold::whole_answer,
+        host::{self, Host},
         length::Length,
         pause_of,
         reply::{Entry, Extent, Reply},
         request::{self, Reading, Request, Spent},
         request_line,
         response::{body_part, whole_body},
+        server::Server,
         site::Site,
         torn::{Collected, Torn},
     },
-    script::{Chunk, Cx, Heard, Manner, Step},
+    script::{Chunk, Cx, Heard, MAX_CHUNK, Manner, Step},
     states,
     wire::http::{
         frame::{self, Head},
@@ -62,8 +66,25 @@ states! {
         /// Which of these it is nobody knows, so none is answered by more.
         wants_head: bool,
         held_by: HeldBy,
+        kept: Option<Box<Kept>>,
+    }
+
+    /// What is kept of some clients beyond that.
+    #[derive(Debug, Default)]
+    boxed struct Kept {
         /// What is told once the value that goes on has come to its end.
-        torn: Option<Box<Torn>>,
+        torn: Option<Torn>,
+        /// The host that a whole answer names, and those to all that wait for one with it.
+        host: Option<Vec<u8>>,
+        /// The requests of a searcher that wait, at most as many as are counted.
+        waiting: Vec<Packed<Waiting>>,
+    }
+
+    /// A request that waits for its answer.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    struct Waiting {
+        answer: Whole,
+        is_head: bool,
     }
 
     /// Where a connection stands.
@@ -84,11 +105,12 @@ states! {
     }
 
     /// A whole answer: the replies that HTTP/2 knows, in few bits.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     enum Whole {
         BadRequest,
         Expectation,
         Forbidden,
+        #[default]
         Missing,
         Moved { folder: Entry },
         NotAllowed { method: Entry },
@@ -140,7 +162,8 @@ impl From<Reply> for Whole {
             Reply::Trace => Self::Trace,
             Reply::Tunnel => Self::Tunnel,
             Reply::Welcome => Self::Welcome,
-            Reply::BadRequest
+            Reply::BadPath
+            | Reply::BadRequest
             | Reply::Coding
             | Reply::FieldTooLong
             | Reply::TargetTooLong
@@ -222,6 +245,9 @@ pub(crate) fn converse(frames: &mut Frames, heard: Heard<'_, '_>, cx: &mut Cx<'_
         (Course::Opening | Course::Owing { holding: None }, Heard::Sent) => idle(frames),
         (Course::Answering, Heard::Sent) => {
             frames.relent();
+            if frames.is_searching() && frames.waiting() > 0 {
+                return answer(frames, Vec::new(), cx);
+            }
             next(frames, cx)
         }
         (Course::Owing { holding: Some(with) } | Course::Holding { with }, Heard::Sent) => {
@@ -234,8 +260,8 @@ pub(crate) fn converse(frames: &mut Frames, heard: Heard<'_, '_>, cx: &mut Cx<'_
         (Course::Pausing { answer }, Heard::Silence) => {
             frames.course = Course::Answering;
             let mut out = Vec::new();
-            whole(answer.into(), frames, cx, &mut out);
-            Step::send(Manner::Whole, Chunk::Boxed(out.into()))
+            whole(answer.into(), frames.wants_head, frames, cx, &mut out);
+            self::answer(frames, out, cx)
         }
         _ => Step::KEEP,
     }
@@ -270,6 +296,53 @@ impl Frames {
             Streams::Unused { spent } => spent,
             Streams::Used { .. } => Spent::behind(self.held_by),
         }
+    }
+
+    /// Whether each of its requests has a limit of its own, so that none may wait for another.
+    fn is_searching(&self) -> bool {
+        !self.is_guessing && self.held_by.answers_after().is_some()
+    }
+
+    /// Keeps the answer to a request of a searcher that waits.
+    fn enqueue(&mut self, request: Request) {
+        let waiting = Waiting { answer: request.reply.get().into(), is_head: request.is_head };
+        self.kept.get_or_insert_default().waiting.push(waiting.into());
+    }
+
+    /// The request of a searcher that has waited longest.
+    fn first_waiting(&self) -> Waiting {
+        let first = self.kept.as_ref().and_then(|kept| kept.waiting.first());
+        first.map_or_else(Waiting::default, Packed::get)
+    }
+
+    /// It waits no longer.
+    fn dequeue(&mut self) {
+        if let Some(kept) = self.kept.as_mut().filter(|kept| !kept.waiting.is_empty()) {
+            kept.waiting.remove(0);
+        }
+    }
+
+    /// Whatever is asked on this connection, a password is wanted from now on.
+    fn begin_guessing(&mut self) {
+        self.is_guessing = true;
+        if let Some(kept) = &mut self.kept {
+            let waiting = core::mem::take(&mut kept.waiting);
+            self.wants_head |= waiting.iter().any(|waiting| waiting.get().is_head);
+        }
+    }
+
+    /// Forgets the host, and frees what is kept if that is all.
+    fn forget_host(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.host = None;
+        }
+        self.tidy();
+    }
+
+    fn tidy(&mut self) {
+        let is_empty =
+            |kept: &Kept| kept.torn.is_none() && kept.host.is_none() && kept.waiting.is_empty();
+        self.kept.take_if(|kept| is_empty(kept));
     }
 
     /// How many streams wait.
@@ -307,7 +380,7 @@ impl Frames {
 fn hear(frames: &mut Frames, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     loop {
         let skipped = frames.skip(said);
-        if let Some(torn) = &mut frames.torn
+        if let Some(torn) = frames.kept.as_mut().and_then(|kept| kept.torn.as_mut())
             && torn.add_coded(skipped)
         {
             tell_torn(frames, cx);
@@ -375,37 +448,54 @@ fn asked(frames: &mut Frames, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Op
     }
     let site = Site::of(&cx.profile.persona);
     let learn = &mut |fact, value: &[u8], length| cx.learn_part(fact, value, length);
-    let (request, mut reading, torn) = read(head.block(payload), site, learn);
+    let Read { mut request, mut reading, torn, host } = read(head.block(payload), site, learn);
     if let Some(torn) = torn {
-        frames.torn = Some(Box::new(torn));
+        frames.kept.get_or_insert_default().torn = Some(torn);
     }
-    frames.is_guessing |= reading.is_guess();
+    let is_whole = head.flags & frame::END_HEADERS != 0 && frames.skip == Length(0);
+    if is_whole {
+        request::end(&mut request, &reading);
+    }
+    if reading.is_guess() {
+        frames.begin_guessing();
+    }
     if frames.course != Course::Idle {
         // Beyond 127 nobody counts, and what nobody counts is never answered.
         if head.stream == last.saturating_add(2) && waiting < Length::<7>::MOST {
             frames.streams = Streams::used(current, waiting + 1);
-            frames.wants_head |= request.is_head;
+            if frames.is_searching() {
+                frames.enqueue(request);
+            } else {
+                frames.wants_head |= request.is_head;
+            }
         }
         return None;
     }
     let spent = frames.spent();
     frames.streams = Streams::used(head.stream, waiting);
-    let is_whole = head.flags & frame::END_HEADERS != 0 && frames.skip == Length(0);
     reading.spent = spent;
-    Some(serve(frames, request, &reading, is_whole, cx))
+    Some(serve(frames, request, &reading, host, is_whole, cx))
 }
 
 /// Tells what has waited for the end of a value.
 fn tell_torn(frames: &mut Frames, cx: &mut Cx<'_>) {
-    if let Some(torn) = frames.torn.take() {
+    if let Some(torn) = frames.kept.as_mut().and_then(|kept| kept.torn.take()) {
         torn.tell(&mut |fact, value, length| cx.learn_part(fact, value, length));
+        frames.tidy();
     }
 }
 
-/// What the fields in `block` ask for, in the manner of HTTP/1; and what is learnt, where that
-/// waits for the end of a value beyond the block.
-fn read(block: &[u8], site: Site, learn: request::Learn<'_>) -> (Request, Reading, Option<Torn>) {
-    const VERSION: usize = " HTTP/2.0".len();
+/// What a block of fields says.
+struct Read {
+    request: Request,
+    reading: Reading,
+    /// What is learnt, where that waits for the end of a value beyond the block.
+    torn: Option<Torn>,
+    host: Option<Vec<u8>>,
+}
+
+/// What the fields in `block` ask for, in the manner of HTTP/1.
+fn read(block: &[u8], site: Site, learn: request::Learn<'_>) -> Read {
     let (mut method, mut path, mut is_torn) = (Vec::new(), Vec::new(), false);
     hpack::fields(block, &mut |name, value, missing| match name {
         b":method" => method = value.to_vec(),
@@ -417,38 +507,53 @@ fn read(block: &[u8], site: Site, learn: request::Learn<'_>) -> (Request, Readin
     let mut learnt = Collected::default();
     let mut collect = |fact, value: &[u8]| learnt.add(fact, value);
     request_line::frame_line(&mut request, &method, &path, is_torn, site, &mut collect);
-    // What is missing, of which fact, and what there is of it.
-    let mut end = None;
+    let (mut host, mut torn) = (None, None);
     hpack::fields(block, &mut |name, value, missing| {
         let name = if name == b":authority" { b"host" } else { name };
+        if name == b"host" && !reading.told_host {
+            if Host::read(site.server, value).is_none() {
+                request.reply.yield_to(Reply::BadRequest);
+            }
+            host = (value.len() <= host::LONGEST).then(|| value.to_vec());
+        }
         named_field(&mut request, &mut reading, name, value, site, &mut collect);
         let fact = if name == b":path" { Some(Fact::HttpRequest) } else { request::fact_of(name) };
-        end = missing.map(|missing| (missing, fact, value.to_vec()));
+        torn = missing.map(|missing| (missing, fact, value.to_vec()));
     });
-    let Some((missing, fact, value)) = end else {
-        learnt.tell(learn);
-        return (request, reading, None);
+    let torn = match torn {
+        Some((missing, fact, value)) => learnt.tear(fact, &value).map(|torn| (torn, missing)),
+        None => Err(learnt),
     };
-    let mut torn = match learnt.tear(fact, &value) {
-        Ok(torn) => torn,
+    let torn = match torn {
+        Ok((torn, missing)) => wait_for_end(torn, missing, is_torn, learn),
         Err(learnt) => {
             learnt.tell(learn);
-            return (request, reading, None);
+            None
         }
     };
-    if is_torn {
+    Read { request, reading, torn, host }
+}
+
+/// What waits for the end of a value, of which so much is missing. It is told at once where its
+/// length is known.
+fn wait_for_end(
+    mut torn: Torn,
+    missing: hpack::Missing,
+    is_path: bool,
+    learn: request::Learn<'_>,
+) -> Option<Torn> {
+    const VERSION: usize = " HTTP/2.0".len();
+    if is_path {
         torn.lacks(VERSION);
     }
-    match missing.decoder {
-        Some(decoder) => {
-            torn.goes_on_coded(missing.bytes, decoder);
-            return (request, reading, Some(torn));
-        }
+    let Some(decoder) = missing.decoder else {
         // How long it is stands in front of it.
-        None => torn.lacks(missing.bytes),
-    }
-    torn.tell(learn);
-    (request, reading, None)
+        torn.lacks(missing.bytes);
+        torn.tell(learn);
+        return None;
+    };
+    torn.goes_on_coded(missing.bytes, decoder);
+    Some(torn)
 }
 
 /// Begins to deal with a request.
@@ -456,6 +561,7 @@ fn serve(
     frames: &mut Frames,
     request: Request,
     reading: &Reading,
+    host: Option<Vec<u8>>,
     is_whole: bool,
     cx: &mut Cx<'_>,
 ) -> Step {
@@ -467,23 +573,48 @@ fn serve(
         _ if frames.is_guessing => Some(Reply::Refused),
         answer => answer,
     };
-    match answer {
-        Some(answer) => pause(frames, answer, reading.spent, cx),
-        // Credentials may stand in what was not read: no success is told.
-        None if has_body(request.reply.get()) && !request.is_head && is_whole => {
-            frames.course = Course::Holding { with: Filler::Data };
-            let fields = fields(request, false, cx);
-            let mut page = Vec::new();
-            // Something that looks like a page comes in one piece, before it goes on byte by byte.
-            body_part(request, 0, cx, &mut page);
-            let stream = frames.current();
-            send(|out| {
-                frame::write(frame::HEADERS, frame::END_HEADERS, stream, &fields, out);
-                frame::write(frame::DATA, 0, stream, &page, out);
-            })
+    if let Some(answer) = answer {
+        if answer.names_host(Server::of(&cx.profile.persona)) {
+            frames.kept.get_or_insert_default().host = host;
         }
-        None => hold(frames, Filler::Pings, cx),
+        return pause(frames, answer, reading.spent, cx);
     }
+    // Credentials may stand in what was not read: no success is told.
+    if !is_told(request) || !is_whole {
+        return hold(frames, Filler::Pings, cx);
+    }
+    let asked = host.as_deref();
+    let fields = fields(request, asked, false, cx);
+    let mut page = Vec::new();
+    // Something that looks like a page comes in one piece, before it goes on byte by byte.
+    body_part(request, asked, 0, cx, &mut page);
+    let with = if page.is_empty() { Filler::Pings } else { Filler::Data };
+    frames.course = Course::Holding { with };
+    let stream = frames.current();
+    send(|out| {
+        frame::write(frame::HEADERS, frame::END_HEADERS, stream, &fields, out);
+        if !page.is_empty() {
+            frame::write(frame::DATA, 0, stream, &page, out);
+        }
+    })
+}
+
+/// Sends whole answers: `out`, and to a searcher those to all that wait, as far as they are one
+/// chunk.
+fn answer(frames: &mut Frames, mut out: Vec<u8>, cx: &Cx<'_>) -> Step {
+    while let Some(waiting) = frames.waiting().checked_sub(1).filter(|_| frames.is_searching()) {
+        let before = (frames.streams, out.len());
+        frames.streams = Streams::used(frames.current().saturating_add(2), waiting);
+        let Waiting { answer, is_head } = frames.first_waiting();
+        whole(answer.into(), is_head, frames, cx, &mut out);
+        if out.len() > MAX_CHUNK && before.1 > 0 {
+            frames.streams = before.0;
+            out.truncate(before.1);
+            break;
+        }
+        frames.dequeue();
+    }
+    Step::send(Manner::Whole, Chunk::Boxed(out.into()))
 }
 
 fn pause(frames: &mut Frames, answer: Reply, spent: Spent, cx: &mut Cx<'_>) -> Step {
@@ -499,8 +630,6 @@ fn next(frames: &mut Frames, cx: &mut Cx<'_>) -> Step {
     frames.streams = Streams::used(current, waiting);
     if frames.is_guessing {
         pause(frames, Reply::Refused, Spent::default(), cx)
-    } else if frames.held_by.answers_after().is_some() {
-        pause(frames, Reply::Missing, Spent::default(), cx)
     } else {
         hold(frames, Filler::Pings, cx)
     }
@@ -508,6 +637,7 @@ fn next(frames: &mut Frames, cx: &mut Cx<'_>) -> Step {
 
 fn idle(frames: &mut Frames) -> Step {
     frames.course = Course::Idle;
+    frames.forget_host();
     Step::REST
 }
 
@@ -542,10 +672,11 @@ fn owe(frames: &mut Frames, kind: u8, payload: &[u8], cx: &mut Cx<'_>) -> Step {
     Step::send(manner, Chunk::Boxed(out.into()))
 }
 
-/// Whether a page is told behind the fields: not where the client has it (RFC 9110, section
-/// 15.4.5). What would be left to say is the end, so such a client is held without an answer.
-fn has_body(reply: Reply) -> bool {
-    reply.is_of_page() && !is_unchanged(reply)
+/// Whether a request is answered at once. Not where a head is all that follows (RFC 9110, section
+/// 15.4.5): what would be left to say is its end, so such a client is held without an answer.
+fn is_told(request: Request) -> bool {
+    let reply = request.reply.get();
+    !request.is_head && reply != Reply::Tunnel && !is_unchanged(reply)
 }
 
 fn is_unchanged(reply: Reply) -> bool {
@@ -553,18 +684,18 @@ fn is_unchanged(reply: Reply) -> bool {
 }
 
 /// Appends a whole answer.
-fn whole(answer: Reply, frames: &Frames, cx: &Cx<'_>, out: &mut Vec<u8>) {
+fn whole(answer: Reply, is_head: bool, frames: &Frames, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let stream = frames.current();
-    let request =
-        Request { reply: answer.into(), is_head: frames.wants_head, ..Request::default() };
-    if frames.wants_head || is_unchanged(answer) {
-        let fields = fields(request, false, cx);
+    let asked = frames.kept.as_ref().and_then(|kept| kept.host.as_deref());
+    let request = Request { reply: answer.into(), is_head, ..Request::default() };
+    if is_head || is_unchanged(answer) {
+        let fields = fields(request, asked, false, cx);
         let flags = frame::END_HEADERS | frame::END_STREAM;
         return frame::write(frame::HEADERS, flags, stream, &fields, out);
     }
     let mut page = Vec::new();
-    whole_body(answer, cx, &mut page);
-    let fields = fields(request, true, cx);
+    whole_body(answer, asked, cx, &mut page);
+    let fields = fields(request, asked, true, cx);
     frame::write(frame::HEADERS, frame::END_HEADERS, stream, &fields, out);
     frame::write(frame::DATA, frame::END_STREAM, stream, &page, out);
 }

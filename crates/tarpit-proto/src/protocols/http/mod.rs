@@ -14,6 +14,7 @@ pub(crate) mod fake_auth;
 mod fields;
 mod head;
 pub(crate) mod hold;
+mod host;
 pub(crate) mod http2;
 mod length;
 mod page;

@@ -15,6 +15,8 @@ states! {
     /// What a request is answered with.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Reply {
+        /// A path that leads nowhere: beyond the root, or by a code that is none.
+        BadPath,
         /// Nothing that can be understood.
         BadRequest,
         /// A body in a coding that the server does not know.
@@ -126,7 +128,9 @@ impl Reply {
     /// The code and the reason, as this server puts them.
     pub(crate) fn status(self, server: Server) -> &'static str {
         match self {
-            Self::BadRequest | Self::FieldTooLong | Self::TooManyFields => "400 Bad Request",
+            Self::BadPath | Self::BadRequest | Self::FieldTooLong | Self::TooManyFields => {
+                "400 Bad Request"
+            }
             Self::Coding if server == Server::Apache => "400 Bad Request",
             Self::Coding | Self::NotImplemented { .. } => "501 Not Implemented",
             Self::Expectation => "417 Expectation Failed",
@@ -170,7 +174,19 @@ impl Reply {
 
     /// Whether the server ends the connection behind it, whatever the client wants.
     pub(crate) fn ends_connection(self) -> bool {
-        self.weight() == 2
+        self.weight() == 2 || self == Self::BadPath
+    }
+
+    /// Whether the answer names the host that the client asked for: not where the server refuses
+    /// the request before it looks at that.
+    pub(crate) fn names_host(self, server: Server) -> bool {
+        match (self, server) {
+            (Self::Options { .. } | Self::Page { .. } | Self::ServerOptions | Self::Welcome, _)
+            | (_, Server::Boa) => false,
+            (Self::Tunnel, Server::Apache) => true,
+            (_, Server::Apache) => self.weight() < 2,
+            (_, Server::Iis | Server::Nginx) => matches!(self, Self::Moved { .. }),
+        }
     }
 
     /// Whether it says that a page is there, or that there is none: where it may be dripped behind
@@ -255,6 +271,7 @@ mod tests {
     fn each_reply_is_unpacked_as_it_was_packed() {
         let page = |page, extent| Reply::Page { page, extent };
         for reply in [
+            Reply::BadPath,
             Reply::BadRequest,
             Reply::Coding,
             Reply::Expectation,

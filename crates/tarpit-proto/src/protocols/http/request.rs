@@ -11,6 +11,7 @@ use crate::{
         http::{
             clients::{self, HeldBy},
             fields::field,
+            host,
             length::Length,
             reply::Reply,
             request_line::{request_line, tell_request},
@@ -104,8 +105,16 @@ states! {
         pub(super) says_accept: bool,
         /// What its sender has waited before this request, its first.
         pub(super) spent: Spent,
+    }
+
+    /// What is kept of a request beyond that: while its head is read, and until the answer needs it
+    /// no longer.
+    #[derive(Debug, Default, PartialEq)]
+    pub(crate) boxed struct Kept {
         /// What is told once the value that goes on has come to its end.
-        torn: Option<Box<Torn>>,
+        pub(super) torn: Option<Torn>,
+        /// The host that is asked for, if it is not too long.
+        pub(super) host: Option<Vec<u8>>,
     }
 
     /// Time that a client has spent in a handshake, which is taken off its first wait. A minute is
@@ -287,6 +296,7 @@ impl Reading {
 pub(crate) fn read(
     request: &mut Request,
     reading: &mut Reading,
+    kept: &mut Option<Box<Kept>>,
     said: &mut Said<'_>,
     site: Site,
     learn: Learn<'_>,
@@ -297,17 +307,45 @@ pub(crate) fn read(
             return false;
         }
     }
+    let mut host = None;
     while let Some(line) = said.line() {
-        if read_line(request, reading, line, site, learn) {
+        let told_host = reading.told_host;
+        let is_end = read_line(request, reading, kept, line, site, learn);
+        if reading.told_host && !told_host {
+            host = host_in(line);
+        }
+        if is_end {
             end(request, reading);
+            // Most answers name no host, and cost no allocation then.
+            if request.reply.get().names_host(site.server) || reading.is_guess() {
+                keep(kept, host);
+            } else {
+                *kept = None;
+            }
             return true;
         }
     }
+    keep(kept, host);
     false
 }
 
+/// The value of a field's line, if it is a host that may be kept.
+fn host_in(line: &[u8]) -> Option<&[u8]> {
+    let colon = line.iter().position(|&byte| byte == b':')?;
+    let value = line[colon + 1..].trim_ascii();
+    (value.len() <= host::LONGEST).then_some(value)
+}
+
+/// Keeps a host, and frees the box of which nothing is left.
+fn keep(kept: &mut Option<Box<Kept>>, host: Option<&[u8]>) {
+    if let Some(host) = host {
+        kept.get_or_insert_default().host = Some(host.to_vec());
+    }
+    kept.take_if(|kept| **kept == Kept::default());
+}
+
 /// Notes what is missing at the end of a request's head.
-fn end(request: &mut Request, reading: &Reading) {
+pub(super) fn end(request: &mut Request, reading: &Reading) {
     if request.version == Version::Http11 && !reading.told_host {
         request.reply.yield_to(Reply::BadRequest);
     }
@@ -317,6 +355,7 @@ fn end(request: &mut Request, reading: &Reading) {
 fn read_line(
     request: &mut Request,
     reading: &mut Reading,
+    kept: &mut Option<Box<Kept>>,
     line: &[u8],
     site: Site,
     learn: Learn<'_>,
@@ -332,11 +371,11 @@ fn read_line(
         Cursor::Start | Cursor::InLine => Cursor::InLine,
         Cursor::Fields | Cursor::InField => Cursor::InField,
     };
-    if let Some(mut torn) = reading.torn.take() {
+    if let Some(mut torn) = kept.as_mut().and_then(|kept| kept.torn.take()) {
         torn.add(if is_torn { line } else { line.trim_ascii_end() });
         bound(request, cursor, torn.lengthen(line), site);
         if is_torn {
-            reading.torn = Some(torn);
+            kept.get_or_insert_default().torn = Some(torn);
         } else {
             torn.tell(learn);
         }
@@ -378,7 +417,7 @@ fn read_line(
             Torn::default()
         });
         torn.lengthen(line);
-        reading.torn = Some(Box::new(torn));
+        kept.get_or_insert_default().torn = Some(torn);
     } else {
         learnt.tell(learn);
         bound(request, cursor, u32::try_from(line.len()).unwrap_or(u32::MAX), site);
@@ -441,9 +480,9 @@ pub fn check_requests_are_read_the_same_however_cut(bytes: &[u8]) {
 #[derive(Default, PartialEq)]
 struct Read {
     /// The requests whose heads are complete, and what was seen of each.
-    requests: Vec<(Request, Reading)>,
+    requests: Vec<(Request, Reading, Option<Box<Kept>>)>,
     /// The one that is not, and how much waits of it.
-    begun: (Request, Reading),
+    begun: (Request, Reading, Option<Box<Kept>>),
     waiting: usize,
     facts: Vec<(Fact, Vec<u8>, usize)>,
 }
@@ -458,16 +497,16 @@ fn read_in_portions(bytes: &[u8], cut: usize, site: Site) -> Read {
         loop {
             let window = &inbox[..inbox.len().min(WINDOW)];
             let mut said = Said::new(window, window.len() == WINDOW);
-            let (request, reading) = &mut all.begun;
+            let (request, reading, kept) = &mut all.begun;
             let learn = &mut |fact, value: &[u8], length| {
                 all.facts.push((fact, value.to_vec(), length));
             };
-            if read(request, reading, &mut said, site, learn) {
+            if read(request, reading, kept, &mut said, site, learn) {
                 let complete = core::mem::take(&mut all.begun);
                 let next = complete.0.next();
                 all.requests.push(complete);
                 let Some(next) = next else { return all };
-                all.begun = (next, Reading::default());
+                all.begun = (next, Reading::default(), None);
             }
             let taken = said.taken();
             assert!(taken > 0 || window.len() < WINDOW, "what may not wait is taken");
@@ -498,7 +537,8 @@ mod tests {
     fn request(bytes: &str) -> (Request, Reading) {
         let mut all = read_in_portions(bytes.as_bytes(), usize::MAX, APACHE).requests;
         assert_eq!(all.len(), 1, "{bytes:?}");
-        all.remove(0)
+        let (request, reading, _) = all.remove(0);
+        (request, reading)
     }
 
     #[test]
@@ -511,7 +551,8 @@ mod tests {
             for spent in [before.into(), Spent::behind(wanted)] {
                 let (mut request, mut reading) = (Request::default(), Reading::after(spent));
                 let mut said = Said::new(PAGE, false);
-                assert!(read(&mut request, &mut reading, &mut said, APACHE, &mut |_, _, _| {}));
+                let learn = &mut |_, _: &[u8], _| {};
+                assert!(read(&mut request, &mut reading, &mut None, &mut said, APACHE, learn));
                 assert_eq!(reading.held_by(), wanted);
             }
         }
@@ -611,7 +652,7 @@ mod tests {
         // One byte of that line is no longer of the body.
         let read = read_in_portions(text.as_bytes(), usize::MAX, APACHE);
         assert_eq!((read.requests.len(), read.waiting), (2, 0));
-        assert_eq!(read.begun, (Request::default(), Reading::default()));
+        assert_eq!(read.begun, (Request::default(), Reading::default(), None));
         assert_eq!(read.requests[0].0.behind, Behind::Body { left: Length(11) });
         assert_eq!(read.requests[1].0.version, Version::Http10);
         for unknown in [

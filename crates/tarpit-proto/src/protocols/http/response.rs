@@ -7,6 +7,7 @@ use crate::{
         course::{At, Exchange, run_of_blanks},
         error_page::error_page,
         head::{Stamp, first_lines, head as lines, last_line},
+        host::Asked,
         reply::{Extent, Reply},
         request::{Lasting, Request, Version},
         server::Server,
@@ -62,13 +63,13 @@ pub(crate) fn coded_head(
 pub(crate) fn reply(exchange: &Exchange, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let request = exchange.request;
     match exchange.at {
-        At::Answering { stamp } => whole(request, stamp, cx, out),
+        At::Answering { stamp } => whole(request, exchange.asked(), stamp, cx, out),
         At::Opening { stamp } => {
-            let head = lines(request, stamp, cx);
+            let head = lines(request, exchange.asked(), stamp, cx);
             text(out, &head[..last_line(&head)]);
         }
         At::Naming => {
-            let head = lines(request, Stamp::default(), cx);
+            let head = lines(request, None, Stamp::default(), cx);
             text(out, split_last_line(&head).0);
         }
         At::Padding { .. } => {
@@ -86,7 +87,7 @@ pub(crate) fn reply(exchange: &Exchange, cx: &Cx<'_>, out: &mut Vec<u8>) {
 
 /// Appends what the last line of a head that was padded ends with: the value of its field.
 pub(crate) fn last_value(request: Request, cx: &Cx<'_>, out: &mut Vec<u8>) {
-    let head = lines(request, Stamp::default(), cx);
+    let head = lines(request, None, Stamp::default(), cx);
     text(out, split_last_line(&head).1);
 }
 
@@ -106,21 +107,27 @@ pub(crate) fn body_parts(request: Request, cx: &Cx<'_>) -> u32 {
 
 /// Appends a part of the body. The end of a page is in none of them, nor is the last byte of a
 /// short one: without it the client waits on.
-pub(crate) fn body_part(request: Request, part: u32, cx: &Cx<'_>, out: &mut Vec<u8>) {
+pub(crate) fn body_part(
+    request: Request,
+    asked: Asked<'_>,
+    part: u32,
+    cx: &Cx<'_>,
+    out: &mut Vec<u8>,
+) {
     if let Reply::Page { page, .. } = request.reply.get() {
         return Site::of(&cx.profile.persona).write(page, part, out);
     }
-    let page = error_page(request.reply.get(), cx);
+    let page = error_page(request.reply.get(), asked, cx);
     out.extend_from_slice(page.as_bytes().split_last().map_or(&[], |(_, most)| most));
 }
 
 /// Appends a whole answer.
-fn whole(request: Request, stamp: Stamp, cx: &Cx<'_>, out: &mut Vec<u8>) {
+fn whole(request: Request, asked: Asked<'_>, stamp: Stamp, cx: &Cx<'_>, out: &mut Vec<u8>) {
     let request = asked_on(request);
-    let head = lines(request, stamp, cx);
+    let head = lines(request, asked, stamp, cx);
     text(out, &format!("{head}\r\n"));
     if !request.is_head {
-        whole_body(request.reply.get(), cx, out);
+        whole_body(request.reply.get(), asked, cx, out);
     }
 }
 
@@ -138,11 +145,11 @@ fn asked_on(request: Request) -> Request {
 }
 
 /// Appends the whole body of an answer.
-pub(crate) fn whole_body(reply: Reply, cx: &Cx<'_>, out: &mut Vec<u8>) {
+pub(crate) fn whole_body(reply: Reply, asked: Asked<'_>, cx: &Cx<'_>, out: &mut Vec<u8>) {
     match reply {
         Reply::Page { extent: Extent::Unchanged, .. } => {}
         Reply::Page { page, .. } => Site::of(&cx.profile.persona).write_all(page, out),
-        reply => text(out, &error_page(reply, cx)),
+        reply => text(out, &error_page(reply, asked, cx)),
     }
 }
 
@@ -153,7 +160,7 @@ pub(crate) fn refusal_head(exchange: &Exchange, cx: &Cx<'_>, out: &mut Vec<u8>) 
         At::Heading { stamp } => stamp,
         _ => Stamp::default(),
     };
-    let head = lines(request, stamp, cx);
+    let head = lines(request, None, stamp, cx);
     let (first, rest) = head.split_at(first_lines_end(&head));
     match exchange.at {
         At::Heading { .. } if request.is_head => text(out, first),
@@ -184,7 +191,7 @@ fn due(exchange: &Exchange, cx: &Cx<'_>, out: &mut Vec<u8>, ending: impl FnOnce(
 
 /// Appends the page of a refusal.
 pub(crate) fn refusal_page(cx: &Cx<'_>, out: &mut Vec<u8>) {
-    text(out, &error_page(Reply::Refused, cx));
+    text(out, &error_page(Reply::Refused, None, cx));
 }
 
 /// Whether a body without an end comes in chunks (RFC 9112, section 7.1).

@@ -22,14 +22,13 @@ pub(crate) fn answer_to(site: Site, method: &[u8], target: &[u8], is_torn: bool)
     if is_tunnel {
         return Reply::Tunnel;
     }
-    let Some(path) = path_of(server, target).and_then(|path| normalised(server, path)) else {
-        return Reply::BadRequest;
-    };
-    let found = match path {
+    let Some(path) = path_of(server, target) else { return Reply::BadRequest };
+    let found = match normalised(server, path) {
+        None => return Reply::BadPath,
         // The name goes on.
-        _ if is_torn && server != Server::Apache => Reply::Missing,
-        Path::Found(path) => site.find(&path),
-        Path::Nowhere => Reply::Missing,
+        Some(_) if is_torn && server != Server::Apache => Reply::Missing,
+        Some(Path::Found(path)) => site.find(&path),
+        Some(Path::Nowhere) => Reply::Missing,
     };
     by_method(server, method, found)
 }
@@ -62,7 +61,11 @@ fn by_method(server: Server, method: &[u8], found: Reply) -> Reply {
 /// A target with a scheme is what proxies are asked for (RFC 9112, section 3.2.2). The real servers
 /// answer with a page of their own, and tools report them as open proxies; we refuse.
 fn path_of(server: Server, target: &[u8]) -> Option<&[u8]> {
+    // Apache knows of fragments only that they are not sent.
+    let is_wrong =
+        |byte: &u8| *byte <= b' ' || *byte == 0x7F || server.is_strict() && *byte == b'#';
     match target.first() {
+        _ if target.iter().any(is_wrong) => None,
         Some(b'/') => Some(target),
         Some(b'?') if server == Server::Apache => Some(b"/"),
         _ => None,
@@ -79,10 +82,6 @@ enum Path {
 
 /// Resolves a path; `None`: the server refuses to.
 fn normalised(server: Server, path: &[u8]) -> Option<Path> {
-    // Apache knows of fragments only that they are not sent.
-    if path.iter().any(|&byte| byte <= b' ' || byte == 0x7F || server.is_strict() && byte == b'#') {
-        return None;
-    }
     let path = path.split(|byte| b"?#".contains(byte)).next().unwrap_or_default();
     let decodes_first = server != Server::Apache;
     let mut plain = Vec::new();
