@@ -34,6 +34,15 @@ impl Terminal {
         self.tmux(&[&["send-keys"], keys].concat());
     }
 
+    /// The process of the live view, below the shell.
+    fn view(&self) -> Pid {
+        let shell = self.tmux(&["list-panes", "-F", "#{pane_pid}"]);
+        let shell = shell.trim();
+        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+        let view = children.expect("a process").trim().parse().ok().and_then(Pid::from_raw);
+        view.expect("the view")
+    }
+
     fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
     }
@@ -132,11 +141,7 @@ fn the_terminal_is_clean_however_the_view_ends() {
 
     let terminal = Terminal::run("top-term", (120, 40), &command);
     terminal.shows(&["nobody yet"]);
-    let shell = terminal.tmux(&["list-panes", "-F", "#{pane_pid}"]);
-    let shell = shell.trim();
-    let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
-    let view = children.expect("a process").trim().parse().ok().and_then(Pid::from_raw);
-    kill_process(view.expect("the view"), Signal::TERM).expect("it runs");
+    kill_process(terminal.view(), Signal::TERM).expect("it runs");
     let screen = terminal.shows(&["ended with 0"]);
     assert!(!screen.contains("TOP NETWORKS"), "{screen}");
 
@@ -145,6 +150,24 @@ fn the_terminal_is_clean_however_the_view_ends() {
     drop(daemon);
     let screen = terminal.shows(&["ended with 1"]);
     assert!(screen.contains("tarpitd: no answer at ") && !screen.contains("TOP"), "{screen}");
+}
+
+#[test]
+fn the_view_ends_with_its_terminal() {
+    if !require("tmux") {
+        return;
+    }
+    let directory = Directory::new("top-hangup");
+    let (_daemon, command) = daemon(&directory);
+    // Also where nobody tells it of that end.
+    for command in [command.clone(), format!("trap '' HUP; {command}")] {
+        let terminal = Terminal::run("top-hangup", (80, 24), &command);
+        terminal.shows(&["nobody yet"]);
+        let program = format!("/proc/{}/exe", terminal.view().as_raw_nonzero());
+        assert!(std::fs::read_link(&program).is_ok(), "it runs");
+        drop(terminal);
+        until("the end of the view", || std::fs::read_link(&program).is_err());
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! `tarpitd top`: a live view of a running daemon, made from the control socket alone.
 //!
-//! A thread of its own asks the daemon, so that keys are obeyed while an answer is awaited. The
-//! screen is drawn when something changed, and then only what changed (ratatui compares two
-//! buffers).
+//! A thread of its own asks the daemon, so that keys are obeyed while an answer is awaited. Another
+//! one reads the keys, so that the view ends even if the terminal is gone: its library then reads on
+//! without end. The screen is drawn when something changed, and then only what changed (ratatui
+//! compares two buffers).
 
 mod screen;
 mod view;
@@ -14,8 +15,9 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
-        mpsc::{Receiver, TryRecvError},
+        mpsc::{self, Receiver, RecvTimeoutError, TryRecvError},
     },
+    thread,
     time::Duration,
 };
 
@@ -71,15 +73,23 @@ fn show(daemon: &Daemon) -> io::Result<Result<(), Failure>> {
     }
     let (watch, answers) = Watch::start(daemon.clone())?;
     let mut terminal = ratatui::try_init()?;
-    let outcome = run(&mut terminal, &watch, &answers, &ends);
+    let outcome = keys().and_then(|keys| run(&mut terminal, &watch, (&answers, &keys), &ends));
     ratatui::try_restore()?;
     outcome
+}
+
+/// What the terminal tells, from a thread that ends with the process.
+fn keys() -> io::Result<Receiver<io::Result<Event>>> {
+    let (sender, keys) = mpsc::channel();
+    let read = move || while sender.send(event::read()).is_ok() {};
+    thread::Builder::new().name("keys".to_owned()).spawn(read)?;
+    Ok(keys)
 }
 
 fn run(
     terminal: &mut DefaultTerminal,
     watch: &Watch,
-    answers: &Receiver<Answer>,
+    (answers, keys): (&Receiver<Answer>, &Receiver<io::Result<Event>>),
     ends: &AtomicBool,
 ) -> io::Result<Result<(), Failure>> {
     let clock = Clock::start();
@@ -103,10 +113,12 @@ fn run(
             terminal.draw(|frame| screen::draw(frame, &view))?;
             (is_new, drawn) = (false, Some(now));
         }
-        if !event::poll(TURN)? {
-            continue;
-        }
-        match event::read()? {
+        let event = match keys.recv_timeout(TURN) {
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+            Ok(event) => event?,
+        };
+        match event {
             Event::Key(key) if key.kind == KeyEventKind::Press => match view.obey(key) {
                 Todo::Ask => watch.ask(view.wanted()),
                 Todo::Drop(whom) => watch.drop(whom),
