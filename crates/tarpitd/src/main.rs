@@ -34,7 +34,7 @@ use std::{path::Path, process::ExitCode};
 use cli::Task;
 use config::{Origin, Problem, Request, Wrong};
 use console::{commands, complain, firewall, patterns, print, top, welcome};
-use daemon::Checked;
+use daemon::{Checked, Reread};
 use os::{runtime_directory, terminal, user_state};
 use settings::finding::{Finding, in_order};
 
@@ -87,9 +87,9 @@ fn serve(request: &Request) -> ExitCode {
         }
         // Standard input cannot be read again.
         Origin::File(path) if config::is_standard_input(path) => daemon::run(settings, None, ""),
-        Origin::File(_) => {
+        Origin::File(file) => {
             let reread = || request.settings().map_err(|wrong| lines(&wrong.problems));
-            daemon::run(settings, Some(&reread), "")
+            daemon::run(settings, Some(Reread { file, read: &reread }), "")
         }
     }
 }

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::settings::{
     AccessLists, Anonymize, Certificate, ClientLimit, Compat, Control, Evict, Level, Limits,
-    Logging, Metrics, Place, Placed, Route, Settings, Sink, Tarpit, TimeForm, Token, TraceFormat,
-    User, Web,
+    Logging, Metrics, Place, Placed, Route, SandboxMode, Settings, Sink, Tarpit, TimeForm, Token,
+    TraceFormat, User, Web,
 };
 
 /// The most addresses on which one daemon listens; more ports can be redirected to one.
@@ -45,6 +45,7 @@ pub(super) struct Draft {
     pub(super) metrics: MetricsDraft,
     pub(super) control: Control,
     pub(super) web: WebDraft,
+    pub(super) sandbox: Placed<SandboxMode>,
 }
 
 /// The metrics, with the address as it is written.
@@ -120,6 +121,7 @@ impl Draft {
             metrics: self.metrics.finish(),
             control: self.control,
             web: self.web.finish(),
+            sandbox: self.sandbox,
             pid_file: None,
             keep_going: false,
             warnings: notes.warnings.into_iter().map(Problem::warning).collect(),
@@ -268,6 +270,7 @@ impl Default for Draft {
             metrics: MetricsDraft::default(),
             control: Control::default(),
             web: WebDraft::default(),
+            sandbox: Placed::default(),
         }
     }
 }

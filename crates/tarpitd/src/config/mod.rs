@@ -7,6 +7,7 @@ mod draft;
 mod problem;
 mod reference;
 mod request;
+mod sandbox;
 mod surface;
 #[cfg(test)]
 mod tests;

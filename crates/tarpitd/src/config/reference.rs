@@ -13,6 +13,7 @@ use super::{
     document::{Item, Key, Outdated, Unset},
     draft::{BindDraft, Draft, TarpitDraft},
     problem::{Notes, Problem},
+    sandbox::SANDBOX,
     surface::{CONTROL, METRICS, WEB},
     values::{
         self, MAX_RATE, MIN_RATE, anonymize, evict, level, path, pattern, persona, rate, sink,
@@ -136,6 +137,14 @@ pub(super) const TOP: &[Key<Draft>] = &[
         meaning: "A page for a browser, which shows what is held, live.",
         outdated: None,
         read: |item, draft, notes| item.fill(WEB, &mut draft.web, notes),
+    },
+    Key {
+        name: "sandbox",
+        form: "table",
+        unset: Unset::Described("the kernel confines the daemon as far as it can"),
+        meaning: "What the daemon may no longer do once it serves.",
+        outdated: None,
+        read: |item, draft, notes| item.fill(SANDBOX, &mut draft.sandbox, notes),
     },
 ];
 
@@ -691,6 +700,7 @@ pub(crate) fn sections() -> Vec<Section> {
         section("in [metrics]", METRICS),
         section("in [control]", CONTROL),
         section("in [web]", WEB),
+        section("in [sandbox]", SANDBOX),
     ]
 }
 

@@ -189,6 +189,7 @@ fn what_is_written_as_its_default_changes_nothing() {
                 "in [geoip]" => format!("{SOUND}[geoip]\n{line}"),
                 "in [logging]" => format!("{SOUND}[logging]\n{line}"),
                 "in [metrics]" => format!("{SOUND}[metrics]\n{line}"),
+                "in [sandbox]" => format!("{SOUND}[sandbox]\n{line}"),
                 other => panic!("{other}"),
             };
             assert_eq!(format!("{:?}", settings(&text)), unwritten, "{text}");

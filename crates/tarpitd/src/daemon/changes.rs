@@ -6,7 +6,7 @@ use tarpit_proto::{pacer::Rate, script::Pattern};
 
 use crate::settings::{
     AccessLists, Certificate, ClientLimit, Compat, Control, Evict, Level, Limits, Logging, Metrics,
-    Network, Placed, Route, Settings, Tarpit, Web,
+    Network, Placed, Route, SandboxMode, Settings, Tarpit, Web,
 };
 
 /// A difference, and when it takes effect.
@@ -50,6 +50,7 @@ pub(super) fn in_force(old: &Settings, new: Settings) -> Settings {
         io_uring: old.io_uring,
         state_dir: old.state_dir.clone(),
         user: old.user.clone(),
+        sandbox: old.sandbox.clone(),
         ..new
     }
 }
@@ -78,6 +79,7 @@ impl Found {
             metrics: _,
             control: Control { socket: _, group: _ },
             web: _,
+            sandbox,
             pid_file: _,
             keep_going: _,
             warnings: _,
@@ -88,6 +90,8 @@ impl Found {
             or_unset(directory.as_ref().map(|path| path.display()))
         });
         self.at_restart("user", user, &new.user, |user| or_unset(user.as_ref()));
+        let mode = |mode: &Placed<SandboxMode>| mode.name().to_owned();
+        self.at_restart("[sandbox] mode", sandbox, &new.sandbox, mode);
     }
 
     fn limits(&mut self, old: &Limits, new: &Limits) {

@@ -5,6 +5,7 @@
 
 mod changes;
 mod check;
+mod confinement;
 mod files;
 mod geoip;
 mod logging;
@@ -27,6 +28,7 @@ mod workers;
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
+    path::Path,
     process::ExitCode,
     sync::{
         Arc,
@@ -42,6 +44,7 @@ use tarpit_proto::keys::RsaKey;
 
 pub(crate) use self::check::{Checked, check};
 use self::{
+    confinement::Confinement,
     files::Files,
     geoip::Watch,
     pid_file::PidFile,
@@ -99,12 +102,17 @@ const REDRAW: Duration = Duration::from_secs(1);
 /// How often the daemon retries addresses that wait for a busy worker.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Reads the configuration again, for SIGHUP; `Err` says why it cannot be used.
-pub(crate) type Reread<'a> = &'a dyn Fn() -> Result<Settings, String>;
+/// A configuration that can be read again, for SIGHUP.
+#[derive(Clone, Copy)]
+pub(crate) struct Reread<'a> {
+    pub(crate) file: &'a Path,
+    /// Reads it; `Err` says why it cannot be used.
+    pub(crate) read: &'a dyn Fn() -> Result<Settings, String>,
+}
 
 /// Serves `settings` until a signal ends it. `welcome` is said once everything is open.
 pub(crate) fn run(settings: Settings, reread: Option<Reread<'_>>, welcome: &str) -> ExitCode {
-    match Daemon::start(settings, reread.is_some()) {
+    match Daemon::start(settings, reread.map(|it| it.file)) {
         Ok(daemon) => daemon.serve(reread, welcome),
         Err(findings) => {
             let code = exit_code(&findings);
@@ -165,18 +173,21 @@ struct Daemon {
     geoip: Watch,
     /// The service manager that started the daemon, if one did.
     manager: Option<ServiceManager>,
+    /// What the daemon may still do.
+    confinement: Confinement,
     /// Removed when the daemon ends.
     _pid_file: Option<PidFile>,
 }
 
 impl Daemon {
-    /// Opens everything and starts the workers. `has_file`: the configuration is a file.
-    fn start(settings: Settings, has_file: bool) -> Result<Self, Vec<Finding>> {
+    /// Opens everything and starts the workers. `file` is the configuration, if it is one that can
+    /// be read again.
+    fn start(settings: Settings, file: Option<&Path>) -> Result<Self, Vec<Finding>> {
         let clock = Clock::start();
         // Later there may be no right to connect.
         let manager = NotifySocket::of_environment();
         let ready = prepare(&settings, clock, Touch::Keep).ready(settings.keep_going)?;
-        let Ready { parts, identity, profiles, anonymizer, targets, warnings } = ready;
+        let Ready { parts, identity, profiles, anonymizer, targets, mut warnings } = ready;
         let Parts { files, geoip, opened, surfaces, user, unbound } = parts;
         let (main, trace) = targets;
         let pid_file = settings.pid_file.as_deref().map(PidFile::write).transpose();
@@ -185,6 +196,8 @@ impl Daemon {
             become_user(&settings, user, &identity, (&main, &trace), &surfaces)
                 .map_err(|it| vec![it])?;
         }
+        let confinement =
+            Confinement::enter(&settings, file, &mut warnings).map_err(|it| vec![it])?;
         let (notify, notices) = mpsc::channel();
         let start = || -> io::Result<(Log, Writer)> {
             let log = Log::open(&settings.logging.main, main, settings.logging.level, clock)?;
@@ -199,7 +212,7 @@ impl Daemon {
         for problem in unbound {
             log.error(format_args!("{problem}"));
         }
-        warn(&log, &settings, warnings, has_file);
+        warn(&log, &settings, warnings, file.is_some());
         let admission = Arc::new(Admission::new(files.caps(&settings)));
         let workers = settings.workers.get();
         let mut listeners: Vec<_> =
@@ -237,6 +250,7 @@ impl Daemon {
             page: None,
             geoip,
             manager,
+            confinement,
             _pid_file: pid_file,
         };
         let world = daemon.world_to_serve();

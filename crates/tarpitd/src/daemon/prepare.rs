@@ -5,6 +5,7 @@ use rustix::process::{Gid, Uid};
 use tarpit_proto::script::Profile;
 
 use super::{
+    confinement,
     files::Files,
     geoip, logging,
     ports::{self, Opened},
@@ -137,6 +138,7 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
         }
     };
     findings.extend(user.into_iter().flat_map(|user| rotations(settings, user)));
+    findings.extend(confinement::lost_files(settings));
     // If files run out, the addresses are not the cause.
     let (found, surfaces) = if has_files {
         (ports::open_all(settings, touch), surfaces::open_all(settings, touch))

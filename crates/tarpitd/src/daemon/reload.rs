@@ -1,6 +1,6 @@
 //! A reload: the configuration is read again and put in force without closing any client.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use super::{
     Daemon, Reread,
@@ -44,9 +44,9 @@ impl Daemon {
             self.reopen(asked);
             return Err(vec![what.to_owned()]);
         };
-        let outcome = match reread() {
+        let outcome = match (reread.read)() {
             Ok(settings) => self
-                .take_over(settings, asked)
+                .take_over(settings, reread.file, asked)
                 .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>()),
             Err(problems) => Err(problems.lines().map(str::to_owned).collect()),
         };
@@ -62,7 +62,16 @@ impl Daemon {
     }
 
     /// Opens the files that `settings` name, and puts the settings in force.
-    fn take_over(&mut self, settings: Settings, asked: &str) -> Result<Vec<String>, Vec<Finding>> {
+    fn take_over(
+        &mut self,
+        settings: Settings,
+        file: &Path,
+        asked: &str,
+    ) -> Result<Vec<String>, Vec<Finding>> {
+        let refused = self.confinement.refusals(&settings, Some(file));
+        if !refused.is_empty() {
+            return Err(refused);
+        }
         let (wrong, warnings): (Vec<_>, Vec<_>) =
             logging::findings(&settings, Touch::Keep).into_iter().partition(Finding::is_refusal);
         if !wrong.is_empty() {

@@ -9,6 +9,7 @@ pub(crate) mod notify_socket;
 pub(crate) mod port_owner;
 pub(crate) mod privileges;
 pub(crate) mod runtime_directory;
+pub(crate) mod sandbox;
 pub(crate) mod sys;
 pub(crate) mod terminal;
 pub(crate) mod timer;

@@ -5,6 +5,7 @@ pub(crate) mod finding;
 mod logging;
 mod network;
 mod place;
+mod sandbox;
 
 use std::{
     collections::BTreeSet,
@@ -23,6 +24,7 @@ pub(crate) use self::{
     logging::{Anonymize, Discretion, Level, Logging, Sink, TimeForm, TraceFormat},
     network::{AccessLists, Family, Network},
     place::{Place, Placed},
+    sandbox::SandboxMode,
 };
 
 /// The whole configuration. Nothing in it needs to be checked again.
@@ -47,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) metrics: Metrics,
     pub(crate) control: Control,
     pub(crate) web: Web,
+    /// How far the daemon confines itself.
+    pub(crate) sandbox: Placed<SandboxMode>,
     /// Where the process number is written.
     pub(crate) pid_file: Option<PathBuf>,
     /// Whether to serve the other addresses when one cannot be opened.

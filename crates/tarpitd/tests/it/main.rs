@@ -37,6 +37,7 @@ mod readers;
 mod redirect;
 mod report;
 mod require;
+mod sandbox;
 mod secrets;
 mod shortages;
 mod ssh;

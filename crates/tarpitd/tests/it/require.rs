@@ -25,7 +25,7 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 25] = [
+const NEEDS: [&str; 26] = [
     "apache2",
     "chromium",
     "crowdsec",
@@ -36,6 +36,7 @@ const NEEDS: [&str; 25] = [
     "io_uring",
     "ipv6",
     "jq",
+    "landlock",
     "netns",
     "nft",
     "nginx",
