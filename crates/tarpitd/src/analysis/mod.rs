@@ -9,6 +9,7 @@ mod lines;
 mod merge;
 mod moment;
 mod names;
+mod parts;
 mod progress;
 mod sketch;
 mod source;
@@ -16,6 +17,7 @@ mod summary;
 mod tally;
 mod text;
 mod timeline;
+mod words;
 
 use std::{
     io::{self, ErrorKind},

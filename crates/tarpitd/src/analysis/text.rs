@@ -3,10 +3,11 @@
 use std::{env, fmt::Write as _};
 
 use super::{
-    moment::Moment,
-    summary::{Amount, LOGIN, Row, Span, Summary, Table},
+    parts::Parts,
+    summary::{Amount, Row, Span, Summary, Table},
+    words::{TITLES, about, classes, exact, headline, minute, notes, period, titled},
 };
-use crate::report::units::{bytes, count, duration, harmless, in_words, percent, plural};
+use crate::report::units::{bytes, count, duration, harmless, percent, plural};
 
 /// The characters of which pictures are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,9 @@ const WIDE: usize = 60;
 /// The width of the bars, and of the pictures over time.
 const BAR: usize = 20;
 const PICTURE: usize = 60;
+
+/// The most hours that are shown one by one.
+const HOURS: usize = 49;
 
 impl Look {
     /// What the environment says of the terminal's characters.
@@ -140,29 +144,18 @@ impl Text {
 
     /// Clients and time held over the days and over the hours of the day.
     fn pictures(&mut self, summary: &Summary) {
-        let (spans, unit) =
-            if summary.days.len() > 2 { (&summary.days, "day") } else { (&summary.hours, "hour") };
-        if spans.len() > 1 {
-            let group = spans.len().div_ceil(PICTURE);
-            let title = match group {
-                1 => format!("By {unit} (UTC)"),
-                _ => format!("By {group} {unit}s (UTC)"),
-            };
-            let groups: Vec<_> = spans.chunks(group).map(sum).collect();
-            let most = largest(&groups, |amount| exact(amount.clients));
-            let longest = largest(&groups, |amount| amount.held_seconds);
-            self.heading(&title);
-            let named = |from: Moment| if unit == "day" { day(from) } else { minute(from) };
-            self.picture(
-                "clients",
-                groups.iter().map(|(_, it)| exact(it.clients)),
-                &format!("most {} on {}", count(most.1.clients), named(most.0)),
-            );
-            self.picture(
-                "held",
-                groups.iter().map(|(_, it)| it.held_seconds),
-                &format!("most {} on {}", duration(longest.1.held_seconds), named(longest.0)),
-            );
+        if let Some(parts) = Parts::of(summary, PICTURE, HOURS) {
+            self.heading(&parts.title);
+            let label = |it: &Span| parts.unit.label(it.from);
+            let most = parts.largest(|amount| exact(amount.clients));
+            let most = most.map(|it| format!("most {} on {}", count(it.amount.clients), label(it)));
+            let clients = parts.parts.iter().map(|it| exact(it.amount.clients));
+            self.picture("clients", clients, &most.unwrap_or_default());
+            let most = parts.largest(|amount| amount.held_seconds);
+            let most = most
+                .map(|it| format!("most {} on {}", duration(it.amount.held_seconds), label(it)));
+            let held = parts.parts.iter().map(|it| it.amount.held_seconds);
+            self.picture("held", held, &most.unwrap_or_default());
         }
         if summary.hours.len() > 24 {
             self.heading("By hour of the day (UTC), 0 to 23");
@@ -179,26 +172,17 @@ impl Text {
     }
 
     fn holds(&mut self, summary: &Summary) {
-        let classes = &summary.holds.distribution;
-        let all: u64 = classes.iter().map(|class| class.amount.clients).sum();
-        let most = classes.iter().map(|class| class.amount.clients).max().unwrap_or(0);
+        let all: u64 = summary.holds.distribution.iter().map(|class| class.amount.clients).sum();
+        let most = summary.holds.distribution.iter().map(|class| class.amount.clients).max();
         self.heading("How long they stayed");
-        let mut from = 0;
-        for class in classes {
-            let name = match class.below_seconds {
-                Some(below) if from == 0 => format!("under {}", duration(exact(below))),
-                Some(below) => format!("{} to {}", duration(exact(from)), duration(exact(below))),
-                None => format!("over {}", duration(exact(from))),
-            };
-            from = class.below_seconds.unwrap_or(0);
-            let Amount { clients, held_seconds } = class.amount;
+        for (name, Amount { clients, held_seconds }) in classes(&summary.holds) {
             if clients > 0 {
                 self.line(&format!(
                     "  {name:<16}{:>11} {:>6} {:>12}  {}",
                     count(clients),
                     percent(exact(clients), exact(all)),
                     duration(held_seconds),
-                    self.look.bar(exact(clients), exact(most)),
+                    self.look.bar(exact(clients), exact(most.unwrap_or(0))),
                 ));
             }
         }
@@ -225,13 +209,7 @@ impl Text {
         if table.rows.is_empty() {
             return;
         }
-        let shown = table.rows.len() as u64;
-        let title = match (table.too_low_by, table.distinct > shown) {
-            (0, false) => title.to_owned(),
-            (0, true) => format!("{title} ({} of {})", count(shown), count(table.distinct)),
-            _ => format!("{title} ({} of about {})", count(shown), count(table.distinct)),
-        };
-        self.rows(&title, &table.rows, table.too_low_by);
+        self.rows(&titled(title, table), &table.rows, table.too_low_by);
     }
 
     fn rows(&mut self, title: &str, rows: &[Row], too_low_by: u64) {
@@ -291,84 +269,8 @@ impl Text {
     }
 }
 
-/// The facts that have a table, with its heading.
-pub(super) const TITLES: [(&str, &str); 15] = [
-    ("user", "User names"),
-    ("secret", "Passwords"),
-    (LOGIN, "User names with passwords"),
-    ("method", "Ways to log in"),
-    ("ssh_ident", "SSH clients, by identification"),
-    ("ssh_hassh", "SSH clients, by HASSH"),
-    ("ssh_key", "SSH keys offered"),
-    ("ja4", "TLS clients, by JA4"),
-    ("tls_sni", "Names asked for in TLS"),
-    ("http_user_agent", "User-Agents"),
-    ("http_request", "HTTP requests"),
-    ("http_host", "HTTP hosts"),
-    ("smtp_helo", "Names in HELO and EHLO"),
-    ("telnet_terminal", "Telnet terminals"),
-    ("command", "Commands"),
-];
-
-/// What the attackers' time comes to.
-pub(super) fn headline(summary: &Summary) -> String {
-    let held = in_words(summary.held_seconds);
-    let cost = summary.worker_cpu_seconds.map(in_words);
-    let cost = cost.map(|cost| format!(" with {cost} of our CPU time")).unwrap_or_default();
-    format!("tarpitd held {held} of attackers' time{cost}.")
-}
-
-/// What a reader must know to take the figures for what they are.
-pub(super) fn notes(summary: &Summary) -> Vec<String> {
-    let Summary { trace, clients, .. } = summary;
-    let mut notes = Vec::new();
-    if clients.before > 0 {
-        let before = plural(clients.before, "client");
-        notes.push(format!("{before} came before the time that is shown."));
-    }
-    if clients.still > 0 {
-        let (still, held) = (plural(clients.still, "client"), duration(clients.still_held_seconds));
-        notes.push(format!(
-            "{still} had no `close` line by the end; their time until then, {held}, is counted."
-        ));
-    }
-    if summary.worker_cpu_seconds.is_some() {
-        notes.push(
-            "CPU time is that of the workers (`worker_cpu` in the trace), without the kernel's work \
-             on packets."
-                .to_owned(),
-        );
-    }
-    if trace.repeated > 0 {
-        let repeated = plural(trace.repeated, "line");
-        notes.push(format!("{repeated} stood in more than one file; each was counted once."));
-    }
-    if trace.damaged > 0 {
-        let damaged = plural(trace.damaged, "line");
-        notes.push(format!("{damaged} could not be read."));
-    }
-    if trace.broken > 0 {
-        let broken = plural(trace.broken, "file");
-        notes.push(format!("{broken} could not be read to the end."));
-    }
-    if let Some(most) = summary.most_followed() {
-        notes.push(format!(
-            "More than {} clients were open at once; {} were counted at their end only.",
-            count(most as u64),
-            count(clients.unfollowed)
-        ));
-    }
-    notes
-}
-
-/// How many different ones there are.
-fn about(table: &Table, one: &str, many: &str) -> String {
-    let about = if table.too_low_by > 0 { "about " } else { "" };
-    format!("{about}{} {}", count(table.distinct), if table.distinct == 1 { one } else { many })
-}
-
 /// What a row is of, cut to a width that fits.
-pub(super) fn name(row: &Row) -> String {
+fn name(row: &Row) -> String {
     let mut name = harmless(&row.name);
     if let Some(owner) = &row.owner {
         name += " ";
@@ -381,40 +283,4 @@ pub(super) fn name(row: &Row) -> String {
         name = name.chars().take(WIDE - 3).collect::<String>() + "...";
     }
     name
-}
-
-/// The first of the largest ones.
-fn largest(groups: &[(Moment, Amount)], size: impl Fn(&Amount) -> f64) -> (Moment, Amount) {
-    let first = groups.iter().rev().max_by(|(_, a), (_, b)| size(a).total_cmp(&size(b)));
-    first.copied().unwrap_or_default()
-}
-
-fn sum(spans: &[Span]) -> (Moment, Amount) {
-    let mut amount = Amount::default();
-    for span in spans {
-        amount.add(span.amount);
-    }
-    (spans.first().map_or(Moment::default(), |span| span.from), amount)
-}
-
-/// From when until when, and how long that is.
-pub(super) fn period(from: Moment, until: Moment) -> String {
-    let length = duration(super::summary::seconds(until.since(from)));
-    format!("{} to {} UTC ({length})", minute(from), minute(until))
-}
-
-/// `2026-11-22`.
-pub(super) fn day(moment: Moment) -> String {
-    moment.to_string()[..10].to_owned()
-}
-
-/// `2026-11-22 07:52`.
-pub(super) fn minute(moment: Moment) -> String {
-    moment.to_string()[..16].replace('T', " ")
-}
-
-/// A count, as a picture needs it.
-#[expect(clippy::cast_precision_loss, reason = "it is for a picture, or below 2^53")]
-pub(super) fn exact(count: u64) -> f64 {
-    count as f64
 }
