@@ -1,14 +1,16 @@
-//! `tarpitd report`: what traces tell of the clients, as text or as JSON.
+//! `tarpitd report`: what traces tell of the clients, as text, as a page or as JSON.
 //!
 //! `merge` reads the files as one stream of lines, `line` reads one of them, `tally` sums up in fixed
-//! memory, `summary` has the figures, and `text` shows them.
+//! memory, `summary` has the figures, and `text` and `html` show them.
 
 mod address;
+mod html;
 mod line;
 mod lines;
 mod merge;
 mod moment;
 mod names;
+mod output;
 mod parts;
 mod progress;
 mod sketch;
@@ -21,11 +23,13 @@ mod words;
 
 use std::{
     io::{self, ErrorKind},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use self::{
     merge::{Found, Left, Merge, Spot},
+    output::Output,
     progress::Progress,
     summary::{Summary, Trace},
     tally::Tally,
@@ -46,6 +50,8 @@ pub(crate) struct Request {
 /// How the report is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
+    /// A page: in a file, or on standard output.
+    Html(Option<PathBuf>),
     Json,
     Text,
 }
@@ -61,12 +67,27 @@ pub(crate) struct Report {
     pub(crate) refused: bool,
 }
 
+impl Report {
+    /// There is none, since its file cannot be written.
+    fn unwritten(path: &Path, error: &io::Error, mut complaints: Vec<String>) -> Self {
+        complaints.push(format!("{}: cannot be written: {error}", source::shown(path)));
+        Self { text: String::new(), complaints, refused: true }
+    }
+}
+
 /// How many damaged lines are named; the others are counted.
 const NAMED: u64 = 5;
 
 /// Reads the traces. Damage is told and never ends it.
 pub(crate) fn report(request: &Request) -> Report {
     let mut notes = Notes::default();
+    let mut output = None;
+    if let Form::Html(Some(path)) = &request.form {
+        match Output::at(path) {
+            Ok(it) => output = Some(it),
+            Err(error) => return Report::unwritten(path, &error, Vec::new()),
+        }
+    }
     let mut tally = Tally::new(request.window, request.most);
     let mut trace = Trace { files: request.places.len(), ..Trace::default() };
     let mut merge = Merge::new(&request.places, |name, left| {
@@ -105,8 +126,17 @@ pub(crate) fn report(request: &Request) -> Report {
             },
             |text| text + "\n",
         ),
+        Form::Html(_) => html::render(&summary),
         Form::Text => text::render(&summary, text::Look::of_terminal()),
     };
+    if let (Form::Html(Some(path)), Some(output)) = (&request.form, output) {
+        return match output.write(&text) {
+            Ok(()) => {
+                Report { text: String::new(), refused: notes.refused, complaints: notes.finish() }
+            }
+            Err(error) => Report::unwritten(path, &error, notes.finish()),
+        };
+    }
     Report { text, refused: notes.refused, complaints: notes.finish() }
 }
 

@@ -11,7 +11,7 @@ pub(super) struct Parts {
     /// What they are, for a heading: `By hour (UTC)`.
     pub(super) title: String,
     pub(super) unit: Unit,
-    pub(super) parts: Vec<Span>,
+    pub(super) spans: Vec<Span>,
 }
 
 /// Of what a part is a multiple.
@@ -39,12 +39,13 @@ impl Parts {
             1 => format!("By {name} (UTC)"),
             _ => format!("By {group} {name}s (UTC)"),
         };
-        Some(Self { title, unit, parts: spans.chunks(group).filter_map(sum).collect() })
+        let spans = spans.chunks(group).filter_map(sum).collect();
+        Some(Self { title, unit, spans })
     }
 
     /// The first of the largest parts.
     pub(super) fn largest(&self, size: impl Fn(&Amount) -> f64) -> Option<&Span> {
-        self.parts.iter().rev().max_by(|a, b| size(&a.amount).total_cmp(&size(&b.amount)))
+        self.spans.iter().rev().max_by(|a, b| size(&a.amount).total_cmp(&size(&b.amount)))
     }
 }
 

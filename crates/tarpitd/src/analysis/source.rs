@@ -14,6 +14,8 @@ use ruzstd::decoding::{
     errors::{FrameDecoderError, ReadFrameHeaderError},
 };
 
+use crate::report::units::harmless;
+
 /// Where a trace is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -58,12 +60,10 @@ impl From<PathBuf> for Place {
 }
 
 impl Place {
-    /// What messages call it. Without control characters: a name may come from anywhere.
+    /// What messages call it.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::File(path) => {
-                path.to_string_lossy().chars().flat_map(char::escape_debug).collect()
-            }
+            Self::File(path) => shown(path),
             Self::StandardInput => "standard input".to_owned(),
         }
     }
@@ -100,6 +100,11 @@ impl Place {
         };
         decompressed(Counted { raw, passed: Rc::clone(passed) })
     }
+}
+
+/// A path as messages show it. Without control characters: a name may come from anywhere.
+pub(super) fn shown(path: &Path) -> String {
+    harmless(&path.to_string_lossy())
 }
 
 /// Reads what a stream holds, whatever its first bytes say of its compression.

@@ -5,7 +5,7 @@ use std::{env, fmt::Write as _};
 use super::{
     parts::Parts,
     summary::{Amount, Row, Span, Summary, Table},
-    words::{TITLES, about, classes, exact, headline, minute, notes, period, titled},
+    words::{TITLES, about, classes, exact, headline, minute, named, notes, period, titled},
 };
 use crate::report::units::{bytes, count, duration, harmless, percent, plural};
 
@@ -149,12 +149,12 @@ impl Text {
             let label = |it: &Span| parts.unit.label(it.from);
             let most = parts.largest(|amount| exact(amount.clients));
             let most = most.map(|it| format!("most {} on {}", count(it.amount.clients), label(it)));
-            let clients = parts.parts.iter().map(|it| exact(it.amount.clients));
+            let clients = parts.spans.iter().map(|it| exact(it.amount.clients));
             self.picture("clients", clients, &most.unwrap_or_default());
             let most = parts.largest(|amount| amount.held_seconds);
             let most = most
                 .map(|it| format!("most {} on {}", duration(it.amount.held_seconds), label(it)));
-            let held = parts.parts.iter().map(|it| it.amount.held_seconds);
+            let held = parts.spans.iter().map(|it| it.amount.held_seconds);
             self.picture("held", held, &most.unwrap_or_default());
         }
         if summary.hours.len() > 24 {
@@ -271,14 +271,7 @@ impl Text {
 
 /// What a row is of, cut to a width that fits.
 fn name(row: &Row) -> String {
-    let mut name = harmless(&row.name);
-    if let Some(owner) = &row.owner {
-        name += " ";
-        name += &harmless(owner);
-    }
-    if name.is_empty() {
-        return "(empty)".to_owned();
-    }
+    let mut name = named(row);
     if name.chars().count() > WIDE {
         name = name.chars().take(WIDE - 3).collect::<String>() + "...";
     }

@@ -2,9 +2,9 @@
 
 use super::{
     moment::Moment,
-    summary::{Amount, Holds, LOGIN, Summary, Table, seconds},
+    summary::{Amount, Holds, LOGIN, Row, Summary, Table, seconds},
 };
-use crate::report::units::{count, duration, in_words, plural};
+use crate::report::units::{count, duration, harmless, in_words, plural, span};
 
 /// The facts that have a table, with its heading.
 pub(super) const TITLES: [(&str, &str); 15] = [
@@ -92,14 +92,24 @@ pub(super) fn titled(title: &str, table: &Table) -> String {
     }
 }
 
+/// What a row is of.
+pub(super) fn named(row: &Row) -> String {
+    let mut name = harmless(&row.name);
+    if let Some(owner) = &row.owner {
+        name += " ";
+        name += &harmless(owner);
+    }
+    if name.is_empty() { "(empty)".to_owned() } else { name }
+}
+
 /// The classes of stays, with what each is called.
 pub(super) fn classes(holds: &Holds) -> impl Iterator<Item = (String, Amount)> {
     let mut from = 0;
     holds.distribution.iter().map(move |class| {
         let name = match class.below_seconds {
-            Some(below) if from == 0 => format!("under {}", duration(exact(below))),
-            Some(below) => format!("{} to {}", duration(exact(from)), duration(exact(below))),
-            None => format!("over {}", duration(exact(from))),
+            Some(below) if from == 0 => format!("under {}", span(below)),
+            Some(below) => format!("{} to {}", span(from), span(below)),
+            None => format!("over {}", span(from)),
         };
         from = class.below_seconds.unwrap_or(0);
         (name, class.amount)

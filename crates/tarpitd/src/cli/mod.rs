@@ -213,8 +213,14 @@ enum Side {
             value_parser = clap::value_parser!(u16).range(1..=10_000))]
         top: u16,
         /// Print all figures as JSON.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "html")]
         json: bool,
+        /// Write a page with pictures for a browser; `-` is standard output.
+        ///
+        /// It is one file that needs no other. It replaces the page of an earlier report, and no
+        /// other file.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
         /// The traces: plain, gzip or zstd, in any order; `-` is standard input.
         #[arg(required = true, value_name = "TRACE")]
         traces: Vec<PathBuf>,
@@ -290,15 +296,22 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Task, c
         Some(Side::Status { json, at }) => Task::Ask(at.whereabouts(), Ask::Status { json }),
         Some(Side::Top { at }) => Task::Top(at.whereabouts()),
         Some(Side::Patterns { json }) => Task::Patterns { json },
-        Some(Side::Report { since, until, top, json, traces }) => Task::Report(analysis::Request {
-            places: traces.into_iter().map(analysis::Place::from).collect(),
-            window: Window {
-                since: since.unwrap_or_default(),
-                until: until.unwrap_or(Moment::LAST),
-            },
-            most: top.into(),
-            form: if json { Form::Json } else { Form::Text },
-        }),
+        Some(Side::Report { since, until, top, json, html, traces }) => {
+            Task::Report(analysis::Request {
+                places: traces.into_iter().map(analysis::Place::from).collect(),
+                window: Window {
+                    since: since.unwrap_or_default(),
+                    until: until.unwrap_or(Moment::LAST),
+                },
+                most: top.into(),
+                form: match html {
+                    Some(path) if path.as_os_str() == "-" => Form::Html(None),
+                    Some(path) => Form::Html(Some(path)),
+                    None if json => Form::Json,
+                    None => Form::Text,
+                },
+            })
+        }
         None => Task::Serve(arguments.request()),
     })
 }

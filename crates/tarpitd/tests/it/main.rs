@@ -4,6 +4,7 @@
 
 mod admin;
 mod blocks;
+mod browser;
 mod check;
 mod clock;
 mod command_line;
@@ -36,6 +37,7 @@ mod rates;
 mod readers;
 mod redirect;
 mod report;
+mod report_page;
 mod require;
 mod sandbox;
 mod secrets;

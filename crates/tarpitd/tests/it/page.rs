@@ -3,21 +3,17 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
-    process::Command,
 };
 
 use serde_json::Value;
 
 use crate::{
     admin::ask,
+    browser::{TRAP, shown_by_browser},
     clock::now,
     daemon::{Client, Daemon, Directory, PATIENCE, tarpitd, until},
     require::require,
 };
-
-/// What a client types wherever something may be typed; it would act as HTML, in an attribute, and
-/// at the end of a script.
-const TRAP: &str = "<script>document.title='caught'</script>\"'&<img/src=x>";
 
 /// A daemon with a web tarpit, a control socket and a page.
 struct Shown {
@@ -305,16 +301,7 @@ fn a_browser_shows_the_page_and_nothing_of_a_client_acts_in_it() {
     }
     let it = Shown::start("page-browser", "");
     let _clients = it.catch();
-    let output = Command::new("chromium")
-        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"])
-        .args(["--disable-background-networking", "--enable-logging=stderr", "--timeout=2000"])
-        .arg(format!("--user-data-dir={}", it.directory.path("chromium")))
-        .args(["--dump-dom", &format!("http://{}/", it.page())])
-        .output()
-        .expect("it runs");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(!told.contains(":CONSOLE"), "{told}");
-    let page = String::from_utf8_lossy(&output.stdout);
+    let page = shown_by_browser(&it.directory, &format!("http://{}/", it.page()));
     assert!(page.contains("<title>2 held - tarpitd</title>"), "{page}");
     assert!(page.contains("<dd id=\"held\">2</dd>"), "{page}");
     let (program, user) = ("&lt;script&gt;document.title=", "&lt;script&gt;u</span>");

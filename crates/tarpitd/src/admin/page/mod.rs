@@ -8,7 +8,6 @@ mod history;
 mod news;
 
 use std::{
-    fmt::Write as _,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -37,7 +36,11 @@ use super::{
     world::World,
 };
 use crate::{
-    report::units::{bytes, count, span},
+    report::{
+        markup::escaped,
+        units::{bytes, count, span},
+        world::TILES,
+    },
     settings::{Token, Web},
 };
 
@@ -51,6 +54,8 @@ const FRESH: Duration = Duration::from_secs(1);
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
+
+const STYLE: &str = concat!(include_str!("../../report/look.css"), include_str!("style.css"));
 
 /// What the page keeps from one request to the next, and over reloads.
 #[derive(Debug, Default)]
@@ -141,7 +146,7 @@ pub(super) fn program(request: &Request<Vec<u8>>, world: &World) -> Answer {
 }
 
 pub(super) fn style(request: &Request<Vec<u8>>, world: &World) -> Answer {
-    part(request, world, "text/css; charset=utf-8", include_str!("style.css"))
+    part(request, world, "text/css; charset=utf-8", STYLE)
 }
 
 fn part(
@@ -227,6 +232,7 @@ fn filled(news: &News, json: &str) -> String {
         ("sent", bytes(sent)),
         ("price", bytes(bytes_a_client_hour)),
         ("tarpits", tarpits),
+        ("tiles", TILES.to_owned()),
         ("news", json.replace('<', "\\u003c")),
     ];
     let mut page = String::new();
@@ -256,21 +262,6 @@ fn row(tarpit: &TarpitNews) -> String {
         span(figures.held_seconds),
         longest
     )
-}
-
-/// A text as it may stand anywhere in HTML.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | ' ' | '.' | ',' | ':' | '_' | '-' => {
-                safe.push(letter);
-            }
-            // Writing to a string cannot fail.
-            _ => drop(write!(safe, "&#{};", u32::from(letter))),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]
@@ -316,11 +307,5 @@ mod tests {
         ] {
             assert_eq!(is_asked_by_address(&headers(HOST, host)), is_ours, "{host}");
         }
-    }
-
-    #[test]
-    fn nothing_escapes_from_a_text() {
-        assert_eq!(escaped("a<b>\"'&{é}"), "a&#60;b&#62;&#34;&#39;&#38;&#123;&#233;&#125;");
-        assert_eq!(escaped("192.0.2.7:22, ssh_auth-hold"), "192.0.2.7:22, ssh_auth-hold");
     }
 }

@@ -1,36 +1,11 @@
 // The page's figures, kept up to date. Nothing here is ever parsed as HTML: all that comes from
 // clients goes into the page as text.
 
-// Where each country stands on the map, one tile of two letters each.
-const WORLD = `
-                              GL
-
-                                  IS                FI
-                                      FO    NO  SE                      RU
-            CA                                      EE
-                                      IMGB    DK    LVLT
-                                    IE    BENLDE  PL  BY
-                                      GGJE  LUSICZRSSK  UA        KZ
-                                          FRCHLIATHUROMD                MN
-                                          ADMCITHRBABGXK      GE  UZ
-              US                    PTES    VASMMEALGR    TR  AMAZ  KG        KP
-                                      GI        MTMK      LB    TMTJ          KRJP
-                        BM            MA      TN        CYILSYIQIRAF    CN
-              MX  KYJMBSPRCWGP    EH      DZ      LY  EGPSJOKWSABHPKNPBDBTMOTW
-                GTBZCUDOKNAGAW    SNMR  ML    NE              QAOMAEINMMLAVNHK
-                SVCRHNHTDMBBLCMQCVGMGN  BFTG      TD  SD  ERDJYE        THKHPH  GU
-                  NIPACOVCGDSR    GWLRCIGHBJNGCM  CF  SSUG  ETSO    MVLKMYBN  PW  FM  MH
-                    ECVETTGYGF      SL      STGQCG  CDBIRWKE            SG  ID      NRKI
-                      PE    BR                GA          TZ    SC          TL  PG  SBTV
-WS                      BO                        AO  ZMMWMZ  KM                    VU
-TO  PF                    PY                    NA  BWZW      MGMU                  NCFJ
-                                                    ZALSSZ      RE            AU
-                      CLARUY
-                                                                                      NZ
-`.slice(1, -1).split("\n");
-
 const SVG = "http://www.w3.org/2000/svg";
 const at = (id) => document.getElementById(id);
+
+/** Where each country stands on the map: rows of tiles, each of two letters. */
+const world = at("tiles").textContent.trimEnd().split("\n");
 
 function element(name, attributes = {}, ...content) {
     const made = document.createElement(name);
@@ -171,7 +146,7 @@ function showWorld(countries) {
     const clients = new Map(countries.map((one) => [one.name, one.clients]));
     const most = Math.max(1, ...clients.values());
     const size = 10;
-    const tiles = WORLD.flatMap((row, y) => [...row.matchAll(/[A-Z]{2}/g)].map((match) => {
+    const tiles = world.flatMap((row, y) => [...row.matchAll(/[A-Z]{2}/g)].map((match) => {
         const many = clients.get(match[0]) ?? 0;
         return shape("rect", {
             class: many ? "caught" : "land", x: match.index / 2 * size, y: y * size,
@@ -179,7 +154,7 @@ function showWorld(countries) {
             "fill-opacity": many ? .3 + .7 * Math.log1p(many) / Math.log1p(most) : 1,
         }, shape("title", {}, `${countryName(match[0])}: ${count(many)}`));
     }));
-    picture(at("map"), 44 * size, WORLD.length * size, `Clients came from ${count(clients.size)} countries; the list below names those with most.`, ...tiles);
+    picture(at("map"), 44 * size, world.length * size, `Clients came from ${count(clients.size)} countries; the list below names those with most.`, ...tiles);
     showBars(at("countries"), countries.slice(0, 12), (one) => countryName(one.name));
 }
 
