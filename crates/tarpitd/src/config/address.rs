@@ -5,6 +5,8 @@ use std::{
     ops::RangeInclusive,
 };
 
+use crate::settings::{SocketName, is_public};
+
 /// A host on which to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Host {
@@ -98,6 +100,26 @@ impl Ports {
     }
 }
 
+/// Which sockets of the service manager `systemd` or `systemd:NAME` means; `None`: the text is no
+/// such thing.
+pub(super) fn socket_name(text: &str) -> Option<Result<SocketName, String>> {
+    let name = match text.strip_prefix("systemd")? {
+        "" => return Some(Ok(SocketName::Rest)),
+        rest => rest.strip_prefix(':')?,
+    };
+    // As systemd has it (systemd.socket(5), FileDescriptorName=).
+    let is_name = !name.is_empty()
+        && name.len() <= 255
+        && name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b':');
+    Some(if is_name {
+        Ok(SocketName::Named(name.to_owned()))
+    } else {
+        Err("write `systemd:NAME` with the FileDescriptorName= of the socket unit, or `systemd` \
+             alone"
+            .to_owned())
+    })
+}
+
 /// One entry of what a tarpit listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bind {
@@ -165,12 +187,7 @@ impl Bind {
 
     /// Whether clients outside this machine and private networks may reach it.
     pub(super) fn is_public(&self) -> bool {
-        self.host.ips().any(|ip| match ip {
-            IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_private() || ip.is_link_local()),
-            IpAddr::V6(ip) => {
-                !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local())
-            }
-        })
+        self.host.ips().any(is_public)
     }
 }
 
@@ -230,6 +247,20 @@ mod tests {
         check_overlap(("127.0.0.1", "22"), ("::", "22"), None);
         check_overlap(("localhost", "20-25"), ("::1", "24-30"), Some("[::1]:24"));
         check_overlap(("*", "0"), ("*", "0"), None);
+    }
+
+    #[test]
+    fn sockets_of_the_service_manager_are_named() {
+        let named = |name: &str| Some(Ok(SocketName::Named(name.to_owned())));
+        assert_eq!(socket_name("systemd"), Some(Ok(SocketName::Rest)));
+        assert_eq!(socket_name("systemd:ssh"), named("ssh"));
+        assert_eq!(socket_name("systemd:tarpitd.socket"), named("tarpitd.socket"));
+        for wrong in ["systemd:", "systemd:a:b", "systemd:\t", "systemd:é"] {
+            assert!(socket_name(wrong).is_some_and(|it| it.is_err()), "{wrong}");
+        }
+        for address in ["systemd22", "127.0.0.1:22", "system", "[::1]:22"] {
+            assert_eq!(socket_name(address), None, "{address}");
+        }
     }
 
     #[test]

@@ -15,15 +15,15 @@ use tarpit_proto::{
 
 use super::{
     Wrong,
-    address::{Bind, Host, Ports},
+    address::{Bind, Host, Ports, socket_name},
     problem::{Notes, Problem},
     surface::SurfaceAddress,
     values::pattern,
 };
 use crate::settings::{
     AccessLists, Anonymize, Certificate, ClientLimit, Compat, Control, Evict, Level, Limits,
-    Logging, Metrics, Place, Placed, Route, SandboxMode, Settings, Sink, Tarpit, TimeForm, Token,
-    TraceFormat, User, Web,
+    Logging, Metrics, Place, Placed, Route, SandboxMode, Settings, Sink, SocketName, Tarpit,
+    TimeForm, Token, TraceFormat, User, Web,
 };
 
 /// The most addresses on which one daemon listens; more ports can be redirected to one.
@@ -71,6 +71,7 @@ pub(super) struct TarpitDraft {
     pub(super) name: String,
     pub(super) pattern: Option<&'static dyn Pattern>,
     pub(super) binds: Vec<(Place, Bind)>,
+    pub(super) sockets: Vec<(Place, SocketName)>,
     pub(super) rate: Option<Rate>,
     pub(super) max_clients: Placed<Option<NonZeroU32>>,
     pub(super) client_validation: bool,
@@ -173,6 +174,24 @@ impl Draft {
                     )));
                 }
                 earlier.push((place, format!("tarpit `{}`", tarpit.name), bind));
+            }
+        }
+        self.find_shared_sockets(notes);
+    }
+
+    /// Sockets of the service manager that two tarpits would have.
+    fn find_shared_sockets(&self, notes: &mut Notes) {
+        let mut earlier: Vec<(&Place, &str, &SocketName)> = Vec::new();
+        for tarpit in &self.tarpits {
+            for (place, name) in &tarpit.sockets {
+                let same = earlier.iter().find(|(_, _, other)| *other == name);
+                if let Some((other, user, _)) = same {
+                    notes.problems.push(place.problem(format!(
+                        "`{name}` is already used by tarpit `{user}` at {other}: give each tarpit \
+                         sockets with a name of their own (FileDescriptorName= in the socket unit)"
+                    )));
+                }
+                earlier.push((place, &tarpit.name, name));
             }
         }
     }
@@ -281,6 +300,7 @@ impl TarpitDraft {
             name: name.to_owned(),
             pattern: None,
             binds: Vec::new(),
+            sockets: Vec::new(),
             rate: None,
             max_clients: NonZeroU32::new(4096).into(),
             client_validation: true,
@@ -309,11 +329,20 @@ impl TarpitDraft {
         };
         let read = pattern(named).map(Some).map_err(|what| place.problem(what));
         notes.keep(&mut tarpit.pattern, read);
-        match Bind::parse(address, "PATTERN:HOST:PORT") {
-            Ok(bind) => tarpit.binds.push((place, bind)),
-            Err(what) => notes.problems.extend(what.into_iter().map(|it| place.problem(it))),
-        }
+        tarpit.add_bind(place, address, "PATTERN:HOST:PORT", notes);
         tarpit
+    }
+
+    /// Adds an address, or sockets of the service manager; `form` is how an address is written.
+    pub(super) fn add_bind(&mut self, place: Place, text: &str, form: &str, notes: &mut Notes) {
+        match (socket_name(text), Bind::parse(text, form)) {
+            (Some(Ok(name)), _) => self.sockets.push((place, name)),
+            (Some(Err(what)), _) => notes.problems.push(place.problem(what)),
+            (None, Ok(bind)) => self.binds.push((place, bind)),
+            (None, Err(what)) => {
+                notes.problems.extend(what.into_iter().map(|it| place.problem(it)));
+            }
+        }
     }
 
     /// Settings that make no difference to the pattern.
@@ -417,6 +446,11 @@ impl TarpitDraft {
                 .flat_map(|(place, bind)| {
                     bind.addresses().map(|address| Placed::at(place.clone(), address))
                 })
+                .collect(),
+            sockets: self
+                .sockets
+                .into_iter()
+                .map(|(place, name)| Placed::at(place, name))
                 .collect(),
             rate: self.rate,
             max_clients: self.max_clients,

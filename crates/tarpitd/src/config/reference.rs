@@ -167,7 +167,9 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
         meaning: "Where to listen. In a string an IPv6 host stands in brackets, as in \
                   `\"[::1]:2222\"`. A file may not name an address twice. If the machine does not \
                   have an address yet, tarpitd listens on it all the same and warns; clients can \
-                  connect once the machine has the address.",
+                  connect once the machine has the address. `\"systemd:NAME\"` means the sockets that \
+                  systemd opens by a socket unit with `FileDescriptorName=NAME`, `\"systemd\"` all \
+                  sockets that no other tarpit names; see SYSTEMD in tarpitd(1).",
         outdated: None,
         read: binds,
     },
@@ -764,9 +766,8 @@ fn binds(item: &Item<'_>, tarpit: &mut TarpitDraft, notes: &mut Notes) {
 
 /// An entry of `bind` that is written as `HOST:PORT`.
 fn binds_of_string(item: &Item<'_>, tarpit: &mut TarpitDraft, notes: &mut Notes) {
-    match item.parsed(|text| Ok(Bind::parse(text, "\"HOST:PORT\""))) {
-        Ok(Ok(bind)) => tarpit.binds.push((item.place(), bind)),
-        Ok(Err(wrong)) => notes.problems.extend(wrong.into_iter().map(|what| item.wrong(what))),
+    match item.parsed(|text| Ok(text.to_owned())) {
+        Ok(text) => tarpit.add_bind(item.place(), &text, "\"HOST:PORT\"", notes),
         Err(problem) => notes.problems.push(problem),
     }
 }

@@ -11,7 +11,7 @@ use tarpit_proto::{pacer::Rate, script::Pattern};
 use super::*;
 use crate::settings::{
     AccessLists, Anonymize, Certificate, ClientLimit, Evict, Limits, Logging, Network, Placed,
-    Settings, Sink, Tarpit, TimeForm, TraceFormat, User,
+    Settings, Sink, SocketName, Tarpit, TimeForm, TraceFormat, User,
 };
 
 /// Checks what is wrong with `text`; each line of `wanted` is a problem without the file's name.
@@ -555,6 +555,40 @@ fn the_command_line_serves_its_arguments() {
         (one.client_trace, one.client_validation, one.rate),
         (true, false, Rate::from_number(64))
     );
+}
+
+#[test]
+fn sockets_of_the_service_manager_have_one_user_each() {
+    let both = |one: &str, other: &str| {
+        format!(
+            "[tarpits.a]\npattern = 'ssh'\nbind = {one}\n\
+             [tarpits.b]\npattern = 'http'\nbind = ['127.0.0.1:8080', {other}]\n"
+        )
+    };
+    let settings = parse("x", &both("'systemd:ssh'", "'systemd'")).unwrap();
+    let sockets = |index: usize| {
+        let names = settings.tarpits[index].sockets.iter();
+        names.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!((sockets(0), sockets(1)), (vec!["systemd:ssh".into()], vec!["systemd".into()]));
+    for (name, shown) in [("'systemd'", "systemd"), ("'systemd:ssh'", "systemd:ssh")] {
+        check(
+            &both(name, name),
+            &format!(
+                "6:27: `{shown}` is already used by tarpit `a` at x:3:8: give each tarpit sockets \
+                 with a name of their own (FileDescriptorName= in the socket unit)"
+            ),
+        );
+    }
+    check(
+        &both("'systemd:'", "'systemd'"),
+        "3:8: write `systemd:NAME` with the FileDescriptorName= of the socket unit, or `systemd` \
+         alone",
+    );
+    let arguments = ["ssh:systemd:a", "http:systemd"].map(String::from).to_vec();
+    let settings = request(Origin::Arguments(arguments)).settings().unwrap();
+    assert_eq!(settings.tarpits[0].sockets[0].value, SocketName::Named("a".into()));
+    assert_eq!(settings.tarpits[1].sockets[0].value, SocketName::Rest);
 }
 
 #[test]

@@ -194,6 +194,7 @@ impl Found {
             name,
             pattern,
             bind: _,
+            sockets: _,
             rate,
             max_clients,
             client_validation,

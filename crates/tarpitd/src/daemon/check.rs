@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    activated::{self, Activated},
     files::Files,
     prepare::{Parts, Prepared, prepare},
 };
@@ -28,10 +29,12 @@ pub(crate) struct Checked {
 
 /// Checks whether this machine could serve `config`.
 pub(crate) fn check(settings: &Settings) -> Checked {
-    let Prepared { parts, findings, .. } = prepare(settings, Clock::start(), Touch::Look);
+    let Prepared { parts, findings, .. } =
+        prepare(settings, Clock::start(), Touch::Look, &Activated::default());
     let Parts { files, user, unbound, .. } = parts;
     let mut findings: Vec<_> = findings.into_iter().chain(unbound).collect();
     findings.extend(settings.warnings.iter().cloned());
+    findings.extend(activated::notes(settings));
     // This configuration is meant for root, who has more rights.
     let is_for_root = user.is_some() && !privileges::may_change_users();
     let is_beyond_us = |finding: &Finding| finding.gravity == Gravity::Rights;
@@ -66,8 +69,10 @@ fn summary(settings: &Settings, files: &Files) -> String {
 fn line(tarpit: &Tarpit) -> String {
     /// The most addresses that are shown for a tarpit.
     const NAMED: usize = 4;
-    let named: Vec<_> = tarpit.addresses().take(NAMED).map(|it| it.to_string()).collect();
-    let more = match tarpit.bind.len().saturating_sub(NAMED) {
+    let sockets = tarpit.sockets.iter().map(|it| format!("sockets of {it}"));
+    let all = tarpit.addresses().map(|it| it.to_string()).chain(sockets);
+    let named: Vec<_> = all.take(NAMED).collect();
+    let more = match (tarpit.bind.len() + tarpit.sockets.len()).saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };

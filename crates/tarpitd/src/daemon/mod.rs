@@ -3,6 +3,7 @@
 //! Everything that needs rights or can fail comes before the first thread: the daemon opens files
 //! and ports, then drops its rights. After that it only waits for signals, workers and keys.
 
+mod activated;
 mod changes;
 mod check;
 mod confinement;
@@ -44,6 +45,7 @@ use tarpit_proto::keys::RsaKey;
 
 pub(crate) use self::check::{Checked, check};
 use self::{
+    activated::Activated,
     confinement::Confinement,
     files::Files,
     geoip::Watch,
@@ -175,6 +177,8 @@ struct Daemon {
     manager: Option<ServiceManager>,
     /// What the daemon may still do.
     confinement: Confinement,
+    /// The sockets that it has opened.
+    activated: Activated,
     /// Removed when the daemon ends.
     _pid_file: Option<PidFile>,
 }
@@ -182,11 +186,15 @@ struct Daemon {
 impl Daemon {
     /// Opens everything and starts the workers. `file` is the configuration, if it is one that can
     /// be read again.
-    fn start(settings: Settings, file: Option<&Path>) -> Result<Self, Vec<Finding>> {
+    fn start(mut settings: Settings, file: Option<&Path>) -> Result<Self, Vec<Finding>> {
         let clock = Clock::start();
+        // Before any file is opened.
+        let activated = Activated::take().map_err(|it| vec![it])?;
+        let found = activated.give_to(&mut settings);
         // Later there may be no right to connect.
         let manager = NotifySocket::of_environment();
-        let ready = prepare(&settings, clock, Touch::Keep).ready(settings.keep_going)?;
+        let ready = prepare(&settings, clock, Touch::Keep, &activated);
+        let ready = ready.with(found).ready(settings.keep_going)?;
         let Ready { parts, identity, profiles, anonymizer, targets, mut warnings } = ready;
         let Parts { files, geoip, opened, surfaces, user, unbound } = parts;
         let (main, trace) = targets;
@@ -251,6 +259,7 @@ impl Daemon {
             geoip,
             manager,
             confinement,
+            activated,
             _pid_file: pid_file,
         };
         let world = daemon.world_to_serve();

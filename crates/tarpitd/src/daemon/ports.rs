@@ -7,7 +7,7 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::files::CURE;
+use super::{activated::Activated, files::CURE};
 use crate::{
     keys::state_dir::Touch,
     os::{
@@ -38,7 +38,7 @@ impl Opened {
     pub(super) fn open(
         wanted: Wanted,
         tarpit: &Tarpit,
-        workers: usize,
+        (workers, activated): (usize, &Activated),
     ) -> Result<Self, Box<Unbound>> {
         let count = match wanted.purpose {
             Purpose::Clients => workers,
@@ -48,6 +48,9 @@ impl Opened {
             let shared = count > 1;
             let redirected = tarpit.route.redirected && wanted.purpose == Purpose::Clients;
             let purpose = Use { rate: tarpit.rate, shared, redirected };
+            if let Some(sockets) = activated.open(wanted, tarpit, (purpose, workers)) {
+                return sockets;
+            }
             if shared {
                 listen_socket::probe(wanted.at)?;
             }
@@ -61,7 +64,11 @@ impl Opened {
         };
         match bind() {
             Ok(sockets) => Ok(Self { wanted, sockets }),
-            Err(error) => Err(Box::new(Unbound::new(Spot::of(wanted, tarpit), error))),
+            Err(error) => {
+                let passed = activated.name_at(wanted.at).map(str::to_owned);
+                let unbound = Unbound::new(Spot::of(wanted, tarpit), error);
+                Err(Box::new(Unbound { passed, ..unbound }))
+            }
         }
     }
 }
@@ -77,14 +84,14 @@ pub(super) struct Found {
 }
 
 /// Opens all addresses, or with [`Touch::Look`] only checks whether it could.
-pub(super) fn open_all(settings: &Settings, touch: Touch) -> Found {
+pub(super) fn open_all(settings: &Settings, touch: Touch, activated: &Activated) -> Found {
     let (mut opened, mut unbound, mut told) = (Vec::new(), Vec::new(), Vec::new());
     let (mut absent, mut lacking) = (Vec::new(), Vec::new());
     let workers = settings.workers.get();
     for wanted in settings.wanted(workers) {
         let tarpit = &settings.tarpits[wanted.index];
         let found = match touch {
-            Touch::Keep => Opened::open(wanted, tarpit, workers).map(|one| {
+            Touch::Keep => Opened::open(wanted, tarpit, (workers, activated)).map(|one| {
                 let presence = one.presence();
                 opened.push(one);
                 presence
@@ -202,12 +209,14 @@ pub(super) struct Unbound {
     owner: Owner,
     /// Whether the present SSH login came to it.
     has_login: bool,
+    /// The name of the socket that systemd has opened there.
+    passed: Option<String>,
 }
 
 impl Unbound {
     /// That the system refuses a spot, with `error`.
     pub(super) fn new(spot: Spot, error: io::Error) -> Self {
-        Self { spot, error, owner: Owner::Unknown, has_login: false }
+        Self { spot, error, owner: Owner::Unknown, has_login: false, passed: None }
     }
 
     /// Whether a process has the address already.
@@ -275,6 +284,15 @@ impl Unbound {
     }
 
     fn what(&self) -> String {
+        if let (Some(name), true) = (&self.passed, self.is_busy()) {
+            return format!(
+                "{}: cannot listen on {}: systemd has opened it for tarpitd; write `systemd:{}` in \
+                 its place",
+                self.spot.name,
+                self.spot,
+                name.escape_debug()
+            );
+        }
         let cure = match (self.errno(), &self.owner) {
             (Some(Errno::ADDRINUSE), Owner::Other { .. } | Owner::Unknown) if self.has_login => {
                 return self.of_login();

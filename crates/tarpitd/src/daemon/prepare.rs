@@ -5,6 +5,7 @@ use rustix::process::{Gid, Uid};
 use tarpit_proto::script::Profile;
 
 use super::{
+    activated::Activated,
     confinement,
     files::Files,
     geoip, logging,
@@ -70,6 +71,15 @@ pub(super) struct Parts {
 }
 
 impl Prepared {
+    /// Adds what is to be told of the sockets of the service manager. Without one of them the
+    /// others may be served, as with addresses.
+    pub(super) fn with(mut self, found: Vec<Finding>) -> Self {
+        let (unbound, told): (Vec<_>, Vec<_>) = found.into_iter().partition(Finding::is_refusal);
+        self.parts.unbound.extend(unbound);
+        self.findings.extend(told);
+        self
+    }
+
     /// Everything that a start needs, or all errors. With `keep_going` an address that cannot be
     /// opened does not prevent the start.
     pub(super) fn ready(self, keep_going: bool) -> Result<Ready, Vec<Finding>> {
@@ -96,7 +106,13 @@ impl Prepared {
 }
 
 /// Opens everything that `settings` need, or with [`Touch::Look`] only checks whether it could.
-pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepared {
+/// The sockets that are `activated` are there already.
+pub(super) fn prepare(
+    settings: &Settings,
+    clock: Clock,
+    touch: Touch,
+    activated: &Activated,
+) -> Prepared {
     let files = Files::of(settings, settings.workers.get(), privileges::raise_file_limit());
     let shortage = files.shortage();
     let has_files = shortage.is_none();
@@ -141,7 +157,7 @@ pub(super) fn prepare(settings: &Settings, clock: Clock, touch: Touch) -> Prepar
     findings.extend(confinement::lost_files(settings));
     // If files run out, the addresses are not the cause.
     let (found, surfaces) = if has_files {
-        (ports::open_all(settings, touch), surfaces::open_all(settings, touch))
+        (ports::open_all(settings, touch, activated), surfaces::open_all(settings, touch))
     } else {
         (ports::Found::default(), surfaces::Found::default())
     };

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use super::{
     Daemon, Reread,
+    activated::Activated,
     changes::{Change, in_force},
     files::Files,
     geoip::geoip,
@@ -64,7 +65,7 @@ impl Daemon {
     /// Opens the files that `settings` name, and puts the settings in force.
     fn take_over(
         &mut self,
-        settings: Settings,
+        mut settings: Settings,
         file: &Path,
         asked: &str,
     ) -> Result<Vec<String>, Vec<Finding>> {
@@ -72,8 +73,9 @@ impl Daemon {
         if !refused.is_empty() {
             return Err(refused);
         }
-        let (wrong, warnings): (Vec<_>, Vec<_>) =
-            logging::findings(&settings, Touch::Keep).into_iter().partition(Finding::is_refusal);
+        let mut found = self.activated.give_to(&mut settings);
+        found.extend(logging::findings(&settings, Touch::Keep));
+        let (wrong, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(Finding::is_refusal);
         if !wrong.is_empty() {
             return Err(wrong);
         }
@@ -110,7 +112,7 @@ impl Daemon {
         let plan = plan(&self.served.settings, (&ports, &closing), &new, workers);
         let closed = ports.iter().filter(|port| plan.close.contains(&port.key));
         let closed: Vec<_> = closed.map(|port| port.bound).collect();
-        let Tried { opened, waiting, refused } = open(&plan.open, &new, workers);
+        let Tried { opened, waiting, refused } = open(&plan.open, &new, (workers, &self.activated));
         let mut moves = self.surfaces.plan(&new);
         let refused = refused.iter().map(|one| one.finding(one.gravity()));
         let refused: Vec<_> = refused.chain(std::mem::take(&mut moves.unbound)).collect();
@@ -199,7 +201,8 @@ impl Daemon {
         let settings = &self.served.settings;
         let (mut opened, mut refused) = (Vec::new(), Vec::new());
         for wanted in all {
-            match Opened::open(wanted, &settings.tarpits[wanted.index], self.workers.len()) {
+            let tarpit = &settings.tarpits[wanted.index];
+            match Opened::open(wanted, tarpit, (self.workers.len(), &self.activated)) {
                 Ok(one) => opened.push(one),
                 Err(problem) => refused.push(*problem),
             }
@@ -256,11 +259,11 @@ struct Tried {
 }
 
 /// Opens what can be opened while the old ports are still open.
-fn open(plan: &[Opening], settings: &Settings, workers: usize) -> Tried {
+fn open(plan: &[Opening], settings: &Settings, by: (usize, &Activated)) -> Tried {
     let (mut opened, mut waiting, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for &Opening { wanted, may_wait } in plan {
         let tarpit = &settings.tarpits[wanted.index];
-        match Opened::open(wanted, tarpit, workers) {
+        match Opened::open(wanted, tarpit, by) {
             Ok(one) => opened.push(one),
             Err(problem) if problem.is_for_lack_of_ipv6(tarpit.addresses()) => {}
             Err(problem) if problem.is_busy() && may_wait => waiting.push(wanted),

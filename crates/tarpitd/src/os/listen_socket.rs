@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::{
-    io::Errno,
+    io::{Errno, ioctl_fionbio},
     net::{
         AddressFamily, SocketFlags, SocketType, acceptfrom_with, bind, getsockname, listen,
         socket_with, sockopt,
@@ -83,24 +83,22 @@ impl ListenSocket {
         if shared {
             sockopt::set_socket_reuseport(&fd, true)?;
         }
-        // No SO_RCVBUF: the SYN/ACK would show a window that no other server has.
-        if rate != Some(Rate::Unlimited) {
-            sockopt::set_socket_send_buffer_size(&fd, send_buffer(rate))?;
-        }
-        sockopt::set_tcp_nodelay(&fd, true)?;
-        sockopt::set_socket_keepalive(&fd, true)?;
-        sockopt::set_tcp_keepidle(&fd, Duration::from_secs(60))?;
-        sockopt::set_tcp_keepintvl(&fd, Duration::from_secs(20))?;
-        sockopt::set_tcp_keepcnt(&fd, 3)?;
-        // No TCP_USER_TIMEOUT: it overrides the count of probes, and with little of it live clients
-        // that have closed their window are lost. `worker/vanished.rs` finds clients that vanish
-        // while bytes to them are on their way.
-        // A reset instead of a FIN, so that no socket stays in TIME_WAIT.
-        sockopt::set_socket_linger(&fd, Some(Duration::ZERO))?;
+        set_options(&fd, rate)?;
         let presence = bind_to(&fd, address)?;
         listen(&fd, BACKLOG)?;
         let address = local_address(fd.as_fd()).unwrap_or(address);
         Ok(Self { fd, address, presence, redirected, unnamed: 0 })
+    }
+
+    /// Serves a socket that listens already, at `address`, as [`listens_at`] has it.
+    pub(crate) fn activate(fd: OwnedFd, address: SocketAddr, purpose: Use) -> io::Result<Self> {
+        let Use { rate, shared: _, redirected } = purpose;
+        let redirected = if redirected { admit_tproxy(&fd, address) } else { Redirected::No };
+        ioctl_fionbio(&fd, true)?;
+        set_options(&fd, rate)?;
+        // Its own queue may be shorter.
+        listen(&fd, BACKLOG)?;
+        Ok(Self { fd, address, presence: Presence::Present, redirected, unnamed: 0 })
     }
 
     /// Makes the socket suit another purpose for future clients.
@@ -160,6 +158,7 @@ impl ListenSocket {
         self.unnamed = 0;
         // A client without an address has left already.
         let client = client.and_then(|client| client.try_into().ok()).ok_or(Trouble::Retry)?;
+        let client = canonical(client);
         // As soon as can be: what comes until then may fill the kernel's usual buffer. A client
         // for which this fails is held all the same.
         let _ = sockopt::set_socket_recv_buffer_size(&fd, RECEIVE_BUFFER);
@@ -178,6 +177,25 @@ impl ListenSocket {
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// Where a socket listens that another process has made, or why it cannot be served.
+pub(crate) fn listens_at(fd: BorrowedFd<'_>) -> Result<SocketAddr, &'static str> {
+    let is_tcp = matches!(sockopt::socket_type(fd), Ok(SocketType::STREAM))
+        && matches!(sockopt::socket_domain(fd), Ok(AddressFamily::INET | AddressFamily::INET6));
+    if !is_tcp {
+        return Err("is no TCP socket");
+    }
+    if !sockopt::socket_acceptconn(fd).unwrap_or(false) {
+        return Err("does not listen");
+    }
+    local_address(fd).ok_or("has no address")
+}
+
+/// Whether a socket takes IPv4 as well as IPv6.
+pub(crate) fn takes_both_families(fd: BorrowedFd<'_>) -> bool {
+    matches!(sockopt::socket_domain(fd), Ok(AddressFamily::INET6))
+        && matches!(sockopt::ipv6_v6only(fd), Ok(false))
 }
 
 /// Makes sure that no other process has the port, even if that process shares it: binding would
@@ -212,6 +230,25 @@ pub(super) fn socket_for(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// Sets what every accepted connection inherits.
+fn set_options(fd: &OwnedFd, rate: Option<Rate>) -> io::Result<()> {
+    // No SO_RCVBUF: the SYN/ACK would show a window that no other server has.
+    if rate != Some(Rate::Unlimited) {
+        sockopt::set_socket_send_buffer_size(fd, send_buffer(rate))?;
+    }
+    sockopt::set_tcp_nodelay(fd, true)?;
+    sockopt::set_socket_keepalive(fd, true)?;
+    sockopt::set_tcp_keepidle(fd, Duration::from_secs(60))?;
+    sockopt::set_tcp_keepintvl(fd, Duration::from_secs(20))?;
+    sockopt::set_tcp_keepcnt(fd, 3)?;
+    // No TCP_USER_TIMEOUT: it overrides the count of probes, and with little of it live clients
+    // that have closed their window are lost. `worker/vanished.rs` finds clients that vanish while
+    // bytes to them are on their way.
+    // A reset instead of a FIN, so that no socket stays in TIME_WAIT.
+    sockopt::set_socket_linger(fd, Some(Duration::ZERO))?;
+    Ok(())
+}
+
 /// Lets the firewall direct connections for any address to a socket, if this process may have that.
 fn admit_tproxy(fd: &OwnedFd, address: SocketAddr) -> Redirected {
     match sys::set_transparent(fd.as_fd(), address.is_ipv6(), true) {
@@ -240,7 +277,15 @@ pub(super) fn bind_to(fd: &OwnedFd, address: SocketAddr) -> io::Result<Presence>
 
 /// The address to which a connection came.
 fn local_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
-    getsockname(fd).ok()?.try_into().ok()
+    getsockname(fd).ok()?.try_into().ok().map(canonical)
+}
+
+/// An IPv4-mapped address as its IPv4 form: a socket of systemd's may take both families.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => (ip, address.port()).into(),
+        IpAddr::V6(_) => address,
+    }
 }
 
 /// What the kernel keeps for a client that does not read.
@@ -382,6 +427,47 @@ mod tests {
             }
             assert!(left > 2_000, "only {left} bytes came");
         }
+    }
+
+    #[test]
+    fn a_socket_of_another_process_gets_the_same_options() {
+        let purpose = Use { rate: Rate::from_number(64), ..Use::default() };
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listens_at(other.as_fd()).unwrap();
+        let adopted = ListenSocket::activate(other.into(), at, purpose).unwrap();
+        let own = ListenSocket::bind("127.0.0.1:0".parse().unwrap(), purpose).unwrap();
+        let options = |mut socket: ListenSocket| {
+            let _client = TcpStream::connect(socket.address()).unwrap();
+            let (fd, _) = socket.accept().unwrap();
+            let keepalive = sockopt::tcp_keepidle(&fd).unwrap();
+            (
+                sockopt::socket_recv_buffer_size(&fd).unwrap(),
+                sockopt::socket_send_buffer_size(&fd).unwrap(),
+                sockopt::socket_linger(&fd).unwrap(),
+                (sockopt::tcp_nodelay(&fd).unwrap(), keepalive),
+                (sockopt::tcp_keepintvl(&fd).unwrap(), sockopt::tcp_keepcnt(&fd).unwrap()),
+            )
+        };
+        assert_eq!(options(adopted), options(own));
+    }
+
+    #[test]
+    fn what_cannot_be_served_says_why() {
+        use std::os::unix::net::{UnixDatagram, UnixListener};
+
+        let directory = std::env::temp_dir().join(format!("tarpitd-kinds-{}", std::process::id()));
+        let unix = UnixListener::bind(&directory).unwrap();
+        assert_eq!(listens_at(unix.as_fd()), Err("is no TCP socket"));
+        std::fs::remove_file(directory).unwrap();
+        let datagrams = UnixDatagram::unbound().unwrap();
+        assert_eq!(listens_at(datagrams.as_fd()), Err("is no TCP socket"));
+        let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert_eq!(listens_at(udp.as_fd()), Err("is no TCP socket"));
+        let file = std::fs::File::open("/proc/self/status").unwrap();
+        assert_eq!(listens_at(file.as_fd()), Err("is no TCP socket"));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(listens_at(client.as_fd()), Err("does not listen"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub(crate) mod entropy;
 pub(crate) mod listen_socket;
 pub(crate) mod login;
 pub(crate) mod notify_socket;
+pub(crate) mod passed_sockets;
 pub(crate) mod port_owner;
 pub(crate) mod privileges;
 pub(crate) mod runtime_directory;

@@ -3,14 +3,15 @@
 
 use std::{
     io,
-    os::fd::{AsRawFd as _, BorrowedFd},
+    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
 use io_uring::{IoUring, opcode, types::Fd};
 use libc::{
-    IP_TRANSPARENT, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPV6_TRANSPARENT, TCP_INFO, c_int,
-    getsockopt, setsockopt, socklen_t,
+    F_GETFD, F_SETFD, FD_CLOEXEC, IP_TRANSPARENT, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP,
+    IPV6_TRANSPARENT, TCP_INFO, c_int, fcntl, getsockopt, setsockopt, socklen_t,
 };
 use rustix::{
     io::Errno,
@@ -55,6 +56,31 @@ pub(crate) fn set_transparent(socket: BorrowedFd<'_>, is_ipv6: bool, on: bool) -
     let result =
         unsafe { setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Takes over so many descriptors, from 3 on, with which this process was started; the number of
+/// each that is not open. Only the first call takes any, and it stands before everything that opens
+/// files.
+pub(crate) fn take_passed(count: usize) -> Vec<Result<OwnedFd, RawFd>> {
+    /// What comes after standard error (`SD_LISTEN_FDS_START`).
+    const FIRST: RawFd = 3;
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Relaxed) {
+        return Vec::new();
+    }
+    let take = |number: RawFd| {
+        // SAFETY: the call takes any number, and fails if nothing is open there.
+        let flags = unsafe { fcntl(number, F_GETFD) };
+        if flags < 0 {
+            return Err(number);
+        }
+        // SAFETY: it is open; programs that this process may start are not meant.
+        unsafe { fcntl(number, F_SETFD, flags | FD_CLOEXEC) };
+        // SAFETY: it is open, and the service manager has said that it belongs to this process.
+        // Nothing else has it: no file was opened before, and no other call gets here.
+        Ok(unsafe { OwnedFd::from_raw_fd(number) })
+    };
+    (FIRST..).take(count).map(take).collect()
 }
 
 /// For how long the peer of a connection has sent nothing.

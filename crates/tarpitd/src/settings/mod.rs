@@ -22,7 +22,7 @@ pub(crate) use self::{
         AdminAddress, Compat, Control, Metrics, SocketAccess, Surface, SurfaceBind, Token, Web,
     },
     logging::{Anonymize, Discretion, Level, Logging, Sink, TimeForm, TraceFormat},
-    network::{AccessLists, Family, Network},
+    network::{AccessLists, Family, Network, is_public},
     place::{Place, Placed},
     sandbox::SandboxMode,
 };
@@ -111,8 +111,11 @@ impl Settings {
 pub(crate) struct Tarpit {
     pub(crate) name: String,
     pub(crate) pattern: &'static dyn Pattern,
-    /// Where it listens; never empty. No two tarpits share an address, but for port 0.
+    /// Where it listens; empty only where `sockets` is not. No two tarpits share an address, but
+    /// for port 0.
     pub(crate) bind: Vec<Placed<SocketAddr>>,
+    /// Sockets that the service manager opens for it. At a start their addresses come to `bind`.
+    pub(crate) sockets: Vec<Placed<SocketName>>,
     /// `None`: the pattern keeps its own pace.
     pub(crate) rate: Option<Rate>,
     /// The most clients on each of the addresses; `None`: no cap.
@@ -137,6 +140,24 @@ pub(crate) struct Tarpit {
     /// Where clients are told to open them; `None`: at the address that they connected to.
     pub(crate) passive_address: Option<Ipv4Addr>,
     pub(crate) route: Route,
+}
+
+/// Which sockets of the service manager a tarpit has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SocketName {
+    /// All of this name.
+    Named(String),
+    /// All that no other tarpit names.
+    Rest,
+}
+
+impl fmt::Display for SocketName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => write!(f, "systemd:{name}"),
+            Self::Rest => f.write_str("systemd"),
+        }
+    }
 }
 
 /// How clients reach a tarpit, if not directly.

@@ -23,6 +23,14 @@ pub(crate) enum Family {
     V6,
 }
 
+/// Whether clients outside this machine and private networks may reach this address.
+pub(crate) fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_private() || ip.is_link_local()),
+        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()),
+    }
+}
+
 impl Network {
     /// The network of `length` bits that holds `ip`.
     pub(crate) fn of(ip: IpAddr, length: u8) -> Self {

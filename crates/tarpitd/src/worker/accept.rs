@@ -63,7 +63,8 @@ impl Worker {
                     return true;
                 }
                 Err(Trouble::Fatal(errno)) => {
-                    self.listeners.lose(index, errno, self.record.log());
+                    let registry = self.poll.registry();
+                    self.listeners.lose(index, errno, registry, self.record.log());
                     return false;
                 }
             }

@@ -157,7 +157,7 @@ impl Listeners {
                         log.warning(format_args!("{}: {address}: {NAT_ONLY}", binding.name));
                     }
                 }
-                None => drop(self.all.remove(index)),
+                None => self.close(index, registry),
             }
         }
         for listener in new {
@@ -168,20 +168,29 @@ impl Listeners {
         }
     }
 
+    /// Closes a listener. Its socket may stay open elsewhere, and then a poll would still hear of it.
+    fn close(&mut self, index: u32, registry: &Registry) {
+        if let Some(listener) = self.all.remove(index) {
+            // If this fails, it was not watched.
+            let _ = registry.deregister(&mut SourceFd(&listener.socket.fd().as_raw_fd()));
+        }
+    }
+
     /// Closes all.
     pub(super) fn close_all(&mut self) {
         self.all = Slab::new();
     }
 
     /// Closes a listener that no longer works.
-    pub(super) fn lose(&mut self, index: u32, errno: Errno, log: &Log) {
-        let Some(listener) = self.all.remove(index) else { return };
-        let address = listener.socket.address();
+    pub(super) fn lose(&mut self, index: u32, errno: Errno, registry: &Registry, log: &Log) {
+        let Some(listener) = self.all.get(index) else { return };
+        let (address, key) = (listener.socket.address(), listener.key);
+        self.close(index, registry);
         log.error(format_args!(
             "accept failed on {address}: {errno}; stopped listening there, send SIGHUP to open it \
              again"
         ));
-        self.tell_lost(listener.key);
+        self.tell_lost(key);
     }
 
     /// Pauses accepting, since the system ran out of something.

@@ -25,7 +25,7 @@ use rustix::process::{
 const VARIABLE: &str = "TARPIT_REQUIRE";
 
 /// All that may be named.
-const NEEDS: [&str; 26] = [
+const NEEDS: [&str; 27] = [
     "apache2",
     "chromium",
     "crowdsec",
@@ -48,6 +48,7 @@ const NEEDS: [&str; 26] = [
     "ssh",
     "sshd",
     "strace",
+    "systemd",
     "tmux",
     "tun",
     "vsftpd",
@@ -146,6 +147,8 @@ fn probe(need: &str) -> Result<(), String> {
             let fault = "inject=openat:error=ENOENT:when=1000";
             runs("strace", &["-D", "-f", "-qq", "-o", "/dev/null", "-e", fault, "true"])
         }
+        "systemd" => runs("systemd-analyze", &["--version"])
+            .and_then(|()| runs("systemd-socket-activate", &["--version"])),
         "tmux" => runs("tmux", &["-V"]),
         "vsftpd" => runs("vsftpd", &["-v"]),
         "zstd" => runs("zstd", &["--version"]),

@@ -1,19 +1,25 @@
 //! What the service manager hears and hands over, by sockets of the test's own in its place.
 
 use std::{
+    net::{SocketAddr as IpSocketAddr, TcpListener, TcpStream, UdpSocket},
     os::{
+        fd::OwnedFd,
         linux::net::SocketAddrExt as _,
-        unix::net::{SocketAddr, UnixDatagram},
+        unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream},
     },
     process::{Command, Stdio},
     time::Duration,
 };
 
-use rustix::process::Signal;
+use command_fds::{CommandFdExt as _, FdMapping};
+use rustix::{
+    net::{self, AddressFamily, SocketType, sockopt},
+    process::Signal,
+};
 
 use crate::{
     clock::{monotonic_usec, now},
-    daemon::{Client, Daemon, Directory, PATIENCE, tarpitd},
+    daemon::{Client, Daemon, Directory, PATIENCE, tarpitd, until},
     require::require,
 };
 
@@ -160,4 +166,182 @@ fn a_manager_that_cannot_be_reached_prevents_no_start() {
     let told = daemon.log.iter().any(|line| line.contains("WATCHDOG_USEC=soon is not a number"));
     assert!(told, "{:?}", daemon.log);
     assert_eq!(manager.hear(), "READY=1");
+}
+
+/// A daemon that is started with these sockets, as systemd does it.
+fn with_sockets(sockets: Vec<(OwnedFd, &str)>, arguments: &[&str]) -> Command {
+    let names: Vec<_> = sockets.iter().map(|(_, name)| *name).collect();
+    let mut command = with_listen(&sockets.len().to_string(), &names.join(":"), arguments);
+    let sockets = sockets.into_iter().zip(3..);
+    let mappings = sockets.map(|((parent_fd, _), child_fd)| FdMapping { parent_fd, child_fd });
+    command.fd_mappings(mappings.collect()).expect("each has a number of its own");
+    command
+}
+
+/// A daemon with these variables, which only a shell can give it: they name its process.
+fn with_listen(count: &str, names: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "LISTEN_PID=$$ exec \"$0\" \"$@\""]);
+    command.arg(tarpitd().get_program()).args(arguments).stdin(Stdio::null());
+    command.env_remove("JOURNAL_STREAM").env_remove("NOTIFY_SOCKET");
+    command.env("LISTEN_FDS", count).env("LISTEN_FDNAMES", names);
+    command
+}
+
+/// A socket of the test's own that listens, and where.
+fn listener() -> (OwnedFd, IpSocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it is bound");
+    (listener.into(), address)
+}
+
+/// Runs it to its end; exit code and standard error.
+fn fails(mut command: Command) -> (Option<i32>, String) {
+    let output = command.output().expect("the binary starts");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn each_tarpit_has_the_sockets_of_its_name_and_one_has_the_rest() {
+    let directory = Directory::new("activated");
+    let tarpits = |named: &str, rest: &str| {
+        format!(
+            "workers = 2\n[tarpits.named]\npattern = '{named}'\nbind = 'systemd:one'\n\
+             [tarpits.rest]\npattern = '{rest}'\nbind = ['systemd', '127.0.0.1:0']\n"
+        )
+    };
+    let config = directory.file("c.toml", &tarpits("endless_banner", "ssh"));
+    let (sockets, addresses): (Vec<_>, Vec<_>) = (0..3).map(|_| listener()).unzip();
+    let names = ["one", "other", "one"];
+    let command = with_sockets(sockets.into_iter().zip(names).collect(), &["-c", &config]);
+    let mut daemon = Daemon::spawn(command, 4);
+    for address in &addresses {
+        assert!(daemon.addresses.contains(address), "{:?}", daemon.log);
+    }
+    let hears_ssh = |at: usize| Client::of(addresses[at]).hear().starts_with(b"SSH-2.0-");
+    assert_eq!([0, 1, 2].map(hears_ssh), [false, true, false]);
+    // Both workers accept at the same socket, and nobody is lost between them.
+    let mut held: Vec<_> = (0..60).map(|_| Client::of(addresses[0])).collect();
+    for client in &mut held {
+        client.hear();
+    }
+    // A reload keeps them, gives them to another tarpit, and takes back one that was given up.
+    directory.file("c.toml", &tarpits("ssh", "endless_banner"));
+    daemon.signal(Signal::HUP);
+    daemon.log_has("SIGHUP: configuration reloaded");
+    assert_eq!([0, 1, 2].map(hears_ssh), [true, false, true]);
+    directory.file("c.toml", &tarpits("ssh", "endless_banner").replace("systemd:one", "[::1]:0"));
+    daemon.signal(Signal::HUP);
+    daemon.log_has("SIGHUP: configuration reloaded");
+    assert_eq!([0, 1, 2].map(hears_ssh), [false; 3]);
+    directory.file("c.toml", &tarpits("ssh", "endless_banner").replace("'systemd', ", ""));
+    daemon.signal(Signal::HUP);
+    let line = daemon.log_has("no tarpit uses the socket `other`");
+    assert!(line.contains(&addresses[1].to_string()), "{line}");
+    daemon.log_has("SIGHUP: configuration reloaded");
+    assert_eq!([0, 2].map(hears_ssh), [true; 2]);
+    for client in &mut held {
+        client.hear();
+    }
+}
+
+#[test]
+fn a_socket_for_both_families_takes_clients_with_their_own_addresses() {
+    if !require("ipv6") {
+        return;
+    }
+    let socket = net::socket(AddressFamily::INET6, SocketType::STREAM, None).expect("a socket");
+    sockopt::set_ipv6_v6only(&socket, false).expect("an option");
+    net::bind(&socket, &"[::]:0".parse::<IpSocketAddr>().expect("an address")).expect("a port");
+    net::listen(&socket, 1).expect("it listens");
+    let arguments = ["-s", "ssh:systemd:a", "-t"];
+    let mut daemon = Daemon::spawn(with_sockets(vec![(socket, "a")], &arguments), 1);
+    for host in ["127.0.0.1", "::1"] {
+        let ip: std::net::IpAddr = host.parse().expect("an address");
+        let client = Client::of((ip, daemon.addresses[0].port()).into());
+        let about = &daemon.trace_has("open")["conn_info"];
+        assert_eq!((&about["peername"][0], &about["sockname"][0]), (&host.into(), &host.into()));
+        drop(client);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_sockets_is_one_line_each() {
+    let named = |names: &[&str]| {
+        let sockets = names.iter().map(|name| (listener().0, *name));
+        with_sockets(sockets.collect(), &["-s", "ssh:systemd:x"])
+    };
+    let of = |socket: OwnedFd| with_sockets(vec![(socket, "x")], &["-s", "ssh:systemd:x"]);
+    let directory = Directory::new("wrong-sockets");
+    let unix = UnixListener::bind(directory.path("unix")).expect("a socket");
+    let udp = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let (socket, address) = listener();
+    let connected = TcpStream::connect(address).expect("it listens");
+    let mut plain = tarpitd();
+    plain.args(["-s", "ssh:systemd:x"]);
+    let mut of_another = tarpitd();
+    of_another.args(["-s", "ssh:systemd:x"]).env("LISTEN_FDS", "1").env("LISTEN_PID", "1");
+    let twice = format!("ssh:{address}");
+    let twice = with_sockets(vec![(socket, "x")], &["-s", "http:systemd", &twice]);
+    let listen = |count: &str, names: &str| with_listen(count, names, &["-s", "ssh:systemd:x"]);
+    for (command, wanted) in [
+        (plain, "systemd has passed no socket (LISTEN_FDS)"),
+        (of_another, "systemd has passed no socket (LISTEN_FDS)"),
+        (named(&["b", "a", "b"]), "systemd has passed no socket of this name, but `a`, `b`"),
+        (of(unix.into()), "the socket `x` is no TCP socket"),
+        (of(udp.into()), "the socket `x` is no TCP socket"),
+        (of(connected.into()), "the socket `x` does not listen"),
+        (twice, "systemd has opened it for tarpitd; write `systemd:x` in its place"),
+        (listen("1", "x"), "descriptor 3 (`x`) is not open"),
+        (listen("many", "x"), "LISTEN_FDS=many is not a number"),
+        (listen("1", "x:y"), "LISTEN_FDNAMES does not name 1"),
+    ] {
+        let (code, text) = fails(command);
+        assert!(text.contains(wanted), "{wanted}: {text}");
+        let lines = text.lines().filter(|line| !line.contains("--keep-going serves the other"));
+        assert_eq!((code, lines.count()), (Some(1), 1), "{text}");
+    }
+    // The others are served where that is asked for, and a socket of no use is told.
+    let arguments = ["--keep-going", "-s", "endless_banner:systemd:x", "ssh:systemd:y"];
+    let command = with_sockets(vec![(listener().0, "x"), (listener().0, "z")], &arguments);
+    let daemon = Daemon::spawn(command, 1);
+    daemon.connect().hear();
+    for wanted in ["no socket of this name, but `x`, `z`", "no tarpit uses the socket `z`"] {
+        assert!(daemon.log.iter().any(|line| line.contains(wanted)), "{wanted}: {:?}", daemon.log);
+    }
+}
+
+#[test]
+fn a_check_knows_that_sockets_come_at_a_start() {
+    let directory = Directory::new("check-sockets");
+    let config = directory.file("c.toml", "[tarpits.a]\npattern = 'ssh'\nbind = 'systemd:a'\n");
+    let (shown, told, code) = Daemon::start_and_fail(&["check", &config]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("note: a: `systemd:a`: systemd passes the socket at a start"), "{told}");
+    assert!(shown.contains("a: ssh_auth_hold on sockets of systemd:a\n"), "{shown}");
+}
+
+#[test]
+fn systemd_s_own_tool_starts_it_with_its_sockets() {
+    if !require("systemd") {
+        return;
+    }
+    let directory = Directory::new("socket-activate");
+    let trigger = directory.path("trigger");
+    // It takes no port 0: the port was free a moment ago.
+    let (socket, address) = listener();
+    drop(socket);
+    let mut command = Command::new("systemd-socket-activate");
+    command.args(["-l", &address.to_string(), "-l", &trigger, "--fdname=ssh:trigger"]);
+    command.arg(tarpitd().get_program()).args(["-s", "ssh:systemd:ssh"]);
+    command.stdin(Stdio::null()).env_remove("JOURNAL_STREAM");
+    // It starts the daemon in its place when the first client comes.
+    let daemon = std::thread::scope(|scope| {
+        let daemon = scope.spawn(|| Daemon::spawn(command, 1));
+        until("its socket", || UnixStream::connect(&trigger).is_ok());
+        daemon.join().expect("it serves")
+    });
+    assert!(daemon.connect().hear().starts_with(b"SSH-2.0-"));
+    let told = daemon.log.iter().any(|line| line.contains("no tarpit uses the socket `trigger`"));
+    assert!(told, "{:?}", daemon.log);
 }

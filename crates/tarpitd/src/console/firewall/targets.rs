@@ -28,6 +28,13 @@ impl<'a> Targets<'a> {
             let ports = protocol.map(|it| [it.ports, it.also_on].concat());
             let reached: Vec<_> =
                 tarpit.addresses().filter(|at| !by_nat || !at.ip().is_loopback()).collect();
+            if let (None, Some(sockets)) = (tarpit.bind.first(), tarpit.sockets.first()) {
+                return Err(format!(
+                    "{}: no rule can name the sockets of `{sockets}`, since only systemd knows \
+                     their addresses: write an address",
+                    tarpit.name
+                ));
+            }
             if reached.is_empty() {
                 let lost = tarpit.addresses().next().map(|at| at.to_string()).unwrap_or_default();
                 return Err(format!(
