@@ -37,6 +37,7 @@ mod ssh_client;
 mod ssh_kex_hold;
 mod ssh_lists;
 mod ssh_old_clients;
+mod ssh_packets;
 mod ssh_trans_hold;
 mod stage;
 mod talks;

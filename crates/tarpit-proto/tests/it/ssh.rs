@@ -1,5 +1,7 @@
 //! SSH as a client sees it: what stands behind the identification line.
 
+pub(crate) use crate::ssh_packets::{client_offer, offer_of, packet, stringed};
+
 pub(crate) const IDENTIFICATION: &[u8] = b"SSH-2.0-OpenSSH_8.9p1 Ubuntu-3ubuntu0.4\r\n";
 /// The key exchange methods that the server of that line offers.
 pub(crate) const KEY_EXCHANGES: &str = "curve25519-sha256,curve25519-sha256@libssh.org,\
@@ -43,39 +45,4 @@ pub(crate) fn offer(payload: &[u8]) -> (&[u8], Vec<&str>) {
     }
     assert_eq!(rest, [0; 5]);
     (cookie, lists)
-}
-
-/// A packet while nothing is encrypted.
-pub(crate) fn packet(payload: &[u8]) -> Vec<u8> {
-    let padding = 4 + (8 - (payload.len() + 9) % 8) % 8;
-    let mut out = u32::try_from(1 + payload.len() + padding).expect("small").to_be_bytes().to_vec();
-    out.push(u8::try_from(padding).expect("small"));
-    out.extend_from_slice(payload);
-    out.resize(out.len() + padding, 0);
-    out
-}
-
-/// A string with its length in front.
-pub(crate) fn stringed(bytes: impl AsRef<[u8]>) -> Vec<u8> {
-    let bytes = bytes.as_ref();
-    let length = u32::try_from(bytes.len()).expect("small").to_be_bytes();
-    [&length[..], bytes].concat()
-}
-
-/// The payload of an offer of these lists.
-pub(crate) fn offer_of(lists: [&str; 10]) -> Vec<u8> {
-    let mut payload = vec![20; 17];
-    for list in lists {
-        payload.extend(stringed(list));
-    }
-    payload.extend([0; 5]);
-    payload
-}
-
-/// A client's packet by which it offers one of each.
-pub(crate) fn client_offer() -> Vec<u8> {
-    let (cipher, code) = ("aes128-ctr", "hmac-sha2-256");
-    let lists =
-        ["curve25519-sha256", "ssh-ed25519", cipher, cipher, code, code, "none", "none", "", ""];
-    packet(&offer_of(lists))
 }

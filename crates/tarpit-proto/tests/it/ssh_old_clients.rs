@@ -6,24 +6,11 @@ use proptest::prelude::*;
 use crate::{
     ssh::{CLIENT, client_offer, offer, offer_of, packet, packets},
     ssh_client::host_keys,
+    ssh_packets::COMMON,
     stage::Stage,
 };
 
 const HOLDS: [&str; 3] = ["ssh_auth_hold", "ssh_kex_hold", "ssh_trans_hold"];
-
-/// A client of today's, by the lists of its offer.
-const COMMON: [&str; 10] = [
-    "curve25519-sha256",
-    "ssh-ed25519",
-    "aes128-ctr",
-    "aes128-ctr",
-    "hmac-sha2-256",
-    "hmac-sha2-256",
-    "none",
-    "none",
-    "",
-    "",
-];
 
 /// A client at the beginning of its connection with this pattern.
 fn connected(pattern: &str) -> Stage {

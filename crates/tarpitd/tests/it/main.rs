@@ -43,6 +43,8 @@ mod sandbox;
 mod secrets;
 mod shortages;
 mod ssh;
+#[path = "../../../tarpit-proto/tests/it/ssh_packets.rs"]
+mod ssh_packets;
 mod start;
 mod systemd;
 #[path = "../../../tarpit-proto/tests/it/talks.rs"]

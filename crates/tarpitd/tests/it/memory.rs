@@ -17,6 +17,7 @@ use crate::{
     crowd::ONE_AT_A_TIME,
     daemon::{Client, Daemon, Directory, PATIENCE, until},
     require::{require, require_files},
+    ssh_packets::{client_offer, packet},
     tls::settings,
 };
 
@@ -181,36 +182,11 @@ fn say_below(stream: &mut TcpStream, inside: &[u8], behind: &[u8]) -> usize {
     said + say(stream, behind)
 }
 
-/// A packet of SSH without keys.
-fn packet(payload: &[u8]) -> Vec<u8> {
-    let padding = 12 - (payload.len() + 1) % 8;
-    let length = (1 + payload.len() + padding) as u32;
-    [&length.to_be_bytes()[..], &[padding as u8], payload, &vec![0; padding]].concat()
-}
-
 /// What a client of SSH says up to its part of the exchange.
 fn exchange() -> Vec<u8> {
-    let mut offer = vec![20; 17];
-    let lists = [
-        "curve25519-sha256",
-        "ssh-ed25519",
-        "aes128-ctr",
-        "aes128-ctr",
-        "hmac-sha2-256",
-        "hmac-sha2-256",
-        "none",
-        "none",
-        "",
-        "",
-    ];
-    for list in lists {
-        offer.extend((list.len() as u32).to_be_bytes());
-        offer.extend(list.as_bytes());
-    }
-    offer.extend([0; 5]);
     // The base point of the curve is a public key as well.
     let part = [&[30, 0, 0, 0, 32, 9][..], &[0; 31]].concat();
-    [&b"SSH-2.0-x\r\n"[..], &packet(&offer), &packet(&part)].concat()
+    [&b"SSH-2.0-x\r\n"[..], &client_offer(), &packet(&part)].concat()
 }
 
 #[test]
