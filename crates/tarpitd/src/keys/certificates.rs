@@ -1,7 +1,7 @@
 //! Certificates for TLS: the owner's, or the one that the machine would have.
 
 use std::{
-    cell::RefCell,
+    cell::OnceCell,
     fs,
     io::{self, Read as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -44,18 +44,18 @@ use crate::{
     },
 };
 
-/// A key of this installation, and what its certificates are made with.
+/// A key of one machine of this installation, and what its certificate is made with.
 #[derive(Debug)]
 pub(crate) struct Certificates {
     key: KeyPair,
-    /// The key of the authority that issued them, if there is one.
+    /// The key of the authority that issued it, if there is one.
     authority: Option<KeyPair>,
     signer: Arc<dyn SigningKey>,
-    /// When the machine was installed, according to its certificates.
+    /// When the machine was installed, according to its certificate.
     made: Wall,
     serial: [u8; 20],
-    /// One for each machine, so that all its ports show the same.
-    known: RefCell<Vec<(Machine, Arc<CertifiedKey>)>>,
+    /// The machine's, so that all its ports show the same.
+    known: OnceCell<Arc<CertifiedKey>>,
 }
 
 /// How a key is kept: a byte that says which form follows, the moment, a serial number, and the
@@ -112,7 +112,7 @@ impl Certificates {
         let der = PrivateKeyDer::Pkcs8(key.serialize_der().into());
         let signer = ring::sign::any_supported_type(&der).map_err(|_| foreign())?;
         let made = Wall(u64::from_be_bytes(*made));
-        Ok(Self { key, authority, signer, made, serial, known: RefCell::default() })
+        Ok(Self { key, authority, signer, made, serial, known: OnceCell::new() })
     }
 
     /// The key itself.
@@ -149,17 +149,14 @@ impl Certificates {
 
     /// The certificate of the machine that `persona` plays.
     fn certificate(&self, persona: &Persona) -> Result<Arc<CertifiedKey>, rcgen::Error> {
-        let mut known = self.known.borrow_mut();
-        let machine = persona.machine();
-        if let Some((_, known)) = known.iter().find(|(known, _)| *known == machine) {
+        if let Some(known) = self.known.get() {
             return Ok(Arc::clone(known));
         }
         let Self { key, authority, made, serial, .. } = self;
         let made = Made { key, authority: authority.as_ref(), at: *made, serial: *serial };
         let der = machine_certificate::certificate(&made, persona)?;
         let new = Arc::new(CertifiedKey::new(vec![der.into()], Arc::clone(&self.signer)));
-        known.push((machine, Arc::clone(&new)));
-        Ok(new)
+        Ok(Arc::clone(self.known.get_or_init(|| new)))
     }
 }
 

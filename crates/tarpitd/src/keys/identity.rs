@@ -4,6 +4,7 @@
 use std::{
     cell::{OnceCell, RefCell},
     io,
+    rc::Rc,
     sync::Arc,
 };
 
@@ -11,7 +12,7 @@ use rustix::process::{Gid, Uid};
 use rustls::sign::CertifiedKey;
 use tarpit_proto::{
     keys::{HostKeys, RsaKey},
-    persona::Persona,
+    persona::{Machine, Persona},
     rng::Seed,
     script::Profile,
 };
@@ -20,7 +21,7 @@ use crate::{
     keys::{
         certificates::{self, Certificates},
         host_keys::{Completion, Keyring},
-        state_dir::{ANONYMIZE, SEED, StateDir, TLS},
+        state_dir::{ANONYMIZE, SEED, StateDir, tls_key},
     },
     os::{
         clock::Clock,
@@ -42,7 +43,8 @@ pub(crate) struct Identity {
     pub(crate) seed: Seed,
     state_dir: StateDir,
     clock: Clock,
-    certificates: OnceCell<Certificates>,
+    /// Of each machine that is played.
+    certificates: RefCell<Vec<(Machine, Rc<Certificates>)>>,
     /// The owner's certificates as they were read last, since the daemon may have dropped the right
     /// to read them.
     own: RefCell<HashMap<Certificate, Arc<CertifiedKey>>>,
@@ -72,7 +74,7 @@ impl Identity {
             seed,
             state_dir,
             clock,
-            certificates: OnceCell::new(),
+            certificates: RefCell::default(),
             own: RefCell::default(),
             keyring: OnceCell::new(),
             anonymize_key: OnceCell::new(),
@@ -103,7 +105,7 @@ impl Identity {
         };
         if profile.any_pattern(|it| it.uses().tls) {
             let refused = |what| Finding::new(Gravity::Refused, None, what);
-            let tls = self.certificates().and_then(|certificates| {
+            let tls = self.certificates(profile.persona.machine()).and_then(|certificates| {
                 certificates.tls(tarpit, own, &profile.persona).map_err(refused)
             });
             profile.tls = tls.map_err(|it| problems.push(it)).ok();
@@ -117,8 +119,9 @@ impl Identity {
 
     /// Reads or makes everything that a tarpit may ever need, while the daemon has the right to.
     pub(crate) fn open_all(&self) -> Vec<Finding> {
-        let keys = self.keyring().err().unwrap_or_default();
-        self.certificates().err().into_iter().chain(keys).collect()
+        let personas = Persona::names().filter_map(|name| Persona::named(name, &self.seed));
+        let certificates = personas.filter_map(|it| self.certificates(it.machine()).err());
+        self.keyring().err().unwrap_or_default().into_iter().chain(certificates).collect()
     }
 
     /// The key under which clients' addresses are hashed.
@@ -148,11 +151,17 @@ impl Identity {
         self.state_dir.is_kept()
     }
 
-    fn certificates(&self) -> Result<&Certificates, Finding> {
-        once(&self.certificates, || {
-            let make = || Certificates::fresh(self.clock, random()).map_err(io::Error::other);
-            self.state_dir.kept(TLS, make, |kept| Certificates::read(&kept))
-        })
+    /// A machine's key, and the certificate for it.
+    fn certificates(&self, machine: Machine) -> Result<Rc<Certificates>, Finding> {
+        let mut known = self.certificates.borrow_mut();
+        if let Some((_, known)) = known.iter().find(|(known, _)| *known == machine) {
+            return Ok(Rc::clone(known));
+        }
+        let make = || Certificates::fresh(self.clock, random()).map_err(io::Error::other);
+        let read = |kept: Vec<u8>| Certificates::read(&kept);
+        let new = Rc::new(self.state_dir.kept(tls_key(machine), make, read)?);
+        known.push((machine, Rc::clone(&new)));
+        Ok(new)
     }
 
     fn keyring(&self) -> Result<&Keyring, Vec<Finding>> {
@@ -220,12 +229,15 @@ mod tests {
         let state_dir = StateDir::new(Some(directory.clone().into()), Touch::Keep);
         let keys = || {
             let identity = Identity::open(state_dir.clone(), Clock::start()).unwrap();
-            (identity.seed.0, identity.certificates().unwrap().key().to_vec())
+            let key = |machine| identity.certificates(machine).unwrap().key().to_vec();
+            (identity.seed.0, key(Machine::Ubuntu2204), key(Machine::Debian12))
         };
-        assert!(keys() == keys());
+        let (seed, usual, other) = keys();
+        assert!(usual != other, "each machine has its own");
+        assert!(keys() == (seed, usual, other));
         fs::write(directory.join("tls_key"), "nonsense").unwrap();
         let identity = Identity::open(state_dir, Clock::start()).unwrap();
-        let problem = identity.certificates().unwrap_err().to_string();
+        let problem = identity.certificates(Machine::Ubuntu2204).unwrap_err().to_string();
         for part in ["tls_key", "damaged", "remove it", "other certificates"] {
             assert!(problem.contains(part), "{problem}");
         }

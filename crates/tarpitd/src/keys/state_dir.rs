@@ -17,6 +17,8 @@ use rustix::{
     process::{Gid, Uid},
 };
 
+use tarpit_proto::persona::Machine;
+
 use crate::settings::{
     Place, Placed,
     finding::{Finding, Gravity, plain},
@@ -60,11 +62,31 @@ pub(crate) const SSH_ED25519: Secret =
     Secret { name: "ssh_host_ed25519_key", changes: "SSH clients will see another host key" };
 pub(crate) const SSH_RSA: Secret =
     Secret { name: "ssh_host_rsa_key", changes: "SSH clients will see another host key" };
-pub(crate) const TLS: Secret =
-    Secret { name: "tls_key", changes: "TLS clients will see other certificates" };
+
+/// The key of a machine's certificate. Two machines with one key would be one to whoever looks.
+pub(crate) const fn tls_key(machine: Machine) -> Secret {
+    let name = match machine {
+        Machine::Debian12 => "tls_key_debian-12",
+        Machine::IpCamera => "tls_key_ip-camera",
+        // The one that is played unless the owner names another.
+        Machine::Ubuntu2204 => "tls_key",
+        Machine::WindowsServer2019 => "tls_key_windows-server-2019",
+    };
+    Secret { name, changes: "TLS clients will see other certificates" }
+}
 
 /// All files in the directory.
-const ALL: [Secret; 6] = [ANONYMIZE, SEED, SSH_ECDSA, SSH_ED25519, SSH_RSA, TLS];
+const ALL: [Secret; 9] = [
+    ANONYMIZE,
+    SEED,
+    SSH_ECDSA,
+    SSH_ED25519,
+    SSH_RSA,
+    tls_key(Machine::Debian12),
+    tls_key(Machine::IpCamera),
+    tls_key(Machine::Ubuntu2204),
+    tls_key(Machine::WindowsServer2019),
+];
 
 /// The file of what was counted, which is no secret.
 pub(crate) const COUNTERS: &str = "counters";
