@@ -63,6 +63,8 @@ pub(crate) struct Command<'a> {
     pub(crate) verb: &'a [u8],
     /// What follows, without spaces around it.
     pub(crate) argument: &'a [u8],
+    /// How many spaces stand between them.
+    pub(crate) gap: usize,
 }
 
 /// A line that is an answer and no command: all of it, or its beginning.
@@ -96,8 +98,10 @@ impl Lines {
             let words = bare(line);
             if !words.is_empty() {
                 let end = words.iter().position(u8::is_ascii_whitespace).unwrap_or(words.len());
-                let (verb, argument) = words.split_at(end);
-                return Some(Line::Command(Command { verb, argument: argument.trim_ascii() }));
+                let (verb, rest) = words.split_at(end);
+                let argument = rest.trim_ascii_start();
+                let gap = rest.len() - argument.len();
+                return Some(Line::Command(Command { verb, argument, gap }));
             }
         }
     }
@@ -235,7 +239,7 @@ impl Overlong {
         let (verb, rest) = words.split_at(end);
         let argument = rest.trim_ascii_start();
         let beyond = self.beyond();
-        let command = Command { verb, argument };
+        let command = Command { verb, argument, gap: rest.len() - argument.len() };
         let in_all = argument.len() + beyond.bytes;
         if command.is("USER") {
             secret::learn_name(argument, in_all, cx);

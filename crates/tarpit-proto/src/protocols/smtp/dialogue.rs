@@ -3,12 +3,16 @@
 //!
 //! No address and no mail is accepted; see [`hold`](super::hold).
 
+use alloc::boxed::Box;
+use core::net::IpAddr;
+
 use crate::{
     base::fact::Fact,
     persona::{Persona, System},
     protocols::{
         command::{Command, Line},
         smtp::{
+            address::{self, Fault, Party},
             auth,
             mail::{self, Text},
             reply::{self, Reply},
@@ -56,6 +60,8 @@ pub(crate) enum Turn<'a> {
     /// The text of a mail.
     Receive(Text),
     Reply(Reply),
+    /// [`Reply::Malformed`], and what it says back.
+    SayBack(Box<str>),
     /// Text of a mail without a known end; no part of it may be taken for a command.
     Unreadable,
 }
@@ -78,33 +84,81 @@ const OTHERS: [(&str, Reply); 13] = [
 ];
 
 /// The commands by which a client greets.
-pub(crate) const GREETINGS: [&str; 3] = ["EHLO", "HELO", "LHLO"];
+pub(crate) const GREETINGS: [&str; 2] = ["EHLO", "HELO"];
 
 /// The commands that begin something anew.
 const CHANGING: [&str; 8] = ["BDAT", "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "RSET", "STARTTLS"];
 
 /// What a command is answered in front of the client's greeting.
-pub(crate) fn early(command: Command<'_>) -> Reply {
+pub(crate) fn early(command: Command<'_>, persona: &Persona) -> Reply {
     if command.is("VRFY") && command.argument.is_empty() {
         return Reply::EmptyAddress;
     }
-    let known = OTHERS.iter().find(|(verb, _)| command.is(verb));
-    known.map_or(Reply::Unknown, |&(_, reply)| reply)
+    if is_exim(persona) {
+        if is_cut_short(command) {
+            return Reply::Unknown;
+        }
+        if command.is_one_of(&BARE) && !command.argument.is_empty() {
+            return Reply::Unexpected;
+        }
+    }
+    usual(command).unwrap_or(Reply::Unknown)
 }
 
-/// What answers a greeting without a name, or with a blank in it. Microsoft's server takes any.
+/// What Exim says back to a client that asks about a name without a domain.
+pub(crate) fn unqualified(command: Command<'_>, persona: &Persona) -> Option<Box<str>> {
+    let is_asked = is_exim(persona) && command.is("VRFY");
+    is_asked.then(|| address::unqualified(command.argument)).flatten()
+}
+
+/// The commands to which Exim takes no argument.
+const BARE: [&str; 4] = ["DATA", "QUIT", "RSET", "STARTTLS"];
+
+fn usual(command: Command<'_>) -> Option<Reply> {
+    OTHERS.iter().find(|(verb, _)| command.is(verb)).map(|&(_, reply)| reply)
+}
+
+fn is_exim(persona: &Persona) -> bool {
+    persona.system() == System::Linux
+}
+
+/// Whether it begins as `MAIL FROM:` or `RCPT TO:` and is not that, to Exim.
+fn is_cut_short(command: Command<'_>) -> bool {
+    let is = |verb, party| {
+        command.is(verb) && address::operand(party, command.gap, command.argument).is_none()
+    };
+    is("MAIL", Party::Sender) || is("RCPT", Party::Recipient)
+}
+
+/// What answers a greeting without a name, or with one that is none. Microsoft's server takes any.
 pub(crate) fn nameless(command: Command<'_>, persona: &Persona) -> Option<Reply> {
-    let is_name = !command.argument.is_empty() && !command.argument.contains(&b' ');
-    if is_name || persona.system() == System::Windows {
+    let is_name = match persona.system() {
+        System::Camera => !command.argument.is_empty() && !command.argument.contains(&b' '),
+        System::Linux => is_name(command.argument),
+        System::Windows => true,
+    };
+    if is_name {
         return None;
     }
     let greetings = [("EHLO", Reply::BadExtendedHello), ("HELO", Reply::BadHello)];
     greetings.into_iter().find(|(verb, _)| command.is(verb)).map(|(_, reply)| reply)
 }
 
+/// Whether Exim takes it for a client's name: a domain, or an address in brackets.
+fn is_name(name: &[u8]) -> bool {
+    let inside = name.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    let Some(inside) = inside else {
+        let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.".contains(byte);
+        return !name.is_empty() && name.iter().all(is_of_name);
+    };
+    let tag = inside.get(..5).filter(|tag| tag.eq_ignore_ascii_case(b"IPv6:"));
+    let address = &inside[tag.map_or(0, <[u8]>::len)..];
+    core::str::from_utf8(address).is_ok_and(|address| address.parse::<IpAddr>().is_ok())
+}
+
 /// Whether a mail server knows the command.
 pub(crate) fn is_known(command: Command<'_>) -> bool {
-    command.is_one_of(&GREETINGS) || early(command) != Reply::Unknown
+    command.is_one_of(&GREETINGS) || usual(command).is_some()
 }
 
 impl Dialogue {
@@ -133,13 +187,60 @@ impl Dialogue {
             return Turn::Greet(command);
         }
         if command.is("BDAT") {
+            // Exim knows that no part of a mail is coming, and goes on to the next line.
+            if is_exim(&cx.profile.persona) && self.envelope != Envelope::Recipient {
+                let has_greeted = self.greeting != Greeting::Missing;
+                return Turn::Reply(if has_greeted {
+                    Reply::ChunkNeedsRecipient
+                } else {
+                    Reply::ChunkNotOffered
+                });
+            }
             return match Text::part(command.argument) {
                 Some(text) if text.is_whole() => Turn::Reply(self.end_text(text, cx)),
                 Some(text) => Turn::Receive(text),
                 None => Turn::Unreadable,
             };
         }
-        Turn::Reply(self.reply(command, cx))
+        match self.fault(command, &cx.profile.persona) {
+            Some(fault) => {
+                self.tell_refused(command, cx);
+                match fault {
+                    Fault::Plain(reply) => Turn::Reply(reply),
+                    Fault::Told(words) => Turn::SayBack(words),
+                }
+            }
+            None => Turn::Reply(self.reply(command, cx)),
+        }
+    }
+
+    /// What Exim finds wrong in the arguments of a command that could be obeyed now.
+    fn fault(self, command: Command<'_>, persona: &Persona) -> Option<Fault> {
+        if !is_exim(persona) {
+            return None;
+        }
+        let found = |party| {
+            let operand = address::operand(party, command.gap, command.argument)?;
+            address::fault(party, operand)
+        };
+        if command.is("MAIL") && self.greeting != Greeting::Missing {
+            found(Party::Sender).filter(|_| self.envelope != Envelope::Sender)
+        } else if command.is("RCPT") && self.envelope != Envelope::Empty {
+            found(Party::Recipient)
+        } else {
+            unqualified(command, persona).map(Fault::Told)
+        }
+    }
+
+    /// Tells of a command that is refused for its address.
+    fn tell_refused(self, command: Command<'_>, cx: &mut Cx<'_>) {
+        if command.is("MAIL") {
+            cx.learn(Fact::SmtpMailFrom, mail::path(command.argument));
+        } else if command.is("RCPT") {
+            cx.learn(Fact::SmtpRcptTo, mail::path(command.argument));
+        } else {
+            command.tell(self.is_guessing, cx);
+        }
     }
 
     fn reply(&mut self, command: Command<'_>, cx: &mut Cx<'_>) -> Reply {
@@ -149,7 +250,8 @@ impl Dialogue {
         }
         if command.is("MAIL") && has_greeted {
             cx.learn(Fact::SmtpMailFrom, mail::path(command.argument));
-            if !mail::names(command.argument, b"FROM:") {
+            let is_mail = mail::names(command.argument, b"FROM:");
+            if !is_mail || is_exim(&cx.profile.persona) && is_cut_short(command) {
                 return Reply::NoMailPath;
             }
             // A sender that was asked to come back may begin its next mail without a reset, though
@@ -168,8 +270,15 @@ impl Dialogue {
         }
         if command.is("RCPT") && self.envelope != Envelope::Empty {
             cx.learn(Fact::SmtpRcptTo, mail::path(command.argument));
+            if is_exim(&cx.profile.persona) && is_cut_short(command) {
+                return Reply::Unknown;
+            }
             self.envelope = Envelope::Recipient;
             return if cx.poisons() { Reply::Recipient } else { Reply::Deferred };
+        }
+        let early = early(command, &cx.profile.persona);
+        if early == Reply::Unexpected {
+            return early;
         }
         if command.is("DATA") && self.envelope == Envelope::Recipient {
             return if cx.poisons() { Reply::Begin } else { Reply::Deferred };
@@ -181,7 +290,7 @@ impl Dialogue {
         if command.is("RSET") {
             self.envelope = Envelope::Empty;
         }
-        let reply = match early(command) {
+        let reply = match early {
             Reply::Help if cx.offers_tls() => Reply::HelpWithTls,
             reply => reply,
         };
@@ -204,7 +313,7 @@ impl Dialogue {
     pub(crate) fn end_text(&mut self, text: Text, cx: &Cx<'_>) -> Reply {
         if let Text::Counted { is_last, .. } = text {
             if self.envelope != Envelope::Recipient {
-                return Reply::NeedsRecipient;
+                return Reply::ChunkNeedsRecipient;
             }
             if !cx.poisons() {
                 return Reply::Deferred;

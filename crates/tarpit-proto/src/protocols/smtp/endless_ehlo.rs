@@ -145,7 +145,13 @@ fn answer(state: &mut State, line: &Line<'_>, cx: &Cx<'_>) -> Step {
         text::line(&hello, &mut line);
         return Step::send(Manner::Prompt, Chunk::Boxed(line.into()));
     }
-    match dialogue::early(command) {
+    if let Some(words) = dialogue::unqualified(command, &cx.profile.persona) {
+        state.phase = Phase::Answering { reply: Reply::Malformed };
+        let mut line = Vec::new();
+        Reply::Malformed.end_with(&words, &cx.profile.persona, &mut line);
+        return Step::send(state.answered.manner(), Chunk::Boxed(line.into()));
+    }
+    match dialogue::early(command, &cx.profile.persona) {
         Reply::Bye => {
             state.phase = Phase::Leaving;
             state.answered.answer().discarding()

@@ -40,7 +40,7 @@
 //!
 //! No client is told that it got in, except with `poison`.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::{ops::Range, time::Duration};
 
 use crate::{
@@ -75,7 +75,22 @@ states! {
         hold: MailHold,
         /// The reply whose end was left out, and that stands in front of the next one.
         owed: Option<Reply>,
-        lines: Lines,
+        kept: Kept,
+    }
+
+    /// What is kept of what the client says.
+    #[derive(Debug)]
+    enum Kept {
+        /// The beginning of a line.
+        Lines { lines: Lines },
+        /// What is said back, until the reply is out.
+        Words { words: Box<SaidBack> },
+    }
+
+    /// See [`Reply::Malformed`].
+    #[derive(Debug)]
+    boxed struct SaidBack {
+        text: Vec<u8>,
     }
 
     #[derive(Clone, Copy, Debug, Default)]
@@ -93,6 +108,30 @@ states! {
         Spelling { reply: Reply, piece: u8 },
         Stalling { text: Text },
         Stating { reply: Reply },
+    }
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::Lines { lines: Lines::default() }
+    }
+}
+
+impl Kept {
+    /// Where the client stands in its lines; `None`: something is said back, and none is read.
+    fn lines(&mut self) -> Option<&mut Lines> {
+        match self {
+            Self::Lines { lines } => Some(lines),
+            Self::Words { .. } => None,
+        }
+    }
+
+    /// What is said back, if something is.
+    fn words(&self) -> &str {
+        match self {
+            Self::Lines { .. } => "",
+            Self::Words { words } => core::str::from_utf8(&words.text).unwrap_or_default(),
+        }
     }
 }
 
@@ -138,18 +177,22 @@ impl Script for SmtpHold {
     fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
         match (state.phase, heard) {
             (Phase::Listening, Heard::Opened) => Step::REST,
-            (Phase::Listening, Heard::Said(said)) => match state.lines.next(said) {
-                Some(line) => obey(state, line, cx),
-                None => Step::KEEP,
-            },
-            (Phase::Asked { question }, Heard::Said(said)) => match state.lines.answer(said) {
-                Some(answer) => begin(state, question.answered(&answer, cx), cx),
-                None => Step::KEEP,
-            },
+            (Phase::Listening, Heard::Said(said)) => {
+                match state.kept.lines().and_then(|lines| lines.next(said)) {
+                    Some(line) => obey(state, line, cx),
+                    None => Step::KEEP,
+                }
+            }
+            (Phase::Asked { question }, Heard::Said(said)) => {
+                match state.kept.lines().and_then(|lines| lines.answer(said)) {
+                    Some(answer) => begin(state, question.answered(&answer, cx), cx),
+                    None => Step::KEEP,
+                }
+            }
             (Phase::Drawing { reply, .. } | Phase::Ending { reply }, Heard::Said(said))
                 if is_told_enough(reply) =>
             {
-                match state.lines.next(said) {
+                match state.kept.lines().and_then(|lines| lines.next(said)) {
                     Some(line) => interrupt(state, reply, line, cx),
                     None => Step::KEEP,
                 }
@@ -240,7 +283,7 @@ impl Script for SmtpHold {
                 Reply::Hello.end(persona, out);
             }
             Phase::Ending { reply } | Phase::Pausing { reply } | Phase::Stating { reply } => {
-                reply.end(persona, out);
+                reply.end_with(state.kept.words(), persona, out);
             }
             Phase::Asked { .. }
             | Phase::Gone
@@ -261,6 +304,11 @@ fn obey(state: &mut State, line: Line<'_>, cx: &mut Cx<'_>) -> Step {
             Step::REST
         }
         Turn::Reply(reply) => begin(state, reply, cx),
+        Turn::SayBack(words) => {
+            let text = words.into_boxed_bytes().into_vec();
+            state.kept = Kept::Words { words: Box::new(SaidBack { text }) };
+            begin(state, Reply::Malformed, cx)
+        }
         Turn::Unreadable => give_up(state),
     }
 }
@@ -424,6 +472,9 @@ fn give_up(state: &mut State) -> Step {
 /// A reply has gone out to its end.
 fn follow(state: &mut State, reply: Reply) -> Step {
     state.owed = None;
+    if reply == Reply::Malformed {
+        state.kept = Kept::default();
+    }
     state.phase = match reply {
         Reply::Begin => Phase::Receiving { text: Text::DATA, read: 0 },
         Reply::Bye => return give_up(state),

@@ -1,5 +1,6 @@
 //! SMTP (RFC 5321).
 
+mod address;
 mod auth;
 mod clients;
 mod dialogue;

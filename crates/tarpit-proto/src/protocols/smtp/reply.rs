@@ -20,11 +20,13 @@ states! {
         AuthNotOffered,
         AuthRefused,
         AuthWelcome,
+        BadBodyType,
         BadExtendedHello,
         BadHello,
         Begin,
         Bye,
         Chunk,
+        ChunkNeedsRecipient,
         ChunkNotOffered,
         Deferred,
         EmptyAddress,
@@ -33,10 +35,14 @@ states! {
         Help,
         HelpWithTls,
         Later,
+        /// It says back what the client said, which is kept beside it.
+        Malformed,
         NeedsHello,
         NeedsRecipient,
         NeedsSender,
         NoMailPath,
+        NoRecipientAddress,
+        NoSenderAddress,
         NoTls,
         Nothing,
         Password,
@@ -48,8 +54,10 @@ states! {
         Tls,
         TlsNotOffered,
         TooBig,
+        Unexpected,
         Unknown,
         User,
+        Utf8NotOffered,
         Verify,
     }
 }
@@ -121,6 +129,11 @@ impl Reply {
                 "235 2.0.0 OK Authenticated",
                 "235 2.7.0 Authentication successful",
             ],
+            Self::BadBodyType => [
+                "501 invalid data for BODY",
+                "501 5.5.4 Unknown BODY type",
+                "501 5.5.4 Unrecognized parameter",
+            ],
             Self::BadExtendedHello => [
                 "501 Syntactically invalid EHLO argument(s)",
                 "501 5.0.0 EHLO requires domain address",
@@ -142,6 +155,11 @@ impl Reply {
                 "221 2.0.0 {host} Service closing transmission channel",
             ],
             Self::Chunk => ["250 Chunk received", "250 2.0.0 Chunk received", "250 2.1.5 Chunk OK"],
+            Self::ChunkNeedsRecipient => [
+                "503 valid RCPT command must precede BDAT",
+                "503 5.0.0 Need RCPT (recipient)",
+                "503 5.5.2 Need Rcpt command",
+            ],
             Self::ChunkNotOffered => [
                 "503 BDAT command used when CHUNKING not advertised",
                 "500 5.5.1 Command unrecognized",
@@ -194,6 +212,8 @@ impl Reply {
                 "451 4.7.1 Greylisting in action, please come back later",
                 "451 4.7.0 Temporary server error. Please try again later",
             ],
+            // Behind that stands what the client said.
+            Self::Malformed => ["501 "; 3],
             Self::NeedsHello => [
                 "503 HELO or EHLO required",
                 "503 5.0.0 Polite people say HELO first",
@@ -214,6 +234,16 @@ impl Reply {
                 "500 unrecognized command",
                 "501 5.5.2 Syntax error in parameters scanning \"\"",
                 "501 5.5.4 Unrecognized parameter",
+            ],
+            Self::NoRecipientAddress => [
+                "501 RCPT must have an address operand",
+                "553 5.0.0 User address required",
+                "501 5.5.4 Argument missing",
+            ],
+            Self::NoSenderAddress => [
+                "501 MAIL must have an address operand",
+                "553 5.0.0 User address required",
+                "501 5.5.4 Argument missing",
             ],
             Self::NoTls => [
                 "454 TLS currently unavailable",
@@ -245,12 +275,22 @@ impl Reply {
                 "552 5.2.3 Message size exceeds maximum value",
                 "552 5.3.4 Message size exceeds fixed maximum message size",
             ],
+            Self::Unexpected => [
+                "501 unexpected argument data",
+                "501 5.5.2 Syntax error",
+                "501 5.5.4 Invalid arguments",
+            ],
             Self::Unknown => [
                 "500 unrecognized command",
                 "500 5.5.1 Command unrecognized",
                 "500 5.3.3 Unrecognized command",
             ],
             Self::User => ["334 VXNlcm5hbWU6"; 3],
+            Self::Utf8NotOffered => [
+                "501 SMTPUTF8 used when not advertised",
+                "555 5.5.4 SMTPUTF8 parameter unrecognized",
+                "501 5.5.4 Unrecognized parameter",
+            ],
             // Not 252, as many servers say: guessers of names take that for a yes.
             Self::Verify => [
                 "550 Administrative prohibition",
@@ -264,6 +304,15 @@ impl Reply {
     pub(crate) fn end(self, persona: &Persona, out: &mut Vec<u8>) {
         let words = self.words()[column(persona)];
         text::line(&words.replace("{host}", persona.host()), out);
+    }
+
+    /// Appends its last line, or all, with what it says back.
+    pub(crate) fn end_with(self, said: &str, persona: &Persona, out: &mut Vec<u8>) {
+        if self != Self::Malformed {
+            return self.end(persona, out);
+        }
+        let [code, ..] = self.words();
+        text::line(&alloc::format!("{code}{said}"), out);
     }
 
     /// Appends its only line as one that is not the last.
