@@ -12,6 +12,8 @@ pub struct Tls {
     named: Arc<ServerConfig>,
     /// For all others, whom a choice among protocols would only turn away.
     unnamed: Arc<ServerConfig>,
+    /// The alert to a client that knows nothing newer than TLS 1.1 (RFC 8446, section 6).
+    pub(crate) alert_to_old: u8,
 }
 
 impl Tls {
@@ -22,7 +24,19 @@ impl Tls {
         named.send_tls13_tickets = 0;
         let mut unnamed = named.clone();
         unnamed.alpn_protocols.clear();
-        Self { named: Arc::new(named), unnamed: Arc::new(unnamed) }
+        Self { named: Arc::new(named), unnamed: Arc::new(unnamed), alert_to_old: Self::INTERNAL }
+    }
+
+    /// What OpenSSL 3 says to old clients, as it comes with Debian: an error of its own.
+    const INTERNAL: u8 = 80;
+
+    /// What other libraries say to them: that the version is not spoken.
+    pub const PROTOCOL_VERSION: u8 = 70;
+
+    /// The same, with another alert to old clients.
+    #[must_use]
+    pub fn telling_old(self, alert: u8) -> Self {
+        Self { alert_to_old: alert, ..self }
     }
 
     /// The settings for a client that would speak what it `offers` inside.

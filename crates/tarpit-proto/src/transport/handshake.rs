@@ -39,10 +39,14 @@ pub(super) struct Handshake {
     stage: Stage,
     begun: Time,
     limits: Limits,
-    /// It knows no version after TLS 1.0; some know only SSL 3. An alert would end that, and silence
-    /// holds medusa, which waits for ever.
-    is_old: bool,
 }
+
+/// The last version that is not spoken here.
+const TLS_1_1: u16 = 0x0302;
+
+/// A record's type, and how grave what it says is.
+const ALERT: u8 = 21;
+const FATAL: u8 = 2;
 
 enum Stage {
     /// The client's hello is not whole.
@@ -84,7 +88,7 @@ enum Want {
 impl Handshake {
     pub(super) fn new(begun: Time) -> Self {
         let (incoming, limits) = (Vec::new(), Limits::NONE);
-        Self { incoming, stage: Stage::Listening, begun, limits, is_old: false }
+        Self { incoming, stage: Stage::Listening, begun, limits }
     }
 
     /// When it was asked for.
@@ -130,6 +134,16 @@ impl Handshake {
         plain: &mut Vec<u8>,
     ) -> Progress {
         let Some(hello) = Hello::read(&self.incoming) else { return Progress::Failed(None) };
+        match hello.newest() {
+            // The client's own version is that of the record, as OpenSSL has it.
+            TLS_1_1 => {
+                out.extend_from_slice(&[ALERT, 3, 2, 0, 2, FATAL, tls.alert_to_old]);
+                return Progress::Failed(None);
+            }
+            // An alert would end its waiting, and silence holds medusa, which waits for ever.
+            ..TLS_1_1 => return Progress::Failed(None),
+            _ => {}
+        }
         let config = tls.config(|protocol| hello.offers(protocol));
         let Ok(connection) = UnbufferedServerConnection::new(config) else {
             return Progress::Failed(None);
@@ -160,7 +174,6 @@ impl Handshake {
         self.begun.save(out);
         millis(self.limits.first).save(out);
         self.limits.whole.map(millis).save(out);
-        self.is_old.save(out);
         self.incoming.save(out);
     }
 
@@ -171,16 +184,9 @@ impl Handshake {
         let begun = change.moment(Time::load(saved)?);
         let first = Duration::from_millis(u64::load(saved)?);
         let whole = Option::<u64>::load(saved)?.map(Duration::from_millis);
-        let is_old = bool::load(saved)?;
         let incoming: Vec<u8> = Vec::load(saved)?;
         let is_bounded = incoming.len() < LONGEST_HELLO && saved.is_empty();
-        is_bounded.then_some(Self {
-            incoming,
-            stage,
-            begun,
-            limits: Limits { first, whole },
-            is_old,
-        })
+        is_bounded.then_some(Self { incoming, stage, begun, limits: Limits { first, whole } })
     }
 
     /// How many bytes wait for more.
@@ -205,7 +211,6 @@ impl Handshake {
         };
         hello.tell(learn);
         self.limits = weigh(&hello);
-        self.is_old = hello.newest() <= 0x0301;
         self.stage = Stage::PuttingOff;
         Progress::Due(self.limits.first)
     }
@@ -264,7 +269,7 @@ impl Handshake {
                 answers = true;
                 Want::More
             }
-            Err(Error::PeerIncompatible(_)) if !self.is_old => Want::Refusal,
+            Err(Error::PeerIncompatible(_)) => Want::Refusal,
             Ok(_) => Want::Failed(None),
             Err(error) => Want::Failed(Malformed::of(&error)),
         };

@@ -12,10 +12,10 @@ fn the_page_has_three_hundred_open_blocks_and_links_and_is_never_complete() {
     assert_eq!(head[0], "HTTP/1.1 200 OK");
     let page = String::from_utf8(unchunked(&body)).expect("text");
     assert!(page.starts_with("<html>") && page.contains("<script>"));
-    let links: BTreeSet<_> = page.split("<a href=\"").skip(1).map(|rest| &rest[..20]).collect();
+    let links: BTreeSet<_> = page.split(" href=\"").skip(1).map(|rest| &rest[..20]).collect();
     assert!(links.len() > 290, "{}", links.len());
     let closed = page.split("<body>").nth(1).expect("a body").matches("</").count();
-    assert_eq!((page.matches("<a href=\"/").count(), closed), (300, 300));
+    assert_eq!((page.matches("href=\"/").count(), closed), (300, 300));
     // Only blank lines follow.
     let sent = stage.session.sent();
     stage.sent.clear();

@@ -33,7 +33,7 @@ fn after_thirty_days_there_is_a_head_within_every_limit_and_a_body_without_an_en
     assert!(cookies.clone().count() == 80 && cookies.clone().all(|line| line.len() >= 60));
     assert_eq!(field(&head, "Transfer-Encoding"), Some("chunked"));
     let page = String::from_utf8(unchunked(&body)).expect("text");
-    assert!(page.matches("<li><a href=\"/").count() > 1_000);
+    assert!(page.matches(" href=\"/").count() > 1_000);
     assert_eq!(stage.closed, None);
 }
 

@@ -121,7 +121,6 @@ fn a_page_has_one_tag_one_date_and_one_length_however_often_it_is_asked_for() {
 
 #[test]
 fn the_links_of_a_page_lead_to_pages_and_no_other_name_does() {
-    let mut forms = std::collections::BTreeSet::new();
     for installation in 0..12_u8 {
         let seed = Seed([installation.wrapping_mul(37); 32]);
         let kind = Persona::names().nth(usize::from(installation) % 4).expect("a persona");
@@ -142,13 +141,47 @@ fn the_links_of_a_page_lead_to_pages_and_no_other_name_does() {
             let other = format!("{}0{}.html", &link[..digits], &link[digits..link.len() - 6]);
             assert_eq!(get(&other), "404", "{kind}: {other}");
         }
-        // A line of a link is as long as any other.
-        let items: Vec<_> = page.lines().filter(|line| line.contains("href")).collect();
-        assert!(items.iter().all(|item| item.len() == 87), "{page}");
-        forms.insert(page.lines().nth(3).expect("a line").to_owned());
-        forms.insert(items[0].split("<a").next().expect("a tag").to_owned());
     }
-    assert!(forms.len() > 5, "{forms:?}");
+}
+
+#[test]
+fn no_form_or_length_of_a_line_is_common_to_all_installations() {
+    use std::collections::BTreeSet;
+
+    let (mut lengths, mut forms, mut all) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for installation in 0..16_u8 {
+        let persona = Persona::default_for(&Seed([installation; 32]));
+        let get = b"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: gobuster/3.5\r\n\r\n";
+        let mut stage = asking_of(persona, get);
+        stage.pass_secs(10);
+        let text = String::from_utf8(stage.bytes()).expect("text");
+        let (head, page) = text.split_once("\r\n\r\n").expect("a whole answer");
+        let head: Vec<_> = head.split("\r\n").map(str::to_owned).collect();
+        assert_eq!(field(&head, "Content-Length"), Some(&*page.len().to_string()));
+        let items: Vec<_> = page.lines().filter(|line| line.contains("href")).collect();
+        assert!(items.len() > 50, "{page}");
+        lengths.push(items.iter().map(|item| item.len()).collect::<BTreeSet<_>>());
+        // What stands around a link.
+        let form = |item: &&str| {
+            let (before, link) = item.split_once("<a").expect("a link");
+            let (link, behind) = link.split_once("</a>").expect("its end");
+            let names = link.split("href").next().expect("its attributes");
+            let shape = |text: &str| text.replace(|letter: char| letter.is_alphanumeric(), "");
+            format!("{before}<a{names}{} {}", shape(link), shape(behind))
+        };
+        forms.push(items.iter().map(form).collect::<BTreeSet<_>>());
+        all.extend(forms.last().expect("it was pushed").clone());
+    }
+    let common = |sets: &[BTreeSet<String>]| {
+        sets.iter().cloned().reduce(|one, other| &one & &other).expect("some sets")
+    };
+    assert_eq!(common(&forms), BTreeSet::new());
+    let lengths: Vec<_> = lengths
+        .iter()
+        .map(|set| set.iter().map(usize::to_string).collect::<BTreeSet<_>>())
+        .collect();
+    assert_eq!(common(&lengths), BTreeSet::new());
+    assert!(all.len() > 12, "{all:?}");
 }
 
 #[test]

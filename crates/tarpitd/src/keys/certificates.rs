@@ -144,7 +144,9 @@ impl Certificates {
             let names = inner.about().alpn.iter();
             config.alpn_protocols = names.map(|name| name.as_bytes().to_vec()).collect();
         }
-        Ok(Tls::new(config))
+        let tls = Tls::new(config);
+        let is_openssl_3 = library.versions.contains(&&TLS13);
+        Ok(if is_openssl_3 { tls } else { tls.telling_old(Tls::PROTOCOL_VERSION) })
     }
 
     /// The certificate of the machine that `persona` plays.

@@ -1,6 +1,6 @@
 //! Endless pages, part by part: lists of links that lead back to this server.
 
-use alloc::{format, vec::Vec};
+use alloc::vec::Vec;
 
 use crate::{
     protocols::http::{request::Request, response::chunk, site::Site},
@@ -10,17 +10,11 @@ use crate::{
 /// Appends that part of a plain page, counted from 0, framed for the client.
 pub(crate) fn page(part: u32, request: Request, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
     chunk(request, cx, out, |cx, out| {
+        let site = Site::of(&cx.profile.persona);
         if part == 0 {
-            let title = Site::of(&cx.profile.persona).title();
-            let opening = format!(
-                "<!DOCTYPE html>\n<html><head><title>{title}</title></head><body>\n\
-                 <h1>{title}</h1>\n<ul>\n"
-            );
-            out.extend_from_slice(opening.as_bytes());
+            out.extend_from_slice(site.opening().as_bytes());
         }
-        out.extend_from_slice(b"<li>");
-        link(cx, out);
-        out.extend_from_slice(b"</li>\n");
+        site.write_item(cx.rng.number(), out);
     });
 }
 

@@ -63,42 +63,71 @@ enum Question {
 pub(crate) const START: u8 = 0;
 
 /// How many links stand in the first part of a page, which comes in one piece.
-const FIRST_LINKS: u32 = 12;
+const FIRST_LINKS: usize = 12;
 
-/// How long the line of a link is: shorter ones end with blanks, so that the length of a page is
-/// known from its number.
-const LINE: usize = 88;
+/// How long a page is at least, and how far that varies: a whole one is one chunk with its head.
+const LENGTH: usize = 9_000;
+const SPREAD: u32 = 4_500;
 
-/// How a site writes a list of links, so that no search finds all installations by it.
+/// How a site writes its pages, so that no search finds all installations by it.
 struct Style {
     head: &'static str,
-    list: [&'static str; 2],
-    item: [&'static str; 2],
+    indent: &'static str,
+    /// The element around all links, and those around each.
+    list: &'static str,
+    item: &'static [&'static str],
     /// What stands between the words of a name.
     joint: char,
+    /// Which element has a class, if one does, and which class.
+    marked: Option<Marked>,
+    class: &'static str,
+    caption: Caption,
+    remark: Remark,
 }
 
-const STYLES: [Style; 4] = [
-    Style {
-        head: "<meta charset=\"utf-8\">\n",
-        list: ["<ul>\n", "</ul>\n"],
-        item: ["<li>", "</li>"],
-        joint: '-',
-    },
-    Style { head: "", list: ["<div>\n", "</div>\n"], item: ["<p>", "</p>"], joint: '_' },
-    Style {
-        head: "<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\">\n",
-        list: ["<table>\n", "</table>\n"],
-        item: ["<tr><td>", "</td></tr>"],
-        joint: '.',
-    },
-    Style {
-        head: "<meta name=\"viewport\" content=\"width=device-width\">\n",
-        list: ["<ol>\n", "</ol>\n"],
-        item: ["<li>", "</li>"],
-        joint: '-',
-    },
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Marked {
+    Item,
+    Link,
+    List,
+}
+
+/// How the two words of a link are written.
+#[derive(Clone, Copy)]
+enum Caption {
+    BothLarge,
+    FirstLarge,
+    Small,
+    Swapped,
+}
+
+/// What stands behind a link.
+#[derive(Clone, Copy)]
+enum Remark {
+    Nothing,
+    Size,
+    Words,
+    Year,
+}
+
+const HEADS: [&str; 4] = [
+    "<meta charset=\"utf-8\">\n",
+    "",
+    "<meta http-equiv=\"Content-Type\" content=\"text/html; charset=utf-8\">\n",
+    "<meta name=\"viewport\" content=\"width=device-width\">\n",
 ];
+const INDENTS: [&str; 4] = ["", "  ", "    ", "\t"];
+const LISTS: [(&str, &[&str]); 8] = [
+    ("ul", &["li"]),
+    ("div", &["p"]),
+    ("table", &["tr", "td"]),
+    ("ol", &["li"]),
+    ("nav", &["div"]),
+    ("dl", &["dd"]),
+    ("section", &["div", "span"]),
+    ("div", &["h4"]),
+];
+const JOINTS: [char; 3] = ['-', '_', '.'];
 
 impl Site {
     pub(crate) fn of(persona: &Persona) -> Self {
@@ -155,13 +184,14 @@ impl Site {
 
     /// How many parts the body of a page has, without its end.
     pub(crate) fn parts(self, page: u8) -> u32 {
-        50 + self.hash(Question::Number, page.into()) % 80
+        let room = self.length(page) - self.opening().len() - self.closing().len();
+        let lines = room / self.longest_line();
+        lines.saturating_sub(FIRST_LINKS - 1) as u32
     }
 
     /// How long the body of a page is.
     pub(crate) fn length(self, page: u8) -> usize {
-        let links = FIRST_LINKS + self.parts(page) - 1;
-        self.opening().len() + links as usize * LINE + self.closing().len()
+        LENGTH + (self.hash(Question::Number, page.into()) % SPREAD) as usize
     }
 
     /// Since when a page is as it is: a moment of the years before this program.
@@ -191,6 +221,7 @@ impl Site {
     /// Appends a part of a page's body: the first with its opening and some links, each other with
     /// one link.
     pub(crate) fn write(self, page: u8, part: u32, out: &mut Vec<u8>) {
+        let part = part as usize;
         if part > 0 {
             return self.write_line(page, FIRST_LINKS + part - 1, out);
         }
@@ -198,64 +229,128 @@ impl Site {
         (0..FIRST_LINKS).for_each(|line| self.write_line(page, line, out));
     }
 
-    /// Appends a whole page.
+    /// Appends a whole page: as many links as there is room for, and blanks in front of its end.
     pub(crate) fn write_all(self, page: u8, out: &mut Vec<u8>) {
-        (0..self.parts(page)).for_each(|part| self.write(page, part, out));
-        out.extend_from_slice(self.closing().as_bytes());
+        let closing = self.closing();
+        let end = out.len() + self.length(page) - closing.len();
+        self.write(page, 0, out);
+        for line in FIRST_LINKS.. {
+            let before = out.len();
+            self.write_line(page, line, out);
+            if out.len() > end {
+                out.truncate(before);
+                break;
+            }
+        }
+        out.resize(end, b' ');
+        out.extend_from_slice(closing.as_bytes());
     }
 
     /// What pages of this site are called.
     pub(crate) fn title(self) -> String {
         let choice = u64::from(self.hash(Question::Style, 1));
         let (first, second) = (WORDS[word(choice)], WORDS[word(choice >> 16)]);
-        let (initial, rest) = first.split_at(1);
-        format!("{}{rest} {second}", initial.to_ascii_uppercase())
+        format!("{} {second}", large(first))
     }
 
     /// Appends a link to a page of this site, chosen by `choice`.
     pub(crate) fn link(self, choice: u32, out: &mut Vec<u8>) {
+        self.write_link(&self.style(), choice, out);
+    }
+
+    fn write_link(self, style: &Style, choice: u32, out: &mut Vec<u8>) {
         let place = u64::from(choice);
         let (folder, name) = (word(place), word(place / WORDS.len() as u64));
-        let title = (word(place >> 10), word(place >> 15));
         // Sixteen bits of the name are anybody's, twenty are the answer to them.
         let salt = (choice >> 16) as u16;
         let check = self.check(folder, name, salt);
-        let (folder, name) = (WORDS[folder], WORDS[name]);
-        let (first, second) = (WORDS[title.0], WORDS[title.1]);
-        let joint = self.style().joint;
+        let (folder, name, joint) = (WORDS[folder], WORDS[name], style.joint);
+        let (first, second) = (WORDS[word(place >> 10)], WORDS[word(place >> 15)]);
+        let class = style.class_of(Marked::Link);
+        let caption = match style.caption {
+            Caption::BothLarge => format!("{} {}", large(first), large(second)),
+            Caption::FirstLarge => format!("{} {second}", large(first)),
+            Caption::Small => format!("{first} {second}"),
+            Caption::Swapped => format!("{}: {first}", large(second)),
+        };
         let text = format!(
-            "<a href=\"/{folder}/{name}{joint}{salt:04x}{check:05x}.html\">{first} {second}</a>"
+            "<a{class} href=\"/{folder}/{name}{joint}{salt:04x}{check:05x}.html\">{caption}</a>"
         );
         out.extend_from_slice(text.as_bytes());
     }
 
-    fn write_line(self, page: u8, line: u32, out: &mut Vec<u8>) {
-        let [begin, end] = self.style().item;
-        let start = out.len();
-        out.extend_from_slice(begin.as_bytes());
-        self.link(self.hash(Question::Link, u64::from(page) << 32 | u64::from(line)), out);
-        out.extend_from_slice(end.as_bytes());
-        out.resize(start + LINE - 1, b' ');
+    /// Appends the line of a link, chosen likewise.
+    pub(crate) fn write_item(self, choice: u32, out: &mut Vec<u8>) {
+        let style = self.style();
+        out.extend_from_slice(style.indent.as_bytes());
+        for (place, tag) in style.item.iter().enumerate() {
+            let class = if place == 0 { style.class_of(Marked::Item) } else { String::new() };
+            out.extend_from_slice(format!("<{tag}{class}>").as_bytes());
+        }
+        self.write_link(&style, choice, out);
+        let place = u64::from(choice);
+        let remark = match style.remark {
+            Remark::Nothing => String::new(),
+            Remark::Size => format!(" ({} kB)", 2 + choice % 900),
+            Remark::Words => {
+                format!(" - {} {}", WORDS[word(place >> 5)], WORDS[word(place >> 20)])
+            }
+            Remark::Year => format!(", {}", 2009 + choice % 14),
+        };
+        out.extend_from_slice(remark.as_bytes());
+        for tag in style.item.iter().rev() {
+            out.extend_from_slice(format!("</{tag}>").as_bytes());
+        }
         out.push(b'\n');
     }
 
+    fn write_line(self, page: u8, line: usize, out: &mut Vec<u8>) {
+        let place = u64::from(page) << 32 | line as u64;
+        self.write_item(self.hash(Question::Link, place), out);
+    }
+
+    /// No line of a link is longer: six words of at most three letters more, and two digits.
+    fn longest_line(self) -> usize {
+        let mut line = Vec::new();
+        self.write_item(0, &mut line);
+        line.len() + 6 * 3 + 2
+    }
+
     /// What a page begins with.
-    fn opening(self) -> String {
-        let (title, Style { head, list, .. }) = (self.title(), self.style());
+    pub(crate) fn opening(self) -> String {
+        let (title, style) = (self.title(), self.style());
+        let (head, list, class) = (style.head, style.list, style.class_of(Marked::List));
         format!(
             "<!DOCTYPE html>\n<html>\n<head>\n{head}<title>{title}</title>\n</head>\n<body>\n\
-             <h1>{title}</h1>\n{}",
-            list[0]
+             <h1>{title}</h1>\n<{list}{class}>\n"
         )
     }
 
     /// What a page ends with.
     fn closing(self) -> String {
-        format!("{}</body>\n</html>\n", self.style().list[1])
+        format!("</{}>\n</body>\n</html>\n", self.style().list)
     }
 
-    fn style(self) -> &'static Style {
-        &STYLES[self.hash(Question::Style, 0) as usize % STYLES.len()]
+    fn style(self) -> Style {
+        let mut left = self.hash(Question::Style, 0) as usize;
+        let mut choose = |among: usize| {
+            let choice = left % among;
+            left /= among;
+            choice
+        };
+        let (list, item) = LISTS[choose(LISTS.len())];
+        Style {
+            head: HEADS[choose(HEADS.len())],
+            indent: INDENTS[choose(INDENTS.len())],
+            list,
+            item,
+            joint: JOINTS[choose(JOINTS.len())],
+            marked: [None, Some(Marked::Item), Some(Marked::Link), Some(Marked::List)][choose(4)],
+            class: WORDS[choose(WORDS.len())],
+            caption: [Caption::BothLarge, Caption::FirstLarge, Caption::Small, Caption::Swapped]
+                [choose(4)],
+            remark: [Remark::Nothing, Remark::Size, Remark::Words, Remark::Year][choose(4)],
+        }
     }
 
     /// The page that a name leads to, if a link of this site has it.
@@ -304,6 +399,23 @@ fn is_denied_by_apache(path: &[u8], rest: &[u8]) -> bool {
         || first.len() > 255
         || path == own[0]
         || path.strip_suffix(b"/").is_some_and(|path| own.contains(&path))
+}
+
+impl Style {
+    /// The class of an element, as it stands in its tag.
+    fn class_of(&self, element: Marked) -> String {
+        if self.marked == Some(element) {
+            format!(" class=\"{}\"", self.class)
+        } else {
+            String::new()
+        }
+    }
+}
+
+/// A word with a large initial.
+fn large(word: &str) -> String {
+    let (initial, rest) = word.split_at(1);
+    format!("{}{rest}", initial.to_ascii_uppercase())
 }
 
 /// The word that a number leads to.

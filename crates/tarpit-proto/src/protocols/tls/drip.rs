@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::{
+    base::rng::lasting,
     script::{Chunk, Cx, Heard, Manner, Step},
     states,
     wire::tls::{ClientHello, RECORD_HEADER, long_hello},
@@ -34,6 +35,14 @@ pub(crate) struct Drip {
     pub(crate) record: u16,
     /// How much of that is kept back for ever.
     pub(crate) withheld: u16,
+}
+
+/// The installation's own number below `span`, so that no length is common to all.
+pub(crate) fn choice(cx: &Cx<'_>, span: u16) -> u16 {
+    /// Whoever sees one choice must not know others that are made by the same number.
+    const PLACE: u64 = 0x746C_7300;
+    let number = lasting(cx.profile.persona.number(), PLACE, u64::from(span));
+    (number % u32::from(span.max(1))) as u16
 }
 
 /// How much filler is made at a time.

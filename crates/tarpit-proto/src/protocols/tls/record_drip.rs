@@ -18,7 +18,7 @@ use crate::{
         pace::{BYTE_EVERY_8_SECONDS, Pace},
         said::Said,
     },
-    protocols::tls::drip::{Drip, State},
+    protocols::tls::drip::{self, Drip, State},
     script::{About, Cx, Heard, Script, Step},
     wire::tls::{ClientHello, Hello, Reading},
 };
@@ -29,8 +29,11 @@ pub(crate) struct TlsRecordDrip;
 /// How long the rest of the client's message is waited for once it has stopped coming.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The record: as long as one may be. Its last byte is never sent.
-const DRIP: Drip = Drip { record: 16 * 1_024, withheld: 1 };
+/// The record: as long as one may be, or somewhat shorter; each installation has its own length.
+/// Its last byte is never sent.
+fn drip(cx: &Cx<'_>) -> Drip {
+    Drip { record: 16 * 1_024 - drip::choice(cx, 1_500), withheld: 1 }
+}
 
 static ABOUT: About = About {
     protocol: Some(&super::TLS),
@@ -52,13 +55,15 @@ impl Script for TlsRecordDrip {
         match (*state, heard) {
             (State::Listening, Heard::Opened) => Step::wait(cx.later(PATIENCE)),
             (State::Listening, Heard::Said(said)) => listen(state, said, cx),
-            (State::Listening, Heard::Silence) => DRIP.begin(&ClientHello::unknown(), state, cx),
-            (_, heard) => DRIP.go_on(state, &heard),
+            (State::Listening, Heard::Silence) => {
+                drip(cx).begin(&ClientHello::unknown(), state, cx)
+            }
+            (_, heard) => drip(cx).go_on(state, &heard),
         }
     }
 
     fn speak(&self, state: &State, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        DRIP.speak(*state, cx, out);
+        drip(cx).speak(*state, cx, out);
     }
 }
 
@@ -71,7 +76,9 @@ fn listen(state: &mut State, said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
         return Step::wait(cx.later(PATIENCE));
     }
     match ClientHello::read(bytes) {
-        Reading::Hello(hello) => DRIP.begin(&hello, state, cx),
-        Reading::Garbled | Reading::Incomplete => DRIP.begin(&ClientHello::unknown(), state, cx),
+        Reading::Hello(hello) => drip(cx).begin(&hello, state, cx),
+        Reading::Garbled | Reading::Incomplete => {
+            drip(cx).begin(&ClientHello::unknown(), state, cx)
+        }
     }
 }

@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use crate::{
     base::pace::{BYTE_EVERY_8_SECONDS, Pace},
-    protocols::tls::drip::{Drip, State},
+    protocols::tls::drip::{self, Drip, State},
     script::{About, Cx, Heard, Script, Step},
     wire::tls::{ClientHello, Reading},
 };
@@ -24,8 +24,10 @@ pub(crate) struct TlsSlowHello;
 /// How long the rest of the client's message is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The record: of the length that the reference's has.
-const DRIP: Drip = Drip { record: 0x3E63, withheld: 0 };
+/// The record: nearly as long as one may be, and on each installation of another length.
+fn drip(cx: &Cx<'_>) -> Drip {
+    Drip { record: 14_800 + drip::choice(cx, 1_500), withheld: 0 }
+}
 
 static ABOUT: About = About {
     protocol: Some(&super::TLS),
@@ -47,18 +49,20 @@ impl Script for TlsSlowHello {
         match (*state, heard) {
             (State::Listening, Heard::Opened) => Step::wait(cx.later(PATIENCE)),
             (State::Listening, Heard::Said(said)) => match ClientHello::read(said.rest()) {
-                Reading::Hello(hello) => DRIP.begin(&hello, state, cx),
+                Reading::Hello(hello) => drip(cx).begin(&hello, state, cx),
                 Reading::Incomplete if !said.is_full() => Step::KEEP,
                 Reading::Garbled | Reading::Incomplete => {
-                    DRIP.begin(&ClientHello::unknown(), state, cx)
+                    drip(cx).begin(&ClientHello::unknown(), state, cx)
                 }
             },
-            (State::Listening, Heard::Silence) => DRIP.begin(&ClientHello::unknown(), state, cx),
-            (_, heard) => DRIP.go_on(state, &heard),
+            (State::Listening, Heard::Silence) => {
+                drip(cx).begin(&ClientHello::unknown(), state, cx)
+            }
+            (_, heard) => drip(cx).go_on(state, &heard),
         }
     }
 
     fn speak(&self, state: &State, cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-        DRIP.speak(*state, cx, out);
+        drip(cx).speak(*state, cx, out);
     }
 }
