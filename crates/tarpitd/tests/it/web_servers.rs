@@ -61,8 +61,9 @@ impl Server {
             // As Debian's packages have it, but for the address and the folders.
             let text = format!(
                 "ServerRoot {root}\nPidFile {root}/apache.pid\nErrorLog {root}/apache.log\n\
-                 Listen 127.0.0.1:{port}\nServerName 127.0.0.1\nUser www-data\n\
-                 {modules}TypesConfig /etc/mime.types\nTraceEnable Off\nDocumentRoot {site}\n\
+                 Listen 127.0.0.1:{port}\nServerName 127.0.0.1:{port}\nUser www-data\n\
+                 {modules}TypesConfig /etc/mime.types\nTraceEnable Off\nServerSignature On\nServerTokens OS\n\
+                 DocumentRoot {site}\n\
                  <Directory {site}>\nOptions FollowSymLinks\nRequire all granted\n</Directory>\n\
                  <FilesMatch \"^\\.ht\">\nRequire all denied\n</FilesMatch>\n\
                  Alias /icons/ {site}/empty/\nDirectoryIndex index.html\n\
@@ -154,6 +155,73 @@ fn compare(server: &Server, column: usize) {
         parts.into_iter().flat_map(|part| part.join().expect("a thread that ends")).collect()
     });
     assert!(wrong.is_empty(), "{persona}\n{}\n{} wrong", wrong.join("\n"), wrong.len());
+    // Whole answers of ours take their time, so all are asked for side by side.
+    let wrong: Vec<_> = std::thread::scope(|scope| {
+        let askers: Vec<_> = rows
+            .iter()
+            .filter_map(|row| Some((row, as_searcher(row, column)?)))
+            .map(|(row, request)| {
+                let pages = move || [theirs, ours].map(|address| page(address, &request));
+                (row, scope.spawn(pages))
+            })
+            .collect();
+        let differs = |row: &Row, [theirs, ours]: [String; 2]| {
+            (theirs != ours).then(|| format!("{}\n{ours}\nnot\n{theirs}", row.text))
+        };
+        let pages = askers.into_iter().map(|(row, asker)| (row, asker.join().expect("it ends")));
+        pages.filter_map(|(row, pages)| differs(row, pages)).collect()
+    });
+    assert!(wrong.is_empty(), "{persona}\n{}\n{} wrong", wrong.join("\n"), wrong.len());
+}
+
+/// The same request of a client that gets a whole answer, where the answer is an error's page.
+fn as_searcher(row: &Row, column: usize) -> Option<Vec<u8>> {
+    let is_error = row.statuses[column] >= "300" && row.statuses[column] < "600";
+    let has_page = is_error && !["304", "body"].contains(&row.statuses[column]);
+    let is_ours = row.ours()[column] == row.statuses[column];
+    // A head has no page, a tunnel's host is another. Of methods we keep the usual names only, and
+    // nothing of what is expected. Of a wrong host Apache shows the port, if there is one.
+    let is_other = ["HEAD ", "CONNECT ", "FROBNICATE ", "FO-O ", "FO_O ", "Get ", "foo "];
+    let is_other = is_other.iter().any(|method| row.text.starts_with(method))
+        || ["\\nExpect: ", "Host: ::1"].iter().any(|part| row.text.contains(part));
+    let request = row.request.strip_suffix(b"\r\n\r\n")?;
+    let asked = [request, b"\r\nUser-Agent: gobuster/3.5\r\n\r\n"].concat();
+    (has_page && is_ours && !is_other).then_some(asked)
+}
+
+/// The page of an answer, with `PORT` and `SERVER` for what differs between two servers of a kind.
+fn page(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("it is a socket");
+    stream.write_all(request).expect("it reads");
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 4_096]);
+    let page = loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let (head, page) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let length = head.split("\r\nContent-Length: ").nth(1);
+        let length = length.and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
+        if length.is_some_and(|length| !page.is_empty() && page.len() >= length) {
+            break page.to_owned();
+        }
+        match stream.read(&mut buffer) {
+            Ok(count @ 1..) => bytes.extend_from_slice(&buffer[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            _ => break text,
+        }
+    };
+    let mut page = page.replace(&format!("Port {}<", address.port()), "Port PORT<");
+    for (start, end) in [("<address>", " Server at"), ("<hr><center>", "</center>")] {
+        if let Some((before, rest)) = page.split_once(start)
+            && let Some((_, behind)) = rest.split_once(end)
+        {
+            page = [before, start, "SERVER", end, behind].concat();
+        }
+    }
+    // Apache has had another since its release 2.4.58.
+    match page.split_once('\n') {
+        Some((kind, rest)) if kind.starts_with("<!DOCTYPE") => rest.to_owned(),
+        _ => page,
+    }
 }
 
 /// What is otherwise than the row says, or than the real server has it.

@@ -22,7 +22,11 @@ pub(crate) fn answer_to(site: Site, method: &[u8], target: &[u8], is_torn: bool)
     if is_tunnel {
         return Reply::Tunnel;
     }
-    let Some(path) = path_of(server, target) else { return Reply::BadRequest };
+    let Some(path) = path_of(server, target) else {
+        // A scheme is read, and refused behind the host.
+        let has_scheme = target.windows(3).any(|part| part == b"://");
+        return if has_scheme { Reply::BadPath } else { Reply::BadRequest };
+    };
     let found = match normalised(server, path) {
         None => return Reply::BadPath,
         // The name goes on.
