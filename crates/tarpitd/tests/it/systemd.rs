@@ -1,6 +1,7 @@
 //! What the service manager hears and hands over, by sockets of the test's own in its place.
 
 use std::{
+    fs,
     net::{SocketAddr as IpSocketAddr, TcpListener, TcpStream, UdpSocket},
     os::{
         fd::OwnedFd,
@@ -344,4 +345,77 @@ fn systemd_s_own_tool_starts_it_with_its_sockets() {
     assert!(daemon.connect().hear().starts_with(b"SSH-2.0-"));
     let told = daemon.log.iter().any(|line| line.contains("no tarpit uses the socket `trigger`"));
     assert!(told, "{:?}", daemon.log);
+}
+
+/// A file that belongs to the program.
+fn shipped(name: &str) -> String {
+    let path = format!("{}/../../packaging/systemd/{name}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(path).expect("it is shipped")
+}
+
+/// The shipped units in a directory, where this program stands for the installed one.
+fn units(directory: &Directory) -> [String; 2] {
+    ["tarpitd.service", "tarpitd.socket"].map(|name| {
+        let program = tarpitd().get_program().to_string_lossy().into_owned();
+        directory.file(name, &shipped(name).replace("/usr/local/bin/tarpitd", &program))
+    })
+}
+
+#[test]
+fn the_shipped_units_are_in_order_and_hold_no_right() {
+    if !require("systemd") {
+        return;
+    }
+    let directory = Directory::new("units");
+    let units = units(&directory);
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--man=no"]).args(&units);
+    let told = verify.output().expect("it runs");
+    assert!(told.status.success() && told.stderr.is_empty(), "{told:?}");
+
+    let exposure = || -> f64 {
+        let mut security = Command::new("systemd-analyze");
+        let security = security.args(["security", "--offline=true", "--no-pager", &units[0]]);
+        let told = security.output().expect("it runs").stdout;
+        let told = String::from_utf8_lossy(&told).into_owned();
+        let (_, level) = told.rsplit_once("exposure level for tarpitd.service: ").expect("a level");
+        level.split(' ').next().and_then(|level| level.parse().ok()).expect("a number")
+    };
+    assert!(exposure() <= 1.2, "{}", exposure());
+    let service = shipped("tarpitd.service");
+    for none in ["\nCapabilityBoundingSet=\n", "\nAmbientCapabilities=\n"] {
+        assert!(service.contains(none), "{none}");
+    }
+    // As documented.
+    fs::create_dir(directory.path("tarpitd.service.d")).expect("a directory");
+    let capability = shipped("bind-low-ports.conf");
+    directory.file("tarpitd.service.d/bind-low-ports.conf", &capability);
+    assert!((1.2..=1.4).contains(&exposure()), "{}", exposure());
+}
+
+#[test]
+fn the_shipped_configuration_suits_the_shipped_units() {
+    let directory = Directory::new("shipped");
+    let config = shipped("tarpitd.toml");
+    for made_by_the_unit in ["/var/lib/tarpitd", "/var/log/tarpitd/"] {
+        assert!(config.contains(made_by_the_unit), "{made_by_the_unit}");
+    }
+    let state = directory.path("state");
+    fs::create_dir(&state).expect("a directory");
+    let config = config.replace("/var/lib/tarpitd", &state);
+    let config = config.replace("/var/log/tarpitd/", &directory.path(""));
+    let config = directory.file("tarpitd.toml", &config.replace("*:8080", "127.0.0.1:0"));
+    let socket = shipped("tarpitd.socket");
+    let name = socket.lines().find_map(|line| line.strip_prefix("FileDescriptorName="));
+    let sockets = vec![(listener().0, name.expect("a name"))];
+    let mut command = with_sockets(sockets, &["-c", &config]);
+    command.env("RUNTIME_DIRECTORY", directory.path(""));
+    let mut daemon = Daemon::spawn(command, 2);
+    assert!(daemon.connect().hear().starts_with(b"SSH-2.0-"));
+    // What the unit runs for `systemctl reload`.
+    let mut reload = tarpitd();
+    let told = reload.arg("reload").env("RUNTIME_DIRECTORY", directory.path("")).output();
+    let told = told.expect("it runs");
+    assert!(told.status.success(), "{told:?}");
+    daemon.log_has("reload: configuration reloaded; no changes");
 }
