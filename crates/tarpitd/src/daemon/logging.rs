@@ -21,7 +21,7 @@ use crate::{
 
 /// All such settings. `check` ignores its own streams, which say nothing about the daemon's.
 pub(super) fn findings(settings: &Settings, touch: Touch) -> Vec<Finding> {
-    let is_traced = settings.tarpits.iter().any(|tarpit| tarpit.client_trace);
+    let is_traced = settings.is_traced();
     let mut findings: Vec<_> = one_file(settings, is_traced, touch).into_iter().collect();
     if !is_traced {
         findings.extend(idle(settings));

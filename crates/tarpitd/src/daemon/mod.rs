@@ -211,7 +211,9 @@ impl Daemon {
             let log = Log::open(&settings.logging.main, main, settings.logging.level, clock)?;
             let reporter = log.clone();
             let report = Report::to(move |name, health| report(&reporter, name, health));
-            let trace = Writer::spawn("trace", trace, clock, report, writer::ROOM)?;
+            // A reload may let a tarpit be traced; then the room comes with the first lines.
+            let room = if settings.is_traced() { writer::ROOM } else { 0 };
+            let trace = Writer::spawn("trace", trace, clock, report, room)?;
             watch_signals(notify.clone())?;
             Ok((log, trace))
         };

@@ -60,6 +60,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Whether the clients of any tarpit are traced.
+    pub(crate) fn is_traced(&self) -> bool {
+        self.tarpits.iter().any(|tarpit| tarpit.client_trace)
+    }
+
     /// All addresses on which this many workers listen.
     pub(crate) fn wanted(&self, workers: usize) -> Vec<Wanted> {
         let mut all = Vec::new();

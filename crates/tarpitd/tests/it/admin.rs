@@ -116,6 +116,45 @@ fn a_crowd_of_slow_requests_neither_grows_the_daemon_nor_shuts_others_out() {
 }
 
 #[test]
+fn all_surfaces_together_idle_within_their_memory() {
+    let directory = Directory::new("admin-memory");
+    let socket = directory.path("control");
+    let lines = format!(
+        "[control]\nsocket = '{socket}'\n[metrics]\nbind = '127.0.0.1:0'\n\
+         [web]\nbind = '127.0.0.1:0'"
+    );
+    let daemon = Daemon::start(&["-c", &config(&directory, &lines)], 3);
+    // Metrics, then the page; each has answered, and what that took is theirs to keep.
+    for (at, path) in [(1, "/metrics"), (2, "/"), (2, "/style.css")] {
+        let address = daemon.addresses[at];
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let mut stream = connect(address);
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    }
+    let (head, _) =
+        ask(UnixStream::connect(&socket).expect("it listens"), "GET /v1/status HTTP/1.1");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let private = daemon.private();
+    eprintln!("idle with all surfaces: {private} bytes");
+    assert!(private <= 4_000_000, "{private}");
+}
+
+#[test]
+fn where_nothing_is_traced_no_memory_is_kept_for_lines() {
+    let directory = Directory::new("admin-untraced");
+    let trace = directory.path("trace.jsonl");
+    let plain = ["-s", "endless_banner:127.0.0.1:0"];
+    let traced = Daemon::start(&[&plain[..], &["-t", &trace]].concat(), 1).private();
+    let untraced = Daemon::start(&plain, 1).private();
+    eprintln!("idle: {untraced} bytes, {traced} with a trace");
+    assert!(untraced + 200_000 < traced && traced < 2_064_000, "{untraced} {traced}");
+}
+
+#[test]
 fn a_head_that_never_ends_is_cut_off() {
     let directory = Directory::new("admin-slow");
     let daemon = daemon(&directory);
