@@ -46,11 +46,11 @@ pub(super) fn write(out: &mut Vec<u8>, form: TimeForm, discretion: Discretion, e
         event,
         name,
         pattern,
-        conn_info: Ends { peername: End4or6::of(client), sockname: End4or6::of(server) },
+        conn_info: Ends { peername: Endpoint::of(client), sockname: Endpoint::of(server) },
         meta,
         session: format!("{:016x}", session.0),
         protocol,
-        via: via.map(End4or6::of),
+        via: via.map(Endpoint::of),
         from,
         end,
     };
@@ -77,7 +77,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    via: Option<End4or6>,
+    via: Option<Endpoint>,
     #[serde(flatten)]
     from: Option<Provenance<'a>>,
     #[serde(flatten)]
@@ -118,19 +118,19 @@ struct End {
 
 #[derive(Debug, Serialize)]
 struct Ends {
-    peername: End4or6,
-    sockname: End4or6,
+    peername: Endpoint,
+    sockname: Endpoint,
 }
 
 /// An address as Python's sockets have it: two elements, or four for IPv6.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum End4or6 {
+enum Endpoint {
     V4(String, u16),
     V6(String, u16, u32, u32),
 }
 
-impl End4or6 {
+impl Endpoint {
     fn of(address: SocketAddr) -> Self {
         match address {
             SocketAddr::V4(v4) => Self::V4(v4.ip().to_string(), v4.port()),

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use data_encoding::BASE64;
 use tarpit_proto::{
     account::Told,
     fact::{Entry, Fact},
@@ -286,7 +287,7 @@ enum Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn of(value: &'a [u8]) -> Self {
-        quote::shown(value).map_or_else(|| Self::Base64(quote::base64(value)), Self::Text)
+        quote::shown(value).map_or_else(|| Self::Base64(BASE64.encode(value)), Self::Text)
     }
 }
 

@@ -41,21 +41,6 @@ fn is_harmful(c: char) -> bool {
     !matches!(c, '\'' | '"' | '\\') && c.escape_debug().nth(1).is_some()
 }
 
-/// RFC 4648, section 4.
-pub(super) fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * digit) & 0x3F) as usize];
-            out.push(if digit > group.len() as u32 { '=' } else { letter.into() });
-        }
-    }
-    out
-}
-
 /// Bytes as Python writes them: `b'...'`, or in double quotes if only single ones occur inside.
 pub(super) fn repr(bytes: &[u8]) -> String {
     let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { b'"' } else { b'\'' };
@@ -86,19 +71,6 @@ pub(super) fn repr(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_become_base64() {
-        for (bytes, wanted) in [
-            (&b""[..], ""),
-            (b"f", "Zg=="),
-            (b"fo", "Zm8="),
-            (b"foo", "Zm9v"),
-            (b"\xFF\xFE\xFD\xFC", "//79/A=="),
-        ] {
-            assert_eq!(base64(bytes), wanted);
-        }
-    }
 
     #[test]
     fn bytes_are_written_as_python_does() {
