@@ -74,14 +74,14 @@ impl Place {
         let Self::File(path) = self else { return "-".to_owned() };
         let (folder, name) = (path.parent(), path.file_name().unwrap_or_default());
         let name = name.to_string_lossy();
-        let mut parts: Vec<&str> = name.split_inclusive(['.', '-', '_']).collect();
+        let mut parts = name.split_inclusive(['.', '-', '_']);
+        let first = parts.next().unwrap_or_default();
         let of_rotation = |part: &&str| {
             let part = part.trim_end_matches(['.', '-', '_']);
             ["gz", "zst", "old"].contains(&part) || part.bytes().all(|it| it.is_ascii_digit())
         };
-        let first = parts.remove(0);
-        parts.retain(|part| !of_rotation(part));
-        let name = first.to_owned() + &parts.concat();
+        let own = parts.filter(|part| !of_rotation(part)).collect::<String>();
+        let name = first.to_owned() + &own;
         let name = name.trim_end_matches(['.', '-', '_']).replace(['-', '_'], ".");
         folder.unwrap_or(Path::new("")).join(name).to_string_lossy().into_owned()
     }
@@ -236,7 +236,9 @@ mod tests {
         ] {
             assert_eq!(Place::File(name.into()).series(), "a/trace.jsonl", "{name}");
         }
-        for name in ["trace.jsonl", "b/trace.jsonl", "a/host1.jsonl", "a/20261128.jsonl"] {
+        for name in
+            ["trace.jsonl", "b/trace.jsonl", "a/host1.jsonl", "a/20261128.jsonl", "..", "/", ""]
+        {
             assert_ne!(Place::File(name.into()).series(), "a/trace.jsonl", "{name}");
         }
     }
