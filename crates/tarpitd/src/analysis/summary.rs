@@ -177,7 +177,7 @@ impl Summary {
                 unfollowed: tally.unfollowed,
             },
             held_seconds,
-            held_at_once: if span > 0.0 { held_seconds / span } else { 0.0 },
+            held_at_once: if span > 0.0 { whole_seconds(tally.held_within) / span } else { 0.0 },
             worker_cpu_seconds: tally.worker_cpu.map(seconds),
             sent: tally.sent,
             received: tally.received,

@@ -48,6 +48,8 @@ pub(super) struct Tally {
     pub(super) still: (u64, u64),
     /// In microseconds.
     pub(super) held: u128,
+    /// What of it was held within the trace's time, in microseconds.
+    pub(super) held_within: u128,
     pub(super) sent: u64,
     pub(super) received: u64,
     /// In microseconds; `None` where no line has it.
@@ -164,6 +166,7 @@ impl Tally {
             before: 0,
             still: (0, 0),
             held: 0,
+            held_within: 0,
             sent: 0,
             received: 0,
             worker_cpu: None,
@@ -212,11 +215,10 @@ impl Tally {
         Ok(())
     }
 
-    /// A trace goes on at least until then.
+    /// A trace goes on at least until then. One that begins before the window, or goes on behind it,
+    /// fills it up to that end.
     pub(super) fn reach(&mut self, time: Moment, series: Series) {
-        if !(self.window.since..self.window.until).contains(&time) {
-            return;
-        }
+        let time = time.clamp(self.window.since, self.window.until);
         self.first = Some(self.first.unwrap_or(time).min(time));
         self.last = self.last.max(time);
         let series = usize::from(series);
@@ -304,6 +306,8 @@ impl Tally {
         if opened.is_none() || client.opened < since {
             self.before += 1;
         }
+        // It may be the first line of all.
+        self.reach(line.time, series);
         self.leave(client, end, Sum { sent, received, ..Sum::default() }, false);
         Ok(())
     }
@@ -316,7 +320,9 @@ impl Tally {
         self.held += u128::from(held);
         self.stays.add(held);
         // Time held before the trace begins is in no hour, lest its first hours look empty.
-        self.timeline.held(start.max(self.first.unwrap_or(start)), end);
+        let within = start.max(self.first.unwrap_or(start));
+        self.held_within += u128::from(end.since(within));
+        self.timeline.held(within, end);
         let sum = Sum { times: 1, held, ..bytes };
         self.tarpits.add(client.tarpit, sum);
         self.protocols.add(client.protocol, sum);

@@ -230,6 +230,8 @@ fn files_that_end_early_or_cannot_be_read_do_not_hide_the_others() {
     assert_eq!(output.status.code(), Some(1), "the system refused a file");
     let figures: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(figures["clients"]["held"], 2_000);
+    // A path without a name of its own, too.
+    assert_eq!(report(&[".."], b"").status.code(), Some(1));
     // Half of a file is damage, and no refusal.
     assert_eq!(report(&[&half], b"").status.code(), Some(0));
     assert_eq!(report(&[&gone], b"").status.code(), Some(1));
@@ -258,11 +260,11 @@ fn time_outside_of_the_window_does_not_count() {
         line(8_000, "open", "4", ""),
     ];
     let path = write(&directory, "trace.jsonl", text.concat().as_bytes());
-    for (arguments, held, clients, before, still) in [
-        (&[][..], 1_400 + 3_000 + 3_900 + 1_000, 5, 1, 2),
-        (&["--since", "1970-01-01T00:50:00Z"], 1_000 + 2_900 + 1_000, 4, 2, 2),
-        (&["--until", "3000"], 1_400 + 2_000 + 1_000, 3, 1, 0),
-        (&["--since", "3000", "--until", "5000"], 1_000 + 2_000, 2, 2, 0),
+    for (arguments, held, clients, before, still, at_once) in [
+        (&[][..], 1_400 + 3_000 + 3_900 + 1_000, 5, 1, 2, (500 + 3_000 + 3_900 + 1_000, 7_000)),
+        (&["--since", "1970-01-01T00:50:00Z"], 1_000 + 2_900 + 1_000, 4, 2, 2, (4_900, 5_000)),
+        (&["--until", "3000"], 1_400 + 2_000 + 1_000, 3, 1, 0, (3_500, 2_000)),
+        (&["--since", "3000", "--until", "5000"], 1_000 + 2_000, 2, 2, 0, (3_000, 2_000)),
     ] {
         let figures = figures(&[arguments, &[&path]].concat());
         assert_eq!(figures["held_seconds"], f64::from(held), "{arguments:?}");
@@ -273,7 +275,22 @@ fn time_outside_of_the_window_does_not_count() {
             "{arguments:?}"
         );
         assert_eq!(of["still"], still, "{arguments:?}");
+        // Time held before the first line is that of a longer trace.
+        let (within, span) = at_once;
+        assert_eq!(figures["held_at_once"], f64::from(within) / f64::from(span), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_trace_that_begins_with_an_end_has_no_hour_before_it() {
+    let directory = Directory::new("first");
+    let line = "{\"time\":90000.5,\"event\":\"close\",\"name\":\"a\",\"pattern\":\"endlessh\",\
+                \"conn_info\":{\"peername\":[\"192.0.2.1\",1],\"sockname\":[\"::\",2]},\
+                \"meta\":null,\"session\":\"1\",\"duration\":86400,\"reason\":\"left\"}\n";
+    let figures = figures(&[&write(&directory, "trace.jsonl", line.as_bytes())]);
+    assert_eq!(figures["held_seconds"], 86_400.0);
+    assert_eq!(figures["held_at_once"], 0.0);
+    assert_eq!(figures["hours"].as_array().map(Vec::len), Some(0), "{}", figures["hours"]);
 }
 
 #[test]
