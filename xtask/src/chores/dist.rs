@@ -18,6 +18,10 @@ const MAX_SIZE: u64 = 8_000_000;
 const MAX_START: Duration = Duration::from_millis(50);
 const MAX_MEMORY: u64 = 2_000_000;
 
+/// The C library goes into the file, too. The table of the addresses that are to be filled in at the
+/// start is packed: 2 kB instead of 192 kB. The C library can read it from version 2.36 on.
+const FLAGS: &str = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs";
+
 /// How often the start is measured; odd, so that one of them is the median.
 const STARTS: usize = 11;
 
@@ -30,9 +34,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
     let mut build = workspace.cargo();
     build
         .args(["build", "--release", "--package", "tarpitd", "--target", &target])
-        // The C library goes into the file, too. A target named on the command line keeps the flag
-        // away from build scripts and procedural macros, which cannot be built that way.
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        // A target named on the command line keeps the flags away from build scripts and procedural
+        // macros, which cannot be built that way.
+        .env("RUSTFLAGS", FLAGS)
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
     call(&mut build)?;
 
