@@ -4,11 +4,13 @@
 //! counts the others: guesses that were written already, and facts beyond the bound of a
 //! connection.
 
+use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hash as _, Hasher as _};
 
 use crate::{
     base::{
         fact::{Entry, Fact},
+        state::{Saved as _, load_name, save_name},
         time::Time,
     },
     protocols,
@@ -31,6 +33,9 @@ pub struct Account {
 }
 
 const _: () = assert!(size_of::<Option<Account>>() <= 48, "an account is at most 48 bytes");
+
+/// The form of saved accounts; another form has another number.
+const FORMAT: u8 = 1;
 
 /// How many guesses are remembered.
 const GUESSES: usize = 4;
@@ -150,6 +155,49 @@ impl Account {
             Seen::Numbered(number) => protocols::at(number).map(|protocol| protocol.name),
             Seen::Unknown => Some(UNKNOWN),
         }
+    }
+
+    /// Saves it for a hand-over to a daemon with the same clock and the same keys, for
+    /// [`Account::load`].
+    pub fn save(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        FORMAT.save(&mut out);
+        self.guesses.concat().save(&mut out);
+        for number in [self.user, self.beside, self.full_at, self.repeats, self.untold] {
+            number.save(&mut out);
+        }
+        save_name(self.protocol().unwrap_or_default(), &mut out);
+        out
+    }
+
+    /// The account that [`Account::save`] wrote; `None`: it is not valid. A protocol that this
+    /// binary does not know is `unknown`.
+    pub fn load(mut saved: &[u8]) -> Option<Self> {
+        let saved = &mut saved;
+        if u8::load(saved)? != FORMAT {
+            return None;
+        }
+        let mut guesses = [[0; 6]; GUESSES];
+        let marks: Vec<u8> = Vec::load(saved)?;
+        if marks.len() != guesses.as_flattened().len() {
+            return None;
+        }
+        guesses.as_flattened_mut().copy_from_slice(&marks);
+        let mut account = Self { guesses, ..Self::new() };
+        for number in [
+            &mut account.user,
+            &mut account.beside,
+            &mut account.full_at,
+            &mut account.repeats,
+            &mut account.untold,
+        ] {
+            *number = u32::load(saved)?;
+        }
+        let name = load_name(saved)?;
+        if !name.is_empty() {
+            account.protocol = Seen::named(name.as_bytes());
+        }
+        saved.is_empty().then_some(account)
     }
 
     /// Takes an event's token out of the bucket, if there is one.
@@ -314,6 +362,26 @@ mod tests {
         book.2 = Time::from_millis(10 * day * 1_000);
         let again = (0..100).filter(|_| book.enter(&[(Fact::Command, "a")]) == Told::All).count();
         assert_eq!(again, Account::BURST as usize);
+    }
+
+    #[test]
+    fn a_saved_account_tells_what_it_would_have_told() {
+        let mut book = Book::new();
+        book.enter(&[(Fact::Protocol, "memcached"), (USER, "root"), (SECRET, "a")]);
+        book.enter(&[(USER, "root"), (SECRET, "a")]);
+        book.enter(&[(METHOD, "plain")]);
+        let saved = book.0.save();
+        let mut again = Book(Account::load(&saved).unwrap(), book.1.clone(), book.2);
+        assert_eq!((again.0.protocol(), again.counts()), (Some("memcached"), book.counts()));
+        for facts in [[(USER, "root"), (SECRET, "a")], [(USER, "root"), (SECRET, "b")]] {
+            assert_eq!(again.enter(&facts), book.enter(&facts));
+        }
+        assert_eq!(again.0.save(), book.0.save());
+        for length in 0..saved.len() {
+            assert!(Account::load(&saved[..length]).is_none(), "{length}");
+        }
+        assert!(Account::load(&[&saved[..], &[0]].concat()).is_none());
+        assert_eq!(Account::load(&Account::new().save()).unwrap().protocol(), None);
     }
 
     #[test]

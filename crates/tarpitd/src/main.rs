@@ -76,9 +76,12 @@ fn serve(request: &Request) -> ExitCode {
         Origin::Arguments(_) => daemon::run(settings, None, ""),
         Origin::Embedded => {
             // After changing to another user the daemon could not use this user's directory.
-            if terminal::is_attended() && settings.user.is_none() {
+            // A daemon that takes over goes on with the socket that there is.
+            let there = std::env::var_os(daemon::HAND_OVER).map(std::path::PathBuf::from);
+            if (terminal::is_attended() || there.is_some()) && settings.user.is_none() {
                 settings.state_dir = user_state::directory().map(Into::into);
-                settings.control.socket = runtime_directory::free_socket().map(Into::into);
+                let socket = there.or_else(runtime_directory::free_socket);
+                settings.control.socket = socket.map(Into::into);
             }
             // A new user may not have tarpitd on the search path yet.
             let program = std::env::args_os().next().unwrap_or_else(|| "tarpitd".into());

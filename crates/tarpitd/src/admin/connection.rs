@@ -73,6 +73,11 @@ impl<S> Connection<S> {
         Self { socket, progress, stuck: None }
     }
 
+    /// The socket, once HTTP is over.
+    pub(super) fn into_socket(self) -> S {
+        self.socket
+    }
+
     /// Judges the outcome of a write.
     fn watch<T>(
         &mut self,

@@ -41,9 +41,23 @@ static ROUTES: &[Route] = &[
     },
     Route {
         surface: Surface::Control,
+        method: Method::POST,
+        path: "/v1/hand-over",
+        handler: |request, world| {
+            Box::pin(async move { control::upgrade::hand_over(request, world) })
+        },
+    },
+    Route {
+        surface: Surface::Control,
         method: Method::GET,
         path: "/v1/held",
         handler: |request, world| Box::pin(async move { control::held(request.uri(), world) }),
+    },
+    Route {
+        surface: Surface::Control,
+        method: Method::GET,
+        path: "/v1/process",
+        handler: |request, _| Box::pin(async move { control::upgrade::process(&request) }),
     },
     Route {
         surface: Surface::Control,

@@ -220,7 +220,8 @@ impl Port {
                 let Ok(listener) = TcpListener::from_std(socket) else { return };
                 loop {
                     let accepted = listener.accept().await;
-                    self.receive(accepted.map(|(socket, _)| Stream::Tcp(socket))).await;
+                    let accepted = accepted.map(|(socket, _)| Stream::Tcp(socket));
+                    self.receive(accepted, Peer { is_us: false }).await;
                 }
             }
             Socket::Unix(socket) => {
@@ -229,22 +230,21 @@ impl Port {
                 let Ok(listener) = UnixListener::from_std(socket) else { return };
                 loop {
                     let accepted = listener.accept().await.map(|(socket, _)| socket);
+                    let peer = accepted.as_ref().ok().and_then(|it| it.peer_cred().ok());
+                    let is_us = peer.is_some_and(|peer| privileges::is_us(peer.uid()));
                     // The file's mode keeps others out; this holds even if somebody changes it.
-                    if self.surface == Surface::Control && !has_group {
-                        let peer = accepted.as_ref().ok().and_then(|it| it.peer_cred().ok());
-                        let is_us = peer.is_some_and(|peer| privileges::is_us(peer.uid()));
-                        if accepted.is_ok() && !is_us {
-                            continue;
-                        }
+                    let is_guarded = self.surface == Surface::Control && !has_group;
+                    if is_guarded && accepted.is_ok() && !is_us {
+                        continue;
                     }
-                    self.receive(accepted.map(Stream::Unix)).await;
+                    self.receive(accepted.map(Stream::Unix), Peer { is_us }).await;
                 }
             }
         }
     }
 
     /// Gives an accepted connection a place, or closes it.
-    async fn receive(&self, accepted: io::Result<Stream>) {
+    async fn receive(&self, accepted: io::Result<Stream>, peer: Peer) {
         let Ok(socket) = accepted else {
             // Mostly there are too many open files; to try again at once would only spin.
             sleep(PAUSE).await;
@@ -253,18 +253,20 @@ impl Port {
         let places = &self.server.places;
         let Some(place) = places.take(self.surface) else { return };
         let progress = Arc::clone(place.progress());
-        let task = tokio::spawn(self.clone().converse(socket, place));
+        let task = tokio::spawn(self.clone().converse(socket, peer, place));
         places.name(self.surface, &progress, task.abort_handle());
     }
 
     /// Answers one connection's requests until it ends.
-    async fn converse(mut self, socket: Stream, place: Place) {
+    async fn converse(mut self, socket: Stream, peer: Peer, place: Place) {
         let progress = Arc::clone(place.progress());
         let connection = Connection::new(socket, Arc::clone(&progress));
-        let service = service_fn(|request| {
-            let (progress, world) = (Arc::clone(&progress), self.server.world());
+        let (surface, server) = (self.surface, Arc::clone(&self.server));
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let (progress, world) = (Arc::clone(&progress), server.world());
+            request.extensions_mut().insert(peer);
             async move {
-                let mut answer = answer(self.surface, request, world, &progress).await;
+                let mut answer = answer(surface, request, world, &progress).await;
                 answer.body_mut().follow(progress);
                 Ok::<_, Infallible>(answer)
             }
@@ -275,6 +277,7 @@ impl Port {
                 .header_read_timeout(ASKING)
                 .max_buf_size(BUFFER)
                 .serve_connection(connection, service)
+                .with_upgrades()
         );
         let mut closing = pin!(self.is_closing.changed());
         let mut is_closing = false;
@@ -326,8 +329,15 @@ async fn read(mut body: Incoming, most: usize) -> Option<Vec<u8>> {
     Some(all)
 }
 
+/// Who is at the other end of a connection. Handlers find it among the request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    /// Whether it is root or this process's own user.
+    pub(super) is_us: bool,
+}
+
 /// A connection of either kind.
-enum Stream {
+pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }

@@ -108,6 +108,15 @@ impl Admission {
         Err(refusal)
     }
 
+    /// Counts a client in that an earlier daemon let in, whatever the caps are.
+    pub(crate) fn readmit(&self, port: &Port, who: IpAddr) {
+        let (address, prefix) = self.hashes(who);
+        self.addresses.enter(address, 0);
+        self.prefixes.enter(prefix, 0);
+        self.clients.fetch_add(1, Relaxed);
+        port.held.fetch_add(1, Relaxed);
+    }
+
     /// Counts a client that was let in under another address from now on, or says at which cap that
     /// fails.
     pub(crate) fn rename(&self, from: IpAddr, to: IpAddr) -> Result<(), Refusal> {

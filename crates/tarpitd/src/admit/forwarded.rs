@@ -17,6 +17,10 @@ pub(crate) enum Rank {
 }
 
 impl Rank {
+    /// Every rank, in their order.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Nothing, Self::XRealIp, Self::Forwarded, Self::XForwardedFor];
+
     /// What this fact counts.
     pub(crate) fn of(fact: Fact) -> Self {
         match fact {

@@ -69,6 +69,11 @@ impl Room {
         self.admission.enter(port, most, address)
     }
 
+    /// Counts a client in that an earlier daemon let in.
+    pub(crate) fn readmit(&self, port: &Port, address: IpAddr) {
+        self.admission.readmit(port, address);
+    }
+
     /// Counts a client under another address, or says at which cap that fails.
     pub(crate) fn rename(&self, from: IpAddr, to: IpAddr) -> Result<(), Refusal> {
         self.admission.rename(from, to)

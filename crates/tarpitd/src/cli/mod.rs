@@ -242,6 +242,18 @@ enum Side {
         #[command(flatten)]
         at: SocketArguments,
     },
+    /// Let a new program take over from a running tarpitd, with all its clients.
+    ///
+    /// It starts with the daemon's arguments, working directory and environment, and takes over
+    /// listeners, clients, counters and session ids. If it fails, the running daemon goes on as
+    /// before.
+    Upgrade {
+        /// The new program; without it, this one.
+        #[arg(value_name = "PROGRAM")]
+        program: Option<PathBuf>,
+        #[command(flatten)]
+        at: SocketArguments,
+    },
 }
 
 /// Where a running daemon is found.
@@ -295,6 +307,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Task, c
         Some(Side::Reload { at }) => Task::Ask(at.whereabouts(), Ask::Reload),
         Some(Side::Status { json, at }) => Task::Ask(at.whereabouts(), Ask::Status { json }),
         Some(Side::Top { at }) => Task::Top(at.whereabouts()),
+        Some(Side::Upgrade { program, at }) => {
+            Task::Ask(at.whereabouts(), Ask::Upgrade { program })
+        }
         Some(Side::Patterns { json }) => Task::Patterns { json },
         Some(Side::Report { since, until, top, json, html, traces }) => {
             Task::Report(analysis::Request {

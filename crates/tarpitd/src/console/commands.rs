@@ -1,8 +1,9 @@
-//! `tarpitd status`, `held`, `drop` and `reload`: what the control socket says, for people.
+//! `tarpitd status`, `held`, `drop`, `reload` and `upgrade`: what the control socket says, for people.
 
 use std::{
     fmt::Write as _,
     io::{self, BufRead as _, Write as _},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -10,6 +11,7 @@ use super::{
     complain,
     control::{Daemon, Failure, Whereabouts},
     print,
+    upgrade::upgrade,
 };
 use crate::{
     admin::control::{
@@ -30,6 +32,7 @@ pub(crate) enum Ask {
     Held { whom: Option<String>, limit: Option<u64>, json: bool },
     Reload,
     Status { json: bool },
+    Upgrade { program: Option<PathBuf> },
 }
 
 /// Asks the daemon and prints its answer.
@@ -42,6 +45,7 @@ pub(crate) fn ask(whereabouts: &Whereabouts, ask: &Ask) -> ExitCode {
         Ask::Status { json: false } => {
             daemon.status().map(|status| print(status_text(&status).as_bytes()))
         }
+        Ask::Upgrade { program } => upgrade(&daemon, program.as_deref()),
     });
     answer.unwrap_or_else(|failure| fail(&failure))
 }

@@ -11,7 +11,11 @@ use std::{
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{admin::control::status, config, os::runtime_directory};
+use crate::{
+    admin::control::{status, upgrade::Process},
+    config,
+    os::runtime_directory,
+};
 
 /// How long the daemon may take; a reload waits for its workers.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -136,6 +140,16 @@ impl Daemon {
         let answer = self.ask("POST", "reload", "")?;
         let Outcome { changes } = self.read(&self.whole(answer, "reload")?)?;
         Ok(changes)
+    }
+
+    /// How the daemon was started.
+    pub(crate) fn process(&self) -> Result<Process, Failure> {
+        self.read(&self.whole(self.ask("GET", "process", "")?, "process")?)
+    }
+
+    /// Where it answers.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
     }
 
     fn ask(&self, method: &str, what: &str, query: &str) -> Result<Answer, Failure> {

@@ -5,6 +5,7 @@ pub(crate) mod control;
 pub(crate) mod firewall;
 pub(crate) mod patterns;
 pub(crate) mod top;
+mod upgrade;
 pub(crate) mod welcome;
 
 use std::{

@@ -4,7 +4,12 @@
 //! workers accept at the same socket, since it has no twin for each of them as an address has that
 //! tarpitd binds itself: a newcomer wakes every worker, and the first one takes it.
 
-use std::{collections::BTreeSet, io, net::SocketAddr, os::fd::AsFd as _};
+use std::{
+    collections::BTreeSet,
+    io,
+    net::SocketAddr,
+    os::fd::{AsFd as _, BorrowedFd},
+};
 
 use super::plan::overlap;
 use crate::{
@@ -45,15 +50,22 @@ impl Socket {
 }
 
 impl Activated {
-    /// Takes them over; only the first call of the process finds any.
-    pub(super) fn take() -> Result<Self, Finding> {
+    /// Takes them over; only the first call of the process finds any. Those that an earlier daemon
+    /// had are `inherited`.
+    pub(super) fn take(inherited: Vec<Passed>) -> Result<Self, Finding> {
         let passed = passed_sockets::take();
-        let passed = passed.map_err(|what| Finding::new(Gravity::Refused, None, what))?;
+        let mut passed = passed.map_err(|what| Finding::new(Gravity::Refused, None, what))?;
+        passed.extend(inherited);
         let socket = |passed: Passed| {
             let at = listen_socket::listens_at(passed.fd.as_fd());
             Socket { passed, at }
         };
         Ok(Self(passed.into_iter().map(socket).collect()))
+    }
+
+    /// All of them, by their names.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, BorrowedFd<'_>)> {
+        self.0.iter().map(|socket| (socket.passed.name.as_str(), socket.passed.fd.as_fd()))
     }
 
     /// Adds to each tarpit's addresses those of its sockets. Says what is in the way, and which

@@ -8,6 +8,7 @@ use std::{
 use super::{
     activated::{self, Activated},
     files::Files,
+    hand_over::take::Inherited,
     prepare::{Parts, Prepared, prepare},
 };
 use crate::{
@@ -29,8 +30,9 @@ pub(crate) struct Checked {
 
 /// Checks whether this machine could serve `config`.
 pub(crate) fn check(settings: &Settings) -> Checked {
-    let Prepared { parts, findings, .. } =
-        prepare(settings, Clock::start(), Touch::Look, &Activated::default());
+    let (opened, inherited) = (&Activated::default(), &mut Inherited::default());
+    let prepared = prepare(settings, Clock::start(), Touch::Look, (opened, inherited));
+    let Prepared { parts, findings, .. } = prepared;
     let Parts { files, user, unbound, .. } = parts;
     let mut findings: Vec<_> = findings.into_iter().chain(unbound).collect();
     findings.extend(settings.warnings.iter().cloned());

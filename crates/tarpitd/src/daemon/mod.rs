@@ -9,6 +9,7 @@ mod check;
 mod confinement;
 mod files;
 mod geoip;
+mod hand_over;
 mod logging;
 mod login;
 mod pid_file;
@@ -43,12 +44,15 @@ use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2};
 use tarpit_proto::keys::RsaKey;
 
-pub(crate) use self::check::{Checked, check};
 use self::{
     activated::Activated,
     confinement::Confinement,
     files::Files,
     geoip::Watch,
+    hand_over::{
+        give::Given,
+        take::{Inheritance, Predecessor, meet},
+    },
     pid_file::PidFile,
     prepare::{Parts, Ready, prepare},
     reload::Waiting,
@@ -57,15 +61,20 @@ use self::{
     service_manager::ServiceManager,
     signals::watch_signals,
     surfaces::Surfaces,
+    tallies::Tallies,
     targets::{open_main, open_trace},
     user::become_user,
     workers::{Common, Workers},
+};
+pub(crate) use self::{
+    check::{Checked, check},
+    hand_over::take::{HAND_OVER, SERVES},
 };
 use crate::{
     admin::{
         World,
         control::status::InForce,
-        metrics::saved::Store,
+        metrics::saved::{Past, Store},
         page::{self, PageState},
     },
     admit::admission::Admission,
@@ -83,7 +92,7 @@ use crate::{
         Placed, Purpose, Settings, Sink,
         finding::{Finding, Gravity, in_order, plain},
     },
-    worker::Notice,
+    worker::{HashKeys, Notice},
 };
 
 /// Exit code if the system refused something.
@@ -114,7 +123,16 @@ pub(crate) struct Reread<'a> {
 
 /// Serves `settings` until a signal ends it. `welcome` is said once everything is open.
 pub(crate) fn run(settings: Settings, reread: Option<Reread<'_>>, welcome: &str) -> ExitCode {
-    match Daemon::start(settings, reread.map(|it| it.file)) {
+    let from = match meet().transpose() {
+        Ok(from) => from,
+        Err(why) => {
+            complain(&Finding::new(Gravity::Refused, None, format!("cannot take over: {why}")));
+            return ExitCode::from(REFUSED);
+        }
+    };
+    // Only a person who starts it by hand is to be welcomed.
+    let welcome = if from.is_some() { "" } else { welcome };
+    match Daemon::start(settings, reread.map(|it| it.file), from) {
         Ok(daemon) => daemon.serve(reread, welcome),
         Err(findings) => {
             let code = exit_code(&findings);
@@ -143,6 +161,29 @@ pub(crate) fn exit_code(findings: &[Finding]) -> ExitCode {
     }
 }
 
+/// Reports that the system refuses something.
+fn refused(what: String) -> Finding {
+    Finding::new(Gravity::Refused, None, what)
+}
+
+/// Opens the file for the process number, if there is to be one, and writes it, unless an earlier
+/// daemon's is in it as long as that one serves.
+fn open_pid_file(
+    settings: &Settings,
+    predecessor: Option<&Predecessor>,
+) -> Result<Option<PidFile>, Vec<Finding>> {
+    let Some(path) = &settings.pid_file else { return Ok(None) };
+    let before = predecessor.map(|it| it.pid);
+    let open = || {
+        let mut file = PidFile::open(path, before)?;
+        if before.is_none() {
+            file.write()?;
+        }
+        Ok(Some(file))
+    };
+    open().map_err(|what| vec![refused(what)])
+}
+
 /// Reports that the system does not allow a start.
 fn no_start(error: &io::Error) -> Finding {
     let cure = match Errno::from_io_error(error) {
@@ -157,6 +198,7 @@ struct Daemon {
     served: Served,
     clock: Clock,
     identity: Identity,
+    keys: HashKeys,
     log: Log,
     trace: Writer,
     file_limit: u64,
@@ -169,6 +211,8 @@ struct Daemon {
     surfaces: Surfaces,
     /// What earlier daemons counted, if there are metrics and that is kept.
     store: Option<Arc<Store>>,
+    /// The same of the daemon that this one goes on for, until there are metrics.
+    past: Option<Past>,
     /// What the page keeps, while there is one.
     page: Option<Arc<PageState>>,
     /// The files of `[geoip]` as they were seen last.
@@ -180,26 +224,33 @@ struct Daemon {
     /// The sockets that it has opened.
     activated: Activated,
     /// Removed when the daemon ends.
-    _pid_file: Option<PidFile>,
+    pid_file: Option<PidFile>,
 }
 
 impl Daemon {
     /// Opens everything and starts the workers. `file` is the configuration, if it is one that can
-    /// be read again.
-    fn start(mut settings: Settings, file: Option<&Path>) -> Result<Self, Vec<Finding>> {
-        let clock = Clock::start();
+    /// be read again. `from` is the daemon that this one goes on for.
+    fn start(
+        mut settings: Settings,
+        file: Option<&Path>,
+        from: Option<(Predecessor, Inheritance)>,
+    ) -> Result<Self, Vec<Finding>> {
+        let (mut predecessor, inheritance) = from.unzip();
+        let mut inheritance = inheritance.unwrap_or_else(Inheritance::nothing);
+        let (clock, keys) = (inheritance.clock, inheritance.keys);
         // Before any file is opened.
-        let activated = Activated::take().map_err(|it| vec![it])?;
+        let activated =
+            Activated::take(std::mem::take(&mut inheritance.activated)).map_err(|it| vec![it])?;
         let found = activated.give_to(&mut settings);
         // Later there may be no right to connect.
         let manager = NotifySocket::of_environment();
-        let ready = prepare(&settings, clock, Touch::Keep, &activated);
+        let there = (&activated, &mut inheritance.inherited);
+        let ready = prepare(&settings, clock, Touch::Keep, there);
         let ready = ready.with(found).ready(settings.keep_going)?;
         let Ready { parts, identity, profiles, anonymizer, targets, mut warnings } = ready;
         let Parts { files, geoip, opened, surfaces, user, unbound } = parts;
         let (main, trace) = targets;
-        let pid_file = settings.pid_file.as_deref().map(PidFile::write).transpose();
-        let pid_file = pid_file.map_err(|what| vec![Finding::new(Gravity::Refused, None, what)])?;
+        let pid_file = open_pid_file(&settings, predecessor.as_ref())?;
         if let Some(user) = user {
             become_user(&settings, user, &identity, (&main, &trace), &surfaces)
                 .map_err(|it| vec![it])?;
@@ -227,13 +278,16 @@ impl Daemon {
         let workers = settings.workers.get();
         let mut listeners: Vec<_> =
             (0..workers).map(|_| Vec::with_capacity(opened.len())).collect();
-        let mut served = Served::new(settings, profiles, (anonymizer, geoip), workers);
+        let past = inheritance.past.as_ref().map(|past| past.tarpits.clone());
+        let tallies = Tallies::new(workers, past.unwrap_or_default());
+        let mut served = Served::new(settings, profiles, (anonymizer, geoip), tallies);
         for one in opened {
             served.add(one, &mut listeners, &log);
         }
         let common = Common {
             clock,
             seed: &identity.seed,
+            keys,
             admission: &admission,
             rules: rules(&served, workers),
             io_uring: served.settings.io_uring,
@@ -241,12 +295,18 @@ impl Daemon {
             trace: &trace,
             notify: &notify,
         };
-        let workers = Workers::spawn(listeners, &common).map_err(|error| vec![no_start(&error)])?;
+        // As long as an earlier daemon serves, this one must not.
+        let (at_once, later) = match &predecessor {
+            Some(_) => (listeners.iter().map(|_| Vec::new()).collect(), listeners),
+            None => (listeners, Vec::new()),
+        };
+        let workers = Workers::spawn(at_once, &common).map_err(|error| vec![no_start(&error)])?;
         let geoip = Watch::new(&served.settings, clock.now());
         let mut daemon = Self {
             served,
             clock,
             identity,
+            keys,
             log,
             trace,
             file_limit: files.limit,
@@ -257,18 +317,32 @@ impl Daemon {
             waiting: None,
             surfaces: Surfaces::default(),
             store: None,
+            past: inheritance.past.take(),
             page: None,
             geoip,
             manager,
             confinement,
             activated,
-            _pid_file: pid_file,
+            pid_file,
         };
+        if let Some(predecessor) = &mut predecessor {
+            daemon.await_turn(predecessor).map_err(|what| vec![refused(what)])?;
+        }
         let world = daemon.world_to_serve();
         let serving = daemon.surfaces.serve(surfaces, world, &daemon.log);
         serving.map_err(|error| vec![no_start(&error)])?;
+        if let Some(predecessor) = predecessor {
+            daemon.go_on(inheritance, later, &predecessor);
+            predecessor.serving();
+        }
         daemon.complete_keys();
         Ok(daemon)
+    }
+
+    /// Waits until the daemon before lets this one serve.
+    fn await_turn(&mut self, predecessor: &mut Predecessor) -> Result<(), String> {
+        predecessor.ready().map_err(|why| format!("cannot take over: {why}"))?;
+        self.pid_file.as_mut().map_or(Ok(()), PidFile::write)
     }
 
     /// Waits for signals, workers and keys until a signal ends the daemon.
@@ -306,6 +380,10 @@ impl Daemon {
                 Ok(Notice::Databases(look, databases, findings)) => {
                     self.take_databases(look, databases, findings);
                 }
+                Ok(Notice::HandOver(stream)) => match self.hand_over(stream) {
+                    Given::Kept => {}
+                    Given::Over { clients } => return self.leave(clients, watched),
+                },
                 // The next reload opens it again.
                 Ok(Notice::ListenerLost(key)) => {
                     self.served.lose(key);
@@ -435,6 +513,11 @@ impl Daemon {
     /// Reads what earlier daemons counted, once there are metrics.
     fn open_store(&mut self) {
         if self.store.is_some() || self.served.settings.metrics.bind.is_empty() {
+            return;
+        }
+        let directory = self.identity.state_dir().clone();
+        if let Some(store) = self.past.as_mut().and_then(|past| Store::going_on(directory, past)) {
+            self.store = Some(Arc::new(store));
             return;
         }
         if let Some((store, told)) = Store::open(self.identity.state_dir().clone()) {

@@ -16,16 +16,16 @@ use crate::os::port_owner::{self, Owner};
 pub(crate) struct PidFile {
     path: PathBuf,
     file: File,
+    /// Whether the number in it is ours.
+    is_ours: bool,
 }
 
 impl PidFile {
-    /// Writes the file; everybody may read it. The number of a process that has ended is replaced.
-    /// Anything else stays, and is a problem.
-    pub(crate) fn write(path: &Path) -> Result<Self, String> {
+    /// Opens the file. The number of a process that has ended, or of the daemon that this one goes on
+    /// for, may be replaced. Anything else stays, and is a problem.
+    pub(crate) fn open(path: &Path, predecessor: Option<u32>) -> Result<Self, String> {
         let problem = |what: &str| format!("--pid-file {}: {what}", path.display());
-        let refused = |error: io::Error| {
-            problem(&format!("{error}; name a file in a directory that this user may write to"))
-        };
+        let refused = |error| refusal(path, &error);
         let mut file = open(path).map_err(refused)?;
         if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
             return Err(problem("not a regular file; name another one"));
@@ -33,7 +33,7 @@ impl PidFile {
         match earlier(&mut file).map_err(refused)? {
             Earlier::Nobody => {}
             Earlier::Process(pid) => {
-                let is_other = pid != std::process::id();
+                let is_other = pid != std::process::id() && Some(pid) != predecessor;
                 if is_other && matches!(port_owner::process(pid), Some(Owner::Tarpitd { .. })) {
                     return Err(problem(&format!(
                         "the running tarpitd (pid {pid}) uses it; stop that one or name another \
@@ -47,19 +47,41 @@ impl PidFile {
                 ));
             }
         }
+        Ok(Self { path: path.to_owned(), file, is_ours: false })
+    }
+
+    /// Writes the number; everybody may read it.
+    pub(crate) fn write(&mut self) -> Result<(), String> {
         let write = || -> io::Result<()> {
-            let mut file = &file;
+            let mut file = &self.file;
             file.set_len(0)?;
             file.set_permissions(Permissions::from_mode(0o644))?;
             writeln!(file, "{}", std::process::id())
         };
-        write().map_err(refused)?;
-        Ok(Self { path: path.to_owned(), file })
+        write().map_err(|error| refusal(&self.path, &error))?;
+        self.is_ours = true;
+        Ok(())
     }
+
+    /// Leaves the file to the next daemon, whose number is in it.
+    pub(crate) fn leave(mut self) {
+        self.is_ours = false;
+    }
+}
+
+/// Says that the system refuses the file.
+fn refusal(path: &Path, error: &io::Error) -> String {
+    format!(
+        "--pid-file {}: {error}; name a file in a directory that this user may write to",
+        path.display()
+    )
 }
 
 impl Drop for PidFile {
     fn drop(&mut self) {
+        if !self.is_ours {
+            return;
+        }
         let number = |metadata: io::Result<fs::Metadata>| Some((metadata.ok()?).ino());
         let is_ours = number(fs::symlink_metadata(&self.path)) == number(self.file.metadata());
         let removed = is_ours && fs::remove_file(&self.path).is_ok();

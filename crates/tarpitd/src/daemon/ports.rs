@@ -7,7 +7,7 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::{activated::Activated, files::CURE};
+use super::{activated::Activated, files::CURE, hand_over::take::Inherited};
 use crate::{
     keys::state_dir::Touch,
     os::{
@@ -32,6 +32,36 @@ impl Opened {
     /// Whether this machine has the address.
     pub(super) fn presence(&self) -> Presence {
         self.sockets.first().map_or(Presence::Present, ListenSocket::presence)
+    }
+
+    /// Goes on with the sockets of an earlier daemon, if it had any for this address. Also says for how
+    /// many workers none can be opened beside them.
+    fn inherit(
+        wanted: Wanted,
+        tarpit: &Tarpit,
+        workers: usize,
+        inherited: &mut Inherited,
+    ) -> Option<(Self, usize)> {
+        let mut sockets = inherited.listeners(&tarpit.name, wanted);
+        let address = sockets.first()?.address();
+        let redirected = tarpit.route.redirected && wanted.purpose == Purpose::Clients;
+        let purpose = Use { rate: tarpit.rate, shared: true, redirected };
+        for socket in &mut sockets {
+            socket.suit(purpose);
+        }
+        let count = match wanted.purpose {
+            Purpose::Clients => workers,
+            Purpose::Data(_) => 1,
+        };
+        while sockets.len() < count {
+            // A socket of a single worker shares its port with no other.
+            match ListenSocket::bind(address, purpose) {
+                Ok(socket) => sockets.push(socket),
+                Err(_) => break,
+            }
+        }
+        let lacking = count.saturating_sub(sockets.len());
+        Some((Self { wanted, sockets }, lacking))
     }
 
     /// Listens on an address, or says why it cannot.
@@ -83,13 +113,33 @@ pub(super) struct Found {
     pub(super) told: Vec<Finding>,
 }
 
-/// Opens all addresses, or with [`Touch::Look`] only checks whether it could.
-pub(super) fn open_all(settings: &Settings, touch: Touch, activated: &Activated) -> Found {
+/// Opens all addresses that are not open already, or with [`Touch::Look`] only checks whether it could.
+pub(super) fn open_all(
+    settings: &Settings,
+    touch: Touch,
+    (activated, inherited): (&Activated, &mut Inherited),
+) -> Found {
     let (mut opened, mut unbound, mut told) = (Vec::new(), Vec::new(), Vec::new());
     let (mut absent, mut lacking) = (Vec::new(), Vec::new());
     let workers = settings.workers.get();
     for wanted in settings.wanted(workers) {
         let tarpit = &settings.tarpits[wanted.index];
+        // What the service manager has opened is served as that has it.
+        let inherits = activated.name_at(wanted.at).is_none();
+        if let Some((one, lacking)) =
+            inherits.then(|| Opened::inherit(wanted, tarpit, workers, inherited)).flatten()
+        {
+            opened.push(one);
+            if lacking > 0 {
+                let what = format!(
+                    "{}: {}: {lacking} of {workers} workers cannot listen here before a restart: \
+                     the earlier daemon had one worker",
+                    tarpit.name, wanted.at
+                );
+                told.push(Finding::new(Gravity::Warning, tarpit.place(wanted), what));
+            }
+            continue;
+        }
         let found = match touch {
             Touch::Keep => Opened::open(wanted, tarpit, (workers, activated)).map(|one| {
                 let presence = one.presence();

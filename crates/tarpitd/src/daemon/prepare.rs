@@ -8,7 +8,9 @@ use super::{
     activated::Activated,
     confinement,
     files::Files,
-    geoip, logging,
+    geoip,
+    hand_over::take::Inherited,
+    logging,
     ports::{self, Opened},
     surfaces::{self, OpenedSurface},
     targets::{look_at_both, open_both, rotations},
@@ -106,12 +108,12 @@ impl Prepared {
 }
 
 /// Opens everything that `settings` need, or with [`Touch::Look`] only checks whether it could.
-/// The sockets that are `activated` are there already.
+/// The sockets that are `activated` are there already, and what an earlier daemon had is taken over.
 pub(super) fn prepare(
     settings: &Settings,
     clock: Clock,
     touch: Touch,
-    activated: &Activated,
+    (activated, inherited): (&Activated, &mut Inherited),
 ) -> Prepared {
     let files = Files::of(settings, settings.workers.get(), privileges::raise_file_limit());
     let shortage = files.shortage();
@@ -120,6 +122,7 @@ pub(super) fn prepare(
     let (user, hindrance) = user(settings);
     findings.extend(hindrance);
     let state_dir = StateDir::new(settings.state_dir.clone(), touch);
+    state_dir.recall(std::mem::take(&mut inherited.secrets));
     let identity = Identity::open(state_dir, clock).map_err(|it| findings.push(it)).ok();
     let to_look;
     let judged = if let Some(identity) = &identity {
@@ -157,7 +160,8 @@ pub(super) fn prepare(
     findings.extend(confinement::lost_files(settings));
     // If files run out, the addresses are not the cause.
     let (found, surfaces) = if has_files {
-        (ports::open_all(settings, touch, activated), surfaces::open_all(settings, touch))
+        let ports = ports::open_all(settings, touch, (activated, inherited));
+        (ports, surfaces::open_all(settings, touch, inherited))
     } else {
         (ports::Found::default(), surfaces::Found::default())
     };

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, sync::Arc};
 
-use tarpit_proto::{keys::HostKeys, persona::Persona, script::Profile};
+use tarpit_proto::{keys::HostKeys, patterns, persona::Persona, rng::Seed, script::Profile};
 
 use super::{plan::OpenPort, ports::Opened, tallies::Tallies};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     os::listen_socket::{ListenSocket, NAT_ONLY, Redirected},
     report::{anonymize::Anonymizer, geoip::Geoip, log::Log},
     settings::{Purpose, Settings, Tarpit, Wanted},
-    worker::{Listener, endpoints::Binding},
+    worker::{Listener, endpoints::Binding, hand_over::Origin},
 };
 
 /// The settings in force and the open ports.
@@ -42,9 +42,9 @@ impl Served {
         settings: Settings,
         profiles: Vec<Profile>,
         (anonymizer, geoip): (Anonymizer, Option<Geoip>),
-        workers: usize,
+        tallies: Tallies,
     ) -> Self {
-        let (relays, ports, tallies) = (relays(&settings), Vec::new(), Tallies::new(workers));
+        let (relays, ports) = (relays(&settings), Vec::new());
         let mut served =
             Self { settings, anonymizer, geoip, profiles, relays, ports, next_key: 0, tallies };
         served.add_tallies();
@@ -74,8 +74,12 @@ impl Served {
         let binding = self.binding(wanted, Arc::new(Port::new(address)));
         let key = self.next_key;
         self.next_key += 1;
-        for (socket, listeners) in sockets.into_iter().zip(listeners.iter_mut().skip(first)) {
-            listeners.push(Listener::new(key, socket, Arc::clone(&binding)));
+        // A daemon with more workers may have handed over more sockets than there are workers now.
+        let count = listeners.len().max(1);
+        for (place, socket) in (first..).zip(sockets) {
+            if let Some(listeners) = listeners.get_mut(place % count) {
+                listeners.push(Listener::new(key, socket, Arc::clone(&binding)));
+            }
         }
         self.ports.push(OpenedPort { key, wanted, binding });
     }
@@ -135,6 +139,36 @@ impl Served {
     /// What new clients of each port are held under, by the port's key.
     pub(super) fn bindings(&self) -> Vec<(u64, Arc<Binding>)> {
         self.ports.iter().map(|port| (port.key, Arc::clone(&port.binding))).collect()
+    }
+
+    /// What a client of an earlier daemon is held under. Its tarpit may be gone: then its pattern goes
+    /// on without the tarpit's settings.
+    pub(super) fn binding_of(&mut self, origin: &Origin, seed: &Seed) -> Arc<Binding> {
+        let Origin { tarpit, pattern, bound, is_data } = origin;
+        let is_own = |binding: &Binding| {
+            binding.name == *tarpit && binding.port.address == *bound && binding.data == *is_data
+        };
+        if let Some(port) = self.ports.iter().find(|port| is_own(&port.binding)) {
+            return Arc::clone(&port.binding);
+        }
+        let port = Arc::new(Port::new(*bound));
+        if let Some(index) = self.settings.tarpits.iter().position(|it| it.name == *tarpit) {
+            let purpose = if *is_data { Purpose::Data(0) } else { Purpose::Clients };
+            return self.binding(Wanted { index, at: *bound, purpose }, port);
+        }
+        let known = patterns::named(pattern).unwrap_or(self.settings.tarpits[0].pattern);
+        Arc::new(Binding {
+            name: tarpit.clone(),
+            profile: Profile::new(known, Persona::default_for(seed)),
+            max_clients: 0,
+            traced: true,
+            data: *is_data,
+            redirected: false,
+            relays: Arc::default(),
+            port,
+            tally: self.tallies.tarpit(tarpit),
+            port_tally: None,
+        })
     }
 
     /// Makes a tally for each tarpit, whether it can be served or not.

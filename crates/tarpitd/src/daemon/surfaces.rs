@@ -1,6 +1,10 @@
 //! The admin server and its sockets: opened, kept, moved and closed as the settings have it.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+};
 
 use rustix::{
     io::Errno,
@@ -9,6 +13,7 @@ use rustix::{
 
 use super::{
     files::CURE,
+    hand_over::take::Inherited,
     plan::overlap,
     ports::{Spot, Unbound, absences, grouped},
 };
@@ -24,7 +29,7 @@ use crate::{
     },
     report::log::Log,
     settings::{
-        AdminAddress, Settings, SurfaceBind,
+        AdminAddress, Settings, Surface, SurfaceBind,
         finding::{Finding, Gravity, plain},
     },
 };
@@ -47,6 +52,26 @@ impl OpenedSurface {
         }
     }
 
+    /// A socket of an earlier daemon.
+    fn adopt(bind: SurfaceBind, fd: OwnedFd) -> Self {
+        let socket = match &bind.at {
+            AdminAddress::Tcp(_) => Socket::Tcp(fd.into()),
+            AdminAddress::Unix(path) => {
+                Socket::Unix(UnixSocket::adopt(fd, path, bind.access.mode, bind.access.group))
+            }
+        };
+        Self { bind, socket }
+    }
+
+    /// The socket beside the server's own.
+    fn share(&self) -> io::Result<OwnedFd> {
+        match &self.socket {
+            Socket::Tcp(listener) => listener.as_fd(),
+            Socket::Unix(socket) => socket.listener.as_fd(),
+        }
+        .try_clone_to_owned()
+    }
+
     /// Gives a Unix socket to the user that the daemon becomes.
     pub(super) fn give_to(&self, user: (Uid, Gid)) -> io::Result<()> {
         match &self.socket {
@@ -67,8 +92,18 @@ pub(super) struct Found {
 }
 
 /// Opens the sockets of all surfaces, or with [`Touch::Look`] only checks whether it could.
-pub(super) fn open_all(settings: &Settings, touch: Touch) -> Found {
-    open_some(settings.surfaces(), settings, touch)
+/// Those of an earlier daemon are taken over.
+pub(super) fn open_all(settings: &Settings, touch: Touch, inherited: &mut Inherited) -> Found {
+    let (mut opened, mut wanted) = (Vec::new(), Vec::new());
+    for bind in settings.surfaces() {
+        match inherited.surface(&bind) {
+            Some(fd) => opened.push(OpenedSurface::adopt(bind, fd)),
+            None => wanted.push(bind),
+        }
+    }
+    let mut found = open_some(wanted, settings, touch);
+    found.opened.extend(opened);
+    found
 }
 
 fn open_some(binds: Vec<SurfaceBind>, settings: &Settings, touch: Touch) -> Found {
@@ -194,6 +229,8 @@ struct OpenSurface {
     key: u64,
     bind: SurfaceBind,
     address: AdminAddress,
+    /// The socket, for a daemon that goes on; dropped before the server closes its own.
+    socket: OwnedFd,
 }
 
 /// What a reload does with the sockets.
@@ -221,14 +258,14 @@ impl Surfaces {
         let keep = self.open.iter().map(|open| open.key).collect();
         let mut new = Vec::with_capacity(opened.len());
         for one in opened {
-            let (key, address) = (self.next_key, one.address());
+            let (key, address, shared) = (self.next_key, one.address(), one.share()?);
             self.next_key += 1;
             let surface = one.bind.surface;
             let what = format!("{}: HTTP on {address}", surface.name());
             log.notice(format_args!("{what}"));
             told.push(what);
             new.push(Listener { key, surface, socket: one.socket });
-            self.open.push(OpenSurface { key, bind: one.bind, address });
+            self.open.push(OpenSurface { key, bind: one.bind, address, socket: shared });
         }
         match &self.admin {
             Some(admin) => admin.order(Some(world), keep, new),
@@ -236,6 +273,11 @@ impl Surfaces {
             None => self.admin = Some(Admin::start(world, new)?),
         }
         Ok(told)
+    }
+
+    /// All open sockets, each with the address that is configured for it.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = (Surface, &AdminAddress, BorrowedFd<'_>)> {
+        self.open.iter().map(|open| (open.bind.surface, &open.bind.at, open.socket.as_fd()))
     }
 
     /// Opens what `new` has and is not open yet. Nothing is closed yet.

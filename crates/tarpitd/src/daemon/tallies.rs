@@ -1,21 +1,28 @@
 //! Where clients are counted: a tally for each tarpit that there has been since the start, since a
 //! client may outlive its tarpit, and one for each port where ports are counted.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use crate::report::totals::{PortTally, Tally};
+use crate::report::totals::{PortTally, Tally, TarpitCounts};
 
 /// All tallies. They stay until the daemon ends.
 pub(super) struct Tallies {
     workers: usize,
+    /// What earlier daemons counted of each tarpit, where this one goes on for them.
+    past: BTreeMap<String, TarpitCounts>,
     tarpits: Vec<Arc<Tally>>,
     ports: Vec<Arc<PortTally>>,
 }
 
 impl Tallies {
-    /// None yet, for so many workers.
-    pub(super) fn new(workers: usize) -> Self {
-        Self { workers, tarpits: Vec::new(), ports: Vec::new() }
+    /// Tallies for so many workers, of the tarpits of earlier daemons for now.
+    pub(super) fn new(workers: usize, past: BTreeMap<String, TarpitCounts>) -> Self {
+        let names: Vec<_> = past.keys().cloned().collect();
+        let mut tallies = Self { workers, past, tarpits: Vec::new(), ports: Vec::new() };
+        for name in names {
+            tallies.tarpit(&name);
+        }
+        tallies
     }
 
     /// The tally of a tarpit, made if there is none.
@@ -23,7 +30,8 @@ impl Tallies {
         if let Some(known) = self.tarpits.iter().find(|tally| tally.name == name) {
             return Arc::clone(known);
         }
-        let new = Arc::new(Tally::new(name, self.workers));
+        let past = self.past.get(name).copied().unwrap_or_default();
+        let new = Arc::new(Tally::going_on(name, self.workers, past));
         self.tarpits.push(Arc::clone(&new));
         new
     }

@@ -16,16 +16,20 @@ use tarpit_proto::{rng::Seed, time::Time};
 
 use crate::{
     admit::admission::Admission,
-    os::clock::Clock,
+    os::{clock::Clock, entropy::Keyed},
     report::{
         log::Log,
         record::Record,
         totals::{Sum, Tally, WorkerTotals},
         writer::Writer,
     },
+    settings::finding::plain,
     worker::{
-        self, Command, Listener, Notice, RollCall, Rules, Setup, endpoints::Binding,
-        handle::Handle, sender::Sender,
+        self, Command, HashKeys, Listener, Notice, RollCall, Rules, Setup,
+        endpoints::Binding,
+        hand_over::{Exported, Moved, TakenOver},
+        handle::Handle,
+        sender::Sender,
     },
 };
 
@@ -46,6 +50,7 @@ struct Worker {
 pub(super) struct Common<'a> {
     pub(super) clock: Clock,
     pub(super) seed: &'a Seed,
+    pub(super) keys: HashKeys,
     pub(super) admission: &'a Arc<Admission>,
     pub(super) rules: Rules,
     /// Whether sends may go by `io_uring`.
@@ -119,6 +124,59 @@ impl Workers {
         }
     }
 
+    /// Makes each worker pause, and waits for that at most `patience`; says whether all do.
+    pub(super) fn pause(&self, patience: Duration) -> bool {
+        let (pending, under_way) = UnderWay::new();
+        for worker in &self.all {
+            worker.handle.send(Command::Pause(pending.clone()));
+        }
+        drop(pending);
+        under_way.wait(patience)
+    }
+
+    /// Ends the pause.
+    pub(super) fn go_on(&self) {
+        for worker in &self.all {
+            worker.handle.send(Command::GoOn);
+        }
+    }
+
+    /// Some of a worker's listeners and clients, from this place on, while it pauses.
+    pub(super) fn export(
+        &self,
+        worker: usize,
+        from: u32,
+        patience: Duration,
+    ) -> Result<Exported, String> {
+        let (answer, exported) = mpsc::channel();
+        self.all[worker].handle.send(Command::Export { from, answer });
+        match exported.recv_timeout(patience) {
+            Ok(Ok(exported)) => Ok(exported),
+            Ok(Err(error)) => Err(format!("a client cannot be handed over: {}", plain(&error))),
+            Err(_) => Err("a worker thread does not answer".to_owned()),
+        }
+    }
+
+    /// Lets a worker hold clients of an earlier daemon; what is given back tells what came of it.
+    pub(super) fn take_over(
+        &self,
+        worker: usize,
+        clients: Vec<(Moved, Arc<Binding>)>,
+    ) -> mpsc::Receiver<TakenOver> {
+        let (answer, taken) = mpsc::channel();
+        self.all[worker % self.all.len()].handle.send(Command::TakeOver { clients, answer });
+        taken
+    }
+
+    /// Makes each worker end without closing any client, and waits for that at most `patience`.
+    pub(super) fn leave(&self, patience: Duration) {
+        for worker in &self.all {
+            worker.handle.send(Command::Leave);
+        }
+        // Nothing is ever sent. Who has not ended by then ends with the process.
+        let _ = self.running.recv_timeout(patience);
+    }
+
     /// Makes each worker close everything and end, and waits for that at most `patience`. Says
     /// whether all have ended.
     pub(super) fn stop(&self, patience: Duration) -> bool {
@@ -156,7 +214,8 @@ impl Worker {
         let totals = Arc::new(WorkerTotals::default());
         let (handle, commands) = Handle::new(&poll, Arc::clone(&totals))?;
         let totals = (number, totals);
-        let mut record = Record::new(*clock, Log::clone(log), totals, Writer::clone(trace));
+        let facts = Keyed::of(common.keys.facts);
+        let mut record = Record::new(*clock, Log::clone(log), totals, Writer::clone(trace), facts);
         record.set(rules.style, rules.trace_per_second);
         record.set_geoip(rules.geoip.clone());
         record.keep_busiest(rules.busiest);
@@ -165,6 +224,7 @@ impl Worker {
             poll,
             clock: *clock,
             seed: common.seed.clone(),
+            ids: Keyed::of(common.keys.sessions),
             listeners,
             admission: Arc::clone(common.admission),
             rules: rules.clone(),

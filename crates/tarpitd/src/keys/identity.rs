@@ -21,7 +21,7 @@ use crate::{
     keys::{
         certificates::{self, Certificates},
         host_keys::{Completion, Keyring},
-        state_dir::{ANONYMIZE, SEED, StateDir, tls_key},
+        state_dir::{ANONYMIZE, SEED, SSH_RSA, StateDir, tls_key},
     },
     os::{
         clock::Clock,
@@ -175,6 +175,7 @@ impl Identity {
 
     /// Takes in the host key that takes a while to make.
     pub(crate) fn add(&mut self, rsa: Arc<RsaKey>) {
+        self.state_dir.remember(SSH_RSA, rsa.primes());
         if let Some(keyring) = self.keyring.get_mut() {
             keyring.add(rsa);
         }

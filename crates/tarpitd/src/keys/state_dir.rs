@@ -6,10 +6,12 @@
 //! file that it did not read itself.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rustix::{
@@ -29,7 +31,13 @@ use crate::settings::{
 pub(crate) struct StateDir {
     path: Option<Placed<PathBuf>>,
     touch: Touch,
+    /// Without a directory: the secrets that there are, by their names. They live as long as the
+    /// daemon, and go on to the next one.
+    memory: Arc<Mutex<Secrets>>,
 }
+
+/// Secrets, by their names.
+pub(crate) type Secrets = BTreeMap<String, Vec<u8>>;
 
 /// Whether files may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +113,30 @@ pub(crate) enum Later<T> {
 
 impl StateDir {
     pub(crate) fn new(path: Option<Placed<PathBuf>>, touch: Touch) -> Self {
-        Self { path, touch }
+        Self { path, touch, memory: Arc::default() }
+    }
+
+    /// Lets the secrets of an earlier daemon be these, where there is no directory.
+    pub(crate) fn recall(&self, secrets: Secrets) {
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = secrets;
+    }
+
+    /// Keeps a secret as long as the daemon runs, where there is no directory.
+    pub(crate) fn remember(&self, secret: Secret, bytes: Vec<u8>) {
+        if !self.is_kept() {
+            let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.insert(secret.name.to_owned(), bytes);
+        }
+    }
+
+    /// The secrets that are in no file.
+    pub(crate) fn remembered(&self) -> Secrets {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn recalled(&self, secret: Secret) -> Option<Vec<u8>> {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.get(secret.name).cloned()
     }
 
     /// Whether anything is kept.
@@ -166,7 +197,9 @@ impl StateDir {
         };
         let damaged = |why: String| self.damaged(secret, &why);
         let Some(directory) = &self.path else {
-            return fresh().and_then(|bytes| read(bytes).map_err(damaged));
+            let bytes = self.recalled(secret).map_or_else(fresh, Ok)?;
+            self.remember(secret, bytes.clone());
+            return read(bytes).map_err(damaged);
         };
         if let Some(bytes) = self.look(directory, secret)? {
             return read(bytes).map_err(damaged);
@@ -188,7 +221,10 @@ impl StateDir {
         secret: Secret,
         read: impl Fn(Vec<u8>) -> Result<T, String>,
     ) -> Result<Later<T>, Finding> {
-        let Some(directory) = &self.path else { return Ok(Later::Lacking(None)) };
+        let Some(directory) = &self.path else {
+            let known = self.recalled(secret).and_then(|bytes| read(bytes).ok());
+            return Ok(known.map_or(Later::Lacking(None), Later::Kept));
+        };
         match self.look(directory, secret)? {
             Some(bytes) if !bytes.is_empty() => {
                 read(bytes).map(Later::Kept).map_err(|why| self.damaged(secret, &why))

@@ -4,7 +4,7 @@ use std::{
     fs, io,
     net::{SocketAddr, TcpListener},
     os::{
-        fd::AsFd as _,
+        fd::{AsFd as _, OwnedFd},
         unix::{
             ffi::OsStrExt as _,
             fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
@@ -95,6 +95,14 @@ impl UnixSocket {
         set_access(path, mode, group).map_err(Refused::System)?;
         listen(&fd, BACKLOG).map_err(refused)?;
         Ok(Self { listener: fd.into(), has_group: mode & 0o060 != 0, file })
+    }
+
+    /// A socket at which an earlier daemon listens.
+    pub(crate) fn adopt(fd: OwnedFd, path: &Path, mode: u32, group: Option<u32>) -> Self {
+        // If this fails, mode and group are as that daemon had set them.
+        let _ = set_access(path, mode, group);
+        let file = SocketFile(path.to_owned());
+        Self { listener: fd.into(), has_group: mode & 0o060 != 0, file }
     }
 
     /// Gives the socket's file to another user, before the daemon becomes that user.

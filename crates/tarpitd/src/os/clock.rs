@@ -17,6 +17,18 @@ impl Clock {
         Self { start: Instant::now() }
     }
 
+    /// The clock of an earlier daemon, by its [`Clock::origin`]; `None`: that lies ahead.
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    pub(crate) fn started_at(origin: Duration) -> Option<Self> {
+        let since = monotonic().checked_sub(origin)?;
+        Some(Self { start: Instant::now().checked_sub(since)? })
+    }
+
+    /// What the system's monotonic clock, which all processes share, showed at the start.
+    pub(crate) fn origin(self) -> Duration {
+        monotonic().saturating_sub(self.since_start())
+    }
+
     /// Milliseconds since the start; never goes back.
     #[expect(clippy::disallowed_methods, reason = "this is the place")]
     pub(crate) fn now(self) -> Time {
@@ -59,5 +71,27 @@ impl Clock {
     pub(crate) fn wall_at_start(self) -> Wall {
         let since = Duration::from_millis(self.now().as_millis());
         Wall(self.wall().saturating_sub(since).as_secs())
+    }
+}
+
+/// What the system's monotonic clock shows. It is the clock of [`Instant`].
+#[expect(clippy::disallowed_methods, reason = "this is the place")]
+fn monotonic() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    // Never negative.
+    Duration::try_from(time).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_goes_on_shows_what_the_first_one_shows() {
+        let first = Clock::started_at(monotonic().saturating_sub(Duration::from_secs(7))).unwrap();
+        let second = Clock::started_at(first.origin()).unwrap();
+        let apart = second.since_start().abs_diff(first.since_start());
+        assert!(first.now().as_millis() >= 7_000 && apart < Duration::from_millis(5), "{apart:?}");
+        assert!(Clock::started_at(monotonic() + Duration::from_secs(60)).is_none());
     }
 }

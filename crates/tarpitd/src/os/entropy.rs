@@ -39,11 +39,18 @@ impl SecureRandom for System {
 #[derive(Clone, Debug)]
 pub(crate) struct Keyed(DefaultHasher);
 
+impl Keyed {
+    /// A hasher under this key.
+    pub(crate) fn of(key: [u8; 16]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&key);
+        Self(hasher)
+    }
+}
+
 impl Default for Keyed {
     fn default() -> Self {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(&random::<16>());
-        Self(hasher)
+        Self::of(random())
     }
 }
 

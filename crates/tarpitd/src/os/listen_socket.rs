@@ -101,6 +101,17 @@ impl ListenSocket {
         Ok(Self { fd, address, presence: Presence::Present, redirected, unnamed: 0 })
     }
 
+    /// A socket that an earlier daemon bound. `redirected` is what that one knew of it.
+    pub(crate) fn adopt(fd: OwnedFd, redirected: Redirected) -> Option<Self> {
+        let address = local_address(fd.as_fd())?;
+        Some(Self { fd, address, presence: Presence::Present, redirected, unnamed: 0 })
+    }
+
+    /// The socket for another daemon, beside this one.
+    pub(crate) fn share(&self) -> io::Result<OwnedFd> {
+        self.fd.try_clone()
+    }
+
     /// Makes the socket suit another purpose for future clients.
     pub(crate) fn suit(&mut self, purpose: Use) {
         // If this fails, clients are slower or cost more, but they are held all the same.

@@ -3,6 +3,7 @@
 pub(crate) mod admin_socket;
 pub(crate) mod clock;
 pub(crate) mod entropy;
+pub(crate) mod fd_stream;
 pub(crate) mod listen_socket;
 pub(crate) mod login;
 pub(crate) mod notify_socket;

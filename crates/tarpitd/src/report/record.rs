@@ -59,12 +59,13 @@ const LINE_ROOM: usize = 2_048;
 const TURN_ROOM: usize = 16 * 1024;
 
 impl Record {
-    /// A record that has nothing to tell yet.
+    /// A record that has nothing to tell yet; by `keys` facts are compared.
     pub(crate) fn new(
         clock: Clock,
         log: Log,
         (worker, totals): (usize, Arc<WorkerTotals>),
         trace: Writer,
+        keys: Keyed,
     ) -> Self {
         let discretion = Discretion { log_secrets: false, log_users: false, log_forwarded: false };
         Self {
@@ -82,7 +83,7 @@ impl Record {
             geoip: None,
             bound: TraceBound::new(),
             observed: None,
-            keys: Keyed::default(),
+            keys,
             lines: Vec::with_capacity(TURN_ROOM),
             told_cpu: Duration::ZERO,
         }
@@ -175,6 +176,29 @@ impl Record {
             geoip.origins.count(origin);
         }
         self.trace(about, None, Happening::Open(seat, origin.unwrap_or_default()));
+    }
+
+    /// A client that connected at `at` to an earlier daemon is held here from now on. The trace has
+    /// its `open` line already.
+    pub(crate) fn taken_over(
+        &mut self,
+        about: Subject<'_>,
+        counted: Counted<'_>,
+        at: Time,
+        program: Option<&str>,
+    ) {
+        self.of(counted).open(at);
+        if let Some(port) = counted.port {
+            port.of(self.worker).open(at);
+            self.busiest.open(about.client.ip(), port.port, at);
+        }
+        let host = self.shown(about.client).ip();
+        if let Some(observed) = &mut self.observed {
+            observed.opened(host);
+            if let Some(program) = program {
+                observed.recall(about.session, program);
+            }
+        }
     }
 
     /// A new client was refused.

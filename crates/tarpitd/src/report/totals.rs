@@ -27,6 +27,8 @@ use crate::report::{
 pub(crate) struct Tally {
     /// The tarpit's name.
     pub(crate) name: String,
+    /// What earlier daemons counted of clients that have gone, where this one goes on for them.
+    past: TarpitCounts,
     workers: Box<[TarpitTotals]>,
     /// The most time held that was told so far, in milliseconds: a client that turns out to have
     /// vanished takes back the time since its last sign of life, and a counter may not go back.
@@ -104,9 +106,31 @@ pub(crate) struct TarpitCounts {
 
 impl Tally {
     /// Nothing counted yet, by so many workers.
+    #[cfg(test)]
     pub(crate) fn new(name: &str, workers: usize) -> Self {
+        Self::going_on(name, workers, TarpitCounts::default())
+    }
+
+    /// Goes on from what earlier daemons counted of clients that have gone.
+    pub(crate) fn going_on(name: &str, workers: usize, past: TarpitCounts) -> Self {
         let workers = std::iter::repeat_with(TarpitTotals::default).take(workers).collect();
-        Self { name: name.to_owned(), workers, told_millis: AtomicU64::new(0) }
+        Self { name: name.to_owned(), past, workers, told_millis: AtomicU64::new(0) }
+    }
+
+    /// What was counted since the start of clients that have gone: for a daemon that holds the
+    /// others from now on.
+    pub(crate) fn of_the_gone(&self) -> TarpitCounts {
+        let mut sum = self.past;
+        for worker in &self.workers {
+            let counts = worker.counts(Time::START);
+            let opened = counts.closed.iter().sum();
+            sum.add(&TarpitCounts {
+                opened,
+                held_millis: worker.time.closed_millis.get(),
+                ..counts
+            });
+        }
+        sum
     }
 
     /// What this worker counts.
@@ -116,7 +140,7 @@ impl Tally {
 
     /// What was counted since the start.
     pub(crate) fn counts(&self, now: Time) -> TarpitCounts {
-        let mut sum = TarpitCounts::default();
+        let mut sum = self.past;
         for worker in &self.workers {
             sum.add(&worker.counts(now));
         }
@@ -180,6 +204,17 @@ impl PortTally {
     /// What this worker counts.
     pub(crate) fn of(&self, worker: usize) -> &PortTotals {
         &self.workers[worker]
+    }
+
+    /// What was counted since the start of clients that have gone.
+    pub(crate) fn of_the_gone(&self) -> PortCounts {
+        let mut sum = PortCounts::default();
+        for worker in &self.workers {
+            let closed = worker.closed.get();
+            let held_millis = worker.time.closed_millis.get();
+            sum.add(&PortCounts { opened: closed, closed, sent: worker.sent.get(), held_millis });
+        }
+        sum
     }
 
     /// What was counted since the start.
@@ -449,6 +484,7 @@ impl Sum {
     ) -> Self {
         let mut all = TarpitCounts::default();
         for tally in tallies {
+            all.add(&tally.past);
             for worker in &tally.workers {
                 all.add(&worker.counts(now));
             }
@@ -506,6 +542,20 @@ mod tests {
         assert_eq!(tally.counts(at(901_000)).held_millis, 900_000);
         tally.of(0).open(at(901_000));
         assert_eq!(tally.counts(at(1_711_000)).held_millis, 910_000);
+    }
+
+    #[test]
+    fn a_tally_that_goes_on_counts_what_the_first_one_would_have_counted() {
+        let (at, tally) = (Time::from_millis, Tally::new("a", 2));
+        tally.of(0).open(at(1_000));
+        tally.of(1).open(at(2_000));
+        tally.of(1).send(7);
+        tally.of(0).close(at(1_000), at(5_000), Cause::Reset);
+        let next = Tally::going_on("a", 1, tally.of_the_gone());
+        next.of(0).open(at(2_000));
+        assert_eq!(next.counts(at(9_000)), tally.counts(at(9_000)));
+        let sum = |tally| Sum::of([tally], [&WorkerTotals::default()], at(10_000));
+        assert_eq!(sum(&next), sum(&tally));
     }
 
     #[test]

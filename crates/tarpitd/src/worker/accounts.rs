@@ -55,6 +55,13 @@ impl Accounts {
         self.all.get_mut(places[at]?.index())
     }
 
+    /// The account of the client in `slot`, if there is one.
+    pub(super) fn get(&self, slot: u32) -> Option<&Account> {
+        let (piece, at) = split(slot);
+        let place = self.places.get(piece)?.as_ref()?[at];
+        self.all.get(place?.index())
+    }
+
     /// Closes the account of the client in `slot`, who is gone.
     pub(super) fn close(&mut self, slot: u32) -> Option<Account> {
         let (piece, at) = split(slot);
@@ -64,9 +71,7 @@ impl Accounts {
 
     /// What the client in `slot` is known to speak, where that had to be found out.
     pub(super) fn protocol(&self, slot: u32) -> Option<&'static str> {
-        let (piece, at) = split(slot);
-        let place = self.places.get(piece)?.as_ref()?[at];
-        self.all.get(place?.index())?.protocol()
+        self.get(slot)?.protocol()
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) struct Client<'a> {
     pub(super) binding: &'a Binding,
     pub(super) conn: Conn,
     /// The id of its session, if that is kept.
-    lasting_id: Option<SessionId>,
+    pub(super) lasting_id: Option<SessionId>,
 }
 
 /// A client whose turn it is.
@@ -96,14 +96,14 @@ pub(super) struct Gone {
 }
 
 impl Clients {
-    /// No clients.
-    pub(super) fn new() -> Self {
+    /// No clients; `ids` makes their session ids.
+    pub(super) fn new(ids: Keyed) -> Self {
         Self {
             slots: Slab::new(),
             addresses: Addresses { v6: Slab::new(), detours: Slab::new() },
             wheel: Wheel::new(),
             endpoints: Endpoints::default(),
-            ids: Keyed::default(),
+            ids,
         }
     }
 
@@ -157,6 +157,14 @@ impl Clients {
             && let Some(detour) = self.addresses.detours.get_mut(slot.peer)
         {
             detour.reveal(client, rank);
+        }
+    }
+
+    /// A client that has come by a detour was named by an HTTP relay in this field.
+    pub(super) fn set_rank(&mut self, index: u32, rank: Rank) {
+        let Some(slot) = self.slots.get(index) else { return };
+        if let Some(detour) = self.addresses.detours.get_mut(slot.peer) {
+            detour.rank = rank;
         }
     }
 

@@ -63,6 +63,16 @@ impl Awaited {
         Some(free)
     }
 
+    /// The port at which the client in `slot` is awaited, if it is.
+    pub(super) fn port_of(&self, slot: u32) -> Option<u16> {
+        self.by_slot.get(&slot).map(|&(_, port)| port)
+    }
+
+    /// Awaits the client in `slot`, which has this address, at a port again.
+    pub(super) fn resume(&mut self, (who, port): (IpAddr, u16), slot: u32, id: SessionId) {
+        self.put((who, port), Asker { slot, id });
+    }
+
     /// The client in `slot` is gone, or asks anew.
     pub(super) fn forget(&mut self, slot: u32) {
         if let Some(meant) = self.by_slot.remove(&slot) {

@@ -19,7 +19,7 @@ use crate::{
     },
     report::log::Log,
     slab::Slab,
-    worker::{Notice, endpoints::Binding},
+    worker::{Notice, endpoints::Binding, hand_over::MovedListener},
 };
 
 /// A listener with its binding.
@@ -37,6 +37,12 @@ impl Listener {
     /// A listener at which no connection waits as yet.
     pub(crate) fn new(key: u64, socket: ListenSocket, binding: Arc<Binding>) -> Self {
         Self { key, socket, binding, is_ready: false }
+    }
+
+    /// What another daemon needs of it.
+    pub(super) fn export(&self) -> io::Result<MovedListener> {
+        let (fd, redirected) = (self.socket.share()?, self.socket.redirected());
+        Ok(MovedListener { key: self.key, fd, redirected })
     }
 }
 
@@ -238,6 +244,11 @@ impl Listeners {
             }
         }
         (ready, ACCEPTS)
+    }
+
+    /// All listeners have an index below this.
+    pub(super) fn places(&self) -> u32 {
+        self.all.used()
     }
 
     /// The listener at `index`.

@@ -11,6 +11,7 @@ mod data;
 mod detours;
 pub(crate) mod endpoints;
 mod first_answers;
+pub(crate) mod hand_over;
 pub(crate) mod handle;
 mod health;
 mod listeners;
@@ -31,6 +32,7 @@ use std::{
     convert::Infallible,
     io,
     num::NonZeroU32,
+    os::unix::net::UnixStream,
     sync::{
         Arc,
         mpsc::{self, Receiver},
@@ -55,6 +57,7 @@ use self::{
     data::Awaited,
     endpoints::Binding,
     first_answers::{FirstAnswers, LATE},
+    hand_over::{Exported, Moved, TakenOver},
     listeners::Listeners,
     memory::Memory,
     pending::Pending,
@@ -71,7 +74,10 @@ use crate::{
         load::{Bounds, Load},
         room::Room,
     },
-    os::clock::Clock,
+    os::{
+        clock::Clock,
+        entropy::{Keyed, random},
+    },
     report::{
         busiest::Busy,
         geoip::{Databases, Geoip},
@@ -86,6 +92,8 @@ use crate::{
 pub(crate) enum Notice {
     /// Databases that were read again, and what went wrong, for the look with this number.
     Databases(u64, Databases, Vec<Finding>),
+    /// A new program wants to go on for this one, and hears at the other end.
+    HandOver(UnixStream),
     /// The listener with this key could not be kept open.
     ListenerLost(u64),
     /// The control socket asks for a reload, and waits for what changed, or for what is wrong.
@@ -122,6 +130,16 @@ pub(crate) enum Command {
     Busiest(oneshot::Sender<Vec<Busy>>),
     /// Answer the admin server.
     Ask(Question),
+    /// Tell of more listeners and clients for the next daemon, from this place on. Comes after
+    /// [`Command::Pause`].
+    Export { from: u32, answer: mpsc::Sender<io::Result<Exported>> },
+    /// End the pause.
+    GoOn,
+    /// End without closing any client: all are held by the next daemon.
+    Leave,
+    /// Serve nobody, and let everything be as it is, until [`Command::GoOn`] or
+    /// [`Command::Leave`]. What it is given is dropped once the pause has begun.
+    Pause(mpsc::Sender<Infallible>),
     /// Let the listeners be these: a binding for each key that stays, and new listeners.
     Reload {
         stay: Vec<(u64, Arc<Binding>)>,
@@ -134,6 +152,24 @@ pub(crate) enum Command {
     RollCall(Arc<RollCall>),
     /// Close everything, with a line for each client, and return.
     Stop,
+    /// Hold these clients of an earlier daemon, and say how many of them are not known here.
+    TakeOver { clients: Vec<(Moved, Arc<Binding>)>, answer: mpsc::Sender<TakenOver> },
+}
+
+/// Keys of hashes that stay the same when another daemon goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HashKeys {
+    /// By which facts are compared.
+    pub(crate) facts: [u8; 16],
+    /// By which session ids are made.
+    pub(crate) sessions: [u8; 16],
+}
+
+impl HashKeys {
+    /// Keys that nobody can guess.
+    pub(crate) fn new() -> Self {
+        Self { facts: random(), sessions: random() }
+    }
 }
 
 /// Rules for all clients of a worker.
@@ -159,6 +195,8 @@ pub(crate) struct Setup {
     pub(crate) poll: Poll,
     pub(crate) clock: Clock,
     pub(crate) seed: Seed,
+    /// Makes session ids.
+    pub(crate) ids: Keyed,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) rules: Rules,
@@ -268,7 +306,7 @@ impl Worker {
             calendar: Calendar { start: clock.wall_at_start(), looked: now },
             seed: setup.seed,
             listeners: Listeners::new(setup.notify),
-            clients: Clients::new(),
+            clients: Clients::new(setup.ids),
             pending: Pending::new(),
             awaited: Awaited::default(),
             first_answers,
@@ -332,27 +370,61 @@ impl Worker {
     /// Obeys the daemon's own thread.
     fn obey(&mut self) -> Loop {
         while let Ok(command) = self.commands.try_recv() {
-            match command {
-                // If nobody waits any more, nobody misses it.
-                Command::Answer(answer) => drop(answer.send(())),
-                Command::Busiest(answer) => drop(answer.send(self.record.busiest())),
-                Command::Ask(question) => self.answer(question),
-                Command::Reload { stay, new, rules, pending } => {
-                    let registry = self.poll.registry();
-                    self.listeners.reload(&stay, new, registry, self.record.log());
-                    self.load.set(rules.bounds, self.now);
-                    self.record.set(rules.style, rules.trace_per_second);
-                    self.record.set_geoip(rules.geoip);
-                    self.record.keep_busiest(rules.busiest);
-                    self.record.observe(rules.observes);
-                    self.room.set(rules.access, rules.evict);
-                    drop(pending);
-                }
-                Command::RollCall(call) => drop(call),
-                Command::Stop => {
-                    self.stop();
-                    return Loop::Ends;
-                }
+            if self.carry_out(command) == Loop::Ends {
+                return Loop::Ends;
+            }
+        }
+        Loop::GoesOn
+    }
+
+    fn carry_out(&mut self, command: Command) -> Loop {
+        match command {
+            // If nobody waits any more, nobody misses it.
+            Command::Answer(answer) => drop(answer.send(())),
+            Command::Busiest(answer) => drop(answer.send(self.record.busiest())),
+            Command::Ask(question) => self.answer(question),
+            Command::Export { from, answer } => drop(answer.send(self.export(from))),
+            Command::GoOn => {}
+            Command::Leave => {
+                self.record.flush();
+                return Loop::Ends;
+            }
+            Command::Pause(pending) => {
+                self.record.flush();
+                drop(pending);
+                return self.pause();
+            }
+            Command::Reload { stay, new, rules, pending } => {
+                let registry = self.poll.registry();
+                self.listeners.reload(&stay, new, registry, self.record.log());
+                self.load.set(rules.bounds, self.now);
+                self.record.set(rules.style, rules.trace_per_second);
+                self.record.set_geoip(rules.geoip);
+                self.record.keep_busiest(rules.busiest);
+                self.record.observe(rules.observes);
+                self.room.set(rules.access, rules.evict);
+                drop(pending);
+            }
+            Command::RollCall(call) => drop(call),
+            Command::Stop => {
+                self.stop();
+                return Loop::Ends;
+            }
+            Command::TakeOver { clients, answer } => drop(answer.send(self.take_over(clients))),
+        }
+        Loop::GoesOn
+    }
+
+    /// Obeys and does nothing else. The poll is not asked meanwhile, so no news of a socket is lost.
+    fn pause(&mut self) -> Loop {
+        while let Ok(command) = self.commands.recv() {
+            let is_over = matches!(command, Command::GoOn);
+            self.look_at_the_clock();
+            if self.carry_out(command) == Loop::Ends {
+                return Loop::Ends;
+            }
+            if is_over {
+                break;
             }
         }
         Loop::GoesOn

@@ -45,16 +45,16 @@ pub(super) struct Pending {
 
 /// A connection and its place among those of its tarpit.
 #[derive(Debug)]
-struct Waiting {
-    newcomer: Newcomer,
-    awaits: Awaits,
+pub(super) struct Waiting {
+    pub(super) newcomer: Newcomer,
+    pub(super) awaits: Awaits,
     number: u64,
     _place: relays::Place,
 }
 
 /// What is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Awaits {
+pub(super) enum Awaits {
     /// A relay's header.
     Header,
     /// The request of a health check.
@@ -97,6 +97,16 @@ impl Pending {
         }
         self.ends.push_back((now.after(PATIENCE), index, number));
         Ok(())
+    }
+
+    /// All connections have an index below this.
+    pub(super) fn places(&self) -> u32 {
+        self.all.used()
+    }
+
+    /// The connection at `index`.
+    pub(super) fn get(&self, index: u32) -> Option<&Waiting> {
+        self.all.get(index)
     }
 
     /// What is known of a connection.

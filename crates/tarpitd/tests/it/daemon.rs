@@ -190,6 +190,12 @@ impl Daemon {
         (trace, log, status)
     }
 
+    /// The rest of the trace, which ends with the last process that has standard output.
+    pub(crate) fn rest_of_trace(&self) -> Vec<Value> {
+        let lines = std::iter::from_fn(|| self.stdout.recv_timeout(PATIENCE).ok());
+        lines.map(|line| serde_json::from_str(&line).expect("JSON")).collect()
+    }
+
     /// Waits until it ends by itself; how it ended.
     pub(crate) fn ends(&mut self) -> ExitStatus {
         let mut status = None;

@@ -55,6 +55,7 @@ mod tls;
 mod top;
 mod trace;
 mod tutorial;
+mod upgrade;
 mod web_servers;
 mod word_servers;
 mod workers;

@@ -1,10 +1,11 @@
-//! The control socket: status, held clients, dropping them, reloading.
+//! The control socket: status, held clients, dropping them, reloading, upgrading.
 //!
-//! Its answers are JSON, documented in tarpitd(1). `tarpitd status`, `held`, `drop`, `top` and
-//! `reload` are its clients and nothing more.
+//! Its answers are JSON, documented in tarpitd(1). `tarpitd status`, `held`, `drop`, `top`,
+//! `reload` and `upgrade` are its clients and nothing more.
 
 pub(super) mod held;
 pub(crate) mod status;
+pub(crate) mod upgrade;
 
 use std::{fmt::Display, sync::Arc};
 

@@ -5,7 +5,10 @@ use std::{
     collections::BTreeMap,
     io,
     path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +20,9 @@ use crate::{
     report::{
         counter::HistogramCounts,
         refusal::Refusal,
-        totals::{HOLD_BOUNDS, LATENESS_BOUNDS, PortCounts, TarpitCounts, WorkerCounts, protocols},
+        totals::{
+            HOLD_BOUNDS, LATENESS_BOUNDS, PortCounts, Tally, TarpitCounts, WorkerCounts, protocols,
+        },
         trace,
     },
     settings::finding::{Finding, Gravity, plain},
@@ -44,7 +49,72 @@ pub(crate) struct Store {
     failing: AtomicBool,
 }
 
+/// What a daemon counted, for the one that goes on for it.
+#[derive(Debug)]
+pub(crate) struct Past {
+    /// What goes on in the metrics; `None`: there were none.
+    metrics: Option<Saved>,
+    /// Of each tarpit since the start, of clients that have gone.
+    pub(crate) tarpits: BTreeMap<String, TarpitCounts>,
+}
+
+/// A [`Past`] as it is written.
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedPast {
+    metrics: Option<Saved>,
+    tarpits: BTreeMap<String, SavedTarpit>,
+}
+
+impl Past {
+    /// What was counted, in bytes for [`Past::read`].
+    pub(crate) fn write(world: &World) -> Vec<u8> {
+        let of_the_gone =
+            |tally: &Arc<Tally>| (tally.name.clone(), SavedTarpit::of(&tally.of_the_gone()));
+        let tarpits = world.tallies.iter().map(of_the_gone).collect();
+        let metrics = (!world.metrics.bind.is_empty() || world.store.is_some()).then(|| {
+            let store = world.store.as_deref();
+            // The tarpits' own counts are beside these, and go on since the start.
+            let earlier = store.map(|it| &it.tarpits).into_iter().flatten();
+            let earlier = earlier.map(|(name, counts)| (name.clone(), SavedTarpit::of(counts)));
+            let mut ports = store.map(|it| it.ports.clone()).unwrap_or_default();
+            for tally in &*world.port_tallies {
+                ports.entry(tally.port).or_default().add(&tally.of_the_gone());
+            }
+            Saved {
+                ports: ports.iter().map(|(&port, it)| (port, SavedPort::of(it))).collect(),
+                countries: world.countries(),
+                systems: world.systems().into_iter().collect(),
+                ..Saved::of(earlier.collect(), &world.worker_counts(), world.lost_lines())
+            }
+        });
+        // Nothing in it can fail to be written.
+        serde_json::to_vec(&SavedPast { metrics, tarpits }).unwrap_or_default()
+    }
+
+    /// What [`Past::write`] wrote; `None`: it is not readable here.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let SavedPast { metrics, tarpits } = serde_json::from_slice(bytes).ok()?;
+        let tarpits = tarpits.iter().map(|(name, it)| (name.clone(), it.counts())).collect();
+        Some(Self { metrics: metrics.filter(|it| it.version == VERSION), tarpits })
+    }
+}
+
 impl Store {
+    /// Goes on from what an earlier daemon counted; that is kept if there is a directory for it.
+    /// `None`: that daemon had no metrics.
+    pub(crate) fn going_on(directory: StateDir, past: &mut Past) -> Option<Self> {
+        past.metrics.take().map(|saved| Self::of(saved, directory))
+    }
+
+    fn of(saved: Saved, directory: StateDir) -> Self {
+        let tarpits = saved.tarpits.iter().map(|(name, it)| (name.clone(), it.counts())).collect();
+        let ports = saved.ports.iter().map(|(&port, it)| (port, it.counts())).collect();
+        let workers = saved.workers();
+        let Saved { lost_lines, countries, systems, .. } = saved;
+        let failing = AtomicBool::new(false);
+        Self { directory, tarpits, ports, workers, lost_lines, countries, systems, failing }
+    }
+
     /// Reads what was counted, if there is a directory for it. A file that cannot be used is told
     /// and kept under another name, and counting starts anew.
     pub(crate) fn open(directory: StateDir) -> Option<(Self, Option<Finding>)> {
@@ -55,14 +125,7 @@ impl Store {
             Ok(saved) => (saved.unwrap_or_default(), None),
             Err(unusable) => (Saved::default(), Some(unusable.put_aside(&directory))),
         };
-        let tarpits = saved.tarpits.iter().map(|(name, it)| (name.clone(), it.counts())).collect();
-        let ports = saved.ports.iter().map(|(&port, it)| (port, it.counts())).collect();
-        let workers = saved.workers();
-        let Saved { lost_lines, countries, systems, .. } = saved;
-        let failing = AtomicBool::new(false);
-        let store =
-            Self { directory, tarpits, ports, workers, lost_lines, countries, systems, failing };
-        Some((store, told))
+        Some((Self::of(saved, directory), told))
     }
 
     /// What earlier daemons counted of the tarpit of this name.

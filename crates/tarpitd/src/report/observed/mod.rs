@@ -111,6 +111,11 @@ impl Observed {
         }
     }
 
+    /// A client told an earlier daemon its program.
+    pub(crate) fn recall(&mut self, session: SessionId, program: &str) {
+        self.programs.keep(session, Program::of(program.as_bytes()));
+    }
+
     /// The program of a client, if it is one of the latest that told.
     pub(crate) fn program(&self, session: SessionId) -> Option<String> {
         let (_, program) = self.programs.all.iter().find(|(id, _)| *id == session)?;

@@ -1,0 +1,192 @@
+//! `tarpitd upgrade`: starts a new program, which takes over from the running daemon, and waits.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs, io,
+    io::Read as _,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+};
+
+use super::{
+    complain,
+    control::{Daemon, Failure},
+    print,
+};
+use crate::{
+    admin::control::upgrade::Process,
+    daemon::{HAND_OVER, REFUSED, SERVES},
+};
+
+/// Lets `program`, or else this one, go on for the daemon.
+pub(super) fn upgrade(daemon: &Daemon, program: Option<&Path>) -> Result<ExitCode, Failure> {
+    let process = daemon.process()?;
+    let outcome = match unit_of(&process) {
+        Some(unit) => restart(&unit, program),
+        None => start(daemon.socket(), program, &process),
+    };
+    Ok(match outcome {
+        Ok(told) => print(format!("{told}\n").as_bytes()),
+        Err(why) => {
+            let pid = process.pid;
+            complain(&format!("tarpitd: {why}; the running daemon (pid {pid}) goes on"));
+            ExitCode::from(REFUSED)
+        }
+    })
+}
+
+/// Starts the program as the daemon was started, and waits until it serves. What it complains of is
+/// shown here until then.
+fn start(socket: &Path, program: Option<&Path>, process: &Process) -> Result<String, String> {
+    let program = match program {
+        Some(program) => found(program),
+        None => {
+            env::current_exe().map_err(|error| format!("cannot tell what to start: {error}"))?
+        }
+    };
+    let refused = |error: io::Error| format!("cannot start {}: {error}", program.display());
+    let socket = std::path::absolute(socket).map_err(refused)?;
+    let mut command = Command::new(&program);
+    if let Some((name, arguments)) = process.arguments.split_first() {
+        command.arg0(name).args(arguments);
+    }
+    command.current_dir(&process.directory).env_clear();
+    command.envs(process.environment.iter().map(|(name, value)| (name, value)));
+    command.env(HAND_OVER, socket).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(refused)?;
+    let mut told = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        // It says one line. What does not come is not told.
+        let _ = stdout.take(SERVES.len() as u64).read_to_end(&mut told);
+    }
+    if told == SERVES {
+        return Ok(format!("{} (pid {}) serves now", program.display(), child.id()));
+    }
+    // A program that goes on without serving is none that can take over.
+    let _ = child.kill();
+    let _ = child.wait();
+    Err(format!("{} does not take over", program.display()))
+}
+
+/// A program as this process finds it: the new one starts in another directory.
+fn found(program: &Path) -> PathBuf {
+    match program.parent() {
+        // The search path finds it.
+        Some(parent) if parent.as_os_str().is_empty() && !program.exists() => program.to_owned(),
+        _ => std::path::absolute(program).unwrap_or_else(|_| program.to_owned()),
+    }
+}
+
+/// A unit of systemd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Unit {
+    name: String,
+    /// Whether it is one of a user's manager.
+    is_users: bool,
+}
+
+/// The unit whose main process the daemon is. systemd would end what another process starts there.
+fn unit_of(process: &Process) -> Option<Unit> {
+    let of = |wanted: &str| {
+        let mut all = process.environment.iter();
+        all.find(|(name, _)| name == wanted).map(|(_, value)| value.as_os_str())
+    };
+    let main = of("INVOCATION_ID").and_then(|_| of("SYSTEMD_EXEC_PID")).and_then(OsStr::to_str);
+    if main.and_then(|pid| pid.parse().ok()) != Some(process.pid) {
+        return None;
+    }
+    let groups = fs::read_to_string(format!("/proc/{}/cgroup", process.pid)).ok()?;
+    unit_in(&groups)
+}
+
+/// The innermost service of a process's control groups (cgroups(7)).
+fn unit_in(groups: &str) -> Option<Unit> {
+    let paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    paths.into_iter().find_map(|path| {
+        let name = path.rsplit('/').find(|part| part.ends_with(".service"))?;
+        let is_users =
+            path.split('/').any(|part| part.starts_with("user@")) && { !name.starts_with("user@") };
+        Some(Unit { name: name.to_owned(), is_users })
+    })
+}
+
+/// Lets systemd restart the unit, which keeps the clients in its descriptor store.
+fn restart(unit: &Unit, program: Option<&Path>) -> Result<String, String> {
+    let name = &unit.name;
+    if program.is_some() {
+        return Err(format!(
+            "{name} starts what its ExecStart= names: change that, and run `tarpitd upgrade` \
+             without a program"
+        ));
+    }
+    let systemctl = |words: &[&str]| {
+        let mut command = Command::new("systemctl");
+        if unit.is_users {
+            command.arg("--user");
+        }
+        command.args(words).arg(name).stdin(Stdio::null());
+        command
+    };
+    let store = systemctl(&["show", "--property=FileDescriptorStoreMax", "--value"]).output();
+    let has_none = |text: &[u8]| text.trim_ascii() == b"0";
+    if store.is_ok_and(|output| output.status.success() && has_none(&output.stdout)) {
+        return Err(format!(
+            "{name} has no descriptor store, so a restart would close every client: set \
+             FileDescriptorStoreMax= in it, or run `systemctl restart {name}`"
+        ));
+    }
+    let command: OsString = format!("systemctl restart {name}").into();
+    match systemctl(&["restart"]).status() {
+        Ok(status) if status.success() => Ok(format!("{name} was restarted")),
+        Ok(_) => Err(format!("`{}` fails; run it as root", command.display())),
+        Err(error) => Err(format!("cannot run `{}`: {error}", command.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_found_in_the_control_groups() {
+        let unit = |groups| unit_in(groups).map(|unit| (unit.name, unit.is_users));
+        let named = |name: &str, is_users| Some((name.to_owned(), is_users));
+        for (groups, wanted) in [
+            ("0::/system.slice/tarpitd.service\n", named("tarpitd.service", false)),
+            ("0::/system.slice/tarpitd.service/child\n", named("tarpitd.service", false)),
+            ("1:name=systemd:/system.slice/a.service\n0::/\n", named("a.service", false)),
+            (
+                "0::/user.slice/user-1000.slice/user@1000.service/app.slice/t.service\n",
+                named("t.service", true),
+            ),
+            ("0::/user.slice/user-1000.slice/session-1.scope\n", None),
+            ("0::/\n", None),
+            ("", None),
+        ] {
+            assert_eq!(unit(groups), wanted, "{groups}");
+        }
+    }
+
+    #[test]
+    fn only_a_unit_s_main_process_is_restarted_by_systemd() {
+        let process = |environment: &[(&str, &str)]| Process {
+            pid: std::process::id(),
+            arguments: Vec::new(),
+            directory: OsString::new(),
+            environment: environment.iter().map(|&(a, b)| (a.into(), b.into())).collect(),
+        };
+        assert_eq!(unit_of(&process(&[])), None);
+        // As of a shell in a desktop's terminal, which is a unit.
+        let inherited = [("INVOCATION_ID", "x"), ("SYSTEMD_EXEC_PID", "1")];
+        assert_eq!(unit_of(&process(&inherited)), None);
+    }
+
+    #[test]
+    fn a_unit_s_program_is_named_by_the_unit() {
+        let unit = Unit { name: "t.service".into(), is_users: false };
+        let why = restart(&unit, Some(Path::new("/usr/bin/true"))).unwrap_err();
+        assert!(why.contains("ExecStart"), "{why}");
+    }
+}

@@ -1,0 +1,33 @@
+//! The hand-over to a new program: no client is lost, and none notices.
+//!
+//! ```text
+//!   old daemon                         new program
+//!      │  ◄── POST /v1/hand-over ───────── │   over the control socket
+//!      │  101; the workers pause           │
+//!      │  ── state, streams, sockets ────► │
+//!      │  ── listeners, clients, each ───► │   with their open files
+//!      │  ── all told ───────────────────► │   opens whatever else it needs
+//!      │  ◄───────────────────── ready ─── │
+//!      │  ── serve ──────────────────────► │   holds the clients, listens
+//!      │  ◄─────────────────── serving ─── │
+//!      │  ends without a close line        │
+//! ```
+//! The old daemon keeps all it has until the new one serves. If anything fails before, the
+//! connection ends, the new program does too, and the old daemon goes on where it paused. Only one
+//! of them ever serves: the new one touches no client before `serve`, and after `serve` the old one
+//! goes on only if the new one has ended.
+
+mod channel;
+pub(super) mod format;
+pub(super) mod give;
+pub(super) mod take;
+
+use std::time::Duration;
+
+/// The bound on everything that one side waits for from the other. Twenty thousand clients take
+/// about a second.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the new program may take from `serve` until it serves. If it is slower, it has the
+/// clients all the same.
+const SERVING: Duration = Duration::from_secs(30);

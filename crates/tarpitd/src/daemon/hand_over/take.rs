@@ -1,0 +1,322 @@
+//! The new program's side of a hand-over.
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs::File,
+    io::{self, Read as _, Write as _},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    super::{Daemon, rules::rules},
+    PATIENCE, SERVING,
+    channel::{Channel, DAMAGED},
+    format::{AdminSocket, FORM, Frame, Listener, State},
+};
+use crate::{
+    admin::{control::upgrade::PROTOCOL, metrics::saved::Past},
+    keys::state_dir::Secrets,
+    os::{
+        clock::Clock, entropy::HashMap, listen_socket::ListenSocket, passed_sockets::Passed,
+        privileges,
+    },
+    settings::{Purpose, SurfaceBind, Wanted, finding::plain},
+    worker::{
+        self, HashKeys,
+        endpoints::Binding,
+        hand_over::{Moved, Origin, TakenOver},
+    },
+};
+
+/// The environment variable that tells a new program where to take over: at the control socket with
+/// this path.
+pub(crate) const HAND_OVER: &str = "TARPITD_HAND_OVER";
+
+/// What the new program writes to standard output once it serves, for the command that waits for
+/// that. Before it closes without, the program has failed.
+pub(crate) const SERVES: &[u8] = b"serving\n";
+
+/// The longest head of the old daemon's answer.
+const LONGEST_HEAD: usize = 4 * 1024;
+
+/// The daemon that hands over.
+pub(in crate::daemon) struct Predecessor {
+    channel: Channel,
+    pub(in crate::daemon) pid: u32,
+    /// The streams of the command that started this program, until it serves.
+    console: Option<Console>,
+}
+
+/// Standard output and standard error of the command that started this program.
+struct Console {
+    stdout: File,
+    stderr: OwnedFd,
+}
+
+/// Everything that an earlier daemon hands over.
+pub(in crate::daemon) struct Inheritance {
+    pub(in crate::daemon) clock: Clock,
+    pub(in crate::daemon) keys: HashKeys,
+    pub(in crate::daemon) version: String,
+    /// `None`: what was counted cannot be read here.
+    pub(in crate::daemon) past: Option<Past>,
+    /// Sockets of the service manager.
+    pub(in crate::daemon) activated: Vec<Passed>,
+    pub(in crate::daemon) inherited: Inherited,
+    /// Clients, each with the number of its worker.
+    pub(in crate::daemon) clients: Vec<(usize, Moved)>,
+}
+
+/// What an earlier daemon had open, or kept in memory.
+#[derive(Default)]
+pub(in crate::daemon) struct Inherited {
+    pub(in crate::daemon) secrets: Secrets,
+    listeners: Vec<(Listener, ListenSocket)>,
+    surfaces: Vec<(AdminSocket, OwnedFd)>,
+}
+
+impl Inheritance {
+    /// That of a first daemon.
+    pub(in crate::daemon) fn nothing() -> Self {
+        Self {
+            clock: Clock::start(),
+            keys: HashKeys::new(),
+            version: String::new(),
+            past: None,
+            activated: Vec::new(),
+            inherited: Inherited::default(),
+            clients: Vec::new(),
+        }
+    }
+}
+
+impl Inherited {
+    /// The sockets of an address, if it was open: as this tarpit's, or else as another's.
+    pub(in crate::daemon) fn listeners(
+        &mut self,
+        tarpit: &str,
+        wanted: Wanted,
+    ) -> Vec<ListenSocket> {
+        let is_for_data = wanted.purpose != Purpose::Clients;
+        let serves = |it: &Listener| it.at == wanted.at && it.is_for_data() == is_for_data;
+        let own = self.listeners.iter().find(|(it, _)| serves(it) && it.tarpit == tarpit);
+        let any = own.or_else(|| self.listeners.iter().find(|(it, _)| serves(it)));
+        let Some((found, _)) = any else { return Vec::new() };
+        // Port 0 may have several ports; those of one have one address.
+        let (name, bound) = (found.tarpit.clone(), own.or(any).map(|(_, it)| it.address()));
+        let is_found = |(it, socket): &mut (Listener, ListenSocket)| {
+            serves(it) && it.tarpit == name && Some(socket.address()) == bound
+        };
+        self.listeners.extract_if(.., is_found).map(|(_, socket)| socket).collect()
+    }
+
+    /// The socket of a surface, if it was open.
+    pub(in crate::daemon) fn surface(&mut self, bind: &SurfaceBind) -> Option<OwnedFd> {
+        let wanted = AdminSocket::new(bind.surface, &bind.at);
+        let place = self.surfaces.iter().position(|(it, _)| *it == wanted)?;
+        Some(self.surfaces.remove(place).1)
+    }
+}
+
+/// Takes over from a running daemon, if this program was started to; or says why it cannot.
+pub(in crate::daemon) fn meet() -> Option<Result<(Predecessor, Inheritance), String>> {
+    let socket = env::var_os(HAND_OVER)?;
+    // The command that started this program may belong to a terminal that closes. If this process
+    // leads a session already, nothing is lost.
+    let _ = rustix::process::setsid();
+    Some(connect(&socket).and_then(take))
+}
+
+/// Asks the daemon at this socket to hand over.
+fn connect(socket: &OsStr) -> Result<UnixStream, String> {
+    let ask = || -> io::Result<Result<UnixStream, String>> {
+        let mut stream = UnixStream::connect(Path::new(socket))?;
+        // Long enough for a reload that is under way.
+        stream.set_read_timeout(Some(SERVING))?;
+        write!(
+            stream,
+            "POST /v1/hand-over HTTP/1.1\r\nHost: tarpitd\r\nConnection: Upgrade\r\n\
+             Upgrade: {PROTOCOL}/{FORM}\r\nContent-Length: 0\r\n\r\n"
+        )?;
+        // No byte more than the head: behind it come messages with files.
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") && head.len() < LONGEST_HEAD {
+            let mut byte = [0];
+            stream.read_exact(&mut byte)?;
+            head.extend(byte);
+        }
+        if head.starts_with(b"HTTP/1.1 101 ") {
+            return Ok(Ok(stream));
+        }
+        let mut told = String::new();
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        // What cannot be read is not told.
+        let _ = stream.take(LONGEST_HEAD as u64).read_to_string(&mut told);
+        let told = told.lines().next().unwrap_or_default().escape_debug().to_string();
+        Ok(Err(format!("the running daemon refuses: {told}")))
+    };
+    ask().unwrap_or_else(|error| {
+        Err(format!("no answer at {}: {}", Path::new(socket).display(), plain(&error)))
+    })
+}
+
+/// Takes everything.
+fn take(stream: UnixStream) -> Result<(Predecessor, Inheritance), String> {
+    // Each client is an open file.
+    privileges::raise_file_limit();
+    let channel = Channel::new(stream, Clock::start()).map_err(|error| plain(&error))?;
+    let Frame::State(state) = next(&channel)?.0 else { return Err(DAMAGED.to_owned()) };
+    let State { pid, version, secrets, counters, .. } = state.clone();
+    let clock = state.clock().ok_or(DAMAGED)?;
+    let inherited = Inherited { secrets: secrets.into_iter().collect(), ..Inherited::default() };
+    let mut taken = Inheritance {
+        clock,
+        keys: state.keys(),
+        version,
+        past: Past::read(&counters),
+        activated: Vec::new(),
+        inherited,
+        clients: Vec::new(),
+    };
+    let mut predecessor = Predecessor { channel, pid, console: None };
+    loop {
+        let (frame, files) = next(&predecessor.channel)?;
+        match frame {
+            Frame::Activated(names) if names.len() == files.len() => {
+                let passed = names.into_iter().zip(files);
+                taken.activated.extend(passed.map(|(name, fd)| Passed { name, fd }));
+            }
+            Frame::Clients { worker, clients } if clients.len() == files.len() => {
+                let moved = clients.into_iter().zip(files);
+                let moved = moved.map(|(client, fd)| Moved { fd, client: client.into() });
+                taken.clients.extend(moved.map(|it| (worker as usize, it)));
+            }
+            Frame::Complete { clients } if clients == taken.clients.len() as u64 => break,
+            Frame::Listeners(listeners) if listeners.len() == files.len() => {
+                for (listener, fd) in listeners.into_iter().zip(files) {
+                    let socket = ListenSocket::adopt(fd, listener.redirected()).ok_or(DAMAGED)?;
+                    taken.inherited.listeners.push((listener, socket));
+                }
+            }
+            Frame::Streams => {
+                let [stdout, stderr] = <[OwnedFd; 2]>::try_from(files).map_err(|_| DAMAGED)?;
+                let console = Console::replace(&stdout, &stderr);
+                predecessor.console = Some(console.map_err(|error| plain(&error))?);
+            }
+            Frame::Surfaces(sockets) if sockets.len() == files.len() => {
+                taken.inherited.surfaces.extend(sockets.into_iter().zip(files));
+            }
+            _ => return Err(DAMAGED.to_owned()),
+        }
+    }
+    Ok((predecessor, taken))
+}
+
+impl Daemon {
+    /// Holds the clients of the daemon before, and listens.
+    pub(in crate::daemon) fn go_on(
+        &mut self,
+        inheritance: Inheritance,
+        listeners: Vec<Vec<worker::Listener>>,
+        predecessor: &Predecessor,
+    ) {
+        let Inheritance { version, clients, .. } = inheritance;
+        let mut bindings: HashMap<Origin, Arc<Binding>> = HashMap::default();
+        let mut of_workers: Vec<Vec<_>> = listeners.iter().map(|_| Vec::new()).collect();
+        for (worker, moved) in clients {
+            let origin = &moved.client.origin;
+            let binding = bindings.entry(origin.clone());
+            let binding =
+                binding.or_insert_with(|| self.served.binding_of(origin, &self.identity.seed));
+            let binding = Arc::clone(binding);
+            let worker = worker % of_workers.len().max(1);
+            if let Some(clients) = of_workers.get_mut(worker) {
+                clients.push((moved, binding));
+            }
+        }
+        let taken: Vec<_> = (0..)
+            .zip(of_workers)
+            .map(|(worker, clients)| self.workers.take_over(worker, clients))
+            .collect();
+        let (stay, rules) = (self.served.bindings(), rules(&self.served, self.workers.len()));
+        // The workers take their commands in order: the clients come first.
+        let listening = self.workers.reload(&stay, listeners, &rules);
+        let mut sum = TakenOver::default();
+        for taken in taken {
+            // A worker that takes longer holds them all the same.
+            let TakenOver { held, unknown } = taken.recv_timeout(PATIENCE).unwrap_or_default();
+            sum.held += held;
+            sum.unknown += unknown;
+        }
+        listening.wait(PATIENCE);
+        self.log.notice(format_args!(
+            "upgrade: took over from tarpitd {} (pid {}), which held {} clients",
+            version.escape_debug(),
+            predecessor.pid,
+            sum.held,
+        ));
+        if sum.unknown > 0 {
+            self.log.warning(format_args!(
+                "upgrade: {} of these clients are held in silence: this version does not know what \
+                 was said to them",
+                sum.unknown,
+            ));
+        }
+    }
+}
+
+/// The next frame, which is taken.
+fn next(channel: &Channel) -> Result<(Frame, Vec<OwnedFd>), String> {
+    let received = channel.receive()?;
+    channel.send(&Frame::Taken, &[])?;
+    Ok(received)
+}
+
+impl Predecessor {
+    /// Tells that this program can serve, and waits until it is to.
+    pub(in crate::daemon) fn ready(&mut self) -> Result<(), String> {
+        self.channel.send(&Frame::Ready, &[])?;
+        match self.channel.receive()? {
+            (Frame::Serve, _) => Ok(()),
+            _ => Err(DAMAGED.to_owned()),
+        }
+    }
+
+    /// Tells that this program serves.
+    pub(in crate::daemon) fn serving(mut self) {
+        // If the old daemon is gone, this one serves all the same; and so it does where nobody
+        // waits for it.
+        let _ = self.channel.send(&Frame::Serving, &[]);
+        if let Some(Console { mut stdout, .. }) = self.console.take() {
+            let _ = stdout.write_all(SERVES);
+        }
+    }
+}
+
+impl Drop for Predecessor {
+    fn drop(&mut self) {
+        // This program has failed: the command that started it is to show why. It does so until its
+        // standard output ends, which is when this process does.
+        if let Some(Console { stdout, stderr }) = self.console.take() {
+            let _ = rustix::stdio::dup2_stderr(&stderr);
+            std::mem::forget(stdout);
+        }
+    }
+}
+
+impl Console {
+    /// Puts other streams in the place of this process's.
+    fn replace(stdout: &OwnedFd, stderr: &OwnedFd) -> io::Result<Self> {
+        let console = Self {
+            stdout: rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?.into(),
+            stderr: rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)?,
+        };
+        rustix::stdio::dup2_stdout(stdout)?;
+        rustix::stdio::dup2_stderr(stderr)?;
+        Ok(console)
+    }
+}
