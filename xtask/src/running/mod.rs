@@ -7,4 +7,5 @@ pub(crate) mod memory;
 pub(crate) mod namespace;
 pub(crate) mod output;
 pub(crate) mod process;
+pub(crate) mod reader;
 pub(crate) mod trace;

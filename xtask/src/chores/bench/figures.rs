@@ -30,6 +30,10 @@ pub(crate) enum What {
     SendFew,
     /// CPU microseconds a send, all clients.
     SendMany,
+    /// CPU microseconds a send while the metrics are read every second, all clients.
+    SendRead,
+    /// The same by turns with that, while they are not read.
+    SendUnread,
     /// CPU microseconds a send without the receiving half, as many clients as several processes
     /// hold.
     TunAll,
@@ -43,7 +47,7 @@ pub(crate) enum What {
 
 impl What {
     /// Every kind, in the order of the table.
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::MemoryFew,
         Self::MemoryMany,
         Self::MemoryAll,
@@ -52,6 +56,8 @@ impl What {
         Self::TunAll,
         Self::SendFew,
         Self::SendMany,
+        Self::SendUnread,
+        Self::SendRead,
         Self::CpuHour,
         Self::BytesHour,
         Self::AcceptSeconds,
@@ -79,6 +85,8 @@ impl What {
             Self::MemoryMany => format!("user memory a client at {many}, B"),
             Self::SendFew => format!("CPU us a send at {few}"),
             Self::SendMany => format!("CPU us a send at {many}"),
+            Self::SendRead => format!("CPU us a send at {many}, metrics read every second"),
+            Self::SendUnread => format!("CPU us a send at {many}, metrics not read"),
             Self::Share => "share of the less busy of 2 workers, %".to_owned(),
         }
     }
@@ -88,6 +96,8 @@ impl What {
             Self::AcceptSeconds | Self::IdleCpu | Self::Late => 3,
             Self::SendFew
             | Self::SendMany
+            | Self::SendRead
+            | Self::SendUnread
             | Self::TunFew
             | Self::TunMany
             | Self::TunAll
@@ -127,7 +137,13 @@ impl Figures {
     fn ratio(&self, what: What, program: &str, to: &str) -> Option<f64> {
         let of = |name| self.samples.iter().find(|((kind, it), _)| *kind == what && *it == name);
         let ((_, ours), (_, theirs)) = (of(program)?, of(to)?);
-        median(&ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect::<Vec<_>>())
+        median(&ratios(ours, theirs))
+    }
+
+    /// The samples of the one program of which this is measured.
+    fn of(&self, what: What) -> Option<&[f64]> {
+        let mut samples = self.samples.iter().filter(|((kind, _), _)| *kind == what);
+        samples.next().map(|(_, samples)| &**samples)
     }
 
     /// Everything as Markdown tables, which are read as well on a terminal.
@@ -182,6 +198,11 @@ impl Figures {
             let got = self.ratio(What::SendMany, "tarpitd", to);
             want(format!("CPU a send, to {to} (loopback)"), got, 1.0);
         }
+        let read = self
+            .of(What::SendRead)
+            .zip(self.of(What::SendUnread))
+            .and_then(|(read, unread)| median(&ratios(read, unread)));
+        want("CPU a send, metrics read every second or not".to_owned(), read, 1.03);
         let ssh = "tarpitd ssh_trans_hold";
         let lines = "tarpitd endlessh";
         let http = "tarpitd http_endless_header";
@@ -229,6 +250,11 @@ impl Figures {
         );
         targets
     }
+}
+
+/// The ratios of samples, one by one.
+fn ratios(some: &[f64], others: &[f64]) -> Vec<f64> {
+    some.iter().zip(others).map(|(one, other)| one / other).collect()
 }
 
 fn median(samples: &[f64]) -> Option<f64> {

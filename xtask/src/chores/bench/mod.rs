@@ -25,8 +25,9 @@ use crate::base::workspace::{Workspace, call};
 use crate::running::crowd::Crowd;
 use crate::running::namespace::{Namespace, SERVER, SERVER_V6};
 use crate::running::process::{self, Process};
+use crate::running::reader::read_during;
 use figures::{Figures, What};
-use programs::{BY_DEFAULT, EVERY_SECOND, IDLE, MEMORY, OURS, Program, SSH_TARPIT, STORM};
+use programs::{BY_DEFAULT, EVERY_SECOND, IDLE, MEMORY, OURS, Program, READ, SSH_TARPIT, STORM};
 
 /// What to measure.
 pub(crate) struct Plan {
@@ -46,6 +47,9 @@ const FEW: usize = 1_000;
 /// How many clients are held by several processes, where one may not open so many files.
 const ALL: usize = 100_000;
 const PROCESSES: usize = 6;
+
+/// How often the metrics are read for a while, and then not.
+const TURNS: usize = 3;
 
 /// The first clients bring in what is there once for all of them, pages of the program above all.
 /// They are held before anything is measured, and not counted.
@@ -111,6 +115,9 @@ pub(crate) fn run(workspace: &Workspace, plan: &Plan, write: Option<&Path>) -> R
         }
         if plan.picks("tarpitd") && plan.clients >= ALL / PROCESSES {
             bench.attempt("several processes", bench.several(&mut figures));
+        }
+        if plan.picks(READ.name) {
+            bench.attempt(READ.name, bench.read(&mut figures));
         }
         for program in MEMORY.iter().filter(|it| plan.picks(it.name)) {
             bench.attempt(program.name, bench.memory(program, &mut figures));
@@ -247,6 +254,22 @@ impl Bench<'_> {
             bail!("there were {} sends in {} s", heard.reads, self.plan.span().as_secs());
         }
         Ok(micros(cpu) / float(heard.reads))
+    }
+
+    /// What a send costs while the metrics are read every second, and while they are not: by turns,
+    /// of the same clients.
+    fn read(&self, figures: &mut Figures) -> Result<()> {
+        let (server, mut crowd) = self.start(&READ, free(false)?)?;
+        let metrics = programs::metrics(self.workspace)?;
+        let count = self.plan.clients;
+        fill(&server, &mut crowd, count)?;
+        for _ in 0..TURNS {
+            let cost = self.send_cost(&[&server], &mut crowd, count)?;
+            figures.add(What::SendUnread, READ.name, cost);
+            let cost = || self.send_cost(&[&server], &mut crowd, count);
+            figures.add(What::SendRead, READ.name, read_during(&metrics, cost)?);
+        }
+        Ok(())
     }
 
     /// What we keep for a client that is held as the pattern holds it, over IPv4 and over IPv6.

@@ -215,6 +215,23 @@ pub(crate) const STORM: Program = Program {
     interval: None,
 };
 
+/// The first of [`EVERY_SECOND`] that is ours, with metrics to be read.
+pub(crate) const READ: Program = Program {
+    name: "tarpitd, metrics read",
+    hello: "",
+    maker: Maker::Ours(
+        "pattern = \"endless_banner\"\nrate_limit = 1\n[metrics]\nbind = \"unix:{folder}/metrics\"",
+    ),
+    words: "endless_banner, rate_limit = 1, [metrics]",
+    most: None,
+    interval: None,
+};
+
+/// Where the metrics of [`READ`] are.
+pub(crate) fn metrics(workspace: &Workspace) -> Result<PathBuf> {
+    Ok(own_folder(workspace)?.join("metrics"))
+}
+
 /// Silent to the silent.
 pub(crate) const IDLE: Program = Program {
     name: "idle",
@@ -304,9 +321,12 @@ fn ours(workspace: &Workspace, settings: &str, at: SocketAddr, workers: u8) -> R
     if trace.exists() {
         fs::remove_file(&trace).with_context(|| format!("cannot remove {}", trace.display()))?;
     }
+    let settings = settings.replace("{folder}", &folder.display().to_string());
+    // What the settings have of further tables comes last.
     let text = format!(
-        "workers = {workers}\n[logging]\nclient_trace = {trace:?}\n[tarpits.bench]\n{settings}\n\
-         max_clients = 20000\nclient_trace = true\nbind = [{{ host = \"{}\", port = {} }}]\n",
+        "workers = {workers}\n[logging]\nclient_trace = {trace:?}\n[tarpits.bench]\n\
+         max_clients = 20000\nclient_trace = true\nbind = [{{ host = \"{}\", port = {} }}]\n\
+         {settings}\n",
         at.ip(),
         at.port(),
         trace = trace.display().to_string(),
