@@ -18,10 +18,6 @@ const MAX_SIZE: u64 = 8_000_000;
 const MAX_START: Duration = Duration::from_millis(50);
 const MAX_MEMORY: u64 = 2_000_000;
 
-/// The C library goes into the file, too. The table of the addresses that are to be filled in at the
-/// start is packed: 2 kB instead of 192 kB. The C library can read it from version 2.36 on.
-const FLAGS: &str = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs";
-
 /// How often the start is measured; odd, so that one of them is the median.
 const STARTS: usize = 11;
 
@@ -36,8 +32,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
         .args(["build", "--release", "--package", "tarpitd", "--target", &target])
         // A target named on the command line keeps the flags away from build scripts and procedural
         // macros, which cannot be built that way.
-        .env("RUSTFLAGS", FLAGS)
-        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(workspace))
+        .env_remove("RUSTFLAGS");
     call(&mut build)?;
 
     let folder = workspace.root.join("dist");
@@ -48,6 +44,21 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
         .with_context(|| format!("cannot copy {} to {}", fresh.display(), file.display()))?;
     println!("{}", file.display());
     measure(&file)
+}
+
+/// How the compiler and the linker make the file, as Cargo takes it.
+fn flags(workspace: &Workspace) -> String {
+    let script = workspace.root.join("xtask/link/no_unwind_tables.ld");
+    [
+        "-Ctarget-feature=+crt-static",
+        // The addresses that are to be filled in at the start take 2 kB instead of 192 kB. The C
+        // library can read this from version 2.36 on.
+        "-Clink-arg=-Wl,-z,pack-relative-relocs",
+        "-Clink-arg=-Wl,--no-eh-frame-hdr",
+        "-Clink-arg=-T",
+        &format!("-Clink-arg={}", script.display()),
+    ]
+    .join("\u{1f}")
 }
 
 fn measure(file: &Path) -> Result<bool> {
