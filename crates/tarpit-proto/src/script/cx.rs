@@ -35,7 +35,7 @@ pub struct Cx<'a> {
     /// [`Script::speak`](super::Script::speak).
     pub entropy: &'a mut dyn Entropy,
     /// What may be spent at present. Not for [`Script::speak`](super::Script::speak), nor in answer
-    /// to [`Heard::Sent`], which may be heard ahead.
+    /// to [`Heard::Sent`](super::Heard::Sent), which may be heard ahead.
     pub budget: &'a mut HandshakeBudget,
     /// Which protocols were shown to networks.
     pub(crate) pins: &'a mut dyn Pinned,
@@ -112,7 +112,7 @@ impl Cx<'_> {
         self.notes.validated = Some((expected, comment));
     }
 
-    /// The moment `wait` from now, for [`Step::wait`].
+    /// The moment `wait` from now, for [`Step::wait`](super::Step::wait).
     pub fn later(&self, wait: Duration) -> Option<Time> {
         Some(self.now.after(wait))
     }

@@ -250,7 +250,7 @@ impl dyn Pattern + '_ {
         self.about().inner.map(|usual| chosen.unwrap_or(usual))
     }
 
-    /// Whether something is true of it, or of the pattern [inside](Self::inside) it.
+    /// Whether something is true of it, or of the pattern inside it.
     pub fn any(
         &self,
         chosen: Option<&'static dyn Pattern>,

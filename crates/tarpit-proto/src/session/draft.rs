@@ -100,7 +100,7 @@ impl Turn<'_, '_> {
     ///
     /// Under a rate that allows more than the present chunk, the script is asked ahead for the
     /// chunks that follow, and its state after each is marked, so that many short lines go out in
-    /// one transmission. Nothing of that counts until [`Input::Wrote`] tells how far it went.
+    /// one transmission. Nothing of that counts until [`super::Input::Wrote`] tells how far it went.
     pub(super) fn draft(&mut self, allowance: usize, draft: &mut Draft) -> bool {
         let most = if self.live.transport.is_some() { LONGEST_SAID } else { MAX_DRAFT };
         draft.bytes.clear();

@@ -345,7 +345,7 @@ pub(crate) fn protocols() -> impl Iterator<Item = &'static str> {
 /// What one worker counts over all tarpits.
 #[derive(Debug)]
 pub(crate) struct WorkerTotals {
-    /// Clients known to speak a protocol, in the order of [`protocols`].
+    /// Clients known to speak a protocol, in the order of [`protocols()`].
     identified: Box<[Counter]>,
     /// Lines of the trace that were left out, by event.
     left_out: [Counter; Kind::ALL.len()],
@@ -362,7 +362,7 @@ pub(crate) struct WorkerTotals {
 /// The counts of a worker, or of all workers together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WorkerCounts {
-    /// Clients known to speak a protocol, in the order of [`protocols`].
+    /// Clients known to speak a protocol, in the order of [`protocols()`].
     pub(crate) identified: Vec<u64>,
     pub(crate) left_out: LeftOut,
     pub(crate) hold: HistogramCounts<{ HOLD_BOUNDS.len() }>,
