@@ -36,17 +36,14 @@ pub(crate) fn prefix(bytes: &[u8], wanted: &[u8]) -> Sighting {
 pub(crate) fn verb(bytes: &[u8], verbs: &[&[u8]]) -> Sighting {
     let end = bytes.iter().position(|byte| !byte.is_ascii_alphabetic());
     let word = &bytes[..end.unwrap_or(bytes.len())];
-    let is_start =
-        |verb: &&&[u8]| verb.len() >= word.len() && verb[..word.len()].eq_ignore_ascii_case(word);
-    let mut candidates = verbs.iter().filter(is_start);
+    // Lengths first: most verbs have another, and all protocols look at the first bytes of a client.
+    let is_verb = |verb: &&[u8]| verb.len() == word.len() && verb.eq_ignore_ascii_case(word);
+    let may_become =
+        |verb: &&[u8]| verb.len() >= word.len() && verb[..word.len()].eq_ignore_ascii_case(word);
     match end {
-        None if candidates.next().is_some() => Sighting::Incomplete,
-        Some(end) if matches!(bytes[end], b' ' | b'\r' | b'\n') && !word.is_empty() => {
-            if candidates.any(|verb| verb.len() == word.len()) {
-                Sighting::Matches
-            } else {
-                Sighting::Differs
-            }
+        None if verbs.iter().any(may_become) => Sighting::Incomplete,
+        Some(end) if matches!(bytes[end], b' ' | b'\r' | b'\n') && verbs.iter().any(is_verb) => {
+            Sighting::Matches
         }
         _ => Sighting::Differs,
     }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::{
     base::{rng::Rng, said::Said},
-    wire::ssh::{MSG_IGNORE, Malformed, string},
+    wire::ssh::{MSG_IGNORE, Malformed},
 };
 
 /// What packets are padded to while nothing is encrypted, and at least.
@@ -56,13 +56,19 @@ pub(crate) fn payload(packet: &[u8]) -> Option<&[u8]> {
 
 /// Appends a packet that every client must ignore, of 16 or 24 bytes.
 pub(crate) fn ignore(rng: &mut Rng, out: &mut Vec<u8>) {
-    let mut data = [0; 8];
-    let length = 1 + rng.below(data.len() as u32) as usize;
-    rng.fill(&mut data[..length]);
-    let mut payload = Vec::with_capacity(32);
-    payload.push(MSG_IGNORE);
-    string(&data[..length], &mut payload);
-    packet(&payload, |padding| rng.fill(padding), out);
+    // What decides the length of the data, the data, and the padding, drawn in one go: this is the
+    // turn of nearly every client.
+    let mut drawn = [0; 4 + 8 + LEAST_PADDING + BLOCK - 1];
+    rng.fill(&mut drawn);
+    let [a, b, c, d, random @ ..] = drawn;
+    let length = 1 + (u32::from_le_bytes([a, b, c, d]) >> 29) as u8;
+    let payload = [MSG_IGNORE, 0, 0, 0, length];
+    let behind = payload.len() + usize::from(length);
+    let padding = padding(4 + 1 + behind, BLOCK);
+    out.extend_from_slice(&((1 + behind + padding) as u32).to_be_bytes());
+    out.push(padding as u8);
+    out.extend_from_slice(&payload);
+    out.extend_from_slice(&random[..usize::from(length) + padding]);
 }
 
 /// Appends a packet whose padding, zero at first, `fill` may fill.
