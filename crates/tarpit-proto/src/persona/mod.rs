@@ -7,7 +7,7 @@ mod windows_server_2019;
 
 use alloc::{format, string::String};
 
-use crate::base::rng::Seed;
+use crate::base::rng::{Seed, lasting};
 
 /// The machine that all listeners pretend to be.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Persona {
     host: String,
     /// See [`Persona::number`].
     number: u64,
+    /// See [`Persona::look`].
+    look: u32,
 }
 
 /// A kind of machine.
@@ -61,6 +63,9 @@ static KINDS: [&Kind; 4] = [
     &windows_server_2019::WINDOWS_SERVER_2019,
 ];
 
+/// What that draw is for, beside the others that are made by the same number.
+const LOOK: u64 = 0x6C6F_6F6B;
+
 /// What a server is called by those who have many: its role and a number.
 fn linux_host(seed: &Seed) -> String {
     // Plain names of the trade, none of which points at this program.
@@ -87,7 +92,8 @@ impl Persona {
     fn played(kind: &'static Kind, seed: &Seed) -> Self {
         // Other bytes than the host's, so that neither tells of the other.
         let number = u64::from_le_bytes(core::array::from_fn(|index| seed.0[index + 2]));
-        Self { kind, host: (kind.host)(seed), number }
+        let look = lasting(number, kind.machine as u64, LOOK);
+        Self { kind, host: (kind.host)(seed), number, look }
     }
 
     /// The names of all personas, in alphabetical order.
@@ -114,6 +120,12 @@ impl Persona {
     /// the seed: what is chosen by it may be seen, and no more.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The same for what is chosen again for each line that is sent: drawn from that number once,
+    /// and other for each machine of an installation.
+    pub fn look(&self) -> u32 {
+        self.look
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) fn page(part: u32, request: Request, cx: &mut Cx<'_>, out: &mut Vec<u
     chunk(request, cx, out, |cx, out| {
         let site = Site::of(&cx.profile.persona);
         if part == 0 {
-            out.extend_from_slice(site.opening().as_bytes());
+            out.append(&mut site.opening());
         }
         site.write_item(cx.rng.number(), out);
     });

@@ -210,12 +210,15 @@ pub(crate) fn chunk(
     if !has_chunks(request, cx) {
         return write(cx, out);
     }
-    let mut data = Vec::new();
-    write(cx, &mut data);
+    let start = out.len();
+    write(cx, out);
+    let length = out.len() - start;
     // A chunk of nothing would be the last one.
-    debug_assert!(!data.is_empty(), "a chunk that ends the body");
-    text(out, &format!("{:x}\r\n", data.len()));
-    out.append(&mut data);
+    debug_assert!(length > 0, "a chunk that ends the body");
+    text(out, &format!("{length:x}\r\n"));
+    let data = start + length;
+    let head = out.len() - data;
+    out[start..].rotate_right(head);
     out.extend_from_slice(b"\r\n");
 }
 

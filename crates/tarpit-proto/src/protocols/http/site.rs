@@ -7,7 +7,12 @@
 //! crawler that follows links never comes to an end, and a guessed name is right once in a million
 //! times.
 
-use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use alloc::{
+    borrow::Cow,
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
 
 use crate::{
     base::{rng::lasting, time::Wall},
@@ -24,6 +29,8 @@ pub(crate) struct Site {
     pub(crate) server: Server,
     /// The installation's own number, by which the choices below are made.
     number: u64,
+    /// By this number its style is chosen.
+    look: u32,
 }
 
 /// Files and folders; each installation has a few of them.
@@ -77,7 +84,7 @@ struct Style {
     list: &'static str,
     item: &'static [&'static str],
     /// What stands between the words of a name.
-    joint: char,
+    joint: u8,
     /// Which element has a class, if one does, and which class.
     marked: Option<Marked>,
     class: &'static str,
@@ -127,18 +134,18 @@ const LISTS: [(&str, &[&str]); 8] = [
     ("section", &["div", "span"]),
     ("div", &["h4"]),
 ];
-const JOINTS: [char; 3] = ['-', '_', '.'];
+const JOINTS: [u8; 3] = *b"-_.";
 
 impl Site {
     pub(crate) fn of(persona: &Persona) -> Self {
         // Two machines of one installation must not have the same pages.
         let number = persona.number() ^ persona.machine() as u64;
-        Self { server: Server::of(persona), number }
+        Self { server: Server::of(persona), number, look: persona.look() }
     }
 
     /// One for tests of what is read.
     pub(crate) const fn sample(server: Server) -> Self {
-        Self { server, number: 7 }
+        Self { server, number: 7, look: 7 }
     }
 
     /// What a client is told that asks for a normalised path.
@@ -225,7 +232,7 @@ impl Site {
         if part > 0 {
             return self.write_line(page, FIRST_LINKS + part - 1, out);
         }
-        out.extend_from_slice(self.opening().as_bytes());
+        out.append(&mut self.opening());
         (0..FIRST_LINKS).for_each(|line| self.write_line(page, line, out));
     }
 
@@ -250,7 +257,10 @@ impl Site {
     pub(crate) fn title(self) -> String {
         let choice = u64::from(self.hash(Question::Style, 1));
         let (first, second) = (WORDS[word(choice)], WORDS[word(choice >> 16)]);
-        format!("{} {second}", large(first))
+        let mut title = Vec::new();
+        large(first, &mut title);
+        say(&mut title, &[" ", second]);
+        String::from_utf8(title).unwrap_or_default()
     }
 
     /// Appends a link to a page of this site, chosen by `choice`.
@@ -264,42 +274,59 @@ impl Site {
         // Sixteen bits of the name are anybody's, twenty are the answer to them.
         let salt = (choice >> 16) as u16;
         let check = self.check(folder, name, salt);
-        let (folder, name, joint) = (WORDS[folder], WORDS[name], style.joint);
+        say(out, &["<a"]);
+        style.mark(Marked::Link, out);
+        say(out, &[" href=\"/", WORDS[folder], "/", WORDS[name]]);
+        out.push(style.joint);
+        digits(salt.into(), 4, out);
+        digits(check, 5, out);
+        say(out, &[".html\">"]);
         let (first, second) = (WORDS[word(place >> 10)], WORDS[word(place >> 15)]);
-        let class = style.class_of(Marked::Link);
-        let caption = match style.caption {
-            Caption::BothLarge => format!("{} {}", large(first), large(second)),
-            Caption::FirstLarge => format!("{} {second}", large(first)),
-            Caption::Small => format!("{first} {second}"),
-            Caption::Swapped => format!("{}: {first}", large(second)),
-        };
-        let text = format!(
-            "<a{class} href=\"/{folder}/{name}{joint}{salt:04x}{check:05x}.html\">{caption}</a>"
-        );
-        out.extend_from_slice(text.as_bytes());
+        match style.caption {
+            Caption::BothLarge => {
+                large(first, out);
+                out.push(b' ');
+                large(second, out);
+            }
+            Caption::FirstLarge => {
+                large(first, out);
+                say(out, &[" ", second]);
+            }
+            Caption::Small => say(out, &[first, " ", second]),
+            Caption::Swapped => {
+                large(second, out);
+                say(out, &[": ", first]);
+            }
+        }
+        say(out, &["</a>"]);
     }
 
     /// Appends the line of a link, chosen likewise.
     pub(crate) fn write_item(self, choice: u32, out: &mut Vec<u8>) {
+        /// As long as lines are, nearly all of them.
+        const USUAL: usize = 160;
         let style = self.style();
-        out.extend_from_slice(style.indent.as_bytes());
+        out.reserve(USUAL);
+        say(out, &[style.indent]);
         for (place, tag) in style.item.iter().enumerate() {
-            let class = if place == 0 { style.class_of(Marked::Item) } else { String::new() };
-            out.extend_from_slice(format!("<{tag}{class}>").as_bytes());
+            say(out, &["<", tag]);
+            if place == 0 {
+                style.mark(Marked::Item, out);
+            }
+            out.push(b'>');
         }
         self.write_link(&style, choice, out);
         let place = u64::from(choice);
-        let remark = match style.remark {
-            Remark::Nothing => String::new(),
-            Remark::Size => format!(" ({} kB)", 2 + choice % 900),
+        match style.remark {
+            Remark::Nothing => {}
+            Remark::Size => say(out, &[" (", &(2 + choice % 900).to_string(), " kB)"]),
             Remark::Words => {
-                format!(" - {} {}", WORDS[word(place >> 5)], WORDS[word(place >> 20)])
+                say(out, &[" - ", WORDS[word(place >> 5)], " ", WORDS[word(place >> 20)]]);
             }
-            Remark::Year => format!(", {}", 2009 + choice % 14),
-        };
-        out.extend_from_slice(remark.as_bytes());
+            Remark::Year => say(out, &[", ", &(2009 + choice % 14).to_string()]),
+        }
         for tag in style.item.iter().rev() {
-            out.extend_from_slice(format!("</{tag}>").as_bytes());
+            say(out, &["</", tag, ">"]);
         }
         out.push(b'\n');
     }
@@ -317,13 +344,13 @@ impl Site {
     }
 
     /// What a page begins with.
-    pub(crate) fn opening(self) -> String {
-        let (title, style) = (self.title(), self.style());
-        let (head, list, class) = (style.head, style.list, style.class_of(Marked::List));
-        format!(
-            "<!DOCTYPE html>\n<html>\n<head>\n{head}<title>{title}</title>\n</head>\n<body>\n\
-             <h1>{title}</h1>\n<{list}{class}>\n"
-        )
+    pub(crate) fn opening(self) -> Vec<u8> {
+        let (title, style, mut out) = (self.title(), self.style(), Vec::new());
+        say(&mut out, &["<!DOCTYPE html>\n<html>\n<head>\n", style.head, "<title>", &title]);
+        say(&mut out, &["</title>\n</head>\n<body>\n<h1>", &title, "</h1>\n<", style.list]);
+        style.mark(Marked::List, &mut out);
+        say(&mut out, &[">\n"]);
+        out
     }
 
     /// What a page ends with.
@@ -332,7 +359,7 @@ impl Site {
     }
 
     fn style(self) -> Style {
-        let mut left = self.hash(Question::Style, 0) as usize;
+        let mut left = self.look as usize;
         let mut choose = |among: usize| {
             let choice = left % among;
             left /= among;
@@ -356,7 +383,7 @@ impl Site {
     /// The page that a name leads to, if a link of this site has it.
     fn linked(self, name: &[u8]) -> Option<u64> {
         let (words, number) = name.split_at_checked(name.len().checked_sub(9)?)?;
-        let words = words.strip_suffix(&[self.style().joint as u8])?;
+        let words = words.strip_suffix(&[self.style().joint])?;
         let slash = words.iter().position(|&byte| byte == b'/')?;
         let place = |word: &[u8]| WORDS.iter().position(|known| known.as_bytes() == word);
         let (folder, name) = (place(&words[..slash])?, place(&words[slash + 1..])?);
@@ -402,20 +429,35 @@ fn is_denied_by_apache(path: &[u8], rest: &[u8]) -> bool {
 }
 
 impl Style {
-    /// The class of an element, as it stands in its tag.
-    fn class_of(&self, element: Marked) -> String {
+    /// Appends the class of an element, as it stands in its tag.
+    fn mark(&self, element: Marked, out: &mut Vec<u8>) {
         if self.marked == Some(element) {
-            format!(" class=\"{}\"", self.class)
-        } else {
-            String::new()
+            say(out, &[" class=\"", self.class, "\""]);
         }
     }
 }
 
-/// A word with a large initial.
-fn large(word: &str) -> String {
-    let (initial, rest) = word.split_at(1);
-    format!("{}{rest}", initial.to_ascii_uppercase())
+/// Appends some words.
+fn say(out: &mut Vec<u8>, words: &[&str]) {
+    for word in words {
+        out.extend_from_slice(word.as_bytes());
+    }
+}
+
+/// Appends a word with a large initial.
+fn large(word: &str, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(word.as_bytes());
+    if let Some(initial) = out.get_mut(start) {
+        initial.make_ascii_uppercase();
+    }
+}
+
+/// Appends the last so many hexadecimal digits of a number.
+fn digits(number: u32, count: u32, out: &mut Vec<u8>) {
+    for place in (0..count).rev() {
+        out.push(b"0123456789abcdef"[(number >> (4 * place)) as usize & 0xF]);
+    }
 }
 
 /// The word that a number leads to.
