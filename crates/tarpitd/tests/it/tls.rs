@@ -67,7 +67,7 @@ pub(crate) fn settings() -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-type Stream = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Stream = StreamOwned<ClientConnection, TcpStream>;
 
 /// A client that has asked for a page and read the start of the answer.
 fn held(settings: &Arc<ClientConfig>, address: SocketAddr, name: &str) -> (Stream, String) {
@@ -75,7 +75,7 @@ fn held(settings: &Arc<ClientConfig>, address: SocketAddr, name: &str) -> (Strea
 }
 
 /// A client whose hello has gone out.
-fn asking(settings: &Arc<ClientConfig>, address: SocketAddr, name: &str) -> Stream {
+pub(crate) fn asking(settings: &Arc<ClientConfig>, address: SocketAddr, name: &str) -> Stream {
     let name = ServerName::try_from(name.to_owned()).expect("TLS on loopback");
     let mut connection =
         ClientConnection::new(Arc::clone(settings), name).expect("TLS on loopback");
@@ -87,7 +87,7 @@ fn asking(settings: &Arc<ClientConfig>, address: SocketAddr, name: &str) -> Stre
 }
 
 /// The same once it has asked for a page and read the start of the answer.
-fn answered(mut stream: Stream) -> (Stream, String) {
+pub(crate) fn answered(mut stream: Stream) -> (Stream, String) {
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").expect("TLS on loopback");
     let mut start = [0; 15];
     stream.read_exact(&mut start).expect("TLS on loopback");

@@ -2,6 +2,7 @@
 //! daemon goes on as if nothing had happened.
 
 mod between;
+mod thousand;
 
 use std::{
     fs,
@@ -48,7 +49,7 @@ impl Upgraded {
         let socket = directory.path("control");
         let text = format!("{tarpits}\n[control]\nsocket = '{socket}'\n");
         let config = directory.file("tarpitd.toml", &text);
-        let arguments = [&["-c", &config, "-t"], more].concat();
+        let arguments = [&["-c", &config], more].concat();
         let daemon = Daemon::start(&arguments, ports);
         Self { directory, daemon, pid: None }
     }
@@ -165,7 +166,7 @@ fn all_are_dripped(clients: &mut [Client]) {
 
 #[test]
 fn the_new_program_holds_every_client_and_so_does_the_next() {
-    let mut it = Upgraded::start("upgrade", &tarpits(), HELD.len(), &[]);
+    let mut it = Upgraded::start("upgrade", &tarpits(), HELD.len(), &["-t"]);
     let mut clients = clients(&it.daemon.addresses);
     let begun = now();
     let opened: Vec<Value> = clients.iter().map(|_| it.daemon.trace_has("open")).collect();
@@ -209,7 +210,7 @@ fn goes_on(it: &mut Upgraded, ids: &[String], step: &str) {
 
 #[test]
 fn at_whatever_step_a_new_program_fails_the_old_one_goes_on() {
-    let mut it = Upgraded::start("upgrade-fails", &tarpits(), HELD.len(), &[]);
+    let mut it = Upgraded::start("upgrade-fails", &tarpits(), HELD.len(), &["-t"]);
     let mut clients = clients(&it.daemon.addresses);
     let ids = it.held_ids();
     // How many frames are taken before the new program closes.
@@ -268,7 +269,7 @@ fn at_whatever_step_a_new_program_fails_the_old_one_goes_on() {
 
 #[test]
 fn a_program_that_cannot_take_over_says_why_and_the_old_one_goes_on() {
-    let it = Upgraded::start("upgrade-refused", &tarpits(), HELD.len(), &[]);
+    let it = Upgraded::start("upgrade-refused", &tarpits(), HELD.len(), &["-t"]);
     let mut clients = clients(&it.daemon.addresses);
     let ids = it.held_ids();
     let config = it.directory.path("tarpitd.toml");
@@ -300,7 +301,8 @@ fn what_belongs_to_the_process_goes_to_the_new_one() {
     let (pid_file, state) = (directory.path("pid"), directory.path("state"));
     fs::create_dir(&state).expect("a directory");
     let text = format!("state_dir = '{state}'\n{}\n[metrics]\nbind = '127.0.0.1:0'\n", tarpits());
-    let mut it = Upgraded::start("upgrade-process", &text, HELD.len(), &["--pid-file", &pid_file]);
+    let mut it =
+        Upgraded::start("upgrade-process", &text, HELD.len(), &["-t", "--pid-file", &pid_file]);
     let _clients = clients(&it.daemon.addresses);
     let pid = || fs::read_to_string(&pid_file).expect("the file").trim().to_owned();
     let first = pid();
@@ -317,7 +319,7 @@ fn what_belongs_to_the_process_goes_to_the_new_one() {
 
 #[test]
 fn a_client_that_the_new_program_does_not_know_is_held_in_silence() {
-    let mut it = Upgraded::start("upgrade-unknown", &tarpits(), HELD.len(), &[]);
+    let mut it = Upgraded::start("upgrade-unknown", &tarpits(), HELD.len(), &["-t"]);
     let mut clients = clients(&it.daemon.addresses);
     let ids = it.held_ids();
     // As of a program with another pattern in this one's place.
@@ -343,7 +345,7 @@ fn a_client_that_the_new_program_does_not_know_is_held_in_silence() {
 
 #[test]
 fn a_new_program_that_reads_nonsense_ends_and_the_old_one_goes_on() {
-    let mut it = Upgraded::start("upgrade-damaged", &tarpits(), HELD.len(), &[]);
+    let mut it = Upgraded::start("upgrade-damaged", &tarpits(), HELD.len(), &["-t"]);
     let mut clients = clients(&it.daemon.addresses);
     let ids = it.held_ids();
     // Each frame in turn is damaged on its way.
@@ -374,7 +376,7 @@ fn a_new_program_that_reads_nonsense_ends_and_the_old_one_goes_on() {
 #[test]
 fn clients_of_a_tarpit_that_is_gone_stay_and_another_number_of_workers_serves_all() {
     let text = format!("workers = 2\n{}", tarpits());
-    let mut it = Upgraded::start("upgrade-changed", &text, HELD.len(), &[]);
+    let mut it = Upgraded::start("upgrade-changed", &text, HELD.len(), &["-t"]);
     let mut clients = clients(&it.daemon.addresses);
     let ids = it.held_ids();
     let config = it.directory.path("tarpitd.toml");
