@@ -15,7 +15,7 @@ use super::plan::overlap;
 use crate::{
     os::{
         listen_socket::{self, ListenSocket, Use},
-        passed_sockets::{self, Passed},
+        passed_sockets::Passed,
     },
     settings::{
         Placed, Purpose, Settings, SocketName, Tarpit, Wanted,
@@ -50,17 +50,13 @@ impl Socket {
 }
 
 impl Activated {
-    /// Takes them over; only the first call of the process finds any. Those that an earlier daemon
-    /// had are `inherited`.
-    pub(super) fn take(inherited: Vec<Passed>) -> Result<Self, Finding> {
-        let passed = passed_sockets::take();
-        let mut passed = passed.map_err(|what| Finding::new(Gravity::Refused, None, what))?;
-        passed.extend(inherited);
+    /// Those of all that was passed to this process.
+    pub(super) fn new(passed: Vec<Passed>) -> Self {
         let socket = |passed: Passed| {
             let at = listen_socket::listens_at(passed.fd.as_fd());
             Socket { passed, at }
         };
-        Ok(Self(passed.into_iter().map(socket).collect()))
+        Self(passed.into_iter().map(socket).collect())
     }
 
     /// All of them, by their names.

@@ -41,7 +41,7 @@ use std::{
 };
 
 use rustix::io::Errno;
-use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGHUP, SIGTERM, SIGUSR1, SIGUSR2};
 use tarpit_proto::keys::RsaKey;
 
 use self::{
@@ -51,6 +51,7 @@ use self::{
     geoip::Watch,
     hand_over::{
         give::Given,
+        store,
         take::{Inheritance, Predecessor, meet},
     },
     pid_file::PidFile,
@@ -79,7 +80,7 @@ use crate::{
     },
     admit::admission::Admission,
     keys::{host_keys::Completion, identity::Identity, state_dir::Touch},
-    os::{clock::Clock, notify_socket::NotifySocket, privileges, terminal},
+    os::{clock::Clock, notify_socket::NotifySocket, passed_sockets, privileges, terminal},
     report::{
         live_line,
         log::Log,
@@ -227,6 +228,35 @@ struct Daemon {
     pid_file: Option<PidFile>,
 }
 
+/// What there was before this process.
+struct Before {
+    /// The daemon that hands over to this one.
+    predecessor: Option<Predecessor>,
+    inheritance: Inheritance,
+    /// What came through the store, beside that.
+    left: store::Left,
+    activated: Activated,
+    found: Vec<Finding>,
+}
+
+impl Before {
+    /// Takes the sockets that this process was started with, and gives the tarpits theirs.
+    fn find(
+        settings: &mut Settings,
+        from: Option<(Predecessor, Inheritance)>,
+    ) -> Result<Self, Vec<Finding>> {
+        let passed = passed_sockets::take().map_err(|what| vec![refused(what)])?;
+        let (clients, mut passed): (Vec<_>, _) = passed.into_iter().partition(store::is_client);
+        let (stored, left, unusable) = store::find(settings, clients);
+        let (predecessor, inheritance) = from.unzip();
+        let mut inheritance = inheritance.or(stored).unwrap_or_else(Inheritance::nothing);
+        passed.append(&mut inheritance.activated);
+        let activated = Activated::new(passed);
+        let found = activated.give_to(settings).into_iter().chain(unusable).collect();
+        Ok(Self { predecessor, inheritance, left, activated, found })
+    }
+}
+
 impl Daemon {
     /// Opens everything and starts the workers. `file` is the configuration, if it is one that can
     /// be read again. `from` is the daemon that this one goes on for.
@@ -235,13 +265,10 @@ impl Daemon {
         file: Option<&Path>,
         from: Option<(Predecessor, Inheritance)>,
     ) -> Result<Self, Vec<Finding>> {
-        let (mut predecessor, inheritance) = from.unzip();
-        let mut inheritance = inheritance.unwrap_or_else(Inheritance::nothing);
-        let (clock, keys) = (inheritance.clock, inheritance.keys);
         // Before any file is opened.
-        let activated =
-            Activated::take(std::mem::take(&mut inheritance.activated)).map_err(|it| vec![it])?;
-        let found = activated.give_to(&mut settings);
+        let before = Before::find(&mut settings, from)?;
+        let Before { mut predecessor, mut inheritance, left, activated, found } = before;
+        let (clock, keys) = (inheritance.clock, inheritance.keys);
         // Later there may be no right to connect.
         let manager = NotifySocket::of_environment();
         let there = (&activated, &mut inheritance.inherited);
@@ -269,7 +296,7 @@ impl Daemon {
             Ok((log, trace))
         };
         let (log, trace) = start().map_err(|error| vec![no_start(&error)])?;
-        let manager = ServiceManager::new(manager, clock, &log);
+        let manager = ServiceManager::new(manager, clock, &log, identity.is_kept());
         for problem in unbound {
             log.error(format_args!("{problem}"));
         }
@@ -295,10 +322,12 @@ impl Daemon {
             trace: &trace,
             notify: &notify,
         };
-        // As long as an earlier daemon serves, this one must not.
-        let (at_once, later) = match &predecessor {
-            Some(_) => (listeners.iter().map(|_| Vec::new()).collect(), listeners),
-            None => (listeners, Vec::new()),
+        // As long as an earlier daemon serves, this one must not; and its clients come first.
+        let goes_on = predecessor.is_some() || !inheritance.clients.is_empty();
+        let (at_once, later) = if goes_on {
+            (listeners.iter().map(|_| Vec::new()).collect(), listeners)
+        } else {
+            (listeners, Vec::new())
         };
         let workers = Workers::spawn(at_once, &common).map_err(|error| vec![no_start(&error)])?;
         let geoip = Watch::new(&served.settings, clock.now());
@@ -331,10 +360,13 @@ impl Daemon {
         let world = daemon.world_to_serve();
         let serving = daemon.surfaces.serve(surfaces, world, &daemon.log);
         serving.map_err(|error| vec![no_start(&error)])?;
+        if goes_on {
+            daemon.go_on(inheritance, later, predecessor.as_ref());
+        }
         if let Some(predecessor) = predecessor {
-            daemon.go_on(inheritance, later, &predecessor);
             predecessor.serving();
         }
+        daemon.settle(left);
         daemon.complete_keys();
         Ok(daemon)
     }
@@ -405,6 +437,9 @@ impl Daemon {
                 Ok(Notice::WorkersTurn) => self.notify_manager(ServiceManager::is_alive),
                 Ok(Notice::Signal(SIGUSR1)) => self.tell_totals(),
                 Ok(Notice::Signal(SIGUSR2)) => self.reopen("SIGUSR2"),
+                Ok(Notice::Signal(SIGTERM)) if self.has_store() => {
+                    return self.stop_for_restart(watched);
+                }
                 Ok(Notice::Signal(_)) | Err(RecvTimeoutError::Disconnected) => {
                     self.stop(watched);
                     return ExitCode::SUCCESS;

@@ -5,7 +5,7 @@
 //! workers, and the sign of life goes out once the last one has shown that its loop turns. A full
 //! disk or a slow reader of the metrics does not kill a daemon that holds its clients.
 
-use std::{sync::mpsc, time::Duration};
+use std::{io, os::fd::BorrowedFd, sync::mpsc, time::Duration};
 
 use tarpit_proto::time::Time;
 
@@ -30,6 +30,8 @@ pub(super) struct ServiceManager {
     /// When the number of held clients is due, and the one that was told last.
     status: (Time, Option<u64>),
     watchdog: Option<Watchdog>,
+    /// How many descriptors it keeps for the next start.
+    store: usize,
     /// Whether the log has that a message was lost.
     has_failed: bool,
 }
@@ -43,11 +45,13 @@ struct Watchdog {
 }
 
 impl ServiceManager {
-    /// Speaks to the service manager over `socket`, if there is one.
+    /// Speaks to the service manager over `socket`, if there is one. `has_state`: there is a place
+    /// for the state of clients whose sockets it keeps.
     pub(super) fn new(
         socket: Option<Result<NotifySocket, String>>,
         clock: Clock,
         log: &Log,
+        has_state: bool,
     ) -> Option<Self> {
         let socket = match socket? {
             Ok(socket) => socket,
@@ -62,8 +66,19 @@ impl ServiceManager {
             log.warning(format_args!("{what}; tarpitd sends no signs of life"));
             None
         });
+        let store = notify_socket::store().unwrap_or_else(|what| {
+            log.warning(format_args!("{what}; a restart closes all clients"));
+            0
+        });
+        if store > 0 && !has_state {
+            log.warning(format_args!(
+                "FDSTORE: without `state_dir` a restart of the unit disconnects all clients: set \
+                 `state_dir`"
+            ));
+        }
         let now = clock.now();
         Some(Self {
+            store,
             socket,
             clock,
             log: log.clone(),
@@ -97,6 +112,25 @@ impl ServiceManager {
             watchdog.waits = false;
             self.send("WATCHDOG=1");
         }
+    }
+
+    /// How many descriptors it keeps for the next start.
+    pub(super) fn store(&self) -> usize {
+        self.store
+    }
+
+    /// Gives it descriptors to keep under this name.
+    pub(super) fn keep(&self, name: &str, files: &[BorrowedFd<'_>]) -> io::Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        // Without FDPOLL=0 it would drop those whose clients have closed their sending side.
+        self.socket.send_with(&format!("FDSTORE=1\nFDNAME={name}\nFDPOLL=0"), files)
+    }
+
+    /// Lets it forget the descriptors of this name.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.send(&format!("FDSTOREREMOVE=1\nFDNAME={name}"));
     }
 
     /// How long nothing is due.

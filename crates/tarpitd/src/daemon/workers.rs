@@ -27,7 +27,7 @@ use crate::{
     worker::{
         self, Command, HashKeys, Listener, Notice, RollCall, Rules, Setup,
         endpoints::Binding,
-        hand_over::{Exported, Moved, TakenOver},
+        hand_over::{Exported, Moved, MovedClient, TakenOver},
         handle::Handle,
         sender::Sender,
     },
@@ -166,6 +166,14 @@ impl Workers {
         let (answer, taken) = mpsc::channel();
         self.all[worker % self.all.len()].handle.send(Command::TakeOver { clients, answer });
         taken
+    }
+
+    /// Lets a worker write the end of clients of an earlier daemon, which ended at this time since
+    /// 1970.
+    pub(super) fn close_lost(&self, clients: Vec<(MovedClient, Arc<Binding>)>, at: Duration) {
+        if let Some(worker) = self.all.first() {
+            worker.handle.send(Command::CloseLost { clients, at });
+        }
     }
 
     /// Makes each worker end without closing any client, and waits for that at most `patience`.

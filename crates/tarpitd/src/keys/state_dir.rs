@@ -99,6 +99,9 @@ const ALL: [Secret; 9] = [
 /// The file of what was counted, which is no secret.
 pub(crate) const COUNTERS: &str = "counters";
 
+/// The file of held clients, from one start to the next.
+pub(crate) const HELD: &str = "held";
+
 /// Every secret is shorter than this.
 const LONGEST: u64 = 4_096;
 
@@ -176,6 +179,11 @@ impl StateDir {
         fs::rename(self.path_of(name), self.path_of(new))
     }
 
+    /// Removes a file.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path_of(name))
+    }
+
     /// Where a file is.
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
         self.path.as_ref().map_or_else(|| name.into(), |directory| directory.join(name))
@@ -245,7 +253,7 @@ impl StateDir {
     pub(crate) fn give_to(&self, (uid, gid): (Uid, Gid)) -> io::Result<()> {
         let Some(directory) = &self.path else { return Ok(()) };
         let names = ALL.map(|secret| secret.name);
-        for name in names.into_iter().chain([COUNTERS]) {
+        for name in names.into_iter().chain([COUNTERS, HELD]) {
             match open(&directory.join(name)) {
                 // A file with a second name may belong to another user.
                 Ok((file, metadata)) if metadata.is_file() && metadata.nlink() == 1 => {

@@ -287,12 +287,12 @@ pub(super) fn bind_to(fd: &OwnedFd, address: SocketAddr) -> io::Result<Presence>
 }
 
 /// The address to which a connection came.
-fn local_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
+pub(crate) fn local_address(fd: BorrowedFd<'_>) -> Option<SocketAddr> {
     getsockname(fd).ok()?.try_into().ok().map(canonical)
 }
 
 /// An IPv4-mapped address as its IPv4 form: a socket of systemd's may take both families.
-fn canonical(address: SocketAddr) -> SocketAddr {
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         IpAddr::V4(ip) => (ip, address.port()).into(),
         IpAddr::V6(_) => address,

@@ -4,8 +4,10 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    io,
+    io::{self, IoSlice},
+    mem::MaybeUninit,
     os::{
+        fd::BorrowedFd,
         linux::net::SocketAddrExt as _,
         unix::{
             ffi::OsStrExt as _,
@@ -15,6 +17,13 @@ use std::{
     time::Duration,
 };
 
+use rustix::{
+    cmsg_space,
+    net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg},
+};
+
+use crate::os::fd_stream::MOST;
+
 /// The variable that names the socket.
 pub(crate) const VARIABLE: &str = "NOTIFY_SOCKET";
 
@@ -23,6 +32,9 @@ const WATCHDOG: &str = "WATCHDOG_USEC";
 
 /// The variable with the process that the watchdog means.
 const WATCHDOG_PID: &str = "WATCHDOG_PID";
+
+/// The variable with `FileDescriptorStoreMax=` of the unit.
+const STORE: &str = "FDSTORE";
 
 /// How long a message waits where the service manager is busy.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -60,6 +72,26 @@ impl NotifySocket {
     pub(crate) fn send(&self, assignments: &str) -> io::Result<()> {
         self.0.send(assignments.as_bytes()).map(drop)
     }
+
+    /// Sends assignments with files beside them.
+    pub(crate) fn send_with(&self, assignments: &str, files: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MOST))];
+        let mut beside = SendAncillaryBuffer::new(&mut space);
+        if !beside.push(SendAncillaryMessage::ScmRights(files)) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let bytes = [IoSlice::new(assignments.as_bytes())];
+        sendmsg(&self.0, &bytes, &mut beside, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+}
+
+/// How many descriptors the service manager keeps for the next start, or what is wrong with the
+/// number. systemd tells it from version 254 on; before, the unit does.
+pub(crate) fn store() -> Result<usize, String> {
+    let Some(most) = env::var_os(STORE).filter(|most| !most.is_empty()) else { return Ok(0) };
+    let number = most.to_str().and_then(|most| most.parse().ok());
+    number.ok_or_else(|| format!("{STORE}={} is not a number of descriptors", most.display()))
 }
 
 /// How long the service manager lets this process be silent before it kills it, if it does; or what

@@ -50,6 +50,8 @@ pub(crate) struct Record {
     lines: Vec<u8>,
     /// The worker's CPU time that the `close` lines have told.
     told_cpu: Duration,
+    /// When what is written now has happened, since 1970; `None`: now.
+    earlier: Option<Duration>,
 }
 
 /// Room for nearly every line; for a longer one the buffer grows.
@@ -86,6 +88,7 @@ impl Record {
             keys,
             lines: Vec::with_capacity(TURN_ROOM),
             told_cpu: Duration::ZERO,
+            earlier: None,
         }
     }
 
@@ -342,6 +345,21 @@ impl Record {
         }
     }
 
+    /// A client was closed when an earlier daemon stopped: at `now` by the clock of that daemon, at
+    /// `wall` since 1970.
+    pub(crate) fn closed_before(
+        &mut self,
+        whom: (Subject<'_>, Counted<'_>),
+        account: &Account,
+        session: &Session,
+        (now, wall): (Time, Duration),
+    ) {
+        self.earlier = Some(wall);
+        // It has no connection any more.
+        self.closed(whom, account, session, -1, Cause::Stopped, now);
+        self.earlier = None;
+    }
+
     /// Hands the lines over to the writer; call it at the end of each turn.
     pub(crate) fn flush(&mut self) {
         self.hand_over();
@@ -381,7 +399,11 @@ impl Record {
         if !(about.traced && self.style.form.has(what.kind())) {
             return false;
         }
-        let (allowed, news) = self.bound.allows(what.kind(), self.clock.now());
+        // The lines of an end are not bounded, as at the end of this daemon.
+        let (allowed, news) = match self.earlier {
+            Some(_) => (true, None),
+            None => self.bound.allows(what.kind(), self.clock.now()),
+        };
         if news == Some(BoundNews::Begun) {
             self.log.warning(format_args!(
                 "the trace is above [logging] trace_per_second: leaving out lines, `open` and \
@@ -396,7 +418,12 @@ impl Record {
             self.hand_over();
         }
         let before = self.lines.len();
-        let event = Event { wall: self.clock.wall(), subject: about, protocol, what };
+        let event = Event {
+            wall: self.earlier.unwrap_or_else(|| self.clock.wall()),
+            subject: about,
+            protocol,
+            what,
+        };
         trace::write(&mut self.lines, self.style, &event);
         self.bound.charge(self.lines.len() - before);
         true

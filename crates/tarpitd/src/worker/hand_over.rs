@@ -182,6 +182,24 @@ impl Worker {
         taken
     }
 
+    /// Writes the end of clients of an earlier daemon whose connections are gone: it ended `at` this
+    /// time, since 1970.
+    pub(super) fn close_lost(
+        &mut self,
+        clients: Vec<(MovedClient, Arc<Binding>)>,
+        at: std::time::Duration,
+    ) {
+        for (MovedClient { conn, stage, .. }, binding) in clients {
+            let Stage::Held(Held { id, at: end, session, account, .. }) = stage else { continue };
+            let Resumed { session, .. } = Session::resume(end, &binding.profile, &session);
+            let (about, counted) = (binding.subject(conn, id), binding.counted());
+            let account = account.as_deref().and_then(Account::load).unwrap_or_default();
+            self.record.taken_over(about, counted, session.opened(end), None);
+            self.record.closed_before((about, counted), &account, &session, (end, at));
+        }
+        self.record.flush();
+    }
+
     /// Holds a client again; says whether this program knows all that was saved. `None`: it cannot
     /// be held.
     fn resume(&mut self, newcomer: Newcomer, held: &Held) -> Option<bool> {

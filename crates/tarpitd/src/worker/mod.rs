@@ -57,7 +57,7 @@ use self::{
     data::Awaited,
     endpoints::Binding,
     first_answers::{FirstAnswers, LATE},
-    hand_over::{Exported, Moved, TakenOver},
+    hand_over::{Exported, Moved, MovedClient, TakenOver},
     listeners::Listeners,
     memory::Memory,
     pending::Pending,
@@ -130,6 +130,9 @@ pub(crate) enum Command {
     Busiest(oneshot::Sender<Vec<Busy>>),
     /// Answer the admin server.
     Ask(Question),
+    /// Write the end of clients of an earlier daemon whose connections are gone: it ended at this
+    /// time, since 1970.
+    CloseLost { clients: Vec<(MovedClient, Arc<Binding>)>, at: Duration },
     /// Tell of more listeners and clients for the next daemon, from this place on. Comes after
     /// [`Command::Pause`].
     Export { from: u32, answer: mpsc::Sender<io::Result<Exported>> },
@@ -383,6 +386,7 @@ impl Worker {
             Command::Answer(answer) => drop(answer.send(())),
             Command::Busiest(answer) => drop(answer.send(self.record.busiest())),
             Command::Ask(question) => self.answer(question),
+            Command::CloseLost { clients, at } => self.close_lost(clients, at),
             Command::Export { from, answer } => drop(answer.send(self.export(from))),
             Command::GoOn => {}
             Command::Leave => {

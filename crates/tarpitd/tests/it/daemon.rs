@@ -179,10 +179,15 @@ impl Daemon {
 
     /// The same by the given signal.
     pub(crate) fn stop_by(
-        mut self,
+        self,
         signal: rustix::process::Signal,
     ) -> (Vec<Value>, Vec<String>, ExitStatus) {
         self.signal(signal);
+        self.wait()
+    }
+
+    /// The same for one that was asked already.
+    pub(crate) fn wait(mut self) -> (Vec<Value>, Vec<String>, ExitStatus) {
         let status = self.ends();
         let trace = self.stdout.iter().map(|line| serde_json::from_str(&line).expect("JSON"));
         let trace = trace.collect();

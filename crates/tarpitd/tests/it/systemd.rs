@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::{ErrorKind, IoSliceMut, Read as _},
+    mem::MaybeUninit,
     net::{SocketAddr as IpSocketAddr, TcpListener, TcpStream, UdpSocket},
     os::{
         fd::OwnedFd,
@@ -14,7 +16,10 @@ use std::{
 
 use command_fds::{CommandFdExt as _, FdMapping};
 use rustix::{
-    net::{self, AddressFamily, SocketType, sockopt},
+    net::{
+        self, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketType,
+        sockopt,
+    },
     process::Signal,
 };
 
@@ -61,6 +66,36 @@ impl Manager {
         let mut buffer = [0; 1_024];
         let count = self.socket.recv(&mut buffer).expect("a message");
         String::from_utf8(buffer[..count].to_vec()).expect("text")
+    }
+
+    /// The next message, with the files beside it.
+    fn take(&self) -> (String, Vec<OwnedFd>) {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
+        let (mut beside, mut bytes) = (RecvAncillaryBuffer::new(&mut space), [0; 1_024]);
+        let mut buffers = [IoSliceMut::new(&mut bytes)];
+        let received =
+            net::recvmsg(&self.socket, &mut buffers, &mut beside, RecvFlags::CMSG_CLOEXEC);
+        let count = received.expect("a message").bytes;
+        let files = beside.drain().filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(files) => Some(files),
+            _ => None,
+        });
+        let files = files.flatten().collect();
+        (String::from_utf8(bytes[..count].to_vec()).expect("text"), files)
+    }
+
+    /// What it stores for the next start, until the daemon stops.
+    fn store(&self) -> Vec<OwnedFd> {
+        let mut stored = Vec::new();
+        loop {
+            let (message, files) = self.take();
+            match &*message {
+                "FDSTORE=1\nFDNAME=tarpitd-client\nFDPOLL=0" => stored.extend(files),
+                "FDSTOREREMOVE=1\nFDNAME=tarpitd-client" => stored.clear(),
+                message if message.starts_with("STOPPING=1") => return stored,
+                _ => assert!(files.is_empty(), "{message}"),
+            }
+        }
     }
 
     /// Hears on to a message that begins like this.
@@ -418,4 +453,162 @@ fn the_shipped_configuration_suits_the_shipped_units() {
     let told = told.expect("it runs");
     assert!(told.status.success(), "{told:?}");
     daemon.log_has("reload: configuration reloaded; no changes");
+}
+
+/// A daemon of this manager, which stores sockets and has kept these from an earlier one.
+fn of_store(manager: &Manager, kept: Vec<OwnedFd>, config: &str) -> Command {
+    let sockets = kept.into_iter().map(|socket| (socket, "tarpitd-client")).collect();
+    let mut command = with_sockets(sockets, &["-c", config]);
+    command.env("NOTIFY_SOCKET", &manager.name).env("FDSTORE", "100");
+    command
+}
+
+/// A configuration of two tarpits with a state directory and a trace.
+fn with_state(directory: &Directory) -> (String, String) {
+    let trace = directory.path("trace");
+    let state = directory.path("state");
+    let config = format!(
+        "state_dir = '{state}'\n[logging]\nclient_trace = '{trace}'\ntrace_per_second = 0\n\
+         [tarpits.banner]\npattern = 'endless_banner'\nbind = '127.0.0.1:0'\nrate_limit = 16\n\
+         client_trace = true\n\
+         [tarpits.ssh]\npattern = 'ssh'\nbind = '127.0.0.1:0'\nclient_trace = true\n"
+    );
+    (directory.file("c.toml", &config), trace)
+}
+
+/// The events of this name in a trace.
+fn events(trace: &str, name: &str) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(trace).expect("a trace");
+    let lines = text.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+    lines.filter(|line: &serde_json::Value| line["event"] == name).collect()
+}
+
+/// Whether a connection is open, whatever has come.
+fn is_open(client: &mut Client) -> bool {
+    client.0.set_nonblocking(true).expect("a socket");
+    let mut buffer = [0; 4_096];
+    let open = loop {
+        match client.0.read(&mut buffer) {
+            Ok(0) => break false,
+            Ok(_) => {}
+            Err(error) => break error.kind() == ErrorKind::WouldBlock,
+        }
+    };
+    client.0.set_nonblocking(false).expect("a socket");
+    open
+}
+
+#[test]
+fn a_restart_keeps_the_clients_whose_sockets_the_manager_has_kept() {
+    let directory = Directory::new("store");
+    let (config, trace) = with_state(&directory);
+    let manager = Manager::new("store");
+    let daemon = Daemon::spawn(of_store(&manager, Vec::new(), &config), 2);
+    let (begun, banner_at) = (now(), daemon.addresses[0]);
+    let mut clients: Vec<_> =
+        (0..40).map(|number| Client::of(daemon.addresses[number % 2])).collect();
+    for client in &mut clients {
+        client.hear();
+    }
+    let held_since = now();
+    daemon.signal(Signal::TERM);
+    let mut stored = manager.store();
+    assert_eq!(stored.len(), 40);
+    let (_, log, status) = daemon.wait();
+    assert_eq!(status.code(), Some(0), "{log:?}");
+    assert!(log.iter().any(|line| line.contains("systemd keeps the sockets")), "{log:?}");
+    assert_eq!(events(&trace, "close").len(), 0);
+    assert!(clients.iter_mut().all(is_open));
+
+    // One is lost on the way.
+    let lost = net::getpeername(stored.pop().expect("a socket")).expect("a client").expect("one");
+    let lost = IpSocketAddr::try_from(lost).expect("an address");
+    let mut daemon = Daemon::spawn(of_store(&manager, stored, &config), 2);
+    daemon.log_has("clients of tarpitd 0.1.0 that systemd has kept go on: 39");
+    daemon.log_has("systemd has not kept were disconnected at the last stop: 1");
+    manager.hear_of("FDSTOREREMOVE=1\nFDNAME=tarpitd-client");
+    let is_lost = |client: &Client| client.0.local_addr().expect("an address") == lost;
+    let place = clients.iter().position(is_lost).expect("it is one of them");
+    drop(clients.remove(place));
+    until("its close", || events(&trace, "close").len() == 1);
+    let close = &events(&trace, "close")[0];
+    assert_eq!(
+        (close["reason"].as_str(), &close["conn_info"]["peername"][1]),
+        (Some("stopped"), &lost.port().into())
+    );
+    let opens = events(&trace, "open");
+    let of_lost = opens.iter().find(|open| open["session"] == close["session"]).expect("its open");
+    let span = close["time"].as_f64().expect("a time") - of_lost["time"].as_f64().expect("a time");
+    let duration = close["duration"].as_f64().expect("a duration");
+    assert!((span - duration).abs() < 0.2, "{span} is not {duration}");
+    assert!(fs::metadata(directory.path("state/held")).is_err(), "it is over");
+    // The banner goes on line by line; SSH clients are to speak next.
+    for client in &mut clients {
+        assert!(is_open(client));
+    }
+    let banner =
+        clients.iter_mut().find(|client| client.0.peer_addr().expect("an address") == banner_at);
+    banner.expect("one of them").hear();
+    // New ones come as well, and INT always closes.
+    daemon.connect().hear();
+    // The trace has hundredths of a second.
+    let held = held_since.elapsed().saturating_sub(Duration::from_millis(50));
+    daemon.signal(Signal::INT);
+    assert_eq!(manager.store().len(), 0);
+    let (_, log, status) = daemon.wait();
+    assert_eq!(status.code(), Some(0), "{log:?}");
+    let closed = events(&trace, "close");
+    let stopped = closed.iter().filter(|close| close["reason"] == "stopped");
+    let durations: Vec<_> = stopped.map(|it| it["duration"].as_f64().expect("a number")).collect();
+    let whole = durations.iter().filter(|&&it| it >= held.as_secs_f64()).count();
+    assert_eq!(whole, 39, "{durations:?} of {held:?}");
+    assert!(durations.iter().all(|&it| it <= begun.elapsed().as_secs_f64()), "{durations:?}");
+    let sessions: Vec<_> = events(&trace, "open").iter().map(|it| it["session"].clone()).collect();
+    assert!(closed.iter().all(|close| sessions.contains(&close["session"])), "{closed:?}");
+}
+
+#[test]
+fn a_damaged_state_is_kept_aside_and_its_clients_are_held_in_silence() {
+    let directory = Directory::new("store-damaged");
+    let (config, _) = with_state(&directory);
+    let manager = Manager::new("store-damaged");
+    let daemon = Daemon::spawn(of_store(&manager, Vec::new(), &config), 2);
+    let mut client = Client::of(daemon.addresses[0]);
+    client.hear();
+    daemon.signal(Signal::TERM);
+    let stored = manager.store();
+    daemon.wait();
+    let file = directory.path("state/held");
+    let mut bytes = fs::read(&file).expect("the state");
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    fs::write(&file, bytes).expect("written");
+    let mut daemon = Daemon::spawn(of_store(&manager, stored, &config), 2);
+    let told = daemon.log.iter().find(|line| line.contains("this file is damaged"));
+    assert!(told.is_some_and(|line| line.contains("kept as held.unusable")), "{:?}", daemon.log);
+    assert!(fs::metadata(directory.path("state/held.unusable")).is_ok());
+    daemon.log_has("clients of which nothing is known are held in silence: 1");
+    assert_eq!(daemon.total("held"), 1);
+    assert!(is_open(&mut client));
+}
+
+#[test]
+fn clients_that_cannot_be_kept_are_closed_with_their_lines() {
+    let directory = Directory::new("store-refused");
+    let (config, trace) = with_state(&directory);
+    let manager = Manager::new("store-refused");
+    let daemon = Daemon::spawn(of_store(&manager, Vec::new(), &config), 2);
+    let mut client = Client::of(daemon.addresses[0]);
+    client.hear();
+    fs::remove_dir_all(directory.path("state")).expect("removed");
+    directory.file("state", "");
+    daemon.signal(Signal::TERM);
+    assert_eq!(manager.store().len(), 0);
+    let (_, log, status) = daemon.wait();
+    assert_eq!(status.code(), Some(0), "{log:?}");
+    let told = log.iter().any(|line| line.contains("the clients cannot be kept for a restart"));
+    assert!(told, "{log:?}");
+    assert_eq!(events(&trace, "close").len(), 1);
+    client.is_reset();
 }

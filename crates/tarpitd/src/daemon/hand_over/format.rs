@@ -92,6 +92,17 @@ impl State {
     }
 }
 
+/// What a daemon leaves in its state directory for the next one, while the service manager keeps
+/// the sockets.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Stored {
+    pub(super) state: State,
+    /// When it ended, since 1970.
+    pub(super) at: Duration,
+    /// Each client with its socket's cookie and the number of its worker.
+    pub(super) clients: Vec<(u64, u32, Client)>,
+}
+
 /// A listener, whose socket comes beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::daemon) struct Listener {

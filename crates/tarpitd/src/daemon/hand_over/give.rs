@@ -124,7 +124,7 @@ impl Daemon {
     }
 
     /// What goes on that is no socket.
-    fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         let mut state = State::new(self.clock, self.keys);
         state.secrets = self.identity.state_dir().remembered().into_iter().collect();
         state.counters = Past::write(&self.world());

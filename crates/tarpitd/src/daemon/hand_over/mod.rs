@@ -20,6 +20,7 @@
 mod channel;
 pub(super) mod format;
 pub(super) mod give;
+pub(super) mod store;
 pub(super) mod take;
 
 use std::time::Duration;

@@ -7,7 +7,7 @@ use std::{
     io::{self, Read as _, Write as _},
     os::{fd::OwnedFd, unix::net::UnixStream},
     path::Path,
-    sync::Arc,
+    sync::{Arc, mpsc},
     time::Duration,
 };
 
@@ -75,8 +75,8 @@ pub(in crate::daemon) struct Inheritance {
 #[derive(Default)]
 pub(in crate::daemon) struct Inherited {
     pub(in crate::daemon) secrets: Secrets,
-    listeners: Vec<(Listener, ListenSocket)>,
-    surfaces: Vec<(AdminSocket, OwnedFd)>,
+    pub(super) listeners: Vec<(Listener, ListenSocket)>,
+    pub(super) surfaces: Vec<(AdminSocket, OwnedFd)>,
 }
 
 impl Inheritance {
@@ -222,11 +222,43 @@ impl Daemon {
         &mut self,
         inheritance: Inheritance,
         listeners: Vec<Vec<worker::Listener>>,
-        predecessor: &Predecessor,
+        predecessor: Option<&Predecessor>,
     ) {
         let Inheritance { version, clients, .. } = inheritance;
+        let taken = self.hand_out(clients);
+        let (stay, rules) = (self.served.bindings(), rules(&self.served, self.workers.len()));
+        // The workers take their commands in order: the clients come first.
+        let listening = self.workers.reload(&stay, listeners, &rules);
+        let sum = sum(taken);
+        listening.wait(PATIENCE);
+        let version = version.escape_debug();
+        let count = sum.held;
+        match predecessor {
+            Some(Predecessor { pid, .. }) => self.log.notice(format_args!(
+                "upgrade: took over from tarpitd {version} (pid {pid}), which held {count} clients"
+            )),
+            None => self.log.notice(format_args!(
+                "restart: clients of tarpitd {version} that systemd has kept go on: {count}"
+            )),
+        }
+        if sum.unknown > 0 {
+            self.log.warning(format_args!(
+                "{} of these clients are held in silence: this version does not know what was said \
+                 to them",
+                sum.unknown,
+            ));
+        }
+    }
+
+    /// Lets the workers hold clients of another daemon.
+    pub(super) fn hold_all(&mut self, clients: Vec<(usize, Moved)>) -> TakenOver {
+        sum(self.hand_out(clients))
+    }
+
+    /// Gives clients to the workers; each of them tells what came of it.
+    fn hand_out(&mut self, clients: Vec<(usize, Moved)>) -> Vec<mpsc::Receiver<TakenOver>> {
         let mut bindings: HashMap<Origin, Arc<Binding>> = HashMap::default();
-        let mut of_workers: Vec<Vec<_>> = listeners.iter().map(|_| Vec::new()).collect();
+        let mut of_workers: Vec<Vec<_>> = (0..self.workers.len()).map(|_| Vec::new()).collect();
         for (worker, moved) in clients {
             let origin = &moved.client.origin;
             let binding = bindings.entry(origin.clone());
@@ -238,35 +270,21 @@ impl Daemon {
                 clients.push((moved, binding));
             }
         }
-        let taken: Vec<_> = (0..)
-            .zip(of_workers)
-            .map(|(worker, clients)| self.workers.take_over(worker, clients))
-            .collect();
-        let (stay, rules) = (self.served.bindings(), rules(&self.served, self.workers.len()));
-        // The workers take their commands in order: the clients come first.
-        let listening = self.workers.reload(&stay, listeners, &rules);
-        let mut sum = TakenOver::default();
-        for taken in taken {
-            // A worker that takes longer holds them all the same.
-            let TakenOver { held, unknown } = taken.recv_timeout(PATIENCE).unwrap_or_default();
-            sum.held += held;
-            sum.unknown += unknown;
-        }
-        listening.wait(PATIENCE);
-        self.log.notice(format_args!(
-            "upgrade: took over from tarpitd {} (pid {}), which held {} clients",
-            version.escape_debug(),
-            predecessor.pid,
-            sum.held,
-        ));
-        if sum.unknown > 0 {
-            self.log.warning(format_args!(
-                "upgrade: {} of these clients are held in silence: this version does not know what \
-                 was said to them",
-                sum.unknown,
-            ));
-        }
+        let all = (0..).zip(of_workers);
+        all.map(|(worker, clients)| self.workers.take_over(worker, clients)).collect()
     }
+}
+
+/// What came of it at all workers.
+fn sum(taken: Vec<mpsc::Receiver<TakenOver>>) -> TakenOver {
+    let mut sum = TakenOver::default();
+    for taken in taken {
+        // A worker that takes longer holds them all the same.
+        let TakenOver { held, unknown } = taken.recv_timeout(PATIENCE).unwrap_or_default();
+        sum.held += held;
+        sum.unknown += unknown;
+    }
+    sum
 }
 
 /// The next frame, which is taken.
