@@ -451,6 +451,19 @@ fn a_request_without_a_host_or_with_a_wrong_one_is_refused() {
         let mut stage = connected(&[frame(1, 0b101, 1, &block)]);
         assert_eq!(&answers(&mut stage)[2].3[2..5], b"400", "{host:?}");
     }
+    // One that has not heard our settings may refer to the host of its first request.
+    let searcher = [("user-agent", "gobuster/3.5")];
+    let vague = [
+        frame(1, 0b101, 3, b"\x82\x86\x84\xBE"),
+        // Nor does it name its path or its method then.
+        frame(1, 0b101, 5, b"\x82\x86\xBF\xBE"),
+        frame(1, 0b101, 7, b"\xC0\x86\x84\xBE"),
+    ];
+    let mut stage = connected(&[asking(1, "GET", "/x", &searcher), vague.concat()]);
+    stage.pass_secs(10);
+    let got = answers(&mut stage);
+    let statuses = got.iter().filter(|one| one.0 == 1).map(|one| &one.3[2..5]);
+    assert_eq!(statuses.collect::<Vec<_>>(), [b"404", b"200", b"404", b"404"]);
 }
 
 #[test]

@@ -448,12 +448,13 @@ fn asked(frames: &mut Frames, head: Head, payload: &[u8], cx: &mut Cx<'_>) -> Op
     }
     let site = Site::of(&cx.profile.persona);
     let learn = &mut |fact, value: &[u8], length| cx.learn_part(fact, value, length);
-    let Read { mut request, mut reading, torn, host } = read(head.block(payload), site, learn);
+    let Read { mut request, mut reading, torn, host, is_vague } =
+        read(head.block(payload), site, learn);
     if let Some(torn) = torn {
         frames.kept.get_or_insert_default().torn = Some(torn);
     }
     let is_whole = head.flags & frame::END_HEADERS != 0 && frames.skip == Length(0);
-    if is_whole {
+    if is_whole && !is_vague {
         request::end(&mut request, &reading);
     }
     if reading.is_guess() {
@@ -492,15 +493,19 @@ struct Read {
     /// What is learnt, where that waits for the end of a value beyond the block.
     torn: Option<Torn>,
     host: Option<Vec<u8>>,
+    /// Some of its fields are not known to us, and the host may be one of them.
+    is_vague: bool,
 }
 
 /// What the fields in `block` ask for, in the manner of HTTP/1.
 fn read(block: &[u8], site: Site, learn: request::Learn<'_>) -> Read {
-    let (mut method, mut path, mut is_torn) = (Vec::new(), Vec::new(), false);
+    let (mut method, mut path) = (Vec::new(), Vec::new());
+    let (mut is_torn, mut is_vague) = (false, false);
     hpack::fields(block, &mut |name, value, missing| match name {
         b":method" => method = value.to_vec(),
         b":path" => (path, is_torn) = (value.to_vec(), missing.is_some()),
         b":authority" if path.is_empty() && method == b"CONNECT" => path = value.to_vec(),
+        hpack::EARLIER => is_vague = true,
         _ => {}
     });
     let (mut request, mut reading) = (Request::default(), Reading::default());
@@ -508,6 +513,9 @@ fn read(block: &[u8], site: Site, learn: request::Learn<'_>) -> Read {
     let mut collect = |fact, value: &[u8]| learnt.add(fact, value);
     request_line::frame_line(&mut request, &method, &path, is_torn, site, &mut collect);
     let (mut host, mut torn) = (None, None);
+    if is_vague && (method.is_empty() || path.is_empty()) {
+        request.reply = Reply::Missing.into();
+    }
     hpack::fields(block, &mut |name, value, missing| {
         let name = if name == b":authority" { b"host" } else { name };
         if name == b"host" && !reading.told_host {
@@ -531,7 +539,7 @@ fn read(block: &[u8], site: Site, learn: request::Learn<'_>) -> Read {
             None
         }
     };
-    Read { request, reading, torn, host }
+    Read { request, reading, torn, host, is_vague }
 }
 
 /// What waits for the end of a value, of which so much is missing. It is told at once where its

@@ -9,12 +9,15 @@ use alloc::{borrow::Cow, vec::Vec};
 use crate::wire::http::huffman::Decoder;
 
 /// Tells the names and values in `block` one by one, up to its end or to what cannot be read. What
-/// is not known is told as empty. Of a value that goes on beyond the block its beginning is told, and
-/// what is missing.
+/// does not matter here is told as empty, and what is not known as [`EARLIER`]. Of a value that goes
+/// on beyond the block its beginning is told, and what is missing.
 pub(crate) fn fields(block: &[u8], tell: Tell<'_>) {
     let mut rest = block;
     while field(&mut rest, tell).is_some() {}
 }
+
+/// What a field is called that a client has sent before, and refers to now.
+pub(crate) const EARLIER: &[u8] = b":earlier";
 
 /// Who wants to know names, values, and what is missing of them.
 type Tell<'a> = &'a mut dyn FnMut(&[u8], &[u8], Option<Missing>);
@@ -126,6 +129,7 @@ fn indexed(index: usize) -> (&'static [u8], &'static [u8]) {
         49 => (b"proxy-authorization", b""),
         50 => (b"range", b""),
         58 => (b"user-agent", b""),
+        62.. => (EARLIER, b""),
         _ => (b"", b""),
     }
 }
@@ -200,7 +204,7 @@ mod tests {
         assert_eq!(read(b"\x04\x0c/sample/path"), [":path=/sample/path"]);
         assert_eq!(read(b"\x10\x08password\x06secret"), ["password=secret"]);
         // A table's size, a field of the client's own table, and a value behind a large index.
-        assert_eq!(read(b"\x20\x3f\xe1\x1f\xbe\x0f\x2b\x01x"), ["=", "user-agent=x"]);
+        assert_eq!(read(b"\x20\x3f\xe1\x1f\xbe\x0f\x2b\x01x"), [":earlier=", "user-agent=x"]);
     }
 
     #[test]
