@@ -30,14 +30,14 @@ use crate::{
 };
 
 /// Stands in for systemd: the socket that `NOTIFY_SOCKET` names.
-struct Manager {
+pub(crate) struct Manager {
     socket: UnixDatagram,
     name: String,
 }
 
 impl Manager {
     /// One with an abstract name.
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let name = format!("tarpitd-it-{}-{name}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).expect("a name");
         Self::of(UnixDatagram::bind_addr(&address), format!("@{name}"))
@@ -85,7 +85,7 @@ impl Manager {
     }
 
     /// What it stores for the next start, until the daemon stops.
-    fn store(&self) -> Vec<OwnedFd> {
+    pub(crate) fn store(&self) -> Vec<OwnedFd> {
         let mut stored = Vec::new();
         loop {
             let (message, files) = self.take();
@@ -456,10 +456,10 @@ fn the_shipped_configuration_suits_the_shipped_units() {
 }
 
 /// A daemon of this manager, which stores sockets and has kept these from an earlier one.
-fn of_store(manager: &Manager, kept: Vec<OwnedFd>, config: &str) -> Command {
+pub(crate) fn of_store(manager: &Manager, kept: Vec<OwnedFd>, arguments: &[&str]) -> Command {
     let sockets = kept.into_iter().map(|socket| (socket, "tarpitd-client")).collect();
-    let mut command = with_sockets(sockets, &["-c", config]);
-    command.env("NOTIFY_SOCKET", &manager.name).env("FDSTORE", "100");
+    let mut command = with_sockets(sockets, arguments);
+    command.env("NOTIFY_SOCKET", &manager.name).env("FDSTORE", "4096");
     command
 }
 
@@ -503,7 +503,7 @@ fn a_restart_keeps_the_clients_whose_sockets_the_manager_has_kept() {
     let directory = Directory::new("store");
     let (config, trace) = with_state(&directory);
     let manager = Manager::new("store");
-    let daemon = Daemon::spawn(of_store(&manager, Vec::new(), &config), 2);
+    let daemon = Daemon::spawn(of_store(&manager, Vec::new(), &["-c", &config]), 2);
     let (begun, banner_at) = (now(), daemon.addresses[0]);
     let mut clients: Vec<_> =
         (0..40).map(|number| Client::of(daemon.addresses[number % 2])).collect();
@@ -523,7 +523,7 @@ fn a_restart_keeps_the_clients_whose_sockets_the_manager_has_kept() {
     // One is lost on the way.
     let lost = net::getpeername(stored.pop().expect("a socket")).expect("a client").expect("one");
     let lost = IpSocketAddr::try_from(lost).expect("an address");
-    let mut daemon = Daemon::spawn(of_store(&manager, stored, &config), 2);
+    let mut daemon = Daemon::spawn(of_store(&manager, stored, &["-c", &config]), 2);
     daemon.log_has("clients of tarpitd 0.1.0 that systemd has kept go on: 39");
     daemon.log_has("systemd has not kept were disconnected at the last stop: 1");
     manager.hear_of("FDSTOREREMOVE=1\nFDNAME=tarpitd-client");
@@ -572,7 +572,7 @@ fn a_damaged_state_is_kept_aside_and_its_clients_are_held_in_silence() {
     let directory = Directory::new("store-damaged");
     let (config, _) = with_state(&directory);
     let manager = Manager::new("store-damaged");
-    let daemon = Daemon::spawn(of_store(&manager, Vec::new(), &config), 2);
+    let daemon = Daemon::spawn(of_store(&manager, Vec::new(), &["-c", &config]), 2);
     let mut client = Client::of(daemon.addresses[0]);
     client.hear();
     daemon.signal(Signal::TERM);
@@ -584,7 +584,7 @@ fn a_damaged_state_is_kept_aside_and_its_clients_are_held_in_silence() {
         *last ^= 1;
     }
     fs::write(&file, bytes).expect("written");
-    let mut daemon = Daemon::spawn(of_store(&manager, stored, &config), 2);
+    let mut daemon = Daemon::spawn(of_store(&manager, stored, &["-c", &config]), 2);
     let told = daemon.log.iter().find(|line| line.contains("this file is damaged"));
     assert!(told.is_some_and(|line| line.contains("kept as held.unusable")), "{:?}", daemon.log);
     assert!(fs::metadata(directory.path("state/held.unusable")).is_ok());
@@ -598,7 +598,7 @@ fn clients_that_cannot_be_kept_are_closed_with_their_lines() {
     let directory = Directory::new("store-refused");
     let (config, trace) = with_state(&directory);
     let manager = Manager::new("store-refused");
-    let daemon = Daemon::spawn(of_store(&manager, Vec::new(), &config), 2);
+    let daemon = Daemon::spawn(of_store(&manager, Vec::new(), &["-c", &config]), 2);
     let mut client = Client::of(daemon.addresses[0]);
     client.hear();
     fs::remove_dir_all(directory.path("state")).expect("removed");

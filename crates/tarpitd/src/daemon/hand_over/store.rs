@@ -61,6 +61,9 @@ const MAGIC: &[u8] = b"tarpitd held clients\n";
 /// A longer file is not ours: the state of as many clients as a store keeps is shorter.
 const LONGEST: u64 = 64 << 20;
 
+/// The most time until all workers pause. A worker that takes longer would hold up the stop.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// What an earlier daemon left for this one.
 pub(in crate::daemon) struct Left {
     /// Clients that it held and whose sockets are gone, and when it ended, since 1970.
@@ -185,10 +188,10 @@ impl Daemon {
     /// Ends and leaves the clients to the next daemon, through the service manager's store. If that
     /// fails, the clients are closed.
     pub(in crate::daemon) fn stop_for_restart(mut self, watched: bool) -> ExitCode {
-        let begun = self.clock.now();
         match self.leave_clients() {
             Ok(0) => self.workers.go_on(),
             Ok(clients) => {
+                let begun = self.clock.now();
                 if watched {
                     live_line::end();
                 }
@@ -221,7 +224,7 @@ impl Daemon {
     /// Gives the sockets to the service manager and writes the state of all clients; says how many
     /// these are.
     fn leave_clients(&mut self) -> Result<usize, String> {
-        if !self.workers.pause(PATIENCE) {
+        if !self.workers.pause(PAUSE) {
             return Err("a worker is too busy".to_owned());
         }
         let Some(manager) = &mut self.manager else { return Ok(0) };

@@ -1,5 +1,5 @@
-//! A thousand clients of all protocols, two upgrades and two reloads: nobody is closed, and nobody
-//! waits too long.
+//! A thousand clients of all protocols, two upgrades, two reloads and a restart of the unit: nobody is
+//! closed, and nobody waits too long.
 
 use std::{
     collections::HashMap,
@@ -10,13 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use super::{GAP, HELD, Upgraded};
 use crate::{
     clock::{now, pause},
-    daemon::{Client, Directory, file_gets, until},
+    daemon::{Client, Daemon, Directory, file_gets, until},
     require::{require, require_files},
+    systemd::{Manager, of_store},
     tls,
 };
 
@@ -37,13 +39,13 @@ const SILENT: [(&str, &str); 6] = [
 ];
 
 /// The configuration; `lines` is what a reload changes.
-fn text(lines: &str) -> String {
+fn text(state: &str, lines: &str) -> String {
     let table = |(pattern, _): &(&str, &str)| {
         format!("[tarpits.{pattern}]\npattern = '{pattern}'\nbind = '127.0.0.1:0'\n{lines}\n")
     };
     let tarpits: String = HELD.iter().chain(&SILENT).map(table).collect();
     format!(
-        "{tarpits}[tarpits.secured]\npattern = 'tls'\ninner = 'http_endless_header'\n\
+        "state_dir = '{state}'\n{tarpits}[tarpits.secured]\npattern = 'tls'\ninner = 'http_endless_header'\n\
          bind = '127.0.0.1:0'\n[limits]\nper_address = 0\nper_prefix = 0\n\
          handshakes_per_second = 100000\n"
     )
@@ -105,17 +107,21 @@ impl Crowd {
 }
 
 #[test]
-fn a_thousand_clients_of_all_protocols_notice_neither_upgrades_nor_reloads() {
-    if !require_files(2 * CLIENTS + 200) {
+fn a_thousand_clients_of_all_protocols_notice_neither_upgrades_nor_reloads_nor_a_restart() {
+    if !require_files(3 * CLIENTS + 200) {
         return;
     }
     let ports = HELD.len() + SILENT.len() + 1;
     let traces = Directory::new("upgrade-thousand-trace");
     let trace = traces.path("trace.jsonl");
-    let mut it = Upgraded::start("upgrade-thousand", &text(""), ports, &["-t", &trace]);
-    let config = it.directory.path("tarpitd.toml");
-    let control = format!("\n[control]\nsocket = '{}'\n", it.socket());
-    let set = |lines: &str| fs::write(&config, text(lines) + &control).expect("written");
+    let directory = Directory::new("upgrade-thousand");
+    let (config, state) = (directory.path("tarpitd.toml"), directory.path("state"));
+    let control = format!("\n[control]\nsocket = '{}'\n", directory.path("control"));
+    let set = |lines: &str| fs::write(&config, text(&state, lines) + &control).expect("written");
+    set("");
+    let (manager, arguments) = (Manager::new("thousand"), ["-c", &config, "-t", &trace]);
+    let daemon = Daemon::spawn(of_store(&manager, Vec::new(), &arguments), ports);
+    let mut it = Upgraded { directory, daemon, pid: None };
     let addresses = it.daemon.addresses.clone();
     let secured = addresses[ports - 1];
     let settings = tls::settings();
@@ -145,6 +151,14 @@ fn a_thousand_clients_of_all_protocols_notice_neither_upgrades_nor_reloads() {
         assert_eq!(it.held_ids(), ids);
         crowd.hear_for(Duration::from_secs(9));
     }
+    // As by `systemctl restart`, which keeps the sockets meanwhile.
+    let pid = it.pid.take().expect("the second new program");
+    kill_process(pid, Signal::TERM).expect("it runs");
+    let stored = manager.store();
+    assert_eq!(stored.len(), all);
+    it.daemon.rest_of_trace();
+    it.daemon = Daemon::spawn(of_store(&manager, stored, &arguments), ports);
+    assert_eq!(it.held_ids(), ids);
     crowd.hear_for(GAP);
     // What comes is still under the keys of the handshake.
     for stream in &mut streams {
@@ -155,7 +169,9 @@ fn a_thousand_clients_of_all_protocols_notice_neither_upgrades_nor_reloads() {
         ssh.kill().and_then(|()| ssh.wait()).expect("it ran");
     }
     let held = begun.elapsed();
-    it.stop();
+    it.daemon.signal(Signal::INT);
+    assert!(manager.store().is_empty(), "INT closes all");
+    it.daemon.rest_of_trace();
     let text = file_gets(&trace, |text| text.matches("\"close\"").count() >= all);
     let mut events: HashMap<String, Vec<Value>> = HashMap::new();
     for line in text.lines() {
