@@ -237,7 +237,8 @@ impl Page {
             step: step_of_numbers,
         }
         .draw(page);
-        page.tags("</div><div class=scroll><table><thead><tr><th scope=col>stay<th scope=col class=n>clients");
+        page.tags("</div><div class=scroll tabindex=0 role=region aria-labelledby=stays-title>");
+        page.tags("<table><thead><tr><th scope=col>stay<th scope=col class=n>clients");
         page.tags("<th scope=col class=n><span class=unseen>part of the clients</span>");
         page.tags("<th scope=col class=n>time held");
         page.tags("<th scope=col class=n><span class=unseen>part of the time</span><tbody>");
