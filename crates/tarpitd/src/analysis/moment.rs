@@ -108,11 +108,12 @@ fn time_of_day(text: &str) -> Option<u64> {
         None => (0, 0),
         Some(text) => {
             let (second, fraction) = text.split_once('.').unwrap_or((text, "0"));
-            let micros = fraction.get(..6).unwrap_or(fraction);
-            let scale = 10_u64.pow(6 - u32::try_from(micros.len()).ok()?);
             // What comes behind microseconds is left out, but it must be digits.
-            number(fraction)?;
-            (two_digits(second)?, number(micros)? * scale)
+            let is_number = !fraction.is_empty() && fraction.bytes().all(|it| it.is_ascii_digit());
+            let micros = fraction.get(..6).unwrap_or(fraction);
+            let missing = 6_u32.checked_sub(u32::try_from(micros.len()).ok()?)?;
+            let micros = number(micros).filter(|_| is_number)? * 10_u64.pow(missing);
+            (two_digits(second)?, micros)
         }
     };
     // A leap second counts as the next minute's first.
@@ -187,12 +188,23 @@ mod tests {
             ("1795333948", micros - 123_456),
             (r#""2026-11-22T07:52:28.123Z""#, micros - 456),
             (r#""2026-11-22T07:52:28.123456789Z""#, micros),
+            (r#""2026-11-22T07:52:28.1234560000000000000000000Z""#, micros),
             (r#""2026-11-22T09:52:28+02:00""#, micros - 123_456),
             (r#""2026-11-22t03:22:28-04:30""#, micros - 123_456),
         ] {
             assert_eq!(serde_json::from_str::<Moment>(json).ok(), Some(Moment(wanted)), "{json}");
         }
-        for json in ["-1", "1e300", "null", "\"\"", "\"2026-13-01\"", "\"2026-02-29\"", "[]"] {
+        for json in [
+            "-1",
+            "1e300",
+            "null",
+            "\"\"",
+            "\"2026-13-01\"",
+            "\"2026-02-29\"",
+            "[]",
+            "\"2026-11-22T07:52:28.12345é\"",
+            "\"2026-11-22T07:52:28.\"",
+        ] {
             assert!(serde_json::from_str::<Moment>(json).is_err(), "{json}");
         }
     }

@@ -56,6 +56,8 @@ pub(super) struct Trace {
     pub(super) repeated: u64,
     /// Files that could not be read, or not to their ends.
     pub(super) broken: u64,
+    /// Events that are in no hour, since there were too many hours.
+    pub(super) left_out_of_hours: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -166,7 +168,7 @@ impl Summary {
         let refused = rows(&tally.refused, most, false);
         Self {
             version: 1,
-            trace: Trace { from, until, ..*trace },
+            trace: Trace { from, until, left_out_of_hours: tally.timeline.left_out(), ..*trace },
             clients: Clients {
                 held: tally.opened + tally.before,
                 opened: tally.opened,

@@ -9,7 +9,7 @@ use super::moment::{HOUR, Moment};
 pub(super) struct Timeline {
     hours: BTreeMap<u64, Change>,
     /// Clients that came, or spans that began or ended, in hours for which there was no room.
-    pub(super) left_out: u64,
+    lost: u64,
 }
 
 /// What an hour adds to the hours before it. A span that covers many hours costs three of these,
@@ -35,7 +35,7 @@ pub(super) struct Hour {
 }
 
 /// The most hours with changes: eleven years, in 5 MB. More come only in a trace of nonsense.
-const MOST: usize = 100_000;
+pub(super) const MOST_HOURS: usize = 100_000;
 
 impl Timeline {
     /// A client came.
@@ -62,29 +62,38 @@ impl Timeline {
     }
 
     fn change(&mut self, hour: u64, change: impl FnOnce(&mut Change)) {
-        if self.hours.len() < MOST || self.hours.contains_key(&hour) {
+        if self.hours.len() < MOST_HOURS || self.hours.contains_key(&hour) {
             change(self.hours.entry(hour).or_default());
         } else {
-            self.left_out += 1;
+            self.lost += 1;
         }
     }
 
-    /// The hours from the first to the last one, empty ones too, at most as many as there is room
-    /// for.
+    /// The hours from the first to the last one, empty ones too. If there are more than there is room
+    /// for, the first ones are left out: a machine whose clock was set late began in 1970.
     pub(super) fn hours(&self) -> Vec<Hour> {
-        let (Some((&first, _)), Some((&last, _))) =
-            (self.hours.first_key_value(), self.hours.last_key_value())
-        else {
-            return Vec::new();
-        };
-        let mut whole = 0_i64;
-        let hours = (first..=last).take(MOST).map(|number| {
+        let Some((first, last)) = self.shown() else { return Vec::new() };
+        let mut whole: i64 = self.hours.range(..first).map(|(_, change)| change.whole).sum();
+        let hours = (first..=last).map(|number| {
             let change = self.hours.get(&number).copied().unwrap_or_default();
             whole += change.whole;
             let held = u64::try_from(whole).unwrap_or(0).saturating_mul(HOUR);
             Hour { number, clients: change.clients, held: held.saturating_add(change.part) }
         });
         hours.collect()
+    }
+
+    /// The first and the last of the hours that are shown.
+    fn shown(&self) -> Option<(u64, u64)> {
+        let ((&first, _), (&last, _)) =
+            self.hours.first_key_value().zip(self.hours.last_key_value())?;
+        Some((first.max((last + 1).saturating_sub(MOST_HOURS as u64)), last))
+    }
+
+    /// How much of what happened is in no hour.
+    pub(super) fn left_out(&self) -> u64 {
+        let before = self.shown().map_or(0, |(first, _)| self.hours.range(..first).count());
+        self.lost + before as u64
     }
 }
 
@@ -117,7 +126,20 @@ mod tests {
         for number in 0..200_000 {
             timeline.came(Moment(number * 7 * HOUR));
         }
-        assert_eq!((timeline.hours.len(), timeline.left_out), (MOST, 100_000));
-        assert_eq!(timeline.hours().len(), MOST);
+        assert_eq!((timeline.hours.len(), timeline.lost), (MOST_HOURS, 100_000));
+        assert_eq!(timeline.hours().len(), MOST_HOURS);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_late_hides_no_hour_of_today() {
+        let mut timeline = Timeline::default();
+        for hour in [1, 500_000] {
+            timeline.came(Moment(hour * HOUR));
+        }
+        timeline.held(Moment(HOUR), Moment(500_000 * HOUR));
+        let hours = timeline.hours();
+        assert_eq!((hours.len(), timeline.left_out()), (MOST_HOURS, 2));
+        assert_eq!(hours[MOST_HOURS - 2..].iter().map(|it| it.held).collect::<Vec<_>>(), [HOUR, 0]);
+        assert_eq!(hours.last().map(|it| (it.number, it.clients)), Some((500_000, 1)));
     }
 }

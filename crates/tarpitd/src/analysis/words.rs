@@ -3,6 +3,7 @@
 use super::{
     moment::Moment,
     summary::{Amount, Holds, LOGIN, Row, Summary, Table, seconds},
+    timeline::MOST_HOURS,
 };
 use crate::report::units::{count, duration, harmless, in_words, plural, span};
 
@@ -65,6 +66,13 @@ pub(super) fn notes(summary: &Summary) -> Vec<String> {
     if trace.broken > 0 {
         let broken = plural(trace.broken, "file");
         notes.push(format!("{broken} could not be read to the end."));
+    }
+    if trace.left_out_of_hours > 0 {
+        notes.push(format!(
+            "The pictures show the last {} hours; {} before are in no hour and no day.",
+            count(MOST_HOURS as u64),
+            plural(trace.left_out_of_hours, "event")
+        ));
     }
     if let Some(most) = summary.most_followed() {
         notes.push(format!(
