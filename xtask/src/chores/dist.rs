@@ -51,9 +51,6 @@ fn flags(workspace: &Workspace) -> String {
     let script = workspace.root.join("xtask/link/no_unwind_tables.ld");
     [
         "-Ctarget-feature=+crt-static",
-        // The addresses that are to be filled in at the start take 2 kB instead of 192 kB. The C
-        // library can read this from version 2.36 on.
-        "-Clink-arg=-Wl,-z,pack-relative-relocs",
         "-Clink-arg=-Wl,--no-eh-frame-hdr",
         "-Clink-arg=-T",
         &format!("-Clink-arg={}", script.display()),

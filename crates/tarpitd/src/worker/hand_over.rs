@@ -112,8 +112,8 @@ pub(crate) struct TakenOver {
     pub(crate) unknown: u64,
 }
 
-/// The most listeners and clients told of at once: each has a second file descriptor meanwhile, and a daemon that
-/// is at its limit of open files has few left.
+/// The most listeners and clients told of at once: each has a second file descriptor meanwhile, and
+/// a daemon that is at its limit of open files has few left.
 pub(crate) const EXPORTED: usize = 32;
 
 impl Worker {
