@@ -438,6 +438,17 @@ impl Session {
         matches!(self.body, Body::Boxed(_))
     }
 
+    /// Whether [`Session::save`] can save all of it: not while its TLS handshake is under way, of which
+    /// the library keeps the state for itself.
+    pub fn can_be_saved(&self) -> bool {
+        match &self.body {
+            Body::Boxed(live) => {
+                live.transport.as_ref().is_none_or(|transport| transport.can_be_saved())
+            }
+            Body::Inline { .. } => true,
+        }
+    }
+
     /// Whether it takes more memory than it will once the client is understood, or given up.
     pub fn is_amid(&self) -> bool {
         match &self.body {

@@ -101,6 +101,11 @@ impl Handshake {
         self.limits
     }
 
+    /// Whether the library's connection answers already.
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self.stage, Stage::Shaking { .. })
+    }
+
     /// Whether the hello waits for its answer.
     pub(super) fn puts_off(&self) -> bool {
         matches!(self.stage, Stage::PuttingOff)
@@ -166,7 +171,7 @@ impl Handshake {
     /// Writes it down, unless the library's connection answers already, which keeps its state for
     /// itself.
     pub(super) fn save(&self, out: &mut Vec<u8>) {
-        if matches!(self.stage, Stage::Shaking { .. }) {
+        if self.is_answered() {
             return;
         }
         out.push(SAVED);

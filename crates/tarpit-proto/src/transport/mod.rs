@@ -214,6 +214,14 @@ impl Transport {
         self.owed = rest.to_vec();
     }
 
+    /// Whether [`Transport::save`] writes down all of it: not once a handshake has been answered.
+    pub(crate) fn can_be_saved(&self) -> bool {
+        match &self.state {
+            State::Handshake(handshake) => !handshake.is_answered(),
+            State::Dead | State::Open { .. } => true,
+        }
+    }
+
     /// Writes down what a new binary needs. A handshake that has been answered cannot be written
     /// down.
     pub(crate) fn save(&self, out: &mut Vec<u8>) {

@@ -28,6 +28,7 @@ mod user;
 mod workers;
 
 use std::{
+    convert::Infallible,
     fmt::Write as _,
     io::{self, Write as _},
     path::Path,
@@ -224,6 +225,8 @@ struct Daemon {
     confinement: Confinement,
     /// The sockets that it has opened.
     activated: Activated,
+    /// Disconnected once no client of the daemon before can come any more.
+    arriving: Option<Receiver<Infallible>>,
     /// Removed when the daemon ends.
     pid_file: Option<PidFile>,
 }
@@ -352,6 +355,7 @@ impl Daemon {
             manager,
             confinement,
             activated,
+            arriving: None,
             pid_file,
         };
         if let Some(predecessor) = &mut predecessor {
@@ -363,9 +367,7 @@ impl Daemon {
         if goes_on {
             daemon.go_on(inheritance, later, predecessor.as_ref());
         }
-        if let Some(predecessor) = predecessor {
-            predecessor.serving();
-        }
+        daemon.arriving = predecessor.and_then(|it| it.serving(daemon.notify.clone()));
         daemon.settle(left);
         daemon.complete_keys();
         Ok(daemon)
@@ -412,9 +414,10 @@ impl Daemon {
                 Ok(Notice::Databases(look, databases, findings)) => {
                     self.take_databases(look, databases, findings);
                 }
+                Ok(Notice::Arrived(clients)) => drop(self.hand_out(clients)),
                 Ok(Notice::HandOver(stream)) => match self.hand_over(stream) {
                     Given::Kept => {}
-                    Given::Over { clients } => return self.leave(clients, watched),
+                    Given::Over(successor) => return self.leave(successor, watched),
                 },
                 // The next reload opens it again.
                 Ok(Notice::ListenerLost(key)) => {

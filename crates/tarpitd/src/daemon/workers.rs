@@ -141,20 +141,36 @@ impl Workers {
         }
     }
 
-    /// Some of a worker's listeners and clients, from this place on, while it pauses.
+    /// Some of a worker's listeners and clients, from this place on, while it pauses; with `all` also
+    /// those clients whose handshake is under way.
     pub(super) fn export(
         &self,
         worker: usize,
-        from: u32,
+        (from, all): (u32, bool),
         patience: Duration,
     ) -> Result<Exported, String> {
         let (answer, exported) = mpsc::channel();
-        self.all[worker].handle.send(Command::Export { from, answer });
-        match exported.recv_timeout(patience) {
-            Ok(Ok(exported)) => Ok(exported),
-            Ok(Err(error)) => Err(format!("a client cannot be handed over: {}", plain(&error))),
-            Err(_) => Err("a worker thread does not answer".to_owned()),
+        self.all[worker].handle.send(Command::Export { from, all, answer });
+        taken(&exported, patience)
+    }
+
+    /// Lets all workers serve only those clients that were not handed over.
+    pub(super) fn stay(&self) {
+        for worker in &self.all {
+            worker.handle.send(Command::Stay);
         }
+    }
+
+    /// The clients of a worker that can be handed on by now, or all.
+    pub(super) fn release(
+        &self,
+        worker: usize,
+        all: bool,
+        patience: Duration,
+    ) -> Result<Exported, String> {
+        let (answer, exported) = mpsc::channel();
+        self.all[worker].handle.send(Command::Release { all, answer });
+        taken(&exported, patience)
     }
 
     /// Lets a worker hold clients of an earlier daemon; what is given back tells what came of it.
@@ -252,6 +268,18 @@ impl Worker {
         let thread = thread::Builder::new();
         let thread = thread.name("worker".to_owned()).stack_size(256 * 1024).spawn(run)?;
         Ok(Self { thread, handle: Arc::new(handle) })
+    }
+}
+
+/// What a worker tells of its clients.
+fn taken(
+    exported: &Receiver<io::Result<Exported>>,
+    patience: Duration,
+) -> Result<Exported, String> {
+    match exported.recv_timeout(patience) {
+        Ok(Ok(exported)) => Ok(exported),
+        Ok(Err(error)) => Err(format!("a client cannot be handed over: {}", plain(&error))),
+        Err(_) => Err("a worker thread does not answer".to_owned()),
     }
 }
 

@@ -4,8 +4,14 @@
 //! changes in between: what clients say waits in the kernel. What a worker keeps for a moment only,
 //! such as a first answer that is late, is not told: the session makes it again.
 
-use std::{io, net::SocketAddr, os::fd::OwnedFd, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::{AsRawFd as _, OwnedFd},
+    sync::Arc,
+};
 
+use mio::unix::SourceFd;
 use tarpit_proto::{
     account::Account,
     script::Conn,
@@ -20,10 +26,10 @@ use crate::{
     worker::{
         Worker,
         accept::Newcomer,
-        clients::Client,
+        clients::{Client, Gone},
         endpoints::Binding,
         listeners::Listener,
-        pending::{Awaits, Waiting},
+        pending::{Awaits, Pending, Waiting},
     },
 };
 
@@ -99,6 +105,8 @@ pub(crate) struct MovedListener {
 pub(crate) struct Exported {
     pub(crate) listeners: Vec<MovedListener>,
     pub(crate) clients: Vec<Moved>,
+    /// Clients that stay for now: their TLS handshake is under way.
+    pub(crate) left: u64,
     /// Where to go on.
     pub(crate) next: Option<u32>,
 }
@@ -119,25 +127,77 @@ pub(crate) const EXPORTED: usize = 32;
 impl Worker {
     /// Tells of listeners and clients from this place on. Behind the listeners come clients that are
     /// held, and then those that are no clients yet.
-    pub(super) fn export(&mut self, from: u32) -> io::Result<Exported> {
+    pub(super) fn export(&mut self, from: u32, all: bool) -> io::Result<Exported> {
         let held = self.listeners.places();
         let pending = held.saturating_add(self.clients.places());
         let end = pending.saturating_add(self.pending.places());
-        let (mut listeners, mut clients) = (Vec::new(), Vec::new());
+        let (mut listeners, mut clients, mut left) = (Vec::new(), Vec::new(), 0);
         for place in from..end {
             if listeners.len() + clients.len() == EXPORTED {
-                return Ok(Exported { listeners, clients, next: Some(place) });
+                return Ok(Exported { listeners, clients, left, next: Some(place) });
             }
             if place < held {
                 listeners.extend(self.listeners.get(place).map(Listener::export).transpose()?);
             } else if place < pending {
-                clients.extend(self.export_held(place - held)?);
+                let index = place - held;
+                if all || self.is_movable(index) {
+                    clients.extend(self.export_held(index)?);
+                } else {
+                    left += 1;
+                }
             } else {
                 let waiting = self.pending.get(place - pending);
                 clients.extend(waiting.map(export_waiting).transpose()?);
             }
         }
-        Ok(Exported { listeners, clients, next: None })
+        Ok(Exported { listeners, clients, left, next: None })
+    }
+
+    /// Serves no newcomer from now on, and of the clients only those that are not held by the next
+    /// daemon yet.
+    pub(super) fn stay(&mut self) {
+        let registry = self.poll.registry();
+        // As they are closed, nothing is lost where one cannot be taken from the poll.
+        drop(self.listeners.refuse(true, self.now, registry));
+        self.listeners.close_all();
+        for index in self.clients.indices() {
+            if self.is_movable(index) {
+                self.let_go(index);
+            }
+        }
+        self.pending = Pending::new();
+    }
+
+    /// Hands on clients whose handshake is done, or with `all` every client.
+    pub(super) fn release(&mut self, all: bool) -> io::Result<Exported> {
+        let (mut clients, mut left) = (Vec::new(), 0);
+        for index in self.clients.indices() {
+            if clients.len() < EXPORTED && (all || self.is_movable(index)) {
+                clients.extend(self.export_held(index)?);
+                self.let_go(index);
+            } else {
+                left += 1;
+            }
+        }
+        Ok(Exported { listeners: Vec::new(), clients, left, next: None })
+    }
+
+    /// Whether all of a client can be told.
+    fn is_movable(&self, index: u32) -> bool {
+        self.clients.slot(index).is_none_or(|slot| slot.session.can_be_saved())
+    }
+
+    /// Forgets a client that the next daemon holds.
+    fn let_go(&mut self, index: u32) {
+        self.awaited.forget(index);
+        self.reading.shares.forget(index);
+        self.accounts.close(index);
+        let Some(Gone { slot, binding, conn, .. }) = self.clients.remove(index, self.now) else {
+            return;
+        };
+        // Closing it here ends no news of it, since it is open there.
+        let _ = self.poll.registry().deregister(&mut SourceFd(&slot.fd.as_raw_fd()));
+        self.room.leave(&binding.port, conn.client.ip());
     }
 
     fn export_held(&mut self, index: u32) -> io::Result<Option<Moved>> {

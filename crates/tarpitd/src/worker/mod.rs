@@ -90,6 +90,8 @@ use crate::{
 /// What the daemon's own thread waits for.
 #[derive(Debug)]
 pub(crate) enum Notice {
+    /// Clients of the daemon before, each with the number of its worker, whose handshake is done.
+    Arrived(Vec<(usize, Moved)>),
     /// Databases that were read again, and what went wrong, for the look with this number.
     Databases(u64, Databases, Vec<Finding>),
     /// A new program wants to go on for this one, and hears at the other end.
@@ -134,15 +136,17 @@ pub(crate) enum Command {
     /// time, since 1970.
     CloseLost { clients: Vec<(MovedClient, Arc<Binding>)>, at: Duration },
     /// Tell of more listeners and clients for the next daemon, from this place on. Comes after
-    /// [`Command::Pause`].
-    Export { from: u32, answer: mpsc::Sender<io::Result<Exported>> },
+    /// [`Command::Pause`]. With `all` also of those clients whose handshake is under way.
+    Export { from: u32, all: bool, answer: mpsc::Sender<io::Result<Exported>> },
     /// End the pause.
     GoOn,
     /// End without closing any client: all are held by the next daemon.
     Leave,
-    /// Serve nobody, and let everything be as it is, until [`Command::GoOn`] or
-    /// [`Command::Leave`]. What it is given is dropped once the pause has begun.
+    /// Serve nobody, and let everything be as it is, until [`Command::GoOn`], [`Command::Leave`] or
+    /// [`Command::Stay`]. What it is given is dropped once the pause has begun.
     Pause(mpsc::Sender<Infallible>),
+    /// Hand on clients whose handshake is done, or all. Comes after [`Command::Stay`].
+    Release { all: bool, answer: mpsc::Sender<io::Result<Exported>> },
     /// Let the listeners be these: a binding for each key that stays, and new listeners.
     Reload {
         stay: Vec<(u64, Arc<Binding>)>,
@@ -153,6 +157,8 @@ pub(crate) enum Command {
     },
     /// Show that the loop turns, by dropping this.
     RollCall(Arc<RollCall>),
+    /// End the pause, for those clients only that could not be told of.
+    Stay,
     /// Close everything, with a line for each client, and return.
     Stop,
     /// Hold these clients of an earlier daemon, and say how many of them are not known here.
@@ -387,7 +393,9 @@ impl Worker {
             Command::Busiest(answer) => drop(answer.send(self.record.busiest())),
             Command::Ask(question) => self.answer(question),
             Command::CloseLost { clients, at } => self.close_lost(clients, at),
-            Command::Export { from, answer } => drop(answer.send(self.export(from))),
+            Command::Export { from, all, answer } => {
+                drop(answer.send(self.export(from, all)));
+            }
             Command::GoOn => {}
             Command::Leave => {
                 self.record.flush();
@@ -409,7 +417,9 @@ impl Worker {
                 self.room.set(rules.access, rules.evict);
                 drop(pending);
             }
+            Command::Release { all, answer } => drop(answer.send(self.release(all))),
             Command::RollCall(call) => drop(call),
+            Command::Stay => self.stay(),
             Command::Stop => {
                 self.stop();
                 return Loop::Ends;
@@ -422,7 +432,7 @@ impl Worker {
     /// Obeys and does nothing else. The poll is not asked meanwhile, so no news of a socket is lost.
     fn pause(&mut self) -> Loop {
         while let Ok(command) = self.commands.recv() {
-            let is_over = matches!(command, Command::GoOn);
+            let is_over = matches!(command, Command::GoOn | Command::Stay);
             self.look_at_the_clock();
             if self.carry_out(command) == Loop::Ends {
                 return Loop::Ends;

@@ -9,12 +9,12 @@ use std::{
 use crate::daemon::{Client, Daemon, Directory, PATIENCE};
 
 /// A client of FTP's that has got in.
-struct Ftp {
+pub(crate) struct Ftp {
     lines: BufReader<TcpStream>,
 }
 
 impl Ftp {
-    fn log_in(address: SocketAddr) -> Self {
+    pub(crate) fn log_in(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).expect("a connection");
         socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         let mut ftp = Self { lines: BufReader::new(socket) };
@@ -37,7 +37,7 @@ impl Ftp {
     }
 
     /// Where a data connection is awaited.
-    fn passive(&mut self) -> SocketAddr {
+    pub(crate) fn passive(&mut self) -> SocketAddr {
         let line = self.says("PASV");
         let numbers = line.rsplit_once('(').and_then(|(_, rest)| rest.split_once(')'));
         let (numbers, _) = numbers.unwrap_or_else(|| panic!("{line}"));

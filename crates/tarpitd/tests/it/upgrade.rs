@@ -20,6 +20,9 @@ use self::between::{Between, CLIENTS, COMPLETE, End, FORM, READY, SERVE, TAKEN};
 use crate::{
     clock::now,
     daemon::{Client, Daemon, Directory, tarpitd, until},
+    data::Ftp,
+    metrics::samples,
+    tls,
 };
 
 /// Patterns whose clients are sent something again and again, and what these say first.
@@ -103,15 +106,21 @@ impl Upgraded {
 
     /// The same by what answers at this socket.
     fn upgrade_at(&mut self, socket: &str) {
+        let is_first = self.pid.is_none();
+        self.begin_upgrade(socket);
+        if is_first {
+            assert!(self.daemon.ends().success(), "the old one ends well");
+        }
+    }
+
+    /// The same where the old one may still have something to do.
+    fn begin_upgrade(&mut self, socket: &str) {
         let output = Self::run_at(&["upgrade"], socket);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{told}");
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         let pid = told.split("(pid ").nth(1).and_then(|rest| rest.split(')').next());
         let pid = pid.and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
-        if self.pid.is_none() {
-            assert!(self.daemon.ends().success(), "the old one ends well");
-        }
         self.pid = Some(pid.expect("a process"));
     }
 
@@ -300,21 +309,46 @@ fn what_belongs_to_the_process_goes_to_the_new_one() {
     let directory = Directory::new("upgrade-process-files");
     let (pid_file, state) = (directory.path("pid"), directory.path("state"));
     fs::create_dir(&state).expect("a directory");
-    let text = format!("state_dir = '{state}'\n{}\n[metrics]\nbind = '127.0.0.1:0'\n", tarpits());
-    let mut it =
-        Upgraded::start("upgrade-process", &text, HELD.len(), &["-t", "--pid-file", &pid_file]);
-    let _clients = clients(&it.daemon.addresses);
-    let pid = || fs::read_to_string(&pid_file).expect("the file").trim().to_owned();
-    let first = pid();
+    for kept in [format!("state_dir = '{state}'\n"), String::new()] {
+        let text = format!("{kept}{}\n[metrics]\nbind = '127.0.0.1:0'\n", tarpits());
+        let more = ["-t", "--pid-file", &pid_file];
+        let mut it = Upgraded::start("upgrade-process", &text, HELD.len() + 1, &more);
+        let mut clients = clients(&it.daemon.addresses);
+        drop(clients.pop());
+        until("one has left", || it.held() == HELD.len() - 1);
+        let pid = || fs::read_to_string(&pid_file).expect("the file").trim().to_owned();
+        let (first, metrics) = (pid(), it.daemon.addresses[HELD.len()]);
+        let before = samples(metrics);
+        for _ in 0..2 {
+            it.upgrade();
+            assert_eq!(it.pid.map(|pid| pid.to_string()), Some(pid()));
+            assert_ne!(first, pid());
+            assert!(Path::new(&it.socket()).exists());
+            let after = samples(metrics);
+            for (name, value) in before.iter().filter(|(name, _)| name.contains("_total")) {
+                assert!(after[name] >= *value, "{name}: {} after {value}", after[name]);
+                if name.contains("clients_") {
+                    assert!((after[name] - value).abs() < 0.5, "{name}: {}", after[name]);
+                }
+            }
+        }
+        it.stop();
+        assert!(!Path::new(&pid_file).exists(), "removed by the last");
+    }
+}
+
+#[test]
+fn a_data_connection_that_was_awaited_arrives_at_the_new_program() {
+    let text = "[tarpits.a]\npattern = 'ftp_hold'\npoison = true\nrate_limit = 4096\n\
+                passive_ports = 0\nbind = '127.0.0.1:0'\n";
+    let mut it = Upgraded::start("upgrade-data", text, 1, &["-t"]);
+    let mut ftp = Ftp::log_in(it.daemon.addresses[0]);
+    let awaited = ftp.passive();
     it.upgrade();
-    let second = pid();
-    assert_ne!(first, second);
-    assert_eq!(it.pid.map(|pid| pid.to_string()), Some(second));
-    it.upgrade();
-    assert!(Path::new(&it.socket()).exists());
-    assert_eq!(it.pid.map(|pid| pid.to_string()), Some(pid()));
-    it.stop();
-    assert!(!Path::new(&pid_file).exists(), "removed by the last");
+    let _data = Client::of(awaited);
+    until("both are held", || it.held() == 2);
+    // The port is for one connection.
+    Client::of(awaited).is_reset();
 }
 
 #[test]
@@ -399,4 +433,37 @@ fn clients_of_a_tarpit_that_is_gone_stay_and_another_number_of_workers_serves_al
     }
     let error = std::net::TcpStream::connect(it.daemon.addresses[0]).expect_err("closed");
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_client_amid_a_tls_handshake_stays_with_the_old_program_until_it_is_done() {
+    let text =
+        "[tarpits.a]\npattern = 'tls'\ninner = 'http_endless_header'\nbind = '127.0.0.1:0'\n";
+    let mut it = Upgraded::start("upgrade-handshake", text, 1, &["-t"]);
+    let stream = tls::asking(&tls::settings(), it.daemon.addresses[0], "a.example");
+    // The answer to its hello has come, and it says nothing to that yet.
+    stream.sock.peek(&mut [0]).expect("an answer");
+    let (ids, socket) = (it.held_ids(), it.socket());
+    it.begin_upgrade(&socket);
+    assert_eq!(it.held(), 0, "it is not there yet");
+    // Another upgrade would lose it.
+    let output = it.run(&["upgrade"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("the last upgrade is not over yet"), "{said}");
+    let (mut stream, start) = tls::answered(stream);
+    assert_eq!(start, "HTTP/1.1 200 OK");
+    assert!(it.daemon.ends().success(), "the old one ends once it has nobody left");
+    until("the client is there", || it.held() == 1);
+    assert_eq!(it.held_ids(), ids);
+    stream.sock.set_read_timeout(Some(GAP)).expect("a bound");
+    for _ in 0..2 {
+        assert!(stream.read(&mut [0; 256]).expect("it is decrypted") > 0);
+    }
+    it.upgrade();
+    assert_eq!(it.held_ids(), ids);
+    let trace = it.stop();
+    let events: Vec<_> = trace.iter().map(|line| line["event"].as_str()).collect();
+    let of = |event| events.iter().filter(|it| **it == Some(event)).count();
+    assert_eq!((of("open"), of("close")), (1, 1), "{events:?}");
 }

@@ -182,9 +182,9 @@ mod tests {
         let theirs = Channel::new(theirs, Clock::start()).unwrap();
         let (_, file) = io::pipe().unwrap();
         let files = [file.as_fd(); FILES];
-        ours.send(&Frame::Complete { clients: 7 }, &files).unwrap();
+        ours.send(&Frame::Complete { clients: 7, left: 0 }, &files).unwrap();
         let (frame, files) = theirs.receive().unwrap();
-        assert!(matches!(frame, Frame::Complete { clients: 7 }) && files.len() == FILES);
+        assert!(matches!(frame, Frame::Complete { clients: 7, left: 0 }) && files.len() == FILES);
         // A long one, which the kernel takes piece by piece.
         let state = vec![0xFF; 1 << 20];
         let sender = std::thread::spawn(move || {

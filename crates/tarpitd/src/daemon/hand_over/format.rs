@@ -29,8 +29,9 @@ pub(super) enum Frame {
     Activated(Vec<String>),
     /// A worker's clients.
     Clients { worker: u32, clients: Vec<Client> },
-    /// So many clients were told of, and that is all.
-    Complete { clients: u64 },
+    /// So many clients were told of, and that is all for now. So many are `left`: their TLS handshake
+    /// is under way, and they come later.
+    Complete { clients: u64, left: u64 },
     /// Listeners.
     Listeners(Vec<Listener>),
     /// The new program has all that it needs to serve.

@@ -8,9 +8,11 @@ use std::{
     process::ExitCode,
 };
 
+use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2};
+
 use super::{
     super::{Daemon, FAREWELL},
-    PATIENCE, SERVING,
+    HANDSHAKES, LOOK, PATIENCE, SERVING,
     channel::{Channel, DAMAGED, FILES, Trouble},
     format::{AdminSocket, Client, Frame, Listener, State},
 };
@@ -18,15 +20,27 @@ use crate::{
     admin::metrics::saved::Past,
     report::live_line,
     settings::finding::plain,
-    worker::hand_over::{Exported, Moved, MovedListener},
+    worker::{
+        Notice,
+        hand_over::{Exported, Moved, MovedListener},
+    },
 };
 
 /// How a hand-over ended.
 pub(in crate::daemon) enum Given {
     /// This daemon goes on.
     Kept,
-    /// The new program holds so many clients.
-    Over { clients: u64 },
+    /// The new program serves.
+    Over(Successor),
+}
+
+/// The new program, once it serves.
+pub(in crate::daemon) struct Successor {
+    channel: Channel,
+    /// How many clients it holds.
+    clients: u64,
+    /// How many are still here.
+    left: u64,
 }
 
 impl Daemon {
@@ -35,20 +49,20 @@ impl Daemon {
     pub(in crate::daemon) fn hand_over(&mut self, stream: UnixStream) -> Given {
         self.open_waiting();
         let given = match Channel::new(stream, self.clock) {
-            Ok(_) if self.waiting.is_some() => {
-                Err("a reload is not over yet; try again in a moment".to_owned())
-            }
             Ok(mut channel) => {
-                let given = self.give(&mut channel);
-                if let Err(why) = &given {
-                    channel.refuse(why);
+                let hindrance = self.hindrance().map_or(Ok(()), |why| Err(why.to_owned()));
+                match hindrance.and_then(|()| self.give(&mut channel)) {
+                    Ok((clients, left)) => Ok(Successor { channel, clients, left }),
+                    Err(why) => {
+                        channel.refuse(&why);
+                        Err(why)
+                    }
                 }
-                given
             }
             Err(error) => Err(plain(&error)),
         };
         match given {
-            Ok(clients) => Given::Over { clients },
+            Ok(successor) => Given::Over(successor),
             Err(why) => {
                 self.workers.go_on();
                 self.log.error(format_args!("upgrade: {why}; this daemon goes on"));
@@ -57,8 +71,19 @@ impl Daemon {
         }
     }
 
-    /// Tells all, and says how many clients the new program holds.
-    fn give(&self, channel: &mut Channel) -> Result<u64, String> {
+    /// Why nothing can be handed over now.
+    fn hindrance(&self) -> Option<&'static str> {
+        match () {
+            () if self.waiting.is_some() => Some("a reload is not over yet; try again in a moment"),
+            () if self.awaits_clients() => {
+                Some("the last upgrade is not over yet; try again in a minute")
+            }
+            () => None,
+        }
+    }
+
+    /// Tells all, and says how many clients the new program holds, and how many are left.
+    fn give(&self, channel: &mut Channel) -> Result<(u64, u64), String> {
         if !self.workers.pause(PATIENCE) {
             return Err("a worker is too busy; try again in a moment".to_owned());
         }
@@ -78,16 +103,17 @@ impl Daemon {
             let files: Vec<_> = some.iter().map(|(.., file)| *file).collect();
             channel.hand(&Frame::Surfaces(named.collect()), &files)?;
         }
-        let mut count = 0;
+        let (mut count, mut left) = (0, 0);
         for worker in 0..self.workers.len() {
             let mut next = Some(0);
             while let Some(from) = next {
-                let some = self.workers.export(worker, from, PATIENCE)?;
+                let some = self.workers.export(worker, (from, false), PATIENCE)?;
                 next = some.next;
+                left += some.left;
                 count += self.give_some(channel, worker, some)?;
             }
         }
-        channel.hand(&Frame::Complete { clients: count }, &[])?;
+        channel.hand(&Frame::Complete { clients: count, left }, &[])?;
         let Frame::Ready = channel.receive()?.0 else { return Err(DAMAGED.to_owned()) };
         channel.send(&Frame::Serve, &[])?;
         channel.wait_at_most(SERVING);
@@ -95,7 +121,7 @@ impl Daemon {
             // The new program has ended, and touches nothing any more.
             Err(Trouble::Ended) => Err(Trouble::Ended.into()),
             // In any other case it may serve, so this daemon must not.
-            _ => Ok(count),
+            _ => Ok((count, left)),
         }
     }
 
@@ -131,23 +157,62 @@ impl Daemon {
         state
     }
 
-    /// Ends without a line for any client: the new program holds them.
-    pub(in crate::daemon) fn leave(mut self, clients: u64, watched: bool) -> ExitCode {
-        let begun = self.clock.now();
-        if watched {
-            live_line::end();
-        }
-        let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
+    /// Ends without a line for any client that the new program holds.
+    pub(in crate::daemon) fn leave(mut self, mut successor: Successor, watched: bool) -> ExitCode {
         self.surfaces.stop();
-        self.workers.leave(left());
-        self.trace.flush(left());
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.leave();
         }
+        if successor.left > 0 {
+            self.workers.stay();
+            if let Err(why) = self.hand_on(&mut successor) {
+                self.log.error(format_args!("upgrade: {why}; the last clients are closed"));
+                self.stop(watched);
+                return ExitCode::SUCCESS;
+            }
+        }
+        let begun = self.clock.now();
+        let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
+        if watched {
+            live_line::end();
+        }
+        self.workers.leave(left());
+        self.trace.flush(left());
         self.log.notice(format_args!(
-            "upgrade: handed over; the new program holds all clients: {clients}"
+            "upgrade: handed over; the new program holds all clients: {}",
+            successor.clients
         ));
         self.log.flush(left());
         ExitCode::SUCCESS
+    }
+
+    /// Hands on those whose handshake was under way: each once it is done, and all in the end.
+    fn hand_on(&self, successor: &mut Successor) -> Result<(), String> {
+        let Successor { channel, clients, .. } = successor;
+        let end = self.clock.now().after(HANDSHAKES);
+        channel.wait_at_most(HANDSHAKES + PATIENCE);
+        loop {
+            let all = self.clock.now() >= end;
+            let mut left = 0;
+            for worker in 0..self.workers.len() {
+                loop {
+                    let some = self.workers.release(worker, all, PATIENCE)?;
+                    let (is_over, here) = (some.clients.is_empty(), some.left);
+                    *clients += self.give_some(channel, worker, some)?;
+                    if is_over {
+                        left += here;
+                        break;
+                    }
+                }
+            }
+            if left == 0 {
+                return Ok(channel.hand(&Frame::Complete { clients: 0, left }, &[])?);
+            }
+            match self.notices.recv_timeout(LOOK) {
+                Ok(Notice::Signal(SIGHUP | SIGUSR1 | SIGUSR2)) => {}
+                Ok(Notice::Signal(_)) => return Err("a signal ends the old daemon".to_owned()),
+                _ => {}
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@
 //!      │  ◄───────────────────── ready ─── │
 //!      │  ── serve ──────────────────────► │   holds the clients, listens
 //!      │  ◄─────────────────── serving ─── │
+//!      │  ── clients, each ──────────────► │   whose TLS handshake is done by now
 //!      │  ends without a close line        │
 //! ```
 //! The old daemon keeps all it has until the new one serves. If anything fails before, the
@@ -28,6 +29,13 @@ use std::time::Duration;
 /// The bound on everything that one side waits for from the other. Twenty thousand clients take
 /// about a second.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long clients whose TLS handshake is under way stay with the old daemon. Those that are left
+/// then are held in silence.
+const HANDSHAKES: Duration = Duration::from_secs(60);
+
+/// How often the old daemon looks whether such a handshake is done.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How long the new program may take from `serve` until it serves. If it is slower, it has the
 /// clients all the same.

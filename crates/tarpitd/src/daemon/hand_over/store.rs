@@ -232,7 +232,7 @@ impl Daemon {
         for worker in 0..self.workers.len() {
             let mut next = Some(0);
             while let Some(from) = next {
-                let some = self.workers.export(worker, from, PATIENCE)?;
+                let some = self.workers.export(worker, (from, true), PATIENCE)?;
                 next = some.next;
                 let kept: Vec<_> = some.clients.iter().take(room).map(|it| it.fd.as_fd()).collect();
                 room -= kept.len();

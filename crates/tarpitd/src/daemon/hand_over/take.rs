@@ -1,6 +1,7 @@
 //! The new program's side of a hand-over.
 
 use std::{
+    convert::Infallible,
     env,
     ffi::OsStr,
     fs::File,
@@ -8,12 +9,13 @@ use std::{
     os::{fd::OwnedFd, unix::net::UnixStream},
     path::Path,
     sync::{Arc, mpsc},
+    thread,
     time::Duration,
 };
 
 use super::{
     super::{Daemon, rules::rules},
-    PATIENCE, SERVING,
+    HANDSHAKES, PATIENCE, SERVING,
     channel::{Channel, DAMAGED},
     format::{AdminSocket, FORM, Frame, Listener, State},
 };
@@ -26,7 +28,7 @@ use crate::{
     },
     settings::{Purpose, SurfaceBind, Wanted, finding::plain},
     worker::{
-        self, HashKeys,
+        self, HashKeys, Notice,
         endpoints::Binding,
         hand_over::{Moved, Origin, TakenOver},
     },
@@ -47,6 +49,8 @@ const LONGEST_HEAD: usize = 4 * 1024;
 pub(in crate::daemon) struct Predecessor {
     channel: Channel,
     pub(in crate::daemon) pid: u32,
+    /// How many clients come later.
+    left: u64,
     /// The streams of the command that started this program, until it serves.
     console: Option<Console>,
 }
@@ -182,7 +186,7 @@ fn take(stream: UnixStream) -> Result<(Predecessor, Inheritance), String> {
         inherited,
         clients: Vec::new(),
     };
-    let mut predecessor = Predecessor { channel, pid, console: None };
+    let mut predecessor = Predecessor { channel, pid, left: 0, console: None };
     loop {
         let (frame, files) = next(&predecessor.channel)?;
         match frame {
@@ -195,7 +199,10 @@ fn take(stream: UnixStream) -> Result<(Predecessor, Inheritance), String> {
                 let moved = moved.map(|(client, fd)| Moved { fd, client: client.into() });
                 taken.clients.extend(moved.map(|it| (worker as usize, it)));
             }
-            Frame::Complete { clients } if clients == taken.clients.len() as u64 => break,
+            Frame::Complete { clients, left } if clients == taken.clients.len() as u64 => {
+                predecessor.left = left;
+                break;
+            }
             Frame::Listeners(listeners) if listeners.len() == files.len() => {
                 for (listener, fd) in listeners.into_iter().zip(files) {
                     let socket = ListenSocket::adopt(fd, listener.redirected()).ok_or(DAMAGED)?;
@@ -256,7 +263,10 @@ impl Daemon {
     }
 
     /// Gives clients to the workers; each of them tells what came of it.
-    fn hand_out(&mut self, clients: Vec<(usize, Moved)>) -> Vec<mpsc::Receiver<TakenOver>> {
+    pub(in crate::daemon) fn hand_out(
+        &mut self,
+        clients: Vec<(usize, Moved)>,
+    ) -> Vec<mpsc::Receiver<TakenOver>> {
         let mut bindings: HashMap<Origin, Arc<Binding>> = HashMap::default();
         let mut of_workers: Vec<Vec<_>> = (0..self.workers.len()).map(|_| Vec::new()).collect();
         for (worker, moved) in clients {
@@ -272,6 +282,12 @@ impl Daemon {
         }
         let all = (0..).zip(of_workers);
         all.map(|(worker, clients)| self.workers.take_over(worker, clients)).collect()
+    }
+
+    /// Whether clients of the daemon before may still come.
+    pub(super) fn awaits_clients(&self) -> bool {
+        let under_way = self.arriving.as_ref();
+        under_way.is_some_and(|it| it.try_recv() == Err(mpsc::TryRecvError::Empty))
     }
 }
 
@@ -304,14 +320,36 @@ impl Predecessor {
         }
     }
 
-    /// Tells that this program serves.
-    pub(in crate::daemon) fn serving(mut self) {
+    /// Tells that this program serves. Clients that come later go to `notify`; what is given back is
+    /// disconnected once none can come any more.
+    pub(in crate::daemon) fn serving(
+        mut self,
+        notify: mpsc::Sender<Notice>,
+    ) -> Option<mpsc::Receiver<Infallible>> {
         // If the old daemon is gone, this one serves all the same; and so it does where nobody
         // waits for it.
         let _ = self.channel.send(&Frame::Serving, &[]);
         if let Some(Console { mut stdout, .. }) = self.console.take() {
             let _ = stdout.write_all(SERVES);
         }
+        if self.left == 0 {
+            return None;
+        }
+        let (pending, under_way) = mpsc::channel();
+        self.channel.wait_at_most(HANDSHAKES + PATIENCE);
+        let take = move || {
+            while let Ok((Frame::Clients { worker, clients }, files)) = next(&self.channel) {
+                let moved = clients.into_iter().zip(files);
+                let moved = moved.map(|(client, fd)| Moved { fd, client: client.into() });
+                let arrived = moved.map(|it| (worker as usize, it)).collect();
+                // If this fails, the daemon has ended.
+                let _ = notify.send(Notice::Arrived(arrived));
+            }
+            drop(pending);
+        };
+        // Without a thread the connection ends, and the old daemon closes these clients.
+        let thread = thread::Builder::new().name("hand-over".to_owned()).stack_size(128 * 1024);
+        thread.spawn(take).is_ok().then_some(under_way)
     }
 }
 
