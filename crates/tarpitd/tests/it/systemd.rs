@@ -612,3 +612,32 @@ fn clients_that_cannot_be_kept_are_closed_with_their_lines() {
     assert_eq!(events(&trace, "close").len(), 1);
     client.is_reset();
 }
+
+#[test]
+fn clients_beyond_the_store_are_disconnected_and_closed_by_the_next_start() {
+    const ROOM: usize = 5;
+    let directory = Directory::new("store-small");
+    let (config, trace) = with_state(&directory);
+    let manager = Manager::new("store-small");
+    let start = |kept: Vec<OwnedFd>| {
+        let mut command = of_store(&manager, kept, &["-c", &config]);
+        command.env("FDSTORE", ROOM.to_string());
+        Daemon::spawn(command, 2)
+    };
+    let daemon = start(Vec::new());
+    let mut clients: Vec<_> = (0..2 * ROOM).map(|_| daemon.connect()).collect();
+    for client in &mut clients {
+        client.hear();
+    }
+    daemon.signal(Signal::TERM);
+    let stored = manager.store();
+    assert_eq!(stored.len(), ROOM);
+    daemon.wait();
+    assert_eq!(clients.iter_mut().filter_map(|client| is_open(client).then_some(())).count(), ROOM);
+    let mut daemon = start(stored);
+    daemon.log_has(&format!("that systemd has kept go on: {ROOM}"));
+    daemon.log_has(&format!("were disconnected at the last stop: {ROOM}"));
+    until("their lines", || events(&trace, "close").len() == ROOM);
+    assert!(events(&trace, "close").iter().all(|close| close["reason"] == "stopped"));
+    assert_eq!(daemon.total("held"), ROOM as u64);
+}
