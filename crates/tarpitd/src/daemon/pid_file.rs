@@ -47,15 +47,16 @@ impl PidFile {
                 ));
             }
         }
+        // Now, since the daemon may have no right to do so when it writes the number.
+        file.set_permissions(Permissions::from_mode(0o644)).map_err(refused)?;
         Ok(Self { path: path.to_owned(), file, is_ours: false })
     }
 
-    /// Writes the number; everybody may read it.
+    /// Writes the number, which everybody may read.
     pub(crate) fn write(&mut self) -> Result<(), String> {
         let write = || -> io::Result<()> {
             let mut file = &self.file;
             file.set_len(0)?;
-            file.set_permissions(Permissions::from_mode(0o644))?;
             writeln!(file, "{}", std::process::id())
         };
         write().map_err(|error| refusal(&self.path, &error))?;

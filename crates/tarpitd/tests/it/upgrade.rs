@@ -22,6 +22,7 @@ use crate::{
     daemon::{Client, Daemon, Directory, tarpitd, until},
     data::Ftp,
     metrics::samples,
+    require::require,
     tls,
 };
 
@@ -335,6 +336,31 @@ fn what_belongs_to_the_process_goes_to_the_new_one() {
         it.stop();
         assert!(!Path::new(&pid_file).exists(), "removed by the last");
     }
+}
+
+#[test]
+fn a_daemon_that_has_dropped_root_is_upgraded_by_root() {
+    if !require("root") {
+        return;
+    }
+    let directory = Directory::new("upgrade-root-files");
+    let (pid_file, state) = (directory.path("pid"), directory.path("state"));
+    fs::create_dir(&state).expect("a directory");
+    let text = format!("user = 'nobody'\nstate_dir = '{state}'\n{}", tarpits());
+    let more = ["-t", "--pid-file", &pid_file];
+    let mut it = Upgraded::start("upgrade-root", &text, HELD.len(), &more);
+    let mut clients = clients(&it.daemon.addresses);
+    let ids = it.held_ids();
+    for _ in 0..2 {
+        it.upgrade();
+        assert_eq!(it.held_ids(), ids);
+        let pid = it.pid.expect("it runs").to_string();
+        assert_eq!(fs::read_to_string(&pid_file).expect("the file").trim(), pid);
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let user = status.lines().find(|line| line.starts_with("Uid:")).expect("a user");
+        assert!(user.contains("65534"), "{user}");
+    }
+    all_are_dripped(&mut clients);
 }
 
 #[test]

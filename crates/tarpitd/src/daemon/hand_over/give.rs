@@ -11,7 +11,7 @@ use std::{
 use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2};
 
 use super::{
-    super::{Daemon, FAREWELL},
+    super::{Daemon, FAREWELL, pid_file::PidFile},
     HANDSHAKES, LOOK, PATIENCE, SERVING,
     channel::{Channel, DAMAGED, FILES, Trouble},
     format::{AdminSocket, Client, Frame, Listener, State},
@@ -65,6 +65,8 @@ impl Daemon {
             Ok(successor) => Given::Over(successor),
             Err(why) => {
                 self.workers.go_on();
+                // The new program may have written its number. If this fails, that one is there.
+                let _ = self.pid_file.as_mut().map(PidFile::write);
                 self.log.error(format_args!("upgrade: {why}; this daemon goes on"));
                 Given::Kept
             }
