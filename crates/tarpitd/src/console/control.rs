@@ -14,7 +14,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use crate::{
     admin::control::{status, upgrade::Process},
     config,
-    os::runtime_directory,
+    os::{privileges, runtime_directory},
 };
 
 /// How long the daemon may take; a reload waits for its workers.
@@ -49,6 +49,8 @@ pub(crate) enum Failure {
 
 /// An answer: its code, and the reader of its body.
 struct Answer {
+    /// Who opened the socket that it comes from.
+    user: u32,
     code: u16,
     body: Box<dyn BufRead>,
 }
@@ -142,9 +144,12 @@ impl Daemon {
         Ok(changes)
     }
 
-    /// How the daemon was started.
-    pub(crate) fn process(&self) -> Result<Process, Failure> {
-        self.read(&self.whole(self.ask("GET", "process", "")?, "process")?)
+    /// How the daemon was started, and as which user it opened its socket. Only the kernel is to be
+    /// believed about that user.
+    pub(crate) fn process(&self) -> Result<(Process, u32), Failure> {
+        let answer = self.ask("GET", "process", "")?;
+        let user = answer.user;
+        Ok((self.read(&self.whole(answer, "process")?)?, user))
     }
 
     /// Where it answers.
@@ -160,10 +165,11 @@ impl Daemon {
         );
         let exchange = || -> io::Result<Answer> {
             let mut stream = UnixStream::connect(&self.socket)?;
+            let user = privileges::listener_of(&stream)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.set_write_timeout(Some(PATIENCE))?;
             stream.write_all(request.as_bytes())?;
-            read_head(BufReader::new(stream))
+            read_head(BufReader::new(stream), user)
         };
         exchange().map_err(|error| {
             self.no_answer(match error.kind() {
@@ -241,7 +247,7 @@ impl Daemon {
 }
 
 /// Reads an answer's head.
-fn read_head(mut reader: BufReader<UnixStream>) -> io::Result<Answer> {
+fn read_head(mut reader: BufReader<UnixStream>, user: u32) -> io::Result<Answer> {
     let line = |reader: &mut BufReader<UnixStream>| -> io::Result<String> {
         let mut line = String::new();
         reader.take(LONGEST_LINE).read_line(&mut line)?;
@@ -265,7 +271,7 @@ fn read_head(mut reader: BufReader<UnixStream>) -> io::Result<Answer> {
     } else {
         Box::new(reader.take(length))
     };
-    Ok(Answer { code, body })
+    Ok(Answer { user, code, body })
 }
 
 /// A body in chunks (RFC 9112, section 7.1). Its end before the last chunk is an error.

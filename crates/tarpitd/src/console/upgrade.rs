@@ -18,14 +18,15 @@ use super::{
 use crate::{
     admin::control::upgrade::Process,
     daemon::{HAND_OVER, REFUSED, SERVES},
+    os::privileges,
 };
 
 /// Lets `program`, or else this one, go on for the daemon.
 pub(super) fn upgrade(daemon: &Daemon, program: Option<&Path>) -> Result<ExitCode, Failure> {
-    let process = daemon.process()?;
+    let (process, user) = daemon.process()?;
     let outcome = match unit_of(&process) {
         Some(unit) => restart(&unit, program),
-        None => start(daemon.socket(), program, &process),
+        None => may_start(&process, user).and_then(|()| start(daemon.socket(), program, &process)),
     };
     Ok(match outcome {
         Ok(told) => print(format!("{told}\n").as_bytes()),
@@ -35,6 +36,25 @@ pub(super) fn upgrade(daemon: &Daemon, program: Option<&Path>) -> Result<ExitCod
             ExitCode::from(REFUSED)
         }
     })
+}
+
+/// Whether this process may start what a daemon asks for whose socket `user` opened. Root must not:
+/// the new program would have root's rights, and arguments and environment are that user's.
+fn may_start(process: &Process, user: u32) -> Result<(), String> {
+    if process.pid == 1 {
+        return Err(
+            "the daemon is process 1 of its container, which ends with it, and all clients \
+                    with that: restart the container"
+                .to_owned(),
+        );
+    }
+    if privileges::is_root() && user != 0 {
+        return Err(format!(
+            "user {user} opened the daemon's socket, and root would start the new program as \
+             root: run this as that user, such as by `sudo -u '#{user}' tarpitd upgrade`"
+        ));
+    }
+    Ok(())
 }
 
 /// Starts the program as the daemon was started, and waits until it serves. What it complains of is
@@ -167,6 +187,19 @@ mod tests {
         ] {
             assert_eq!(unit(groups), wanted, "{groups}");
         }
+    }
+
+    #[test]
+    fn a_container_s_first_process_is_not_replaced() {
+        let process = |pid| Process {
+            pid,
+            arguments: Vec::new(),
+            directory: OsString::new(),
+            environment: Vec::new(),
+        };
+        let why = may_start(&process(1), 0).unwrap_err();
+        assert!(why.contains("restart the container"), "{why}");
+        assert_eq!(may_start(&process(2), 0), Ok(()));
     }
 
     #[test]

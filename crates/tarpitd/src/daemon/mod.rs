@@ -359,7 +359,8 @@ impl Daemon {
             pid_file,
         };
         if let Some(predecessor) = &mut predecessor {
-            daemon.await_turn(predecessor).map_err(|what| vec![refused(what)])?;
+            let turn = predecessor.ready();
+            turn.map_err(|why| vec![refused(format!("cannot take over: {why}"))])?;
         }
         let world = daemon.world_to_serve();
         let serving = daemon.surfaces.serve(surfaces, world, &daemon.log);
@@ -373,10 +374,12 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// Waits until the daemon before lets this one serve.
-    fn await_turn(&mut self, predecessor: &mut Predecessor) -> Result<(), String> {
-        predecessor.ready().map_err(|why| format!("cannot take over: {why}"))?;
-        self.pid_file.as_mut().map_or(Ok(()), PidFile::write)
+    /// Writes this process's number in the place of another daemon's. While clients are held, a
+    /// disk that is full is no reason to end.
+    fn write_pid_file(&mut self) {
+        if let Some(Err(what)) = self.pid_file.as_mut().map(PidFile::write) {
+            self.log.error(format_args!("{what}"));
+        }
     }
 
     /// Waits for signals, workers and keys until a signal ends the daemon.
@@ -495,12 +498,7 @@ impl Daemon {
         let have_ended = self.workers.stop(left().saturating_sub(LAST_WORDS));
         // The trace first, so that the totals count every lost line.
         self.trace.flush(left().saturating_sub(LAST_WORDS));
-        match self.trace.abandon() {
-            0 => {}
-            lines => self
-                .log
-                .error(format_args!("trace reader is stuck: {lines} waiting lines are lost")),
-        }
+        self.abandon_trace();
         self.save(left());
         self.tell_totals();
         self.log.notice(format_args!("stopped"));
@@ -508,6 +506,16 @@ impl Daemon {
         for error in self.workers.errors(have_ended) {
             let what = format!("a worker thread ended: {}", plain(&error));
             complain(&Finding::new(Gravity::Refused, None, what));
+        }
+    }
+
+    /// Tells of the lines of the trace that still wait, which are lost with this process.
+    fn abandon_trace(&self) {
+        match self.trace.abandon() {
+            0 => {}
+            lines => self
+                .log
+                .error(format_args!("trace reader is stuck: {lines} waiting lines are lost")),
         }
     }
 

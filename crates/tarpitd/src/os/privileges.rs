@@ -1,9 +1,14 @@
 //! Rights: raises the file limit at the start, and drops all other rights once ports and files are
 //! open.
 
-use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
+use std::{
+    fs, io,
+    os::unix::{fs::MetadataExt as _, net::UnixStream},
+    path::Path,
+};
 
 use rustix::{
+    net::sockopt,
     process::{Gid, Resource, Rlimit, Uid, getrlimit, setrlimit},
     thread::{
         CapabilitySet, capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
@@ -65,6 +70,12 @@ fn may(path: &Path, (uid, gid): (Uid, Gid), wanted: u32) -> bool {
 /// Whether a process of this user may do to us whatever it likes: root's, or our own user's.
 pub(crate) fn is_us(uid: u32) -> bool {
     uid == 0 || uid == rustix::process::geteuid().as_raw()
+}
+
+/// The user as whom the process at the other end of a connection listened: who it was before it
+/// dropped rights, if it did that later (unix(7), `SO_PEERCRED`).
+pub(crate) fn listener_of(stream: &UnixStream) -> io::Result<u32> {
+    Ok(sockopt::socket_peercred(stream)?.uid.as_raw())
 }
 
 /// Whether we may do anything.

@@ -8,12 +8,17 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
-    process::Output,
+    process::{Command, Output, Stdio},
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    fs::{CWD, FileType, Mode, OFlags},
+    net::sockopt,
+    process::{Pid, Signal, kill_process},
+};
 use serde_json::Value;
 
 use self::between::{Between, CLIENTS, COMPLETE, End, FORM, READY, SERVE, TAKEN};
@@ -375,6 +380,96 @@ fn a_data_connection_that_was_awaited_arrives_at_the_new_program() {
     until("both are held", || it.held() == 2);
     // The port is for one connection.
     Client::of(awaited).is_reset();
+}
+
+#[test]
+fn the_process_file_of_a_user_that_is_given_up_to_goes_to_the_new_one() {
+    if !require("root") {
+        return;
+    }
+    let files = Directory::new("upgrade-pid-user");
+    let pid_file = files.path("pid");
+    let pid = || fs::read_to_string(&pid_file).expect("the file").trim().to_owned();
+    let more = ["-u", "65534:65534", "--pid-file", &pid_file];
+    let mut it = Upgraded::start("upgrade-user", &tarpits(), HELD.len(), &more);
+    for _ in 0..2 {
+        it.upgrade();
+        assert_eq!(it.pid.map(|pid| pid.to_string()), Some(pid()));
+    }
+    it.stop();
+    assert_eq!(pid(), "", "nobody may remove it");
+}
+
+#[test]
+fn a_new_program_that_ends_before_it_serves_leaves_the_process_file_as_it_was() {
+    let files = Directory::new("upgrade-pid-fails");
+    let pid_file = files.path("pid");
+    let mut it = Upgraded::start("upgrade-pid", &tarpits(), 6, &["--pid-file", &pid_file]);
+    let own = format!("{}\n", it.daemon.pid().as_raw_nonzero());
+    let mut other = End::ask(&it.socket(), FORM).expect("a hand-over");
+    while other.frame().expect("a frame").number() != COMPLETE {
+        other.say(TAKEN);
+    }
+    other.say(TAKEN);
+    other.say(READY);
+    assert_eq!(other.frame().map(|frame| frame.number()), Some(SERVE));
+    // As if it was killed right after that.
+    fs::write(&pid_file, "1\n").expect("written");
+    drop(other);
+    goes_on(&mut it, &[], "ended instead of serving");
+    assert_eq!(fs::read_to_string(&pid_file).expect("the file"), own);
+}
+
+#[test]
+fn lines_that_a_stuck_reader_of_the_trace_does_not_take_are_told() {
+    let directory = Directory::new("upgrade-stuck");
+    let (pipe, socket) = (directory.path("pipe"), directory.path("control"));
+    let mode = Mode::RUSR | Mode::WUSR;
+    rustix::fs::mknodat(CWD, &pipe, FileType::Fifo, mode, 0).expect("a pipe");
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let _reader = rustix::fs::open(&pipe, flags, Mode::empty()).expect("a reader");
+    let text = format!(
+        "[tarpits.a]\npattern = 'endless_banner'\nbind = '127.0.0.1:0'\nclient_trace = true\n\
+         [limits]\nper_address = 0\nper_prefix = 0\n[logging]\nclient_trace = '{pipe}'\n\
+         [control]\nsocket = '{socket}'\n"
+    );
+    let config = directory.file("c.toml", &text);
+    let daemon = Daemon::start(&["-c", &config], 1);
+    let mut it = Upgraded { directory, daemon, pid: None };
+    // Each writes more than 600 bytes, and the pipe has room for 64 KiB.
+    for _ in 0..400 {
+        let client = Client::of(it.daemon.addresses[0]);
+        sockopt::set_socket_linger(&client.0, Some(Duration::ZERO)).expect("it is a socket");
+    }
+    until("all are gone", || it.held() == 0);
+    it.upgrade();
+    it.daemon.log_has("waiting lines are lost");
+}
+
+#[test]
+fn root_does_not_start_what_another_user_s_daemon_asks_for() {
+    if !require("root") {
+        return;
+    }
+    let directory = Directory::new("upgrade-other-user");
+    let (program, socket) = (directory.path("tarpitd"), directory.path("control"));
+    // By another process: a file that this one has open for writing may be inherited by a program
+    // that another test starts, and then cannot be run.
+    let copied = Command::new("cp").arg(tarpitd().get_program()).arg(&program).status();
+    assert!(copied.expect("it runs").success());
+    fs::set_permissions(directory.path(""), fs::Permissions::from_mode(0o777)).expect("it is ours");
+    let tarpit = "[tarpits.a]\npattern = 'endless_banner'\nbind = '127.0.0.1:0'\n";
+    let config = format!("{tarpit}[control]\nsocket = '{socket}'\n");
+    let config = directory.file("c.toml", &config);
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", &program]);
+    command.args(["-c", &config]).stdin(Stdio::null()).env_remove("JOURNAL_STREAM");
+    let daemon = Daemon::spawn(command, 1);
+    let output = Upgraded::run_at(&["upgrade"], &socket);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("user 65534") && said.contains("goes on"), "{said}");
+    daemon.connect().hear();
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2};
 
 use super::{
-    super::{Daemon, FAREWELL, pid_file::PidFile},
+    super::{Daemon, FAREWELL, LAST_WORDS},
     HANDSHAKES, LOOK, PATIENCE, SERVING,
     channel::{Channel, DAMAGED, FILES, Trouble},
     format::{AdminSocket, Client, Frame, Listener, State},
@@ -65,8 +65,8 @@ impl Daemon {
             Ok(successor) => Given::Over(successor),
             Err(why) => {
                 self.workers.go_on();
-                // The new program may have written its number. If this fails, that one is there.
-                let _ = self.pid_file.as_mut().map(PidFile::write);
+                // The new program may have ended with its own number in it.
+                self.write_pid_file();
                 self.log.error(format_args!("upgrade: {why}; this daemon goes on"));
                 Given::Kept
             }
@@ -117,6 +117,8 @@ impl Daemon {
         }
         channel.hand(&Frame::Complete { clients: count, left }, &[])?;
         let Frame::Ready = channel.receive()?.0 else { return Err(DAMAGED.to_owned()) };
+        // What the new program writes comes behind these lines.
+        self.trace.flush(FAREWELL);
         channel.send(&Frame::Serve, &[])?;
         channel.wait_at_most(SERVING);
         match channel.receive() {
@@ -179,7 +181,8 @@ impl Daemon {
             live_line::end();
         }
         self.workers.leave(left());
-        self.trace.flush(left());
+        self.trace.flush(left().saturating_sub(LAST_WORDS));
+        self.abandon_trace();
         self.log.notice(format_args!(
             "upgrade: handed over; the new program holds all clients: {}",
             successor.clients

@@ -200,6 +200,7 @@ impl Daemon {
                 let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
                 self.workers.leave(left().saturating_sub(LAST_WORDS));
                 self.trace.flush(left().saturating_sub(LAST_WORDS));
+                self.abandon_trace();
                 self.save(left());
                 self.tell_totals();
                 self.log.notice(format_args!(

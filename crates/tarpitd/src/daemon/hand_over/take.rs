@@ -238,6 +238,9 @@ impl Daemon {
         let listening = self.workers.reload(&stay, listeners, &rules);
         let sum = sum(taken);
         listening.wait(PATIENCE);
+        if predecessor.is_some() {
+            self.write_pid_file();
+        }
         let version = version.escape_debug();
         let count = sum.held;
         match predecessor {
