@@ -12,9 +12,10 @@ use std::{
 };
 
 use crate::{
-    os::sandbox::{self, Access, Grant, Lack},
+    os::sandbox::{self, Access, Denials, Grant, LANDLOCK, Lack},
+    report::log::Log,
     settings::{
-        AdminAddress, Certificate, Place, Placed, SandboxMode, Settings, Sink,
+        AdminAddress, Certificate, Place, Placed, SandboxMode, Settings, Sink, SurfaceBind,
         finding::{Finding, Gravity, plain},
     },
 };
@@ -198,30 +199,80 @@ pub(super) fn lost_files(settings: &Settings) -> Vec<Finding> {
 pub(super) struct Confinement {
     /// What it may do with files; `None`: as everybody.
     grants: Option<Vec<Grant>>,
+    /// What the system refused.
+    lacks: Vec<Lack>,
+    /// Whether system calls are filtered.
+    is_filtered: bool,
+    denials: Denials,
 }
 
 impl Confinement {
-    /// Confines the process for good, as its settings want it; a part that the system refuses is a
-    /// warning, or an error with `require`. There must be no other thread yet.
-    pub(super) fn enter(
-        settings: &Settings,
-        file: Option<&Path>,
-        warnings: &mut Vec<Finding>,
-    ) -> Result<Self, Finding> {
-        if *settings.sandbox == SandboxMode::Off {
-            return Ok(Self { grants: None });
+    /// Leaves the process only its own files, for good. There must be no other thread yet. An error
+    /// is what the settings require and the system refuses.
+    pub(super) fn enter(settings: &Settings, file: Option<&Path>) -> Result<Self, Finding> {
+        let mut confinement = Self {
+            grants: None,
+            lacks: Vec::new(),
+            is_filtered: false,
+            denials: Denials::default(),
+        };
+        if !Self::is_on(settings) {
+            return Ok(confinement);
         }
         let grants = grants(settings, file);
-        let lacks = sandbox::confine(&grants);
-        if !lacks.is_empty() {
-            let told = lacking(settings, &lacks);
-            if told.is_refusal() {
-                return Err(told);
-            }
-            warnings.push(told);
+        confinement.lacks = sandbox::confine(&grants);
+        if confinement.lacks.iter().all(|lack| lack.what != LANDLOCK) {
+            confinement.grants = Some(grants);
         }
-        let has_landlock = !lacks.iter().any(|lack| lack.what == "landlock");
-        Ok(Self { grants: has_landlock.then_some(grants) })
+        confinement.require(settings)?;
+        Ok(confinement)
+    }
+
+    /// Leaves all threads only the system calls that they need, for good. Logs what the sandbox
+    /// lacks. An error is as above.
+    pub(super) fn filter_calls(&mut self, settings: &Settings, log: &Log) -> Result<(), Finding> {
+        if !Self::is_on(settings) {
+            return Ok(());
+        }
+        match sandbox::filter_calls() {
+            Ok(()) => self.is_filtered = true,
+            Err(lack) => self.lacks.push(lack),
+        }
+        self.require(settings)?;
+        if !self.lacks.is_empty() {
+            log.warning(format_args!("{}", lacking(settings, &self.lacks)));
+        }
+        Ok(())
+    }
+
+    /// Whether denied system calls are to be awaited.
+    pub(super) fn is_on(settings: &Settings) -> bool {
+        *settings.sandbox != SandboxMode::Off
+    }
+
+    /// The system calls that were denied since this was asked last.
+    pub(super) fn denied(&mut self) -> Vec<String> {
+        self.denials.news()
+    }
+
+    /// An error where the settings require what the system refuses.
+    fn require(&self, settings: &Settings) -> Result<(), Finding> {
+        let is_required = *settings.sandbox == SandboxMode::Require && !self.lacks.is_empty();
+        if is_required { Err(lacking(settings, &self.lacks)) } else { Ok(()) }
+    }
+
+    /// Says that new Unix sockets are not allowed: one can be connected, too.
+    pub(super) fn refused_sockets(&self, new: &[SurfaceBind]) -> Vec<Finding> {
+        let refusal = |bind: &SurfaceBind| {
+            let what = format!(
+                "[{}]: the sandbox of the running daemon allows no new Unix socket: `tarpitd \
+                 upgrade` starts one that has {}",
+                bind.surface.name(),
+                bind.at
+            );
+            Finding::new(Gravity::Rights, bind.place.as_ref(), what)
+        };
+        if self.is_filtered { new.iter().map(refusal).collect() } else { Vec::new() }
     }
 
     /// Says which files of other settings the sandbox does not allow.
@@ -379,24 +430,29 @@ mod tests {
         }
     }
 
+    fn confinement(grants: Option<Vec<Grant>>) -> Confinement {
+        let (lacks, denials) = (Vec::new(), Denials::default());
+        Confinement { grants, lacks, is_filtered: true, denials }
+    }
+
     #[test]
     fn a_reload_that_names_other_folders_is_refused_by_their_keys() {
         let folder = Folder::new("other");
         let (logs, other) = (folder.make("logs"), folder.make("other"));
         let at = |path: &Path| settings(&format!("[logging]\nclient_trace = '{}'", path.display()));
-        let confined = Confinement { grants: Some(grants(&at(&logs.join("a")), None)) };
+        let confined = confinement(Some(grants(&at(&logs.join("a")), None)));
         assert_eq!(confined.refusals(&at(&logs.join("b")), None), []);
         let told = confined.refusals(&at(&other.join("a")), None);
         let [told] = &told[..] else { panic!("{told:?}") };
         let told = told.to_string();
         assert!(told.contains("`[logging] client_trace`") && told.contains("tarpitd upgrade"));
-        let free = Confinement { grants: None };
+        let free = confinement(None);
         assert_eq!(free.refusals(&at(&other.join("a")), None), []);
     }
 
     #[test]
     fn what_is_lacking_is_a_warning_or_with_require_an_error_that_names_the_key() {
-        let lacks = [Lack { what: "landlock", error: io::ErrorKind::Unsupported.into() }];
+        let lacks = [Lack { what: LANDLOCK, error: io::ErrorKind::Unsupported.into() }];
         let told = lacking(&settings(""), &lacks);
         assert!(
             !told.is_refusal() && told.to_string().contains("landlock (unsupported)"),

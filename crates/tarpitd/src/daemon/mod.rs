@@ -42,7 +42,7 @@ use std::{
 };
 
 use rustix::io::Errno;
-use signal_hook::consts::{SIGHUP, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGHUP, SIGSYS, SIGTERM, SIGUSR1, SIGUSR2};
 use tarpit_proto::keys::RsaKey;
 
 use self::{
@@ -66,7 +66,7 @@ use self::{
     tallies::Tallies,
     targets::{open_main, open_trace},
     user::become_user,
-    workers::{Common, Workers},
+    workers::{Common, Workers, senders},
 };
 pub(crate) use self::{
     check::{Checked, check},
@@ -195,6 +195,11 @@ fn no_start(error: &io::Error) -> Finding {
     Finding::new(Gravity::Refused, None, format!("cannot start: {}; {cure}", plain(error)))
 }
 
+/// The same of the workers.
+fn no_worker(error: &io::Error) -> Vec<Finding> {
+    vec![no_start(error)]
+}
+
 /// A running daemon.
 struct Daemon {
     served: Served,
@@ -277,16 +282,15 @@ impl Daemon {
         let there = (&activated, &mut inheritance.inherited);
         let ready = prepare(&settings, clock, Touch::Keep, there);
         let ready = ready.with(found).ready(settings.keep_going)?;
-        let Ready { parts, identity, profiles, anonymizer, targets, mut warnings } = ready;
+        let Ready { parts, identity, profiles, anonymizer, targets: (main, trace), warnings } =
+            ready;
         let Parts { files, geoip, opened, surfaces, user, unbound } = parts;
-        let (main, trace) = targets;
         let pid_file = open_pid_file(&settings, predecessor.as_ref())?;
         if let Some(user) = user {
             become_user(&settings, user, &identity, (&main, &trace), &surfaces)
                 .map_err(|it| vec![it])?;
         }
-        let confinement =
-            Confinement::enter(&settings, file, &mut warnings).map_err(|it| vec![it])?;
+        let mut confinement = Confinement::enter(&settings, file).map_err(|it| vec![it])?;
         let (notify, notices) = mpsc::channel();
         let start = || -> io::Result<(Log, Writer)> {
             let log = Log::open(&settings.logging.main, main, settings.logging.level, clock)?;
@@ -295,7 +299,7 @@ impl Daemon {
             // A reload may let a tarpit be traced; then the room comes with the first lines.
             let room = if settings.is_traced() { writer::ROOM } else { 0 };
             let trace = Writer::spawn("trace", trace, clock, report, room)?;
-            watch_signals(notify.clone())?;
+            watch_signals(notify.clone(), Confinement::is_on(&settings))?;
             Ok((log, trace))
         };
         let (log, trace) = start().map_err(|error| vec![no_start(&error)])?;
@@ -320,7 +324,6 @@ impl Daemon {
             keys,
             admission: &admission,
             rules: rules(&served, workers),
-            io_uring: served.settings.io_uring,
             log: &log,
             trace: &trace,
             notify: &notify,
@@ -332,7 +335,9 @@ impl Daemon {
         } else {
             (listeners, Vec::new())
         };
-        let workers = Workers::spawn(at_once, &common).map_err(|error| vec![no_start(&error)])?;
+        let senders = senders(workers, served.settings.io_uring, &log);
+        confinement.filter_calls(&served.settings, &log).map_err(|it| vec![it])?;
+        let workers = Workers::spawn(at_once, senders, &common).map_err(|it| no_worker(&it))?;
         let geoip = Watch::new(&served.settings, clock.now());
         let mut daemon = Self {
             served,
@@ -441,6 +446,7 @@ impl Daemon {
                 // The log tells the outcome.
                 Ok(Notice::Signal(SIGHUP)) => drop(self.reload(reread, "SIGHUP")),
                 Ok(Notice::WorkersTurn) => self.notify_manager(ServiceManager::is_alive),
+                Ok(Notice::Signal(SIGSYS)) => self.tell_denied(),
                 Ok(Notice::Signal(SIGUSR1)) => self.tell_totals(),
                 Ok(Notice::Signal(SIGUSR2)) => self.reopen("SIGUSR2"),
                 Ok(Notice::Signal(SIGTERM)) if self.has_store() => {
@@ -458,6 +464,16 @@ impl Daemon {
                     return ExitCode::from(REFUSED);
                 }
             }
+        }
+    }
+
+    /// Tells which system calls the sandbox has denied.
+    fn tell_denied(&mut self) {
+        for call in self.confinement.denied() {
+            self.log.error(format_args!(
+                "the sandbox has denied the system call {call}; clients stay held. Report this as \
+                 a fault of tarpitd; [sandbox] mode = \"off\" allows the call"
+            ));
         }
     }
 

@@ -298,6 +298,19 @@ impl Unbound {
         if hidden { Gravity::Rights } else { Gravity::of(&self.error) }
     }
 
+    /// Why a reload cannot open it: the running daemon may have dropped the right that it needs.
+    pub(super) fn at_reload(&self) -> Finding {
+        let is_privileged = self.spot.first.port() < 1_024;
+        if !is_privileged || Errno::from_io_error(&self.error) != Some(Errno::ACCESS) {
+            return self.finding(self.gravity());
+        }
+        let what = format!(
+            "{}; the running daemon has neither: `tarpitd upgrade` starts one that may have it",
+            self.what()
+        );
+        Finding::new(Gravity::Rights, self.spot.place.as_ref(), what)
+    }
+
     /// That a tarpitd has it, if one has.
     pub(super) fn note(&self) -> Option<Finding> {
         let Owner::Tarpitd { pid } = self.owner else { return None };

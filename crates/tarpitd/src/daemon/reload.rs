@@ -69,7 +69,8 @@ impl Daemon {
         file: &Path,
         asked: &str,
     ) -> Result<Vec<String>, Vec<Finding>> {
-        let refused = self.confinement.refusals(&settings, Some(file));
+        let mut refused = self.confinement.refusals(&settings, Some(file));
+        refused.extend(self.confinement.refused_sockets(&self.surfaces.new_sockets(&settings)));
         if !refused.is_empty() {
             return Err(refused);
         }
@@ -114,7 +115,7 @@ impl Daemon {
         let closed: Vec<_> = closed.map(|port| port.bound).collect();
         let Tried { opened, waiting, refused } = open(&plan.open, &new, (workers, &self.activated));
         let mut moves = self.surfaces.plan(&new);
-        let refused = refused.iter().map(|one| one.finding(one.gravity()));
+        let refused = refused.iter().map(Unbound::at_reload);
         let refused: Vec<_> = refused.chain(std::mem::take(&mut moves.unbound)).collect();
         if !refused.is_empty() && !new.keep_going {
             return Err(refused);

@@ -280,6 +280,15 @@ impl Surfaces {
         self.open.iter().map(|open| (open.bind.surface, &open.bind.at, open.socket.as_fd()))
     }
 
+    /// The Unix sockets that `new` has and that are not open yet.
+    pub(super) fn new_sockets(&self, new: &Settings) -> Vec<SurfaceBind> {
+        let is_new = |bind: &SurfaceBind| {
+            matches!(bind.at, AdminAddress::Unix(_))
+                && !self.open.iter().any(|open| is_same(&open.bind, bind))
+        };
+        new.surfaces().into_iter().filter(is_new).collect()
+    }
+
     /// Opens what `new` has and is not open yet. Nothing is closed yet.
     pub(super) fn plan(&self, new: &Settings) -> Moves {
         let mut wanted = new.surfaces();

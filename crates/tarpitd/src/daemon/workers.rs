@@ -53,8 +53,6 @@ pub(super) struct Common<'a> {
     pub(super) keys: HashKeys,
     pub(super) admission: &'a Arc<Admission>,
     pub(super) rules: Rules,
-    /// Whether sends may go by `io_uring`.
-    pub(super) io_uring: bool,
     pub(super) log: &'a Log,
     pub(super) trace: &'a Writer,
     pub(super) notify: &'a mpsc::Sender<Notice>,
@@ -80,12 +78,14 @@ impl UnderWay {
 
 impl Workers {
     /// Starts a worker for each list of listeners.
-    pub(super) fn spawn(listeners: Vec<Vec<Listener>>, common: &Common<'_>) -> io::Result<Self> {
+    pub(super) fn spawn(
+        listeners: Vec<Vec<Listener>>,
+        senders: Vec<Sender>,
+        common: &Common<'_>,
+    ) -> io::Result<Self> {
         let (runs, running) = mpsc::channel();
         let mut all = Vec::with_capacity(listeners.len());
-        for listeners in listeners {
-            // Only the first worker reports: the system refuses the others the same.
-            let sender = sender(common, all.is_empty());
+        for (listeners, sender) in listeners.into_iter().zip(senders) {
             all.push(Worker::spawn(all.len(), listeners, sender, common, runs.clone())?);
         }
         Ok(Self { all, running })
@@ -283,17 +283,16 @@ fn taken(
     }
 }
 
-/// How a worker sends.
-fn sender(common: &Common<'_>, tells: bool) -> Sender {
-    if !common.io_uring {
-        return Sender::default();
-    }
-    Sender::with_ring().unwrap_or_else(|error| {
-        if tells {
-            common.log.notice(format_args!(
-                "io_uring unavailable ({error}), using one send() per client"
-            ));
+/// How each of so many workers sends. No ring is made once system calls are filtered.
+pub(super) fn senders(workers: usize, io_uring: bool, log: &Log) -> Vec<Sender> {
+    let mut all = Vec::with_capacity(workers);
+    for worker in 0..workers {
+        let ring = if io_uring { Some(Sender::with_ring()) } else { None };
+        if let (0, Some(Err(error))) = (worker, &ring) {
+            // Only the first worker reports: the system refuses the others the same.
+            log.notice(format_args!("io_uring unavailable ({error}), using one send() per client"));
         }
-        Sender::default()
-    })
+        all.push(ring.and_then(Result::ok).unwrap_or_default());
+    }
+    all
 }

@@ -18,6 +18,7 @@ use crate::{
     admin::metrics::families,
     cli,
     config::{self, Unset},
+    os::sandbox::calls,
 };
 
 /// A page.
@@ -91,6 +92,13 @@ impl Page {
 /// The table that stands for `@name`.
 fn table_called(name: &str) -> Vec<Block> {
     match name {
+        "calls" => calls::ALLOWED
+            .iter()
+            .map(|purpose| {
+                let names: Vec<_> = purpose.names().map(literal).collect();
+                Block::Term(sentence(purpose.what), vec![names.join(", ") + "."])
+            })
+            .collect(),
         "commands" => commands(),
         "options" => options(),
         "patterns" => patterns::by_name()

@@ -12,11 +12,12 @@ use std::{
         },
     },
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
 use rustix::{
-    fs::{Access, AtFlags, CWD, Mode, accessat, fchmod},
+    fs::{Access, AtFlags, CWD, Mode, OFlags, Stat, accessat, fchmod, fstat, lstat, open},
     io::Errno,
     net::{
         AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
@@ -27,7 +28,7 @@ use rustix::{
 
 use crate::os::{
     listen_socket::{self, Presence},
-    runtime_directory,
+    runtime_directory, sandbox,
 };
 
 /// How many connections may wait to be accepted: more than a crowd sends between two turns of the
@@ -65,14 +66,50 @@ pub(crate) struct UnixSocket {
 
 /// The file of a socket. It is dropped after the listener.
 #[derive(Debug)]
-struct SocketFile(PathBuf);
+struct SocketFile {
+    path: PathBuf,
+    /// Opened only to know it again: as long as it is open no other file has its number. If it
+    /// cannot be opened, the file stays at the end, and the next start finds that nobody answers.
+    file: Option<OwnedFd>,
+}
+
+/// Whether another process may serve the sockets of this one.
+static ARE_SHARED: AtomicBool = AtomicBool::new(false);
+
+/// Says whether another process may serve the sockets of this one, and needs their files.
+pub(crate) fn share_files(are_shared: bool) {
+    ARE_SHARED.store(are_shared, Relaxed);
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> Self {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Self { path: path.to_owned(), file: open(path, flags, Mode::empty()).ok() }
+    }
+
+    /// Whether the path still leads to it.
+    fn is_there(&self) -> bool {
+        let number = |stat: Stat| (stat.st_dev, stat.st_ino);
+        let ours = self.file.as_ref().and_then(|file| fstat(file).ok());
+        ours.is_some_and(|ours| lstat(&self.path).is_ok_and(|it| number(it) == number(ours)))
+    }
+
+    /// Whether nobody else answers there.
+    fn is_idle(&self) -> bool {
+        if sandbox::is_filtered() {
+            // No call may ask. Another daemon may have taken the path over, or the socket itself.
+            self.is_there() && !ARE_SHARED.load(Relaxed)
+        } else {
+            matches!(occupant(&self.path), Ok(Occupant::Stale))
+        }
+    }
+}
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Another daemon may have taken the path over. If the file cannot be removed, the next
-        // start finds that nobody answers there.
-        if matches!(occupant(&self.0), Ok(Occupant::Stale)) {
-            let _ = fs::remove_file(&self.0);
+        if self.is_idle() {
+            // If it cannot be removed, the next start finds that nobody answers there.
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -91,7 +128,7 @@ impl UnixSocket {
         // On Linux the socket's own mode becomes that of the file.
         fchmod(&fd, Mode::RUSR | Mode::WUSR).map_err(refused)?;
         bind(&fd, &address).map_err(refused)?;
-        let file = SocketFile(path.to_owned());
+        let file = SocketFile::of(path);
         set_access(path, mode, group).map_err(Refused::System)?;
         listen(&fd, BACKLOG).map_err(refused)?;
         Ok(Self { listener: fd.into(), has_group: mode & 0o060 != 0, file })
@@ -101,14 +138,14 @@ impl UnixSocket {
     pub(crate) fn adopt(fd: OwnedFd, path: &Path, mode: u32, group: Option<u32>) -> Self {
         // If this fails, mode and group are as that daemon had set them.
         let _ = set_access(path, mode, group);
-        let file = SocketFile(path.to_owned());
+        let file = SocketFile::of(path);
         Self { listener: fd.into(), has_group: mode & 0o060 != 0, file }
     }
 
     /// Gives the socket's file to another user, before the daemon becomes that user.
     pub(crate) fn give_to(&self, (uid, gid): (Uid, Gid), group: Option<u32>) -> io::Result<()> {
         let gid = group.unwrap_or(gid.as_raw());
-        std::os::unix::fs::lchown(&self.file.0, Some(uid.as_raw()), Some(gid))
+        std::os::unix::fs::lchown(&self.file.path, Some(uid.as_raw()), Some(gid))
     }
 
     /// Takes the listener and what removes its file when it is dropped.

@@ -33,6 +33,8 @@ pub(crate) struct Daemon {
     pub(crate) log: Vec<String>,
     /// Where it listens, in the order of its start-up lines.
     pub(crate) addresses: Vec<SocketAddr>,
+    /// Whether the test itself makes it do what the sandbox denies.
+    pub(crate) may_be_denied: bool,
 }
 
 /// The binary under test.
@@ -75,7 +77,8 @@ impl Daemon {
     fn of(mut child: Child, stdout: impl Read + Send + 'static, ports: usize) -> Self {
         let stdout = lines(stdout);
         let stderr = lines(child.stderr.take().expect("piped"));
-        let mut daemon = Self { child, stdout, stderr, log: Vec::new(), addresses: Vec::new() };
+        let (log, addresses) = (Vec::new(), Vec::new());
+        let mut daemon = Self { child, stdout, stderr, log, addresses, may_be_denied: false };
         while daemon.addresses.len() < ports {
             let line = daemon.log_line();
             daemon.note_address(&line);
@@ -97,8 +100,16 @@ impl Daemon {
     pub(crate) fn log_line(&mut self) -> String {
         let line = self.stderr.recv_timeout(PATIENCE);
         let line = line.unwrap_or_else(|_| panic!("no more lines; so far: {:#?}", self.log));
-        self.log.push(line.clone());
+        self.note(&line);
         line
+    }
+
+    /// Remembers a line of the log. Each test is one of the sandbox, too, which is on by default:
+    /// what a test does needs no more than the daemon may do inside.
+    fn note(&mut self, line: &str) {
+        self.log.push(line.to_owned());
+        let is_denied = line.contains("the sandbox has denied") && !self.may_be_denied;
+        assert!(!is_denied, "{:#?}", self.log);
     }
 
     /// Reads the log on to a line that contains `text`.
@@ -119,7 +130,7 @@ impl Daemon {
         let start = now();
         while let Some(left) = patience.checked_sub(start.elapsed()) {
             let Ok(line) = self.stderr.recv_timeout(left) else { break };
-            self.log.push(line.clone());
+            self.note(&line);
             if line.contains(text) {
                 return line;
             }
@@ -191,7 +202,11 @@ impl Daemon {
         let status = self.ends();
         let trace = self.stdout.iter().map(|line| serde_json::from_str(&line).expect("JSON"));
         let trace = trace.collect();
-        let log = self.stderr.iter().collect();
+        let mut log = Vec::new();
+        while let Ok(line) = self.stderr.recv() {
+            self.note(&line);
+            log.push(line);
+        }
         (trace, log, status)
     }
 

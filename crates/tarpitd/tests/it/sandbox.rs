@@ -1,12 +1,19 @@
 //! The sandbox: every start has it, and what the daemon needs goes on inside.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::fs::symlink,
+    process::Stdio,
+    thread,
+};
 
 use rustix::process::Signal;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 
 use crate::{
     daemon::{Daemon, Directory, file_gets, tarpitd},
-    require::lacks,
+    require::{lacks, require},
 };
 
 /// A tarpit, and what else the file has.
@@ -54,6 +61,9 @@ fn every_thread_is_confined_by_default_and_none_where_the_sandbox_is_off() {
         assert!(threads.len() > 2, "{threads:?}");
         for thread in threads {
             assert_eq!(status(&daemon, &thread, "NoNewPrivs"), wanted, "{lines}");
+            // 2: the thread's calls are filtered.
+            let is_filtered = status(&daemon, &thread, "Seccomp") == "2";
+            assert_eq!(is_filtered, wanted == "1", "{lines}");
         }
         let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.pid().as_raw_nonzero()));
         let limits = limits.expect("it is running");
@@ -133,4 +143,124 @@ fn a_reload_that_needs_another_folder_changes_nothing_and_names_the_key() {
     daemon.signal(Signal::HUP);
     daemon.log_has("SIGHUP: configuration reloaded");
     assert!(fs::exists(directory.path("logs/b")).expect("the folder is there"));
+}
+
+#[test]
+fn a_reload_with_a_new_unix_socket_changes_nothing_and_names_the_key() {
+    let directory = Directory::new("unix-reload");
+    let path = directory.file("c.toml", &config(""));
+    let Some(mut daemon) = confined(&directory, &path) else { return };
+    let socket = directory.path("socket");
+    directory.file("c.toml", &config(&format!("[metrics]\nbind = 'unix:{socket}'")));
+    daemon.signal(Signal::HUP);
+    let told = daemon.log_has("[metrics]");
+    assert!(told.contains("`tarpitd upgrade`") && told.contains(&socket), "{told}");
+    daemon.log_has("the old one stays in force");
+    assert!(!fs::exists(socket).expect("the folder is there"));
+}
+
+#[test]
+fn a_reload_opens_ports_from_1024_up_and_one_below_needs_an_upgrade() {
+    if !require("root") {
+        return;
+    }
+    let directory = Directory::new("low-port");
+    let with = |bind: &str| {
+        let text = config("").replace("[tarpits", "user = '65534:65534'\n[tarpits");
+        text + &format!("[tarpits.b]\npattern = 'endless_banner'\nbind = '{bind}'\n")
+    };
+    let path = directory.file("c.toml", &with("127.0.0.1:0"));
+    // The new user reads it again.
+    let Some(mut daemon) = confined(&directory, &path) else { return };
+    daemon.log_has("b: endless_banner");
+    // Nobody listens there, whoever may.
+    directory.file("c.toml", &with("127.0.0.77:1"));
+    daemon.signal(Signal::HUP);
+    let told = daemon.log_has("cannot listen on 127.0.0.77:1");
+    assert!(told.contains("CAP_NET_BIND_SERVICE") && told.contains("`tarpitd upgrade`"), "{told}");
+    daemon.log_has("the old one stays in force");
+    directory.file("c.toml", &with("127.0.0.77:0"));
+    daemon.signal(Signal::HUP);
+    daemon.log_has("b: endless_banner on 127.0.0.77:");
+}
+
+/// A filter that lets all calls through but these.
+fn filter(calls: &[i64], answer: SeccompAction) -> BpfProgram {
+    let rules = calls.iter().map(|&call| (call, Vec::new())).collect();
+    let architecture = std::env::consts::ARCH.try_into().expect("one that it knows");
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, answer, architecture);
+    filter.expect("a filter").try_into().expect("a program")
+}
+
+/// What the log tells where another filter answers these calls of the sandbox with an error.
+fn refused(calls: &[i64], errno: i32, lines: &str) -> (Vec<String>, bool) {
+    let directory = Directory::new(&format!("refused-{errno}-{}", lines.len()));
+    let path = directory.file("c.toml", &config(lines));
+    let program = filter(calls, SeccompAction::Errno(errno.cast_unsigned()));
+    // A thread of its own, since it stays filtered.
+    let filtered = thread::spawn(move || {
+        apply_filter(&program).expect("this kernel filters calls");
+        let mut command = tarpitd();
+        command.args(["-c", &path]).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().expect("the binary starts")
+    });
+    let mut child = filtered.join().expect("it has started");
+    let pid = rustix::process::Pid::from_child(&child);
+    let mut told = Vec::new();
+    let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    for line in lines.map_while(Result::ok) {
+        if line.contains("a: tls on") {
+            rustix::process::kill_process(pid, Signal::TERM).expect("it is running");
+        }
+        told.push(line);
+    }
+    (told, child.wait().expect("it ends").success())
+}
+
+#[test]
+fn where_the_system_refuses_the_sandbox_one_warning_says_so_and_with_require_nothing_is_served() {
+    const LANDLOCK: [i64; 3] = [444, 445, 446];
+    // The newer numbers are the same on every architecture.
+    let seccomp = if cfg!(target_arch = "x86_64") { 317 } else { 277 };
+    let (enosys, eperm) = (38, 1);
+    for (calls, errno, names) in [
+        (&LANDLOCK[..], enosys, &["landlock (Function not implemented)"][..]),
+        (&LANDLOCK, eperm, &["landlock (Operation not permitted)"]),
+        (&[seccomp], eperm, &["seccomp (Operation not permitted)"]),
+        (&[444, seccomp], enosys, &["landlock (F", "seccomp (F"]),
+    ] {
+        let (told, serves) = refused(calls, errno, "");
+        assert!(serves, "{told:#?}");
+        let warnings: Vec<_> = told.iter().filter(|line| line.contains("sandbox")).collect();
+        let [warning] = &warnings[..] else { panic!("{told:#?}") };
+        assert!(warning.contains("warning: the sandbox is incomplete"), "{warning}");
+        assert!(names.iter().all(|name| warning.contains(name)), "{warning}");
+
+        let (told, serves) = refused(calls, errno, "[sandbox]\nmode = 'require'");
+        assert!(!serves, "{told:#?}");
+        let reason = told.iter().find(|line| line.contains("[sandbox] mode = \"require\""));
+        assert!(reason.is_some_and(|line| line.contains(names[0])), "{told:#?}");
+    }
+}
+
+/// The log tells of it though nothing that the daemon waits for does. A filter of the test's own
+/// denies a call that the daemon needs, as the sandbox denies others.
+#[test]
+fn a_denied_call_is_logged_once_by_name() {
+    let directory = Directory::new("denied");
+    let path = directory.file("c.toml", &config(""));
+    let accept4 = if cfg!(target_arch = "x86_64") { 288 } else { 242 };
+    let program = filter(&[accept4], SeccompAction::Trap);
+    let filtered = thread::spawn(move || {
+        apply_filter(&program).expect("this kernel filters calls");
+        Daemon::start(&["-c", &path], 1)
+    });
+    let mut daemon = filtered.join().expect("it has started");
+    daemon.may_be_denied = true;
+    let _clients: Vec<_> = (0..3).map(|_| daemon.connect()).collect();
+    let told = daemon.log_has("the sandbox has denied");
+    assert!(told.contains("the system call accept4;"), "{told}");
+    let (_, log, status) = daemon.stop();
+    assert!(!log.iter().any(|line| line.contains("the sandbox has denied")), "once: {log:#?}");
+    assert!(status.success());
 }

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     admin::metrics::saved::Past,
+    os::admin_socket,
     report::live_line,
     settings::finding::plain,
     worker::{
@@ -163,6 +164,8 @@ impl Daemon {
 
     /// Ends without a line for any client that the new program holds.
     pub(in crate::daemon) fn leave(mut self, mut successor: Successor, watched: bool) -> ExitCode {
+        // The files of its sockets, too, are the new program's.
+        admin_socket::share_files(true);
         self.surfaces.stop();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.leave();

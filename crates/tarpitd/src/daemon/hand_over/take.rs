@@ -23,8 +23,8 @@ use crate::{
     admin::{control::upgrade::PROTOCOL, metrics::saved::Past},
     keys::state_dir::Secrets,
     os::{
-        clock::Clock, entropy::HashMap, listen_socket::ListenSocket, passed_sockets::Passed,
-        privileges,
+        admin_socket, clock::Clock, entropy::HashMap, listen_socket::ListenSocket,
+        passed_sockets::Passed, privileges,
     },
     settings::{Purpose, SurfaceBind, Wanted, finding::plain},
     worker::{
@@ -187,6 +187,7 @@ fn take(stream: UnixStream) -> Result<(Predecessor, Inheritance), String> {
         clients: Vec::new(),
     };
     let mut predecessor = Predecessor { channel, pid, left: 0, console: None };
+    admin_socket::share_files(true);
     loop {
         let (frame, files) = next(&predecessor.channel)?;
         match frame {
@@ -332,6 +333,7 @@ impl Predecessor {
         // If the old daemon is gone, this one serves all the same; and so it does where nobody
         // waits for it.
         let _ = self.channel.send(&Frame::Serving, &[]);
+        admin_socket::share_files(false);
         if let Some(Console { mut stdout, .. }) = self.console.take() {
             let _ = stdout.write_all(SERVES);
         }

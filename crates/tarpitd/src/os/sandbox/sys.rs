@@ -7,8 +7,8 @@ use std::{
 };
 
 use libc::{
-    SYS_landlock_add_rule, SYS_landlock_create_ruleset, SYS_landlock_restrict_self, c_int, c_long,
-    syscall,
+    EPERM, SA_RESTART, SA_SIGINFO, SIGSYS, SYS_landlock_add_rule, SYS_landlock_create_ruleset,
+    SYS_landlock_restrict_self, c_int, c_long, c_void, sigaction, siginfo_t, syscall, ucontext_t,
 };
 
 /// `struct landlock_ruleset_attr` (linux/landlock.h): what a ruleset decides about.
@@ -74,4 +74,53 @@ pub(super) fn restrict_self(ruleset: BorrowedFd<'_>) -> io::Result<()> {
 
 fn result(returned: c_long) -> io::Result<c_long> {
     if returned < 0 { Err(io::Error::last_os_error()) } else { Ok(returned) }
+}
+
+/// What the kernel tells of a call that a filter has trapped: the fields of `siginfo_t` for SIGSYS
+/// (sigaction(2)).
+#[repr(C)]
+struct Trapped {
+    signal: c_int,
+    errno: c_int,
+    code: c_int,
+    address: *const c_void,
+    call: c_int,
+}
+
+/// From now on a trapped call is noted and answers `EPERM`.
+pub(super) fn answer_traps() -> io::Result<()> {
+    // SAFETY: zeros are a valid value of this structure.
+    let mut action: sigaction = unsafe { std::mem::zeroed() };
+    let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = trapped;
+    action.sa_sigaction = handler as usize;
+    action.sa_flags = SA_SIGINFO | SA_RESTART;
+    // SAFETY: the handler has the form that the flags promise, and does only what is safe in one.
+    let done = unsafe { sigaction(SIGSYS, &raw const action, std::ptr::null_mut()) };
+    result(done.into()).map(drop)
+}
+
+/// The handler of SIGSYS. It allocates nothing, locks nothing and makes no system call.
+extern "C" fn trapped(_: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    /// The signal comes from a filter, not from a process (asm-generic/siginfo.h).
+    const SYS_SECCOMP: c_int = 1;
+    // SAFETY: the kernel gives a handler with this flag both structures, which nobody else uses.
+    let (info, context) = unsafe { (&*info.cast::<Trapped>(), &mut *context.cast::<ucontext_t>()) };
+    if info.code == SYS_SECCOMP {
+        super::note_denied(info.call);
+        set_result(context, -EPERM);
+    }
+}
+
+/// Sets what the trapped call returns.
+fn set_result(context: &mut ucontext_t, value: c_int) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        context.uc_mcontext.gregs[libc::REG_RAX as usize] = value.into();
+    }
+    #[cfg(target_arch = "aarch64")]
+    {
+        context.uc_mcontext.regs[0] = i64::from(value).cast_unsigned();
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = (context, value);
 }

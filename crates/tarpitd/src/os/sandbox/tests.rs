@@ -3,12 +3,22 @@
 
 use std::{
     env, fs,
-    net::{TcpListener, TcpStream},
+    io::{IoSlice, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    os::unix::net::{UnixDatagram, UnixListener, UnixStream},
     path::PathBuf,
     process::{Command, Stdio},
+    thread,
 };
 
-use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+use rustix::{
+    io::Errno,
+    net::{
+        AddressFamily, SendAncillaryBuffer, SendFlags, SocketType, send, sendmsg_addr, sendto,
+        socket,
+    },
+    process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit},
+};
 
 use super::*;
 use crate::require::lacks;
@@ -122,4 +132,142 @@ fn a_crash_writes_no_memory_and_no_program_gains_rights() {
             assert!(rustix::thread::no_new_privs().unwrap());
         },
     );
+}
+
+/// Whether the kernel filters calls here; says so if not. It must be asked last of all.
+fn has_seccomp() -> bool {
+    sys::answer_traps().unwrap();
+    filter_calls().map_err(|lack| lacks("seccomp", lack.error)).is_ok()
+}
+
+/// A listener of this machine that nobody inside may reach.
+fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+fn stream_socket() -> rustix::fd::OwnedFd {
+    socket(AddressFamily::INET, SocketType::STREAM, None).unwrap()
+}
+
+const FAST_OPEN: SendFlags = SendFlags::from_bits_retain(libc::MSG_FASTOPEN.cast_unsigned());
+
+#[test]
+fn nothing_inside_opens_a_connection_or_a_socket_that_could() {
+    let name = "os::sandbox::tests::nothing_inside_opens_a_connection_or_a_socket_that_could";
+    in_a_process(name, |folder| {
+        let (_listener, address) = listener();
+        let unix = folder.join("socket");
+        let _unix_listener = UnixListener::bind(&unix).unwrap();
+        if !has_seccomp() {
+            return;
+        }
+        assert!(is_denied(TcpStream::connect(address)) && is_denied(UnixStream::connect(unix)));
+        assert!(is_denied(UdpSocket::bind("127.0.0.1:0")) && is_denied(UnixDatagram::unbound()));
+        for flags in [SendFlags::empty(), FAST_OPEN] {
+            let sent = sendto(stream_socket(), b"x", flags, &address);
+            assert_eq!(sent, Err(Errno::PERM), "{flags:?}");
+        }
+        assert_eq!(send(stream_socket(), b"x", FAST_OPEN), Err(Errno::PERM));
+        let part = [IoSlice::new(b"x")];
+        let mut nothing = SendAncillaryBuffer::default();
+        let sent = sendmsg_addr(stream_socket(), &address, &part, &mut nothing, FAST_OPEN);
+        assert_eq!(sent, Err(Errno::PERM));
+        // Without that flag the address of a stream is nothing to the kernel.
+        let sent =
+            sendmsg_addr(stream_socket(), &address, &part, &mut nothing, SendFlags::NOSIGNAL);
+        assert_eq!(sent, Err(Errno::PIPE));
+        for (family, kind, protocol) in [
+            (AddressFamily::INET, SocketType::DGRAM, None),
+            (AddressFamily::INET6, SocketType::RAW, Some(rustix::net::ipproto::RAW)),
+            (AddressFamily::NETLINK, SocketType::DGRAM, None),
+            (AddressFamily::INET, SocketType::STREAM, Some(rustix::net::ipproto::MPTCP)),
+            (AddressFamily::INET, SocketType::STREAM, Some(rustix::net::ipproto::SCTP)),
+        ] {
+            assert!(
+                socket(family, kind, protocol).is_err_and(|it| it == Errno::PERM),
+                "{family:?}"
+            );
+        }
+        socket(AddressFamily::INET, SocketType::STREAM, Some(rustix::net::ipproto::TCP)).unwrap();
+    });
+}
+
+#[test]
+fn nothing_inside_starts_a_program_and_what_was_denied_is_told_once_by_name() {
+    let name = "os::sandbox::tests::\
+                nothing_inside_starts_a_program_and_what_was_denied_is_told_once_by_name";
+    in_a_process(name, |_| {
+        let (_listener, address) = listener();
+        if !has_seccomp() {
+            return;
+        }
+        let mut denials = Denials::default();
+        assert_eq!(denials.news(), [""; 0]);
+        assert!(is_denied(Command::new("/bin/true").status()));
+        for _ in 0..2 {
+            assert!(is_denied(TcpStream::connect(address)));
+        }
+        let news = denials.news();
+        assert!(news.iter().any(|call| call == "connect"), "{news:?}");
+        assert_eq!(denials.news(), [""; 0]);
+    });
+}
+
+#[test]
+fn what_the_daemon_does_goes_on_inside() {
+    in_a_process("os::sandbox::tests::what_the_daemon_does_goes_on_inside", |folder| {
+        let (first, address) = listener();
+        let mut client = TcpStream::connect(address).unwrap();
+        if !has_seccomp() {
+            return;
+        }
+        let (mut connection, _) = first.accept().unwrap();
+        connection.write_all(b"first").unwrap();
+        let mut heard = [0; 5];
+        client.read_exact(&mut heard).unwrap();
+        connection.set_nonblocking(true).unwrap();
+        listener();
+        let file = folder.join("new");
+        fs::write(&file, "text").unwrap();
+        fs::rename(&file, folder.join("newer")).unwrap();
+        fs::remove_file(folder.join("newer")).unwrap();
+        fs::canonicalize(folder).unwrap();
+        let thread = thread::Builder::new().name("later".to_owned()).spawn(|| 7).unwrap();
+        assert_eq!(thread.join().unwrap(), 7);
+        assert_eq!(Denials::default().news(), [""; 0]);
+    });
+}
+
+#[test]
+fn the_list_has_nothing_that_leads_out() {
+    let allowed: Vec<_> = calls::ALLOWED.iter().flat_map(calls::Purpose::names).collect();
+    for call in [
+        "bpf",
+        "connect",
+        "execve",
+        "execveat",
+        "fork",
+        "io_uring_register",
+        "io_uring_setup",
+        "keyctl",
+        "kill",
+        "mount",
+        "open_by_handle_at",
+        "pidfd_getfd",
+        "process_vm_readv",
+        "process_vm_writev",
+        "ptrace",
+        "sendmmsg",
+        "setns",
+        "socketpair",
+        "unshare",
+        "userfaultfd",
+        "vfork",
+    ] {
+        assert!(!allowed.contains(&call), "{call}");
+    }
+    assert_eq!(names::name(libc::SYS_connect as usize), Some("connect"));
+    assert_eq!(names::name(usize::MAX), None);
 }
