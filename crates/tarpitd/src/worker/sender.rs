@@ -3,7 +3,7 @@
 
 use std::{fmt, io};
 
-use io_uring::{IoUring, Probe, opcode};
+use io_uring::IoUring;
 use rustix::{
     io::Errno,
     net::{SendFlags, send},
@@ -48,13 +48,7 @@ impl Sender {
     /// A sender with a ring. Fails if the kernel is too old for it or forbids it, as many
     /// containers do.
     pub(crate) fn with_ring() -> io::Result<Self> {
-        let ring = IoUring::new(BATCH as u32)?;
-        let mut probe = Probe::new();
-        ring.submitter().register_probe(&mut probe)?;
-        if !probe.is_supported(opcode::Send::CODE) {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
-        Ok(Self { ring: Some(ring) })
+        Ok(Self { ring: Some(sys::sending_ring(BATCH as u32)?) })
     }
 
     /// Sends for at most [`BATCH`] clients, for each as far as it goes without waiting, and notes
