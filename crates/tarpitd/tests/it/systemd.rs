@@ -562,7 +562,9 @@ fn a_restart_keeps_the_clients_whose_sockets_the_manager_has_kept() {
     let durations: Vec<_> = stopped.map(|it| it["duration"].as_f64().expect("a number")).collect();
     let whole = durations.iter().filter(|&&it| it >= held.as_secs_f64()).count();
     assert_eq!(whole, 39, "{durations:?} of {held:?}");
-    assert!(durations.iter().all(|&it| it <= begun.elapsed().as_secs_f64()), "{durations:?}");
+    // A duration may be rounded up to the next hundredth.
+    let most = begun.elapsed().as_secs_f64() + 0.01;
+    assert!(durations.iter().all(|&it| it <= most), "{durations:?} of {most}");
     let sessions: Vec<_> = events(&trace, "open").iter().map(|it| it["session"].clone()).collect();
     assert!(closed.iter().all(|close| sessions.contains(&close["session"])), "{closed:?}");
 }
