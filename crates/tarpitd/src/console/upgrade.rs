@@ -7,7 +7,10 @@ use std::{
     io::Read as _,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{ChildStdout, Command, ExitCode, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
 };
 
 use super::{
@@ -20,6 +23,10 @@ use crate::{
     daemon::{HAND_OVER, REFUSED, SERVES},
     os::privileges,
 };
+
+/// The most time until the new program serves: well above the bounds of a hand-over in all, so that a
+/// program that takes over is never ended.
+const MOST: Duration = Duration::from_secs(120);
 
 /// Lets `program`, or else this one, go on for the daemon.
 pub(super) fn upgrade(daemon: &Daemon, program: Option<&Path>) -> Result<ExitCode, Failure> {
@@ -76,11 +83,7 @@ fn start(socket: &Path, program: Option<&Path>, process: &Process) -> Result<Str
     command.envs(process.environment.iter().map(|(name, value)| (name, value)));
     command.env(HAND_OVER, socket).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(refused)?;
-    let mut told = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        // It says one line. What does not come is not told.
-        let _ = stdout.take(SERVES.len() as u64).read_to_end(&mut told);
-    }
+    let told = child.stdout.take().map(first_line).unwrap_or_default();
     if told == SERVES {
         return Ok(format!("{} (pid {}) serves now", program.display(), child.id()));
     }
@@ -88,6 +91,19 @@ fn start(socket: &Path, program: Option<&Path>, process: &Process) -> Result<Str
     let _ = child.kill();
     let _ = child.wait();
     Err(format!("{} does not take over", program.display()))
+}
+
+/// The line by which a new program says that it serves, or what comes in its place in [`MOST`].
+fn first_line(stdout: ChildStdout) -> Vec<u8> {
+    let (sender, line) = mpsc::channel();
+    // A program that neither writes nor ends is waited for no longer than this function.
+    thread::spawn(move || {
+        let mut told = Vec::new();
+        // What does not come is not told.
+        let _ = stdout.take(SERVES.len() as u64).read_to_end(&mut told);
+        sender.send(told)
+    });
+    line.recv_timeout(MOST).unwrap_or_default()
 }
 
 /// A program as this process finds it: the new one starts in another directory.
@@ -126,8 +142,8 @@ fn unit_in(groups: &str) -> Option<Unit> {
     let paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
     paths.into_iter().find_map(|path| {
         let name = path.rsplit('/').find(|part| part.ends_with(".service"))?;
-        let is_users =
-            path.split('/').any(|part| part.starts_with("user@")) && { !name.starts_with("user@") };
+        let is_below_users = path.split('/').any(|part| part.starts_with("user@"));
+        let is_users = is_below_users && !name.starts_with("user@");
         Some(Unit { name: name.to_owned(), is_users })
     })
 }

@@ -29,7 +29,7 @@ mod workers;
 
 use std::{
     convert::Infallible,
-    fmt::Write as _,
+    fmt::{self, Write as _},
     io::{self, Write as _},
     path::Path,
     process::ExitCode,
@@ -512,17 +512,22 @@ impl Daemon {
         self.surfaces.stop();
         let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
         let have_ended = self.workers.stop(left().saturating_sub(LAST_WORDS));
+        self.write_last(left, format_args!("stopped"));
+        for error in self.workers.errors(have_ended) {
+            let what = format!("a worker thread ended: {}", plain(&error));
+            complain(&Finding::new(Gravity::Refused, None, what));
+        }
+    }
+
+    /// Writes the last lines of trace and log, and what was counted, in the time that is `left`.
+    fn write_last(&self, left: impl Fn() -> Duration, farewell: fmt::Arguments<'_>) {
         // The trace first, so that the totals count every lost line.
         self.trace.flush(left().saturating_sub(LAST_WORDS));
         self.abandon_trace();
         self.save(left());
         self.tell_totals();
-        self.log.notice(format_args!("stopped"));
+        self.log.notice(farewell);
         self.log.flush(left());
-        for error in self.workers.errors(have_ended) {
-            let what = format!("a worker thread ended: {}", plain(&error));
-            complain(&Finding::new(Gravity::Refused, None, what));
-        }
     }
 
     /// Tells of the lines of the trace that still wait, which are lost with this process.

@@ -15,7 +15,7 @@ use crate::{
         clock::Clock,
         notify_socket::{self, NotifySocket},
     },
-    report::log::Log,
+    report::{log::Log, units::plural},
     worker::Notice,
 };
 
@@ -152,8 +152,7 @@ impl ServiceManager {
         if self.status.0 <= now {
             let held = held();
             if self.status.1 != Some(held) {
-                let clients = if held == 1 { "client" } else { "clients" };
-                self.send(&format!("STATUS=holding {held} {clients}"));
+                self.send(&format!("STATUS=holding {}", plural(held, "client")));
             }
             self.status = (now.after(STATUS), Some(held));
         }

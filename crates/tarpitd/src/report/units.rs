@@ -107,7 +107,7 @@ pub(crate) fn percent(part: f64, whole: f64) -> String {
     }
 }
 
-/// The two words of a name that stands for one or for many.
+/// A number and what it counts, such as `1 client` or `2 clients`.
 pub(crate) fn plural(number: u64, one: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{} {one}{s}", count(number))

@@ -199,15 +199,11 @@ impl Daemon {
                 self.surfaces.stop();
                 let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
                 self.workers.leave(left().saturating_sub(LAST_WORDS));
-                self.trace.flush(left().saturating_sub(LAST_WORDS));
-                self.abandon_trace();
-                self.save(left());
-                self.tell_totals();
-                self.log.notice(format_args!(
+                let farewell = format_args!(
                     "stopped; systemd keeps the sockets of held clients for the next start: \
                      {clients}"
-                ));
-                self.log.flush(left());
+                );
+                self.write_last(left, farewell);
                 return ExitCode::SUCCESS;
             }
             Err(why) => {
