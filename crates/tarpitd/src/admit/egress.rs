@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use tarpit_proto::{handshake_budget::LoadLevel, time::Time, token_bucket::TokenBucket};
 
 /// One worker's share of the bytes that may be sent.
@@ -11,10 +12,40 @@ pub(crate) struct EgressBudget {
     second: Option<TokenBucket>,
     /// Bytes a day; `None`: no cap.
     per_day: Option<NonZeroU64>,
-    /// When the day began, and what has been spent in it.
-    day: Time,
+    /// When the day ends, and what has been spent in it.
+    day_ends: Time,
     spent: u64,
     shortage: Option<Shortage>,
+}
+
+/// What was spent of a day's bytes, for the next daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Spent {
+    pub(crate) bytes: u64,
+    /// How much of the day was left.
+    pub(crate) day_left: Duration,
+}
+
+impl Spent {
+    /// What several workers have spent together. Their day ends with the last one.
+    pub(crate) fn sum(all: impl IntoIterator<Item = Self>) -> Option<Self> {
+        all.into_iter().reduce(|one, other| Self {
+            bytes: one.bytes.saturating_add(other.bytes),
+            day_left: one.day_left.max(other.day_left),
+        })
+    }
+
+    /// The same, so much later; `None`: the day is over. A calendar that was set back makes no day
+    /// longer.
+    pub(crate) fn after(self, span: Duration) -> Option<Self> {
+        let day_left = self.day_left.min(DAY).checked_sub(span)?;
+        Some(Self { day_left, ..self }).filter(|it| !it.day_left.is_zero())
+    }
+
+    /// The share of one of so many workers.
+    pub(crate) fn share(self, workers: usize) -> Self {
+        Self { bytes: self.bytes.div_ceil(workers.max(1) as u64), ..self }
+    }
 }
 
 /// A period in which clients had to wait for their bytes.
@@ -46,8 +77,26 @@ const DAY: Duration = Duration::from_secs(86_400);
 impl EgressBudget {
     /// A budget that begins at `now`; 0: no cap.
     pub(crate) fn new(per_second: u64, per_day: u64, now: Time) -> Self {
-        let per_day = NonZeroU64::new(per_day);
-        Self { second: bucket(None, per_second, now), per_day, day: now, spent: 0, shortage: None }
+        Self {
+            second: bucket(None, per_second, now),
+            per_day: NonZeroU64::new(per_day),
+            day_ends: now.after(DAY),
+            spent: 0,
+            shortage: None,
+        }
+    }
+
+    /// Goes on from what an earlier daemon has spent: a restart must not pay twice.
+    pub(crate) fn go_on(&mut self, spent: Spent, now: Time) {
+        self.day_ends = now.after(spent.day_left.min(DAY));
+        self.spent = spent.bytes;
+    }
+
+    /// What was spent today, where a day has a cap.
+    pub(crate) fn spent(&self, now: Time) -> Option<Spent> {
+        let day_left = self.day_ends.since(now);
+        let counts = self.per_day.is_some() && !day_left.is_zero();
+        counts.then_some(Spent { bytes: self.spent, day_left })
     }
 
     /// Puts other caps in force; what was spent stays spent.
@@ -141,8 +190,8 @@ impl EgressBudget {
         if let Some(second) = &mut self.second {
             second.earn(now);
         }
-        if now.since(self.day) >= DAY {
-            self.day = now;
+        if now >= self.day_ends {
+            self.day_ends = now.after(DAY);
             self.spent = 0;
         }
     }
@@ -226,6 +275,32 @@ mod tests {
         assert_eq!(budget.load_level(Time::from_millis(70_000)), LoadLevel::Plain);
         budget.allow(Time::from_millis(140_000), 1);
         assert_eq!(budget.load_level(Time::from_millis(140_000)), LoadLevel::Ease);
+    }
+
+    #[test]
+    fn what_was_spent_stays_spent_in_the_next_daemon_until_the_day_ends() {
+        let hour = |hours: u64| Duration::from_secs(hours * 3_600);
+        let (mut one, mut other) =
+            (EgressBudget::new(0, 500, Time::START), EgressBudget::new(0, 500, Time::START));
+        one.spend(450);
+        other.spend(51);
+        let now = Time::START.after(hour(10));
+        let all = Spent::sum([one.spent(now), other.spent(now)].into_iter().flatten());
+        let later = all.and_then(|it| it.after(hour(2))).map(|it| it.share(3));
+        assert_eq!(later, Some(Spent { bytes: 167, day_left: hour(12) }));
+        // Another clock, and another number of workers.
+        let mut next = EgressBudget::new(0, 334, Time::START);
+        next.go_on(later.unwrap(), Time::START);
+        assert_eq!(next.allow(Time::START, 500).0, 167);
+        assert_eq!(next.allow(Time::START.after(hour(12)), 500).0, 334);
+        assert_eq!(all.and_then(|it| it.after(hour(14))), None, "the day is over");
+        assert_eq!(EgressBudget::new(9, 0, Time::START).spent(now), None, "a day has no cap");
+        assert_eq!(one.spent(Time::START.after(DAY)), None);
+        // Whatever is written there, no day is longer than one.
+        let odd = Spent { bytes: u64::MAX, day_left: Duration::MAX };
+        next.go_on(odd, now);
+        assert_eq!(next.allow(now, 1).0, 0);
+        assert_eq!(next.allow(now.after(DAY), 1).0, 1);
     }
 
     #[test]

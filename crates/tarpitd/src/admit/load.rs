@@ -10,7 +10,7 @@ use tarpit_proto::{
 use crate::{
     admit::{
         cpu::{CpuLoad, CpuNews},
-        egress::{EgressBudget, EgressNews},
+        egress::{EgressBudget, EgressNews, Spent},
     },
     os::clock::Clock,
     report::log::Log,
@@ -62,6 +62,16 @@ impl Load {
         self.egress.set(bounds.egress, bounds.egress_per_day, now);
         self.cpu.set(bounds.cpu);
         self.handshakes.set(bounds.handshakes, now);
+    }
+
+    /// Goes on from what an earlier daemon has spent of the day's bytes.
+    pub(crate) fn go_on(&mut self, spent: Spent, now: Time) {
+        self.egress.go_on(spent, now);
+    }
+
+    /// What was spent of the day's bytes, if they have a cap.
+    pub(crate) fn spent(&self, now: Time) -> Option<Spent> {
+        self.egress.spent(now)
     }
 
     /// Sets the load level at `now`, and what may be spent until the next call.

@@ -425,7 +425,10 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         form: "number of bytes per day",
         unset: Unset::Is("0"),
         meaning: "The most bytes a day sent to all clients together. 0 means no limit. A client \
-                  that closes its sending side may get one byte more.",
+                  that closes its sending side may get one byte more. What was spent stays spent \
+                  after an upgrade, and with `state_dir` after a restart: the file `kept` is \
+                  written every minute and at the end. If it is damaged, tarpitd keeps it as \
+                  `kept.unusable`, and the day begins anew.",
         outdated: None,
         read: |item, limits, notes| {
             notes.keep(&mut limits.egress_per_day, item.placed(bytes(item)));

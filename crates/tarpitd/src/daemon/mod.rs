@@ -10,6 +10,7 @@ mod confinement;
 mod files;
 mod geoip;
 mod hand_over;
+mod kept;
 mod logging;
 mod login;
 mod pid_file;
@@ -55,6 +56,7 @@ use self::{
         store,
         take::{Inheritance, Predecessor, meet},
     },
+    kept::{Draft, Keeping, Kept},
     pid_file::PidFile,
     prepare::{Parts, Ready, prepare},
     reload::Waiting,
@@ -220,6 +222,8 @@ struct Daemon {
     store: Option<Arc<Store>>,
     /// The same of the daemon that this one goes on for, until there are metrics.
     past: Option<Past>,
+    /// The file of what is kept for the next start.
+    keeping: Keeping,
     /// What the page keeps, while there is one.
     page: Option<Arc<PageState>>,
     /// The files of `[geoip]` as they were seen last.
@@ -257,10 +261,15 @@ impl Before {
         let (clients, mut passed): (Vec<_>, _) = passed.into_iter().partition(store::is_client);
         let (stored, left, unusable) = store::find(settings, clients);
         let (predecessor, inheritance) = from.unzip();
-        let mut inheritance = inheritance.or(stored).unwrap_or_else(Inheritance::nothing);
+        let mut inheritance = inheritance.or(stored).unwrap_or_else(|| {
+            let first = Inheritance::nothing();
+            Inheritance { kept: Kept::read(settings, first.clock), ..first }
+        });
         passed.append(&mut inheritance.activated);
         let activated = Activated::new(passed);
-        let found = activated.give_to(settings).into_iter().chain(unusable).collect();
+        let unreadable = std::mem::take(&mut inheritance.kept.unreadable);
+        let found = activated.give_to(settings).into_iter().chain(unusable).chain(unreadable);
+        let found = found.collect();
         Ok(Self { predecessor, inheritance, left, activated, found })
     }
 }
@@ -312,8 +321,7 @@ impl Daemon {
         let workers = settings.workers.get();
         let mut listeners: Vec<_> =
             (0..workers).map(|_| Vec::with_capacity(opened.len())).collect();
-        let past = inheritance.past.as_ref().map(|past| past.tarpits.clone());
-        let tallies = Tallies::new(workers, past.unwrap_or_default());
+        let tallies = Tallies::new(workers, inheritance.counted());
         let mut served = Served::new(settings, profiles, (anonymizer, geoip), tallies);
         for one in opened {
             served.add(one, &mut listeners, &log);
@@ -324,17 +332,15 @@ impl Daemon {
             keys,
             admission: &admission,
             rules: rules(&served, workers),
+            kept: inheritance.kept.of_workers(workers),
             log: &log,
             trace: &trace,
             notify: &notify,
         };
         // As long as an earlier daemon serves, this one must not; and its clients come first.
         let goes_on = predecessor.is_some() || !inheritance.clients.is_empty();
-        let (at_once, later) = if goes_on {
-            (listeners.iter().map(|_| Vec::new()).collect(), listeners)
-        } else {
-            (listeners, Vec::new())
-        };
+        let none = || (0..workers).map(|_| Vec::new()).collect();
+        let (at_once, later) = if goes_on { (none(), listeners) } else { (listeners, none()) };
         let senders = senders(workers, served.settings.io_uring, &log);
         confinement.filter_calls(&served.settings, &log).map_err(|it| vec![it])?;
         let workers = Workers::spawn(at_once, senders, &common).map_err(|it| no_worker(&it))?;
@@ -355,6 +361,7 @@ impl Daemon {
             surfaces: Surfaces::default(),
             store: None,
             past: inheritance.past.take(),
+            keeping: Keeping::new(clock.now()),
             page: None,
             geoip,
             manager,
@@ -403,6 +410,7 @@ impl Daemon {
             }
             self.open_waiting();
             self.look_at_databases();
+            self.keep();
             if let Some(manager) = &mut self.manager {
                 let held =
                     || self.workers.sum(self.served.tallies.tarpits(), self.clock.now()).held;
@@ -411,7 +419,10 @@ impl Daemon {
             let beat = self.manager.as_ref().map(ServiceManager::patience);
             let redraw = watched.then_some(REDRAW);
             let retry = self.waiting.is_some().then_some(RETRY);
-            let patience = [retry, redraw, beat, self.until_look()].into_iter().flatten().min();
+            let patience = [retry, redraw, beat, self.until_look(), self.until_kept()]
+                .into_iter()
+                .flatten()
+                .min();
             // The daemon holds a sender itself, so the channel never closes.
             let notice = match patience {
                 Some(patience) => self.notices.recv_timeout(patience),
@@ -510,21 +521,28 @@ impl Daemon {
         }
         self.notify_manager(ServiceManager::stops);
         self.surfaces.stop();
+        let draft = self.draft();
         let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
         let have_ended = self.workers.stop(left().saturating_sub(LAST_WORDS));
-        self.write_last(left, format_args!("stopped"));
+        self.write_last(draft, left, format_args!("stopped"));
         for error in self.workers.errors(have_ended) {
             let what = format!("a worker thread ended: {}", plain(&error));
             complain(&Finding::new(Gravity::Refused, None, what));
         }
     }
 
-    /// Writes the last lines of trace and log, and what was counted, in the time that is `left`.
-    fn write_last(&self, left: impl Fn() -> Duration, farewell: fmt::Arguments<'_>) {
+    /// Writes the last lines of trace and log, and what goes on after a restart, in the time that is
+    /// `left`.
+    fn write_last(
+        &self,
+        draft: Option<Draft>,
+        left: impl Fn() -> Duration,
+        farewell: fmt::Arguments<'_>,
+    ) {
         // The trace first, so that the totals count every lost line.
         self.trace.flush(left().saturating_sub(LAST_WORDS));
         self.abandon_trace();
-        self.save(left());
+        self.save(draft, left());
         self.tell_totals();
         self.log.notice(farewell);
         self.log.flush(left());
@@ -595,17 +613,20 @@ impl Daemon {
         }
     }
 
-    /// Saves what was counted. A disk that hangs must not hold up the end.
-    fn save(&self, patience: Duration) {
-        if self.store.is_none() {
+    /// Saves what was counted, and this draft. A disk that hangs must not hold up the end.
+    fn save(&self, draft: Option<Draft>, patience: Duration) {
+        if self.store.is_none() && draft.is_none() {
             return;
         }
         let (world, (done, is_done)) = (self.world(), mpsc::channel::<()>());
         let save = move || {
             world.save();
+            if let Some(draft) = draft {
+                draft.write();
+            }
             drop(done);
         };
-        // If there is no memory for a thread, the counters of the last minute are lost.
+        // If there is no memory for a thread, the last minute is lost.
         if thread::Builder::new().stack_size(128 * 1024).spawn(save).is_ok() {
             let _ = is_done.recv_timeout(patience);
         }

@@ -29,6 +29,7 @@ use crate::{
         endpoints::Binding,
         hand_over::{Exported, Moved, MovedClient, TakenOver},
         handle::Handle,
+        kept::Kept,
         sender::Sender,
     },
 };
@@ -53,6 +54,8 @@ pub(super) struct Common<'a> {
     pub(super) keys: HashKeys,
     pub(super) admission: &'a Arc<Admission>,
     pub(super) rules: Rules,
+    /// What an earlier daemon kept, a share for each worker.
+    pub(super) kept: Vec<Kept>,
     pub(super) log: &'a Log,
     pub(super) trace: &'a Writer,
     pub(super) notify: &'a mpsc::Sender<Notice>,
@@ -122,6 +125,20 @@ impl Workers {
         for worker in &self.all {
             worker.handle.send(Command::RollCall(Arc::clone(&call)));
         }
+    }
+
+    /// What the workers keep beside their clients. A worker that does not answer in time is missing.
+    pub(super) fn kept(&self, patience: Duration) -> Vec<Kept> {
+        let (answer, answers) = mpsc::channel();
+        for worker in &self.all {
+            worker.handle.send(Command::Keep(answer.clone()));
+        }
+        drop(answer);
+        let mut kept = Vec::with_capacity(self.all.len());
+        while let Ok(one) = answers.recv_timeout(patience) {
+            kept.push(one);
+        }
+        kept
     }
 
     /// Makes each worker pause, and waits for that at most `patience`; says whether all do.
@@ -252,6 +269,7 @@ impl Worker {
             listeners,
             admission: Arc::clone(common.admission),
             rules: rules.clone(),
+            kept: common.kept.get(number).cloned().unwrap_or_default(),
             sender,
             record,
             commands,

@@ -102,6 +102,9 @@ pub(crate) const COUNTERS: &str = "counters";
 /// The file of held clients, from one start to the next.
 pub(crate) const HELD: &str = "held";
 
+/// The file of what is kept of the day, which tells of no client.
+pub(crate) const KEPT: &str = "kept";
+
 /// Every secret is shorter than this.
 const LONGEST: u64 = 4_096;
 
@@ -253,7 +256,7 @@ impl StateDir {
     pub(crate) fn give_to(&self, (uid, gid): (Uid, Gid)) -> io::Result<()> {
         let Some(directory) = &self.path else { return Ok(()) };
         let names = ALL.map(|secret| secret.name);
-        for name in names.into_iter().chain([COUNTERS, HELD]) {
+        for name in names.into_iter().chain([COUNTERS, HELD, KEPT]) {
             match open(&directory.join(name)) {
                 // A file with a second name may belong to another user.
                 Ok((file, metadata)) if metadata.is_file() && metadata.nlink() == 1 => {

@@ -14,6 +14,7 @@ mod first_answers;
 pub(crate) mod hand_over;
 pub(crate) mod handle;
 mod health;
+pub(crate) mod kept;
 mod listeners;
 mod memory;
 mod news;
@@ -58,6 +59,7 @@ use self::{
     endpoints::Binding,
     first_answers::{FirstAnswers, LATE},
     hand_over::{Exported, Moved, MovedClient, TakenOver},
+    kept::Kept,
     listeners::Listeners,
     memory::Memory,
     pending::Pending,
@@ -140,6 +142,8 @@ pub(crate) enum Command {
     Export { from: u32, all: bool, answer: mpsc::Sender<io::Result<Exported>> },
     /// End the pause.
     GoOn,
+    /// Tell what is kept beside the clients.
+    Keep(mpsc::Sender<Kept>),
     /// End without closing any client: all are held by the next daemon.
     Leave,
     /// Serve nobody, and let everything be as it is, until [`Command::GoOn`], [`Command::Leave`] or
@@ -209,6 +213,8 @@ pub(crate) struct Setup {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) rules: Rules,
+    /// What an earlier daemon kept.
+    pub(crate) kept: Kept,
     pub(crate) sender: Sender,
     pub(crate) record: Record,
     pub(crate) commands: Receiver<Command>,
@@ -329,6 +335,7 @@ impl Worker {
             accounts: Accounts::new(),
             record: setup.record,
         };
+        worker.recall(&setup.kept);
         for listener in setup.listeners {
             worker.listeners.open(listener, worker.poll.registry())?;
         }
@@ -397,6 +404,7 @@ impl Worker {
                 drop(answer.send(self.export(from, all)));
             }
             Command::GoOn => {}
+            Command::Keep(answer) => drop(answer.send(self.kept())),
             Command::Leave => {
                 self.record.flush();
                 return Loop::Ends;

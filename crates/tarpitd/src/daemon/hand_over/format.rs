@@ -7,6 +7,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
 use tarpit_proto::{script::Conn, session::SessionId, time::Time};
 
 use crate::{
@@ -63,8 +64,8 @@ pub(in crate::daemon) struct State {
     origin: Duration,
     facts_key: [u8; 16],
     sessions_key: [u8; 16],
-    /// Secrets that are in no file, by their names.
-    pub(in crate::daemon) secrets: Vec<(String, Vec<u8>)>,
+    /// By their names: secrets that are in no file, and the parts of what is kept.
+    pub(in crate::daemon) named: Vec<(String, Vec<u8>)>,
     /// What was counted.
     pub(in crate::daemon) counters: Vec<u8>,
 }
@@ -78,7 +79,7 @@ impl State {
             origin: clock.origin(),
             facts_key: keys.facts,
             sessions_key: keys.sessions,
-            secrets: Vec::new(),
+            named: Vec::new(),
             counters: Vec::new(),
         }
     }
@@ -274,6 +275,31 @@ pub(in crate::daemon) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> 
         _ => None,
     }
 }
+
+/// A file of this kind and form: damage to it is noticed.
+pub(in crate::daemon) fn seal(magic: &[u8], form: u32, payload: &[u8]) -> Vec<u8> {
+    [magic, &form.to_be_bytes(), &Sha256::digest(payload)[..], payload].concat()
+}
+
+/// What such a file has, or why it is of no use.
+pub(in crate::daemon) fn unseal<'a>(
+    magic: &[u8],
+    form: u32,
+    file: &'a [u8],
+) -> Result<&'a [u8], String> {
+    let damaged = || DAMAGED_FILE.to_owned();
+    let rest = file.strip_prefix(magic).ok_or_else(damaged)?;
+    let (written, rest) = rest.split_first_chunk().ok_or_else(damaged)?;
+    let written = u32::from_be_bytes(*written);
+    if written != form {
+        return Err(format!("another version of tarpitd wrote this file (form {written})"));
+    }
+    let (digest, payload) = rest.split_first_chunk::<32>().ok_or_else(damaged)?;
+    if Sha256::digest(payload)[..] == digest[..] { Ok(payload) } else { Err(damaged()) }
+}
+
+/// What is said of a file that was changed since it was written.
+pub(in crate::daemon) const DAMAGED_FILE: &str = "this file is damaged";
 
 #[cfg(test)]
 mod tests {

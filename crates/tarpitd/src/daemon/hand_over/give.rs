@@ -157,7 +157,7 @@ impl Daemon {
     /// What goes on that is no socket.
     pub(super) fn state(&self) -> State {
         let mut state = State::new(self.clock, self.keys);
-        state.secrets = self.identity.state_dir().remembered().into_iter().collect();
+        state.named = self.named().into_iter().collect();
         state.counters = Past::write(&self.world());
         state
     }

@@ -26,17 +26,15 @@ use std::{
 };
 
 use rustix::net::{getpeername, sockopt};
-use sha2::{Digest as _, Sha256};
 use tarpit_proto::{script::Conn, session::SessionId};
 
 use super::{
     super::{Daemon, FAREWELL, LAST_WORDS, ServiceManager},
     PATIENCE,
-    format::{Client, FORM, Stored, decode, encode},
-    take::{Inheritance, Inherited},
+    format::{Client, DAMAGED_FILE, FORM, Stored, decode, encode, seal, unseal},
+    take::Inheritance,
 };
 use crate::{
-    admin::metrics::saved::Past,
     admit::forwarded::Rank,
     keys::state_dir::{HELD, StateDir, Touch},
     os::{
@@ -97,7 +95,10 @@ pub(in crate::daemon) fn find(
         Left { lost: (Vec::new(), Duration::ZERO), bare: Vec::new(), came, has_file: false };
     let (stored, told) = match stored {
         Ok(stored) => (stored, None),
-        Err(why) => (None, Some(put_aside(&directory, &why))),
+        Err(why) => {
+            let cost = "the clients that systemd has kept are held in silence";
+            (None, Some(put_aside(&directory, HELD, &why, cost)))
+        }
     };
     let Some(Stored { state, at, clients }) = stored else {
         left.bare = bare;
@@ -126,55 +127,33 @@ pub(in crate::daemon) fn find(
         left.bare.extend(found.into_iter().map(|(_, moved)| moved.fd));
         return (None, left, told);
     };
-    let inheritance = Inheritance {
-        clock,
-        keys: state.keys(),
-        version: state.version.clone(),
-        past: Past::read(&state.counters),
-        inherited: Inherited {
-            secrets: state.secrets.into_iter().collect(),
-            ..Inherited::default()
-        },
-        activated: Vec::new(),
-        clients: found,
-    };
+    let inheritance = Inheritance { clients: found, ..Inheritance::of(state, clock) };
     (Some(inheritance), left, told)
 }
 
 /// What a file has, or why it is of no use.
 fn parse(file: &[u8]) -> Result<Stored, String> {
-    let damaged = || "this file is damaged".to_owned();
-    let rest = file.strip_prefix(MAGIC).ok_or_else(damaged)?;
-    let (form, rest) = rest.split_first_chunk().ok_or_else(damaged)?;
-    let form = u32::from_be_bytes(*form);
-    if form != FORM {
-        return Err(format!("another version of tarpitd wrote this file (form {form})"));
-    }
-    let (digest, payload) = rest.split_first_chunk::<32>().ok_or_else(damaged)?;
-    if Sha256::digest(payload)[..] != digest[..] {
-        return Err(damaged());
-    }
-    decode(payload).ok_or_else(damaged)
+    decode(unseal(MAGIC, FORM, file)?).ok_or_else(|| DAMAGED_FILE.to_owned())
 }
 
 /// The file for this.
 fn compose(stored: &Stored) -> Vec<u8> {
-    let payload = encode(stored);
-    [MAGIC, &FORM.to_be_bytes(), &Sha256::digest(&payload)[..], &payload].concat()
+    seal(MAGIC, FORM, &encode(stored))
 }
 
-/// Keeps a file that is of no use under another name, and tells so.
-fn put_aside(directory: &StateDir, why: &str) -> Finding {
-    let name = format!("{HELD}.unusable");
-    let kept = match directory.rename(HELD, &name) {
+/// Keeps a file that is of no use under another name, and tells so, and what that costs.
+pub(in crate::daemon) fn put_aside(
+    directory: &StateDir,
+    file: &str,
+    why: &str,
+    cost: &str,
+) -> Finding {
+    let name = format!("{file}.unusable");
+    let kept = match directory.rename(file, &name) {
         Ok(()) => format!("it is kept as {name}"),
         Err(error) => format!("it cannot be kept as {name}: {}", plain(&error)),
     };
-    let path = directory.path_of(HELD);
-    let what = format!(
-        "{}: {why}: {kept}; the clients that systemd has kept are held in silence",
-        path.display()
-    );
+    let what = format!("{}: {why}: {kept}; {cost}", directory.path_of(file).display());
     Finding::new(Gravity::Warning, directory.place(), what)
 }
 
@@ -197,13 +176,14 @@ impl Daemon {
                 }
                 self.notify_manager(ServiceManager::stops);
                 self.surfaces.stop();
+                let draft = self.draft();
                 let left = || FAREWELL.saturating_sub(self.clock.now().since(begun));
                 self.workers.leave(left().saturating_sub(LAST_WORDS));
                 let farewell = format_args!(
                     "stopped; systemd keeps the sockets of held clients for the next start: \
                      {clients}"
                 );
-                self.write_last(left, farewell);
+                self.write_last(draft, left, farewell);
                 return ExitCode::SUCCESS;
             }
             Err(why) => {

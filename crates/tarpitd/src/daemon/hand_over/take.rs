@@ -1,6 +1,7 @@
 //! The new program's side of a hand-over.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     env,
     ffi::OsStr,
@@ -14,7 +15,7 @@ use std::{
 };
 
 use super::{
-    super::{Daemon, rules::rules},
+    super::{Daemon, kept::Kept, rules::rules},
     HANDSHAKES, PATIENCE, SERVING,
     channel::{Channel, DAMAGED},
     format::{AdminSocket, FORM, Frame, Listener, State},
@@ -26,6 +27,7 @@ use crate::{
         admin_socket, clock::Clock, entropy::HashMap, listen_socket::ListenSocket,
         passed_sockets::Passed, privileges,
     },
+    report::totals::TarpitCounts,
     settings::{Purpose, SurfaceBind, Wanted, finding::plain},
     worker::{
         self, HashKeys, Notice,
@@ -68,6 +70,7 @@ pub(in crate::daemon) struct Inheritance {
     pub(in crate::daemon) version: String,
     /// `None`: what was counted cannot be read here.
     pub(in crate::daemon) past: Option<Past>,
+    pub(in crate::daemon) kept: Kept,
     /// Sockets of the service manager.
     pub(in crate::daemon) activated: Vec<Passed>,
     pub(in crate::daemon) inherited: Inherited,
@@ -91,10 +94,27 @@ impl Inheritance {
             keys: HashKeys::new(),
             version: String::new(),
             past: None,
+            kept: Kept::default(),
             activated: Vec::new(),
             inherited: Inherited::default(),
             clients: Vec::new(),
         }
+    }
+
+    /// That of a daemon in this state, as yet without sockets. Its clock goes on.
+    pub(super) fn of(state: State, clock: Clock) -> Self {
+        let keys = state.keys();
+        let State { version, named, counters, .. } = state;
+        let mut named = named.into_iter().collect();
+        let kept = Kept::take(&mut named, clock);
+        let past = Past::read(&counters);
+        let inherited = Inherited { secrets: named, ..Inherited::default() };
+        Self { clock, keys, version, past, kept, inherited, ..Self::nothing() }
+    }
+
+    /// What was counted of each tarpit since the start.
+    pub(in crate::daemon) fn counted(&self) -> BTreeMap<String, TarpitCounts> {
+        self.past.as_ref().map(|past| past.tarpits.clone()).unwrap_or_default()
     }
 }
 
@@ -174,18 +194,8 @@ fn take(stream: UnixStream) -> Result<(Predecessor, Inheritance), String> {
     privileges::raise_file_limit();
     let channel = Channel::new(stream, Clock::start()).map_err(|error| plain(&error))?;
     let Frame::State(state) = next(&channel)?.0 else { return Err(DAMAGED.to_owned()) };
-    let State { pid, version, secrets, counters, .. } = state.clone();
-    let clock = state.clock().ok_or(DAMAGED)?;
-    let inherited = Inherited { secrets: secrets.into_iter().collect(), ..Inherited::default() };
-    let mut taken = Inheritance {
-        clock,
-        keys: state.keys(),
-        version,
-        past: Past::read(&counters),
-        activated: Vec::new(),
-        inherited,
-        clients: Vec::new(),
-    };
+    let (pid, clock) = (state.pid, state.clock().ok_or(DAMAGED)?);
+    let mut taken = Inheritance::of(state, clock);
     let mut predecessor = Predecessor { channel, pid, left: 0, console: None };
     admin_socket::share_files(true);
     loop {

@@ -1,0 +1,244 @@
+//! What goes on in the next daemon beside clients and counters.
+//!
+//! It consists of parts, each by its name, with a number for its form and its moment. They are handed
+//! over beside the secrets that are in no file, and what tells of no client is in the state
+//! directory, too, written every minute and at the end. A part that cannot be read costs nothing
+//! else: it begins anew, and the log says so. So does one that this version does not know.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::{self, Receiver, TryRecvError},
+    },
+    thread,
+    time::Duration,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tarpit_proto::time::Time;
+
+use super::{
+    Daemon,
+    hand_over::{
+        format::{DAMAGED_FILE, decode, encode, seal, unseal},
+        store::put_aside,
+    },
+};
+use crate::{
+    admit::egress::Spent,
+    keys::state_dir::{KEPT, StateDir, Touch},
+    os::clock::Clock,
+    report::log::Log,
+    settings::{
+        Settings,
+        finding::{Finding, Gravity, plain},
+    },
+    worker,
+};
+
+/// Parts, and other things that go on, by their names.
+pub(super) type Named = BTreeMap<String, Vec<u8>>;
+
+/// What the file begins with.
+const MAGIC: &[u8] = b"tarpitd kept\n";
+
+/// The form of the file: a list of parts, each with a form of its own.
+const FORM: u32 = 1;
+
+/// A longer file is not ours: all parts of it have a fixed length, or nearly so.
+const LONGEST: u64 = 64 << 10;
+
+/// How often the file is written.
+const SAVING: Duration = Duration::from_secs(60);
+
+/// How long the workers may take to tell what they keep.
+pub(super) const ASKED: Duration = Duration::from_millis(200);
+
+/// A part: its name, and the number of its form.
+struct Part(&'static str, u8);
+
+/// What was spent of the bytes of `egress_per_day`.
+const EGRESS: Part = Part("egress", 1);
+
+impl Part {
+    /// Adds it to others, as it is at this moment since 1970.
+    fn write<T: Serialize>(&self, at: Duration, value: &T, all: &mut Named) {
+        let &Self(name, form) = self;
+        all.insert(name.to_owned(), encode(&(form, at, value)));
+    }
+
+    /// Takes it from others, with its age. One of another form is reported.
+    fn take<T: DeserializeOwned>(
+        &self,
+        now: Duration,
+        all: &mut Named,
+        unreadable: &mut Vec<Finding>,
+    ) -> Option<(Duration, T)> {
+        let &Self(name, form) = self;
+        let bytes = all.remove(name)?;
+        let read = bytes.strip_prefix(&[form]).and_then(decode::<(Duration, T)>);
+        if read.is_none() {
+            let what = format!(
+                "what the last daemon kept as `{name}` cannot be read here: it begins anew"
+            );
+            unreadable.push(Finding::new(Gravity::Warning, None, what));
+        }
+        read.map(|(at, value)| (now.saturating_sub(at), value))
+    }
+}
+
+/// What an earlier daemon kept.
+#[derive(Default)]
+pub(super) struct Kept {
+    spent: Option<Spent>,
+    /// What could not be read.
+    pub(super) unreadable: Vec<Finding>,
+}
+
+impl Kept {
+    /// Takes all parts out of what goes on by its name.
+    pub(super) fn take(named: &mut Named, clock: Clock) -> Self {
+        let (now, mut unreadable) = (clock.wall(), Vec::new());
+        let spent = EGRESS.take::<Spent>(now, named, &mut unreadable);
+        Self { spent: spent.and_then(|(age, spent)| spent.after(age)), unreadable }
+    }
+
+    /// Reads what the state directory has. A file that cannot be used is told and kept under
+    /// another name.
+    pub(super) fn read(settings: &Settings, clock: Clock) -> Self {
+        let directory = StateDir::new(settings.state_dir.clone(), Touch::Keep);
+        if !directory.is_kept() {
+            return Self::default();
+        }
+        let read = directory.read(KEPT, LONGEST).map_err(|error| plain(&error));
+        let parsed = read.and_then(|file| {
+            let Some(file) = file else { return Ok(Named::new()) };
+            decode(unseal(MAGIC, FORM, &file)?).ok_or_else(|| DAMAGED_FILE.to_owned())
+        });
+        match parsed {
+            Ok(mut named) => Self::take(&mut named, clock),
+            Err(why) => {
+                let cost = "the bytes of `egress_per_day` begin anew";
+                Self {
+                    unreadable: vec![put_aside(&directory, KEPT, &why, cost)],
+                    ..Self::default()
+                }
+            }
+        }
+    }
+
+    /// The share of each of so many workers.
+    pub(super) fn of_workers(&self, workers: usize) -> Vec<worker::kept::Kept> {
+        let share = worker::kept::Kept { spent: self.spent.map(|spent| spent.share(workers)) };
+        vec![share; workers]
+    }
+}
+
+/// The file in the state directory, while the daemon runs.
+pub(super) struct Keeping {
+    due: Time,
+    /// Disconnected once the last draft is written.
+    under_way: Option<Receiver<Infallible>>,
+    /// Whether the log has that it cannot be written.
+    failing: Arc<AtomicBool>,
+}
+
+impl Keeping {
+    pub(super) fn new(now: Time) -> Self {
+        Self { due: now.after(SAVING), under_way: None, failing: Arc::default() }
+    }
+}
+
+/// The file, about to be written.
+pub(super) struct Draft {
+    directory: StateDir,
+    parts: Named,
+    failing: Arc<AtomicBool>,
+    log: Log,
+}
+
+impl Draft {
+    /// Writes it in place of the last one.
+    pub(super) fn write(self) {
+        let file = seal(MAGIC, FORM, &encode(&self.parts));
+        match self.directory.replace(KEPT, &file) {
+            Ok(()) => self.failing.store(false, Relaxed),
+            Err(error) => {
+                if !self.failing.swap(true, Relaxed) {
+                    self.log.error(format_args!(
+                        "cannot save {}: {}; after a restart the bytes of `egress_per_day` go on \
+                         from what was saved last",
+                        self.directory.path_of(KEPT).display(),
+                        plain(&error)
+                    ));
+                }
+            }
+        }
+    }
+}
+
+impl Daemon {
+    /// Everything that goes on by its name, for a daemon that takes over.
+    pub(super) fn named(&self) -> Named {
+        let mut named = self.identity.state_dir().remembered();
+        named.append(&mut self.parts(&self.workers.kept(ASKED)));
+        named
+    }
+
+    /// The parts as they are now.
+    fn parts(&self, of_workers: &[worker::kept::Kept]) -> Named {
+        let (now, mut all) = (self.clock.wall(), Named::new());
+        if let Some(spent) = Spent::sum(of_workers.iter().filter_map(|it| it.spent)) {
+            EGRESS.write(now, &spent, &mut all);
+        }
+        all
+    }
+
+    /// Whether there is a file.
+    fn has_file(&self) -> bool {
+        let is_kept = self.identity.state_dir().is_kept();
+        is_kept && self.served.settings.limits.egress_per_day.is_some()
+    }
+
+    /// The file for the next start, if there is one.
+    pub(super) fn draft(&self) -> Option<Draft> {
+        self.has_file().then(|| Draft {
+            directory: self.identity.state_dir().clone(),
+            parts: self.parts(&self.workers.kept(ASKED)),
+            failing: Arc::clone(&self.keeping.failing),
+            log: self.log.clone(),
+        })
+    }
+
+    /// How long until the file is to be written; `None`: there is none.
+    pub(super) fn until_kept(&self) -> Option<Duration> {
+        self.has_file().then(|| self.keeping.due.since(self.clock.now()))
+    }
+
+    /// Writes the file now and then, in a thread of its own: a disk that hangs must not hold up the
+    /// daemon.
+    pub(super) fn keep(&mut self) {
+        let now = self.clock.now();
+        if self.until_kept() != Some(Duration::ZERO) {
+            return;
+        }
+        self.keeping.due = now.after(SAVING);
+        let is_over = |it: &Receiver<Infallible>| it.try_recv() == Err(TryRecvError::Disconnected);
+        if !self.keeping.under_way.as_ref().is_none_or(is_over) {
+            return;
+        }
+        let Some(draft) = self.draft() else { return };
+        let (done, under_way) = mpsc::channel();
+        let write = move || {
+            draft.write();
+            drop(done);
+        };
+        // Without memory for a thread, the next minute tries again.
+        if thread::Builder::new().stack_size(128 * 1024).spawn(write).is_ok() {
+            self.keeping.under_way = Some(under_way);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What goes on beside clients and counters: over an upgrade, a restart through the service
+//! manager's store, and a plain restart.
+
+use std::{fs, io::ErrorKind, io::Read as _, net::SocketAddr, time::Duration};
+
+use rustix::process::Signal;
+
+use super::Upgraded;
+use crate::{
+    daemon::{Client, Daemon, Directory},
+    systemd::{Manager, of_store},
+};
+
+/// What all clients together may be sent in a day.
+const DAY: usize = 50_000;
+
+/// A tarpit that sends as fast as its clients read, until the day's bytes are spent.
+const GREEDY: &str = "[tarpits.a]\npattern = 'endless_banner'\nrate_limit = 0\n\
+                      bind = '127.0.0.1:0'\n[limits]\negress_per_day = 50000\n";
+
+/// A client that has heard all that may be sent.
+fn greedy(address: SocketAddr) -> Client {
+    let mut client = Client::of(address);
+    let mut heard = 0;
+    while heard < DAY {
+        heard += client.hear().len();
+    }
+    assert_eq!(heard, DAY);
+    client
+}
+
+/// Nothing is sent to a client that comes now.
+fn is_silent(address: SocketAddr) {
+    let mut client = Client::of(address);
+    client.0.set_read_timeout(Some(Duration::from_millis(300))).expect("a bound");
+    let silence = client.0.read(&mut [0; 16]).expect_err("silence");
+    assert_eq!(silence.kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_day_s_bytes_are_not_spent_again_after_an_upgrade() {
+    let mut it = Upgraded::start("kept-egress", &format!("workers = 1\n{GREEDY}"), 1, &[]);
+    let address = it.daemon.addresses[0];
+    let _client = greedy(address);
+    let config = it.directory.path("tarpitd.toml");
+    let text = fs::read_to_string(&config).expect("the configuration");
+    for workers in 1..=2 {
+        fs::write(&config, text.replace("workers = 1", &format!("workers = {workers}")))
+            .expect("written");
+        it.upgrade();
+        is_silent(address);
+    }
+}
+
+#[test]
+fn a_day_s_bytes_are_not_spent_again_after_a_restart() {
+    let directory = Directory::new("kept-egress-restart");
+    let state = directory.path("state");
+    let config = directory.file("c.toml", &format!("state_dir = '{state}'\n{GREEDY}"));
+    let daemon = Daemon::start(&["-c", &config], 1);
+    drop(greedy(daemon.addresses[0]));
+    daemon.stop();
+    let daemon = Daemon::start(&["-c", &config], 1);
+    is_silent(daemon.addresses[0]);
+    daemon.stop();
+    // A damaged file costs no start, and is told.
+    let file = format!("{state}/kept");
+    let mut bytes = fs::read(&file).expect("it is kept");
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    fs::write(&file, bytes).expect("written");
+    let daemon = Daemon::start(&["-c", &config], 1);
+    let told = daemon.log.iter().find(|line| line.contains("kept: this file is damaged"));
+    assert!(told.is_some_and(|line| line.contains("kept as kept.unusable")), "{:?}", daemon.log);
+    drop(greedy(daemon.addresses[0]));
+}
+
+#[test]
+fn a_day_s_bytes_are_not_spent_again_after_a_restart_through_the_store() {
+    let directory = Directory::new("kept-egress-store");
+    let state = directory.path("state");
+    let config = directory.file("c.toml", &format!("state_dir = '{state}'\n{GREEDY}"));
+    let manager = Manager::new("kept-egress");
+    let daemon = Daemon::spawn(of_store(&manager, Vec::new(), &["-c", &config]), 1);
+    let _client = greedy(daemon.addresses[0]);
+    // Both with the client, and where it is lost on the way.
+    daemon.signal(Signal::TERM);
+    let mut stored = manager.store();
+    daemon.wait();
+    for _ in 0..2 {
+        let daemon = Daemon::spawn(of_store(&manager, stored, &["-c", &config]), 1);
+        is_silent(daemon.addresses[0]);
+        daemon.signal(Signal::TERM);
+        manager.store();
+        stored = Vec::new();
+        daemon.wait();
+    }
+}
