@@ -242,7 +242,7 @@ impl Seen {
 fn hash_of<'a>(facts: impl Iterator<Item = &'a Entry>, salt: u32, keys: &impl BuildHasher) -> u64 {
     let mut hasher = keys.build_hasher();
     salt.hash(&mut hasher);
-    for Entry { fact, value, length } in facts {
+    for Entry { fact, value, length, .. } in facts {
         (fact, value, length).hash(&mut hasher);
     }
     hasher.finish()
@@ -276,10 +276,8 @@ mod tests {
         }
 
         fn enter(&mut self, facts: &[(Fact, &str)]) -> Told {
-            let entry = |&(fact, value): &(Fact, &str)| {
-                let length = value.len();
-                Entry { fact, value: value.as_bytes().to_vec(), length }
-            };
+            let entry =
+                |&(fact, value): &(Fact, &str)| Entry::whole(fact, value.as_bytes().to_vec());
             let facts: Vec<_> = facts.iter().map(entry).collect();
             self.0.enter(&facts, 0, self.2, &self.1)
         }

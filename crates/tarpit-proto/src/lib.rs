@@ -28,6 +28,7 @@ mod validate;
 mod wire;
 
 pub use base::{
-    fact, handshake_budget, host_keys as keys, net, pace as pacer, rng, time, token_bucket,
+    fact, handshake_budget, host_keys as keys, net, pace as pacer, rng, ssh_offer, time,
+    token_bucket,
 };
 pub use wire::proxy_header;

@@ -1,8 +1,11 @@
 //! What tarpitd learns of a client: kinds of facts, by their names in the trace.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
-use crate::base::news::{Event, News};
+use crate::base::{
+    news::{Event, News},
+    ssh_offer::SshOffer,
+};
 
 /// A kind of fact. Its value is the client's own bytes, or a fingerprint made of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -181,6 +184,16 @@ pub struct Entry {
     pub value: Vec<u8>,
     /// The value's full length in bytes.
     pub length: usize,
+    /// Of [`Fact::SshHassh`] the offer that it stands for, if the news want it.
+    pub offer: Option<Box<SshOffer>>,
+}
+
+impl Entry {
+    /// A fact with its whole value.
+    pub fn whole(fact: Fact, value: Vec<u8>) -> Self {
+        let length = value.len();
+        Self { fact, value, length, offer: None }
+    }
 }
 
 /// Facts learnt in one step.
@@ -197,9 +210,19 @@ impl Facts {
 
     /// Adds a fact of `length` bytes; `shown` is its value, or the beginning of it.
     pub(crate) fn add(&mut self, fact: Fact, shown: &[u8], length: usize) {
+        let value = shown[..shown.len().min(Fact::SHOWN)].to_vec();
+        self.enter(Entry { fact, value, length, offer: None });
+    }
+
+    /// Adds an SSH client's fingerprint, with the offer that it stands for.
+    pub(crate) fn add_hassh(&mut self, hassh: &str, offer: Option<SshOffer>) {
+        let whole = Entry::whole(Fact::SshHassh, hassh.into());
+        self.enter(Entry { offer: offer.map(Box::new), ..whole });
+    }
+
+    fn enter(&mut self, entry: Entry) {
         if self.entries.len() < Self::MOST {
-            let value = shown[..shown.len().min(Fact::SHOWN)].to_vec();
-            self.entries.push(Entry { fact, value, length });
+            self.entries.push(entry);
         } else {
             self.untold += 1;
         }

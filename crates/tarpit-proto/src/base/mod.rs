@@ -9,6 +9,7 @@ pub mod news;
 pub mod pace;
 pub mod rng;
 pub mod said;
+pub mod ssh_offer;
 pub mod state;
 pub mod time;
 pub mod token_bucket;

@@ -6,7 +6,9 @@ use crate::{
     base::{
         fact::{Fact, Facts},
         handshake_budget::HandshakeBudget,
+        news::News,
         rng::{Entropy, Rng},
+        ssh_offer::SshOffer,
         time::{Time, Wall},
     },
     script::{Before, Conn, Profile, ReadMode},
@@ -51,6 +53,8 @@ pub struct Cx<'a> {
     pub before: Before,
     /// What this step reports.
     pub(crate) notes: Notes,
+    /// Who gets it, and says what is wanted.
+    pub(crate) news: &'a dyn News,
 }
 
 /// The reports of a step: one of each kind, and some facts.
@@ -99,6 +103,12 @@ impl Cx<'_> {
     /// Reports a fact of `length` bytes if only the beginning of its value is known.
     pub fn learn_part(&mut self, fact: Fact, beginning: &[u8], length: usize) {
         self.notes.facts.add(fact, beginning, length);
+    }
+
+    /// Reports an SSH client's fingerprint, and where it is wanted the offer that it stands for.
+    pub(crate) fn learn_hassh(&mut self, hassh: &str, offer: impl FnOnce() -> SshOffer) {
+        let offer = self.news.wants_ssh_offers().then(offer);
+        self.notes.facts.add_hassh(hassh, offer);
     }
 
     /// Reports that the client broke the protocol of this layer, and that nothing after that is

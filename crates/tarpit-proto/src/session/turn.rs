@@ -763,5 +763,6 @@ pub(super) fn cx<'a>(
         secured,
         before: Before::NOTHING,
         notes: Notes::default(),
+        news: &*world.news,
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use crate::{
-    ssh::{CLIENT, IDENTIFICATION, KEY_EXCHANGES, client_offer, offer, packets},
+    ssh::{CLIENT, IDENTIFICATION, KEY_EXCHANGES, client_offer, offer, offer_of, packet, packets},
+    ssh_packets::COMMON,
     stage::Stage,
 };
 
@@ -65,6 +66,33 @@ fn a_packet_to_be_ignored_may_stand_before_the_offer() {
     let mut stage = Stage::new("ssh_kex_hold").open();
     stage.says(CLIENT).says([0, 0, 0, 12, 6, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).says(client_offer());
     assert_eq!(stage.news[2..], [HASSH]);
+}
+
+#[test]
+fn an_offer_comes_with_its_fingerprint_where_it_is_wanted() {
+    // The second has nothing in common with any server.
+    let vain = ["k1,k2", "h", "cÿ", "C", "m;", "M", "z", "Z", "l", "L"];
+    for (lists, wanted) in
+        [(COMMON, "curve25519-sha256;aes128-ctr;hmac-sha2-256;none"), (vain, "k1,k2;cÿ;m;;z")]
+    {
+        for pattern in ["ssh_kex_hold", "ssh_auth_hold"] {
+            for wants in [false, true] {
+                let mut stage = Stage::new(pattern);
+                stage.driver.news.wants_ssh_offers = wants;
+                let mut stage = stage.open();
+                stage.says(CLIENT).says(packet(&offer_of(lists))).pass_secs(60);
+                let told = stage.news.iter().filter(|news| news.contains("ssh_hassh ")).count();
+                assert_eq!(told, 1, "{pattern}: {:?}", stage.news);
+                let offers = &stage.driver.news.ssh_offers;
+                assert_eq!(offers.len(), usize::from(wants), "{pattern}");
+                for offer in offers {
+                    let of_client = [0, 1, 2, 4, 6, 8].map(|list| lists[list].as_bytes());
+                    assert_eq!(offer.lists, of_client, "{pattern}");
+                    assert_eq!(offer.hassh_algorithms(), wanted.as_bytes());
+                }
+            }
+        }
+    }
 }
 
 #[test]

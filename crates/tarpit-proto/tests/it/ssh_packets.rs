@@ -32,7 +32,7 @@ pub(crate) fn stringed(bytes: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 /// The payload of an offer of these lists.
-pub(crate) fn offer_of(lists: [&str; 10]) -> Vec<u8> {
+pub(crate) fn offer_of(lists: [impl AsRef<[u8]>; 10]) -> Vec<u8> {
     let mut payload = vec![20; 17];
     for list in lists {
         payload.extend(stringed(list));

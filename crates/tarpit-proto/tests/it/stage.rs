@@ -19,6 +19,7 @@ use tarpit_proto::{
     rng::{Entropy, Seed},
     script::{Conn, Pattern, Profile},
     session::{Cause, Event, Input, News, Session, SessionId},
+    ssh_offer::SshOffer,
     time::{Time, Wall},
 };
 
@@ -110,6 +111,9 @@ pub(crate) struct Notebook {
     told: Vec<String>,
     learnt: Vec<String>,
     malformed: Vec<String>,
+    /// Whether SSH clients' offers are wanted, and those that came with their fingerprints.
+    pub(crate) wants_ssh_offers: bool,
+    pub(crate) ssh_offers: Vec<SshOffer>,
     /// What of that stands in a trace.
     pub(crate) account: Account,
     /// How many events stand there, and of how many bytes their values are.
@@ -127,6 +131,8 @@ impl News for Notebook {
                     self.traced.0 += 1;
                     self.traced.1 += facts.iter().map(|entry| entry.value.len()).sum::<usize>();
                 }
+                let offers = facts.iter().filter_map(|entry| entry.offer.as_deref());
+                self.ssh_offers.extend(offers.cloned());
                 let told: Vec<_> = facts.iter().map(told).collect();
                 self.told.extend(told.iter().map(|fact| format!("learnt {fact}")));
                 self.learnt.push(told.join(", "));
@@ -143,10 +149,14 @@ impl News for Notebook {
         };
         self.told.push(news);
     }
+
+    fn wants_ssh_offers(&self) -> bool {
+        self.wants_ssh_offers
+    }
 }
 
 /// A fact by its name and value, and by its length where that is not all of it.
-fn told(Entry { fact, value, length }: &Entry) -> String {
+fn told(Entry { fact, value, length, .. }: &Entry) -> String {
     let rest = if value.len() == *length { String::new() } else { format!(" (of {length})") };
     format!("{} {}{rest}", fact.name(), value.escape_ascii())
 }

@@ -76,7 +76,7 @@ mod tests {
 
     #[track_caller]
     fn check(fact: Fact, value: &str, wanted: Option<&str>) {
-        let entry = Entry { fact, value: value.into(), length: value.len() };
+        let entry = Entry::whole(fact, value.into());
         let is_relay = |ip: IpAddr| ip.to_string().starts_with("10.");
         let wanted = wanted.map(|address| address.parse().unwrap());
         assert_eq!(client(&entry, is_relay), wanted, "{value}");

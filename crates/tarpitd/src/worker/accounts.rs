@@ -93,7 +93,7 @@ mod tests {
     fn an_account_is_its_slots_until_it_is_closed() {
         let (mut accounts, keys) = (Accounts::new(), Keyed::default());
         let learn = |accounts: &mut Accounts, slot: u32, name: &str| {
-            let fact = Entry { fact: Fact::Protocol, value: name.into(), length: name.len() };
+            let fact = Entry::whole(Fact::Protocol, name.into());
             accounts.open(slot).unwrap().enter(&[fact], 0, Time::START, &keys);
         };
         for (slot, name) in [(700, "ssh"), (3, "http"), (701, "smtp")] {

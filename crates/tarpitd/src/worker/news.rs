@@ -104,4 +104,8 @@ impl News for SessionNews<'_> {
             }
         }
     }
+
+    fn wants_ssh_offers(&self) -> bool {
+        self.about.traced && self.record.has_ssh_offers()
+    }
 }

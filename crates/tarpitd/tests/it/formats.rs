@@ -4,7 +4,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::Write as _,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -14,6 +15,8 @@ use serde_json::Value;
 use crate::{
     daemon::{Client, Daemon, Directory, file_gets, tarpitd, until},
     metrics::samples,
+    require::require,
+    ssh_packets::{offer_of, packet},
     trace::on_a_terminal,
 };
 
@@ -312,6 +315,111 @@ fn cowrie_has_its_event_ids_and_keys() {
     assert!(difference.is_some_and(|it| it < Duration::from_millis(1)), "{closed}");
     assert_eq!(of("tarpitd.refuse")["reason"], "per_address");
     assert!(lines.iter().any(|line| line["username"] == HOSTILE), "{lines:#?}");
+}
+
+/// The MD5 of these bytes, by another program.
+fn md5(bytes: &[u8]) -> String {
+    let mut program = Command::new("md5sum")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    program.stdin.take().expect("its input").write_all(bytes).expect("it reads");
+    let output = program.wait_with_output().expect("it ends").stdout;
+    String::from_utf8_lossy(&output).split(' ').next().unwrap_or_default().to_owned()
+}
+
+impl Traced {
+    /// The first event of a client that begins to exchange keys with the tarpit for SSH.
+    fn kex_of(self, begin: impl FnOnce(SocketAddr)) -> Value {
+        begin(self.daemon.addresses[1]);
+        let path = self.directory.path("trace");
+        until("its offer", || {
+            fs::read_to_string(&path).is_ok_and(|trace| trace.contains("cowrie.client.kex"))
+        });
+        self.daemon.stop();
+        let lines = json(&fs::read_to_string(path).expect("a trace"));
+        let kex = lines.into_iter().find(|line| line["eventid"] == "cowrie.client.kex");
+        kex.expect("its offer")
+    }
+}
+
+#[test]
+fn cowrie_has_the_lists_behind_the_fingerprint_of_an_ssh_client() {
+    let kex = |name: &str, lists: [&[u8]; 10]| {
+        Traced::start(name, "format = 'cowrie'\n").kex_of(|address| {
+            let mut client = Client::from_to(SOURCE, address);
+            let offer = packet(&offer_of(lists));
+            client.0.write_all(&[b"SSH-2.0-x\r\n", &offer[..]].concat()).expect("sent");
+            client.hear();
+        })
+    };
+    let text = kex(
+        "cowrie-text",
+        [HOSTILE.as_bytes(), b"h1,h2", b"c;", b"not for us", b"m", b"", b"", b"z", b",l", b""],
+    );
+    let algorithms = format!("{HOSTILE};c;;m;");
+    assert_eq!(text["hasshAlgorithms"], algorithms);
+    assert_eq!(text["hassh"], md5(algorithms.as_bytes()));
+    let names: Vec<_> = HOSTILE.split(',').collect();
+    assert_eq!(text["kexAlgs"], Value::from(names));
+    for (key, wanted) in [
+        ("keyAlgs", &["h1", "h2"][..]),
+        ("encCS", &["c;"]),
+        ("macCS", &["m"]),
+        ("compCS", &[""]),
+        ("langCS", &["", "l"]),
+    ] {
+        assert_eq!(text[key], Value::from(wanted), "{key}: {text}");
+    }
+
+    let long = [&[0xFF; 2_000][..], b",k"].concat();
+    let bytes = kex("cowrie-bytes", [&long, b"h", b"c", b"", b"m", b"", b"none", b"", b"", b""]);
+    let read = |key: &str| {
+        let value = bytes[key].as_str().expect("a text");
+        data_encoding::BASE64.decode(value.as_bytes()).expect("base64")
+    };
+    assert_eq!(read("kexAlgs_base64"), long);
+    let algorithms = read("hasshAlgorithms_base64");
+    assert_eq!(algorithms, [&long, &b";c;m;none"[..]].concat());
+    assert_eq!(bytes["hassh"], md5(&algorithms));
+    assert_eq!((&bytes["kexAlgs"], &bytes["encCS"]), (&Value::Null, &Value::from(vec!["c"])));
+}
+
+#[test]
+fn cowrie_has_the_lists_of_openssh() {
+    if !require("ssh") {
+        return;
+    }
+    let mut ssh = None;
+    let kex = Traced::start("cowrie-ssh", "format = 'cowrie'\n").kex_of(|address| {
+        let port = address.port().to_string();
+        let options = ["BatchMode=yes", "Ciphers=aes256-ctr,aes128-ctr", "MACs=hmac-sha2-512"];
+        let client = Command::new("ssh")
+            .args(["-F", "none", "-p", &port])
+            .args(options.iter().flat_map(|option| ["-o", option]))
+            .args(["root@127.0.0.1", "true"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        ssh = Some(client.expect("it runs"));
+    });
+    // The daemon has gone, and the client with it.
+    ssh.expect("a client").wait().expect("it ends");
+    let algorithms = kex["hasshAlgorithms"].as_str().expect("a text");
+    assert_eq!(kex["hassh"], md5(algorithms.as_bytes()));
+    let lists: Vec<_> = algorithms.split(';').map(|list| list.split(',').collect()).collect();
+    let [kex_algs, ciphers, codes, compressions]: [Vec<&str>; 4] =
+        lists.try_into().expect("four lists");
+    assert_eq!((&ciphers, &codes), (&vec!["aes256-ctr", "aes128-ctr"], &vec!["hmac-sha2-512"]));
+    for (key, wanted) in
+        [("kexAlgs", kex_algs), ("encCS", ciphers), ("macCS", codes), ("compCS", compressions)]
+    {
+        assert_eq!(kex[key], Value::from(wanted), "{key}: {kex}");
+    }
+    let host_keys = kex["keyAlgs"].as_array().expect("a list");
+    assert!(host_keys.contains(&"ssh-ed25519".into()), "{kex}");
+    assert_eq!(kex["langCS"], Value::from(vec![""]));
 }
 
 /// What endlessh writes behind `host=`, by their names, of a line with this word.

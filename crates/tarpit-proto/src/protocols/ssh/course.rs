@@ -12,7 +12,7 @@
 //! own gets it a moment later. Under a rate the offer is begun without waiting for the client's line,
 //! from which only our own pace is chosen.
 
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::{
@@ -70,16 +70,16 @@ pub(super) struct Line<'a> {
     pub(super) text: &'a [u8],
     /// Whether it is one. Behind any other line nothing of the client can be understood.
     pub(super) is_genuine: bool,
-    /// The fingerprint of the offer behind it, if nothing of that is heard again.
-    hassh: Option<String>,
+    /// The offer behind it, if nothing of that is heard again.
+    offer: Option<ClientOffer<'a>>,
 }
 
 impl Line<'_> {
     /// The client, after the trace has been told what it calls itself.
     pub(super) fn told(&self, cx: &mut Cx<'_>) -> Client {
         cx.learn(Fact::SshIdent, self.text);
-        if let Some(hassh) = &self.hassh {
-            cx.learn(Fact::SshHassh, hassh.as_bytes());
+        if let Some(offer) = &self.offer {
+            learn(offer, cx);
         }
         self.client
     }
@@ -121,7 +121,7 @@ fn read<'a>(said: &mut Said<'a>, awaited: &mut Awaited, cx: &mut Cx<'_>) -> Next
         return Next::Step(Step::KEEP);
     };
     let mut lists = server::lists(cx.profile);
-    let mut hassh = None;
+    let mut vain = None;
     if ssh::flaw(identification).is_none() {
         let behind = client_offer(&mut ahead);
         let late = Client::of(identification).limits().offer;
@@ -142,13 +142,13 @@ fn read<'a>(said: &mut Said<'a>, awaited: &mut Awaited, cx: &mut Cx<'_>) -> Next
             && let Some(ended) = ended_for(&theirs, &lists)
         {
             lists = ended;
-            hassh = Some(theirs.hassh());
+            vain = Some(theirs);
         }
     }
     match line(said, cx) {
         None => Next::Step(Step::KEEP),
-        Some(line) if line.is_genuine && hassh.is_none() => Next::Offer(Some(line)),
-        Some(line) => Next::VainOffer(Line { hassh, ..line }, offer(&lists, cx).discarding()),
+        Some(line) if line.is_genuine && vain.is_none() => Next::Offer(Some(line)),
+        Some(line) => Next::VainOffer(Line { offer: vain, ..line }, offer(&lists, cx).discarding()),
     }
 }
 
@@ -176,7 +176,12 @@ pub(super) fn line<'a>(said: &mut Said<'a>, cx: &mut Cx<'_>) -> Option<Line<'a>>
         tell(flaw, cx);
     }
     let (client, text) = (Client::of(line), ssh::bare(line));
-    Some(Line { client, text, is_genuine: flaw.is_none(), hassh: None })
+    Some(Line { client, text, is_genuine: flaw.is_none(), offer: None })
+}
+
+/// Tells by what a client that makes this offer is known again.
+pub(super) fn learn(offer: &ClientOffer<'_>, cx: &mut Cx<'_>) {
+    cx.learn_hassh(&offer.hassh(), || offer.copied());
 }
 
 /// Tells that the client broke the protocol. Nothing that it sends is heard from now on, so that

@@ -11,7 +11,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    base::{fact::Fact, said::Said, time::Time},
+    base::{said::Said, time::Time},
     protocols::ssh::{
         agreement::{Agreement, Lanes, Openings},
         auth_hold::idle,
@@ -131,7 +131,7 @@ impl Exchange {
                 let Some(offer) = ssh::ClientOffer::read(payload) else {
                     break Some(Malformed::Offer);
                 };
-                cx.learn(Fact::SshHassh, offer.hassh().as_bytes());
+                course::learn(&offer, cx);
             }
             self.stage = match (payload[0], &mut self.stage) {
                 (ssh::MSG_KEXINIT, Stage::Introduced { client, cookie, line }) => {

@@ -15,7 +15,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    base::{fact::Fact, pace::Pace, said::Said},
+    base::{pace::Pace, said::Said},
     protocols::ssh::{
         clients::Client,
         course::{self, Awaited, Behind, Next},
@@ -107,7 +107,7 @@ fn hear_offer(said: &mut Said<'_>, cx: &mut Cx<'_>) -> Step {
     match course::client_offer(said) {
         Behind::Broken(malformed) => course::tell(malformed, cx),
         Behind::Incomplete => return Step::KEEP,
-        Behind::Offer(offer) => cx.learn(Fact::SshHassh, offer.hassh().as_bytes()),
+        Behind::Offer(offer) => course::learn(&offer, cx),
     }
     said.take_all();
     Step::KEEP.discarding()

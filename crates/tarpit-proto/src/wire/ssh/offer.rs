@@ -5,9 +5,12 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use md5::{Digest as _, Md5};
 
-use crate::wire::{
-    ssh::{MSG_KEXINIT, packet::packet, string, take_string},
-    text,
+use crate::{
+    base::ssh_offer::{SshOffer, hassh_algorithms},
+    wire::{
+        ssh::{MSG_KEXINIT, packet::packet, string, take_string},
+        text,
+    },
 };
 
 /// What a server's release offers, each a list of names in its order, separated by commas. Ciphers
@@ -93,9 +96,18 @@ impl<'a> ClientOffer<'a> {
     /// The fingerprint known as HASSH: MD5, in hexadecimal, over the methods of key exchange,
     /// ciphers, codes and compressions that the client offers for what it sends.
     pub(crate) fn hassh(&self) -> String {
-        let [key_exchanges, _, ciphers, _, codes, _, compressions, ..] = self.lists;
-        let text = [key_exchanges, ciphers, codes, compressions].join(&b';');
-        text::hexadecimal(&Md5::digest(&text))
+        text::hexadecimal(&Md5::digest(hassh_algorithms(self.of_client())))
+    }
+
+    /// A copy of the lists for what the client sends.
+    pub(crate) fn copied(&self) -> SshOffer {
+        SshOffer { lists: self.of_client().map(<[u8]>::to_vec) }
+    }
+
+    /// The lists for what the client sends.
+    fn of_client(&self) -> [&'a [u8]; SshOffer::LISTS] {
+        [KEY_EXCHANGES, HOST_KEYS, CIPHERS, CODES, COMPRESSIONS, LANGUAGES]
+            .map(|list| self.lists[list])
     }
 }
 

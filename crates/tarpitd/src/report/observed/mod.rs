@@ -164,7 +164,7 @@ mod tests {
     use crate::report::sketch::merged;
 
     fn fact(fact: Fact, value: &str) -> Entry {
-        Entry { fact, value: value.into(), length: value.len() }
+        Entry::whole(fact, value.into())
     }
 
     #[test]

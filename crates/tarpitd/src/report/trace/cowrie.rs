@@ -3,7 +3,11 @@
 //! Other events have ids that begin with `tarpitd.`, and other keys have tarpitd's own names. What
 //! one step taught is one event here and may be several of Cowrie's; then it is several lines.
 
-use tarpit_proto::fact::{Entry, Fact};
+use serde_json::Value;
+use tarpit_proto::{
+    fact::{Entry, Fact},
+    ssh_offer::SshOffer,
+};
 
 use super::{
     Event, Happening, Kind, Learnt, Shown, Subject, fields::Fields, people::What, quote::repr,
@@ -44,6 +48,13 @@ const GROUPS: [(&str, &[Fact]); 5] = [
     ("cowrie.login.failed", &[Fact::Secret, Fact::User, Fact::Method]),
     ("cowrie.command.input", &[Fact::Command]),
 ];
+
+/// The key of the text of which `hassh` is the MD5.
+pub(super) const HASSH_ALGORITHMS: &str = "hasshAlgorithms";
+
+/// The keys of the lists of an SSH client's offer.
+pub(super) const LISTS: [&str; SshOffer::LISTS] =
+    ["kexAlgs", "keyAlgs", "encCS", "macCS", "compCS", "langCS"];
 
 /// The id of an event that is one line.
 pub(super) fn id(kind: Kind) -> &'static str {
@@ -154,14 +165,32 @@ fn write_facts(
     for entry in facts {
         let key = key(entry.fact);
         let (value, length) = learnt.told(entry);
-        match value {
-            None => {}
-            Some(Shown::Base64(value)) => fields.set(&format!("{key}_base64"), value),
-            Some(Shown::Text(value)) => fields.set(key, value),
+        if let Some(value) = value {
+            set(&mut fields, key, &value, |text| text.into());
         }
         if let Some(length) = length {
             fields.set(&format!("{key}_length"), length);
         }
+        if let Some(offer) = &entry.offer {
+            add_offer(&mut fields, offer);
+        }
     }
     fields.write(out);
+}
+
+/// Adds the lists of which an SSH client's fingerprint is made.
+fn add_offer(fields: &mut Fields, offer: &SshOffer) {
+    let algorithms = offer.hassh_algorithms();
+    set(fields, HASSH_ALGORITHMS, &Shown::whole(&algorithms), |text| text.into());
+    for (key, list) in LISTS.into_iter().zip(&offer.lists) {
+        set(fields, key, &Shown::whole(list), |names| names.split(',').collect());
+    }
+}
+
+/// Sets a key to what becomes of the text, or its own key for what is no text.
+fn set(fields: &mut Fields, key: &str, value: &Shown<'_>, of_text: fn(&str) -> Value) {
+    match value {
+        Shown::Base64(value) => fields.set(&format!("{key}_base64"), value.as_str()),
+        Shown::Text(text) => fields.set(key, of_text(text)),
+    }
 }

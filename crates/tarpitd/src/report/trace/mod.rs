@@ -10,6 +10,7 @@ mod quote;
 pub(crate) mod reference;
 
 use std::{
+    iter,
     net::{IpAddr, SocketAddr},
     os::fd::RawFd,
     time::Duration,
@@ -21,6 +22,7 @@ use tarpit_proto::{
     fact::{Entry, Fact},
     patterns,
     session::SessionId,
+    ssh_offer::SshOffer,
 };
 
 use crate::{
@@ -52,6 +54,11 @@ pub(crate) enum Form {
 }
 
 impl Form {
+    /// Whether it has the lists of which an SSH client's fingerprint is made.
+    pub(crate) fn has_ssh_offers(self) -> bool {
+        matches!(self, Self::Cowrie)
+    }
+
     /// Whether it has a line for events of this kind.
     pub(crate) fn has(self, kind: Kind) -> bool {
         match self {
@@ -228,18 +235,28 @@ pub(crate) fn write(out: &mut Vec<u8>, style: Style, event: &Event<'_>) {
 
 /// The facts without the client's address, if one of them has it.
 fn anonymous(facts: &[Entry], anonymizer: Anonymizer, client: IpAddr) -> Option<Vec<Entry>> {
-    let hidden = |entry: &Entry| anonymizer.hidden(client, &entry.value);
-    if !facts.iter().any(|entry| hidden(entry).is_some()) {
+    let hidden = |value: &[u8]| anonymizer.hidden(client, value);
+    if !facts.iter().flat_map(values).any(|value| hidden(value).is_some()) {
         return None;
     }
+    let shown = |value: &Vec<u8>| hidden(value).unwrap_or_else(|| value.clone());
     let all = facts.iter().map(|entry| {
-        let Some(value) = hidden(entry) else { return entry.clone() };
+        let offer =
+            entry.offer.as_ref().map(|offer| SshOffer { lists: offer.lists.each_ref().map(shown) });
+        let entry = Entry { offer: offer.map(Box::new), ..entry.clone() };
+        let Some(value) = hidden(&entry.value) else { return entry };
         // A value that was cut is longer than what is written, however long that is now.
         let is_whole = entry.length <= entry.value.len();
         let length = if is_whole { value.len() } else { entry.length.max(value.len() + 1) };
-        Entry { fact: entry.fact, value, length }
+        Entry { value, length, ..entry }
     });
     Some(all.collect())
+}
+
+/// All that a client said in a fact.
+fn values(entry: &Entry) -> impl Iterator<Item = &Vec<u8>> {
+    let lists = entry.offer.iter().flat_map(|offer| &offer.lists);
+    iter::once(&entry.value).chain(lists)
 }
 
 /// Facts by their names.
@@ -261,7 +278,7 @@ impl<'a> Learnt<'a> {
 
     /// What is written of a fact: its value, and its length where the value is not all of it.
     fn told(&self, entry: &'a Entry) -> (Option<Shown<'a>>, Option<usize>) {
-        let Entry { fact, value, length } = entry;
+        let Entry { fact, value, length, .. } = entry;
         let shows = self.shows(*fact);
         let is_whole = shows && *length <= value.len();
         (shows.then(|| Shown::of(value)), (!is_whole).then_some(*length))
@@ -287,7 +304,16 @@ enum Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn of(value: &'a [u8]) -> Self {
-        quote::shown(value).map_or_else(|| Self::Base64(BASE64.encode(value)), Self::Text)
+        Self::text_or_base64(quote::shown(value), value)
+    }
+
+    /// The same of a value that was never cut.
+    fn whole(value: &'a [u8]) -> Self {
+        Self::text_or_base64(str::from_utf8(value).ok(), value)
+    }
+
+    fn text_or_base64(text: Option<&'a str>, value: &[u8]) -> Self {
+        text.map_or_else(|| Self::Base64(BASE64.encode(value)), Self::Text)
     }
 }
 
@@ -323,8 +349,14 @@ mod tests {
             fact,
             value: value.to_vec(),
             length,
+            offer: None,
         };
         facts.iter().map(entry).collect()
+    }
+
+    /// An SSH client's offer with these bytes in every list.
+    pub(super) fn offer(list: &[u8]) -> SshOffer {
+        SshOffer { lists: [list; SshOffer::LISTS].map(<[u8]>::to_vec) }
     }
 
     fn line(what: Happening<'_>, client: &str) -> String {
@@ -476,8 +508,10 @@ mod tests {
         for value in bytes.chain(letters.map(|letter| letter.as_bytes().to_vec())) {
             let facts = [Fact::User, Fact::Secret, Fact::Command, Fact::HttpRequest, Fact::TlsSni];
             let facts = facts.map(|fact| (fact, &*value, value.len()));
+            let hassh = Entry::whole(Fact::SshHassh, b"0".to_vec());
+            let hassh = Entry { offer: Some(Box::new(offer(&value))), ..hassh };
             let (facts, open) = (
-                entries(&facts),
+                [entries(&facts), vec![hassh]].concat(),
                 Discretion { log_secrets: true, log_users: true, log_forwarded: true },
             );
             for what in [
@@ -494,7 +528,7 @@ mod tests {
                             serde_json::from_str::<serde_json::Value>(line).unwrap();
                         }
                     }
-                    let most = if matches!(form, Form::Cowrie) { 3 } else { 1 };
+                    let most = if matches!(form, Form::Cowrie) { 4 } else { 1 };
                     assert!(text.lines().count() <= most, "{form:?} {value:?}: {text:?}");
                 }
             }
@@ -516,6 +550,9 @@ mod tests {
                 (Fact::SmtpHelo, b"[192.0.2.77]", 12),
                 (Fact::Command, b"PORT 192,0,2,77,1,2", 300),
             ]);
+            let hassh = Entry::whole(Fact::SshHassh, b"0".to_vec());
+            let hassh = Entry { offer: Some(Box::new(offer(b"a,192.0.2.77"))), ..hassh };
+            let facts = [facts, vec![hassh]].concat();
             let what = Happening::Learn { facts: &facts, told: Told::All };
             let mut out = Vec::new();
             write(
@@ -528,6 +565,8 @@ mod tests {
             let says_all = text.contains("[192.0.2.0]") && text.contains("PORT 192,0,2,0,1,2");
             assert!(says_all || matches!(form, Form::Endlessh), "{text}");
             assert!(!text.contains("helo_length"), "it is whole: {text}");
+            let has_offer = text.contains(r#"kexAlgs":["a","192.0.2.0"]"#);
+            assert_eq!(has_offer, form.has_ssh_offers(), "{text}");
         }
     }
 }

@@ -72,7 +72,7 @@ impl What<'_> {
     fn learn(&self, facts: &[Entry], told: Told, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let learnt = Learnt { facts, told, discretion: self.discretion };
         for (index, entry) in learnt.facts().enumerate() {
-            let Entry { fact, value, length } = entry;
+            let Entry { fact, value, length, .. } = entry;
             let comma = if index == 0 { "" } else { ", " };
             write!(f, "{comma}{} ", fact.name())?;
             if !learnt.shows(*fact) {

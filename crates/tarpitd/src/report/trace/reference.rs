@@ -260,6 +260,25 @@ const KEYS: &[Row] = &[
         "NAME_base64",
         "",
     ),
+    (
+        &[Kind::Learn],
+        "",
+        "The text of which `hassh` is the MD5: the lists of key exchanges, ciphers, authentication \
+         codes and compressions, with semicolons between them.",
+        "",
+        "hasshAlgorithms",
+        "",
+    ),
+    (
+        &[Kind::Learn],
+        "",
+        "What an SSH client offers: arrays of names of key exchanges, host keys, ciphers, \
+         authentication codes, compressions and languages, for what the client sends. They and \
+         `hasshAlgorithms` are never cut. A list that is not UTF-8 is one text in base64.",
+        "",
+        "kexAlgs, keyAlgs, encCS, macCS, compCS, langCS",
+        "",
+    ),
     (&[], "", "What happened, in words.", "message", "message", ""),
     (
         &[],
@@ -292,7 +311,7 @@ mod tests {
     use super::{
         super::{
             Event, Form, Happening, Style, Subject,
-            tests::{SEAT, entries, styled, subject},
+            tests::{SEAT, entries, offer, styled, subject},
             write,
         },
         *,
@@ -337,6 +356,10 @@ mod tests {
                 let all: Vec<Entry> = Fact::ALL
                     .iter()
                     .flat_map(|(fact, ..)| entries(&[(*fact, value, length)]))
+                    .map(|entry| match entry.fact {
+                        Fact::SshHassh => Entry { offer: Some(Box::new(offer(value))), ..entry },
+                        _ => entry,
+                    })
                     .collect();
                 check(Happening::Learn { facts: &all, told: Told::All });
             }
