@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use crate::clock::{now, pause};
+use crate::{
+    clock::{now, pause},
+    require::lacks,
+};
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use serde_json::Value;
 
@@ -104,12 +107,16 @@ impl Daemon {
         line
     }
 
-    /// Remembers a line of the log. Each test is one of the sandbox, too, which is on by default:
-    /// what a test does needs no more than the daemon may do inside.
+    /// Remembers a line of the log. Each test is one of the sandbox, too, which is on by default and
+    /// whole, as with `mode = "require"`: what a test does needs no more than the daemon may do
+    /// inside.
     fn note(&mut self, line: &str) {
         self.log.push(line.to_owned());
         let is_denied = line.contains("the sandbox has denied") && !self.may_be_denied;
         assert!(!is_denied, "{:#?}", self.log);
+        if line.contains("the sandbox is incomplete") {
+            lacks("landlock", line);
+        }
     }
 
     /// Reads the log on to a line that contains `text`.

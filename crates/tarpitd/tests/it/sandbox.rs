@@ -13,7 +13,7 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 
 use crate::{
     daemon::{Daemon, Directory, file_gets, tarpitd},
-    require::{lacks, require},
+    require::require,
 };
 
 /// A tarpit, and what else the file has.
@@ -30,11 +30,7 @@ fn confined(directory: &Directory, config: &str) -> Option<Daemon> {
     command.args(["-c", config]).current_dir(directory.path("."));
     let mut daemon = Daemon::spawn(command, 0);
     let line = daemon.log_line();
-    if line.contains("the sandbox is incomplete") {
-        lacks("landlock", line);
-        return None;
-    }
-    Some(daemon)
+    (!line.contains("the sandbox is incomplete")).then_some(daemon)
 }
 
 /// What the kernel says of a thread of the daemon, under this name.
