@@ -37,8 +37,8 @@ pub(super) const TOP: &[Key<Draft>] = &[
         form: "boolean",
         unset: Unset::Is("true"),
         meaning: "Send to many clients in one call, by the kernel's `io_uring`. That takes a \
-                  sixth less CPU time. If this is `false`, or if the kernel or a container \
-                  forbids io_uring, tarpitd uses one `send()` for each client.",
+                  sixth less CPU time. If this is `false`, or if the kernel (before \
+                  Linux 6.5) or a container forbids io_uring, tarpitd uses one `send()` for each client.",
         outdated: None,
         read: |item, draft, notes| notes.keep(&mut draft.io_uring, item.boolean()),
     },

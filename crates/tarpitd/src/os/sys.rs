@@ -3,20 +3,22 @@
 
 use std::{
     io,
-    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+    os::{
+        fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+        unix::net::UnixStream,
+    },
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Duration,
 };
 
-use io_uring::{IoUring, Probe, opcode, register::Restriction, types::Fd};
+use io_uring::{IoUring, opcode, register::Restriction, types::Fd};
 use libc::{
     F_GETFD, F_SETFD, FD_CLOEXEC, IP_TRANSPARENT, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP,
-    IPV6_TRANSPARENT, TCP_INFO, c_int, fcntl, getsockopt, setsockopt, socklen_t,
+    IPV6_TRANSPARENT, RWF_NOWAIT, TCP_INFO, c_int, fcntl, getsockopt, setsockopt, socklen_t,
 };
 use rustix::{
     io::Errno,
     ioctl::{Getter, ioctl},
-    net::SendFlags,
 };
 
 /// What is to go out on a connection, and what came of it.
@@ -124,43 +126,49 @@ fn tcp_info<const WORDS: usize>(connection: BorrowedFd<'_>) -> io::Result<[u32; 
     Ok(info)
 }
 
-/// A ring that takes sends and nothing else: what takes over this process finds no way past
-/// seccomp in it to open files or to connect. Fails on a kernel that cannot restrict a ring (before
-/// 5.10), and where it is forbidden.
-pub(crate) fn sending_ring(entries: u32) -> io::Result<IoUring> {
+/// A ring that takes writes and nothing else: what takes over this process finds no way past
+/// seccomp in it to open files or to connect. A write is a send that carries no address and no
+/// flags, and by those a send could connect. Fails on a kernel that cannot restrict a ring (before
+/// 5.10) or would wait in a write on a socket (before 6.5), and where it is forbidden.
+pub(crate) fn writing_ring(entries: u32) -> io::Result<IoUring> {
     let ring = IoUring::builder().setup_r_disabled().build(entries)?;
-    let mut probe = Probe::new();
-    ring.submitter().register_probe(&mut probe)?;
-    if !probe.is_supported(opcode::Send::CODE) {
-        return Err(io::ErrorKind::Unsupported.into());
-    }
-    let mut sends = [Restriction::sqe_op(opcode::Send::CODE)];
-    ring.submitter().register_restrictions(&mut sends)?;
+    let mut writes = [Restriction::sqe_op(opcode::Write::CODE)];
+    ring.submitter().register_restrictions(&mut writes)?;
     ring.submitter().register_enable_rings()?;
-    Ok(ring)
+    let mut outcome = None;
+    let (ours, _other) = UnixStream::pair()?;
+    let trial = Outgoing { connection: ours.as_fd(), bytes: b"x", outcome: &mut outcome };
+    let mut ring = Some(ring);
+    write_all(&mut ring, &mut [trial])?;
+    match (outcome, ring) {
+        (Some(Ok(1)), Some(ring)) => Ok(ring),
+        (Some(Err(errno)), _) if errno != Errno::OPNOTSUPP => Err(errno.into()),
+        _ => Err(io::Error::new(io::ErrorKind::Unsupported, "it needs Linux 6.5")),
+    }
 }
 
 /// Sends through a ring that has room for all: each as far as it goes without waiting. Notes each
 /// outcome. If the ring fails, it is closed, and an entry without an outcome was not sent.
-pub(crate) fn send_all(
+///
+/// A write on a connection that was reset raises SIGPIPE, which every Rust program ignores.
+pub(crate) fn write_all(
     ring: &mut Option<IoUring>,
     outgoing: &mut [Outgoing<'_>],
 ) -> io::Result<()> {
     let Some(open) = ring else { return Ok(()) };
-    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     let mut waited_for = 0;
     let mut queue = open.submission();
     for (place, Outgoing { connection, bytes, .. }) in (0..).zip(&*outgoing) {
-        // A send of 4 GiB is one of as much as fits.
+        // A write of 4 GiB is one of as much as fits.
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let send = opcode::Send::new(Fd(connection.as_raw_fd()), bytes.as_ptr(), length)
-            .flags(flags.bits().cast_signed())
+        let write = opcode::Write::new(Fd(connection.as_raw_fd()), bytes.as_ptr(), length)
+            .rw_flags(RWF_NOWAIT)
             .build()
             .user_data(place);
         // SAFETY: the connection is open and the bytes stay where they are until this function
         // returns, and then the kernel looks at neither: it has answered all, or the ring, with
-        // what it has not begun, is closed. A send that may not wait ends when it begins.
-        if unsafe { queue.push(&send) }.is_ok() {
+        // what it has not begun, is closed. A write that may not wait ends when it begins.
+        if unsafe { queue.push(&write) }.is_ok() {
             waited_for += 1;
         }
     }
@@ -202,15 +210,16 @@ mod tests {
     use crate::require::require;
 
     #[test]
-    fn a_ring_takes_sends_only() {
+    fn a_ring_takes_writes_only() {
         if !require("io_uring") {
             return;
         }
-        let mut ring = sending_ring(4).unwrap();
+        let mut ring = writing_ring(4).unwrap();
         let file = Fd(1);
         let path = c"/etc/passwd".as_ptr();
-        let refused: [Entry; 3] = [
+        let refused: [Entry; 4] = [
             opcode::Nop::new().build(),
+            opcode::Send::new(file, b"x".as_ptr(), 1).flags(libc::MSG_FASTOPEN).build(),
             opcode::Connect::new(file, std::ptr::null(), 0).build(),
             opcode::OpenAt::new(file, path).build(),
         ];

@@ -48,7 +48,7 @@ impl Sender {
     /// A sender with a ring. Fails if the kernel is too old for it or forbids it, as many
     /// containers do.
     pub(crate) fn with_ring() -> io::Result<Self> {
-        Ok(Self { ring: Some(sys::sending_ring(BATCH as u32)?) })
+        Ok(Self { ring: Some(sys::writing_ring(BATCH as u32)?) })
     }
 
     /// Sends for at most [`BATCH`] clients, for each as far as it goes without waiting, and notes
@@ -58,7 +58,7 @@ impl Sender {
     /// one call each.
     pub(crate) fn send_all(&mut self, outgoing: &mut [Outgoing<'_>]) -> io::Result<()> {
         debug_assert!(outgoing.len() <= BATCH, "the ring has no more room");
-        let news = sys::send_all(&mut self.ring, outgoing);
+        let news = sys::write_all(&mut self.ring, outgoing);
         for one in outgoing.iter_mut().filter(|one| one.outcome.is_none()) {
             send_one(one);
         }

@@ -7,6 +7,7 @@
 use std::{
     env,
     fmt::Display,
+    fs,
     io::{self, Write as _},
     net::TcpListener,
     path::{Path, PathBuf},
@@ -104,6 +105,15 @@ pub(crate) fn open_many_files() -> usize {
     usize::try_from(files).unwrap_or(usize::MAX)
 }
 
+/// A ring, and a kernel that does not wait in its writes.
+fn ring() -> Result<(), String> {
+    IoUring::new(8).map_err(|error| error.to_string())?;
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+    let is_new = (numbers.next(), numbers.next()) >= (Some(6), Some(5));
+    is_new.then_some(()).ok_or_else(|| format!("Linux {} is older than 6.5", release.trim()))
+}
+
 /// Tries what a test will do.
 fn probe(need: &str) -> Result<(), String> {
     match need {
@@ -115,7 +125,7 @@ fn probe(need: &str) -> Result<(), String> {
         },
         "exim4" => runs("exim4", &["-bV"]),
         "fail2ban" => runs("fail2ban-regex", &["--version"]),
-        "io_uring" => IoUring::new(8).map(drop).map_err(|error| error.to_string()),
+        "io_uring" => ring(),
         "ipv6" => TcpListener::bind("[::1]:0").map(drop).map_err(|error| error.to_string()),
         "netns" => namespaces(),
         "haproxy" => runs("haproxy", &["-v"]),

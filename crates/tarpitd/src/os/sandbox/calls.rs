@@ -59,7 +59,7 @@ pub(crate) const ALLOWED: &[Purpose] = &[
         },
     },
     Purpose {
-        what: "the ring that sends, once it is made: it takes `IORING_OP_SEND` only",
+        what: "the ring that sends, once it is made: it takes `IORING_OP_WRITE` only",
         calls: calls! { SYS_io_uring_enter },
     },
     Purpose {
