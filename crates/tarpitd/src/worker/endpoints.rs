@@ -123,12 +123,13 @@ impl Endpoints {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use tarpit_proto::{patterns, persona::Persona, rng::Seed};
 
     use super::*;
 
-    fn binding() -> Arc<Binding> {
+    /// What the clients of a port have in common.
+    pub(in crate::worker) fn binding() -> Arc<Binding> {
         let persona = Persona::default_for(&Seed([0; 32]));
         let profile = Profile::new(patterns::ALL[0], persona);
         let port = Arc::new(Port::new("127.0.0.1:22".parse().unwrap()));

@@ -22,8 +22,11 @@ use crate::{
     },
 };
 
-/// The most ranks that are kept at one time: 1 MB.
+/// The most ranks that are kept at one time.
 const RANKS: usize = 65_536;
+
+// While the heap grows to that size, it stands beside the half of it.
+const _: () = assert!(RANKS * size_of::<Rank>() * 3 / 2 <= 3_000_000, "ranks take at most 3 MB");
 
 /// A JSON object a line.
 const LINES: &str = "application/x-ndjson";
