@@ -34,6 +34,7 @@ mod pid_file;
 mod ports;
 mod proxied;
 mod rates;
+mod readable;
 mod readers;
 mod redirect;
 mod report;

@@ -253,7 +253,7 @@ fn row(tarpit: &TarpitNews) -> String {
         format!("{}, {}", escaped(&longest.address), span(longest.seconds))
     });
     format!(
-        "<tr><td>{}<td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=who>{}",
+        "<tr><th scope=row>{}<td>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}<td class=who>{}",
         escaped(name),
         escaped(pattern),
         count(figures.held),

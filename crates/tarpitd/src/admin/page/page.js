@@ -23,6 +23,12 @@ function shape(name, attributes = {}, ...content) {
 
 const whole = new Intl.NumberFormat("en");
 const count = (number) => whole.format(Math.round(number));
+const many = (number, one, more) => `${count(number)} ${number === 1 ? one : more}`;
+
+/** Sets a text only where it differs: what has not changed stays selected, and is read out once. */
+function write(place, text) {
+    if (place.textContent !== text) place.textContent = text;
+}
 
 /** Whole seconds in the two largest units, as the program's own `units.rs` writes them. */
 function span(seconds) {
@@ -31,9 +37,9 @@ function span(seconds) {
     if (seconds < 1) return "0 s";
     let rest = Math.floor(seconds);
     return units.slice(first, first + 2).map(([unit, size]) => {
-        const many = Math.floor(rest / size);
-        rest -= many * size;
-        return many || size === units[first][1] ? `${count(many)} ${unit}` : "";
+        const full = Math.floor(rest / size);
+        rest -= full * size;
+        return full || size === units[first][1] ? `${count(full)} ${unit}` : "";
     }).filter(Boolean).join(" ");
 }
 
@@ -47,12 +53,16 @@ function bytes(number) {
     return `${unit && number < 99.5 ? number.toFixed(1) : Math.round(number)} ${units[unit]}`;
 }
 
-/** A picture with a sentence that says what it shows. */
+/** A picture with a text that says what it shows. Its shapes are for the eye only. */
 function picture(place, width, height, says, ...shapes) {
     place.replaceChildren(shape(
-        "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": says }, ...shapes,
+        "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": says },
+        shape("g", { "aria-hidden": "true" }, ...shapes),
     ));
 }
+
+/** What stands where there is nothing to show. */
+const nothing = (name) => element(name, { class: "none" }, "none so far");
 
 const WIDE = 480, HIGH = 150, BOTTOM = 18, TOP = 14;
 const height = (value, most) => (HIGH - BOTTOM - TOP) * value / Math.max(1, most);
@@ -82,7 +92,11 @@ function showDay({ every, held, now }) {
 }
 
 function columns(place, values, labels, says) {
-    const most = Math.max(1, ...values);
+    const most = Math.max(...values);
+    if (!most) {
+        place.replaceChildren(nothing("p"));
+        return;
+    }
     const width = WIDE / values.length;
     picture(place, WIDE, HIGH, says, ...scale(most), ...values.flatMap((value, index) => [
         shape("rect", {
@@ -103,7 +117,9 @@ function showHours(hours) {
             whole: ago ? `${ago + 1} to ${ago} h ago` : "the last hour",
         };
     });
-    columns(at("hours"), hours, labels, `${count(hours.at(-1) ?? 0)} new clients in the last hour, ${count(hours.reduce((sum, one) => sum + one, 0))} in the last 24.`);
+    const all = hours.reduce((sum, one) => sum + one, 0);
+    const most = Math.max(...hours);
+    columns(at("hours"), hours, labels, `${many(hours.at(-1) ?? 0, "new client", "new clients")} in the last hour, ${count(all)} in the last 24. Most in an hour: ${count(most)}, ${labels[hours.indexOf(most)].whole}.`);
 }
 
 function showDurations(durations) {
@@ -115,14 +131,21 @@ function showDurations(durations) {
     });
     const values = durations.map((one) => one.clients);
     const all = values.reduce((sum, one) => sum + one, 0);
-    columns(at("durations"), values, labels, `How long ${count(all)} clients stayed who have left.`);
+    const each = values.flatMap((value, index) => value ? [`${labels[index].whole}: ${count(value)}`] : []);
+    columns(at("durations"), values, labels, `How long ${many(all, "client", "clients")} stayed that left. ${each.join("; ")}.`);
 }
+
+/** What each list shows. */
+const shown = new Map();
 
 /** A list of names and counts; the longest bar is the greatest count. */
 function showBars(place, list, name = (one) => one.name) {
+    const news = JSON.stringify(list);
+    if (shown.get(place) === news) return;
+    shown.set(place, news);
     const most = Math.max(1, ...list.map((one) => one.clients));
     if (!list.length) {
-        place.replaceChildren(element("li", { class: "none" }, "none so far"));
+        place.replaceChildren(nothing("li"));
         return;
     }
     place.replaceChildren(...list.map((one) => {
@@ -140,27 +163,40 @@ function countryName(code) {
     }
 }
 
+/** How many countries the list names. */
+const NAMED = 12;
+
 function showWorld(countries) {
     at("world").hidden = !countries;
     if (!countries) return;
-    const clients = new Map(countries.map((one) => [one.name, one.clients]));
+    const known = countries.filter((one) => one.name !== "unknown");
+    const clients = new Map(known.map((one) => [one.name, one.clients]));
     const most = Math.max(1, ...clients.values());
     const size = 10;
     const tiles = world.flatMap((row, y) => [...row.matchAll(/[A-Z]{2}/g)].map((match) => {
-        const many = clients.get(match[0]) ?? 0;
+        const came = clients.get(match[0]) ?? 0;
         return shape("rect", {
-            class: many ? "caught" : "land", x: match.index / 2 * size, y: y * size,
+            class: came ? "caught" : "land", x: match.index / 2 * size, y: y * size,
             width: size - 1, height: size - 1, rx: 1.5,
-            "fill-opacity": many ? .3 + .7 * Math.log1p(many) / Math.log1p(most) : 1,
-        }, shape("title", {}, `${countryName(match[0])}: ${count(many)}`));
+            "fill-opacity": came ? .3 + .7 * Math.log1p(came) / Math.log1p(most) : 1,
+        }, shape("title", {}, `${countryName(match[0])}: ${count(came)}`));
     }));
-    picture(at("map"), 44 * size, world.length * size, `Clients came from ${count(clients.size)} countries; the list below names those with most.`, ...tiles);
-    showBars(at("countries"), countries.slice(0, 12), (one) => countryName(one.name));
+    const first = known.length ? `, most from ${countryName(known[0].name)} (${count(known[0].clients)})` : "";
+    picture(at("map"), 44 * size, world.length * size, `A map of the world. Clients came from ${many(known.length, "country", "countries")}${first}. The list below has their numbers.`, ...tiles);
+    const rest = countries.slice(NAMED);
+    const others = { name: many(rest.length, "other", "others"), clients: rest.reduce((sum, one) => sum + one.clients, 0) };
+    const list = rest.length ? [...countries.slice(0, NAMED), others] : countries;
+    showBars(at("countries"), list, (one) => countryName(one.name));
 }
 
+/** The rows of a table; the first cell of each names it. */
 function showRows(place, rows) {
-    const cell = (kind, text) => element("td", kind ? { class: kind } : {}, text);
-    place.replaceChildren(...rows.map((row) => element("tr", {}, ...row.map(([kind, text]) => cell(kind, text)))));
+    while (place.rows.length > rows.length) place.deleteRow(-1);
+    rows.forEach((row, index) => {
+        const made = place.rows[index] ?? place.appendChild(element("tr", {}, ...row.map(([kind], column) =>
+            element(column ? "td" : "th", { ...column ? {} : { scope: "row" }, ...kind ? { class: kind } : {} }))));
+        row.forEach(([, text], column) => write(made.cells[column], text));
+    });
 }
 
 function showClients(place, clients) {
@@ -171,14 +207,14 @@ function showClients(place, clients) {
 }
 
 function show(news) {
-    at("about").textContent = news.about;
+    write(at("about"), news.about);
     document.title = `${count(news.held)} held - tarpitd`;
-    at("held").textContent = count(news.held);
-    at("time").textContent = span(news.held_seconds);
-    at("opened").textContent = count(news.opened);
-    at("refused").textContent = count(news.refused);
-    at("sent").textContent = bytes(news.sent);
-    at("price").textContent = bytes(news.bytes_a_client_hour);
+    write(at("held"), count(news.held));
+    write(at("time"), span(news.held_seconds));
+    write(at("opened"), count(news.opened));
+    write(at("refused"), count(news.refused));
+    write(at("sent"), bytes(news.sent));
+    write(at("price"), bytes(news.bytes_a_client_hour));
     showRows(at("tarpits"), news.tarpits.map((one) => [
         ["", one.name], ["", one.pattern], ["n", count(one.held)], ["n", count(one.opened)],
         ["n", count(one.refused)], ["n", span(one.held_seconds)],
@@ -198,17 +234,20 @@ function show(news) {
 }
 
 document.querySelector(".script").hidden = false;
-for (const list of ["longest", "newest"]) at(list).append(at("clients").content.cloneNode(true));
+for (const list of ["longest", "newest"]) {
+    at(list).append(at("clients").content.cloneNode(true));
+    at(list).querySelector("table").setAttribute("aria-labelledby", `${list}-title`);
+}
 // The page brings its first figures along.
 show(JSON.parse(at("news").textContent));
 const connection = at("connection");
 const events = new EventSource("events");
 events.onmessage = (event) => {
-    connection.textContent = "live";
+    write(connection, "live");
     connection.className = "";
     show(JSON.parse(event.data));
 };
 events.onerror = () => {
-    connection.textContent = "The connection is lost; the figures are old. Trying again.";
+    write(connection, "The connection is lost; the figures are old. Trying again.");
     connection.className = "lost";
 };

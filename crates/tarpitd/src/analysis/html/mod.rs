@@ -9,7 +9,9 @@ use sha2::{Digest as _, Sha256};
 
 use self::{
     markup::Markup,
-    picture::{Column, Columns, bar, begin, pixels, real, stay, step_of_numbers, step_of_time},
+    picture::{
+        Column, Columns, bar, begin, end, pixels, real, stay, step_of_numbers, step_of_time,
+    },
 };
 use super::{
     moment::Moment,
@@ -237,7 +239,7 @@ impl Page {
             step: step_of_numbers,
         }
         .draw(page);
-        page.tags("</div><div class=scroll tabindex=0 role=region aria-labelledby=stays-title>");
+        page.tags("</div><div class=scroll tabindex=0 role=group aria-labelledby=stays-title>");
         page.tags("<table><thead><tr><th scope=col>stay<th scope=col class=n>clients");
         page.tags("<th scope=col class=n><span class=unseen>part of the clients</span>");
         page.tags("<th scope=col class=n>time held");
@@ -353,7 +355,8 @@ impl Page {
             page.element("title", &[], &format!("{name}: {}", plural(clients, "client")));
             page.close("rect");
         }
-        page.tags("</svg></div><div>");
+        end(page);
+        page.tags("</div><div>");
         self.ranks("clients", countries, country);
         self.0.tags("</div></div></section>\n");
     }
@@ -366,7 +369,7 @@ impl Page {
         let page = &mut self.0;
         let all = seconds(until.since(from));
         let at = |since: f64| if all > 0.0 { since / all } else { 0.0 };
-        page.tags("<div class=scroll tabindex=0 role=region aria-labelledby=longest-title><table>");
+        page.tags("<div class=scroll tabindex=0 role=group aria-labelledby=longest-title><table>");
         page.tags("<thead><tr><th scope=col>client<th scope=col>tarpit<th scope=col>protocol");
         page.tags("<th scope=col class=n>since (UTC)<th scope=col class=n>held");
         page.tags("<th scope=col><span class=unseen>at the end</span><th scope=col class=when><span class=unseen>when</span><tbody>");

@@ -73,7 +73,7 @@ impl Columns<'_> {
                 page.element("text", &[("x", &x), ("y", &y)], &column.label);
             }
         }
-        page.close("svg");
+        end(page);
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) fn stay(page: &mut Markup, from: f64, until: f64) {
     page.close("svg");
 }
 
-/// Begins a picture that is told to those who do not see it.
+/// Begins a picture that is told to those who do not see it. Its shapes are for the eye only.
 pub(super) fn begin(
     page: &mut Markup,
     id: &str,
@@ -107,6 +107,12 @@ pub(super) fn begin(
     page.open("svg", &[attributes, &own].concat());
     page.element("title", &[("id", &title_id)], title);
     page.element("desc", &[("id", &says_id)], says);
+    page.tags("<g aria-hidden=true>");
+}
+
+/// Ends it.
+pub(super) fn end(page: &mut Markup) {
+    page.tags("</g></svg>");
 }
 
 /// A rectangle: left and width in percent, top and height in pixels.
