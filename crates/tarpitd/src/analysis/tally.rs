@@ -211,8 +211,19 @@ impl Tally {
             }
             _ => {}
         }
+        self.recognise(line);
         self.reach(line.time, series);
         Ok(())
+    }
+
+    /// On a port for several protocols a later line than `open` says what a client speaks. Who has
+    /// not left has no other.
+    fn recognise(&mut self, line: &Line<'_>) {
+        if let Some(protocol) = line.protocol()
+            && let Some(client) = self.present.get_mut(&line.session())
+        {
+            client.protocol = self.protocols.number(protocol);
+        }
     }
 
     /// A trace goes on at least until then. One that begins before the window, or goes on behind it,

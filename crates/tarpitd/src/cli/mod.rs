@@ -235,8 +235,8 @@ enum Side {
     },
     /// Show a live view of a running tarpitd in this terminal.
     ///
-    /// Keys: q ends it, s sorts the list otherwise, f filters by an address or a network, p pauses,
-    /// d drops the chosen client after a question, the arrows choose. With `NO_COLOR`
+    /// Keys: q quits, s sorts the clients in another order, f shows those of an address or a
+    /// network only, p pauses, the arrows choose a client, d drops it once you confirm. With `NO_COLOR`
     /// in the environment there are no colours.
     Top {
         #[command(flatten)]

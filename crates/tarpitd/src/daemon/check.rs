@@ -86,8 +86,10 @@ pub(super) fn limits(settings: &Settings, files: &Files) -> Vec<String> {
     let limits = &settings.limits;
     let Files { limit, listeners, .. } = *files;
     let (most, spare) = (files.for_clients(), files.spare());
-    let by_files =
-        format!("{limit} open files are allowed, less {listeners} for listeners and {spare}");
+    let by_files = format!(
+        "{limit} open files are allowed, less {listeners} for listeners and {spare} \
+                 for tarpitd itself"
+    );
     let clients = match *limits.clients {
         ClientLimit::AtMost(wanted) if wanted.get() > most => {
             format!("clients = {most}: lowered from {wanted}, since {by_files}")
@@ -141,7 +143,7 @@ mod tests {
             "would serve\n  \
                web: http_hold on 127.0.0.1:1, 127.0.0.1:2, 127.0.0.1:3, 127.0.0.1:4 and 2 more\n\
              within these limits\n  \
-               clients = 930: lowered from 5000, since 1000 open files are allowed, less 6 for listeners and 64\n  \
+               clients = 930: lowered from 5000, since 1000 open files are allowed, less 6 for listeners and 64 for tarpitd itself\n  \
                per_address = 256: default\n  \
                per_prefix: no limit, configured\n  \
                max_clients = 9 on each port of web: configured\n  \

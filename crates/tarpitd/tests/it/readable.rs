@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::{
     browser::Browser,
-    daemon::{Client, Daemon, Directory, until},
+    daemon::{Client, Daemon, Directory, tarpitd, until},
+    made_trace::MadeTrace,
     mmdb::{city, database},
     require::require,
 };
@@ -113,4 +114,24 @@ fn the_page_is_read_by_ear_by_keyboard_and_on_a_phone() {
     }
     let wanted = ["Skip to the totals", "tarpits-title", "longest-title", "newest-title"];
     assert_eq!(stops, wanted.map(|stop| format!("{stop} solid")));
+}
+
+#[test]
+fn a_report_is_no_wider_than_a_phone() {
+    if !require("chromium") {
+        return;
+    }
+    let directory = Directory::new("readable-report");
+    let mut trace = Vec::new();
+    MadeTrace::new().write(&mut trace, 4_000).expect("memory");
+    let (trace, page) = (
+        directory.file("trace.jsonl", &String::from_utf8(trace).expect("text")),
+        directory.path("page.html"),
+    );
+    let made = tarpitd().args(["report", "--html", &page, &trace]).status();
+    assert!(made.expect("it runs").success());
+    let mut browser = Browser::open(&directory, &format!("file://{page}"), [390, 844]);
+    until("the page", || browser.evaluate("document.readyState") == "complete");
+    assert_eq!(browser.evaluate("document.title"), "tarpitd report");
+    assert_eq!(browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), true);
 }

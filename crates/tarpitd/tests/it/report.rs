@@ -294,6 +294,30 @@ fn a_trace_that_begins_with_an_end_has_no_hour_before_it() {
 }
 
 #[test]
+fn a_client_that_is_still_there_has_the_protocol_that_a_line_says() {
+    let directory = Directory::new("present");
+    let line = |time: u64, event: &str, session: u32, end: &str| {
+        format!(
+            "{{\"time\":{time},\"event\":\"{event}\",\"name\":\"a\",\"pattern\":\"auto\",\
+             \"conn_info\":{{\"peername\":[\"192.0.2.{session}\",1],\"sockname\":[\"::\",2]}},\
+             \"meta\":{{}},\"session\":\"{session}\"{end}}}\n"
+        )
+    };
+    let text = [
+        line(1_000, "open", 1, ""),
+        line(1_001, "open", 2, ""),
+        line(1_002, "validate", 1, ",\"protocol\":\"http\""),
+        line(1_003, "open", 3, ""),
+        line(1_004, "learn", 3, ",\"protocol\":\"tls\""),
+        line(1_005, "learn", 3, ",\"protocol\":\"http\""),
+    ];
+    let figures = figures(&[&write(&directory, "trace.jsonl", text.concat().as_bytes())]);
+    let rows = figures["protocols"].as_array().expect("rows").iter();
+    let rows: Vec<_> = rows.map(|row| (row["name"].as_str(), row["count"].as_u64())).collect();
+    assert_eq!(rows, [(Some("http"), Some(2)), (Some("any"), Some(1))]);
+}
+
+#[test]
 fn a_daemon_s_own_trace_is_reported() {
     let directory = Directory::new("own");
     let path = directory.path("trace.jsonl");
