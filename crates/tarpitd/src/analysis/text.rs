@@ -5,7 +5,9 @@ use std::{env, fmt::Write as _};
 use super::{
     parts::Parts,
     summary::{Amount, Row, Span, Summary, Table},
-    words::{TITLES, about, classes, exact, headline, minute, named, notes, period, titled},
+    words::{
+        TITLES, about, at_once, classes, exact, headline, minute, named, notes, period, titled,
+    },
 };
 use crate::report::units::{bytes, count, duration, harmless, percent, plural};
 
@@ -121,14 +123,14 @@ impl Text {
             let _ = write!(who, "; {} refused", count(clients.refused));
         }
         self.line(&format!("  {:<10}{who}", "clients"));
-        let mut held = format!("{:.1} at once on average", summary.held_at_once);
+        let mut held = format!("{} at once on average", at_once(summary));
         if clients.still > 0 {
             // As above.
             let _ = write!(held, "; {} still there at the end", count(clients.still));
         }
         self.line(&format!("  {:<10}{held}", "held"));
         self.line(&format!(
-            "  {:<10}half left within {}, 90% within {}; the longest stayed {}",
+            "  {:<10}half up to {}, 90% up to {}; the longest {}",
             "stays",
             duration(holds.median_seconds),
             duration(holds.p90_seconds),

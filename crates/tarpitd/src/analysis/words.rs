@@ -34,6 +34,14 @@ pub(super) fn headline(summary: &Summary) -> String {
     format!("tarpitd held {held} of attackers' time{cost}.")
 }
 
+/// How many clients were held at once, on average.
+pub(super) fn at_once(summary: &Summary) -> String {
+    let at_once = summary.held_at_once;
+    #[expect(clippy::cast_sign_loss, reason = "a part of a number of clients")]
+    let whole = at_once.round() as u64;
+    if at_once < 99.95 { format!("{at_once:.1}") } else { count(whole) }
+}
+
 /// What a reader must know to take the figures for what they are.
 pub(super) fn notes(summary: &Summary) -> Vec<String> {
     let Summary { trace, clients, .. } = summary;
@@ -45,7 +53,7 @@ pub(super) fn notes(summary: &Summary) -> Vec<String> {
     if clients.still > 0 {
         let (still, held) = (plural(clients.still, "client"), duration(clients.still_held_seconds));
         notes.push(format!(
-            "{still} had no `close` line by the end; their time until then, {held}, is counted."
+            "{still} had no `close` line by the end; the time until then, {held}, is counted."
         ));
     }
     if summary.worker_cpu_seconds.is_some() {

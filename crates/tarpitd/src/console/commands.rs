@@ -21,7 +21,7 @@ use crate::{
     daemon::{MISUSED, REFUSED},
     report::{
         held::HeldClient,
-        units::{short_bytes, short_span},
+        units::{in_words, short_bytes, short_span},
     },
 };
 
@@ -146,9 +146,10 @@ fn status_text(status: &Status) -> String {
     let Counts { held, opened, refused, held_days, bytes_per_client_hour, .. } = total;
     let mut text = format!(
         "tarpitd {version}, running for {}\n\
-         held now {held}, opened {opened}, refused {refused}, held for {held_days:.1} days in all \
-         at {} a client-hour\n\n",
+         held now {held}, opened {opened}, refused {refused}, held for {} in all at {} a \
+         client-hour\n\n",
         short_span(status.uptime_seconds),
+        in_words(held_days * 86_400.0),
         short_bytes(*bytes_per_client_hour),
     );
     // Writing to a string cannot fail.

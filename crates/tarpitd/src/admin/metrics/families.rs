@@ -89,7 +89,7 @@ pub(crate) static ALL: &[Family] = &[
     Family {
         name: "tarpitd_clients_opened_total",
         kind: Kind::Counter,
-        help: "Clients that were held from their first moment on.",
+        help: "New clients that were held.",
         labels: &["tarpit"],
         samples: Samples::Each(|family, tarpit, page| {
             page.sample(family.name, &[("tarpit", tarpit.name)], tarpit.counts.opened);
@@ -133,7 +133,7 @@ pub(crate) static ALL: &[Family] = &[
     Family {
         name: "tarpitd_clients_opened_by_country_total",
         kind: Kind::Counter,
-        help: "Clients held, by the country of their address. Only with [geoip].",
+        help: "New clients that were held, by the country of their address. Only with [geoip].",
         labels: &["country"],
         samples: Samples::Once(|family, view, page| {
             let counts = view.world.origins.as_ref().map(|_| view.world.countries());
@@ -145,8 +145,8 @@ pub(crate) static ALL: &[Family] = &[
     Family {
         name: "tarpitd_clients_opened_by_as_total",
         kind: Kind::Counter,
-        help: "Clients held, at most, by the number of their autonomous system: the busiest 100. \
-               Only with [geoip].",
+        help: "New clients that were held, by the number of their autonomous system: the busiest \
+               100, whose counts may be too high. Only with [geoip].",
         labels: &["asn"],
         samples: Samples::Once(|family, view, page| {
             let counts = view.world.origins.as_ref().map(|_| view.world.systems());

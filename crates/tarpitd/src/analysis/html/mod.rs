@@ -17,7 +17,7 @@ use super::{
     moment::Moment,
     parts::Parts,
     summary::{Amount, Long, Row, Summary, Table, seconds},
-    words::{TITLES, classes, exact, minute, named, notes, period, titled},
+    words::{TITLES, at_once, classes, exact, minute, named, notes, period, titled},
 };
 use crate::report::{
     units::{bytes, count, duration, in_words, percent, plural, span},
@@ -102,7 +102,7 @@ impl Page {
             let about = if table.too_low_by > 0 { "about " } else { "" };
             total(&format!("{about}{}", count(table.distinct)), name);
         }
-        total(&format!("{:.1}", summary.held_at_once), "held at once, on average");
+        total(&at_once(summary), "held at once, on average");
         total(&duration(holds.median_seconds), "half of them stayed longer");
         total(&duration(holds.p90_seconds), "one in ten stayed longer");
         total(&duration(holds.longest_seconds), "the longest stay");

@@ -19,7 +19,7 @@ use crate::{
     console::commands::level,
     report::{
         held::HeldClient,
-        units::{short_bytes, short_span},
+        units::{in_words, short_bytes, short_span},
     },
 };
 
@@ -85,10 +85,10 @@ fn summary<'a>(status: &Status, view: &View) -> Vec<Line<'a>> {
     let second = vec![
         Span::styled(format!("held {}", total.held), accent()),
         Span::raw(format!(
-            "  opened {}  refused {}  held {:.1} days in all  {} a client-hour",
+            "  opened {}  refused {}  held {} in all  {} a client-hour",
             total.opened,
             total.refused,
-            total.held_days,
+            in_words(total.held_days * 86_400.0),
             short_bytes(total.bytes_per_client_hour)
         )),
     ];
