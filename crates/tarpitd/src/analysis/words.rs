@@ -53,7 +53,8 @@ pub(super) fn notes(summary: &Summary) -> Vec<String> {
     if clients.still > 0 {
         let (still, held) = (plural(clients.still, "client"), duration(clients.still_held_seconds));
         notes.push(format!(
-            "{still} had no `close` line by the end; the time until then, {held}, is counted."
+            "{still} had no `close` line by the end; the time until then, {held}, is counted, \
+             the bytes are not."
         ));
     }
     if summary.worker_cpu_seconds.is_some() {

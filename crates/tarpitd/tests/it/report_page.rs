@@ -90,6 +90,22 @@ fn the_page_has_the_figures_of_json() {
 }
 
 #[test]
+fn what_an_hour_costs_is_that_of_clients_that_have_left() {
+    let directory = Directory::new("html-price");
+    let line = |time: u64, event: &str, session: u32, end: &str| {
+        format!(
+            "{{\"time\":{time},\"event\":\"{event}\",\"name\":\"a\",\"pattern\":\"endlessh\",\
+             \"conn_info\":{{\"peername\":[\"192.0.2.{session}\",1],\"sockname\":[\"::\",2]}},\
+             \"meta\":null,\"session\":\"{session}\"{end}}}\n"
+        )
+    };
+    let close = ",\"duration\":3600,\"sent\":5000,\"received\":1,\"reason\":\"left\"";
+    let text = line(0, "open", 1, "") + &line(0, "open", 2, "") + &line(3_600, "close", 1, close);
+    let page = page(&[&directory.file("trace.jsonl", &text)]);
+    assert!(page.contains("<dt>sent in a client&#8217;s hour</dt><dd>5.0 kB</dd>"), "{page}");
+}
+
+#[test]
 fn every_picture_is_told_to_those_who_do_not_see_it() {
     let directory = Directory::new("html-told");
     // The clients of one trace come from a country, and so it has a map.

@@ -412,7 +412,8 @@ fn bounds(summary: &Summary) -> impl Iterator<Item = String> {
 
 /// What was sent to a client in an hour, on average.
 fn a_client_hour(summary: &Summary) -> Option<String> {
-    let hours = summary.held_seconds / 3_600.0;
+    // Only `close` lines have bytes, so only their time counts.
+    let hours = (summary.held_seconds - summary.clients.still_held_seconds) / 3_600.0;
     #[expect(clippy::cast_sign_loss, reason = "never negative")]
     (hours > 0.0).then(|| bytes((exact(summary.sent) / hours).round() as u64))
 }
