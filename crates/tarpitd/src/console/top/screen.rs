@@ -171,14 +171,16 @@ fn list<'a>(
     // Addresses of version 6 take the room that they need.
     let address = shown.map(|client| client.client.ip().to_string().len()).max();
     let address = address.unwrap_or_default().max(15);
+    // On a narrow terminal the program is worth more than the ends of the other words.
+    let (tarpit, state) = if area.width < 72 { (8, 8) } else { (10, 15) };
     for (number, client) in clients.iter().enumerate().skip(first).take(room) {
         let program = client.program.as_deref().unwrap_or("").escape_debug().to_string();
         let text = format!(
-            "{:>7} {:<address$} {:<10} {:<15} {}",
+            "{:>7} {:<address$} {:<tarpit$} {:<state$} {}",
             short_span(client.held_seconds),
             client.client.ip().to_string(),
-            cut(&client.tarpit.escape_debug().to_string(), 10),
-            cut(&client.state, 15),
+            cut(&client.tarpit.escape_debug().to_string(), tarpit),
+            cut(&client.state, state),
             program,
         );
         let style = if chosen == Some(number) {
@@ -298,17 +300,30 @@ mod tests {
         );
     }
 
+    fn client(address: &str, tarpit: &str, program: Option<&str>) -> HeldClient {
+        serde_json::from_value(serde_json::json!({
+            "session": "", "client": address, "server": address, "tarpit": tarpit, "since": 0,
+            "held_seconds": 3, "protocol": null, "pattern": "", "state": "sending", "sent": 0,
+            "received": 0, "heard_seconds_ago": null, "program": program,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_program_has_room_on_a_terminal_of_80_columns() {
+        let clients = [client("192.0.2.77:1", "everything", Some("curl/7.88.1"))];
+        let shown = lines(&list("CLIENTS", &clients, None, Rect::new(0, 0, 80 - SIDE, 9)));
+        assert!(shown[1].contains("192.0.2.77"), "{shown:#?}");
+        assert!(
+            shown[1].ends_with(" curl/7.88…") || shown[1].ends_with(" curl/7.88.1"),
+            "{shown:#?}"
+        );
+    }
+
     #[test]
     fn a_long_address_is_whole_and_moves_the_columns_behind_it() {
-        let client = |address: &str| {
-            serde_json::from_value(serde_json::json!({
-                "session": "", "client": address, "server": address, "tarpit": "a", "since": 0,
-                "held_seconds": 3, "protocol": null, "pattern": "", "state": "sending", "sent": 0,
-                "received": 0, "heard_seconds_ago": null, "program": null,
-            }))
-            .unwrap()
-        };
-        let clients = ["[2001:db8::1234:5678:9abc]:1", "192.0.2.7:1"].map(client);
+        let clients = ["[2001:db8::1234:5678:9abc]:1", "192.0.2.7:1"];
+        let clients = clients.map(|address| client(address, "a", None));
         let shown = lines(&list("CLIENTS", &clients, None, Rect::new(0, 0, 60, 9)));
         let columns: Vec<_> = shown[1..].iter().map(|line| line.find("sending")).collect();
         assert_eq!(columns[0], columns[1], "{shown:#?}");
