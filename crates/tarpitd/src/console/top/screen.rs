@@ -172,7 +172,7 @@ fn list<'a>(
     let address = shown.map(|client| client.client.ip().to_string().len()).max();
     let address = address.unwrap_or_default().max(15);
     // On a narrow terminal the program is worth more than the ends of the other words.
-    let (tarpit, state) = if area.width < 72 { (8, 8) } else { (10, 15) };
+    let (tarpit, state) = if area.width < 60 { (8, 8) } else { (10, 15) };
     for (number, client) in clients.iter().enumerate().skip(first).take(room) {
         let program = client.program.as_deref().unwrap_or("").escape_debug().to_string();
         let text = format!(
