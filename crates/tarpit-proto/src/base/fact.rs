@@ -184,7 +184,7 @@ pub struct Entry {
     pub value: Vec<u8>,
     /// The value's full length in bytes.
     pub length: usize,
-    /// Of [`Fact::SshHassh`] the offer that it stands for, if the news want it.
+    /// Of [`Fact::SshHassh`] the offer that it stands for, if the profile wants it.
     pub offer: Option<Box<SshOffer>>,
 }
 

@@ -6,11 +6,6 @@ use crate::base::fact::Entry;
 pub trait News {
     /// Something happened.
     fn tell(&mut self, event: Event<'_>);
-
-    /// Whether the fingerprint of an SSH client comes with the lists of which it is made.
-    fn wants_ssh_offers(&self) -> bool {
-        false
-    }
 }
 
 /// What a session reports.

@@ -6,7 +6,6 @@ use crate::{
     base::{
         fact::{Fact, Facts},
         handshake_budget::HandshakeBudget,
-        news::News,
         rng::{Entropy, Rng},
         ssh_offer::SshOffer,
         time::{Time, Wall},
@@ -53,8 +52,6 @@ pub struct Cx<'a> {
     pub before: Before,
     /// What this step reports.
     pub(crate) notes: Notes,
-    /// Who gets it, and says what is wanted.
-    pub(crate) news: &'a dyn News,
 }
 
 /// The reports of a step: one of each kind, and some facts.
@@ -107,7 +104,7 @@ impl Cx<'_> {
 
     /// Reports an SSH client's fingerprint, and where it is wanted the offer that it stands for.
     pub(crate) fn learn_hassh(&mut self, hassh: &str, offer: impl FnOnce() -> SshOffer) {
-        let offer = self.news.wants_ssh_offers().then(offer);
+        let offer = self.profile.tells_ssh_offers.then(offer);
         self.notes.facts.add_hassh(hassh, offer);
     }
 

@@ -45,6 +45,8 @@ pub struct Profile {
     pub passive_address: Option<Ipv4Addr>,
     /// The SSH host keys; without them there is no key exchange.
     pub host_keys: Option<HostKeys>,
+    /// Whether an SSH client's fingerprint is reported with the lists of which it is made.
+    pub tells_ssh_offers: bool,
 }
 
 impl Profile {
@@ -62,6 +64,7 @@ impl Profile {
             inner: None,
             passive_address: None,
             host_keys: None,
+            tells_ssh_offers: false,
         }
     }
 

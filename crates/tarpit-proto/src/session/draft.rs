@@ -193,7 +193,6 @@ impl Turn<'_, '_> {
             secured: self.live.transport.is_some(),
             before: Before::NOTHING,
             notes: Notes::default(),
-            news: &*self.world.news,
         };
         let pace = self.pattern().speak(run, &mut cx, &mut draft.chunk);
         debug_assert!(draft.chunk.len() <= MAX_CHUNK, "a chunk beyond its bound");

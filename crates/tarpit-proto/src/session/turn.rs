@@ -763,6 +763,5 @@ pub(super) fn cx<'a>(
         secured,
         before: Before::NOTHING,
         notes: Notes::default(),
-        news: &*world.news,
     }
 }

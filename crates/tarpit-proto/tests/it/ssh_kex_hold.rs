@@ -78,7 +78,7 @@ fn an_offer_comes_with_its_fingerprint_where_it_is_wanted() {
         for pattern in ["ssh_kex_hold", "ssh_auth_hold"] {
             for wants in [false, true] {
                 let mut stage = Stage::new(pattern);
-                stage.driver.news.wants_ssh_offers = wants;
+                stage.profile.tells_ssh_offers = wants;
                 let mut stage = stage.open();
                 stage.says(CLIENT).says(packet(&offer_of(lists))).pass_secs(60);
                 let told = stage.news.iter().filter(|news| news.contains("ssh_hassh ")).count();

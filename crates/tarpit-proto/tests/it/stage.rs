@@ -111,8 +111,7 @@ pub(crate) struct Notebook {
     told: Vec<String>,
     learnt: Vec<String>,
     malformed: Vec<String>,
-    /// Whether SSH clients' offers are wanted, and those that came with their fingerprints.
-    pub(crate) wants_ssh_offers: bool,
+    /// The offers that came with SSH clients' fingerprints.
     pub(crate) ssh_offers: Vec<SshOffer>,
     /// What of that stands in a trace.
     pub(crate) account: Account,
@@ -148,10 +147,6 @@ impl News for Notebook {
             }
         };
         self.told.push(news);
-    }
-
-    fn wants_ssh_offers(&self) -> bool {
-        self.wants_ssh_offers
     }
 }
 

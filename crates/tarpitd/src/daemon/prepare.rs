@@ -29,7 +29,7 @@ use crate::{
         target::Target,
     },
     settings::{
-        Anonymize, Settings,
+        Anonymize, Settings, TraceFormat,
         finding::{Finding, Gravity, in_order},
     },
 };
@@ -206,7 +206,12 @@ pub(super) fn profiles(
     let (mut profiles, mut problems) = (Vec::new(), Vec::new());
     for tarpit in &settings.tarpits {
         match identity.profile(tarpit) {
-            Ok(profile) => profiles.push(profile),
+            Ok(profile) => profiles.push(Profile {
+                // Only this format has keys for them.
+                tells_ssh_offers: tarpit.client_trace
+                    && *settings.logging.format == TraceFormat::Cowrie,
+                ..profile
+            }),
             Err(found) => problems.extend(found),
         }
     }

@@ -247,11 +247,6 @@ impl Record {
         self.totals.press(level, begun);
     }
 
-    /// Whether the trace has the lists of which an SSH client's fingerprint is made.
-    pub(crate) fn has_ssh_offers(&self) -> bool {
-        self.style.form.has_ssh_offers()
-    }
-
     /// Facts of a client were learnt, whether or not it is traced.
     pub(crate) fn noticed(&mut self, session: SessionId, facts: &[Entry]) {
         if let Some(observed) = &mut self.observed {

@@ -104,8 +104,4 @@ impl News for SessionNews<'_> {
             }
         }
     }
-
-    fn wants_ssh_offers(&self) -> bool {
-        self.about.traced && self.record.has_ssh_offers()
-    }
 }

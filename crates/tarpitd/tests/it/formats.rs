@@ -16,7 +16,7 @@ use crate::{
     daemon::{Client, Daemon, Directory, file_gets, tarpitd, until},
     metrics::samples,
     require::require,
-    ssh_packets::{offer_of, packet},
+    ssh_packets::{client_offer, offer_of, packet},
     trace::on_a_terminal,
 };
 
@@ -384,6 +384,18 @@ fn cowrie_has_the_lists_behind_the_fingerprint_of_an_ssh_client() {
     assert_eq!(algorithms, [&long, &b";c;m;none"[..]].concat());
     assert_eq!(bytes["hassh"], md5(&algorithms));
     assert_eq!((&bytes["kexAlgs"], &bytes["encCS"]), (&Value::Null, &Value::from(vec!["c"])));
+}
+
+#[test]
+fn clients_that_come_after_a_reload_to_cowrie_have_their_lists() {
+    let mut traced = Traced::start("cowrie-reload", "format = 'jsonl'\n");
+    traced.directory.file("c.toml", &config(&traced.directory, "format = 'cowrie'\n"));
+    traced.daemon.signal(Signal::HUP);
+    traced.daemon.log_has("configuration reloaded");
+    let path = traced.directory.path("trace");
+    let mut client = Client::from_to(SOURCE, traced.daemon.addresses[1]);
+    client.0.write_all(&[b"SSH-2.0-x\r\n", &client_offer()[..]].concat()).expect("sent");
+    file_gets(&path, |trace| trace.contains(r#""kexAlgs":["curve25519-sha256"]"#));
 }
 
 #[test]

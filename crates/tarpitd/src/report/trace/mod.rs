@@ -54,11 +54,6 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// Whether it has the lists of which an SSH client's fingerprint is made.
-    pub(crate) fn has_ssh_offers(self) -> bool {
-        matches!(self, Self::Cowrie)
-    }
-
     /// Whether it has a line for events of this kind.
     pub(crate) fn has(self, kind: Kind) -> bool {
         match self {
@@ -566,7 +561,7 @@ mod tests {
             assert!(says_all || matches!(form, Form::Endlessh), "{text}");
             assert!(!text.contains("helo_length"), "it is whole: {text}");
             let has_offer = text.contains(r#"kexAlgs":["a","192.0.2.0"]"#);
-            assert_eq!(has_offer, form.has_ssh_offers(), "{text}");
+            assert_eq!(has_offer, matches!(form, Form::Cowrie), "{text}");
         }
     }
 }
