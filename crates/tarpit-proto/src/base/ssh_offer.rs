@@ -8,17 +8,36 @@ use alloc::vec::Vec;
 /// a client that may wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshOffer {
-    /// Methods of key exchange, host keys, ciphers, authentication codes, compressions, languages.
-    pub lists: [Vec<u8>; Self::LISTS],
+    /// The lists one after the other.
+    names: Vec<u8>,
+    /// Where each of them ends.
+    ends: [usize; Self::LISTS],
 }
 
 impl SshOffer {
     /// How many lists there are.
     pub const LISTS: usize = 6;
 
+    /// A copy of these lists.
+    pub fn new(lists: [&[u8]; Self::LISTS]) -> Self {
+        let mut end = 0;
+        let ends = lists.map(|list| {
+            end += list.len();
+            end
+        });
+        Self { names: lists.concat(), ends }
+    }
+
+    /// The lists: methods of key exchange, host keys, ciphers, authentication codes, compressions,
+    /// languages.
+    pub fn lists(&self) -> [&[u8]; Self::LISTS] {
+        let mut start = 0;
+        self.ends.map(|end| &self.names[core::mem::replace(&mut start, end)..end])
+    }
+
     /// The bytes of which HASSH is the MD5.
     pub fn hassh_algorithms(&self) -> Vec<u8> {
-        hassh_algorithms(self.lists.each_ref().map(Vec::as_slice))
+        hassh_algorithms(self.lists())
     }
 }
 

@@ -87,7 +87,7 @@ fn an_offer_comes_with_its_fingerprint_where_it_is_wanted() {
                 assert_eq!(offers.len(), usize::from(wants), "{pattern}");
                 for offer in offers {
                     let of_client = [0, 1, 2, 4, 6, 8].map(|list| lists[list].as_bytes());
-                    assert_eq!(offer.lists, of_client, "{pattern}");
+                    assert_eq!(offer.lists(), of_client, "{pattern}");
                     assert_eq!(offer.hassh_algorithms(), wanted.as_bytes());
                 }
             }

@@ -101,7 +101,7 @@ impl<'a> ClientOffer<'a> {
 
     /// A copy of the lists for what the client sends.
     pub(crate) fn copied(&self) -> SshOffer {
-        SshOffer { lists: self.of_client().map(<[u8]>::to_vec) }
+        SshOffer::new(self.of_client())
     }
 
     /// The lists for what the client sends.

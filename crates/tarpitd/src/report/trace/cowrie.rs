@@ -182,7 +182,7 @@ fn write_facts(
 fn add_offer(fields: &mut Fields, offer: &SshOffer) {
     let algorithms = offer.hassh_algorithms();
     set(fields, HASSH_ALGORITHMS, &Shown::whole(&algorithms), |text| text.into());
-    for (key, list) in LISTS.into_iter().zip(&offer.lists) {
+    for (key, list) in LISTS.into_iter().zip(offer.lists()) {
         set(fields, key, &Shown::whole(list), |names| names.split(',').collect());
     }
 }

@@ -234,11 +234,12 @@ fn anonymous(facts: &[Entry], anonymizer: Anonymizer, client: IpAddr) -> Option<
     if !facts.iter().flat_map(values).any(|value| hidden(value).is_some()) {
         return None;
     }
-    let shown = |value: &Vec<u8>| hidden(value).unwrap_or_else(|| value.clone());
+    let offer = |offer: &SshOffer| {
+        let shown = offer.lists().map(|list| hidden(list).unwrap_or_else(|| list.to_vec()));
+        Box::new(SshOffer::new(shown.each_ref().map(Vec::as_slice)))
+    };
     let all = facts.iter().map(|entry| {
-        let offer =
-            entry.offer.as_ref().map(|offer| SshOffer { lists: offer.lists.each_ref().map(shown) });
-        let entry = Entry { offer: offer.map(Box::new), ..entry.clone() };
+        let entry = Entry { offer: entry.offer.as_deref().map(offer), ..entry.clone() };
         let Some(value) = hidden(&entry.value) else { return entry };
         // A value that was cut is longer than what is written, however long that is now.
         let is_whole = entry.length <= entry.value.len();
@@ -249,9 +250,9 @@ fn anonymous(facts: &[Entry], anonymizer: Anonymizer, client: IpAddr) -> Option<
 }
 
 /// All that a client said in a fact.
-fn values(entry: &Entry) -> impl Iterator<Item = &Vec<u8>> {
-    let lists = entry.offer.iter().flat_map(|offer| &offer.lists);
-    iter::once(&entry.value).chain(lists)
+fn values(entry: &Entry) -> impl Iterator<Item = &[u8]> {
+    let lists = entry.offer.iter().flat_map(|offer| offer.lists());
+    iter::once(&*entry.value).chain(lists)
 }
 
 /// Facts by their names.
@@ -351,7 +352,7 @@ mod tests {
 
     /// An SSH client's offer with these bytes in every list.
     pub(super) fn offer(list: &[u8]) -> SshOffer {
-        SshOffer { lists: [list; SshOffer::LISTS].map(<[u8]>::to_vec) }
+        SshOffer::new([list; SshOffer::LISTS])
     }
 
     fn line(what: Happening<'_>, client: &str) -> String {
