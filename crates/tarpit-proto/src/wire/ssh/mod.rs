@@ -101,6 +101,7 @@ pub(crate) fn check_plain_packets_have_one_reading(bytes: &[u8]) {
         }
         if let Some(offer) = ClientOffer::read(payload) {
             assert_eq!(offer.hassh().len(), 32);
+            offer.check_copy();
         }
         login::Request::read(payload);
         start = end;

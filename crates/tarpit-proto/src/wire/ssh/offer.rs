@@ -104,6 +104,11 @@ impl<'a> ClientOffer<'a> {
         SshOffer::new(self.of_client())
     }
 
+    /// For the fuzzer: a copy has the same lists.
+    pub(crate) fn check_copy(&self) {
+        assert_eq!(self.copied().lists(), self.of_client());
+    }
+
     /// The lists for what the client sends.
     fn of_client(&self) -> [&'a [u8]; SshOffer::LISTS] {
         [KEY_EXCHANGES, HOST_KEYS, CIPHERS, CODES, COMPRESSIONS, LANGUAGES]
