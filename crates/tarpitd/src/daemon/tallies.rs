@@ -3,20 +3,20 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::report::totals::{PortTally, Tally, TarpitCounts};
+use crate::report::totals::{Before, PortTally, Tally};
 
 /// All tallies. They stay until the daemon ends.
 pub(super) struct Tallies {
     workers: usize,
     /// What earlier daemons counted of each tarpit, where this one goes on for them.
-    past: BTreeMap<String, TarpitCounts>,
+    past: BTreeMap<String, Before>,
     tarpits: Vec<Arc<Tally>>,
     ports: Vec<Arc<PortTally>>,
 }
 
 impl Tallies {
     /// Tallies for so many workers, of the tarpits of earlier daemons for now.
-    pub(super) fn new(workers: usize, past: BTreeMap<String, TarpitCounts>) -> Self {
+    pub(super) fn new(workers: usize, past: BTreeMap<String, Before>) -> Self {
         let names: Vec<_> = past.keys().cloned().collect();
         let mut tallies = Self { workers, past, tarpits: Vec::new(), ports: Vec::new() };
         for name in names {

@@ -27,7 +27,7 @@ use crate::{
     worker::{
         self, Command, HashKeys, Listener, Notice, RollCall, Rules, Setup,
         endpoints::Binding,
-        hand_over::{Exported, Moved, MovedClient, TakenOver},
+        hand_over::{Exported, Lost, Moved, TakenOver},
         handle::Handle,
         kept::Kept,
         sender::Sender,
@@ -201,11 +201,10 @@ impl Workers {
         taken
     }
 
-    /// Lets a worker write the end of clients of an earlier daemon, which ended at this time since
-    /// 1970.
-    pub(super) fn close_lost(&self, clients: Vec<(MovedClient, Arc<Binding>)>, at: Duration) {
+    /// Lets a worker write the end of clients of an earlier daemon, each under its binding.
+    pub(super) fn close_lost(&self, lost: Lost, bindings: Vec<Arc<Binding>>) {
         if let Some(worker) = self.all.first() {
-            worker.handle.send(Command::CloseLost { clients, at });
+            worker.handle.send(Command::CloseLost(lost, bindings));
         }
     }
 

@@ -318,13 +318,56 @@ impl Record {
         cause: Cause,
         now: Time,
     ) {
-        let (held, sent, received) = (session.held(now), session.sent(), session.heard());
-        let opened = session.opened(now);
+        self.count_end((about, counted), session.opened(now), now, cause);
+        self.tell_end(about, account, session, fd, cause, now);
+    }
+
+    /// A client was closed when an earlier daemon stopped: at `now` by the clock of that daemon, at
+    /// `wall` since 1970. It is counted here unless `counted` is `None`.
+    pub(crate) fn closed_before(
+        &mut self,
+        (about, counted): (Subject<'_>, Option<Counted<'_>>),
+        account: &Account,
+        session: &Session,
+        (now, wall): (Time, Duration),
+    ) {
+        if let Some(counted) = counted {
+            let opened = session.opened(now);
+            self.taken_over(about, counted, opened, None);
+            self.count_end((about, counted), opened, now, Cause::Stopped);
+        }
+        self.earlier = Some(wall);
+        // It has no connection any more.
+        self.tell_end(about, account, session, -1, Cause::Stopped, now);
+        self.earlier = None;
+    }
+
+    /// Counts the end of a client that connected at `opened`.
+    fn count_end(
+        &mut self,
+        (about, counted): (Subject<'_>, Counted<'_>),
+        opened: Time,
+        now: Time,
+        cause: Cause,
+    ) {
         self.of(counted).close(opened, now, cause);
         if let Some(port) = counted.port {
             port.of(self.worker).close(opened, now);
             self.busiest.close(about.client.ip(), port.port, opened, now);
         }
+    }
+
+    /// Tells the end of a client, and for how long it was held.
+    fn tell_end(
+        &mut self,
+        about: Subject<'_>,
+        account: &Account,
+        session: &Session,
+        fd: RawFd,
+        cause: Cause,
+        now: Time,
+    ) {
+        let (held, sent, received) = (session.held(now), session.sent(), session.heard());
         self.totals.hold(held);
         let reason = cause.name();
         let (name, client) = (about.name, self.shown(about.client));
@@ -343,21 +386,6 @@ impl Record {
         if self.trace(about, account.protocol(), what) {
             self.told_cpu = used;
         }
-    }
-
-    /// A client was closed when an earlier daemon stopped: at `now` by the clock of that daemon, at
-    /// `wall` since 1970.
-    pub(crate) fn closed_before(
-        &mut self,
-        whom: (Subject<'_>, Counted<'_>),
-        account: &Account,
-        session: &Session,
-        (now, wall): (Time, Duration),
-    ) {
-        self.earlier = Some(wall);
-        // It has no connection any more.
-        self.closed(whom, account, session, -1, Cause::Stopped, now);
-        self.earlier = None;
     }
 
     /// Hands the lines over to the writer; call it at the end of each turn.

@@ -29,6 +29,8 @@ pub(crate) struct Tally {
     pub(crate) name: String,
     /// What earlier daemons counted of clients that have gone, where this one goes on for them.
     past: TarpitCounts,
+    /// How many clients they had told of as opened. Some of these may still be on their way here.
+    told_opened: u64,
     workers: Box<[TarpitTotals]>,
     /// The most time held that was told so far, in milliseconds: a client that turns out to have
     /// vanished takes back the time since its last sign of life, and a counter may not go back.
@@ -84,6 +86,16 @@ pub(crate) struct PortCounts {
     pub(crate) held_millis: u64,
 }
 
+/// What earlier daemons counted of a tarpit, for the one that goes on for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Of clients that have gone: the others are counted again where they are held.
+    pub(crate) gone: TarpitCounts,
+    /// Of all clients.
+    pub(crate) opened: u64,
+    pub(crate) held_millis: u64,
+}
+
 /// Where a client is counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counted<'a> {
@@ -108,18 +120,37 @@ impl Tally {
     /// Nothing counted yet, by so many workers.
     #[cfg(test)]
     pub(crate) fn new(name: &str, workers: usize) -> Self {
-        Self::going_on(name, workers, TarpitCounts::default())
+        Self::going_on(name, workers, Before::default())
     }
 
-    /// Goes on from what earlier daemons counted of clients that have gone.
-    pub(crate) fn going_on(name: &str, workers: usize, past: TarpitCounts) -> Self {
+    /// Goes on from what earlier daemons counted.
+    pub(crate) fn going_on(name: &str, workers: usize, before: Before) -> Self {
+        let Before { gone, opened, held_millis } = before;
         let workers = std::iter::repeat_with(TarpitTotals::default).take(workers).collect();
-        Self { name: name.to_owned(), past, workers, told_millis: AtomicU64::new(0) }
+        Self {
+            name: name.to_owned(),
+            past: gone,
+            told_opened: opened,
+            workers,
+            told_millis: AtomicU64::new(held_millis),
+        }
     }
 
-    /// What was counted since the start of clients that have gone: for a daemon that holds the
-    /// others from now on.
-    pub(crate) fn of_the_gone(&self) -> TarpitCounts {
+    /// What was counted since the start, for a daemon that holds the present clients from now on.
+    pub(crate) fn for_the_next(&self, now: Time) -> Before {
+        let all = self.counts(now);
+        let opened = self.opened_told(all.opened);
+        Before { gone: self.of_the_gone(), opened, held_millis: all.held_millis }
+    }
+
+    /// How many clients to tell of where so many are counted as opened: no fewer than were told
+    /// before, though some of them may still be on their way here.
+    pub(crate) fn opened_told(&self, counted: u64) -> u64 {
+        counted.max(self.told_opened)
+    }
+
+    /// What was counted since the start of clients that have gone.
+    fn of_the_gone(&self) -> TarpitCounts {
         let mut sum = self.past;
         for worker in &self.workers {
             let counts = worker.counts(Time::START);
@@ -551,7 +582,11 @@ mod tests {
         tally.of(1).open(at(2_000));
         tally.of(1).send(7);
         tally.of(0).close(at(1_000), at(5_000), Cause::Reset);
-        let next = Tally::going_on("a", 1, tally.of_the_gone());
+        let next = Tally::going_on("a", 1, tally.for_the_next(at(8_000)));
+        // One client is on its way, and no counter goes back meanwhile.
+        let early = next.counts(at(8_000));
+        assert_eq!((early.opened, next.opened_told(early.opened), early.held()), (1, 2, 0));
+        assert_eq!(early.held_millis, 4_000 + 6_000);
         next.of(0).open(at(2_000));
         assert_eq!(next.counts(at(9_000)), tally.counts(at(9_000)));
         let sum = |tally| Sum::of([tally], [&WorkerTotals::default()], at(10_000));

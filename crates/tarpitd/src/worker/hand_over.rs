@@ -9,6 +9,7 @@ use std::{
     net::SocketAddr,
     os::fd::{AsRawFd as _, OwnedFd},
     sync::Arc,
+    time::Duration,
 };
 
 use mio::unix::SourceFd;
@@ -90,6 +91,16 @@ pub(crate) struct Held {
     pub(crate) awaited_at: Option<u16>,
     /// How its program calls itself, if that is known.
     pub(crate) program: Option<String>,
+}
+
+/// Clients of an earlier daemon whose connections are gone.
+#[derive(Debug, Default)]
+pub(crate) struct Lost {
+    pub(crate) clients: Vec<MovedClient>,
+    /// When that daemon ended, since 1970.
+    pub(crate) at: Duration,
+    /// Whether the counters that go on have their end already.
+    pub(crate) are_counted: bool,
 }
 
 /// A listener on its way to another daemon.
@@ -242,19 +253,15 @@ impl Worker {
         taken
     }
 
-    /// Writes the end of clients of an earlier daemon whose connections are gone: it ended `at` this
-    /// time, since 1970.
-    pub(super) fn close_lost(
-        &mut self,
-        clients: Vec<(MovedClient, Arc<Binding>)>,
-        at: std::time::Duration,
-    ) {
-        for (MovedClient { conn, stage, .. }, binding) in clients {
+    /// Writes the end of clients of an earlier daemon whose connections are gone.
+    pub(super) fn close_lost(&mut self, lost: Lost, bindings: Vec<Arc<Binding>>) {
+        let Lost { clients, at, are_counted } = lost;
+        for (MovedClient { conn, stage, .. }, binding) in clients.into_iter().zip(bindings) {
             let Stage::Held(Held { id, at: end, session, account, .. }) = stage else { continue };
             let Resumed { session, .. } = Session::resume(end, &binding.profile, &session);
-            let (about, counted) = (binding.subject(conn, id), binding.counted());
+            let about = binding.subject(conn, id);
+            let counted = (!are_counted).then(|| binding.counted());
             let account = account.as_deref().and_then(Account::load).unwrap_or_default();
-            self.record.taken_over(about, counted, session.opened(end), None);
             self.record.closed_before((about, counted), &account, &session, (end, at));
         }
         self.record.flush();

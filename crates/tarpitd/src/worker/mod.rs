@@ -58,7 +58,7 @@ use self::{
     data::Awaited,
     endpoints::Binding,
     first_answers::{FirstAnswers, LATE},
-    hand_over::{Exported, Moved, MovedClient, TakenOver},
+    hand_over::{Exported, Lost, Moved, TakenOver},
     kept::Kept,
     listeners::Listeners,
     memory::Memory,
@@ -134,9 +134,9 @@ pub(crate) enum Command {
     Busiest(oneshot::Sender<Vec<Busy>>),
     /// Answer the admin server.
     Ask(Question),
-    /// Write the end of clients of an earlier daemon whose connections are gone: it ended at this
-    /// time, since 1970.
-    CloseLost { clients: Vec<(MovedClient, Arc<Binding>)>, at: Duration },
+    /// Write the end of clients of an earlier daemon whose connections are gone, each under its
+    /// binding.
+    CloseLost(Lost, Vec<Arc<Binding>>),
     /// Tell of more listeners and clients for the next daemon, from this place on. Comes after
     /// [`Command::Pause`]. With `all` also of those clients whose handshake is under way.
     Export { from: u32, all: bool, answer: mpsc::Sender<io::Result<Exported>> },
@@ -399,7 +399,7 @@ impl Worker {
             Command::Answer(answer) => drop(answer.send(())),
             Command::Busiest(answer) => drop(answer.send(self.record.busiest())),
             Command::Ask(question) => self.answer(question),
-            Command::CloseLost { clients, at } => self.close_lost(clients, at),
+            Command::CloseLost(lost, bindings) => self.close_lost(lost, bindings),
             Command::Export { from, all, answer } => {
                 drop(answer.send(self.export(from, all)));
             }

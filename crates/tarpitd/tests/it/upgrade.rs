@@ -2,6 +2,7 @@
 //! daemon goes on as if nothing had happened.
 
 mod between;
+mod counted;
 mod kept;
 mod thousand;
 

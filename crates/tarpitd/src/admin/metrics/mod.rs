@@ -17,7 +17,7 @@ use super::{
     answer::{Answer, json, line, pieces, stuck},
     world::World,
 };
-use crate::worker::Command;
+use crate::{report::totals::TarpitCounts, worker::Command};
 
 /// How long a piece of the page is at least, so that a page takes few of them.
 const PIECE: usize = 4 * 1024;
@@ -72,7 +72,8 @@ impl Lines {
             Samples::Each(samples) => {
                 if let Some(tally) = view.world.tallies.get(self.tarpit) {
                     let own = tally.counts(view.now);
-                    let counts = view.world.tarpit_counts(tally, own);
+                    let told = TarpitCounts { opened: tally.opened_told(own.opened), ..own };
+                    let counts = view.world.tarpit_counts(tally, told);
                     let tarpit = Tarpit { name: &tally.name, held: own.held(), counts };
                     samples(family, &tarpit, page);
                     self.tarpit += 1;

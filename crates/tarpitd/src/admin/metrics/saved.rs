@@ -1,14 +1,20 @@
 //! Counters that go on over restarts: a file in the state directory, replaced each minute and at the
 //! end.
+//!
+//! What is promised: no counter goes back, and of each tarpit `opened` less all of `closed` is what
+//! is held. So whoever goes on counts each client's end once:
+//! - After an upgrade, and where clients come back from the service manager's store, [`Past`] goes on,
+//!   which has only those that have gone. The others are counted where they are held, or where it
+//!   turns out that they are lost.
+//! - Otherwise the file does. A client that was held when it was written has gone with the daemon,
+//!   as `stopped`, whether that daemon was killed or its clients were lost by the store. What came
+//!   and went after the last minute's file is missing: a daemon that is killed cannot tell it.
 
 use std::{
     collections::BTreeMap,
     io,
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +27,7 @@ use crate::{
         counter::HistogramCounts,
         refusal::Refusal,
         totals::{
-            HOLD_BOUNDS, LATENESS_BOUNDS, PortCounts, Tally, TarpitCounts, WorkerCounts, protocols,
+            Before, HOLD_BOUNDS, LATENESS_BOUNDS, PortCounts, TarpitCounts, WorkerCounts, protocols,
         },
         trace,
     },
@@ -54,23 +60,38 @@ pub(crate) struct Store {
 pub(crate) struct Past {
     /// What goes on in the metrics; `None`: there were none.
     metrics: Option<Saved>,
-    /// Of each tarpit since the start, of clients that have gone.
-    pub(crate) tarpits: BTreeMap<String, TarpitCounts>,
+    /// Of each tarpit since the start.
+    pub(crate) tarpits: BTreeMap<String, Before>,
 }
 
 /// A [`Past`] as it is written.
 #[derive(Debug, Serialize, Deserialize)]
 struct SavedPast {
     metrics: Option<Saved>,
+    /// Of clients that have gone.
     tarpits: BTreeMap<String, SavedTarpit>,
+    /// Of all clients. Earlier versions lack it.
+    #[serde(default)]
+    told: BTreeMap<String, SavedTold>,
+}
+
+/// What no counter may go back behind.
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedTold {
+    opened: u64,
+    held_millis: u64,
 }
 
 impl Past {
     /// What was counted, in bytes for [`Past::read`].
     pub(crate) fn write(world: &World) -> Vec<u8> {
-        let of_the_gone =
-            |tally: &Arc<Tally>| (tally.name.clone(), SavedTarpit::of(&tally.of_the_gone()));
-        let tarpits = world.tallies.iter().map(of_the_gone).collect();
+        let now = world.clock.now();
+        let (mut tarpits, mut told) = (BTreeMap::new(), BTreeMap::new());
+        for tally in &*world.tallies {
+            let Before { gone, opened, held_millis } = tally.for_the_next(now);
+            tarpits.insert(tally.name.clone(), SavedTarpit::of(&gone));
+            told.insert(tally.name.clone(), SavedTold { opened, held_millis });
+        }
         let metrics = (!world.metrics.bind.is_empty() || world.store.is_some()).then(|| {
             let store = world.store.as_deref();
             // The tarpits' own counts are beside these, and go on since the start.
@@ -88,13 +109,18 @@ impl Past {
             }
         });
         // Nothing in it can fail to be written.
-        serde_json::to_vec(&SavedPast { metrics, tarpits }).unwrap_or_default()
+        serde_json::to_vec(&SavedPast { metrics, tarpits, told }).unwrap_or_default()
     }
 
     /// What [`Past::write`] wrote; `None`: it is not readable here.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
-        let SavedPast { metrics, tarpits } = serde_json::from_slice(bytes).ok()?;
-        let tarpits = tarpits.iter().map(|(name, it)| (name.clone(), it.counts())).collect();
+        let SavedPast { metrics, tarpits, mut told } = serde_json::from_slice(bytes).ok()?;
+        let tarpits = tarpits.into_iter().map(|(name, gone)| {
+            let (opened, held_millis) =
+                told.remove(&name).map_or((0, 0), |it| (it.opened, it.held_millis));
+            (name, Before { gone: gone.counts(), opened, held_millis })
+        });
+        let tarpits = tarpits.collect();
         Some(Self { metrics: metrics.filter(|it| it.version == VERSION), tarpits })
     }
 }
@@ -122,7 +148,7 @@ impl Store {
             return None;
         }
         let (saved, told) = match load(&directory) {
-            Ok(saved) => (saved.unwrap_or_default(), None),
+            Ok(saved) => (saved.map(Saved::ended).unwrap_or_default(), None),
             Err(unusable) => (Saved::default(), Some(unusable.put_aside(&directory))),
         };
         Some((Self::of(saved, directory), told))
@@ -291,6 +317,19 @@ impl Saved {
             countries: BTreeMap::new(),
             systems: BTreeMap::new(),
         }
+    }
+
+    /// The same after the end of the daemon that wrote it: nobody is held any more.
+    fn ended(mut self) -> Self {
+        for tarpit in self.tarpits.values_mut() {
+            let held = tarpit.counts().held();
+            let stopped = tarpit.closed.entry(Cause::Stopped.name().to_owned()).or_insert(0);
+            *stopped = stopped.saturating_add(held);
+        }
+        for port in self.ports.values_mut() {
+            port.closed = port.opened;
+        }
+        self
     }
 
     fn workers(&self) -> WorkerCounts {

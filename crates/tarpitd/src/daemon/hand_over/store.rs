@@ -21,7 +21,6 @@ use std::{
     net::SocketAddr,
     os::fd::{AsFd as _, OwnedFd},
     process::ExitCode,
-    sync::Arc,
     time::Duration,
 };
 
@@ -47,7 +46,7 @@ use crate::{
         Purpose, Settings,
         finding::{Finding, Gravity, plain},
     },
-    worker::hand_over::{Held, Moved, MovedClient, Origin, Stage},
+    worker::hand_over::{Held, Lost, Moved, MovedClient, Origin, Stage},
 };
 
 /// The name by which the service manager keeps the sockets.
@@ -64,8 +63,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What an earlier daemon left for this one.
 pub(in crate::daemon) struct Left {
-    /// Clients that it held and whose sockets are gone, and when it ended, since 1970.
-    pub(in crate::daemon) lost: (Vec<MovedClient>, Duration),
+    /// Clients that it held and whose sockets are gone.
+    pub(in crate::daemon) lost: Lost,
     /// Sockets of which nothing is known.
     pub(in crate::daemon) bare: Vec<OwnedFd>,
     /// How many sockets came back.
@@ -91,8 +90,7 @@ pub(in crate::daemon) fn find(
     let read = if directory.is_kept() { directory.read(HELD, LONGEST) } else { Ok(None) };
     let stored =
         read.map_err(|error| plain(&error)).and_then(|file| file.as_deref().map(parse).transpose());
-    let mut left =
-        Left { lost: (Vec::new(), Duration::ZERO), bare: Vec::new(), came, has_file: false };
+    let mut left = Left { lost: Lost::default(), bare: Vec::new(), came, has_file: false };
     let (stored, told) = match stored {
         Ok(stored) => (stored, None),
         Err(why) => {
@@ -121,7 +119,8 @@ pub(in crate::daemon) fn find(
         }
     }
     left.bare.extend(by_cookie.into_values());
-    left.lost = (lost, at);
+    // Where nothing goes on, the counters of the state directory do: see there.
+    left.lost = Lost { clients: lost, at, are_counted: found.is_empty() };
     // Without clients nothing goes on: neither the clock nor the keys of the sessions.
     let Some(clock) = state.clock().filter(|_| !found.is_empty()) else {
         left.bare.extend(found.into_iter().map(|(_, moved)| moved.fd));
@@ -245,7 +244,7 @@ impl Daemon {
     /// Holds sockets of which nothing is known in silence, writes the end of clients whose sockets
     /// are gone, and tells what became of all.
     pub(in crate::daemon) fn settle(&mut self, left: Left) {
-        let Left { lost: (lost, at), bare, came, has_file } = left;
+        let Left { lost, bare, came, has_file } = left;
         if came == 0 && !has_file {
             return;
         }
@@ -256,18 +255,17 @@ impl Daemon {
                 "restart: clients of which nothing is known are held in silence: {count}"
             ));
         }
-        if !lost.is_empty() {
+        if !lost.clients.is_empty() {
             self.log.notice(format_args!(
                 "restart: clients whose sockets systemd has not kept were disconnected at the last \
                  stop: {}",
-                lost.len()
+                lost.clients.len()
             ));
-            let lost = lost.into_iter().map(|client| {
-                let binding = self.served.binding_of(&client.origin, &self.identity.seed);
-                (client, Arc::clone(&binding))
-            });
-            let lost = lost.collect();
-            self.workers.close_lost(lost, at);
+            let bindings = lost.clients.iter();
+            let bindings =
+                bindings.map(|it| self.served.binding_of(&it.origin, &self.identity.seed));
+            let bindings = bindings.collect();
+            self.workers.close_lost(lost, bindings);
         }
         // All are this daemon's now: what the service manager keeps, no close would end.
         self.forget_stored();

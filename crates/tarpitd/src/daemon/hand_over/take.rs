@@ -27,7 +27,7 @@ use crate::{
         admin_socket, clock::Clock, entropy::HashMap, listen_socket::ListenSocket,
         passed_sockets::Passed, privileges,
     },
-    report::totals::TarpitCounts,
+    report::totals::Before,
     settings::{Purpose, SurfaceBind, Wanted, finding::plain},
     worker::{
         self, HashKeys, Notice,
@@ -113,7 +113,7 @@ impl Inheritance {
     }
 
     /// What was counted of each tarpit since the start.
-    pub(in crate::daemon) fn counted(&self) -> BTreeMap<String, TarpitCounts> {
+    pub(in crate::daemon) fn counted(&self) -> BTreeMap<String, Before> {
         self.past.as_ref().map(|past| past.tarpits.clone()).unwrap_or_default()
     }
 }
