@@ -128,13 +128,17 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// What the clients of a port have in common.
-    pub(in crate::worker) fn binding() -> Arc<Binding> {
+    fn binding() -> Arc<Binding> {
+        named("a")
+    }
+
+    /// What the clients of a port of that tarpit have in common.
+    pub(in crate::worker) fn named(tarpit: &str) -> Arc<Binding> {
         let persona = Persona::default_for(&Seed([0; 32]));
         let profile = Profile::new(patterns::ALL[0], persona);
         let port = Arc::new(Port::new("127.0.0.1:22".parse().unwrap()));
         Arc::new(Binding {
-            name: "a".into(),
+            name: tarpit.into(),
             profile,
             max_clients: 0,
             traced: false,
@@ -142,7 +146,7 @@ pub(super) mod tests {
             redirected: false,
             relays: Arc::default(),
             port,
-            tally: Arc::new(Tally::new("a", 1)),
+            tally: Arc::new(Tally::new(tarpit, 1)),
             port_tally: None,
         })
     }

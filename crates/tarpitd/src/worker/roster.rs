@@ -3,7 +3,7 @@
 //! Each question is a bounded piece of work, so that clients are served between two pieces. Whoever
 //! asks goes on where the answer says that there may be more.
 
-use std::{net::SocketAddr, ops::Range, os::fd::AsFd as _};
+use std::{collections::HashMap, net::SocketAddr, ops::Range, os::fd::AsFd as _};
 
 use tarpit_proto::{
     session::{Cause, SessionId},
@@ -154,13 +154,16 @@ impl Worker {
     fn oldest(&self, from: u32) -> Oldest {
         let (range, next) = self.range(from);
         let mut clients: Vec<OldestClient> = Vec::new();
+        // There may be thousands of tarpits.
+        let mut known: HashMap<&str, usize> = HashMap::new();
         for client in range.filter_map(|place| self.clients.get(place)) {
             let opened = client.slot.session.opened(self.now);
-            let known = clients.iter_mut().find(|known| known.tarpit == client.binding.name);
-            match known {
-                Some(known) if known.opened <= opened => {}
-                Some(known) => {
-                    (known.opened, known.client) = (opened, self.record.shown(client.conn.client));
+            let place = *known.entry(&client.binding.name).or_insert(clients.len());
+            match clients.get_mut(place) {
+                Some(oldest) if oldest.opened <= opened => {}
+                Some(oldest) => {
+                    (oldest.opened, oldest.client) =
+                        (opened, self.record.shown(client.conn.client));
                 }
                 None => clients.push(OldestClient {
                     tarpit: client.binding.name.clone(),
@@ -273,7 +276,7 @@ mod tests {
             writer::{Report, Writer},
         },
         settings::{AccessLists, Discretion, Evict, Level, Sink, TimeForm},
-        worker::{Rules, Setup, endpoints::tests::binding, kept::Kept, sender::Sender},
+        worker::{Rules, Setup, endpoints::tests::named, kept::Kept, sender::Sender},
     };
 
     /// What a worker may do for the admin server before it serves its clients again.
@@ -281,6 +284,9 @@ mod tests {
 
     /// More clients than one piece has.
     const CLIENTS: u32 = LOOKED_AT + 64;
+
+    /// More than anybody has.
+    const TARPITS: usize = 2_000;
 
     /// Of all clients one address.
     const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
@@ -327,19 +333,19 @@ mod tests {
         Worker::new(setup).unwrap()
     }
 
-    /// Lets the worker hold so many clients, all of one connection. Each has said what it is,
-    /// and has tried a name and a secret.
-    fn hold(worker: &mut Worker, clients: u32) {
+    /// Lets the worker hold so many clients, all of one connection, in turn on these tarpits. Each
+    /// has said what it is, and has tried a name and a secret.
+    fn hold(worker: &mut Worker, clients: u32, tarpits: usize) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let connection = OwnedFd::from(listener.accept().unwrap().0);
-        let binding = binding();
-        for port in 0..clients {
+        let bindings: Vec<_> = (0..tarpits).map(|tarpit| named(&format!("{tarpit}"))).collect();
+        for (port, binding) in (0..clients).zip(bindings.iter().cycle()) {
             let client = SocketAddr::new(ADDRESS.into(), port as u16);
             let conn = Conn { client, server: ([198, 51, 100, 1], 22).into(), via: None };
             let fd = connection.try_clone().unwrap();
             let session = Session::open(worker.now);
-            let place = worker.clients.add(session, fd, &binding, (conn, None)).unwrap();
+            let place = worker.clients.add(session, fd, binding, (conn, None)).unwrap();
             let id = worker.clients.id(place, worker.now).unwrap();
             let facts = [Fact::SshIdent, Fact::User, Fact::Secret];
             let facts = facts.map(|fact| Entry::whole(fact, format!("{port} is it").into()));
@@ -368,7 +374,7 @@ mod tests {
             return;
         }
         let mut worker = worker();
-        hold(&mut worker, CLIENTS);
+        hold(&mut worker, CLIENTS, TARPITS);
         let network = Whom::Network(Network::around([203, 0, 113, 1].into()));
         let session = Whom::Session(SessionId(0));
         for (whom, says) in [(Whom::All, "all"), (network, "one network"), (session, "one session")]
@@ -381,8 +387,8 @@ mod tests {
             }
         }
         assert_eq!(worker.rank(LOOKED_AT, Whom::All, Order::Oldest).next, None);
-        let oldest = timed("oldest of each tarpit", || worker.oldest(0));
-        assert_eq!((oldest.clients.len(), oldest.next), (1, Some(LOOKED_AT)));
+        let oldest = timed("oldest of each of 2,000 tarpits", || worker.oldest(0));
+        assert_eq!((oldest.clients.len(), oldest.next), (TARPITS, Some(LOOKED_AT)));
         // The latest are those whose programs are looked for the longest.
         let places = || (0..CLIENTS).rev().collect();
         let described = timed("describe", || {
