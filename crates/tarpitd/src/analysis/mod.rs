@@ -35,7 +35,7 @@ use self::{
     tally::Tally,
 };
 pub(crate) use self::{moment::Moment, source::Place, tally::Window};
-use crate::settings::finding::plain;
+use crate::{report::units::plural, settings::finding::plain};
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -176,7 +176,8 @@ impl Notes {
         let name = spot.name;
         self.lines.push(match error.kind() {
             ErrorKind::UnexpectedEof => format!(
-                "{name}: the compressed data end too early; the {before} lines before are counted"
+                "{name}: the compressed data end too early; counted up to there: {}",
+                plural(before, "line")
             ),
             ErrorKind::InvalidData | ErrorKind::InvalidInput => format!(
                 "{name}: the compressed data are damaged behind line {before} ({error}); the lines \
@@ -205,7 +206,7 @@ impl Notes {
     fn finish(mut self) -> Vec<String> {
         if self.damaged > NAMED {
             let more = self.damaged - NAMED;
-            self.lines.push(format!("{more} more lines are not lines of a trace"));
+            self.lines.push(format!("{}: not a line of a trace", plural(more, "more line")));
         }
         self.lines
     }

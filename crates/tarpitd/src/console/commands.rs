@@ -21,7 +21,7 @@ use crate::{
     daemon::{MISUSED, REFUSED},
     report::{
         held::HeldClient,
-        units::{in_words, short_bytes, short_span},
+        units::{in_words, plural, short_bytes, short_span},
     },
 };
 
@@ -159,8 +159,9 @@ fn status_text(status: &Status) -> String {
     let _ = writeln!(text, "\nload level: {load_level}, {}", level(*load_level));
     let _ = writeln!(
         text,
-        "trace: {} lines lost, {} left out above trace_per_second",
-        trace.lost_lines, trace.left_out_lines
+        "trace: {} lost, {} left out above trace_per_second",
+        plural(trace.lost_lines, "line"),
+        trace.left_out_lines
     );
     for (what, all) in
         [("networks", &status.networks), ("users", &status.users), ("secrets", &status.secrets)]

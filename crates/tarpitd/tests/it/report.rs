@@ -208,7 +208,7 @@ fn damage_is_named_and_the_rest_is_read() {
         said[5],
         format!("tarpitd: {path}:{last}: the last line has no end and is left out")
     );
-    assert_eq!(said[6..], ["tarpitd: 2 more lines are not lines of a trace"]);
+    assert_eq!(said[6..], ["tarpitd: 2 more lines: not a line of a trace"]);
 }
 
 #[test]
