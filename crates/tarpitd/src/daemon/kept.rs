@@ -28,6 +28,7 @@ use super::{
     },
 };
 use crate::{
+    admin::page::{self, PageState, SavedHistory},
     admit::egress::Spent,
     keys::state_dir::{KEPT, StateDir, Touch},
     os::clock::Clock,
@@ -59,6 +60,9 @@ pub(super) const ASKED: Duration = Duration::from_millis(200);
 
 /// A part: its name, and the number of its form.
 struct Part(&'static str, u8);
+
+/// What the page shows of the last day.
+const DAY: Part = Part("day", 1);
 
 /// What was spent of the bytes of `egress_per_day`.
 const EGRESS: Part = Part("egress", 1);
@@ -94,16 +98,25 @@ impl Part {
 #[derive(Default)]
 pub(super) struct Kept {
     spent: Option<Spent>,
+    /// The page's last day, and how long ago that was.
+    day: Option<(Duration, SavedHistory)>,
+    /// Whether its clients and its counts go on here, too.
+    counts_on: bool,
     /// What could not be read.
     pub(super) unreadable: Vec<Finding>,
 }
 
 impl Kept {
-    /// Takes all parts out of what goes on by its name.
-    pub(super) fn take(named: &mut Named, clock: Clock) -> Self {
+    /// Takes all parts out of what goes on by its name. `counts_on`: clients and counts go on, too.
+    pub(super) fn take(named: &mut Named, clock: Clock, counts_on: bool) -> Self {
         let (now, mut unreadable) = (clock.wall(), Vec::new());
         let spent = EGRESS.take::<Spent>(now, named, &mut unreadable);
-        Self { spent: spent.and_then(|(age, spent)| spent.after(age)), unreadable }
+        Self {
+            spent: spent.and_then(|(age, spent)| spent.after(age)),
+            day: DAY.take(now, named, &mut unreadable),
+            counts_on,
+            unreadable,
+        }
     }
 
     /// Reads what the state directory has. A file that cannot be used is told and kept under
@@ -119,15 +132,21 @@ impl Kept {
             decode(unseal(MAGIC, FORM, &file)?).ok_or_else(|| DAMAGED_FILE.to_owned())
         });
         match parsed {
-            Ok(mut named) => Self::take(&mut named, clock),
+            Ok(mut named) => Self::take(&mut named, clock, false),
             Err(why) => {
-                let cost = "the bytes of `egress_per_day` begin anew";
+                let cost = "the bytes of `egress_per_day` and the page's last day begin anew";
                 Self {
                     unreadable: vec![put_aside(&directory, KEPT, &why, cost)],
                     ..Self::default()
                 }
             }
         }
+    }
+
+    /// The page's last day, if that is to go on.
+    pub(super) fn page(&mut self, now: Time) -> Option<PageState> {
+        let (away, saved) = self.day.take()?;
+        Some(PageState::going_on(saved, away, self.counts_on, now))
     }
 
     /// The share of each of so many workers.
@@ -169,8 +188,8 @@ impl Draft {
             Err(error) => {
                 if !self.failing.swap(true, Relaxed) {
                     self.log.error(format_args!(
-                        "cannot save {}: {}; after a restart the bytes of `egress_per_day` go on \
-                         from what was saved last",
+                        "cannot save {}: {}; after a restart the bytes of `egress_per_day` and \
+                         the page's last day go on from what was saved last",
                         self.directory.path_of(KEPT).display(),
                         plain(&error)
                     ));
@@ -194,13 +213,16 @@ impl Daemon {
         if let Some(spent) = Spent::sum(of_workers.iter().filter_map(|it| it.spent)) {
             EGRESS.write(now, &spent, &mut all);
         }
+        if let Some(day) = page::save(&self.world()) {
+            DAY.write(now, &day, &mut all);
+        }
         all
     }
 
     /// Whether there is a file.
     fn has_file(&self) -> bool {
-        let is_kept = self.identity.state_dir().is_kept();
-        is_kept && self.served.settings.limits.egress_per_day.is_some()
+        let is_wanted = self.served.settings.limits.egress_per_day.is_some() || self.page.is_some();
+        is_wanted && self.identity.state_dir().is_kept()
     }
 
     /// The file for the next start, if there is one.

@@ -222,7 +222,9 @@ struct Daemon {
     store: Option<Arc<Store>>,
     /// The same of the daemon that this one goes on for, until there are metrics.
     past: Option<Past>,
-    /// The file of what is kept for the next start.
+    /// What an earlier daemon kept, at the start.
+    kept: Kept,
+    /// The file of the same for the next start.
     keeping: Keeping,
     /// What the page keeps, while there is one.
     page: Option<Arc<PageState>>,
@@ -361,6 +363,7 @@ impl Daemon {
             surfaces: Surfaces::default(),
             store: None,
             past: inheritance.past.take(),
+            kept: std::mem::take(&mut inheritance.kept),
             keeping: Keeping::new(clock.now()),
             page: None,
             geoip,
@@ -587,11 +590,15 @@ impl Daemon {
     /// Begins what the page keeps, and forgets it once there is no page: what came in between would
     /// be missing.
     fn keep_page(&mut self) {
+        let earlier = self.kept.page(self.clock.now());
         if self.served.settings.web.bind.is_empty() {
             self.page = None;
         } else if self.page.is_none() {
-            self.page = Some(Arc::default());
-            page::sample(&self.world());
+            let is_first = earlier.is_none();
+            self.page = Some(Arc::new(earlier.unwrap_or_default()));
+            if is_first {
+                page::sample(&self.world());
+            }
         }
     }
 

@@ -89,7 +89,7 @@ fn events(address: SocketAddr, headers: &str) -> impl Iterator<Item = String> + 
 }
 
 /// The first event of the page's stream.
-fn event(address: SocketAddr) -> Value {
+pub(crate) fn event(address: SocketAddr) -> Value {
     serde_json::from_str(&events(address, "").next().expect("an event")).expect("JSON")
 }
 

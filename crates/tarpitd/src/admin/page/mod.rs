@@ -24,9 +24,11 @@ use hyper::{
 };
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use tarpit_proto::time::Time;
 use tokio::{sync::mpsc, time::sleep};
 
 pub(super) use self::history::SAMPLED_EVERY;
+pub(crate) use self::history::SavedHistory;
 use self::{
     history::History,
     news::{Figures, News, TarpitNews},
@@ -66,6 +68,18 @@ pub(crate) struct PageState {
 }
 
 impl PageState {
+    /// Goes on from what an earlier daemon kept so long ago. `counts_on`: its clients are counted
+    /// here, too.
+    pub(crate) fn going_on(
+        saved: SavedHistory,
+        away: Duration,
+        counts_on: bool,
+        now: Time,
+    ) -> Self {
+        let history = History::going_on(saved, away, counts_on, now);
+        Self { history: Mutex::new(history), ..Self::default() }
+    }
+
     fn history(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -78,11 +92,24 @@ impl PageState {
 /// Takes a sample, where there is a page.
 pub(crate) fn sample(world: &World) {
     let Some(page) = &world.page else { return };
+    let (held, opened, now) = present(world);
+    page.history().sample(held, opened, now);
+}
+
+/// What the next daemon goes on from, where there is a page.
+pub(crate) fn save(world: &World) -> Option<SavedHistory> {
+    let page = world.page.as_ref()?;
+    let (_, opened, now) = present(world);
+    Some(page.history().save(opened, now))
+}
+
+/// How many clients are held, and how many have come since the start; and the moment.
+fn present(world: &World) -> (u64, u64, Time) {
     let now = world.clock.now();
     let counts = world.tallies.iter().map(|tally| tally.counts(now));
     let (held, opened) = counts
         .fold((0, 0), |(held, opened), counts| (held + counts.held(), opened + counts.opened));
-    page.history().sample(held, opened);
+    (held, opened, now)
 }
 
 /// The page, with the totals of now.

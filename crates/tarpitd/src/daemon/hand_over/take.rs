@@ -106,7 +106,7 @@ impl Inheritance {
         let keys = state.keys();
         let State { version, named, counters, .. } = state;
         let mut named = named.into_iter().collect();
-        let kept = Kept::take(&mut named, clock);
+        let kept = Kept::take(&mut named, clock, true);
         let past = Past::read(&counters);
         let inherited = Inherited { secrets: named, ..Inherited::default() };
         Self { clock, keys, version, past, kept, inherited, ..Self::nothing() }

@@ -7,7 +7,8 @@ use rustix::process::Signal;
 
 use super::Upgraded;
 use crate::{
-    daemon::{Client, Daemon, Directory},
+    daemon::{Client, Daemon, Directory, until},
+    page::event,
     systemd::{Manager, of_store},
 };
 
@@ -95,5 +96,54 @@ fn a_day_s_bytes_are_not_spent_again_after_a_restart_through_the_store() {
         manager.store();
         stored = Vec::new();
         daemon.wait();
+    }
+}
+
+/// A tarpit, and a page that shows its last day.
+const SHOWN: &str = "[tarpits.a]\npattern = 'endless_banner'\nbind = '127.0.0.1:0'\n\
+                     [web]\nbind = '127.0.0.1:0'\n";
+
+/// Clients of the present hour by the page, and how many were held at each sample.
+fn day(page: SocketAddr) -> (u64, usize) {
+    let event = event(page);
+    let held = event["day"]["held"].as_array().map_or(0, Vec::len);
+    (event["hours"][23].as_u64().expect("a number"), held)
+}
+
+/// A client that is held, after one that has left.
+fn one_of_two(tarpit: SocketAddr, page: SocketAddr) -> Client {
+    drop(Client::of(tarpit));
+    let mut client = Client::of(tarpit);
+    client.hear();
+    until("both of this hour, one held", || day(page) == (2, 1) && event(page)["held"] == 1);
+    client
+}
+
+#[test]
+fn the_page_s_last_day_goes_on_after_an_upgrade() {
+    let mut it = Upgraded::start("kept-day", SHOWN, 2, &[]);
+    let [tarpit, page] = it.daemon.addresses[..] else { panic!("two ports") };
+    let _client = one_of_two(tarpit, page);
+    for _ in 0..2 {
+        it.upgrade();
+        assert_eq!(day(page), (2, 1));
+    }
+    let _another = Client::of(tarpit);
+    until("it, too", || day(page) == (3, 1));
+}
+
+#[test]
+fn the_page_s_last_day_goes_on_after_a_restart() {
+    let directory = Directory::new("kept-day-restart");
+    let state = directory.path("state");
+    let config = directory.file("c.toml", &format!("state_dir = '{state}'\n{SHOWN}"));
+    let daemon = Daemon::start(&["-c", &config], 2);
+    let client = one_of_two(daemon.addresses[0], daemon.addresses[1]);
+    daemon.stop();
+    drop(client);
+    for _ in 0..2 {
+        let daemon = Daemon::start(&["-c", &config], 2);
+        assert_eq!(day(daemon.addresses[1]), (2, 1));
+        daemon.stop();
     }
 }
