@@ -170,7 +170,7 @@ pub(super) fn open_all(
     for one in grouped(unbound) {
         match one.note().filter(|_| touch == Touch::Look) {
             Some(note) => told.push(note),
-            None => refused.push(one.finding(one.gravity())),
+            None => refused.push(one.at_start()),
         }
     }
     Found { opened, unbound: refused, told }
@@ -298,11 +298,16 @@ impl Unbound {
         if hidden { Gravity::Rights } else { Gravity::of(&self.error) }
     }
 
+    /// Why a start cannot open it.
+    pub(super) fn at_start(&self) -> Finding {
+        self.finding(self.gravity())
+    }
+
     /// Why a reload cannot open it: the running daemon may have dropped the right that it needs.
     pub(super) fn at_reload(&self) -> Finding {
         let is_privileged = self.spot.first.port() < 1_024;
         if !is_privileged || Errno::from_io_error(&self.error) != Some(Errno::ACCESS) {
-            return self.finding(self.gravity());
+            return self.at_start();
         }
         let what = format!(
             "{}; the running daemon has neither: `tarpitd upgrade` starts one that may have it",
@@ -391,7 +396,7 @@ impl Unbound {
 
 impl fmt::Display for Unbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.finding(self.gravity()).fmt(f)
+        self.at_start().fmt(f)
     }
 }
 

@@ -101,12 +101,17 @@ pub(super) fn open_all(settings: &Settings, touch: Touch, inherited: &mut Inheri
             None => wanted.push(bind),
         }
     }
-    let mut found = open_some(wanted, settings, touch);
+    let mut found = open_some(wanted, settings, touch, Unbound::at_start);
     found.opened.extend(opened);
     found
 }
 
-fn open_some(binds: Vec<SurfaceBind>, settings: &Settings, touch: Touch) -> Found {
+fn open_some(
+    binds: Vec<SurfaceBind>,
+    settings: &Settings,
+    touch: Touch,
+    say: fn(&Unbound) -> Finding,
+) -> Found {
     let mut found = Found::default();
     let (mut busy, mut absent) = (Vec::new(), Vec::new());
     for bind in binds {
@@ -159,7 +164,7 @@ fn open_some(binds: Vec<SurfaceBind>, settings: &Settings, touch: Touch) -> Foun
     for problem in grouped(busy) {
         match problem.note().filter(|_| touch == Touch::Look) {
             Some(note) => found.told.push(note),
-            None => found.unbound.push(problem.finding(problem.gravity())),
+            None => found.unbound.push(say(&problem)),
         }
     }
     found
@@ -303,7 +308,8 @@ impl Surfaces {
         };
         wanted.retain(|bind| !self.open.iter().any(|open| is_same(&open.bind, bind)));
         let (waiting, wanted) = wanted.into_iter().partition(in_the_way);
-        let Found { opened, unbound, told } = open_some(wanted, new, Touch::Keep);
+        let Found { opened, unbound, told } =
+            open_some(wanted, new, Touch::Keep, Unbound::at_reload);
         Moves { opened, waiting, unbound, told }
     }
 
@@ -331,7 +337,7 @@ impl Surfaces {
         let mut opened = moves.opened;
         if !moves.waiting.is_empty() {
             self.close_others();
-            let found = open_some(moves.waiting, settings, Touch::Keep);
+            let found = open_some(moves.waiting, settings, Touch::Keep, Unbound::at_reload);
             opened.extend(found.opened);
             for problem in found.unbound {
                 log.error(format_args!("{problem}; not served"));

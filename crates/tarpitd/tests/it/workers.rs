@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
+use rustix::process::Signal;
+
 use crate::{
     daemon::{Client, Daemon, Directory},
     require::require,
@@ -92,6 +94,35 @@ fn rights_are_given_up_once_everything_is_open() {
     }
     assert!(threads >= 3);
     crate::daemon::file_gets(&trace, |text| !text.is_empty());
+}
+
+#[test]
+fn a_reload_that_needs_a_right_given_up_names_the_upgrade_for_tarpits_and_surfaces() {
+    if !require("root") {
+        return;
+    }
+    let directory = Directory::new("low-ports");
+    let path = directory.path("c.toml");
+    let config = |port: u16, metrics: u16| {
+        let lines = format!(
+            "user = \"nobody\"\n[tarpits.a]\npattern = \"endless_banner\"\n\
+             bind = [{{ host = \"127.0.0.1\", port = {port} }}]\n\
+             [metrics]\nbind = \"127.0.0.1:{metrics}\"\n"
+        );
+        directory.file("c.toml", &lines)
+    };
+    config(0, 0);
+    let mut daemon = Daemon::start(&["-c", &path], 2);
+    // The kernel refuses such ports whether or not they are in use.
+    config(1, 2);
+    daemon.signal(Signal::HUP);
+    for (place, name) in [(4, "a"), (6, "metrics")] {
+        let line = daemon.log_has("ports below 1024");
+        let wanted = format!("{path}:{place}:");
+        assert!(line.contains(&wanted) && line.contains(&format!("{name}: ")), "{line}");
+        assert!(line.contains("`tarpitd upgrade` starts one that may have it"), "{line}");
+    }
+    daemon.log_has("the old one stays in force");
 }
 
 #[test]
