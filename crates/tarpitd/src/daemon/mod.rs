@@ -29,13 +29,13 @@ mod user;
 mod workers;
 
 use std::{
-    convert::Infallible,
     fmt::{self, Write as _},
     io::{self, Write as _},
     path::Path,
     process::ExitCode,
     sync::{
         Arc,
+        atomic::AtomicBool,
         mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
@@ -236,8 +236,10 @@ struct Daemon {
     confinement: Confinement,
     /// The sockets that it has opened.
     activated: Activated,
-    /// Disconnected once no client of the daemon before can come any more.
-    arriving: Option<Receiver<Infallible>>,
+    /// Whether clients of the daemon before may still come.
+    is_taking: bool,
+    /// Whether INT or TERM has come, even if its notice still waits.
+    is_ending: Arc<AtomicBool>,
     /// Removed when the daemon ends.
     pid_file: Option<PidFile>,
 }
@@ -303,6 +305,7 @@ impl Daemon {
         }
         let mut confinement = Confinement::enter(&settings, file).map_err(|it| vec![it])?;
         let (notify, notices) = mpsc::channel();
+        let is_ending = Arc::new(AtomicBool::new(false));
         let start = || -> io::Result<(Log, Writer)> {
             let log = Log::open(&settings.logging.main, main, settings.logging.level, clock)?;
             let reporter = log.clone();
@@ -310,7 +313,8 @@ impl Daemon {
             // A reload may let a tarpit be traced; then the room comes with the first lines.
             let room = if settings.is_traced() { writer::ROOM } else { 0 };
             let trace = Writer::spawn("trace", trace, clock, report, room)?;
-            watch_signals(notify.clone(), Confinement::is_on(&settings))?;
+            let denials = Confinement::is_on(&settings);
+            watch_signals(notify.clone(), Arc::clone(&is_ending), denials)?;
             Ok((log, trace))
         };
         let (log, trace) = start().map_err(|error| vec![no_start(&error)])?;
@@ -370,7 +374,8 @@ impl Daemon {
             manager,
             confinement,
             activated,
-            arriving: None,
+            is_taking: false,
+            is_ending,
             pid_file,
         };
         if let Some(predecessor) = &mut predecessor {
@@ -383,7 +388,7 @@ impl Daemon {
         if goes_on {
             daemon.go_on(inheritance, later, predecessor.as_ref());
         }
-        daemon.arriving = predecessor.and_then(|it| it.serving(daemon.notify.clone()));
+        daemon.is_taking = predecessor.is_some_and(|it| it.serving(daemon.notify.clone()));
         daemon.settle(left);
         daemon.complete_keys();
         Ok(daemon)
@@ -437,6 +442,7 @@ impl Daemon {
                     self.take_databases(look, databases, findings);
                 }
                 Ok(Notice::Arrived(clients)) => drop(self.hand_out(clients)),
+                Ok(Notice::ArrivedAll) => self.is_taking = false,
                 Ok(Notice::HandOver(stream)) => match self.hand_over(stream) {
                     Given::Kept => {}
                     Given::Over(successor) => return self.leave(successor, watched),

@@ -94,6 +94,8 @@ use crate::{
 pub(crate) enum Notice {
     /// Clients of the daemon before, each with the number of its worker, whose handshake is done.
     Arrived(Vec<(usize, Moved)>),
+    /// No client of the daemon before can come any more.
+    ArrivedAll,
     /// Databases that were read again, and what went wrong, for the look with this number.
     Databases(u64, Databases, Vec<Finding>),
     /// A new program wants to go on for this one, and hears at the other end.

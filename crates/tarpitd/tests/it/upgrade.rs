@@ -4,6 +4,7 @@
 mod between;
 mod counted;
 mod kept;
+mod signals;
 mod thousand;
 
 use std::{

@@ -6,15 +6,22 @@ use std::{
         fd::{BorrowedFd, OwnedFd},
         unix::net::UnixStream,
     },
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
-use rustix::io::Errno;
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, recv},
+};
 use tarpit_proto::time::Time;
 
 use super::{
     super::files::CURE,
-    PATIENCE,
+    LOOK, PATIENCE,
     format::{Frame, decode, encode},
 };
 use crate::{
@@ -44,12 +51,15 @@ pub(super) struct Channel {
     clock: Clock,
     /// When patience with the other side ends.
     end: Time,
+    /// Once this is set, nothing is awaited any more.
+    broken_off: Arc<AtomicBool>,
 }
 
 impl Channel {
     pub(super) fn new(stream: UnixStream, clock: Clock) -> io::Result<Self> {
         stream.set_nonblocking(false)?;
-        let mut channel = Self { stream, clock, end: Time::START };
+        let broken_off = Arc::default();
+        let mut channel = Self { stream, clock, end: Time::START, broken_off };
         channel.wait_at_most(PATIENCE);
         Ok(channel)
     }
@@ -57,6 +67,25 @@ impl Channel {
     /// Lets all that follows take so long together.
     pub(super) fn wait_at_most(&mut self, patience: Duration) {
         self.end = self.clock.now().after(patience);
+    }
+
+    /// Lets everything that waits for the other side fail once this is set.
+    pub(super) fn break_off_by(&mut self, broken_off: Arc<AtomicBool>) {
+        self.broken_off = broken_off;
+    }
+
+    /// Whether within `time`, and the patience that is left, something comes or the other side ends.
+    pub(super) fn has_news(&self, time: Duration) -> bool {
+        let left = self.left().min(time);
+        if left.is_zero() || self.stream.set_read_timeout(Some(left)).is_err() {
+            return false;
+        }
+        !matches!(recv(&self.stream, &mut [0], RecvFlags::PEEK), Err(Errno::AGAIN | Errno::INTR))
+    }
+
+    /// The patience that is left.
+    pub(super) fn left(&self) -> Duration {
+        self.end.since(self.clock.now())
     }
 
     /// Sends a frame with its files.
@@ -71,6 +100,11 @@ impl Channel {
 
     /// The next frame, with its files.
     pub(super) fn receive(&self) -> Result<(Frame, Vec<OwnedFd>), Trouble> {
+        while !self.left().is_zero() && !self.has_news(LOOK) {
+            if self.broken_off.load(Relaxed) {
+                return Err(Trouble::Other(BROKEN_OFF.to_owned()));
+            }
+        }
         let (mut files, mut head) = (Vec::new(), [0; 6]);
         let mut read = |bytes: &mut [u8]| {
             self.patiently().and_then(|()| receive(&self.stream, bytes, &mut files))
@@ -116,7 +150,7 @@ impl Channel {
 
     /// Lets the next call take no longer than there is patience.
     fn patiently(&self) -> io::Result<()> {
-        let left = self.end.since(self.clock.now());
+        let left = self.left();
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
@@ -127,6 +161,9 @@ impl Channel {
 
 /// What is said of a frame that cannot be read.
 pub(super) const DAMAGED: &str = "a message of the hand-over is damaged";
+
+/// What is said of a hand-over that a signal has broken off.
+const BROKEN_OFF: &str = "a signal ends the running daemon";
 
 /// Why a hand-over fails.
 #[derive(Clone, Debug, PartialEq, Eq)]

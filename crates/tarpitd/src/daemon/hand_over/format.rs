@@ -43,6 +43,8 @@ pub(super) enum Frame {
     Serve,
     /// The new program serves.
     Serving,
+    /// The old daemon got a signal that is the new program's.
+    Signal(i32),
     /// What is no socket.
     State(State),
     /// Standard output and standard error.
@@ -375,6 +377,6 @@ mod tests {
                      00c6336401\
                      0701";
         let bytes = encode(&Client::from(client(hand_over::Stage::AwaitsRequest)));
-        assert_eq!((FORM, &*data_encoding::HEXLOWER.encode(&bytes)), (1, known));
+        assert_eq!((FORM, &*data_encoding::HEXLOWER.encode(&bytes)), (2, known));
     }
 }

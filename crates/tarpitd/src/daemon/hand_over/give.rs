@@ -6,12 +6,13 @@ use std::{
         unix::net::UnixStream,
     },
     process::ExitCode,
+    sync::{Arc, atomic::Ordering::Relaxed},
 };
 
-use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR2};
 
 use super::{
-    super::{Daemon, FAREWELL, LAST_WORDS},
+    super::{Daemon, FAREWELL, LAST_WORDS, signals::OBEYED},
     HANDSHAKES, LOOK, PATIENCE, SERVING,
     channel::{Channel, DAMAGED, FILES, Trouble},
     format::{AdminSocket, Client, Frame, Listener, State},
@@ -42,6 +43,8 @@ pub(in crate::daemon) struct Successor {
     clients: u64,
     /// How many are still here.
     left: u64,
+    /// Signals that end the new program, once it has the last clients.
+    last: Vec<i32>,
 }
 
 impl Daemon {
@@ -53,8 +56,14 @@ impl Daemon {
             Ok(mut channel) => {
                 let hindrance = self.hindrance().map_or(Ok(()), |why| Err(why.to_owned()));
                 match hindrance.and_then(|()| self.give(&mut channel)) {
-                    Ok((clients, left)) => Ok(Successor { channel, clients, left }),
+                    Ok((clients, left)) => {
+                        Ok(Successor { channel, clients, left, last: Vec::new() })
+                    }
                     Err(why) => {
+                        if self.is_ending() {
+                            // Nobody is to find that this daemon goes on.
+                            self.surfaces.stop();
+                        }
                         channel.refuse(&why);
                         Err(why)
                     }
@@ -68,7 +77,8 @@ impl Daemon {
                 self.workers.go_on();
                 // The new program may have ended with its own number in it.
                 self.write_pid_file();
-                self.log.error(format_args!("upgrade: {why}; this daemon goes on"));
+                let then = if self.is_ending() { "ends" } else { "goes on" };
+                self.log.error(format_args!("upgrade: {why}; this daemon {then}"));
                 Given::Kept
             }
         }
@@ -78,15 +88,14 @@ impl Daemon {
     fn hindrance(&self) -> Option<&'static str> {
         match () {
             () if self.waiting.is_some() => Some("a reload is not over yet; try again in a moment"),
-            () if self.awaits_clients() => {
-                Some("the last upgrade is not over yet; try again in a minute")
-            }
+            () if self.is_taking => Some("the last upgrade is not over yet; try again in a minute"),
             () => None,
         }
     }
 
     /// Tells all, and says how many clients the new program holds, and how many are left.
     fn give(&self, channel: &mut Channel) -> Result<(u64, u64), String> {
+        channel.break_off_by(Arc::clone(&self.is_ending));
         if !self.workers.pause(PATIENCE) {
             return Err("a worker is too busy; try again in a moment".to_owned());
         }
@@ -121,13 +130,43 @@ impl Daemon {
         // What the new program writes comes behind these lines.
         self.trace.flush(FAREWELL);
         channel.send(&Frame::Serve, &[])?;
+        // From now on a signal is for the one of both that serves.
+        channel.break_off_by(Arc::default());
+        self.serves(channel)?;
+        Ok((count, left))
+    }
+
+    /// Waits until the new program serves, and passes signals on to it. If it has ended instead,
+    /// they are this daemon's.
+    fn serves(&self, channel: &mut Channel) -> Result<(), String> {
         channel.wait_at_most(SERVING);
-        match channel.receive() {
-            // The new program has ended, and touches nothing any more.
-            Err(Trouble::Ended) => Err(Trouble::Ended.into()),
-            // In any other case it may serve, so this daemon must not.
-            _ => Ok((count, left)),
+        let mut came = Vec::new();
+        let why = loop {
+            for notice in self.notices.try_iter() {
+                if let &Notice::Signal(signal) = &notice {
+                    pass_on(signal, channel);
+                }
+                came.push(notice);
+            }
+            if !channel.has_news(LOOK) && !channel.left().is_zero() {
+                continue;
+            }
+            match channel.receive() {
+                // The new program has ended, and touches nothing any more.
+                Err(Trouble::Ended) => break Trouble::Ended,
+                // In any other case it may serve, so this daemon must not.
+                _ => return Ok(()),
+            }
+        };
+        for notice in came {
+            // This daemon has the other end itself.
+            let _ = self.notify.send(notice);
         }
+        Err(why.into())
+    }
+
+    fn is_ending(&self) -> bool {
+        self.is_ending.load(Relaxed)
     }
 
     /// Tells of some of a worker's listeners and clients; says how many clients these are.
@@ -174,6 +213,7 @@ impl Daemon {
             self.workers.stay();
             if let Err(why) = self.hand_on(&mut successor) {
                 self.log.error(format_args!("upgrade: {why}; the last clients are closed"));
+                self.pass_on_all(&mut successor);
                 self.stop(watched);
                 return ExitCode::SUCCESS;
             }
@@ -191,16 +231,19 @@ impl Daemon {
             successor.clients
         ));
         self.log.flush(left());
+        self.pass_on_all(&mut successor);
         ExitCode::SUCCESS
     }
 
-    /// Hands on those whose handshake was under way: each once it is done, and all in the end.
+    /// Hands on those whose handshake was under way: each once it is done, and all in the end or
+    /// once a signal ends the daemon.
     fn hand_on(&self, successor: &mut Successor) -> Result<(), String> {
-        let Successor { channel, clients, .. } = successor;
         let end = self.clock.now().after(HANDSHAKES);
-        channel.wait_at_most(HANDSHAKES + PATIENCE);
+        successor.channel.wait_at_most(HANDSHAKES + PATIENCE);
         loop {
-            let all = self.clock.now() >= end;
+            self.pass_on(successor);
+            let Successor { channel, clients, .. } = &mut *successor;
+            let all = self.clock.now() >= end || self.is_ending();
             let mut left = 0;
             for worker in 0..self.workers.len() {
                 loop {
@@ -216,11 +259,43 @@ impl Daemon {
             if left == 0 {
                 return Ok(channel.hand(&Frame::Complete { clients: 0, left }, &[])?);
             }
-            match self.notices.recv_timeout(LOOK) {
-                Ok(Notice::Signal(SIGHUP | SIGUSR1 | SIGUSR2)) => {}
-                Ok(Notice::Signal(_)) => return Err("a signal ends the old daemon".to_owned()),
+            if channel.has_news(LOOK) {
+                // It says nothing of itself any more.
+                return Err(Trouble::Ended.into());
+            }
+        }
+    }
+
+    /// Passes signals on to the new program. Those that end it are kept as long as clients come to
+    /// it behind them.
+    fn pass_on(&self, successor: &mut Successor) {
+        for notice in self.notices.try_iter() {
+            match notice {
+                Notice::Signal(signal @ (SIGINT | SIGTERM)) => successor.last.push(signal),
+                Notice::Signal(signal) => {
+                    pass_on(signal, &successor.channel);
+                    if signal == SIGUSR2 {
+                        // The last clients' lines go to the new file, too.
+                        self.reopen("SIGUSR2");
+                    }
+                }
                 _ => {}
             }
         }
+    }
+
+    /// The same with all, when this daemon has nothing more to do.
+    fn pass_on_all(&self, successor: &mut Successor) {
+        self.pass_on(successor);
+        for signal in successor.last.drain(..) {
+            pass_on(signal, &successor.channel);
+        }
+    }
+}
+
+/// Passes a signal on. If that fails, the new program has ended.
+fn pass_on(signal: i32, channel: &Channel) {
+    if OBEYED.contains(&signal) {
+        let _ = channel.send(&Frame::Signal(signal), &[]);
     }
 }

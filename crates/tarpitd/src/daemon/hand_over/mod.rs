@@ -11,12 +11,19 @@
 //!      │  ── serve ──────────────────────► │   holds the clients, listens
 //!      │  ◄─────────────────── serving ─── │
 //!      │  ── clients, each ──────────────► │   whose TLS handshake is done by now
+//!      │  ── signals ────────────────────► │   as they come, from `serve` on
 //!      │  ends without a close line        │
 //! ```
 //! The old daemon keeps all it has until the new one serves. If anything fails before, the
 //! connection ends, the new program does too, and the old daemon goes on where it paused. Only one
 //! of them ever serves: the new one touches no client before `serve`, and after `serve` the old one
 //! goes on only if the new one has ended.
+//!
+//! Signals take effect in the one that serves in the end. Until `serve` INT and TERM break the
+//! hand-over off, and the old daemon ends as always, with a `close` line for each client; others wait
+//! until the hand-over has failed. After `serve` the old one passes all of them on: the new program
+//! ends, reloads or reopens its files in its place. INT and TERM then let the old one hand on all
+//! clients at once.
 
 mod channel;
 pub(super) mod format;
@@ -34,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// then are held in silence.
 const HANDSHAKES: Duration = Duration::from_secs(60);
 
-/// How often the old daemon looks whether such a handshake is done.
+/// How often the old daemon looks whether such a handshake is done, and whether a signal has come.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How long the new program may take from `serve` until it serves. If it is slower, it has the

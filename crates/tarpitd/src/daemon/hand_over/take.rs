@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    convert::Infallible,
     env,
     ffi::OsStr,
     fs::File,
@@ -15,7 +14,7 @@ use std::{
 };
 
 use super::{
-    super::{Daemon, kept::Kept, rules::rules},
+    super::{Daemon, kept::Kept, rules::rules, signals::OBEYED},
     HANDSHAKES, PATIENCE, SERVING,
     channel::{Channel, DAMAGED},
     format::{AdminSocket, FORM, Frame, Listener, State},
@@ -61,6 +60,16 @@ pub(in crate::daemon) struct Predecessor {
 struct Console {
     stdout: File,
     stderr: OwnedFd,
+}
+
+/// Clients of the daemon before may still come: when this is dropped, none can any more.
+struct Pending(mpsc::Sender<Notice>);
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        // If this fails, the daemon has ended.
+        let _ = self.0.send(Notice::ArrivedAll);
+    }
 }
 
 /// Everything that an earlier daemon hands over.
@@ -297,12 +306,6 @@ impl Daemon {
         let all = (0..).zip(of_workers);
         all.map(|(worker, clients)| self.workers.take_over(worker, clients)).collect()
     }
-
-    /// Whether clients of the daemon before may still come.
-    pub(super) fn awaits_clients(&self) -> bool {
-        let under_way = self.arriving.as_ref();
-        under_way.is_some_and(|it| it.try_recv() == Err(mpsc::TryRecvError::Empty))
-    }
 }
 
 /// What came of it at all workers.
@@ -334,12 +337,9 @@ impl Predecessor {
         }
     }
 
-    /// Tells that this program serves. Clients that come later go to `notify`; what is given back is
-    /// disconnected once none can come any more.
-    pub(in crate::daemon) fn serving(
-        mut self,
-        notify: mpsc::Sender<Notice>,
-    ) -> Option<mpsc::Receiver<Infallible>> {
+    /// Tells that this program serves. Clients that come later, and signals, go to `notify`; says
+    /// whether clients may come.
+    pub(in crate::daemon) fn serving(mut self, notify: mpsc::Sender<Notice>) -> bool {
         // If the old daemon is gone, this one serves all the same; and so it does where nobody
         // waits for it.
         let _ = self.channel.send(&Frame::Serving, &[]);
@@ -347,24 +347,39 @@ impl Predecessor {
         if let Some(Console { mut stdout, .. }) = self.console.take() {
             let _ = stdout.write_all(SERVES);
         }
-        if self.left == 0 {
-            return None;
-        }
-        let (pending, under_way) = mpsc::channel();
-        self.channel.wait_at_most(HANDSHAKES + PATIENCE);
+        self.channel.wait_at_most(HANDSHAKES + 2 * PATIENCE);
+        let mut pending = (self.left > 0).then(|| Pending(notify.clone()));
+        let awaits_clients = pending.is_some();
         let take = move || {
-            while let Ok((Frame::Clients { worker, clients }, files)) = next(&self.channel) {
-                let moved = clients.into_iter().zip(files);
-                let moved = moved.map(|(client, fd)| Moved { fd, client: client.into() });
-                let arrived = moved.map(|it| (worker as usize, it)).collect();
-                // If this fails, the daemon has ended.
-                let _ = notify.send(Notice::Arrived(arrived));
+            // Until the old daemon has ended.
+            while let Ok((frame, files)) = self.channel.receive() {
+                let notice = match frame {
+                    Frame::Clients { worker, clients } if pending.is_some() => {
+                        let moved = clients.into_iter().zip(files);
+                        let moved = moved.map(|(client, fd)| Moved { fd, client: client.into() });
+                        Notice::Arrived(moved.map(|it| (worker as usize, it)).collect())
+                    }
+                    Frame::Complete { .. } => {
+                        pending = None;
+                        // If the old daemon is gone, it needs no answer.
+                        let _ = self.channel.send(&Frame::Taken, &[]);
+                        continue;
+                    }
+                    Frame::Signal(signal) if OBEYED.contains(&signal) => {
+                        // If this fails, the daemon has ended.
+                        let _ = notify.send(Notice::Signal(signal));
+                        continue;
+                    }
+                    _ => break,
+                };
+                if notify.send(notice).is_err() || self.channel.send(&Frame::Taken, &[]).is_err() {
+                    break;
+                }
             }
-            drop(pending);
         };
         // Without a thread the connection ends, and the old daemon closes these clients.
         let thread = thread::Builder::new().name("hand-over".to_owned()).stack_size(128 * 1024);
-        thread.spawn(take).is_ok().then_some(under_way)
+        thread.spawn(take).is_ok() && awaits_clients
     }
 }
 

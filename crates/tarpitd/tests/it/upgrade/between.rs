@@ -21,14 +21,16 @@ use rustix::{
 use crate::daemon::PATIENCE;
 
 /// What a connection is to become.
-pub(super) const FORM: &str = "tarpitd-hand-over/1";
+pub(super) const FORM: &str = "tarpitd-hand-over/2";
 
 /// The numbers of frames.
 pub(super) const CLIENTS: u8 = 1;
 pub(super) const COMPLETE: u8 = 2;
 pub(super) const READY: u8 = 4;
 pub(super) const SERVE: u8 = 6;
-pub(super) const TAKEN: u8 = 11;
+pub(super) const SERVING: u8 = 7;
+pub(super) const SIGNAL: u8 = 8;
+pub(super) const TAKEN: u8 = 12;
 
 /// One end of a hand-over.
 pub(super) struct End(UnixStream);
@@ -170,8 +172,10 @@ fn pass_on(mut old: End, mut new: End, change: &mut impl FnMut(&mut Frame)) {
         if new.send(&frame).is_err() {
             return;
         }
-        // Behind the last frame the new side says two things before the old one goes on.
-        for _ in 0..if is_last { 2 } else { 1 } {
+        // Behind the last frame the new side says two things before the old one goes on, and to a
+        // signal nothing.
+        let is_signal = frame.number() == SIGNAL;
+        for _ in 0..if is_signal { 0 } else { 1 + usize::from(is_last) } {
             let Some(said) = new.frame() else { return };
             if old.send(&said).is_err() {
                 return;
