@@ -64,7 +64,7 @@ use self::{
     served::Served,
     service_manager::ServiceManager,
     signals::watch_signals,
-    surfaces::Surfaces,
+    surfaces::{OpenedSurface, Surfaces},
     tallies::Tallies,
     targets::{open_main, open_trace},
     user::become_user,
@@ -96,7 +96,7 @@ use crate::{
         Placed, Purpose, Settings, Sink,
         finding::{Finding, Gravity, in_order, plain},
     },
-    worker::{HashKeys, Notice},
+    worker::{self, HashKeys, Notice},
 };
 
 /// Exit code if the system refused something.
@@ -288,7 +288,7 @@ impl Daemon {
     ) -> Result<Self, Vec<Finding>> {
         // Before any file is opened.
         let before = Before::find(&mut settings, from)?;
-        let Before { mut predecessor, mut inheritance, left, activated, found } = before;
+        let Before { predecessor, mut inheritance, left, activated, found } = before;
         let (clock, keys) = (inheritance.clock, inheritance.keys);
         // Later there may be no right to connect.
         let manager = NotifySocket::of_environment();
@@ -346,7 +346,7 @@ impl Daemon {
         // As long as an earlier daemon serves, this one must not; and its clients come first.
         let goes_on = predecessor.is_some() || !inheritance.clients.is_empty();
         let none = || (0..workers).map(|_| Vec::new()).collect();
-        let (at_once, later) = if goes_on { (none(), listeners) } else { (listeners, none()) };
+        let (at_once, later) = if goes_on { (none(), Some(listeners)) } else { (listeners, None) };
         let senders = senders(workers, served.settings.io_uring, &log);
         confinement.filter_calls(&served.settings, &log).map_err(|it| vec![it])?;
         let workers = Workers::spawn(at_once, senders, &common).map_err(|it| no_worker(&it))?;
@@ -378,20 +378,39 @@ impl Daemon {
             is_ending,
             pid_file,
         };
+        daemon.begin(predecessor, inheritance, (surfaces, later))?;
+        daemon.settle(left);
+        daemon.complete_keys();
+        Ok(daemon)
+    }
+
+    /// Serves these sockets; where this daemon goes on for another one, once that one hands over, and
+    /// then with its clients and `later` with these listeners.
+    fn begin(
+        &mut self,
+        mut predecessor: Option<Predecessor>,
+        inheritance: Inheritance,
+        (surfaces, later): (Vec<OpenedSurface>, Option<Vec<Vec<worker::Listener>>>),
+    ) -> Result<(), Vec<Finding>> {
         if let Some(predecessor) = &mut predecessor {
             let turn = predecessor.ready();
             turn.map_err(|why| vec![refused(format!("cannot take over: {why}"))])?;
         }
-        let world = daemon.world_to_serve();
-        let serving = daemon.surfaces.serve(surfaces, world, &daemon.log);
-        serving.map_err(|error| vec![no_start(&error)])?;
-        if goes_on {
-            daemon.go_on(inheritance, later, predecessor.as_ref());
+        let world = self.world_to_serve();
+        if let Err(error) = self.surfaces.serve(surfaces, world, &self.log) {
+            let why = no_start(&error);
+            if let Some(predecessor) = &predecessor {
+                predecessor.refuse(&why.to_string());
+            }
+            return Err(vec![why]);
         }
-        daemon.is_taking = predecessor.is_some_and(|it| it.serving(daemon.notify.clone()));
-        daemon.settle(left);
-        daemon.complete_keys();
-        Ok(daemon)
+        if let Some(listeners) = later {
+            self.go_on(inheritance, listeners, predecessor.as_ref());
+        }
+        if let Some(predecessor) = predecessor {
+            self.succeed(predecessor);
+        }
+        Ok(())
     }
 
     /// Writes this process's number in the place of another daemon's. While clients are held, a

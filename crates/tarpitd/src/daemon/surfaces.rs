@@ -38,9 +38,15 @@ use crate::{
 pub(super) struct OpenedSurface {
     bind: SurfaceBind,
     socket: Socket,
+    /// Whether it is an earlier daemon's.
+    is_adopted: bool,
 }
 
 impl OpenedSurface {
+    fn new(bind: SurfaceBind, socket: Socket) -> Self {
+        Self { bind, socket, is_adopted: false }
+    }
+
     /// The address, with the port that the kernel chose.
     fn address(&self) -> AdminAddress {
         match &self.socket {
@@ -56,11 +62,9 @@ impl OpenedSurface {
     fn adopt(bind: SurfaceBind, fd: OwnedFd) -> Self {
         let socket = match &bind.at {
             AdminAddress::Tcp(_) => Socket::Tcp(fd.into()),
-            AdminAddress::Unix(path) => {
-                Socket::Unix(UnixSocket::adopt(fd, path, bind.access.mode, bind.access.group))
-            }
+            AdminAddress::Unix(path) => Socket::Unix(UnixSocket::adopt(fd, path, bind.access.mode)),
         };
-        Self { bind, socket }
+        Self { bind, socket, is_adopted: true }
     }
 
     /// The socket beside the server's own.
@@ -72,10 +76,12 @@ impl OpenedSurface {
         .try_clone_to_owned()
     }
 
-    /// Gives a Unix socket to the user that the daemon becomes.
+    /// Gives a Unix socket to the user that the daemon becomes. That of an earlier daemon stays that
+    /// one's, which may yet go on: [`Surfaces::set_access`] follows.
     pub(super) fn give_to(&self, user: (Uid, Gid)) -> io::Result<()> {
         match &self.socket {
             Socket::Tcp(_) => Ok(()),
+            Socket::Unix(_) if self.is_adopted => Ok(()),
             Socket::Unix(socket) => socket.give_to(user, self.bind.access.group),
         }
     }
@@ -125,7 +131,7 @@ fn open_some(
                 };
                 match socket {
                     Ok(Some(socket)) => {
-                        found.opened.push(OpenedSurface { socket: Socket::Unix(socket), bind });
+                        found.opened.push(OpenedSurface::new(bind, Socket::Unix(socket)));
                     }
                     Ok(None) => {}
                     // A check is asked for while the daemon runs.
@@ -147,7 +153,7 @@ fn open_some(
                 match socket {
                     Ok((socket, presence)) => {
                         absent.extend((presence == Presence::Absent).then_some(spot));
-                        found.opened.extend(socket.map(|socket| OpenedSurface { bind, socket }));
+                        found.opened.extend(socket.map(|socket| OpenedSurface::new(bind, socket)));
                     }
                     Err(error) => {
                         let problem = Unbound::new(spot, error);
@@ -283,6 +289,25 @@ impl Surfaces {
     /// All open sockets, each with the address that is configured for it.
     pub(super) fn sockets(&self) -> impl Iterator<Item = (Surface, &AdminAddress, BorrowedFd<'_>)> {
         self.open.iter().map(|open| (open.bind.surface, &open.bind.at, open.socket.as_fd()))
+    }
+
+    /// Lets those connect to the Unix sockets whom the settings name, where another daemon had other
+    /// settings.
+    pub(super) fn set_access(&self, log: &Log) {
+        for OpenSurface { bind, .. } in &self.open {
+            let AdminAddress::Unix(path) = &bind.at else { continue };
+            if let Err(error) =
+                admin_socket::renew_access(path, bind.access.mode, bind.access.group)
+            {
+                log.error(format_args!(
+                    "{}: cannot set owner, group and mode of {}: {}; they are as the last daemon had \
+                     set them: restart tarpitd to change them",
+                    bind.surface.name(),
+                    path.display(),
+                    plain(&error)
+                ));
+            }
+        }
     }
 
     /// The Unix sockets that `new` has and that are not open yet.

@@ -23,7 +23,7 @@ use rustix::{
         AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
         sockopt,
     },
-    process::{Gid, Uid},
+    process::{Gid, Uid, geteuid},
 };
 
 use crate::os::{
@@ -134,10 +134,8 @@ impl UnixSocket {
         Ok(Self { listener: fd.into(), has_group: mode & 0o060 != 0, file })
     }
 
-    /// A socket at which an earlier daemon listens.
-    pub(crate) fn adopt(fd: OwnedFd, path: &Path, mode: u32, group: Option<u32>) -> Self {
-        // If this fails, mode and group are as that daemon had set them.
-        let _ = set_access(path, mode, group);
+    /// A socket at which an earlier daemon listens. Its file stays as it is.
+    pub(crate) fn adopt(fd: OwnedFd, path: &Path, mode: u32) -> Self {
         let file = SocketFile::of(path);
         Self { listener: fd.into(), has_group: mode & 0o060 != 0, file }
     }
@@ -161,6 +159,16 @@ pub(crate) fn set_access(path: &Path, mode: u32, group: Option<u32>) -> io::Resu
         std::os::unix::fs::lchown(path, None, Some(group))?;
     }
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+/// Sets owner, mode and group of the file of this process's socket, as far as they differ.
+pub(crate) fn renew_access(path: &Path, mode: u32, group: Option<u32>) -> io::Result<()> {
+    let (there, user) = (fs::symlink_metadata(path)?, geteuid().as_raw());
+    if there.uid() != user {
+        std::os::unix::fs::lchown(path, Some(user), None)?;
+    }
+    let is_same = there.mode() & 0o777 == mode && group.is_none_or(|group| there.gid() == group);
+    if is_same { Ok(()) } else { set_access(path, mode, group) }
 }
 
 /// Why there is no Unix socket.

@@ -4,6 +4,7 @@
 mod between;
 mod counted;
 mod kept;
+mod last_step;
 mod signals;
 mod thousand;
 
@@ -131,6 +132,18 @@ impl Upgraded {
         let pid = told.split("(pid ").nth(1).and_then(|rest| rest.split(')').next());
         let pid = pid.and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
         self.pid = Some(pid.expect("a process"));
+    }
+
+    /// Takes everything as a new program does, up to the order to serve.
+    fn take_all(&self) -> End {
+        let mut other = End::ask(&self.socket(), FORM).expect("a hand-over");
+        while other.frame().expect("a frame").number() != COMPLETE {
+            other.say(TAKEN);
+        }
+        other.say(TAKEN);
+        other.say(READY);
+        assert_eq!(other.frame().map(|frame| frame.number()), Some(SERVE));
+        other
     }
 
     /// Ends the program that serves now; the trace's last lines.
@@ -412,13 +425,7 @@ fn a_new_program_that_ends_before_it_serves_leaves_the_process_file_as_it_was() 
     let pid_file = files.path("pid");
     let mut it = Upgraded::start("upgrade-pid", &tarpits(), 6, &["--pid-file", &pid_file]);
     let own = format!("{}\n", it.daemon.pid().as_raw_nonzero());
-    let mut other = End::ask(&it.socket(), FORM).expect("a hand-over");
-    while other.frame().expect("a frame").number() != COMPLETE {
-        other.say(TAKEN);
-    }
-    other.say(TAKEN);
-    other.say(READY);
-    assert_eq!(other.frame().map(|frame| frame.number()), Some(SERVE));
+    let other = it.take_all();
     // As if it was killed right after that.
     fs::write(&pid_file, "1\n").expect("written");
     drop(other);

@@ -127,7 +127,7 @@ impl Channel {
             return Err(Trouble::Other(DAMAGED.to_owned()));
         }
         match frame {
-            Frame::Refused(why) => Err(Trouble::Other(why)),
+            Frame::Refused(why) => Err(Trouble::Refused(why)),
             frame => Ok((frame, files)),
         }
     }
@@ -171,6 +171,8 @@ pub(super) enum Trouble {
     /// The other side has closed the connection.
     Ended,
     Other(String),
+    /// The other side says that the hand-over is over, and touches nothing any more.
+    Refused(String),
 }
 
 impl Trouble {
@@ -197,7 +199,7 @@ impl From<Trouble> for String {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Ended => "the other program has ended the hand-over".to_owned(),
-            Trouble::Other(why) => why,
+            Trouble::Other(why) | Trouble::Refused(why) => why,
         }
     }
 }

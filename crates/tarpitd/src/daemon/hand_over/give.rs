@@ -75,8 +75,9 @@ impl Daemon {
             Ok(successor) => Given::Over(successor),
             Err(why) => {
                 self.workers.go_on();
-                // The new program may have ended with its own number in it.
+                // The new program may have changed these before it ended.
                 self.write_pid_file();
+                self.surfaces.set_access(&self.log);
                 let then = if self.is_ending() { "ends" } else { "goes on" };
                 self.log.error(format_args!("upgrade: {why}; this daemon {then}"));
                 Given::Kept
@@ -136,8 +137,9 @@ impl Daemon {
         Ok((count, left))
     }
 
-    /// Waits until the new program serves, and passes signals on to it. If it has ended instead,
-    /// they are this daemon's.
+    /// Waits until the new program serves, and passes signals on to it. If it has ended instead, or
+    /// says that it cannot serve, they are this daemon's. Nothing else tells who is to go on, so after
+    /// a message that cannot be read this waits for one of these.
     fn serves(&self, channel: &mut Channel) -> Result<(), String> {
         channel.wait_at_most(SERVING);
         let mut came = Vec::new();
@@ -152,10 +154,12 @@ impl Daemon {
                 continue;
             }
             match channel.receive() {
-                // The new program has ended, and touches nothing any more.
-                Err(Trouble::Ended) => break Trouble::Ended,
-                // In any other case it may serve, so this daemon must not.
-                _ => return Ok(()),
+                Ok((Frame::Serving, _)) => return Ok(()),
+                // The new program touches nothing any more.
+                Err(why @ (Trouble::Ended | Trouble::Refused(_))) => break why,
+                // It neither serves nor ends, but is there and has all clients.
+                _ if channel.left().is_zero() => return Ok(()),
+                _ => {}
             }
         };
         for notice in came {

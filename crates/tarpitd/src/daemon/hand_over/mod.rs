@@ -17,7 +17,7 @@
 //! The old daemon keeps all it has until the new one serves. If anything fails before, the
 //! connection ends, the new program does too, and the old daemon goes on where it paused. Only one
 //! of them ever serves: the new one touches no client before `serve`, and after `serve` the old one
-//! goes on only if the new one has ended.
+//! goes on only if the new one has ended or refuses.
 //!
 //! Signals take effect in the one that serves in the end. Until `serve` INT and TERM break the
 //! hand-over off, and the old daemon ends as always, with a `close` line for each client; others wait
@@ -44,6 +44,10 @@ const HANDSHAKES: Duration = Duration::from_secs(60);
 /// How often the old daemon looks whether such a handshake is done, and whether a signal has come.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How long the new program may take from `serve` until it serves. If it is slower, it has the
-/// clients all the same.
-const SERVING: Duration = Duration::from_secs(30);
+/// How long the new program may take from `serve` until it serves. That is longer than `tarpitd
+/// upgrade` waits before it kills the new program, whose end lets the old daemon go on. A program that
+/// is there after that has the clients all the same.
+const SERVING: Duration = Duration::from_secs(150);
+
+/// How long the old daemon may take to answer: long enough for a reload that is under way.
+const ANSWER: Duration = Duration::from_secs(30);

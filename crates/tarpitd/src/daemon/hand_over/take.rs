@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     super::{Daemon, kept::Kept, rules::rules, signals::OBEYED},
-    HANDSHAKES, PATIENCE, SERVING,
+    ANSWER, HANDSHAKES, PATIENCE,
     channel::{Channel, DAMAGED},
     format::{AdminSocket, FORM, Frame, Listener, State},
 };
@@ -168,8 +168,7 @@ pub(in crate::daemon) fn meet() -> Option<Result<(Predecessor, Inheritance), Str
 fn connect(socket: &OsStr) -> Result<UnixStream, String> {
     let ask = || -> io::Result<Result<UnixStream, String>> {
         let mut stream = UnixStream::connect(Path::new(socket))?;
-        // Long enough for a reload that is under way.
-        stream.set_read_timeout(Some(SERVING))?;
+        stream.set_read_timeout(Some(ANSWER))?;
         write!(
             stream,
             "POST /v1/hand-over HTTP/1.1\r\nHost: tarpitd\r\nConnection: Upgrade\r\n\
@@ -258,9 +257,6 @@ impl Daemon {
         let listening = self.workers.reload(&stay, listeners, &rules);
         let sum = sum(taken);
         listening.wait(PATIENCE);
-        if predecessor.is_some() {
-            self.write_pid_file();
-        }
         let version = version.escape_debug();
         let count = sum.held;
         match predecessor {
@@ -278,6 +274,17 @@ impl Daemon {
                 sum.unknown,
             ));
         }
+    }
+
+    /// Tells the daemon before that this one serves, and goes on in its place.
+    pub(in crate::daemon) fn succeed(&mut self, predecessor: Predecessor) {
+        // If that daemon is gone, this one serves all the same.
+        let _ = predecessor.channel.send(&Frame::Serving, &[]);
+        admin_socket::share_files(false);
+        // Not before: if this program had failed, they would be the other daemon's.
+        self.write_pid_file();
+        self.surfaces.set_access(&self.log);
+        self.is_taking = predecessor.go_on(self.notify.clone());
     }
 
     /// Lets the workers hold clients of another daemon.
@@ -337,13 +344,15 @@ impl Predecessor {
         }
     }
 
-    /// Tells that this program serves. Clients that come later, and signals, go to `notify`; says
-    /// whether clients may come.
-    pub(in crate::daemon) fn serving(mut self, notify: mpsc::Sender<Notice>) -> bool {
-        // If the old daemon is gone, this one serves all the same; and so it does where nobody
-        // waits for it.
-        let _ = self.channel.send(&Frame::Serving, &[]);
-        admin_socket::share_files(false);
+    /// Tells why this program cannot serve after all.
+    pub(in crate::daemon) fn refuse(&self, why: &str) {
+        self.channel.refuse(why);
+    }
+
+    /// Lets the command that waits for this program go. Clients that come later, and signals, go to
+    /// `notify`; says whether clients may come.
+    fn go_on(mut self, notify: mpsc::Sender<Notice>) -> bool {
+        // This program goes on also where nobody waits for it.
         if let Some(Console { mut stdout, .. }) = self.console.take() {
             let _ = stdout.write_all(SERVES);
         }

@@ -27,6 +27,7 @@ pub(super) const FORM: &str = "tarpitd-hand-over/2";
 pub(super) const CLIENTS: u8 = 1;
 pub(super) const COMPLETE: u8 = 2;
 pub(super) const READY: u8 = 4;
+pub(super) const REFUSED: u8 = 5;
 pub(super) const SERVE: u8 = 6;
 pub(super) const SERVING: u8 = 7;
 pub(super) const SIGNAL: u8 = 8;
@@ -80,7 +81,12 @@ impl End {
 
     /// Sends a frame that is a number only.
     pub(super) fn say(&mut self, number: u8) {
-        let frame = Frame { bytes: vec![number], files: Vec::new() };
+        self.say_all(&[number]);
+    }
+
+    /// Sends a frame of these bytes.
+    pub(super) fn say_all(&mut self, bytes: &[u8]) {
+        let frame = Frame { bytes: bytes.to_vec(), files: Vec::new() };
         self.send(&frame).expect("the other side is there");
     }
 

@@ -6,24 +6,12 @@ use super::{Between, End, FORM, HELD, Upgraded, all_are_dripped, clients, tarpit
 use crate::{
     clock::now,
     tls,
-    upgrade::between::{COMPLETE, Frame, READY, SERVE, SERVING, SIGNAL, TAKEN},
+    upgrade::between::{Frame, SERVE, SERVING, SIGNAL},
 };
 
 /// How postcard writes a signal's number.
 fn code(signal: Signal) -> u8 {
     u8::try_from(signal.as_raw()).expect("small") * 2
-}
-
-/// Takes everything, up to the order to serve.
-fn take_all(it: &Upgraded) -> End {
-    let mut other = End::ask(&it.socket(), FORM).expect("a hand-over");
-    while other.frame().expect("a frame").number() != COMPLETE {
-        other.say(TAKEN);
-    }
-    other.say(TAKEN);
-    other.say(READY);
-    assert_eq!(other.frame().map(|frame| frame.number()), Some(SERVE));
-    other
 }
 
 #[test]
@@ -33,7 +21,7 @@ fn signals_of_a_hand_over_that_fails_are_the_old_daemon_s() {
     let ids = it.held_ids();
     for serves in [false, true] {
         let other = if serves {
-            take_all(&it)
+            it.take_all()
         } else {
             let mut other = End::ask(&it.socket(), FORM).expect("a hand-over");
             other.frame().expect("a frame");
@@ -74,7 +62,7 @@ fn a_signal_that_ends_the_old_daemon_breaks_a_hand_over_off() {
 #[test]
 fn signals_behind_the_order_to_serve_are_passed_on() {
     let mut it = Upgraded::start("upgrade-signals", &tarpits(), HELD.len(), &["-t"]);
-    let mut other = take_all(&it);
+    let mut other = it.take_all();
     let signals = [Signal::USR2, Signal::TERM];
     for signal in signals {
         it.daemon.signal(signal);
