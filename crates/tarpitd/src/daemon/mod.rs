@@ -54,7 +54,7 @@ use self::{
     hand_over::{
         give::Given,
         store,
-        take::{Inheritance, Predecessor, meet},
+        take::{Arrivals, Inheritance, Predecessor, meet},
     },
     kept::{Draft, Keeping, Kept},
     pid_file::PidFile,
@@ -238,6 +238,8 @@ struct Daemon {
     activated: Activated,
     /// Whether clients of the daemon before may still come.
     is_taking: bool,
+    /// Whether these are still taken.
+    arrivals: Arrivals,
     /// Whether INT or TERM has come, even if its notice still waits.
     is_ending: Arc<AtomicBool>,
     /// Removed when the daemon ends.
@@ -375,6 +377,7 @@ impl Daemon {
             confinement,
             activated,
             is_taking: false,
+            arrivals: Arrivals::default(),
             is_ending,
             pid_file,
         };
@@ -462,6 +465,7 @@ impl Daemon {
                 }
                 Ok(Notice::Arrived(clients)) => drop(self.hand_out(clients)),
                 Ok(Notice::ArrivedAll) => self.is_taking = false,
+                Ok(Notice::Counted(counters)) => self.go_on_from(&counters),
                 Ok(Notice::HandOver(stream)) => match self.hand_over(stream) {
                     Given::Kept => {}
                     Given::Over(successor) => return self.leave(successor, watched),
@@ -544,6 +548,7 @@ impl Daemon {
     /// Ends the workers, which close all clients, and writes the last lines of trace and log.
     fn stop(mut self, watched: bool) {
         let begun = self.clock.now();
+        self.refuse_arrivals();
         if watched {
             live_line::end();
         }

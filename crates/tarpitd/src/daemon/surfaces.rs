@@ -286,6 +286,14 @@ impl Surfaces {
         Ok(told)
     }
 
+    /// Lets the handlers see another world.
+    pub(super) fn renew(&self, world: World) {
+        if let Some(admin) = &self.admin {
+            let keep = self.open.iter().map(|open| open.key).collect();
+            admin.order(Some(world), keep, Vec::new());
+        }
+    }
+
     /// All open sockets, each with the address that is configured for it.
     pub(super) fn sockets(&self) -> impl Iterator<Item = (Surface, &AdminAddress, BorrowedFd<'_>)> {
         self.open.iter().map(|open| (open.bind.surface, &open.bind.at, open.socket.as_fd()))

@@ -46,6 +46,13 @@ impl Tallies {
         new
     }
 
+    /// Goes on from what the daemon before has counted in all.
+    pub(super) fn go_on_from(&mut self, past: &BTreeMap<String, Before>) {
+        for (name, before) in past {
+            self.tarpit(name).go_on_from(before.gone);
+        }
+    }
+
     /// Those of tarpits.
     pub(super) fn tarpits(&self) -> &[Arc<Tally>] {
         &self.tarpits

@@ -204,6 +204,15 @@ impl Record {
         }
     }
 
+    /// A client that connected at `at` is held and counted by another daemon from now on.
+    pub(crate) fn gave_away(&self, client: SocketAddr, counted: Counted<'_>, at: Time) {
+        self.of(counted).give_away(at);
+        if let Some(port) = counted.port {
+            port.of(self.worker).give_away(at);
+        }
+        self.log.debug(format_args!("{} goes on in the new program", self.shown(client)));
+    }
+
     /// A new client was refused.
     pub(crate) fn refused(&mut self, about: Subject<'_>, counted: Counted<'_>, refusal: Refusal) {
         self.of(counted).refuse(refusal);

@@ -4,7 +4,10 @@
 //! asks adds them up.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -28,7 +31,7 @@ pub(crate) struct Tally {
     /// The tarpit's name.
     pub(crate) name: String,
     /// What earlier daemons counted of clients that have gone, where this one goes on for them.
-    past: TarpitCounts,
+    past: Mutex<TarpitCounts>,
     /// How many clients they had told of as opened. Some of these may still be on their way here.
     told_opened: u64,
     workers: Box<[TarpitTotals]>,
@@ -129,7 +132,7 @@ impl Tally {
         let workers = std::iter::repeat_with(TarpitTotals::default).take(workers).collect();
         Self {
             name: name.to_owned(),
-            past: gone,
+            past: Mutex::new(gone),
             told_opened: opened,
             workers,
             told_millis: AtomicU64::new(held_millis),
@@ -151,7 +154,7 @@ impl Tally {
 
     /// What was counted since the start of clients that have gone.
     fn of_the_gone(&self) -> TarpitCounts {
-        let mut sum = self.past;
+        let mut sum = self.past();
         for worker in &self.workers {
             let counts = worker.counts(Time::START);
             let opened = counts.closed.iter().sum();
@@ -164,6 +167,15 @@ impl Tally {
         sum
     }
 
+    /// What the daemon before has counted in all, now that it has ended.
+    pub(crate) fn go_on_from(&self, gone: TarpitCounts) {
+        *self.past.lock().unwrap_or_else(PoisonError::into_inner) = gone;
+    }
+
+    fn past(&self) -> TarpitCounts {
+        *self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What this worker counts.
     pub(crate) fn of(&self, worker: usize) -> &TarpitTotals {
         &self.workers[worker]
@@ -171,7 +183,7 @@ impl Tally {
 
     /// What was counted since the start.
     pub(crate) fn counts(&self, now: Time) -> TarpitCounts {
-        let mut sum = self.past;
+        let mut sum = self.past();
         for worker in &self.workers {
             sum.add(&worker.counts(now));
         }
@@ -192,6 +204,12 @@ impl TarpitTotals {
     pub(crate) fn close(&self, opened: Time, end: Time, cause: Cause) {
         self.closed[place(cause)].add(1);
         self.time.close(opened, end);
+    }
+
+    /// A client that connected at `opened` is counted by another daemon.
+    pub(crate) fn give_away(&self, opened: Time) {
+        self.opened.subtract(1);
+        self.time.give_away(opened);
     }
 
     /// A new client was refused.
@@ -273,6 +291,11 @@ impl PortTotals {
         self.time.open(at);
     }
 
+    pub(crate) fn give_away(&self, opened: Time) {
+        self.opened.subtract(1);
+        self.time.give_away(opened);
+    }
+
     pub(crate) fn close(&self, opened: Time, end: Time) {
         self.closed.add(1);
         self.time.close(opened, end);
@@ -299,6 +322,10 @@ impl PortCounts {
 impl TimeHeld {
     fn open(&self, at: Time) {
         self.since_millis.add(at.as_millis());
+    }
+
+    fn give_away(&self, opened: Time) {
+        self.since_millis.subtract(opened.as_millis());
     }
 
     fn close(&self, opened: Time, end: Time) {
@@ -515,7 +542,7 @@ impl Sum {
     ) -> Self {
         let mut all = TarpitCounts::default();
         for tally in tallies {
-            all.add(&tally.past);
+            all.add(&tally.past());
             for worker in &tally.workers {
                 all.add(&worker.counts(now));
             }

@@ -16,7 +16,7 @@ use mio::unix::SourceFd;
 use tarpit_proto::{
     account::Account,
     script::Conn,
-    session::{Input, Resumed, Session, SessionId},
+    session::{Cause, Input, Resumed, Session, SessionId},
     time::Time,
 };
 
@@ -208,6 +208,7 @@ impl Worker {
         };
         // Closing it here ends no news of it, since it is open there.
         let _ = self.poll.registry().deregister(&mut SourceFd(&slot.fd.as_raw_fd()));
+        self.record.gave_away(conn.client, binding.counted(), slot.session.opened(self.now));
         self.room.leave(&binding.port, conn.client.ip());
     }
 
@@ -279,11 +280,15 @@ impl Worker {
         let added = self.clients.add(session, fd, &binding, (conn, keeps_id.then_some(id)));
         let about = binding.subject(conn, id);
         let Some(index) = added else {
-            self.record.log().error(format_args!(
-                "{}: {} cannot be held any longer: it is at one of too many addresses",
-                binding.name,
-                self.record.shown(conn.client),
-            ));
+            let counted = binding.counted();
+            let Resumed { session, .. } = Session::resume(at, &binding.profile, &held.session);
+            let account = account.as_deref().and_then(Account::load).unwrap_or_default();
+            let error = io::Error::other("it is at one of too many addresses");
+            self.record.taken_over(about, counted, opened, None);
+            self.record.failed(about, account.protocol(), &error);
+            // Its connection is closed already.
+            let whom = (about, counted);
+            self.record.closed(whom, &account, &session, -1, Cause::Failed, self.now);
             return None;
         };
         if is_detoured {

@@ -96,6 +96,8 @@ pub(crate) enum Notice {
     Arrived(Vec<(usize, Moved)>),
     /// No client of the daemon before can come any more.
     ArrivedAll,
+    /// All that the daemon before has counted, now that it has ended.
+    Counted(Vec<u8>),
     /// Databases that were read again, and what went wrong, for the look with this number.
     Databases(u64, Databases, Vec<Finding>),
     /// A new program wants to go on for this one, and hears at the other end.

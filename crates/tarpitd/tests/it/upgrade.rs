@@ -4,6 +4,7 @@
 mod between;
 mod counted;
 mod kept;
+mod last_clients;
 mod last_step;
 mod signals;
 mod thousand;

@@ -24,7 +24,7 @@ use crate::{
 pub(crate) const PROTOCOL: &str = "tarpitd-hand-over";
 
 /// The number of the form of a hand-over. It changes with every change of its messages.
-pub(crate) const FORM: u32 = 2;
+pub(crate) const FORM: u32 = 3;
 
 /// Variables of the environment that are no part of it for a next program.
 const OWN: &str = "TARPITD_HAND_OVER";

@@ -33,6 +33,8 @@ pub(super) enum Frame {
     /// So many clients were told of, and that is all for now. So many are `left`: their TLS handshake
     /// is under way, and they come later.
     Complete { clients: u64, left: u64 },
+    /// All that the old daemon has counted, in place of what [`State`] had.
+    Counters(Vec<u8>),
     /// Listeners.
     Listeners(Vec<Listener>),
     /// The new program has all that it needs to serve.
@@ -377,6 +379,6 @@ mod tests {
                      00c6336401\
                      0701";
         let bytes = encode(&Client::from(client(hand_over::Stage::AwaitsRequest)));
-        assert_eq!((FORM, &*data_encoding::HEXLOWER.encode(&bytes)), (2, known));
+        assert_eq!((FORM, &*data_encoding::HEXLOWER.encode(&bytes)), (3, known));
     }
 }

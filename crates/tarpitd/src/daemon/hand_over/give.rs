@@ -186,15 +186,7 @@ impl Daemon {
         if !listeners.is_empty() {
             channel.hand(&Frame::Listeners(listeners), &files)?;
         }
-        let count = some.clients.len();
-        if count > 0 {
-            let (fds, clients): (Vec<_>, Vec<Client>) =
-                some.clients.into_iter().map(|Moved { fd, client }| (fd, client.into())).unzip();
-            let files: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
-            let worker = u32::try_from(worker).unwrap_or_default();
-            channel.hand(&Frame::Clients { worker, clients }, &files)?;
-        }
-        Ok(count as u64)
+        Ok(give_clients(channel, worker, some.clients).map_err(|(why, _)| why)?)
     }
 
     /// What goes on that is no socket.
@@ -230,6 +222,11 @@ impl Daemon {
         self.workers.leave(left());
         self.trace.flush(left().saturating_sub(LAST_WORDS));
         self.abandon_trace();
+        if successor.left > 0 {
+            // Some of these have gone. If the new program has, too, nobody counts any more.
+            let counters = Frame::Counters(Past::write(&self.world()));
+            let _ = successor.channel.send(&counters, &[]);
+        }
         self.log.notice(format_args!(
             "upgrade: handed over; the new program holds all clients: {}",
             successor.clients
@@ -241,7 +238,7 @@ impl Daemon {
 
     /// Hands on those whose handshake was under way: each once it is done, and all in the end or
     /// once a signal ends the daemon.
-    fn hand_on(&self, successor: &mut Successor) -> Result<(), String> {
+    fn hand_on(&mut self, successor: &mut Successor) -> Result<(), String> {
         let end = self.clock.now().after(HANDSHAKES);
         successor.channel.wait_at_most(HANDSHAKES + PATIENCE);
         loop {
@@ -253,7 +250,15 @@ impl Daemon {
                 loop {
                     let some = self.workers.release(worker, all, PATIENCE)?;
                     let (is_over, here) = (some.clients.is_empty(), some.left);
-                    *clients += self.give_some(channel, worker, some)?;
+                    *clients +=
+                        give_clients(channel, worker, some.clients).map_err(|(why, clients)| {
+                            // A program that is silent may have them.
+                            if why == Trouble::Ended {
+                                let back = clients.into_iter().map(|client| (worker, client));
+                                drop(self.hand_out(back.collect()));
+                            }
+                            why
+                        })?;
                     if is_over {
                         left += here;
                         break;
@@ -295,6 +300,28 @@ impl Daemon {
             pass_on(signal, &successor.channel);
         }
     }
+}
+
+/// Gives some of a worker's clients, and says how many; or why that fails, with the clients.
+fn give_clients(
+    channel: &Channel,
+    worker: usize,
+    clients: Vec<Moved>,
+) -> Result<u64, (Trouble, Vec<Moved>)> {
+    if clients.is_empty() {
+        return Ok(0);
+    }
+    let (fds, told): (Vec<_>, Vec<Client>) =
+        clients.into_iter().map(|Moved { fd, client }| (fd, client.into())).unzip();
+    let files: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
+    let worker = u32::try_from(worker).unwrap_or_default();
+    let frame = Frame::Clients { worker, clients: told };
+    let handed = channel.hand(&frame, &files);
+    handed.map(|()| fds.len() as u64).map_err(|why| {
+        let Frame::Clients { clients, .. } = frame else { return (why, Vec::new()) };
+        let back = fds.into_iter().zip(clients);
+        (why, back.map(|(fd, client)| Moved { fd, client: client.into() }).collect())
+    })
 }
 
 /// Passes a signal on. If that fails, the new program has ended.

@@ -12,6 +12,7 @@
 //!      │  ◄─────────────────── serving ─── │
 //!      │  ── clients, each ──────────────► │   whose TLS handshake is done by now
 //!      │  ── signals ────────────────────► │   as they come, from `serve` on
+//!      │  ── all that it has counted ────► │   as some of these may have gone
 //!      │  ends without a close line        │
 //! ```
 //! The old daemon keeps all it has until the new one serves. If anything fails before, the

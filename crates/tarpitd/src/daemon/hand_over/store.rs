@@ -166,6 +166,7 @@ impl Daemon {
     /// Ends and leaves the clients to the next daemon, through the service manager's store. If that
     /// fails, the clients are closed.
     pub(in crate::daemon) fn stop_for_restart(mut self, watched: bool) -> ExitCode {
+        self.refuse_arrivals();
         match self.leave_clients() {
             Ok(0) => self.workers.go_on(),
             Ok(clients) => {

@@ -8,7 +8,7 @@ use std::{
     io::{self, Read as _, Write as _},
     os::{fd::OwnedFd, unix::net::UnixStream},
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -20,7 +20,10 @@ use super::{
     format::{AdminSocket, FORM, Frame, Listener, State},
 };
 use crate::{
-    admin::{control::upgrade::PROTOCOL, metrics::saved::Past},
+    admin::{
+        control::upgrade::PROTOCOL,
+        metrics::saved::{Past, Store},
+    },
     keys::state_dir::Secrets,
     os::{
         admin_socket, clock::Clock, entropy::HashMap, listen_socket::ListenSocket,
@@ -60,6 +63,25 @@ pub(in crate::daemon) struct Predecessor {
 struct Console {
     stdout: File,
     stderr: OwnedFd,
+}
+
+/// Whether this daemon still takes clients of the one before. Once it ends it refuses them, and the
+/// other one closes them.
+#[derive(Clone, Debug, Default)]
+pub(in crate::daemon) struct Arrivals {
+    are_refused: Arc<Mutex<bool>>,
+}
+
+impl Arrivals {
+    /// Takes some unless they are refused; says whether they are taken.
+    fn take(&self, take: impl FnOnce() -> bool) -> bool {
+        let are_refused = self.are_refused.lock().unwrap_or_else(PoisonError::into_inner);
+        !*are_refused && take()
+    }
+
+    fn refuse(&self) {
+        *self.are_refused.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
 }
 
 /// Clients of the daemon before may still come: when this is dropped, none can any more.
@@ -284,7 +306,31 @@ impl Daemon {
         // Not before: if this program had failed, they would be the other daemon's.
         self.write_pid_file();
         self.surfaces.set_access(&self.log);
-        self.is_taking = predecessor.go_on(self.notify.clone());
+        self.is_taking = predecessor.go_on(self.notify.clone(), self.arrivals.clone());
+    }
+
+    /// Goes on from all that the daemon before has counted: of the clients that stayed there during
+    /// their handshake some have gone.
+    pub(in crate::daemon) fn go_on_from(&mut self, counters: &[u8]) {
+        let Some(mut past) = Past::read(counters) else { return };
+        self.served.tallies.go_on_from(&past.tarpits);
+        if self.store.is_none() {
+            self.past = Some(past);
+        } else if let Some(store) = Store::going_on(self.identity.state_dir().clone(), &mut past) {
+            self.store = Some(Arc::new(store));
+            self.surfaces.renew(self.world());
+        }
+    }
+
+    /// Refuses clients of the daemon before from now on, and takes those that have come.
+    pub(in crate::daemon) fn refuse_arrivals(&mut self) {
+        self.arrivals.refuse();
+        let last: Vec<_> = self.notices.try_iter().collect();
+        for notice in last {
+            if let Notice::Arrived(clients) = notice {
+                drop(self.hand_out(clients));
+            }
+        }
     }
 
     /// Lets the workers hold clients of another daemon.
@@ -351,7 +397,7 @@ impl Predecessor {
 
     /// Lets the command that waits for this program go. Clients that come later, and signals, go to
     /// `notify`; says whether clients may come.
-    fn go_on(mut self, notify: mpsc::Sender<Notice>) -> bool {
+    fn go_on(mut self, notify: mpsc::Sender<Notice>, arrivals: Arrivals) -> bool {
         // This program goes on also where nobody waits for it.
         if let Some(Console { mut stdout, .. }) = self.console.take() {
             let _ = stdout.write_all(SERVES);
@@ -368,8 +414,13 @@ impl Predecessor {
                         let moved = moved.map(|(client, fd)| Moved { fd, client: client.into() });
                         Notice::Arrived(moved.map(|it| (worker as usize, it)).collect())
                     }
-                    Frame::Complete { .. } => {
+                    Frame::Counters(counters) => {
+                        // If these fail, the daemon has ended.
+                        let _ = notify.send(Notice::Counted(counters));
                         pending = None;
+                        continue;
+                    }
+                    Frame::Complete { .. } => {
                         // If the old daemon is gone, it needs no answer.
                         let _ = self.channel.send(&Frame::Taken, &[]);
                         continue;
@@ -381,7 +432,10 @@ impl Predecessor {
                     }
                     _ => break,
                 };
-                if notify.send(notice).is_err() || self.channel.send(&Frame::Taken, &[]).is_err() {
+                // Only what is taken for sure is answered: the old daemon keeps the others.
+                let take =
+                    || notify.send(notice).is_ok() && self.channel.send(&Frame::Taken, &[]).is_ok();
+                if !arrivals.take(take) {
                     break;
                 }
             }

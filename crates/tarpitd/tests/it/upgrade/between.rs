@@ -21,17 +21,18 @@ use rustix::{
 use crate::daemon::PATIENCE;
 
 /// What a connection is to become.
-pub(super) const FORM: &str = "tarpitd-hand-over/2";
+pub(super) const FORM: &str = "tarpitd-hand-over/3";
 
 /// The numbers of frames.
 pub(super) const CLIENTS: u8 = 1;
 pub(super) const COMPLETE: u8 = 2;
-pub(super) const READY: u8 = 4;
-pub(super) const REFUSED: u8 = 5;
-pub(super) const SERVE: u8 = 6;
-pub(super) const SERVING: u8 = 7;
-pub(super) const SIGNAL: u8 = 8;
-pub(super) const TAKEN: u8 = 12;
+pub(super) const COUNTERS: u8 = 3;
+pub(super) const READY: u8 = 5;
+pub(super) const REFUSED: u8 = 6;
+pub(super) const SERVE: u8 = 7;
+pub(super) const SERVING: u8 = 8;
+pub(super) const SIGNAL: u8 = 9;
+pub(super) const TAKEN: u8 = 13;
 
 /// One end of a hand-over.
 pub(super) struct End(UnixStream);
@@ -178,10 +179,10 @@ fn pass_on(mut old: End, mut new: End, change: &mut impl FnMut(&mut Frame)) {
         if new.send(&frame).is_err() {
             return;
         }
-        // Behind the last frame the new side says two things before the old one goes on, and to a
-        // signal nothing.
-        let is_signal = frame.number() == SIGNAL;
-        for _ in 0..if is_signal { 0 } else { 1 + usize::from(is_last) } {
+        // Behind the last frame the new side says two things before the old one goes on, and to
+        // some nothing.
+        let needs_none = matches!(frame.number(), COUNTERS | SIGNAL);
+        for _ in 0..if needs_none { 0 } else { 1 + usize::from(is_last) } {
             let Some(said) = new.frame() else { return };
             if old.send(&said).is_err() {
                 return;
