@@ -1,12 +1,23 @@
 //! Pins for `strict_lock`: the one protocol that a port speaks to a network.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
 use core::time::Duration;
 
 use crate::{
-    base::{net::Prefix, time::Time},
+    base::{
+        net::Prefix,
+        state::{Saved as _, load_name, save_name},
+        time::Time,
+    },
+    protocols,
     script::{Conn, Pinned},
 };
+
+/// The format of saved pins; another format has another number.
+const FORMAT: u8 = 1;
 
 /// One worker's pins, lent to its sessions. It takes no memory while no listener uses it.
 #[derive(Debug, Default)]
@@ -37,6 +48,43 @@ impl Pins {
     /// How long one is held.
     pub const TERM: Duration = Duration::from_secs(24 * 60 * 60);
 
+    /// Saves all pins for a new binary whose clock goes on; `None`: there are none.
+    pub fn save(&self) -> Option<Vec<u8>> {
+        if self.order.is_empty() {
+            return None;
+        }
+        let mut out = Vec::new();
+        FORMAT.save(&mut out);
+        for (place, pin) in &self.held {
+            place.port.save(&mut out);
+            place.network.save(&mut out);
+            pin.since.save(&mut out);
+            save_name(pin.protocol, &mut out);
+        }
+        Some(out)
+    }
+
+    /// Goes on from what several workers saved with [`Pins::save`]. Where they disagree, the first
+    /// decision holds. What is damaged, or names a protocol that this binary does not know, is
+    /// decided anew.
+    pub fn recall<'a>(&mut self, saved: impl IntoIterator<Item = &'a [u8]>, now: Time) {
+        let mut all = Vec::new();
+        for mut saved in saved {
+            if u8::load(&mut saved) != Some(FORMAT) {
+                continue;
+            }
+            while let Some((place, since, name)) = load_pin(&mut saved) {
+                if let Some(protocol) = protocols::named(name) {
+                    all.push((since.min(now), place, protocol.name));
+                }
+            }
+        }
+        all.sort_by_key(|&(since, ..)| since);
+        for (since, place, protocol) in all {
+            self.claim(place, protocol, since);
+        }
+    }
+
     /// The protocol that is spoken there from now on: `protocol`, unless another one was decided
     /// before.
     fn claim(&mut self, place: Place, protocol: &'static str, now: Time) -> &'static str {
@@ -63,6 +111,12 @@ impl Pins {
         }
         self.held.get(&place).map(|pin| pin.protocol)
     }
+}
+
+/// Reads one pin; `None`: that was the last one.
+fn load_pin<'a>(saved: &mut &'a [u8]) -> Option<(Place, Time, &'a str)> {
+    let place = Place { port: u16::load(saved)?, network: u64::load(saved)? };
+    Some((place, Time::load(saved)?, load_name(saved)?))
 }
 
 impl Pinned for Pins {
@@ -128,5 +182,39 @@ mod tests {
         let now = Time::from_millis(20_000);
         assert_eq!(pins.decided(there(2 * Pins::MOST - 1), now), None);
         assert_eq!(pins.decided(there(2 * Pins::MOST), now), Some("ssh"));
+    }
+
+    #[test]
+    fn the_next_binary_keeps_to_what_was_decided() {
+        let (here, there) = (place("192.0.2.1:1"), place("198.51.100.1:1"));
+        let at = |seconds: u64| Time::from_millis(seconds * 1_000);
+        let (mut one, mut other) = (Pins::default(), Pins::default());
+        assert_eq!(one.save(), None);
+        one.claim(here, "ftp", at(20));
+        other.claim(here, "ssh", at(10));
+        other.claim(there, "smtp", at(30));
+        let saved = [one.save().expect("pins"), other.save().expect("pins")];
+        let saved = || saved.iter().map(Vec::as_slice);
+        let mut next = Pins::default();
+        next.recall(saved(), at(40));
+        assert_eq!(
+            (next.decided(here, at(40)), next.decided(there, at(40))),
+            (Some("ssh"), Some("smtp"))
+        );
+        // The day goes on.
+        assert_eq!(next.decided(here, at(86_410)), None);
+        assert_eq!(next.decided(there, at(86_410)), Some("smtp"));
+        // Each cut is read as far as it goes, and nonsense is not read at all.
+        for saved in saved() {
+            for cut in 0..saved.len() {
+                Pins::default().recall([&saved[..cut], b"\xFF\xFF"], at(40));
+            }
+        }
+        // A moment that lies ahead holds no longer than a day from now.
+        let mut ahead = Pins::default();
+        ahead.claim(here, "ftp", at(1 << 40));
+        let mut next = Pins::default();
+        next.recall(ahead.save().as_deref(), at(40));
+        assert_eq!(next.decided(here, at(86_440)), None);
     }
 }

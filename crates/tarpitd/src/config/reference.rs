@@ -252,7 +252,8 @@ pub(super) const TARPIT: &[Key<TarpitDraft>] = &[
                   other ports it is the first protocol that was decided for a network (/24 or \
                   /56). tarpitd forgets that after 24 hours, or earlier once more than 4096 other \
                   networks connected; each worker remembers on its own, so several workers may \
-                  show a network several protocols. A client of another protocol is refused as \
+                  show a network several protocols. All of that goes on after an upgrade, \
+                  but not after a restart that closes all clients. A client of another protocol is refused as \
                   CLIENT VALIDATION in tarpitd(1) describes. With false `auto` serves every \
                   protocol on every port.",
         outdated: None,

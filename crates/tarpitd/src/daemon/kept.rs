@@ -32,7 +32,7 @@ use crate::{
     admit::egress::Spent,
     keys::state_dir::{KEPT, StateDir, Touch},
     os::clock::Clock,
-    report::log::Log,
+    report::{log::Log, observed::saved::SavedFrequent},
     settings::{
         Settings,
         finding::{Finding, Gravity, plain},
@@ -67,6 +67,12 @@ const DAY: Part = Part("day", 1);
 /// What was spent of the bytes of `egress_per_day`.
 const EGRESS: Part = Part("egress", 1);
 
+/// The names, secrets and networks that came most often. It tells of clients, so it is in no file.
+const FREQUENT: Part = Part("frequent", 1);
+
+/// The pins of `strict_lock`, a list for each worker. They tell of clients, too.
+const PINS: Part = Part("pins", 1);
+
 impl Part {
     /// Adds it to others, as it is at this moment since 1970.
     fn write<T: Serialize>(&self, at: Duration, value: &T, all: &mut Named) {
@@ -100,6 +106,8 @@ pub(super) struct Kept {
     spent: Option<Spent>,
     /// The page's last day, and how long ago that was.
     day: Option<(Duration, SavedHistory)>,
+    frequent: Option<SavedFrequent>,
+    pins: Vec<Vec<u8>>,
     /// Whether its clients and its counts go on here, too.
     counts_on: bool,
     /// What could not be read.
@@ -114,6 +122,8 @@ impl Kept {
         Self {
             spent: spent.and_then(|(age, spent)| spent.after(age)),
             day: DAY.take(now, named, &mut unreadable),
+            frequent: FREQUENT.take(now, named, &mut unreadable).map(|(_, it)| it),
+            pins: PINS.take(now, named, &mut unreadable).map(|(_, it)| it).unwrap_or_default(),
             counts_on,
             unreadable,
         }
@@ -149,10 +159,19 @@ impl Kept {
         Some(PageState::going_on(saved, away, self.counts_on, now))
     }
 
-    /// The share of each of so many workers.
-    pub(super) fn of_workers(&self, workers: usize) -> Vec<worker::kept::Kept> {
-        let share = worker::kept::Kept { spent: self.spent.map(|spent| spent.share(workers)) };
-        vec![share; workers]
+    /// The share of each worker that there is under these settings.
+    pub(super) fn of_workers(&mut self, settings: &Settings) -> Vec<worker::kept::Kept> {
+        let workers = settings.workers.get();
+        let spent = self.spent.map(|spent| spent.share(workers));
+        let anonymize = settings.logging.anonymize.name();
+        let frequent = self.frequent.take().and_then(|it| it.load(anonymize));
+        let pins: Arc<[Vec<u8>]> = std::mem::take(&mut self.pins).into();
+        let share = |worker| worker::kept::Kept {
+            spent,
+            frequent: frequent.as_ref().map(|it| it.share(worker, workers)),
+            pins: Arc::clone(&pins),
+        };
+        (0..workers).map(share).collect()
     }
 }
 
@@ -203,11 +222,22 @@ impl Daemon {
     /// Everything that goes on by its name, for a daemon that takes over.
     pub(super) fn named(&self) -> Named {
         let mut named = self.identity.state_dir().remembered();
-        named.append(&mut self.parts(&self.workers.kept(ASKED)));
+        let of_workers = self.workers.kept(ASKED);
+        named.append(&mut self.parts(&of_workers));
+        let now = self.clock.wall();
+        let pins: Vec<_> = of_workers.iter().flat_map(|it| it.pins.iter()).collect();
+        if !pins.is_empty() {
+            PINS.write(now, &pins, &mut named);
+        }
+        let anonymize = self.served.settings.logging.anonymize.name();
+        let frequent = of_workers.into_iter().filter_map(|it| it.frequent);
+        if let Some(frequent) = SavedFrequent::of(frequent, anonymize) {
+            FREQUENT.write(now, &frequent, &mut named);
+        }
         named
     }
 
-    /// The parts as they are now.
+    /// The parts that tell of no client, as they are now.
     fn parts(&self, of_workers: &[worker::kept::Kept]) -> Named {
         let (now, mut all) = (self.clock.wall(), Named::new());
         if let Some(spent) = Spent::sum(of_workers.iter().filter_map(|it| it.spent)) {

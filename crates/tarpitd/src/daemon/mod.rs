@@ -340,7 +340,7 @@ impl Daemon {
             keys,
             admission: &admission,
             rules: rules(&served, workers),
-            kept: inheritance.kept.of_workers(workers),
+            kept: inheritance.kept.of_workers(&served.settings),
             log: &log,
             trace: &trace,
             notify: &notify,

@@ -18,7 +18,7 @@ use crate::{
         busiest::{Busiest, Busy},
         geoip::Geoip,
         log::Log,
-        observed::Observed,
+        observed::{Frequent, Observed},
         refusal::Refusal,
         totals::{Counted, TarpitTotals, WorkerTotals},
         trace::{self, Event, Form, Happening, Kind, Seat, Style, Subject},
@@ -143,6 +143,13 @@ impl Record {
         }
     }
 
+    /// Goes on from what an earlier daemon observed, if anything is.
+    pub(crate) fn recall(&mut self, frequent: Frequent) {
+        if let Some(observed) = &mut self.observed {
+            observed.go_on(frequent);
+        }
+    }
+
     /// What was observed of clients, if anything is.
     pub(crate) fn observed(&self) -> Option<&Observed> {
         self.observed.as_ref()
@@ -197,10 +204,7 @@ impl Record {
         }
         let host = self.shown(about.client).ip();
         if let Some(observed) = &mut self.observed {
-            observed.opened(host);
-            if let Some(program) = program {
-                observed.recall(about.session, program);
-            }
+            observed.taken_over(host, about.session, program);
         }
     }
 

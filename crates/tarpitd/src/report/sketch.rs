@@ -94,6 +94,23 @@ impl<K: Eq + Hash, V> Sketch<K, V> {
         self.rows.iter().map(|row| (&row.thing, &row.kept))
     }
 
+    /// Goes on from what another sketch has counted, as far as there are places.
+    pub(crate) fn recall(
+        &mut self,
+        all: impl IntoIterator<Item = Counted<K>>,
+        new: impl Fn() -> V,
+    ) {
+        for Counted { thing, count, over } in all {
+            let mark = self.mark(&thing);
+            if self.rows.len() < self.places && self.find(mark, &thing).is_none() {
+                self.grow();
+                self.marks.push(mark);
+                self.counts.push(count);
+                self.rows.push(Row { thing, over, kept: new() });
+            }
+        }
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         *self = Self::new(self.places);

@@ -55,6 +55,14 @@ impl Network {
         (self.family, self.bits) == bits(ip)
     }
 
+    /// The first of its addresses.
+    pub(crate) fn first(self) -> IpAddr {
+        match self.family {
+            Family::V4 => Ipv4Addr::from_bits((self.bits >> 96) as u32).into(),
+            Family::V6 => Ipv6Addr::from_bits(self.bits).into(),
+        }
+    }
+
     pub(crate) fn family(self) -> Family {
         self.family
     }

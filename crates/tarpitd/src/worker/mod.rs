@@ -339,7 +339,7 @@ impl Worker {
             accounts: Accounts::new(),
             record: setup.record,
         };
-        worker.recall(&setup.kept);
+        worker.recall(setup.kept);
         for listener in setup.listeners {
             worker.listeners.open(listener, worker.poll.registry())?;
         }

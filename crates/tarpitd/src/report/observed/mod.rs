@@ -3,6 +3,7 @@
 //!
 //! It exists only where one of them is on. A held client's own memory does not grow.
 
+pub(crate) mod saved;
 pub(crate) mod word;
 
 use std::net::IpAddr;
@@ -30,10 +31,12 @@ pub(crate) struct Observed {
     users: Sketch<Tried>,
     secrets: Sketch<Tried>,
     networks: Sketch<Network>,
+    /// Whether clients that are taken over are among what is counted.
+    goes_on: bool,
 }
 
 /// The things that came most often.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Frequent {
     pub(crate) users: Vec<Counted<Tried>>,
     pub(crate) secrets: Vec<Counted<Tried>>,
@@ -73,6 +76,21 @@ impl Observed {
             users: Sketch::new(places),
             secrets: Sketch::new(places),
             networks: Sketch::new(places),
+            goes_on: false,
+        }
+    }
+
+    /// Goes on from its share of what an earlier daemon's workers observed, as far as it may be kept
+    /// here.
+    pub(crate) fn go_on(&mut self, frequent: Frequent) {
+        let Frequent { users, secrets, networks } = frequent;
+        self.goes_on = true;
+        self.networks.recall(networks, || ());
+        if self.discretion.log_users {
+            self.users.recall(users, || ());
+        }
+        if self.discretion.log_secrets {
+            self.secrets.recall(secrets, || ());
         }
     }
 
@@ -111,9 +129,19 @@ impl Observed {
         }
     }
 
-    /// A client told an earlier daemon its program.
-    pub(crate) fn recall(&mut self, session: SessionId, program: &str) {
-        self.programs.keep(session, Program::of(program.as_bytes()));
+    /// A client of an earlier daemon is held here; it may have told that one its program.
+    pub(crate) fn taken_over(
+        &mut self,
+        address: IpAddr,
+        session: SessionId,
+        program: Option<&str>,
+    ) {
+        if !self.goes_on {
+            self.opened(address);
+        }
+        if let Some(program) = program {
+            self.programs.keep(session, Program::of(program.as_bytes()));
+        }
     }
 
     /// The program of a client, if it is one of the latest that told.
@@ -178,6 +206,47 @@ mod tests {
         assert!(known[..6].iter().all(Option::is_none), "{known:?}");
         assert_eq!(known[6..], ["6", "7", "8", "9"].map(|it| Some(it.to_owned())));
         assert_eq!(observed.programs.all.capacity(), 4);
+    }
+
+    #[test]
+    fn what_came_most_often_goes_on_in_any_number_of_workers() {
+        let all = Discretion { log_secrets: true, log_users: true, log_forwarded: false };
+        let mut observed = Observed::share(1);
+        observed.set(all);
+        let long = "x".repeat(40);
+        for (user, times) in [("root", 3), ("admin", 2), (&*long, 1)] {
+            for _ in 0..times {
+                observed.learnt(SessionId(1), &[fact(Fact::User, user), fact(Fact::Secret, "s")]);
+                observed.opened("192.0.2.1".parse().unwrap());
+            }
+        }
+        let saved = saved::SavedFrequent::of([observed.frequent()], "none").unwrap();
+        let next = |workers: usize, discretion: Discretion| {
+            let frequent = saved.clone().load("none").unwrap();
+            let of_workers = (0..workers).map(|worker| {
+                let mut next = Observed::share(workers);
+                next.set(discretion);
+                next.go_on(frequent.share(worker, workers));
+                next.taken_over("192.0.2.1".parse().unwrap(), SessionId(1), None);
+                next.frequent()
+            });
+            let of_workers: Vec<_> = of_workers.collect();
+            let lists = |list: fn(&Frequent) -> Vec<Counted<Tried>>| {
+                let all = merged(of_workers.iter().map(list), 9);
+                all.iter().map(|it| (it.thing.text(), it.count)).collect::<Vec<_>>()
+            };
+            let networks = merged(of_workers.iter().map(|it| it.networks.clone()), 9);
+            (lists(|it| it.users.clone()), lists(|it| it.secrets.clone()), networks[0].count)
+        };
+        let cut = format!("{}…", "x".repeat(31));
+        let users = vec![("root".to_owned(), 3), ("admin".to_owned(), 2), (cut, 1)];
+        let secrets = vec![("s".to_owned(), 6)];
+        assert_eq!(next(1, all), (users.clone(), secrets.clone(), 6));
+        assert_eq!(next(3, all), (users, secrets, 6));
+        // Other rules: nothing of what they forbid.
+        let none = Discretion { log_secrets: false, log_users: false, log_forwarded: false };
+        assert_eq!(next(1, none), (vec![], vec![], 6));
+        assert!(saved.load("prefix").is_none());
     }
 
     #[test]

@@ -18,6 +18,21 @@ impl<const N: usize> Word<N> {
         Self { bytes, length: text.len().min(N + 1) as u8 }
     }
 
+    /// The bytes that are kept, and whether there were more.
+    pub(super) fn bytes(&self) -> (&[u8], bool) {
+        let length = usize::from(self.length);
+        (&self.bytes[..length.min(N)], length > N)
+    }
+
+    /// The same from these.
+    pub(super) fn saved(bytes: &[u8], is_cut: bool) -> Self {
+        let mut word = Self::of(bytes);
+        if is_cut {
+            word.length = (N + 1) as u8;
+        }
+        word
+    }
+
     /// The text. Where it was longer, it ends with an ellipsis. It is the client's: escape it
     /// wherever it is shown.
     pub(crate) fn text(&self) -> String {

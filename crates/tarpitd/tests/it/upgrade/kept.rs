@@ -1,7 +1,12 @@
 //! What goes on beside clients and counters: over an upgrade, a restart through the service
 //! manager's store, and a plain restart.
 
-use std::{fs, io::ErrorKind, io::Read as _, net::SocketAddr, time::Duration};
+use std::{
+    fs,
+    io::{ErrorKind, Read as _, Write as _},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use rustix::process::Signal;
 
@@ -146,4 +151,44 @@ fn the_page_s_last_day_goes_on_after_a_restart() {
         assert_eq!(day(daemon.addresses[1]), (2, 1));
         daemon.stop();
     }
+}
+
+#[test]
+fn what_came_most_often_goes_on_after_an_upgrade_and_counts_nobody_twice() {
+    let text = "workers = 2\n[tarpits.a]\npattern = 'ftp_hold'\nbind = '127.0.0.1:0'\n";
+    let mut it = Upgraded::start("kept-frequent", text, 1, &[]);
+    let mut clients: Vec<_> = (0..3).map(|_| Client::of(it.daemon.addresses[0])).collect();
+    for client in &mut clients {
+        client.0.write_all(b"USER root\r\n").expect("sent");
+    }
+    clients.pop();
+    let counts = |it: &Upgraded| {
+        let status = it.status();
+        ["users", "networks"].map(|list| status[list][0].clone())
+    };
+    until("all are counted", || {
+        it.held() == 2 && counts(&it).iter().all(|first| first["count"] == 3)
+    });
+    let before = counts(&it);
+    assert_eq!(before[0]["name"], "root");
+    for _ in 0..2 {
+        it.upgrade();
+        assert_eq!(counts(&it), before);
+    }
+}
+
+#[test]
+fn a_network_is_shown_the_same_protocol_after_an_upgrade() {
+    let text = "[tarpits.a]\npattern = 'auto'\nstrict_lock = true\nbind = '127.0.0.1:0'\n";
+    let mut it = Upgraded::start("kept-pins", text, 1, &[]);
+    let asked = |it: &Upgraded, says: &[u8]| {
+        let mut client = Client::of(it.daemon.addresses[0]);
+        client.0.write_all(says).expect("sent");
+        String::from_utf8_lossy(&client.hear()).into_owned()
+    };
+    let first = asked(&it, b"SSH-2.0-x\r\n");
+    assert!(first.starts_with("SSH-2.0-"), "{first}");
+    it.upgrade();
+    let next = asked(&it, b"GET / HTTP/1.0\r\n\r\n");
+    assert!(next.starts_with("SSH-2.0-"), "{next}");
 }
