@@ -68,6 +68,15 @@ fn main() -> ExitCode {
 
 /// Serves until it is told to stop.
 fn serve(request: &Request) -> ExitCode {
+    let is_from_stdin =
+        matches!(&request.origin, Origin::File(path) if config::is_standard_input(path));
+    if is_from_stdin && std::env::var_os(daemon::HAND_OVER).is_some() {
+        complain(
+            "tarpitd: cannot take over: the running daemon read its configuration from standard \
+             input, which cannot be read again: save it as a file, and restart with -c FILE",
+        );
+        return ExitCode::from(daemon::REFUSED);
+    }
     let mut settings = match request.settings() {
         Ok(settings) => settings,
         Err(wrong) => return give_up(wrong),
@@ -89,7 +98,7 @@ fn serve(request: &Request) -> ExitCode {
             daemon::run(settings, None, &welcome)
         }
         // Standard input cannot be read again.
-        Origin::File(path) if config::is_standard_input(path) => daemon::run(settings, None, ""),
+        Origin::File(_) if is_from_stdin => daemon::run(settings, None, ""),
         Origin::File(file) => {
             let reread = || request.settings().map_err(|wrong| lines(&wrong.problems));
             daemon::run(settings, Some(Reread { file, read: &reread }), "")

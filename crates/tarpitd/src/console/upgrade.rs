@@ -32,7 +32,7 @@ const MOST: Duration = Duration::from_secs(120);
 pub(super) fn upgrade(daemon: &Daemon, program: Option<&Path>) -> Result<ExitCode, Failure> {
     let (process, user) = daemon.process()?;
     let outcome = match unit_of(&process) {
-        Some(unit) => restart(&unit, program),
+        Some(unit) => restart(&unit, program, SYSTEMCTL),
         None => may_start(&process, user).and_then(|()| start(daemon.socket(), program, &process)),
     };
     Ok(match outcome {
@@ -148,8 +148,11 @@ fn unit_in(groups: &str) -> Option<Unit> {
     })
 }
 
+/// The program that speaks to systemd.
+const SYSTEMCTL: &str = "systemctl";
+
 /// Lets systemd restart the unit, which keeps the clients in its descriptor store.
-fn restart(unit: &Unit, program: Option<&Path>) -> Result<String, String> {
+fn restart(unit: &Unit, program: Option<&Path>, by: &str) -> Result<String, String> {
     let name = &unit.name;
     if program.is_some() {
         return Err(format!(
@@ -158,7 +161,7 @@ fn restart(unit: &Unit, program: Option<&Path>) -> Result<String, String> {
         ));
     }
     let systemctl = |words: &[&str]| {
-        let mut command = Command::new("systemctl");
+        let mut command = Command::new(by);
         if unit.is_users {
             command.arg("--user");
         }
@@ -235,7 +238,17 @@ mod tests {
     #[test]
     fn a_unit_s_program_is_named_by_the_unit() {
         let unit = Unit { name: "t.service".into(), is_users: false };
-        let why = restart(&unit, Some(Path::new("/usr/bin/true"))).unwrap_err();
+        let why = restart(&unit, Some(Path::new("/usr/bin/true")), "/bin/true").unwrap_err();
         assert!(why.contains("ExecStart"), "{why}");
+    }
+
+    #[test]
+    fn what_systemctl_says_of_a_restart_is_told() {
+        let unit = Unit { name: "t.service".into(), is_users: false };
+        assert_eq!(restart(&unit, None, "true"), Ok("t.service was restarted".to_owned()));
+        for (by, told) in [("false", "fails; run it as root"), ("/nowhere/at/all", "cannot run")] {
+            let why = restart(&unit, None, by).unwrap_err();
+            assert!(why.contains("systemctl restart t.service") && why.contains(told), "{why}");
+        }
     }
 }
