@@ -70,6 +70,9 @@ const EGRESS: Part = Part("egress", 1);
 /// The names, secrets and networks that came most often. It tells of clients, so it is in no file.
 const FREQUENT: Part = Part("frequent", 1);
 
+/// Lines spent of the trace's bound. After a restart there is room for new ones.
+const LINES: Part = Part("lines", 1);
+
 /// The pins of `strict_lock`, a list for each worker. They tell of clients, too.
 const PINS: Part = Part("pins", 1);
 
@@ -106,6 +109,7 @@ pub(super) struct Kept {
     spent: Option<Spent>,
     /// The page's last day, and how long ago that was.
     day: Option<(Duration, SavedHistory)>,
+    lines: u64,
     frequent: Option<SavedFrequent>,
     pins: Vec<Vec<u8>>,
     /// Whether its clients and its counts go on here, too.
@@ -122,6 +126,7 @@ impl Kept {
         Self {
             spent: spent.and_then(|(age, spent)| spent.after(age)),
             day: DAY.take(now, named, &mut unreadable),
+            lines: LINES.take(now, named, &mut unreadable).map_or(0, |(_, it)| it),
             frequent: FREQUENT.take(now, named, &mut unreadable).map(|(_, it)| it),
             pins: PINS.take(now, named, &mut unreadable).map(|(_, it)| it).unwrap_or_default(),
             counts_on,
@@ -168,6 +173,7 @@ impl Kept {
         let pins: Arc<[Vec<u8>]> = std::mem::take(&mut self.pins).into();
         let share = |worker| worker::kept::Kept {
             spent,
+            lines: self.lines.div_ceil(workers as u64),
             frequent: frequent.as_ref().map(|it| it.share(worker, workers)),
             pins: Arc::clone(&pins),
         };
@@ -225,6 +231,10 @@ impl Daemon {
         let of_workers = self.workers.kept(ASKED);
         named.append(&mut self.parts(&of_workers));
         let now = self.clock.wall();
+        let lines = of_workers.iter().fold(0_u64, |sum, it| sum.saturating_add(it.lines));
+        if lines > 0 {
+            LINES.write(now, &lines, &mut named);
+        }
         let pins: Vec<_> = of_workers.iter().flat_map(|it| it.pins.iter()).collect();
         if !pins.is_empty() {
             PINS.write(now, &pins, &mut named);
@@ -291,6 +301,37 @@ impl Daemon {
         // Without memory for a thread, the next minute tries again.
         if thread::Builder::new().stack_size(128 * 1024).spawn(write).is_ok() {
             self.keeping.under_way = Some(under_way);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_cannot_be_read_is_told_and_costs_no_other() {
+        let clock = Clock::start();
+        let spent = Spent { bytes: 7, day_left: Duration::from_secs(60) };
+        let parts = || {
+            let mut all = Named::from([("seed".to_owned(), vec![1])]);
+            EGRESS.write(clock.wall(), &spent, &mut all);
+            LINES.write(clock.wall(), &9_u64, &mut all);
+            all
+        };
+        let mut all = parts();
+        let kept = Kept::take(&mut all, clock, true);
+        assert_eq!((kept.spent.map(|it| it.bytes), kept.lines), (Some(7), 9));
+        assert!(kept.unreadable.is_empty() && kept.day.is_none());
+        assert_eq!(all.into_keys().collect::<Vec<_>>(), ["seed"], "what is no part stays");
+        let good = parts().remove(EGRESS.0).unwrap_or_default();
+        let damages = [vec![], good[..good.len() - 1].to_vec(), [&[2], &good[1..]].concat()];
+        for damage in damages {
+            let mut all = parts();
+            all.insert(EGRESS.0.to_owned(), damage);
+            let kept = Kept::take(&mut all, clock, true);
+            assert_eq!((kept.spent, kept.lines), (None, 9));
+            assert!(kept.unreadable[0].to_string().contains("`egress` cannot be read here"));
         }
     }
 }

@@ -143,6 +143,16 @@ impl Record {
         }
     }
 
+    /// How many lines of the trace's bound are spent.
+    pub(crate) fn spent_lines(&self) -> u64 {
+        self.bound.spent(self.clock.now())
+    }
+
+    /// Goes on from so many lines that an earlier daemon has spent.
+    pub(crate) fn spend_lines(&mut self, spent: u64) {
+        self.bound.go_on(spent);
+    }
+
     /// Goes on from what an earlier daemon observed, if anything is.
     pub(crate) fn recall(&mut self, frequent: Frequent) {
         if let Some(observed) = &mut self.observed {

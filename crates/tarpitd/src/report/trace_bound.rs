@@ -53,6 +53,21 @@ impl TraceBound {
         });
     }
 
+    /// How many lines are missing in the bucket at `now`: the next daemon must not write them again.
+    pub(crate) fn spent(&self, now: Time) -> u64 {
+        self.lines.map_or(0, |mut lines| {
+            lines.earn(now);
+            lines.capacity() - lines.left()
+        })
+    }
+
+    /// Goes on from what an earlier daemon has written.
+    pub(crate) fn go_on(&mut self, spent: u64) {
+        if let Some(lines) = &mut self.lines {
+            lines.charge(spent);
+        }
+    }
+
     /// Whether a line of this kind may be written at `now`.
     pub(crate) fn allows(&mut self, kind: Kind, now: Time) -> (bool, Option<BoundNews>) {
         let Some(lines) = &mut self.lines else { return (true, None) };
@@ -155,5 +170,17 @@ mod tests {
         assert_eq!(allowed(&mut bound, Kind::Open, at(0)), 6_000);
         bound.set(NonZeroU32::new(11), at(0));
         assert_eq!(allowed(&mut bound, Kind::Open, at(0)), 600);
+    }
+
+    #[test]
+    fn what_was_written_is_missing_in_the_next_daemon() {
+        let mut before = bound(10);
+        let all = allowed(&mut before, Kind::Open, at(0)) as u64;
+        assert_eq!((before.spent(at(0)), before.spent(at(60_000))), (all, all - 600));
+        let mut next = bound(10);
+        next.go_on(before.spent(at(60_000)));
+        assert_eq!(allowed(&mut next, Kind::Open, at(0)), 600);
+        next.go_on(u64::MAX);
+        assert_eq!(TraceBound::new().spent(at(0)), 0, "without a bound");
     }
 }

@@ -13,6 +13,9 @@ use crate::{
 pub(crate) struct Kept {
     /// What was spent of the day's bytes, where these have a cap.
     pub(crate) spent: Option<Spent>,
+    /// Lines spent of the trace's bound, which allows ten minutes of them at once. The other bounds
+    /// allow a second: they begin anew.
+    pub(crate) lines: u64,
     /// The names, secrets and networks that came most often, where these are observed.
     pub(crate) frequent: Option<Frequent>,
     /// The pins of `strict_lock`. A worker goes on from those of all, since the kernel gives the
@@ -23,7 +26,8 @@ pub(crate) struct Kept {
 impl Worker {
     /// Goes on from what an earlier daemon kept.
     pub(super) fn recall(&mut self, kept: Kept) {
-        let Kept { spent, frequent, pins } = kept;
+        let Kept { spent, lines, frequent, pins } = kept;
+        self.record.spend_lines(lines);
         if let Some(spent) = spent {
             self.load.go_on(spent, self.now);
         }
@@ -37,6 +41,7 @@ impl Worker {
     pub(super) fn kept(&self) -> Kept {
         Kept {
             spent: self.load.spent(self.now),
+            lines: self.record.spent_lines(),
             frequent: self.record.observed().map(Observed::frequent),
             pins: self.pins.save().into_iter().collect(),
         }

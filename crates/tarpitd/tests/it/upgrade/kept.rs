@@ -10,7 +10,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::Upgraded;
+use super::{Upgraded, between::Between};
 use crate::{
     daemon::{Client, Daemon, Directory, until},
     page::event,
@@ -191,4 +191,23 @@ fn a_network_is_shown_the_same_protocol_after_an_upgrade() {
     it.upgrade();
     let next = asked(&it, b"GET / HTTP/1.0\r\n\r\n");
     assert!(next.starts_with("SSH-2.0-"), "{next}");
+}
+
+#[test]
+fn a_part_that_is_damaged_on_its_way_costs_no_client_and_is_told() {
+    let mut it = Upgraded::start("kept-damaged", GREEDY, 1, &[]);
+    let client = greedy(it.daemon.addresses[0]);
+    let ids = it.held_ids();
+    // Behind its name stand its length and its form.
+    let between = Between::start(&it.directory.path("between"), &it.socket(), |frame| {
+        let name = b"\x06egress";
+        let place = frame.bytes.windows(name.len()).position(|bytes| bytes == name);
+        if let Some(place) = place {
+            frame.bytes[place + name.len() + 1] = 0xFF;
+        }
+    });
+    it.upgrade_at(between.socket());
+    it.daemon.log_has("what the last daemon kept as `egress` cannot be read here");
+    assert_eq!(it.held_ids(), ids);
+    drop(client);
 }
