@@ -1,7 +1,12 @@
 //! Clients that stay with the old daemon during their handshake, and clients that the new program
 //! cannot hold: each is closed once, and counted once.
 
-use std::{fs::File, os::fd::OwnedFd};
+use std::{
+    fs::File,
+    io::{ErrorKind, Read as _},
+    os::fd::OwnedFd,
+    time::Duration,
+};
 
 use rustix::net::sockopt;
 use serde_json::Value;
@@ -29,7 +34,7 @@ fn a_client_that_leaves_during_its_handshake_is_in_the_new_program_s_counters() 
     stream.sock.peek(&mut [0]).expect("an answer");
     let socket = it.socket();
     it.begin_upgrade(&socket);
-    sockopt::set_socket_linger(&stream.sock, Some(std::time::Duration::ZERO)).expect("a socket");
+    sockopt::set_socket_linger(&stream.sock, Some(Duration::ZERO)).expect("a socket");
     drop(stream);
     assert!(it.daemon.ends().success());
     let sum = |name: &str| {
@@ -64,6 +69,31 @@ fn a_client_that_the_new_program_does_not_take_any_more_is_closed_by_the_old_one
     assert_eq!((count(&trace, "open"), count(&trace, "close")), (1, 1), "{trace:?}");
     // What its client gets of that is not the question.
     drop(answered.join());
+}
+
+#[test]
+fn a_client_that_never_completes_its_handshake_is_held_by_the_new_program_in_the_end() {
+    let mut it = Upgraded::start("upgrade-last-silent", SECURED, 1, &["-t"]);
+    let mut stream = tls::asking(&tls::settings(), it.daemon.addresses[0], "a.example");
+    stream.sock.peek(&mut [0]).expect("an answer");
+    let (ids, socket) = (it.held_ids(), it.socket());
+    it.begin_upgrade(&socket);
+    // A minute at most, and the time of a busy machine.
+    let line = it.daemon.log_line_within(Duration::from_secs(90), "upgrade: handed over");
+    assert!(line.ends_with("holds all clients: 1"), "{line}");
+    assert!(it.daemon.ends().success());
+    until("it is there", || it.held_ids() == ids);
+    // What the handshake has brought by then is there, and then there is silence.
+    stream.sock.set_read_timeout(Some(Duration::from_secs(1))).expect("a bound");
+    let error = loop {
+        match stream.sock.read(&mut [0; 4_096]) {
+            Ok(count) => assert!(count > 0, "it is closed"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::WouldBlock, "it is held");
+    let trace = it.stop();
+    assert_eq!((count(&trace, "open"), count(&trace, "close")), (1, 1), "{trace:?}");
 }
 
 #[test]
