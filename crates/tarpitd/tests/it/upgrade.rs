@@ -8,6 +8,7 @@ mod last_clients;
 mod last_step;
 mod signals;
 mod thousand;
+mod unit;
 mod waiting;
 
 use std::{
