@@ -39,7 +39,9 @@ pub(super) fn upgrade(daemon: &Daemon, program: Option<&Path>) -> Result<ExitCod
         Ok(told) => print(format!("{told}\n").as_bytes()),
         Err(why) => {
             let pid = process.pid;
-            complain(&format!("tarpitd: {why}; the running daemon (pid {pid}) goes on"));
+            // A signal may have ended it meanwhile.
+            let then = if daemon.process().is_ok() { "goes on" } else { "has ended" };
+            complain(&format!("tarpitd: {why}; the running daemon (pid {pid}) {then}"));
             ExitCode::from(REFUSED)
         }
     })

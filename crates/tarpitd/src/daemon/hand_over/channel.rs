@@ -100,9 +100,13 @@ impl Channel {
 
     /// The next frame, with its files.
     pub(super) fn receive(&self) -> Result<(Frame, Vec<OwnedFd>), Trouble> {
-        while !self.left().is_zero() && !self.has_news(LOOK) {
+        // Also where the other side answers at once.
+        loop {
             if self.broken_off.load(Relaxed) {
                 return Err(Trouble::Other(BROKEN_OFF.to_owned()));
+            }
+            if self.left().is_zero() || self.has_news(LOOK) {
+                break;
             }
         }
         let (mut files, mut head) = (Vec::new(), [0; 6]);

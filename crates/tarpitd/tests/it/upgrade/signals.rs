@@ -60,6 +60,23 @@ fn a_signal_that_ends_the_old_daemon_breaks_a_hand_over_off() {
 }
 
 #[test]
+fn an_upgrade_that_a_signal_breaks_off_does_not_say_that_the_daemon_goes_on() {
+    let mut it = Upgraded::start("upgrade-has-ended", &tarpits(), HELD.len(), &["-t"]);
+    let pid = it.daemon.pid();
+    let mut is_first = true;
+    let between = Between::start(&it.directory.path("between"), &it.socket(), move |_| {
+        if std::mem::take(&mut is_first) {
+            kill_process(pid, Signal::TERM).expect("it runs");
+        }
+    });
+    let output = Upgraded::run_at(&["upgrade"], between.socket());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("has ended") && !said.contains("goes on"), "{said}");
+    assert!(it.daemon.ends().success());
+}
+
+#[test]
 fn signals_behind_the_order_to_serve_are_passed_on() {
     let mut it = Upgraded::start("upgrade-signals", &tarpits(), HELD.len(), &["-t"]);
     let mut other = it.take_all();
