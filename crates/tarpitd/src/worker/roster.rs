@@ -3,7 +3,7 @@
 //! Each question is a bounded piece of work, so that clients are served between two pieces. Whoever
 //! asks goes on where the answer says that there may be more.
 
-use std::{collections::HashMap, net::SocketAddr, ops::Range, os::fd::AsFd as _};
+use std::{net::SocketAddr, ops::Range, os::fd::AsFd as _};
 
 use tarpit_proto::{
     session::{Cause, SessionId},
@@ -12,7 +12,7 @@ use tarpit_proto::{
 use tokio::sync::oneshot;
 
 use crate::{
-    os::sys,
+    os::{entropy::HashMap, sys},
     report::{
         held::{HeldClient, state_name},
         observed::{Frequent, Observed},
@@ -155,7 +155,7 @@ impl Worker {
         let (range, next) = self.range(from);
         let mut clients: Vec<OldestClient> = Vec::new();
         // There may be thousands of tarpits.
-        let mut known: HashMap<&str, usize> = HashMap::new();
+        let mut known: HashMap<&str, usize> = HashMap::default();
         for client in range.filter_map(|place| self.clients.get(place)) {
             let opened = client.slot.session.opened(self.now);
             let place = *known.entry(&client.binding.name).or_insert(clients.len());
