@@ -117,6 +117,12 @@ pub(crate) fn report(request: &Request) -> Report {
     if trace.files == 0 {
         return Report { text: String::new(), complaints: notes.lines, refused: true };
     }
+    if trace.lines == 0 && trace.damaged + trace.broken > 0 {
+        // Figures of nothing would look like a quiet day.
+        let mut complaints = notes.finish();
+        complaints.push("no line of a trace in all of this; name the file of client_trace".into());
+        return Report { text: String::new(), complaints, refused: true };
+    }
     let summary = Summary::new(&tally, &trace, request.most);
     let text = match &request.form {
         Form::Json => serde_json::to_string_pretty(&summary).map_or_else(

@@ -15,11 +15,18 @@ use super::{
 };
 use crate::os::entropy::HashMap;
 
-/// From when until when lines count; time held is cut to it.
+/// From when until when lines count; time held is cut to it. It never ends before it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
-    pub(crate) since: Moment,
-    pub(crate) until: Moment,
+    since: Moment,
+    until: Moment,
+}
+
+impl Window {
+    /// `None` if nothing lies between these moments.
+    pub(crate) fn new(since: Moment, until: Moment) -> Option<Self> {
+        (since < until).then_some(Self { since, until })
+    }
 }
 
 /// Which trace a line is from: files that only rotation set apart are one.

@@ -314,10 +314,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Task, c
         Some(Side::Report { since, until, top, json, html, traces }) => {
             Task::Report(analysis::Request {
                 places: traces.into_iter().map(analysis::Place::from).collect(),
-                window: Window {
-                    since: since.unwrap_or_default(),
-                    until: until.unwrap_or(Moment::LAST),
-                },
+                window: window(since, until)?,
                 most: top.into(),
                 form: match html {
                     Some(path) if path.as_os_str() == "-" => Form::Html(None),
@@ -328,6 +325,15 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Task, c
             })
         }
         None => Task::Serve(arguments.request()),
+    })
+}
+
+/// The time that a report is about.
+fn window(since: Option<Moment>, until: Option<Moment>) -> Result<Window, clap::Error> {
+    let (since, until) = (since.unwrap_or_default(), until.unwrap_or(Moment::LAST));
+    Window::new(since, until).ok_or_else(|| {
+        let what = "--until must be later than --since, for example --since 3h --until 2h";
+        definition().error(ErrorKind::ValueValidation, what)
     })
 }
 

@@ -240,6 +240,52 @@ fn files_that_end_early_or_cannot_be_read_do_not_hide_the_others() {
 }
 
 #[test]
+fn a_window_without_any_time_is_a_usage_error() {
+    let directory = Directory::new("no-window");
+    let path = write(&directory, "trace.jsonl", &made(2));
+    for (since, until) in
+        [("2h", "3h"), ("2026-11-01", "2026-11-01"), ("2026-11-30", "2026-11-01"), ("9999-12-31T23:59:59Z", "0")]
+    {
+        let output = report(&["--since", since, "--until", until, &path], b"");
+        let [line] = &said(&output)[..] else { panic!("{output:?}") };
+        assert!(line.starts_with("tarpitd: --until must be later than --since"), "{line}");
+        assert_eq!(output.status.code(), Some(2));
+    }
+    // No time is too far away, in either direction.
+    for window in [
+        ["--since", "18446744073709551615s"],
+        ["--since", "30500568904943w"],
+        ["--until", "253402300799"],
+        ["--since", "1e11"],
+        ["--until", "1e-9"],
+    ] {
+        let output = report(&[&window[..], &["--top", "10000", &path]].concat(), b"");
+        assert!(matches!(output.status.code(), Some(0 | 2)), "{window:?}: {output:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_trace_is_an_error() {
+    let directory = Directory::new("no-trace");
+    let no_trace = write(&directory, "a.toml", b"[tarpits.a]\npattern = 'ssh'\n");
+    let trace = write(&directory, "trace.jsonl", &made(2));
+    let empty = write(&directory, "empty.jsonl", b"");
+    for (paths, code) in [
+        (&[&*no_trace][..], 1),
+        (&[&no_trace, &empty], 1),
+        (&[&no_trace, &trace], 0),
+        (&[&empty], 0),
+    ] {
+        for form in [&["--json"][..], &["--html", "-"], &[]] {
+            let output = report(&[form, paths].concat(), b"");
+            assert_eq!(output.status.code(), Some(code), "{paths:?} {output:?}");
+            let is_told = said(&output).iter().any(|line| line.contains("no line of a trace in all"));
+            assert_eq!(is_told, code == 1, "{output:?}");
+        }
+    }
+}
+
+#[test]
 fn time_outside_of_the_window_does_not_count() {
     let directory = Directory::new("window");
     let line = |time: u64, event: &str, session: &str, end: &str| {
