@@ -712,14 +712,16 @@ impl Daemon {
         let mut opened = Vec::new();
         let mut keep = |sink: &Placed<Sink>,
                         open: &dyn Fn(&Settings) -> Result<Target, Finding>,
-                        reopen: &dyn Fn(Target)| match open(
+                        reopen: &dyn Fn(Target)| {
+            match open(
             &self.served.settings,
         ) {
             Ok(target) => {
                 reopen(target);
                 opened.extend(matches!(**sink, Sink::File(_)).then(|| sink.to_string()));
             }
-            Err(problem) => self.log.error(format_args!("{problem}; the old file stays in use")),
+            Err(problem) => self.log.error(format_args!("{problem}; the old file stays in use, and if it is removed, lines are lost and counted")),
+        }
         };
         keep(&logging.main, &open_main, &|target| self.log.reopen(target));
         keep(&logging.client_trace, &open_trace, &|target| self.trace.reopen(target));
@@ -760,5 +762,9 @@ fn report(log: &Log, name: &str, health: Health<'_>) {
         Health::Recovered(lost) => {
             log.notice(format_args!("writing the trace to {name} again; {lost} lines were lost"));
         }
+        Health::Remade => log.warning(format_args!(
+            "the trace {name} was removed; tarpitd has made it again. To rotate it, rename it and \
+             send SIGUSR2"
+        )),
     }
 }

@@ -4,7 +4,7 @@ use std::{
     fs::{File, Metadata, OpenOptions, symlink_metadata},
     io::{self, Write as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::{
@@ -13,7 +13,7 @@ use rustix::{
     process::{Gid, Uid},
 };
 
-use crate::settings::Sink;
+use crate::settings::{Sink, finding::plain};
 
 /// The most bytes of one write to a file: enough to be worth a system call, few enough that the
 /// allocator gives the memory back.
@@ -31,6 +31,9 @@ pub(crate) struct Target {
     /// A regular file can be cut back to its last whole line.
     regular: bool,
     terminal: bool,
+    /// Where the file is made again if it is removed; `None` if that cannot be seen, since it has
+    /// no path or its file system counts no links.
+    path: Option<PathBuf>,
     /// The last write ended inside a line, and that part could not be removed.
     torn: bool,
 }
@@ -47,9 +50,29 @@ impl Target {
                 (File::from(rustix::io::dup(rustix::stdio::stdout())?), "stdout".into())
             }
         };
-        let regular = file.metadata()?.is_file();
+        let metadata = file.metadata()?;
+        let regular = metadata.is_file();
+        let path = match sink {
+            Sink::File(path) if regular && metadata.nlink() > 0 => Some(path.clone()),
+            _ => None,
+        };
         let terminal = rustix::termios::isatty(&file);
-        Ok(Self { file, name, regular, terminal, torn: false })
+        Ok(Self { file, name, regular, terminal, path, torn: false })
+    }
+
+    /// Makes the file again if it was removed, since nobody could read the lines that it takes then.
+    /// Says whether it was.
+    pub(super) fn remake(&mut self) -> io::Result<bool> {
+        let was_removed = |_: &PathBuf| self.file.metadata().is_ok_and(|it| it.nlink() == 0);
+        let Some(path) = self.path.clone().filter(was_removed) else { return Ok(false) };
+        *self = Self::open(&Sink::File(path)).map_err(|error| {
+            io::Error::other(format!(
+                "it was removed and cannot be made again: {}; create its folder, writable for \
+                 tarpitd's user, then run `tarpitd upgrade` or restart tarpitd",
+                plain(&error)
+            ))
+        })?;
+        Ok(true)
     }
 
     /// What messages call it.
@@ -165,7 +188,7 @@ pub(super) fn count_lines(bytes: &[u8]) -> usize {
 impl From<io::PipeWriter> for Target {
     fn from(end: io::PipeWriter) -> Self {
         let file = File::from(std::os::fd::OwnedFd::from(end));
-        Self { file, name: "pipe".into(), regular: false, terminal: false, torn: false }
+        Self { file, name: "pipe".into(), regular: false, terminal: false, path: None, torn: false }
     }
 }
 

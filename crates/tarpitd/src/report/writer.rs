@@ -36,6 +36,8 @@ pub(crate) enum Health<'a> {
     Failing(&'a str),
     /// Lines are written again; this many were lost.
     Recovered(u64),
+    /// The file was removed and is made again; no line was lost.
+    Remade,
 }
 
 /// A worker's end. It takes lines, and waits at most while another thread copies some.
@@ -305,7 +307,11 @@ impl WriterThread {
             }
             backlog.writing = true;
             drop(backlog);
-            let (lost, error) = self.target.write(batch);
+            // A system call for each batch, of which there are a few a second.
+            let (was_remade, (lost, error)) = match self.target.remake() {
+                Ok(was_remade) => (was_remade, self.target.write(batch)),
+                Err(error) => (false, (count_lines(batch), Some(error))),
+            };
             let count = count_lines(batch) as u64;
             let mut backlog = self.shared.backlog();
             backlog.writing = false;
@@ -320,6 +326,9 @@ impl WriterThread {
             let stuck = backlog.waiting() > MOST_WAITING / 2;
             drop(backlog);
             self.shared.room.notify_all();
+            if was_remade && !self.shared.failing.load(Relaxed) {
+                (self.report.0)(self.target.name(), Health::Remade);
+            }
             self.tell_health(error, stuck);
         }
     }
@@ -397,6 +406,40 @@ mod tests {
         assert!(first.starts_with("true Failing"), "{first}");
         assert_eq!(reports.recv().unwrap(), "false Recovered(3)");
         assert!(reports.try_recv().is_err(), "each said once");
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_removed_file_is_made_again_and_lines_that_have_no_folder_are_lost_and_counted() {
+        let directory = directory("removed");
+        let path = directory.join("folder").join("trace");
+        fs::create_dir(directory.join("folder")).unwrap();
+        let (sender, reports) = mpsc::channel();
+        let report = move |_: &str, health: Health<'_>| {
+            sender.send(format!("{health:?}")).unwrap();
+        };
+        let writer =
+            Writer::spawn("test", target(&path), Clock::start(), Report::to(report), 0).unwrap();
+        let write = |line: &[u8]| {
+            writer.write(line);
+            writer.flush(Duration::from_secs(10));
+        };
+        write(b"one\n");
+        fs::remove_file(&path).unwrap();
+        write(b"two\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
+        assert_eq!((writer.lost(), reports.try_recv().as_deref()), (0, Ok("Remade")));
+        fs::remove_dir_all(directory.join("folder")).unwrap();
+        write(b"three\nfour\n");
+        write(b"five\n");
+        assert_eq!(writer.lost(), 3);
+        let said = reports.try_recv().unwrap();
+        assert!(said.contains("removed") && said.contains("create its folder"), "{said}");
+        assert!(reports.try_recv().is_err(), "said once");
+        fs::create_dir(directory.join("folder")).unwrap();
+        write(b"six\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "six\n");
+        assert_eq!((writer.lost(), reports.try_recv().as_deref()), (3, Ok("Recovered(3)")));
         fs::remove_dir_all(directory).unwrap();
     }
 

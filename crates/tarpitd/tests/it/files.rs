@@ -1,6 +1,6 @@
 //! The trace: what stands in it, and disks that are full or gone.
 
-use std::io::Write as _;
+use std::{fs, io::Write as _};
 
 use crate::daemon::{Client, Daemon, Directory, file_gets};
 
@@ -102,6 +102,31 @@ fn a_full_disk_is_reported_once_and_clients_stay_held() {
     assert!(!log.iter().any(|line| line.contains("cannot write the trace")), "said once: {log:?}");
     let totals = log.iter().find(|line| line.contains("lost_trace_lines=")).expect("totals");
     assert!(totals.ends_with("lost_trace_lines=60"), "{totals}");
+}
+
+#[test]
+fn a_trace_that_is_removed_is_made_again_or_its_lines_are_counted_as_lost() {
+    let directory = Directory::new("removed");
+    let folder = directory.path("logs");
+    fs::create_dir(&folder).expect("made");
+    let path = format!("{folder}/trace.jsonl");
+    let mut daemon = Daemon::start(&["-s", "endless_banner:127.0.0.1:0", "-t", &path], 1);
+    daemon.connect().hear();
+    file_gets(&path, |text| text.lines().count() == 2);
+    fs::remove_file(&path).expect("removed");
+    let mut client = daemon.connect();
+    client.hear();
+    daemon.log_has("was removed; tarpitd has made it again");
+    file_gets(&path, |text| text.lines().count() == 1);
+    fs::remove_dir_all(&folder).expect("removed");
+    drop(client);
+    let line = daemon.log_has("cannot write the trace");
+    assert!(line.contains("it was removed and cannot be made again: No such file"), "{line}");
+    daemon.connect().hear();
+    let (_, log, _) = daemon.stop();
+    assert!(!log.iter().any(|line| line.contains("cannot write the trace")), "once: {log:?}");
+    let totals = log.iter().find(|line| line.contains("lost_trace_lines=")).expect("totals");
+    assert!(totals.ends_with("lost_trace_lines=3"), "{totals}");
 }
 
 #[test]

@@ -243,9 +243,12 @@ fn files_that_end_early_or_cannot_be_read_do_not_hide_the_others() {
 fn a_window_without_any_time_is_a_usage_error() {
     let directory = Directory::new("no-window");
     let path = write(&directory, "trace.jsonl", &made(2));
-    for (since, until) in
-        [("2h", "3h"), ("2026-11-01", "2026-11-01"), ("2026-11-30", "2026-11-01"), ("9999-12-31T23:59:59Z", "0")]
-    {
+    for (since, until) in [
+        ("2h", "3h"),
+        ("2026-11-01", "2026-11-01"),
+        ("2026-11-30", "2026-11-01"),
+        ("9999-12-31T23:59:59Z", "0"),
+    ] {
         let output = report(&["--since", since, "--until", until, &path], b"");
         let [line] = &said(&output)[..] else { panic!("{output:?}") };
         assert!(line.starts_with("tarpitd: --until must be later than --since"), "{line}");
@@ -279,7 +282,8 @@ fn a_file_that_is_no_trace_is_an_error() {
         for form in [&["--json"][..], &["--html", "-"], &[]] {
             let output = report(&[form, paths].concat(), b"");
             assert_eq!(output.status.code(), Some(code), "{paths:?} {output:?}");
-            let is_told = said(&output).iter().any(|line| line.contains("no line of a trace in all"));
+            let is_told =
+                said(&output).iter().any(|line| line.contains("no line of a trace in all"));
             assert_eq!(is_told, code == 1, "{output:?}");
         }
     }
