@@ -190,6 +190,10 @@ pub(crate) const EVERY_15_SECONDS: Pace =
 pub(crate) const EVERY_8_SECONDS: Pace =
     Pace { unit: Unit::Chunk, interval: Duration::from_secs(8) };
 
+/// A byte every 4 seconds: redis-py gives up after 5 seconds of silence.
+pub(crate) const BYTE_EVERY_4_SECONDS: Pace =
+    Pace { unit: Unit::Byte, interval: Duration::from_secs(4) };
+
 /// A byte every 8 seconds, for headers and records that a client reads as they come.
 pub(crate) const BYTE_EVERY_8_SECONDS: Pace =
     Pace { unit: Unit::Byte, interval: Duration::from_secs(8) };

@@ -10,7 +10,8 @@
 //!                         └─► Stating, the head of a bulk string ──────► Filling, for ever
 //! ```
 //! A bulk string says how long it is, up to 512 MiB, and a client waits for all of it as long as
-//! something comes: redis-cli, redis-py and ncrack do so without any limit. hydra wants to be told
+//! something comes: redis-cli and ncrack do so without any limit, redis-py as long as a byte comes
+//! every 5 seconds. hydra wants to be told
 //! at once that it needs a password, and waits longer than we do for a verdict. `INFO` shows the
 //! version at once, so that scanners record it. Releases before 6.0 do not know `HELLO`, and say so
 //! at once: their clients go on with `AUTH`.
@@ -27,7 +28,7 @@ use super::{
 };
 use crate::{
     base::{
-        pace::{BYTE_EVERY_8_SECONDS, Pace},
+        pace::{BYTE_EVERY_4_SECONDS, Pace},
         said::Said,
         time::Wall,
     },
@@ -49,9 +50,6 @@ static ABOUT: About = About {
 
 /// How many commands of a client are heard; then it is held and no longer listened to.
 const MOST_COMMANDS: u8 = 128;
-
-/// How much filler is made at a time, in bytes.
-const FILLER: usize = 64;
 
 states! {
     /// Where a client stands, and the command that it has begun.
@@ -102,7 +100,7 @@ impl Script for RedisHold {
     }
 
     fn pace(&self, _state: &State) -> Pace {
-        BYTE_EVERY_8_SECONDS
+        BYTE_EVERY_4_SECONDS
     }
 
     fn step(&self, state: &mut State, heard: Heard<'_, '_>, cx: &mut Cx<'_>) -> Step {
@@ -209,11 +207,11 @@ pub(super) fn refuse(_persona: &Persona, _wall: Wall, out: &mut Vec<u8>) {
     text::line("-ERR wrong number of arguments for 'get' command", out);
 }
 
-/// Appends bytes that a value may consist of.
+/// Appends a byte of a value. More at a time would keep the client unheard until all have gone out.
 fn filler(cx: &mut Cx<'_>, out: &mut Vec<u8>) {
-    let mut bytes = [0; FILLER];
-    cx.rng.fill(&mut bytes);
-    out.extend(bytes.map(|byte| b'a' + byte % 26));
+    let mut byte = [0];
+    cx.rng.fill(&mut byte);
+    out.extend(byte.map(|byte| b'a' + byte % 26));
 }
 
 /// Answers a command.
