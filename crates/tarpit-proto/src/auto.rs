@@ -8,7 +8,7 @@
 //!   │  │ └► Amid ─────────┼──────────────────► Held, in silence
 //!   │  │    2 s: likeliest│
 //!   │  └──────────────────┤ (not the one that is pinned: Refusing, then Held)
-//!   │ 0.7 s               │
+//!   │ 1.2 s               │
 //!   ▼      sent           │
 //! Greeting ────► Greeted ─┘ once more, for those who waited for somebody to speak first
 //! ```
@@ -47,8 +47,9 @@ use crate::{
 pub(crate) struct Auto;
 
 /// How long `auto` waits for the client's first bytes. They come with the connection or right after
-/// it. Clients that wait for the server give up after 2 seconds at the earliest.
-const PATIENCE: Duration = Duration::from_millis(700);
+/// it; a busy scanner may need a second. Clients that wait for the server give up after 2 seconds at
+/// the earliest.
+const PATIENCE: Duration = Duration::from_millis(1_200);
 
 /// The same on a port that belongs to a protocol in which the server speaks first.
 const SHORT_PATIENCE: Duration = Duration::from_millis(150);
@@ -59,7 +60,7 @@ const AMID_PATIENCE: Duration = Duration::from_secs(2);
 /// When a silent client gets the second greeting, and the third, counted from the one before. Tools
 /// that collect SSH keys wait for 5 seconds in all; scanners that listen for a greeting leave after
 /// 6.
-const SECOND_GREETING: Duration = Duration::from_millis(2_300);
+const SECOND_GREETING: Duration = Duration::from_millis(1_800);
 const THIRD_GREETING: Duration = Duration::from_millis(3_500);
 
 /// The first greeting on all other ports.
