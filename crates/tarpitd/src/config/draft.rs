@@ -123,6 +123,7 @@ impl Draft {
             control: self.control,
             web: self.web.finish(),
             sandbox: self.sandbox,
+            file: None,
             pid_file: None,
             keep_going: false,
             warnings: notes.warnings.into_iter().map(Problem::warning).collect(),

@@ -55,6 +55,17 @@ impl From<Vec<Problem>> for Wrong {
 
 /// Reads the file at `path`, or standard input if that is `-`.
 pub(crate) fn load(path: &Path) -> Result<Settings, Wrong> {
+    let file = (!is_standard_input(path)).then(|| path.to_owned());
+    match load_text(path) {
+        Ok(settings) => Ok(Settings { file, ..settings }),
+        Err(Wrong { problems, rest }) => {
+            let rest = rest.map(|rest| Box::new(Settings { file, ..*rest }));
+            Err(Wrong { problems, rest })
+        }
+    }
+}
+
+fn load_text(path: &Path) -> Result<Settings, Wrong> {
     let name = shown_name(path).to_string();
     let at_file = |what: String| vec![Place::File(name.clone().into()).problem(what)];
     let bytes = read(path).map_err(|error| at_file(unreadable(&error)))?;

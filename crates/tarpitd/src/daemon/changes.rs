@@ -80,6 +80,7 @@ impl Found {
             control: Control { socket: _, group: _ },
             web: _,
             sandbox,
+            file: _,
             pid_file: _,
             keep_going: _,
             warnings: _,

@@ -1,16 +1,6 @@
 //! Settings in `[logging]` that contradict each other or have no effect.
 
-use std::{
-    ffi::OsString,
-    fs,
-    io::ErrorKind,
-    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
-    path::Path,
-};
-
-use rustix::fs::{FileType, fstat};
-
-use super::targets::directory_of;
+use super::same_file::Identity;
 use crate::{
     keys::state_dir::Touch,
     settings::{
@@ -64,7 +54,7 @@ fn one_file(settings: &Settings, is_traced: bool, touch: Touch) -> Option<Findin
     if !are_files && (touch == Touch::Look || !is_traced) {
         return None;
     }
-    if end(main)? != end(trace)? {
+    if Identity::of_sink(main)? != Identity::of_sink(trace)? {
         return None;
     }
     let at = main.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
@@ -73,10 +63,12 @@ fn one_file(settings: &Settings, is_traced: bool, touch: Touch) -> Option<Findin
     } else {
         format!("{main}{at} and {trace}")
     };
-    let what = format!(
-        "the log and the trace are the same file, {names}: name another one for `client_trace` or \
-         -t"
-    );
+    let cure = if are_files {
+        "name another one for `client_trace` or -t"
+    } else {
+        "name another one for `client_trace` or -t, or send the log elsewhere, as by 2>tarpitd.log"
+    };
+    let what = format!("the log and the trace are the same file, {names}: {cure}");
     let place = trace.place.as_ref().or(main.place.as_ref());
     Some(Finding::new(Gravity::Wrong, place, what))
 }
@@ -98,41 +90,9 @@ fn idle(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-/// Identifies a file whatever its path: by its device and inode, or by those of the directory in
-/// which it will be made, with its name.
-type End = (u64, u64, Option<OsString>);
-
-/// The file behind a sink; `None` if lines of log and trace may share it.
-fn end(sink: &Sink) -> Option<End> {
-    let stream = |stat: rustix::fs::Stat| {
-        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        is_file.then_some((stat.st_dev, stat.st_ino, None))
-    };
-    match sink {
-        Sink::File(path) => file(path),
-        Sink::Stderr => stream(fstat(rustix::stdio::stderr()).ok()?),
-        Sink::Stdout => stream(fstat(rustix::stdio::stdout()).ok()?),
-    }
-}
-
-fn file(path: &Path) -> Option<End> {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() || metadata.file_type().is_fifo() => {
-            Some((metadata.dev(), metadata.ino(), None))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let directory = fs::metadata(directory_of(path)).ok()?;
-            let target = fs::read_link(path);
-            let name = target.as_deref().unwrap_or(path).file_name()?;
-            Some((directory.dev(), directory.ino(), Some(name.to_owned())))
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
     use crate::config;

@@ -19,6 +19,7 @@ mod ports;
 mod prepare;
 mod reload;
 mod rules;
+mod same_file;
 mod served;
 mod service_manager;
 mod signals;

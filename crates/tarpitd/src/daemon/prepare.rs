@@ -12,6 +12,7 @@ use super::{
     hand_over::take::Inherited,
     logging,
     ports::{self, Opened},
+    same_file,
     surfaces::{self, OpenedSurface},
     targets::{look_at_both, open_both, rotations},
     user::numbers,
@@ -145,7 +146,8 @@ pub(super) fn prepare(
     if let Some(user) = user.filter(|_| is_readable) {
         findings.extend(geoip::unreadable(settings, user));
     }
-    let found = logging::findings(settings, touch);
+    let mut found = logging::findings(settings, touch);
+    found.extend(same_file::findings(settings));
     let is_refused = found.iter().any(Finding::is_refusal);
     findings.extend(found);
     let targets = match touch {

@@ -13,6 +13,7 @@ use super::{
     ports::{Opened, Spot, Unbound, absences, grouped},
     prepare::{anonymizer, profiles},
     rules::rules,
+    same_file,
     service_manager::ServiceManager,
     targets::open_both,
     workers::UnderWay,
@@ -76,6 +77,7 @@ impl Daemon {
         }
         let mut found = self.activated.give_to(&mut settings);
         found.extend(logging::findings(&settings, Touch::Keep));
+        found.extend(same_file::findings(&settings));
         let (wrong, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(Finding::is_refusal);
         if !wrong.is_empty() {
             return Err(wrong);

@@ -119,9 +119,33 @@ fn may_append(path: &Path) -> io::Result<Appending> {
                 return Err(Errno::NOTDIR.into());
             }
             may(&directory, Access::WRITE_OK | Access::EXEC_OK)?;
+            takes_files(&directory)?;
             Ok(Appending::Fine)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Fails as making a file in a directory does where the kernel shows its own state: rights do not
+/// tell that no file can be made there.
+fn takes_files(directory: &Path) -> io::Result<()> {
+    const PROC: u64 = 0x9fa0;
+    /// sysfs, cgroup, cgroup2, debugfs, tracefs, securityfs, bpf, efivarfs (linux/magic.h).
+    const OTHERS: [u64; 8] = [
+        0x6265_6572,
+        0x0027_e0eb,
+        0x6367_7270,
+        0x6462_6720,
+        0x7472_6163,
+        0x7363_6673,
+        0xcafe_4a11,
+        0xde5e_81e4,
+    ];
+    // The type has another width on each architecture.
+    match u64::try_from(rustix::fs::statfs(directory)?.f_type).unwrap_or(0) {
+        PROC => Err(Errno::NOENT.into()),
+        kind if OTHERS.contains(&kind) => Err(Errno::ACCESS.into()),
+        _ => Ok(()),
     }
 }
 

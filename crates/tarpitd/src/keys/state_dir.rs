@@ -83,7 +83,7 @@ pub(crate) const fn tls_key(machine: Machine) -> Secret {
     Secret { name, changes: "TLS clients will see other certificates" }
 }
 
-/// All files in the directory.
+/// All secrets in the directory.
 const ALL: [Secret; 9] = [
     ANONYMIZE,
     SEED,
@@ -104,6 +104,11 @@ pub(crate) const HELD: &str = "held";
 
 /// The file of what is kept of the day, which tells of no client.
 pub(crate) const KEPT: &str = "kept";
+
+/// The names of all files in the directory.
+pub(crate) fn file_names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|secret| secret.name).chain([COUNTERS, HELD, KEPT])
+}
 
 /// Every secret is shorter than this.
 const LONGEST: u64 = 4_096;

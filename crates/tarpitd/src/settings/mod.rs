@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) web: Web,
     /// How far the daemon confines itself.
     pub(crate) sandbox: Placed<SandboxMode>,
+    /// The configuration's own file; `None` if it is in none.
+    pub(crate) file: Option<PathBuf>,
     /// Where the process number is written.
     pub(crate) pid_file: Option<PathBuf>,
     /// Whether to serve the other addresses when one cannot be opened.

@@ -109,6 +109,26 @@ fn what_the_system_refuses_ends_with_1_and_what_is_written_wrong_with_2() {
 }
 
 #[test]
+fn a_trace_where_no_file_can_be_made_is_told_as_a_start_tells_it() {
+    let directory = Directory::new("check_kernel");
+    for folder in ["/proc", "/sys", "/proc/self"] {
+        let text = format!("{}[logging]\nclient_trace = \"{folder}/x\"\n", tarpit("127.0.0.1:0"));
+        let wanted = format!("c.toml:6:16: cannot open {folder}/x for appending: ");
+        both_say(&directory, &text, 1, &[&wanted]);
+    }
+}
+
+#[test]
+fn a_trace_that_is_another_file_of_the_configuration_is_refused() {
+    let directory = Directory::new("check_same");
+    let path = directory.path("c.toml");
+    let text = format!("{}[logging]\nclient_trace = \"{path}\"\n", tarpit("127.0.0.1:0"));
+    let wanted = "c.toml:6:16: `client_trace` is the same file as the configuration, c.toml: name";
+    both_say(&directory, &text, 2, &[wanted]);
+    assert_eq!(fs::read_to_string(&path).expect("there"), text);
+}
+
+#[test]
 fn nothing_is_made_or_changed() {
     let directory = Directory::new("check_dry");
     let (state, trace, log) =
