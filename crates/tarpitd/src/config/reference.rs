@@ -502,7 +502,8 @@ pub(super) const ACCESS: &[Key<AccessLists>] = &[
                   address in the field that is not in these networks. The connection is closed \
                   (`refused`) if `[access]` or a limit of addresses refuses that client. If there \
                   are several fields, the first in this order counts, so let the relay set or \
-                  remove it. From all other networks such a field is only a fact in the trace.",
+                  remove it. If that one names nobody (`unknown`), the client goes by the relay's \
+                  own address. From all other networks such a field is only a fact in the trace.",
         outdated: None,
         read: |item, access, notes| networks(item, notes, &mut access.forwarded_from),
     },

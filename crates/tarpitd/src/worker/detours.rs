@@ -42,9 +42,9 @@ impl Detour {
         relay.unwrap_or(self.client).into()
     }
 
-    /// An HTTP relay has named the client.
+    /// An HTTP relay has named the client, or nobody: then the relay is the client.
     pub(super) fn reveal(&mut self, client: SocketAddr, rank: Rank) {
-        if self.rank == Rank::Nothing {
+        if self.rank == Rank::Nothing || self.via.is_none() {
             self.via = Some(self.client);
         }
         (self.client, self.rank) = (client.into(), rank);
@@ -55,7 +55,7 @@ impl Detour {
         Conn {
             client: self.client.into(),
             server: self.server.into(),
-            via: self.via.map(Into::into),
+            via: self.via.filter(|via| *via != self.client).map(Into::into),
         }
     }
 }

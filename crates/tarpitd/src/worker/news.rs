@@ -58,10 +58,10 @@ impl Forwarding<'_> {
                 self.rank = Rank::Nothing;
             } else if rank > Rank::Nothing && rank >= self.rank {
                 let named = forwarded::client(entry, |ip| self.access.forwards(ip));
-                if let Some(client) = named {
-                    self.named = Some(client);
-                    self.rank = rank;
-                }
+                // A relay that names nobody (`unknown`) has the last word, too: what counts less
+                // than its field may be the client's own.
+                self.named = Some(named.unwrap_or(self.relay));
+                self.rank = rank;
             }
         }
     }
@@ -72,7 +72,7 @@ impl News for SessionNews<'_> {
         if let Event::Learnt { facts, .. } = event {
             self.forwarding.note(facts);
             if let Some(client) = self.forwarding.named {
-                self.about.via = Some(self.forwarding.relay);
+                self.about.via = Some(self.forwarding.relay).filter(|relay| *relay != client);
                 self.about.client = client;
             }
         }

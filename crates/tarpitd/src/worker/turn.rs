@@ -172,12 +172,11 @@ impl Worker {
         let (from, to) = (conn.client.ip(), client.ip());
         let refuses = match self.room.verdict(to) {
             Verdict::Allowed | Verdict::Denied => true,
-            Verdict::Health | Verdict::Held if from == to => false,
             // Without room for its addresses it stays the relay.
             Verdict::Health | Verdict::Held if !self.clients.detour(index, self.now) => {
                 return true;
             }
-            Verdict::Health | Verdict::Held => self.room.rename(from, to).is_err(),
+            Verdict::Health | Verdict::Held => from != to && self.room.rename(from, to).is_err(),
         };
         if refuses {
             self.close(index, Cause::Refused);

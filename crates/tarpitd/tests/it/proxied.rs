@@ -347,6 +347,10 @@ fn what_a_client_writes_in_front_of_its_relay_s_word_does_not_count() {
             "192.0.2.9",
         ),
         ("X-Forwarded-For: nobody\r\n", "127.0.0.1"),
+        // A relay may not know its client; what that one wrote does not count for all that.
+        ("X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: unknown\r\n", "127.0.0.1"),
+        ("X-Forwarded-For: unknown\r\nForwarded: for=1.1.1.1\r\n", "127.0.0.1"),
+        ("Forwarded: for=unknown\r\nX-Real-IP: 1.1.1.1\r\n", "127.0.0.1"),
     ] {
         let client = say(&daemon, &request(fields));
         let open = daemon.trace_has("open");
@@ -358,7 +362,9 @@ fn what_a_client_writes_in_front_of_its_relay_s_word_does_not_count() {
             who = line["conn_info"]["peername"][0].as_str().map(str::to_owned);
         }
         drop(client);
-        daemon.trace_has("close");
+        let close = daemon.trace_has("close");
+        assert_eq!(close["conn_info"]["peername"][0], wanted, "{fields}");
+        assert_eq!(close["via"].is_null(), wanted == "127.0.0.1", "{close}");
     }
 }
 
