@@ -11,7 +11,7 @@ use super::{activated::Activated, files::CURE, hand_over::take::Inherited};
 use crate::{
     keys::state_dir::Touch,
     os::{
-        listen_socket::{self, ListenSocket, NAT_ONLY, Presence, Use},
+        listen_socket::{self, ListenSocket, NAT_ONLY, Presence, Redirected, Use},
         login,
         port_owner::{Owner, Owners},
     },
@@ -32,6 +32,11 @@ impl Opened {
     /// Whether this machine has the address.
     pub(super) fn presence(&self) -> Presence {
         self.sockets.first().map_or(Presence::Present, ListenSocket::presence)
+    }
+
+    /// Whether NAT leads to it, and TPROXY would if this process had the right.
+    pub(super) fn is_by_nat(&self) -> bool {
+        self.sockets.iter().any(|socket| socket.redirected() == Redirected::ByNat)
     }
 
     /// Goes on with the sockets of an earlier daemon, if it had any for this address. Also says for how

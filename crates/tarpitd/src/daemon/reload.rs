@@ -20,8 +20,11 @@ use super::{
 };
 use crate::{
     keys::state_dir::Touch,
-    os::listen_socket::Presence,
-    settings::{Settings, Wanted, finding::Finding},
+    os::listen_socket::{NAT_ONLY, Presence},
+    settings::{
+        Settings, Wanted,
+        finding::{Finding, Gravity},
+    },
     worker::{Listener, Reloaded},
 };
 
@@ -118,7 +121,11 @@ impl Daemon {
         let Tried { opened, waiting, refused } = open(&plan.open, &new, (workers, &self.activated));
         let mut moves = self.surfaces.plan(&new);
         let refused = refused.iter().map(Unbound::at_reload);
-        let refused: Vec<_> = refused.chain(std::mem::take(&mut moves.unbound)).collect();
+        let mut refused: Vec<_> = refused.chain(std::mem::take(&mut moves.unbound)).collect();
+        let by_nat = by_nat(&opened, &new, self.served.has_had_tproxy);
+        if !new.keep_going {
+            refused.extend(by_nat.iter().filter(|it| it.is_refusal()).cloned());
+        }
         if !refused.is_empty() && !new.keep_going {
             return Err(refused);
         }
@@ -143,6 +150,8 @@ impl Daemon {
         told.extend(opens.map(|Wanted { index, at, .. }| {
             format!("{}: listening on {at}", self.served.settings.tarpits[index].name)
         }));
+        // The log has them with each port.
+        told.extend(by_nat.iter().map(Finding::labelled));
         let reloaded = self.open_listeners(opened);
         self.complete_keys();
         self.wait_for(&reloaded);
@@ -274,6 +283,24 @@ fn open(plan: &[Opening], settings: &Settings, by: (usize, &Activated)) -> Tried
         }
     }
     Tried { opened, waiting, refused: grouped(refused) }
+}
+
+/// Ports to which only NAT leads. That is a refusal if TPROXY led to others until now: the daemon has
+/// dropped the right since, and clients would be lost without a word.
+fn by_nat(opened: &[Opened], settings: &Settings, has_had_tproxy: bool) -> Vec<Finding> {
+    let finding = |one: &Opened| {
+        let (tarpit, at) = (&settings.tarpits[one.wanted.index], one.wanted.at);
+        let (gravity, cure) = if has_had_tproxy {
+            let cure = "; the running daemon has neither: `tarpitd upgrade` starts one that may \
+                        have it";
+            (Gravity::Rights, cure)
+        } else {
+            (Gravity::Warning, "")
+        };
+        let what = format!("{}: {at}: {NAT_ONLY}{cure}", tarpit.name);
+        Finding::new(gravity, tarpit.place(one.wanted), what)
+    };
+    opened.iter().filter(|one| one.is_by_nat()).map(finding).collect()
 }
 
 /// Warns of addresses that this machine does not have yet.

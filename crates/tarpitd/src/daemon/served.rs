@@ -26,6 +26,8 @@ pub(super) struct Served {
     relays: Vec<Arc<Relays>>,
     ports: Vec<OpenedPort>,
     next_key: u64,
+    /// Whether TPROXY has led to a port of this process.
+    pub(super) has_had_tproxy: bool,
     pub(super) tallies: Tallies,
 }
 
@@ -45,8 +47,17 @@ impl Served {
         tallies: Tallies,
     ) -> Self {
         let (relays, ports) = (relays(&settings), Vec::new());
-        let mut served =
-            Self { settings, anonymizer, geoip, profiles, relays, ports, next_key: 0, tallies };
+        let mut served = Self {
+            settings,
+            anonymizer,
+            geoip,
+            profiles,
+            relays,
+            ports,
+            next_key: 0,
+            has_had_tproxy: false,
+            tallies,
+        };
         served.add_tallies();
         served
     }
@@ -68,7 +79,9 @@ impl Served {
                 worker
             }
         };
-        if sockets.iter().any(|socket| socket.redirected() == Redirected::ByNat) {
+        let is_any = |way| sockets.iter().any(|socket| socket.redirected() == way);
+        self.has_had_tproxy |= is_any(Redirected::Yes);
+        if is_any(Redirected::ByNat) {
             log.warning(format_args!("{}: {address}: {NAT_ONLY}", tarpit.name));
         }
         let binding = self.binding(wanted, Arc::new(Port::new(address)));

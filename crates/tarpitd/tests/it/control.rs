@@ -14,7 +14,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::daemon::{Client, Daemon, Directory, tarpitd, until};
+use crate::{
+    daemon::{Client, Daemon, Directory, tarpitd, until},
+    require::require,
+};
 
 /// A daemon with a control socket and two tarpits, each at one address.
 struct Controlled {
@@ -156,6 +159,39 @@ fn dropped_clients_are_reset_and_their_lines_say_why() {
     }
     let (told, code) = failure(&it.run("drop everybody"));
     assert!(told.contains("is not a network") && code == Some(2), "{told}");
+}
+
+/// The daemon has dropped the right that TPROXY needs; NAT alone would lead no client there.
+#[test]
+fn a_reload_does_not_move_a_redirected_tarpit_to_where_tproxy_does_not_lead() {
+    if !require("root") {
+        return;
+    }
+    let directory = Directory::new("control-tproxy");
+    let text = |host: &str, redirected: bool| {
+        format!(
+            "[tarpits.a]\npattern = 'endless_banner'\nbind = '{host}:0'\n\
+             redirected = {redirected}\n[control]\nsocket = '{}'\n",
+            directory.path("control")
+        )
+    };
+    let config = directory.file("tarpitd.toml", &text("127.0.0.1", true));
+    let mut daemon = Daemon::start(&["-c", &config, "-u", "nobody"], 1);
+    let socket = directory.path("control");
+    directory.file("tarpitd.toml", &text("127.0.0.2", true));
+    let (told, code) = failure(&run("reload", &socket));
+    assert!(told.contains(":3:8: a: 127.0.0.2:0: only NAT can redirect clients here"), "{told}");
+    assert!(told.contains("`tarpitd upgrade` starts one") && code == Some(2), "{told}");
+    daemon.log_has("configuration not reloaded");
+    daemon.connect().hear();
+    drop(daemon);
+    // A daemon that has never had it goes on, and says so to who asks.
+    directory.file("tarpitd.toml", &text("127.0.0.1", false));
+    let _daemon = Daemon::start(&["-c", &config, "-u", "nobody"], 1);
+    directory.file("tarpitd.toml", &text("127.0.0.2", true));
+    let output = run("reload", &socket);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("warning: a: 127.0.0.2:0: only NAT can redirect"), "{told} {output:?}");
 }
 
 #[test]
