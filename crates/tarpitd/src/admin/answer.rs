@@ -5,7 +5,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use hyper::{
@@ -34,9 +34,16 @@ enum Content {
     /// Makes the next piece when the reader has taken the one before, so that a slow reader costs
     /// one piece.
     Pieces(Box<dyn FnMut() -> Option<Bytes> + Send>),
-    /// Pieces of a task, which waits where the reader is slow: the channel has room for few.
-    Stream(mpsc::Receiver<Bytes>),
+    /// Pieces of a writer, which waits where the reader is slow: the channel has room for one. The
+    /// writer is no task, which would outlive its connection: a crowd that asks and leaves would
+    /// gather thousands of them.
+    ///
+    /// `None`: it has sent all.
+    Stream { writer: Option<Writer>, pieces: mpsc::Receiver<Bytes> },
 }
+
+/// Sends the pieces of an answer.
+type Writer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// An answer with a line of plain text.
 pub(super) fn line(status: StatusCode, text: impl fmt::Display) -> Answer {
@@ -69,10 +76,15 @@ pub(crate) fn pieces(
     answer(StatusCode::OK, kind, Content::Pieces(Box::new(next)))
 }
 
-/// An answer that goes on as long as a task sends pieces. It may go on for ever: its reader must
+/// An answer that goes on as long as `write` sends pieces. It may go on for ever: its reader must
 /// only keep reading.
-pub(crate) fn stream(kind: &'static str, pieces: mpsc::Receiver<Bytes>) -> Answer {
-    answer(StatusCode::OK, kind, Content::Stream(pieces))
+pub(crate) fn stream<W>(kind: &'static str, write: impl FnOnce(mpsc::Sender<Bytes>) -> W) -> Answer
+where
+    W: Future<Output = ()> + Send + 'static,
+{
+    let (sender, pieces) = mpsc::channel(1);
+    let writer: Writer = Box::pin(write(sender));
+    answer(StatusCode::OK, kind, Content::Stream { writer: Some(writer), pieces })
 }
 
 fn answer(status: StatusCode, kind: &'static str, content: Content) -> Answer {
@@ -88,7 +100,7 @@ fn answer(status: StatusCode, kind: &'static str, content: Content) -> Answer {
 impl Body {
     /// Lets `progress` know how far this answer is.
     pub(super) fn follow(&mut self, progress: Arc<Progress>) {
-        progress.answers(matches!(self.content, Content::Stream(_)));
+        progress.answers(matches!(self.content, Content::Stream { .. }));
         self.progress = Some(progress);
     }
 }
@@ -119,10 +131,12 @@ impl HttpBody for Body {
             Content::Whole(text) if text.is_empty() => None,
             Content::Whole(text) => Some(std::mem::take(text)),
             Content::Pieces(next) => next(),
-            Content::Stream(pieces) => match pieces.poll_recv(context) {
-                Poll::Ready(piece) => piece,
-                Poll::Pending => return Poll::Pending,
-            },
+            Content::Stream { writer, pieces } => {
+                if writer.as_mut().is_some_and(|it| it.as_mut().poll(context).is_ready()) {
+                    *writer = None;
+                }
+                ready!(pieces.poll_recv(context))
+            }
         };
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
@@ -134,7 +148,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Whole(text) => SizeHint::with_exact(text.len() as u64),
-            Content::Pieces(_) | Content::Stream(_) => SizeHint::default(),
+            Content::Pieces(_) | Content::Stream { .. } => SizeHint::default(),
         }
     }
 }

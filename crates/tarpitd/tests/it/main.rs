@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test that finds nothing has failed")]
 
 mod admin;
+mod admin_readers;
 mod blocks;
 mod browser;
 mod check;

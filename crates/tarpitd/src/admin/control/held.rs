@@ -48,15 +48,13 @@ pub(crate) fn held(uri: &Uri, world: Arc<World>) -> Answer {
         Ok(list) => list,
         Err(what) => return wrong(what),
     };
-    let (pieces, receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
+    stream(LINES, |pieces| async move {
         if send_all(list, &world, &pieces).await.is_none() && !pieces.is_closed() {
             let line = "{\"error\":\"a worker thread does not answer\"}\n";
             // If the reader is gone, nobody misses it.
             let _ = pieces.send(line.into()).await;
         }
-    });
-    stream(LINES, receiver)
+    })
 }
 
 fn read(uri: &Uri) -> Result<List, String> {

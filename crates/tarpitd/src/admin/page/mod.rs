@@ -25,7 +25,7 @@ use hyper::{
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use tarpit_proto::time::Time;
-use tokio::{sync::mpsc, time::sleep};
+use tokio::time::sleep;
 
 pub(super) use self::history::SAMPLED_EVERY;
 pub(crate) use self::history::SavedHistory;
@@ -136,16 +136,14 @@ pub(super) fn events(request: &Request<Vec<u8>>, world: Arc<World>) -> Answer {
     if let Some(refusal) = refusal(request, &world.web) {
         return refusal;
     }
-    let (pieces, receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
+    guarded(stream("text/event-stream", |pieces| async move {
         while let Some(event) = event(&world).await {
             if pieces.send(event).await.is_err() {
                 break;
             }
             sleep(EVERY).await;
         }
-    });
-    guarded(stream("text/event-stream", receiver))
+    }))
 }
 
 /// The news of now as an event; `None`: a worker is stuck, and the reader asks again.
