@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    os::sandbox::{self, Access, Denials, Grant, LANDLOCK, Lack},
+    os::sandbox::{self, Access, Denials, FileAccess, Grant, LANDLOCK, Lack},
     report::log::Log,
     settings::{
         AdminAddress, Certificate, Place, Placed, SandboxMode, Settings, Sink, SurfaceBind,
@@ -234,7 +234,13 @@ impl Confinement {
         if !Self::is_on(settings) {
             return Ok(());
         }
-        match sandbox::filter_calls() {
+        let is_unix = |bind: &SurfaceBind| matches!(bind.at, AdminAddress::Unix(_));
+        let sockets = settings.surfaces().into_iter().filter(is_unix);
+        let sockets = sockets.map(|SurfaceBind { access, .. }| FileAccess {
+            mode: access.mode,
+            group: access.group,
+        });
+        match sandbox::filter_calls(&sockets.collect::<Vec<_>>()) {
             Ok(()) => self.is_filtered = true,
             Err(lack) => self.lacks.push(lack),
         }

@@ -37,13 +37,19 @@ pub(crate) const ALLOWED: &[Purpose] = &[
         },
     },
     Purpose {
-        what: "files, of which landlock(7) decides which ones",
+        what: "files, of which landlock(7) decides which ones; of `fcntl` what keeps a descriptor",
         calls: calls! {
-            SYS_close SYS_dup SYS_dup3 SYS_faccessat SYS_faccessat2 SYS_fchmod SYS_fchmodat
-            SYS_fchown SYS_fchownat SYS_fcntl SYS_fdatasync SYS_fstat SYS_fsync SYS_ftruncate
-            SYS_getcwd SYS_lseek SYS_mkdirat SYS_newfstatat SYS_openat SYS_read SYS_readlinkat
-            SYS_readv SYS_renameat2 SYS_statx SYS_unlinkat SYS_write SYS_writev
+            SYS_close SYS_dup SYS_dup3 SYS_faccessat SYS_faccessat2 SYS_fcntl SYS_fdatasync
+            SYS_fstat SYS_fsync SYS_ftruncate SYS_getcwd SYS_lseek SYS_mkdirat SYS_newfstatat
+            SYS_openat SYS_read SYS_readlinkat SYS_readv SYS_renameat2 SYS_statx SYS_unlinkat
+            SYS_write SYS_writev
         },
+    },
+    Purpose {
+        what: "owner and mode of the Unix sockets after an upgrade, only where there are such \
+               sockets: landlock(7) and the filter do not see which file is meant, so only the \
+               daemon's own user and the sockets' configured groups and modes can be set",
+        calls: calls! { SYS_fchmodat SYS_fchownat },
     },
     Purpose {
         what: "terminals and how much waits in a socket: a few requests, none of which types for \
@@ -72,11 +78,11 @@ pub(crate) const ALLOWED: &[Purpose] = &[
             SYS_clone SYS_clone3 SYS_exit SYS_exit_group SYS_futex SYS_getpid SYS_gettid
             SYS_membarrier SYS_prctl SYS_rseq SYS_rt_sigaction SYS_rt_sigprocmask SYS_rt_sigreturn
             SYS_sched_getaffinity SYS_sched_yield SYS_set_robust_list SYS_sigaltstack SYS_tgkill
-            SYS_tkill
         },
     },
     Purpose {
-        what: "what it is and what it uses: its user, rights, limits and CPU time; randomness",
+        what: "what it is and what it uses: its user, rights, limits (which it \
+               cannot set) and CPU time; randomness",
         calls: calls! {
             SYS_capget SYS_getegid SYS_geteuid SYS_getgid SYS_getrandom SYS_getrusage SYS_getuid
             SYS_prlimit64 SYS_sysinfo SYS_uname
@@ -88,8 +94,8 @@ pub(crate) const ALLOWED: &[Purpose] = &[
 #[rustfmt::skip]
 #[cfg(target_arch = "x86_64")]
 pub(super) const OLD: &[(c_long, &str)] = calls! {
-    SYS_access SYS_chmod SYS_chown SYS_dup2 SYS_epoll_wait SYS_getrlimit SYS_lchown SYS_lstat
-    SYS_mkdir SYS_open SYS_poll SYS_readlink SYS_rename SYS_renameat SYS_stat SYS_time SYS_unlink
+    SYS_access SYS_dup2 SYS_epoll_wait SYS_getrlimit SYS_lstat SYS_mkdir SYS_open SYS_poll
+    SYS_readlink SYS_rename SYS_renameat SYS_stat SYS_time SYS_unlink
 };
 
 /// Older forms of the same. The C library for this architecture renames by `renameat`, which is 38.

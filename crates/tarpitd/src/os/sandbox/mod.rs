@@ -51,9 +51,18 @@ pub(crate) fn confine(grants: &[Grant]) -> Vec<Lack> {
     parts.into_iter().filter_map(Result::err).collect()
 }
 
-/// Lets all threads make only the system calls that the daemon needs.
-pub(crate) fn filter_calls() -> Result<(), Lack> {
-    filter::install().map_err(|error| Lack { what: "seccomp", error })?;
+/// Mode and group that the file of a Unix socket may get.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileAccess {
+    pub(crate) mode: u32,
+    /// `None`: as it is.
+    pub(crate) group: Option<u32>,
+}
+
+/// Lets all threads make only the system calls that the daemon needs. `sockets`: what the files of
+/// its Unix sockets may be set to.
+pub(crate) fn filter_calls(sockets: &[FileAccess]) -> Result<(), Lack> {
+    filter::install(sockets).map_err(|error| Lack { what: "seccomp", error })?;
     IS_FILTERED.store(true, Relaxed);
     Ok(())
 }
@@ -65,21 +74,45 @@ pub(crate) fn is_filtered() -> bool {
     IS_FILTERED.load(Relaxed)
 }
 
-/// The system calls that were denied, a bit each.
-static DENIED: [AtomicU64; 16] = [const { AtomicU64::new(0) }; 16];
+/// As many numbers are told apart; the last one stands for all from there on.
+const NUMBERS: usize = 1_024;
+
+/// The bit of the calls that x86-64 has for x32 programs.
+const X32: usize = 0x4000_0000;
+
+/// A bit for each number, and after them one for each with [`X32`].
+const WORDS: usize = 2 * NUMBERS / 64;
+
+/// The system calls that were denied.
+static DENIED: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
 
 /// Remembers that a call was denied. Safe in a signal handler.
 fn note_denied(number: i32) {
-    let number = usize::try_from(number).unwrap_or(usize::MAX);
-    if let Some(bits) = DENIED.get(number / 64) {
-        bits.fetch_or(1 << (number % 64), Relaxed);
+    let number = usize::try_from(number).unwrap_or(NUMBERS);
+    let place = match number.checked_sub(X32) {
+        Some(number) => NUMBERS + number.min(NUMBERS - 1),
+        None => number.min(NUMBERS - 1),
+    };
+    if let Some(bits) = DENIED.get(place / 64) {
+        bits.fetch_or(1 << (place % 64), Relaxed);
+    }
+}
+
+/// What a place among [`DENIED`] stands for.
+fn denied_name(place: usize) -> String {
+    let name =
+        |number| names::name(number).map_or_else(|| format!("number {number}"), str::to_owned);
+    match place.checked_sub(NUMBERS) {
+        Some(number) => format!("x32 {}", name(number)),
+        None if place == NUMBERS - 1 => format!("a number from {place} up"),
+        None => name(place),
     }
 }
 
 /// Which denied calls were told.
 #[derive(Debug, Default)]
 pub(crate) struct Denials {
-    told: [u64; 16],
+    told: [u64; WORDS],
 }
 
 impl Denials {
@@ -91,9 +124,7 @@ impl Denials {
             let new = bits & !*told;
             *told = bits;
             let numbers = (0..64).filter(|place| new & (1 << place) != 0).map(|it| first + it);
-            all.extend(numbers.map(|number| {
-                names::name(number).map_or_else(|| format!("number {number}"), str::to_owned)
-            }));
+            all.extend(numbers.map(denied_name));
         }
         all
     }

@@ -12,12 +12,16 @@ use std::{
 };
 
 use rustix::{
+    fs::{AtFlags, CWD, Mode, chmodat, chownat},
     io::Errno,
     net::{
         AddressFamily, SendAncillaryBuffer, SendFlags, SocketType, send, sendmsg_addr, sendto,
-        socket,
+        socket, sockopt,
     },
-    process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit},
+    process::{
+        DumpableBehavior, Gid, Resource, Uid, dumpable_behavior, getegid, geteuid, getppid,
+        getrlimit, setrlimit,
+    },
 };
 
 use super::*;
@@ -137,7 +141,7 @@ fn a_crash_writes_no_memory_and_no_program_gains_rights() {
 /// Whether the kernel filters calls here; says so if not. It must be asked last of all.
 fn has_seccomp() -> bool {
     sys::answer_traps().unwrap();
-    filter_calls().map_err(|lack| lacks("seccomp", lack.error)).is_ok()
+    filter_calls(&[]).map_err(|lack| lacks("seccomp", lack.error)).is_ok()
 }
 
 /// A listener of this machine that nobody inside may reach.
@@ -215,6 +219,143 @@ fn nothing_inside_starts_a_program_and_what_was_denied_is_told_once_by_name() {
     });
 }
 
+fn word(number: i32) -> usize {
+    usize::try_from(number).unwrap()
+}
+
+fn is_refused(number: libc::c_long, arguments: [usize; 5]) -> bool {
+    is_denied(sys::call(number, arguments))
+}
+
+#[test]
+fn nothing_inside_changes_modes_and_owners() {
+    in_a_process("os::sandbox::tests::nothing_inside_changes_modes_and_owners", |folder| {
+        use std::os::unix::fs::{PermissionsExt as _, chown, fchown, lchown};
+        let path = folder.join("file");
+        let file = fs::File::open(&path).unwrap();
+        let same = fs::metadata(&path).unwrap().permissions();
+        if !has_seccomp() {
+            return;
+        }
+        let open = fs::Permissions::from_mode(0o666);
+        assert!(is_denied(fs::set_permissions(&path, open.clone())));
+        assert!(is_denied(file.set_permissions(open)));
+        assert!(is_denied(chown(&path, None, None)) && is_denied(lchown(&path, None, None)));
+        assert!(is_denied(fchown(&file, None, None)));
+        let (mode, flags) = (Mode::RUSR, AtFlags::SYMLINK_NOFOLLOW);
+        assert_eq!(chmodat(CWD, &path, mode, AtFlags::empty()), Err(Errno::PERM));
+        assert_eq!(chownat(CWD, &path, None, None, flags), Err(Errno::PERM));
+        assert_eq!(fs::metadata(&path).unwrap().permissions(), same);
+    });
+}
+
+#[test]
+fn only_modes_and_groups_of_the_settings_can_be_set_where_there_are_unix_sockets() {
+    let name = "os::sandbox::tests::\
+                only_modes_and_groups_of_the_settings_can_be_set_where_there_are_unix_sockets";
+    in_a_process(name, |folder| {
+        let (path, user, group) = (folder.join("file"), geteuid(), getegid());
+        sys::answer_traps().unwrap();
+        let access = FileAccess { mode: 0o640, group: Some(group.as_raw()) };
+        if filter_calls(&[access]).map_err(|lack| lacks("seccomp", lack.error)).is_err() {
+            return;
+        }
+        let chmod = |mode| chmodat(CWD, &path, Mode::from_raw_mode(mode), AtFlags::empty());
+        assert_eq!([0o640, 0o644, 0o4640].map(chmod), [Ok(()), Err(Errno::PERM), Err(Errno::PERM)]);
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        let chown = |user, group| chownat(CWD, &path, user, group, flags);
+        let other = user.as_raw() + 1;
+        assert_eq!(chown(Some(user), None), Ok(()));
+        assert_eq!(chown(None, Some(group)), Ok(()));
+        assert_eq!(chown(Some(Uid::from_raw(other)), None), Err(Errno::PERM));
+        assert_eq!(chown(None, Some(Gid::from_raw(other))), Err(Errno::PERM));
+        let followed = chownat(CWD, &path, Some(user), None, AtFlags::empty());
+        assert_eq!(followed, Err(Errno::PERM));
+    });
+}
+
+#[test]
+fn nothing_inside_reaches_other_processes() {
+    in_a_process("os::sandbox::tests::nothing_inside_reaches_other_processes", |_| {
+        let parent = word(getppid().unwrap().as_raw_nonzero().get());
+        let own = std::process::id() as usize;
+        let limit = getrlimit(Resource::Nofile);
+        if !has_seccomp() {
+            return;
+        }
+        let nofile = libc::RLIMIT_NOFILE as usize;
+        assert!(is_refused(libc::SYS_prlimit64, [parent, nofile, 0, 0, 0]));
+        assert_eq!(setrlimit(Resource::Nofile, limit), Err(Errno::PERM));
+        assert_eq!(getrlimit(Resource::Nofile), limit);
+        // Signal 0 only asks whether it could be sent.
+        for call in [libc::SYS_tkill, libc::SYS_kill] {
+            assert!(is_refused(call, [parent, 0, 0, 0, 0]), "{call}");
+        }
+        assert!(is_refused(libc::SYS_tgkill, [parent, parent, 0, 0, 0]));
+        sys::call(libc::SYS_tgkill, [own, own, 0, 0, 0]).unwrap();
+        for command in [libc::F_SETOWN, libc::F_GETOWN, libc::F_SETLEASE] {
+            assert!(is_refused(libc::SYS_fcntl, [0, word(command), 0, 0, 0]), "{command}");
+        }
+    });
+}
+
+#[test]
+fn no_memory_inside_becomes_a_program() {
+    in_a_process("os::sandbox::tests::no_memory_inside_becomes_a_program", |_| {
+        if !has_seccomp() {
+            return;
+        }
+        let kind = word(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let rights = word(libc::PROT_READ | libc::PROT_EXEC);
+        assert!(is_refused(libc::SYS_mmap, [0, 4_096, rights, kind, usize::MAX]));
+        // No byte at all, which succeeds elsewhere.
+        assert!(is_refused(libc::SYS_mprotect, [0, 0, rights, 0, 0]));
+    });
+}
+
+#[test]
+fn only_known_options_of_sockets_are_set_inside() {
+    in_a_process("os::sandbox::tests::only_known_options_of_sockets_are_set_inside", |_| {
+        use std::os::fd::AsRawFd as _;
+        if !has_seccomp() {
+            return;
+        }
+        let socket = stream_socket();
+        sockopt::set_tcp_nodelay(&socket, true).unwrap();
+        sockopt::set_socket_linger(&socket, None).unwrap();
+        assert_eq!(sockopt::set_ip_ttl(&socket, 64), Err(Errno::PERM));
+        for (level, option) in [
+            (libc::IPPROTO_TCP, libc::TCP_ULP),
+            (libc::IPPROTO_TCP, libc::TCP_REPAIR),
+            (libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT),
+            (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER),
+            (libc::SOL_SOCKET, libc::SO_ATTACH_BPF),
+            (libc::SOL_SOCKET, libc::SO_MARK),
+            // The number of TCP_NODELAY, elsewhere.
+            (libc::IPPROTO_UDP, libc::TCP_NODELAY),
+        ] {
+            let fd = word(socket.as_raw_fd());
+            let arguments = [fd, word(level), word(option), 0, 0];
+            assert!(is_refused(libc::SYS_setsockopt, arguments), "{level} {option}");
+        }
+    });
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn x32_calls_are_denied_and_told() {
+    in_a_process("os::sandbox::tests::x32_calls_are_denied_and_told", |_| {
+        if !has_seccomp() {
+            return;
+        }
+        let x32 = libc::c_long::try_from(X32).unwrap();
+        assert!(is_refused(x32 | libc::SYS_getpid, [0; 5]));
+        assert!(is_refused(9_999, [0; 5]));
+        let news = Denials::default().news();
+        assert_eq!(news, ["a number from 1023 up", "x32 getpid"]);
+    });
+}
+
 #[test]
 fn what_the_daemon_does_goes_on_inside() {
     in_a_process("os::sandbox::tests::what_the_daemon_does_goes_on_inside", |folder| {
@@ -242,17 +383,25 @@ fn what_the_daemon_does_goes_on_inside() {
 
 #[test]
 fn the_list_has_nothing_that_leads_out() {
-    let allowed: Vec<_> = calls::ALLOWED.iter().flat_map(calls::Purpose::names).collect();
+    let old = calls::OLD.iter().map(|(_, name)| name.trim_start_matches("SYS_"));
+    let allowed: Vec<_> =
+        calls::ALLOWED.iter().flat_map(calls::Purpose::names).chain(old).collect();
     for call in [
         "bpf",
+        "chmod",
+        "chown",
         "connect",
         "execve",
         "execveat",
+        "fchmod",
+        "fchmodat2",
+        "fchown",
         "fork",
         "io_uring_register",
         "io_uring_setup",
         "keyctl",
         "kill",
+        "lchown",
         "mount",
         "open_by_handle_at",
         "pidfd_getfd",
@@ -261,12 +410,34 @@ fn the_list_has_nothing_that_leads_out() {
         "ptrace",
         "sendmmsg",
         "setns",
+        "setrlimit",
         "socketpair",
+        "tkill",
         "unshare",
         "userfaultfd",
         "vfork",
     ] {
         assert!(!allowed.contains(&call), "{call}");
+    }
+    // What leads out with some arguments.
+    let conditions = filter::conditions(&[]).unwrap();
+    for call in [
+        libc::SYS_clone,
+        libc::SYS_fchmodat,
+        libc::SYS_fchownat,
+        libc::SYS_fcntl,
+        libc::SYS_ioctl,
+        libc::SYS_mmap,
+        libc::SYS_mprotect,
+        libc::SYS_prctl,
+        libc::SYS_prlimit64,
+        libc::SYS_sendmsg,
+        libc::SYS_sendto,
+        libc::SYS_setsockopt,
+        libc::SYS_socket,
+        libc::SYS_tgkill,
+    ] {
+        assert!(conditions.iter().any(|(conditional, _)| *conditional == call), "{call}");
     }
     assert_eq!(names::name(libc::SYS_connect as usize), Some("connect"));
     assert_eq!(names::name(usize::MAX), None);
