@@ -16,6 +16,7 @@ use tarpit_proto::{
 use super::{
     Wrong,
     address::{Bind, Host, Ports, socket_name},
+    cautions::cautions,
     problem::{Notes, Problem},
     surface::SurfaceAddress,
     values::pattern,
@@ -109,7 +110,7 @@ impl Draft {
         }
         notes.problems.sort_by(|one, other| one.place.cmp(&other.place));
         notes.warnings.sort_by(|one, other| one.place.cmp(&other.place));
-        let settings = Settings {
+        let mut settings = Settings {
             workers: self.workers,
             io_uring: self.io_uring,
             state_dir: self.state_dir,
@@ -128,6 +129,7 @@ impl Draft {
             keep_going: false,
             warnings: notes.warnings.into_iter().map(Problem::warning).collect(),
         };
+        settings.warnings.extend(cautions(&settings));
         if notes.problems.is_empty() {
             Ok(settings)
         } else {

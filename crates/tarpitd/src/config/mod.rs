@@ -2,6 +2,7 @@
 //! Nothing else parses.
 
 mod address;
+mod cautions;
 mod document;
 mod draft;
 mod problem;

@@ -63,6 +63,27 @@ impl Network {
         }
     }
 
+    /// Whether each of its addresses is in one of these networks.
+    pub(crate) fn is_covered_by(self, all: &BTreeSet<Self>) -> bool {
+        let mut next = self.bits;
+        // In the order of their first addresses.
+        for one in all.iter().filter(|it| it.family == self.family && it.last() >= self.bits) {
+            if one.bits > next {
+                return false;
+            }
+            if one.last() >= self.last() {
+                return true;
+            }
+            next = next.max(one.last() + 1);
+        }
+        false
+    }
+
+    /// The bits of the last of its addresses.
+    fn last(self) -> u128 {
+        self.bits | u128::MAX.checked_shr(self.length.into()).unwrap_or(0)
+    }
+
     pub(crate) fn family(self) -> Family {
         self.family
     }
