@@ -34,14 +34,20 @@ pub(crate) struct Progress {
 
 /// The values of [`Progress::doing`].
 const LISTENS: u8 = 0;
-const ANSWERS: u8 = 1;
-const STREAMS: u8 = 2;
+const WORKS: u8 = 1;
+const SENDS: u8 = 2;
+const STREAMS: u8 = 3;
 
 impl Progress {
+    /// A request is whole, and its answer is being made.
+    pub(super) fn works(&self) {
+        self.doing.store(WORKS, Relaxed);
+    }
+
     /// An answer begins; `streams`: it may go on for ever.
     pub(super) fn answers(&self, streams: bool) {
         self.answers.fetch_add(1, Relaxed);
-        self.doing.store(if streams { STREAMS } else { ANSWERS }, Relaxed);
+        self.doing.store(if streams { STREAMS } else { SENDS }, Relaxed);
     }
 
     /// An answer is over.
@@ -52,6 +58,11 @@ impl Progress {
     /// Whether no answer is under way.
     pub(super) fn listens(&self) -> bool {
         self.doing.load(Relaxed) == LISTENS
+    }
+
+    /// Whether an answer that has an end goes to its reader.
+    pub(super) fn sends(&self) -> bool {
+        self.doing.load(Relaxed) == SENDS
     }
 
     /// Whether the answer under way may go on for ever.

@@ -46,6 +46,10 @@ const BUFFER: usize = 8 * 1024;
 /// How long a client may take for a head, and between two requests; and the same for a body.
 const ASKING: Duration = Duration::from_secs(5);
 
+/// How long a connection may go on asking. Its last answer may then take what each may, so that a
+/// reader who asks for many has no more time than that in all. Streams go on.
+const LASTING: Duration = Duration::from_secs(15);
+
 /// How often counters are saved.
 const SAVING: Duration = Duration::from_secs(60);
 
@@ -243,7 +247,8 @@ impl Port {
         }
     }
 
-    /// Gives an accepted connection a place, or closes it.
+    /// Gives an accepted connection a place. Until there is one, further connections wait in the
+    /// kernel's queue.
     async fn receive(&self, accepted: io::Result<Stream>, peer: Peer) {
         let Ok(socket) = accepted else {
             // Mostly there are too many open files; to try again at once would only spin.
@@ -251,7 +256,12 @@ impl Port {
             return;
         };
         let places = &self.server.places;
-        let Some(place) = places.take(self.surface) else { return };
+        let place = loop {
+            match places.take(self.surface, self.server.world().clock.since_start()) {
+                Ok(place) => break place,
+                Err(wait) => places.freed(self.surface, wait).await,
+            }
+        };
         let progress = Arc::clone(place.progress());
         let task = tokio::spawn(self.clone().converse(socket, peer, place));
         places.name(self.surface, &progress, task.abort_handle());
@@ -263,11 +273,14 @@ impl Port {
         let connection = Connection::new(socket, Arc::clone(&progress));
         let (surface, server) = (self.surface, Arc::clone(&self.server));
         let service = service_fn(move |mut request: Request<Incoming>| {
-            let (progress, world) = (Arc::clone(&progress), server.world());
+            let (progress, server) = (Arc::clone(&progress), Arc::clone(&server));
             request.extensions_mut().insert(peer);
             async move {
-                let mut answer = answer(surface, request, world, &progress).await;
-                answer.body_mut().follow(progress);
+                let mut answer = answer(surface, request, server.world(), &progress).await;
+                answer.body_mut().follow(Arc::clone(&progress));
+                if surface == Surface::Web && progress.streams() {
+                    server.places.limit_streams(surface, &progress);
+                }
                 Ok::<_, Infallible>(answer)
             }
         });
@@ -279,7 +292,7 @@ impl Port {
                 .serve_connection(connection, service)
                 .with_upgrades()
         );
-        let mut closing = pin!(self.is_closing.changed());
+        let mut closing = pin!(timeout(LASTING, self.is_closing.changed()));
         let mut is_closing = false;
         let end = poll_fn(|context| {
             if !is_closing && closing.as_mut().poll(context).is_ready() {
@@ -307,7 +320,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     match timeout(ASKING, read(body, surface.longest_body())).await {
         Ok(Some(body)) => {
-            progress.answers(false);
+            progress.works();
             handler(Request::from_parts(head, body), world).await
         }
         Ok(None) => line(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too long"),

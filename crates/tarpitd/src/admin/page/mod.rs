@@ -49,6 +49,10 @@ use crate::{
 /// How often the page hears of the daemon.
 const EVERY: Duration = Duration::from_secs(2);
 
+/// What a browser hears first: after how many milliseconds it may come back. Where more pages are
+/// open than streams have places, their browsers take turns, and do so at leisure.
+const RETURN: &[u8] = b"retry: 5000\n\n";
+
 /// How long one answer of the workers serves all readers.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -137,6 +141,8 @@ pub(super) fn events(request: &Request<Vec<u8>>, world: Arc<World>) -> Answer {
         return refusal;
     }
     guarded(stream("text/event-stream", |pieces| async move {
+        // Where the reader is gone, all of this is dropped.
+        let _ = pieces.send(Bytes::from_static(RETURN)).await;
         while let Some(event) = event(&world).await {
             if pieces.send(event).await.is_err() {
                 break;
