@@ -162,22 +162,28 @@ impl Bind {
         self.host.ips().count() * self.ports.0.len()
     }
 
-    /// An address that the kernel would not give to both, because it is the same, or one of them
-    /// means every address of its family.
-    pub(super) fn overlap(&self, other: &Self) -> Option<SocketAddr> {
+    /// Why the kernel would not give an address to both: it is the same, or one of them means every
+    /// address of its family. `user` has the other one.
+    pub(super) fn overlap(&self, other: &Self, user: &str) -> Option<String> {
         let first = *self.ports.0.start().max(other.ports.0.start());
         if first == 0 || first > *self.ports.0.end().min(other.ports.0.end()) {
             return None;
         }
         let both = |one: IpAddr| {
-            let meets = move |other: IpAddr| {
-                one == other
+            let meets = move |other: &IpAddr| {
+                one == *other
                     || one.is_ipv4() == other.is_ipv4()
                         && (one.is_unspecified() || other.is_unspecified())
             };
-            other.host.ips().any(meets)
+            Some((one, other.host.ips().find(meets)?))
         };
-        self.host.ips().find(|&ip| both(ip)).map(|ip| (ip, first).into())
+        let (one, other) = self.host.ips().find_map(both)?;
+        let [at, theirs] = [one, other].map(|ip| SocketAddr::new(ip, first));
+        Some(match () {
+            () if one == other => format!("{at} is already used by {user}"),
+            () if one.is_unspecified() => format!("{at} covers {theirs}, which is used by {user}"),
+            () => format!("{at} is covered by {theirs}, which is used by {user}"),
+        })
     }
 
     /// Whether only this machine can reach it.
@@ -233,9 +239,9 @@ mod tests {
     #[track_caller]
     fn check_overlap(one: (&str, &str), other: (&str, &str), wanted: Option<&str>) {
         let (one, other) = (bind(one.0, one.1), bind(other.0, other.1));
-        let wanted: Option<SocketAddr> = wanted.map(|address| address.parse().unwrap());
-        assert_eq!(one.overlap(&other), wanted);
-        assert_eq!(one.overlap(&other).is_some(), other.overlap(&one).is_some());
+        let why = one.overlap(&other, "b");
+        assert_eq!(why.as_deref().and_then(|why| why.split(' ').next()), wanted);
+        assert_eq!(why.is_some(), other.overlap(&one, "b").is_some());
     }
 
     #[test]

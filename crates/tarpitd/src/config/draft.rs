@@ -147,11 +147,11 @@ impl Draft {
             let Some(bind) = address.bind() else { continue };
             let overlap = earlier
                 .iter()
-                .find_map(|(place, user, other)| Some((bind.overlap(other)?, *place, user)));
-            if let Some((address, other, user)) = overlap {
-                notes.problems.push(place.problem(format!(
-                    "{address} is already used by {user} at {other}: give one of them another port"
-                )));
+                .find_map(|(place, user, other)| Some((bind.overlap(other, user)?, *place)));
+            if let Some((why, other)) = overlap {
+                notes.problems.push(
+                    place.problem(format!("{why} at {other}: give one of them another port")),
+                );
             }
             earlier.push((place, user.to_owned(), bind));
         }
@@ -161,12 +161,11 @@ impl Draft {
             for (place, bind) in tarpit.binds.iter().chain(passive) {
                 let overlap = earlier
                     .iter()
-                    .find_map(|(place, user, other)| Some((bind.overlap(other)?, *place, user)));
-                if let Some((address, other, user)) = overlap {
-                    notes.problems.push(place.problem(format!(
-                        "{address} is already used by {user} at {other}: give one of them another \
-                         port"
-                    )));
+                    .find_map(|(place, user, other)| Some((bind.overlap(other, user)?, *place)));
+                if let Some((why, other)) = overlap {
+                    notes.problems.push(
+                        place.problem(format!("{why} at {other}: give one of them another port")),
+                    );
                 }
                 let had_room = count <= MAX_ADDRESSES;
                 count += bind.count();

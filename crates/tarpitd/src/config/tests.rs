@@ -459,7 +459,7 @@ fn an_address_that_is_taken_names_both_places() {
             "{SOUND}[tarpits.b]\npattern = 'endless_banner'\n\
              bind = [{{ host = '127.0.0.1', port = 1 }}, {{ host = '*', port = '1-5' }}]"
         ),
-        "6:43: [::]:1 is already used by tarpit `a` at x:3:9: give one of them another port",
+        "6:43: [::]:1 covers [::1]:1, which is used by tarpit `a` at x:3:9: give one of them another port",
     );
 }
 
@@ -618,7 +618,7 @@ fn wrong_arguments_are_all_told() {
             "-s endless_banner::::1:22: write PATTERN:HOST:PORT, with an IPv6 host in brackets",
             "-s endless_banner:::1:22: write PATTERN:HOST:PORT, with an IPv6 host in brackets",
             "-s endless_banner:1.2.3.4: the port is missing: write PATTERN:HOST:PORT",
-            "-s endless_banner:[::1]:5: [::1]:5 is already used by tarpit `cli_5` \
+            "-s endless_banner:[::1]:5: [::1]:5 is covered by [::]:5, which is used by tarpit `cli_5` \
              at -s endless_banner:*:5: give one of them another port",
         ]
     );
