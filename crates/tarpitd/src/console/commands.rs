@@ -5,6 +5,7 @@ use std::{
     io::{self, BufRead as _, Write as _},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use super::{
@@ -15,12 +16,13 @@ use super::{
 };
 use crate::{
     admin::control::{
-        status::{Counts, Frequency, Longest, Status, Tarpit},
+        status::{About, Counts, Frequency, Longest, Status, Tarpit},
         whom,
     },
     daemon::{MISUSED, REFUSED},
     report::{
         held::HeldClient,
+        timestamp::Timestamp,
         units::{in_words, plural, short_bytes, short_span},
     },
 };
@@ -153,6 +155,9 @@ fn status_text(status: &Status) -> String {
         short_bytes(*bytes_per_client_hour),
     );
     // Writing to a string cannot fail.
+    if status.process.pid != 0 {
+        let _ = writeln!(text, "{}", process_text(&status.process));
+    }
     for tarpit in &status.tarpits {
         let _ = writeln!(text, "{}", tarpit_text(tarpit));
     }
@@ -175,6 +180,19 @@ fn status_text(status: &Status) -> String {
         let _ = writeln!(text, "  {limit}");
     }
     text
+}
+
+/// The process and its files, and when it has read its configuration again.
+fn process_text(process: &About) -> String {
+    let About { pid, user, configuration, log, trace, reloaded } = process;
+    let at = |seconds: &u64| Timestamp(Duration::from_secs(*seconds)).to_string();
+    let reloaded = reloaded.as_ref().map_or_else(|| "not since the start".to_owned(), at);
+    format!(
+        "process {pid} of user {user}, configuration: {}, reloaded: {reloaded}\nlog: {}, trace: {}\n",
+        configuration.as_deref().unwrap_or("no file").escape_debug(),
+        log.escape_debug(),
+        trace.escape_debug(),
+    )
 }
 
 fn tarpit_text(tarpit: &Tarpit) -> String {

@@ -107,7 +107,14 @@ pub(super) fn limits(settings: &Settings, files: &Files) -> Vec<String> {
     };
     lines.push(cut("per_address", "", &limits.per_address));
     lines.push(cut("per_prefix", "", &limits.per_prefix));
-    for tarpit in &settings.tarpits {
+    let caps: Vec<_> = settings
+        .tarpits
+        .iter()
+        .map(|it| cut("max_clients", " on each port", &it.max_clients))
+        .collect();
+    let is_one = caps.len() > 1 && caps.iter().all(|cap| *cap == caps[0]);
+    lines.extend(caps.into_iter().take(usize::from(is_one)));
+    for tarpit in settings.tarpits.iter().filter(|_| !is_one) {
         let scope = format!(" on each port of {}", tarpit.name);
         lines.push(cut("max_clients", &scope, &tarpit.max_clients));
     }

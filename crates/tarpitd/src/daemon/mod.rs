@@ -43,7 +43,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::io::Errno;
+use rustix::{io::Errno, process::geteuid};
 use signal_hook::consts::{SIGHUP, SIGSYS, SIGTERM, SIGUSR1, SIGUSR2};
 use tarpit_proto::keys::RsaKey;
 
@@ -78,7 +78,7 @@ pub(crate) use self::{
 use crate::{
     admin::{
         World,
-        control::status::InForce,
+        control::status::{About, InForce},
         metrics::saved::{Past, Store},
         page::{self, PageState},
     },
@@ -237,6 +237,8 @@ struct Daemon {
     confinement: Confinement,
     /// The sockets that it has opened.
     activated: Activated,
+    /// When the configuration was last reloaded: since 1970.
+    reloaded: Option<Duration>,
     /// Whether clients of the daemon before may still come.
     is_taking: bool,
     /// Whether these are still taken.
@@ -377,6 +379,7 @@ impl Daemon {
             manager,
             confinement,
             activated,
+            reloaded: None,
             is_taking: false,
             arrivals: Arrivals::default(),
             is_ending,
@@ -700,7 +703,25 @@ impl Daemon {
             let addresses = addresses.map(|port| port.bound.to_string()).collect();
             (tarpit.name.clone(), tarpit.pattern.name().to_owned(), addresses)
         });
-        InForce { tarpits: tarpits.collect(), limits: check::limits(settings, &files) }
+        InForce {
+            process: self.about(),
+            tarpits: tarpits.collect(),
+            limits: check::limits(settings, &files),
+        }
+    }
+
+    /// The process and its files.
+    fn about(&self) -> About {
+        let Settings { logging, file, .. } = &self.served.settings;
+        let is_journal = self.log.is_journal();
+        About {
+            pid: std::process::id(),
+            user: geteuid().as_raw(),
+            configuration: file.as_ref().map(|file| file.display().to_string()),
+            log: if is_journal { "journald".to_owned() } else { logging.main.to_string() },
+            trace: logging.client_trace.to_string(),
+            reloaded: self.reloaded.map(|at| at.as_secs()),
+        }
     }
 
     fn sum(&self) -> Sum {

@@ -139,6 +139,7 @@ impl Daemon {
         for warning in files.cuts(&new).into_iter().chain(absent(&opened, &new)).chain(told) {
             self.log.warning(format_args!("{warning}"));
         }
+        self.reloaded = Some(self.clock.wall());
         let mut told = self.tell(&plan, &new);
         let settings = in_force(&self.served.settings, new);
         self.served.replace(settings, profiles, &plan.keep);

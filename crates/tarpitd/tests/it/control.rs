@@ -99,10 +99,25 @@ fn status_tells_what_each_tarpit_holds_and_how_the_daemon_is() {
     assert_eq!((&ssh["held"], &ssh["longest"]), (&0.into(), &Value::Null));
     assert_eq!(status["networks"][0]["name"], "127.0.0.0/24");
     assert_eq!(status["trace"]["lost_lines"], 0);
+    let process = &status["process"];
+    assert_eq!(process["pid"], it.daemon.pid().as_raw_nonzero().get());
+    assert_eq!(process["user"], rustix::process::geteuid().as_raw());
+    assert_eq!(process["configuration"], it.directory.path("tarpitd.toml"));
+    assert_eq!((&process["log"], &process["trace"]), (&"<stderr>".into(), &"<stdout>".into()));
+    assert_eq!(process["reloaded"], Value::Null);
+    it.says("reload");
+    assert!(it.status()["process"]["reloaded"].as_u64() > Some(1_700_000_000));
     let limits = status["limits"].as_array().expect("limits");
     assert!(limits.iter().any(|it| it.as_str().is_some_and(|it| it.starts_with("clients = "))));
     let told = it.says("status");
-    for part in ["tarpitd 0.1.0, running for", "held now 1", &own, "load level: 0", "per_address"] {
+    for part in [
+        "tarpitd 0.1.0, running for",
+        "held now 1",
+        &own,
+        "reloaded: 20",
+        "load level: 0",
+        "per_address",
+    ] {
         assert!(told.contains(part), "{part} in {told}");
     }
 }

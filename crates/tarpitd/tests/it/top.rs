@@ -104,7 +104,7 @@ fn clients_are_shown_filtered_and_dropped_and_the_screen_is_given_back() {
     terminal.types(&["s"]);
     terminal.shows(&["CLIENTS, newest first"]);
     terminal.types(&["p"]);
-    terminal.shows(&["PAUSED"]);
+    terminal.shows(&["LIST PAUSED"]);
     terminal.types(&["f", "nonsense", "Enter"]);
     terminal.shows(&["neither an address nor a network"]);
     terminal.types(&["Escape"]);

@@ -32,6 +32,9 @@ pub(crate) struct Status {
     /// When the daemon started: seconds since 1970.
     pub(crate) since: u64,
     pub(crate) uptime_seconds: u64,
+    /// Missing from daemons before there was this key.
+    #[serde(default)]
+    pub(crate) process: About,
     /// Of all tarpits together.
     pub(crate) total: Counts,
     pub(crate) tarpits: Vec<Tarpit>,
@@ -44,6 +47,20 @@ pub(crate) struct Status {
     pub(crate) users: Vec<Frequency>,
     /// Empty without `log_secrets`.
     pub(crate) secrets: Vec<Frequency>,
+}
+
+/// The process and its files.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct About {
+    pub(crate) pid: u32,
+    /// The number of the user that it runs as.
+    pub(crate) user: u32,
+    /// `None`: there is no file, such as with `-s`.
+    pub(crate) configuration: Option<String>,
+    pub(crate) log: String,
+    pub(crate) trace: String,
+    /// When the configuration was last reloaded: seconds since 1970.
+    pub(crate) reloaded: Option<u64>,
 }
 
 /// What was counted since the start.
@@ -100,6 +117,7 @@ pub(crate) struct Frequency {
 /// What only the daemon's own thread knows; a reload makes a new one.
 #[derive(Clone, Debug)]
 pub(crate) struct InForce {
+    pub(crate) process: About,
     /// Each tarpit's name, pattern and addresses.
     pub(crate) tarpits: Vec<(String, String, Vec<String>)>,
     /// Each limit with its reason.
@@ -150,6 +168,7 @@ pub(in crate::admin) async fn status(world: &World) -> Option<Status> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         since: world.clock.wall().as_secs().saturating_sub(uptime),
         uptime_seconds: uptime,
+        process: world.in_force.process.clone(),
         total: Counts::of(&total),
         tarpits,
         load_level: level,

@@ -80,7 +80,7 @@ fn summary<'a>(status: &Status, view: &View) -> Vec<Line<'a>> {
         )),
     ];
     if view.is_paused {
-        first.push(Span::styled("  PAUSED", warning()));
+        first.push(Span::styled("  LIST PAUSED", warning()));
     }
     let second = vec![
         Span::styled(format!("held {}", total.held), accent()),
