@@ -26,6 +26,12 @@ const GROUPS: &str = "/etc/group";
 /// The most links that lead from one to another, as the kernel has it (`path_resolution(7)`).
 const MOST_LINKS: usize = 40;
 
+/// Folders in which other programs have files, too.
+const SHARED: [&str; 11] = [
+    "/dev/shm", "/etc", "/home", "/root", "/run", "/tmp", "/usr", "/var", "/var/lib", "/var/log",
+    "/var/tmp",
+];
+
 /// A file that the daemon opens, replaces or removes while it serves.
 #[derive(Clone, Debug)]
 struct Need<'a> {
@@ -131,25 +137,77 @@ fn grants(settings: &Settings, file: Option<&Path>) -> Vec<Grant> {
     if file.is_some() {
         all.push(Grant { path: GROUPS.into(), access: Access::Read });
     }
-    if let Some(path) = settings.state_dir.as_ref().and_then(|it| fs::canonicalize(&**it).ok()) {
-        all.push(Grant { path, access: Access::Keep });
-    }
+    all.extend(settings.state_dir.as_ref().and_then(|it| kept(it)));
     let sockets = settings.surfaces().into_iter().filter_map(|bind| match bind.at {
         AdminAddress::Tcp(_) => None,
         AdminAddress::Unix(path) => Some(path),
     });
     for path in settings.pid_file.clone().into_iter().chain(sockets) {
-        let folder = std::path::absolute(&path).ok();
-        let folder = folder.and_then(|path| fs::canonicalize(path.parent()?).ok());
-        let folder = folder.filter(|folder| folder != Path::new("/"));
-        all.extend(folder.map(|path| Grant { path, access: Access::Remove }));
+        all.extend(removed(&path));
     }
     all
+}
+
+/// What a directory needs in which files are made, replaced and removed.
+fn kept(directory: &Path) -> Option<Grant> {
+    let path = fs::canonicalize(directory).ok()?;
+    Some(Grant { path, access: Access::Keep })
+}
+
+/// What a file needs so that it goes at the end.
+fn removed(path: &Path) -> Option<Grant> {
+    let path = fs::canonicalize(std::path::absolute(path).ok()?.parent()?).ok()?;
+    (path != Path::new("/")).then_some(Grant { path, access: Access::Remove })
 }
 
 /// Whether one of these grants allows what another one does.
 fn covers(grants: &[Grant], wanted: &Grant) -> bool {
     grants.iter().any(|it| wanted.path.starts_with(&it.path) && it.access.covers(wanted.access))
+}
+
+/// Whether other programs have files there, too.
+fn is_shared(folder: &Path) -> bool {
+    let home = std::env::home_dir().and_then(|home| fs::canonicalize(home).ok());
+    SHARED.iter().any(|shared| Path::new(shared) == folder) || home.is_some_and(|it| it == folder)
+}
+
+/// Warns of files that lie in a shared folder, below which the daemon may then change all.
+pub(super) fn shared_folders(settings: &Settings) -> Vec<Finding> {
+    if *settings.sandbox == SandboxMode::Off {
+        return Vec::new();
+    }
+    let mut granted = Vec::new();
+    for need in needs(settings, None) {
+        let grants = find(need.path, need.access).grants;
+        granted.extend(grants.into_iter().map(|grant| (need.key.clone(), need.place, grant)));
+    }
+    if let Some(Placed { value, place }) = &settings.state_dir {
+        granted.extend(kept(value).map(|it| ("state_dir".to_owned(), place.as_ref(), it)));
+    }
+    if let Some(path) = &settings.pid_file {
+        granted.extend(removed(path).map(|it| ("--pid-file".to_owned(), None, it)));
+    }
+    let surfaces = settings.surfaces();
+    for bind in &surfaces {
+        let AdminAddress::Unix(path) = &bind.at else { continue };
+        let key = format!("[{}]", bind.surface.name());
+        granted.extend(removed(path).map(|it| (key, bind.place.as_ref(), it)));
+    }
+    let warning = |(key, place, Grant { path, access }): (String, _, Grant)| {
+        let may = match access {
+            Access::Append => "write to",
+            Access::Keep => "change",
+            Access::Read => return None,
+            Access::Remove => "remove",
+        };
+        let what = format!(
+            "`{key}`: the sandbox has to let tarpitd {may} all files below {}: name a folder of its \
+             own",
+            path.display()
+        );
+        is_shared(&path).then(|| Finding::new(Gravity::Warning, place, what))
+    };
+    granted.into_iter().filter_map(warning).collect()
 }
 
 /// Warns of files that the daemon cannot open again once they were rotated or renewed.
@@ -434,6 +492,26 @@ mod tests {
             let off = settings(&format!("[logging]\n{lines}\n[sandbox]\nmode = 'off'"));
             assert_eq!(lost_files(&off), []);
         }
+    }
+
+    #[test]
+    fn files_that_the_daemon_changes_in_a_shared_folder_are_told() {
+        let mut settings = settings(
+            "[logging]\nclient_trace = '/tmp/trace'\nmain = '/dev/full'\n[control]\nsocket = \
+             '/tmp/tarpitd/no/socket'",
+        );
+        settings.pid_file = Some("/tmp/tarpitd.pid".into());
+        let told = shared_folders(&settings);
+        let [trace, pid_file] = &told[..] else { panic!("{told:?}") };
+        let trace = trace.to_string();
+        assert!(
+            trace.contains("`[logging] client_trace`") && trace.contains("below /tmp"),
+            "{trace}"
+        );
+        let pid_file = pid_file.to_string();
+        assert!(pid_file.contains("`--pid-file`") && pid_file.contains("remove"), "{pid_file}");
+        settings.sandbox.value = SandboxMode::Off;
+        assert_eq!(shared_folders(&settings), []);
     }
 
     fn confinement(grants: Option<Vec<Grant>>) -> Confinement {

@@ -160,6 +160,7 @@ pub(super) fn prepare(
     };
     findings.extend(user.into_iter().flat_map(|user| rotations(settings, user)));
     findings.extend(confinement::lost_files(settings));
+    findings.extend(confinement::shared_folders(settings));
     // If files run out, the addresses are not the cause.
     let (found, surfaces) = if has_files {
         let ports = ports::open_all(settings, touch, (activated, inherited));
