@@ -38,7 +38,7 @@ pub(crate) fn read_during<T>(socket: &Path, during: impl FnOnce() -> Result<T>) 
 fn read(socket: &Path) -> Result<()> {
     let mut stream = UnixStream::connect(socket)
         .with_context(|| format!("cannot connect to {}", socket.display()))?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     ensure!(answer.contains("tarpitd_clients_held"), "the metrics are missing: {answer}");

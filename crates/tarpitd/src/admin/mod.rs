@@ -7,6 +7,7 @@
 mod answer;
 mod connection;
 pub(crate) mod control;
+mod host;
 pub(crate) mod metrics;
 pub(crate) mod page;
 mod places;

@@ -81,9 +81,7 @@ static ROUTES: &[Route] = &[
         surface: Surface::Metrics,
         method: Method::GET,
         path: "/metrics",
-        handler: |request, world| {
-            Box::pin(async move { metrics::scrape(request.headers(), world).await })
-        },
+        handler: |request, world| Box::pin(async move { metrics::scrape(&request, world).await }),
     },
     Route {
         surface: Surface::Metrics,

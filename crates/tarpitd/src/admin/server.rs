@@ -32,7 +32,7 @@ use tokio::{
 use super::{
     answer::{Answer, line},
     connection::{Connection, Progress, Timers},
-    page,
+    host, page,
     places::{Place, Places},
     routes,
     world::World,
@@ -222,10 +222,11 @@ impl Port {
         match socket {
             Socket::Tcp(socket) => {
                 let Ok(listener) = TcpListener::from_std(socket) else { return };
+                let is_near = listener.local_addr().is_ok_and(|it| it.ip().is_loopback());
                 loop {
                     let accepted = listener.accept().await;
                     let accepted = accepted.map(|(socket, _)| Stream::Tcp(socket));
-                    self.receive(accepted, Peer { is_us: false }).await;
+                    self.receive(accepted, Peer { is_us: false, is_near }).await;
                 }
             }
             Socket::Unix(socket) => {
@@ -241,7 +242,7 @@ impl Port {
                     if is_guarded && accepted.is_ok() && !is_us {
                         continue;
                     }
-                    self.receive(accepted.map(Stream::Unix), Peer { is_us }).await;
+                    self.receive(accepted.map(Stream::Unix), Peer { is_us, is_near: false }).await;
                 }
             }
         }
@@ -313,6 +314,9 @@ async fn answer(
     world: Arc<World>,
     progress: &Progress,
 ) -> Answer {
+    if let Err(what) = host::name(&request) {
+        return line(StatusCode::BAD_REQUEST, what);
+    }
     let handler = match routes::find(surface, request.method(), request.uri().path()) {
         Ok(handler) => handler,
         Err(miss) => return miss.answer(surface),
@@ -347,6 +351,9 @@ async fn read(mut body: Incoming, most: usize) -> Option<Vec<u8>> {
 pub(super) struct Peer {
     /// Whether it is root or this process's own user.
     pub(super) is_us: bool,
+    /// Whether the listener has a loopback address, which a browser of this machine reaches by any
+    /// name that leads there.
+    pub(super) is_near: bool,
 }
 
 /// A connection of either kind.

@@ -34,7 +34,7 @@ fn daemon(directory: &Directory) -> Daemon {
 /// Sends a request and reads the answer to its end: head and body.
 pub(crate) fn ask(mut stream: impl Read + Write, request: &str) -> (String, String) {
     // A server that refuses a request may answer before it has read all.
-    let _ = write!(stream, "{request}\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let _ = write!(stream, "{request}\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
@@ -94,7 +94,9 @@ fn a_crowd_of_slow_requests_neither_grows_the_daemon_nor_shuts_others_out() {
         let mut slow = connect(address);
         // Whole heads, halves of one, and readers that never read: as far as the server takes them.
         let _ = match number % 30 {
-            0 => slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(50).as_slice()),
+            0 => slow.write_all(
+                b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(50).as_slice(),
+            ),
             1..15 => {
                 slow.write_all(format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(8_000)).as_bytes())
             }

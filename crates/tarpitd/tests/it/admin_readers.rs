@@ -3,14 +3,13 @@
 use std::{
     io::{ErrorKind, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    thread::sleep,
 };
 
 use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
 
 use crate::{
     admin::config,
-    clock::now,
+    clock::{now, pause},
     daemon::{Daemon, Directory, PATIENCE},
 };
 
@@ -96,7 +95,6 @@ fn slow_readers_of_many_answers_give_way_to_new_ones() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a slow reader is slow by the clock")]
 fn a_connection_ends_however_it_shares_out_its_slowness() {
     let directory = Directory::new("admin-lasting");
     let daemon = daemon(&directory);
@@ -107,7 +105,7 @@ fn a_connection_ends_however_it_shares_out_its_slowness() {
     // It takes each answer in less than the time that one may take, and has asked for 60.
     while reader.read(&mut [0; 2_000]).is_ok_and(|read| read > 0) {
         assert!(started.elapsed() < 3 * PATIENCE / 2, "it still answers");
-        sleep(PATIENCE / 40);
+        pause(PATIENCE / 40);
     }
 }
 
@@ -143,4 +141,50 @@ fn the_page_is_answered_however_many_streams_are_open() {
             text += &String::from_utf8_lossy(&piece[..read]);
         }
     }
+}
+
+#[test]
+fn a_request_names_this_machine_by_one_whole_host() {
+    let directory = Directory::new("admin-host");
+    let daemon = daemon(&directory);
+    let (metrics, page) = (daemon.addresses[1], daemon.addresses[2]);
+    let close = "Connection: close\r\n\r\n";
+    for (request, code) in [
+        ("GET {} HTTP/1.1\r\nHost: 127.0.0.1:9117\r\n", 200),
+        ("GET {} HTTP/1.1\r\nHost: LocalHost:80\r\n", 200),
+        ("GET {} HTTP/1.1\r\nHost: [::1]\r\n", 200),
+        ("GET http://localhost{} HTTP/1.1\r\nHost: evil.example\r\n", 200),
+        ("GET {} HTTP/1.1\r\nHost: evil.example\r\n", 403),
+        ("GET {} HTTP/1.1\r\nHost: localhost.evil.example\r\n", 403),
+        ("GET {} HTTP/1.1\r\nHost: 127.0.0.1.evil.example:80\r\n", 403),
+        ("GET http://evil.example{} HTTP/1.1\r\nHost: 127.0.0.1\r\n", 403),
+        ("GET {} HTTP/1.1\r\nHost:\r\n", 403),
+        ("GET {} HTTP/1.0\r\n", 403),
+        ("GET {} HTTP/1.1\r\n", 400),
+        ("GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n", 400),
+        ("GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: 127.0.0.1\r\n", 400),
+        ("GET {} HTTP/1.1\r\nHost: [::1]x.evil\r\n", 400),
+        ("GET {} HTTP/1.1\r\nHost: :80\r\n", 400),
+        ("GET {} HTTP/1.1\r\nHost: evil@127.0.0.1\r\n", 400),
+        ("GET {} HTTP/1.1\r\nHost: 127.0.0.1, evil.example\r\n", 400),
+        ("GET {} HTTP/1.1\r\nHost: 127.0.0.1:port\r\n", 400),
+    ] {
+        for (address, path) in [(metrics, "/metrics"), (page, "/"), (page, "/events")] {
+            if (path, code) == ("/events", 200) {
+                continue;
+            }
+            let told = raw(address, &(request.replace("{}", path) + close));
+            assert_eq!(told.split(' ').nth(1), Some(&*code.to_string()), "{path}: {request}{told}");
+        }
+    }
+    // Probes come by many names, and learn nothing that a page of others could use.
+    for path in ["/health", "/ready"] {
+        let named = format!("GET {path} HTTP/1.1\r\nHost: probed.example\r\n{close}");
+        assert_eq!(raw(metrics, &named), "HTTP/1.1 200 OK");
+    }
+    let lines = "[metrics]\nbind = '0.0.0.0:0'";
+    let open = Daemon::start(&["-c", &config(&Directory::new("admin-open"), lines)], 2);
+    let port = open.addresses[1].port();
+    let named = format!("GET /metrics HTTP/1.1\r\nHost: any.example\r\n{close}");
+    assert_eq!(raw(SocketAddr::from(([127, 0, 0, 1], port)), &named), "HTTP/1.1 200 OK");
 }

@@ -124,7 +124,7 @@ fn the_page_has_the_figures_of_the_status() {
     assert!(!page.contains("<script>"), "{page}");
     assert!(head.contains("content-security-policy: default-src 'none'"), "{head}");
     // A foreign web page whose name leads here names its own.
-    let (head, why) = ask(connect(it.page()), "GET / HTTP/1.1");
+    let (head, why) = ask(connect(it.page()), "GET http://x/ HTTP/1.1");
     assert!(head.starts_with("HTTP/1.1 403") && why.contains("by an address"), "{head}: {why}");
     drop(clients);
     until("an empty house", || it.status()["total"]["held"] == 0);

@@ -7,7 +7,7 @@ pub(crate) mod saved;
 
 use std::sync::Arc;
 
-use hyper::{HeaderMap, StatusCode};
+use hyper::{Request, StatusCode};
 
 use self::{
     exposition::{Form, Page},
@@ -15,6 +15,8 @@ use self::{
 };
 use super::{
     answer::{Answer, json, line, pieces, stuck},
+    host,
+    server::Peer,
     world::World,
 };
 use crate::{report::totals::TarpitCounts, worker::Command};
@@ -26,11 +28,19 @@ const PIECE: usize = 4 * 1024;
 ///
 /// The page is made piece by piece, and the numbers are read when their piece is made: so a reader
 /// that stops costs one piece, however many tarpits there are.
-pub(super) async fn scrape(headers: &HeaderMap, world: Arc<World>) -> Answer {
+///
+/// With the names of `compat` there are clients' addresses on it. So where only this machine reaches
+/// it, no web page that this machine's browser shows may read it.
+pub(super) async fn scrape(request: &Request<Vec<u8>>, world: Arc<World>) -> Answer {
+    let is_near = request.extensions().get::<Peer>().is_some_and(|peer| peer.is_near);
+    if is_near && !host::is_address(request) {
+        let what = "at a loopback address metrics must be asked for by an address or as localhost";
+        return line(StatusCode::FORBIDDEN, what);
+    }
     let busiest = world.busiest().await;
     let compat = world.metrics.count_ports();
     // The names of endlessh-go are not valid in OpenMetrics.
-    let form = if compat { Form::Classic } else { Form::accepted(headers) };
+    let form = if compat { Form::Classic } else { Form::accepted(request.headers()) };
     let now = world.clock.now();
     let mut lines = Lines { family: 0, tarpit: 0 };
     let mut others = compat.then(|| endlessh_go::Lines::new(busiest));

@@ -8,7 +8,6 @@ mod history;
 mod news;
 
 use std::{
-    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,8 +17,7 @@ use hyper::{
     HeaderMap, Request, StatusCode,
     body::Bytes,
     header::{
-        AUTHORIZATION, CONTENT_SECURITY_POLICY, HOST, HeaderValue, REFERRER_POLICY,
-        WWW_AUTHENTICATE,
+        AUTHORIZATION, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, WWW_AUTHENTICATE,
     },
 };
 use sha2::{Digest as _, Sha256};
@@ -35,6 +33,7 @@ use self::{
 };
 use super::{
     answer::{Answer, line, stream, stuck, whole},
+    host,
     world::World,
 };
 use crate::{
@@ -207,7 +206,7 @@ fn refusal(request: &Request<Vec<u8>>, web: &Web) -> Option<Answer> {
             answer.headers_mut().insert(WWW_AUTHENTICATE, how);
             Some(answer)
         }
-        None if is_asked_by_address(request.headers()) => None,
+        None if host::is_address(request) => None,
         None => {
             let what = "without a token the page must be asked for by an address or as localhost";
             Some(line(StatusCode::FORBIDDEN, what))
@@ -236,17 +235,6 @@ fn shows(headers: &HeaderMap, token: &Token) -> bool {
 /// Compares in a time that tells nothing of either, their lengths included.
 fn is_same(shown: &[u8], token: &Token) -> bool {
     Sha256::digest(shown).ct_eq(&Sha256::digest(token.0.as_bytes())).into()
-}
-
-/// Whether a request names the page by an address or as `localhost`. A foreign web page whose name
-/// leads to this machine would name its own.
-fn is_asked_by_address(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return true };
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok() || name.is_empty()
 }
 
 /// The page with its totals for people, and with all of `news` for its program: as JSON that no text
@@ -322,21 +310,5 @@ mod tests {
             assert_eq!(shows(&headers(AUTHORIZATION, &shown), &token), is_it, "{shown}");
         }
         assert!(!shows(&HeaderMap::new(), &token));
-    }
-
-    #[test]
-    fn a_foreign_name_is_not_this_machines() {
-        for (host, is_ours) in [
-            ("127.0.0.1:9117", true),
-            ("localhost", true),
-            ("LOCALHOST:80", true),
-            ("[::1]:9117", true),
-            ("192.0.2.7", true),
-            ("rebound.example:9117", false),
-            ("localhost.example", false),
-            ("127.0.0.1.example:80", false),
-        ] {
-            assert_eq!(is_asked_by_address(&headers(HOST, host)), is_ours, "{host}");
-        }
     }
 }
