@@ -227,8 +227,12 @@ impl Daemon {
                 "the daemon does not know `{what}`: it is older than this tarpitd {}; restart it",
                 env!("CARGO_PKG_VERSION")
             )),
-            400 => Failure::Refused(vec![text.trim().escape_debug().to_string()]),
-            _ => self.no_answer(text.trim().escape_debug()),
+            400 => Failure::Refused(vec![printable(text.trim())]),
+            _ => Failure::NoAnswer(format!(
+                "{} answers: {}",
+                self.socket.display(),
+                printable(text.trim())
+            )),
         }
     }
 
@@ -244,6 +248,12 @@ impl Daemon {
     fn no_answer(&self, why: impl Display) -> Failure {
         Failure::NoAnswer(format!("no answer at {}: {why}", self.socket.display()))
     }
+}
+
+/// A text that neither begins a line nor moves a terminal's cursor.
+fn printable(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { vec![c] };
+    text.chars().flat_map(escape).collect()
 }
 
 /// Reads an answer's head.

@@ -7,10 +7,15 @@ use std::{
     io::Read as _,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{ChildStdout, Command, ExitCode, Stdio},
+    process::{Child, ChildStdout, Command, ExitCode, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, pidfd_open},
 };
 
 use super::{
@@ -28,6 +33,9 @@ use crate::{
 /// program that takes over is never ended.
 const MOST: Duration = Duration::from_secs(120);
 
+/// How soon a new program usually serves.
+const SOON: Duration = Duration::from_secs(5);
+
 /// Lets `program`, or else this one, go on for the daemon.
 pub(super) fn upgrade(daemon: &Daemon, program: Option<&Path>) -> Result<ExitCode, Failure> {
     let (process, user) = daemon.process()?;
@@ -38,13 +46,25 @@ pub(super) fn upgrade(daemon: &Daemon, program: Option<&Path>) -> Result<ExitCod
     Ok(match outcome {
         Ok(told) => print(format!("{told}\n").as_bytes()),
         Err(why) => {
-            let pid = process.pid;
-            // A signal may have ended it meanwhile.
-            let then = if daemon.process().is_ok() { "goes on" } else { "has ended" };
-            complain(&format!("tarpitd: {why}; the running daemon (pid {pid}) {then}"));
+            let now = daemon.process().ok().map(|(now, _)| now.pid);
+            complain(&format!("tarpitd: {why}; {}", standing(process.pid, now)));
             ExitCode::from(REFUSED)
         }
     })
+}
+
+/// What has become of the daemon with the number `before`. `now`: which one answers, if any.
+fn standing(before: u32, now: Option<u32>) -> String {
+    match now {
+        Some(now) if now == before => format!("the running daemon (pid {before}) goes on"),
+        Some(now) => {
+            format!("another program has taken over from pid {before} meanwhile: pid {now} serves")
+        }
+        None => format!(
+            "the running daemon (pid {before}) has ended, and none answers in its place: start it \
+             again"
+        ),
+    }
 }
 
 /// Whether this process may start what a daemon asks for whose socket `user` opened. Root must not:
@@ -59,8 +79,8 @@ fn may_start(process: &Process, user: u32) -> Result<(), String> {
     }
     if privileges::is_root() && user != 0 {
         return Err(format!(
-            "user {user} opened the daemon's socket, and root would start the new program as \
-             root: run this as that user, such as by `sudo -u '#{user}' tarpitd upgrade`"
+            "user {user} started the daemon, not root, and from root the new program would have \
+             root's rights: run this as that user, such as by `sudo -u '#{user}' tarpitd upgrade`"
         ));
     }
     Ok(())
@@ -85,18 +105,35 @@ fn start(socket: &Path, program: Option<&Path>, process: &Process) -> Result<Str
     command.envs(process.environment.iter().map(|(name, value)| (name, value)));
     command.env(HAND_OVER, socket).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(refused)?;
-    let told = child.stdout.take().map(first_line).unwrap_or_default();
-    if told == SERVES {
-        return Ok(format!("{} (pid {}) serves now", program.display(), child.id()));
+    let program = program.display();
+    let told = child.stdout.take().and_then(|stdout| first_line(stdout, child.id()));
+    if told.as_deref() == Some(SERVES) {
+        return Ok(format!("{program} (pid {}) serves now", child.id()));
     }
+    let ended = ended(&mut child);
     // A program that goes on without serving is none that can take over.
     let _ = child.kill();
     let _ = child.wait();
-    Err(format!("{} does not take over", program.display()))
+    Err(match ended {
+        Some(status) => format!("{program} does not take over ({status})"),
+        None if told.is_none() => {
+            format!("{program} does not take over within {} seconds", MOST.as_secs())
+        }
+        None => format!("{program} does not take over"),
+    })
 }
 
-/// The line by which a new program says that it serves, or what comes in its place in [`MOST`].
-fn first_line(stdout: ChildStdout) -> Vec<u8> {
+/// How a program has ended that has closed its output, if it has: that is the last that it does.
+fn ended(child: &mut Child) -> Option<ExitStatus> {
+    let process = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).ok()?;
+    let moment = Timespec { tv_sec: 1, tv_nsec: 0 };
+    poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&moment)).ok()?;
+    child.try_wait().ok().flatten()
+}
+
+/// The line by which the new program with this number says that it serves, or what comes in its
+/// place; `None` after [`MOST`]. Who waits longer than [`SOON`] is told so.
+fn first_line(stdout: ChildStdout, pid: u32) -> Option<Vec<u8>> {
     let (sender, line) = mpsc::channel();
     // A program that neither writes nor ends is waited for no longer than this function.
     thread::spawn(move || {
@@ -105,7 +142,11 @@ fn first_line(stdout: ChildStdout) -> Vec<u8> {
         let _ = stdout.take(SERVES.len() as u64).read_to_end(&mut told);
         sender.send(told)
     });
-    line.recv_timeout(MOST).unwrap_or_default()
+    line.recv_timeout(SOON).ok().or_else(|| {
+        let most = MOST.as_secs();
+        complain(&format!("tarpitd: waiting for pid {pid} to serve, {most} seconds at most"));
+        line.recv_timeout(MOST.saturating_sub(SOON)).ok()
+    })
 }
 
 /// A program as this process finds it: the new one starts in another directory.
@@ -207,6 +248,31 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(unit(groups), wanted, "{groups}");
+        }
+    }
+
+    #[test]
+    fn what_serves_after_a_failure_is_told_as_it_is() {
+        assert_eq!(standing(7, Some(7)), "the running daemon (pid 7) goes on");
+        assert!(standing(7, Some(8)).ends_with("meanwhile: pid 8 serves"));
+        assert!(standing(7, None).contains("(pid 7) has ended, and none answers"));
+    }
+
+    #[test]
+    fn how_a_program_ended_that_does_not_take_over_is_told() {
+        let process = Process {
+            pid: 7,
+            arguments: vec!["sh".into(), "-c".into(), "kill -9 $$".into()],
+            directory: "/".into(),
+            environment: Vec::new(),
+        };
+        for (program, wanted) in [
+            ("/bin/false", "/bin/false does not take over (exit status: 1)"),
+            ("/bin/true", "/bin/true does not take over (exit status: 0)"),
+            ("/bin/sh", "/bin/sh does not take over (signal: 9 (SIGKILL))"),
+        ] {
+            let why = start(Path::new("/nowhere"), Some(Path::new(program)), &process);
+            assert_eq!(why, Err(wanted.to_owned()));
         }
     }
 

@@ -329,8 +329,9 @@ impl Confinement {
     pub(super) fn refused_sockets(&self, new: &[SurfaceBind]) -> Vec<Finding> {
         let refusal = |bind: &SurfaceBind| {
             let what = format!(
-                "[{}]: the sandbox of the running daemon allows no new Unix socket: `tarpitd \
-                 upgrade` starts one that has {}",
+                "[{}]: the sandbox of the running daemon allows no new Unix socket: a restart, or \
+                 `tarpitd upgrade` by the present control socket (`--socket PATH`), starts one that \
+                 has {}",
                 bind.surface.name(),
                 bind.at
             );
