@@ -60,10 +60,7 @@ fn standing(before: u32, now: Option<u32>) -> String {
         Some(now) => {
             format!("another program has taken over from pid {before} meanwhile: pid {now} serves")
         }
-        None => format!(
-            "the running daemon (pid {before}) has ended, and none answers in its place: start it \
-             again"
-        ),
+        None => format!("the running daemon (pid {before}) has ended or does not answer any more"),
     }
 }
 
@@ -255,7 +252,7 @@ mod tests {
     fn what_serves_after_a_failure_is_told_as_it_is() {
         assert_eq!(standing(7, Some(7)), "the running daemon (pid 7) goes on");
         assert!(standing(7, Some(8)).ends_with("meanwhile: pid 8 serves"));
-        assert!(standing(7, None).contains("(pid 7) has ended, and none answers"));
+        assert!(standing(7, None).contains("(pid 7) has ended or does not answer"));
     }
 
     #[test]
