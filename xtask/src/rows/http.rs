@@ -38,7 +38,8 @@ static NODE: Tool = Tool::debian("Node", "nodejs", "node");
 static REQUESTS: Tool = Tool::python("requests", "2.34.2");
 static SCRAPY: Tool = Tool::python("Scrapy", "2.19.0");
 static WGET: Tool = Tool::debian("wget", "wget", "wget");
-static WHATWEB: Tool = Tool::debian("WhatWeb", "whatweb", "whatweb");
+/// Ruby loads some 1,800 plugins before it asks, which keeps a core busy for a second or more.
+static WHATWEB: Tool = Tool::debian("WhatWeb", "whatweb", "whatweb").heavy();
 
 /// The pattern that holds HTTP, and the port for everything.
 const HOLDS: &[&Listener] = &[&HTTP_HOLD, &AUTO];
