@@ -22,15 +22,12 @@ use tarpit_proto::time::Time;
 
 use super::{
     Daemon,
-    hand_over::{
-        format::{DAMAGED_FILE, decode, encode, seal, unseal},
-        store::put_aside,
-    },
+    hand_over::format::{DAMAGED_FILE, decode, encode, seal, unseal},
 };
 use crate::{
     admin::page::{self, PageState, SavedHistory},
     admit::egress::Spent,
-    keys::state_dir::{KEPT, StateDir, Touch},
+    keys::state_dir::{KEPT, StateDir, Touch, UNUSABLE},
     os::clock::Clock,
     report::{log::Log, observed::saved::SavedFrequent},
     settings::{
@@ -151,7 +148,7 @@ impl Kept {
             Err(why) => {
                 let cost = "the bytes of `egress_per_day` and the page's last day begin anew";
                 Self {
-                    unreadable: vec![put_aside(&directory, KEPT, &why, cost)],
+                    unreadable: vec![directory.put_aside(KEPT, UNUSABLE, &why, cost)],
                     ..Self::default()
                 }
             }

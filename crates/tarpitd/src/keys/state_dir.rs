@@ -105,6 +105,9 @@ pub(crate) const HELD: &str = "held";
 /// The file of what is kept of the day, which tells of no client.
 pub(crate) const KEPT: &str = "kept";
 
+/// How the name ends under which a file that is of no use is kept.
+pub(crate) const UNUSABLE: &str = "unusable";
+
 /// The names of all files in the directory.
 pub(crate) fn file_names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|secret| secret.name).chain([COUNTERS, HELD, KEPT])
@@ -155,10 +158,6 @@ impl StateDir {
         self.path.is_some()
     }
 
-    pub(crate) fn touch(&self) -> Touch {
-        self.touch
-    }
-
     /// A file that is no secret, if it is there and shorter than `most`.
     pub(crate) fn read(&self, name: &str, most: u64) -> io::Result<Option<Vec<u8>>> {
         let (file, metadata) = match open(&self.path_of(name)) {
@@ -183,8 +182,23 @@ impl StateDir {
     }
 
     /// Gives a file another name.
-    pub(crate) fn rename(&self, name: &str, new: &str) -> io::Result<()> {
+    fn rename(&self, name: &str, new: &str) -> io::Result<()> {
         fs::rename(self.path_of(name), self.path_of(new))
+    }
+
+    /// Keeps a file that is of no use under another name, with this `end`. Tells so, and what that
+    /// costs.
+    pub(crate) fn put_aside(&self, file: &str, end: &str, why: &str, cost: &str) -> Finding {
+        let name = format!("{file}.{end}");
+        let kept = match self.touch {
+            Touch::Look => format!("a start keeps the file as {name}"),
+            Touch::Keep => match self.rename(file, &name) {
+                Ok(()) => format!("the file is kept as {name}"),
+                Err(error) => format!("the file cannot be kept as {name}: {}", plain(&error)),
+            },
+        };
+        let what = format!("{}: {why}: {kept}, and {cost}", self.path_of(file).display());
+        Finding::new(Gravity::Warning, self.place(), what)
     }
 
     /// Removes a file.

@@ -22,7 +22,7 @@ use tarpit_proto::session::Cause;
 
 use crate::{
     admin::world::World,
-    keys::state_dir::{COUNTERS, StateDir, Touch},
+    keys::state_dir::{COUNTERS, StateDir},
     report::{
         counter::HistogramCounts,
         refusal::Refusal,
@@ -31,7 +31,7 @@ use crate::{
         },
         trace,
     },
-    settings::finding::{Finding, Gravity, plain},
+    settings::finding::{Finding, plain},
 };
 
 /// The version of the file's form.
@@ -239,17 +239,7 @@ impl Unusable {
                 format!("another version of tarpitd wrote these counters (form {version})"),
             ),
         };
-        let name = format!("{COUNTERS}.{end}");
-        let path = directory.path_of(COUNTERS);
-        let kept = match directory.touch() {
-            Touch::Look => format!("a start keeps the file as {name}"),
-            Touch::Keep => match directory.rename(COUNTERS, &name) {
-                Ok(()) => format!("the file is kept as {name}"),
-                Err(error) => format!("the file cannot be kept as {name}: {}", plain(&error)),
-            },
-        };
-        let what = format!("{}: {why}: {kept}, and the metrics start at 0", path.display());
-        Finding::new(Gravity::Warning, directory.place(), what)
+        directory.put_aside(COUNTERS, &end, &why, "the metrics start at 0")
     }
 }
 

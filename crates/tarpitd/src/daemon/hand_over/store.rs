@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     admit::forwarded::Rank,
-    keys::state_dir::{HELD, StateDir, Touch},
+    keys::state_dir::{HELD, StateDir, Touch, UNUSABLE},
     os::{
         entropy::random,
         listen_socket::{self, canonical},
@@ -44,7 +44,7 @@ use crate::{
     report::live_line,
     settings::{
         Purpose, Settings,
-        finding::{Finding, Gravity, plain},
+        finding::{Finding, plain},
     },
     worker::hand_over::{Held, Lost, Moved, MovedClient, Origin, Stage},
 };
@@ -95,7 +95,7 @@ pub(in crate::daemon) fn find(
         Ok(stored) => (stored, None),
         Err(why) => {
             let cost = "the clients that systemd has kept are held in silence";
-            (None, Some(put_aside(&directory, HELD, &why, cost)))
+            (None, Some(directory.put_aside(HELD, UNUSABLE, &why, cost)))
         }
     };
     let Some(Stored { state, at, clients }) = stored else {
@@ -138,22 +138,6 @@ fn parse(file: &[u8]) -> Result<Stored, String> {
 /// The file for this.
 fn compose(stored: &Stored) -> Vec<u8> {
     seal(MAGIC, FORM, &encode(stored))
-}
-
-/// Keeps a file that is of no use under another name, and tells so, and what that costs.
-pub(in crate::daemon) fn put_aside(
-    directory: &StateDir,
-    file: &str,
-    why: &str,
-    cost: &str,
-) -> Finding {
-    let name = format!("{file}.unusable");
-    let kept = match directory.rename(file, &name) {
-        Ok(()) => format!("it is kept as {name}"),
-        Err(error) => format!("it cannot be kept as {name}: {}", plain(&error)),
-    };
-    let what = format!("{}: {why}: {kept}; {cost}", directory.path_of(file).display());
-    Finding::new(Gravity::Warning, directory.place(), what)
 }
 
 impl Daemon {
