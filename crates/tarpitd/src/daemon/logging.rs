@@ -1,6 +1,6 @@
 //! Settings in `[logging]` that contradict each other or have no effect.
 
-use super::same_file::Identity;
+use super::same_file::FileId;
 use crate::{
     keys::state_dir::Touch,
     settings::{
@@ -54,7 +54,7 @@ fn one_file(settings: &Settings, is_traced: bool, touch: Touch) -> Option<Findin
     if !are_files && (touch == Touch::Look || !is_traced) {
         return None;
     }
-    if Identity::of_sink(main)? != Identity::of_sink(trace)? {
+    if FileId::of_sink(main)? != FileId::of_sink(trace)? {
         return None;
     }
     let at = main.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();

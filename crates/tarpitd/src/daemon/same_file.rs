@@ -20,14 +20,14 @@ use crate::{
 
 /// Identifies a file whatever its path.
 #[derive(PartialEq, Eq)]
-pub(super) enum Identity {
+pub(super) enum FileId {
     /// Its device and inode.
     Node(u64, u64),
     /// The path of one that is not there yet, without links.
     Path(PathBuf),
 }
 
-impl Identity {
+impl FileId {
     /// The file behind a sink; `None` if lines of log and trace may share it.
     pub(super) fn of_sink(sink: &Sink) -> Option<Self> {
         let stream = |stat: rustix::fs::Stat| {
@@ -86,10 +86,8 @@ pub(super) fn findings(settings: &Settings) -> Vec<Finding> {
     for (number, one) in written.iter().enumerate() {
         // Log and trace have a finding of their own.
         let later = written.iter().skip(number + 1).filter(|it| it.key == PID_FILE);
-        let identity = Identity::of(&one.path);
-        let same = later
-            .chain(&others)
-            .find(|it| identity.is_some() && Identity::of(&it.path) == identity);
+        let id = FileId::of(&one.path);
+        let same = later.chain(&others).find(|it| id.is_some() && FileId::of(&it.path) == id);
         if let Some(same) = same {
             let at = same.place.map(|place| format!(" ({place})")).unwrap_or_default();
             let what = format!(
