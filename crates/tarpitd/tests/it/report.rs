@@ -14,6 +14,16 @@ use crate::{
     require::require,
 };
 
+/// One line of a client, which has the number of its session in its address, too. `end`: further
+/// keys, with a comma in front.
+pub(crate) fn line(time: u64, event: &str, pattern: &str, session: u32, end: &str) -> String {
+    format!(
+        "{{\"time\":{time},\"event\":\"{event}\",\"name\":\"a\",\"pattern\":\"{pattern}\",\
+         \"conn_info\":{{\"peername\":[\"192.0.2.{session}\",1],\"sockname\":[\"::\",2]}},\
+         \"meta\":null,\"session\":\"{session}\"{end}}}\n"
+    )
+}
+
 /// Runs the report with these arguments, and `input` on standard input.
 fn report(arguments: &[&str], input: &[u8]) -> Output {
     let mut command = tarpitd();
@@ -292,22 +302,16 @@ fn a_file_that_is_no_trace_is_an_error() {
 #[test]
 fn time_outside_of_the_window_does_not_count() {
     let directory = Directory::new("window");
-    let line = |time: u64, event: &str, session: &str, end: &str| {
-        format!(
-            "{{\"time\":{time},\"event\":\"{event}\",\"name\":\"a\",\"pattern\":\"endlessh\",\
-             \"conn_info\":{{\"peername\":[\"192.0.2.{session}\",1],\"sockname\":[\"::\",2]}},\
-             \"meta\":null,\"session\":\"{session}\"{end}}}\n"
-        )
-    };
+    let line = |time, event, session, end: &str| line(time, event, "endlessh", session, end);
     let close = |duration: u64| format!(",\"duration\":{duration},\"reason\":\"left\"");
     let text = [
-        line(1_000, "open", "1", ""),
-        line(1_500, "close", "9", &close(1_400)),
-        line(2_000, "open", "2", ""),
-        line(4_000, "close", "1", &close(3_000)),
-        line(6_000, "close", "2", &close(3_900)),
-        line(7_000, "open", "3", ""),
-        line(8_000, "open", "4", ""),
+        line(1_000, "open", 1, ""),
+        line(1_500, "close", 9, &close(1_400)),
+        line(2_000, "open", 2, ""),
+        line(4_000, "close", 1, &close(3_000)),
+        line(6_000, "close", 2, &close(3_900)),
+        line(7_000, "open", 3, ""),
+        line(8_000, "open", 4, ""),
     ];
     let path = write(&directory, "trace.jsonl", text.concat().as_bytes());
     for (arguments, held, clients, before, still, at_once) in [
@@ -346,13 +350,7 @@ fn a_trace_that_begins_with_an_end_has_no_hour_before_it() {
 #[test]
 fn a_client_that_is_still_there_has_the_protocol_that_a_line_says() {
     let directory = Directory::new("present");
-    let line = |time: u64, event: &str, session: u32, end: &str| {
-        format!(
-            "{{\"time\":{time},\"event\":\"{event}\",\"name\":\"a\",\"pattern\":\"auto\",\
-             \"conn_info\":{{\"peername\":[\"192.0.2.{session}\",1],\"sockname\":[\"::\",2]}},\
-             \"meta\":{{}},\"session\":\"{session}\"{end}}}\n"
-        )
-    };
+    let line = |time, event, session, end| line(time, event, "auto", session, end);
     let text = [
         line(1_000, "open", 1, ""),
         line(1_001, "open", 2, ""),

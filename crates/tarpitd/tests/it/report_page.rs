@@ -13,6 +13,7 @@ use crate::{
     browser::{TRAP, shown_by_browser},
     daemon::{Directory, tarpitd},
     made_trace::MadeTrace,
+    report::line,
     require::require,
 };
 
@@ -92,13 +93,7 @@ fn the_page_has_the_figures_of_json() {
 #[test]
 fn what_an_hour_costs_is_that_of_clients_that_have_left() {
     let directory = Directory::new("html-price");
-    let line = |time: u64, event: &str, session: u32, end: &str| {
-        format!(
-            "{{\"time\":{time},\"event\":\"{event}\",\"name\":\"a\",\"pattern\":\"endlessh\",\
-             \"conn_info\":{{\"peername\":[\"192.0.2.{session}\",1],\"sockname\":[\"::\",2]}},\
-             \"meta\":null,\"session\":\"{session}\"{end}}}\n"
-        )
-    };
+    let line = |time, event, session, end| line(time, event, "endlessh", session, end);
     let close = ",\"duration\":3600,\"sent\":5000,\"received\":1,\"reason\":\"left\"";
     let text = line(0, "open", 1, "") + &line(0, "open", 2, "") + &line(3_600, "close", 1, close);
     let page = page(&[&directory.file("trace.jsonl", &text)]);
