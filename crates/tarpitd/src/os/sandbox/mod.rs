@@ -32,9 +32,10 @@ pub(crate) struct Lack {
     pub(crate) error: io::Error,
 }
 
-/// A system call that a filter denies is noted. No program that is started from here gains rights, no crash writes the memory to a file, and
-/// files are opened only as `grants` say. Must be called while there is only one thread: the kernel
-/// keeps this for each thread, and new ones inherit it. Says what the system refuses.
+/// A system call that a filter denies is noted. No program that is started from here gains rights,
+/// no crash writes the memory to a file, and files are opened only as `grants` say. Must be called
+/// while there is only one thread: the kernel keeps this for each thread, and new ones inherit it.
+/// Says what the system refuses.
 pub(crate) fn confine(grants: &[Grant]) -> Vec<Lack> {
     let lack = |what| move |error| Lack { what, error };
     let none = Rlimit { current: Some(0), maximum: Some(0) };
