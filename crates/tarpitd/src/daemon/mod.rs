@@ -735,15 +735,16 @@ impl Daemon {
         let mut keep = |sink: &Placed<Sink>,
                         open: &dyn Fn(&Settings) -> Result<Target, Finding>,
                         reopen: &dyn Fn(Target)| {
-            match open(
-            &self.served.settings,
-        ) {
-            Ok(target) => {
-                reopen(target);
-                opened.extend(matches!(**sink, Sink::File(_)).then(|| sink.to_string()));
+            match open(&self.served.settings) {
+                Ok(target) => {
+                    reopen(target);
+                    opened.extend(matches!(**sink, Sink::File(_)).then(|| sink.to_string()));
+                }
+                Err(problem) => self.log.error(format_args!(
+                    "{problem}; the old file stays in use, and if it is removed, lines are lost \
+                     and counted"
+                )),
             }
-            Err(problem) => self.log.error(format_args!("{problem}; the old file stays in use, and if it is removed, lines are lost and counted")),
-        }
         };
         keep(&logging.main, &open_main, &|target| self.log.reopen(target));
         keep(&logging.client_trace, &open_trace, &|target| self.trace.reopen(target));
