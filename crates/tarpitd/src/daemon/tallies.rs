@@ -3,20 +3,20 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::report::totals::{Before, PortTally, Tally};
+use crate::report::totals::{PastCounts, PortTally, Tally};
 
 /// All tallies. They stay until the daemon ends.
 pub(super) struct Tallies {
     workers: usize,
     /// What earlier daemons counted of each tarpit, where this one goes on for them.
-    past: BTreeMap<String, Before>,
+    past: BTreeMap<String, PastCounts>,
     tarpits: Vec<Arc<Tally>>,
     ports: Vec<Arc<PortTally>>,
 }
 
 impl Tallies {
     /// Tallies for so many workers, of the tarpits of earlier daemons for now.
-    pub(super) fn new(workers: usize, past: BTreeMap<String, Before>) -> Self {
+    pub(super) fn new(workers: usize, past: BTreeMap<String, PastCounts>) -> Self {
         let names: Vec<_> = past.keys().cloned().collect();
         let mut tallies = Self { workers, past, tarpits: Vec::new(), ports: Vec::new() };
         for name in names {
@@ -47,7 +47,7 @@ impl Tallies {
     }
 
     /// Goes on from what the daemon before has counted in all.
-    pub(super) fn go_on_from(&mut self, past: &BTreeMap<String, Before>) {
+    pub(super) fn go_on_from(&mut self, past: &BTreeMap<String, PastCounts>) {
         for (name, before) in past {
             self.tarpit(name).go_on_from(before.gone);
         }

@@ -91,7 +91,7 @@ pub(crate) struct PortCounts {
 
 /// What earlier daemons counted of a tarpit, for the one that goes on for them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Before {
+pub(crate) struct PastCounts {
     /// Of clients that have gone: the others are counted again where they are held.
     pub(crate) gone: TarpitCounts,
     /// Of all clients.
@@ -123,12 +123,12 @@ impl Tally {
     /// Nothing counted yet, by so many workers.
     #[cfg(test)]
     pub(crate) fn new(name: &str, workers: usize) -> Self {
-        Self::going_on(name, workers, Before::default())
+        Self::going_on(name, workers, PastCounts::default())
     }
 
     /// Goes on from what earlier daemons counted.
-    pub(crate) fn going_on(name: &str, workers: usize, before: Before) -> Self {
-        let Before { gone, opened, held_millis } = before;
+    pub(crate) fn going_on(name: &str, workers: usize, before: PastCounts) -> Self {
+        let PastCounts { gone, opened, held_millis } = before;
         let workers = std::iter::repeat_with(TarpitTotals::default).take(workers).collect();
         Self {
             name: name.to_owned(),
@@ -140,10 +140,10 @@ impl Tally {
     }
 
     /// What was counted since the start, for a daemon that holds the present clients from now on.
-    pub(crate) fn for_the_next(&self, now: Time) -> Before {
+    pub(crate) fn for_the_next(&self, now: Time) -> PastCounts {
         let all = self.counts(now);
         let opened = self.opened_told(all.opened);
-        Before { gone: self.of_the_gone(), opened, held_millis: all.held_millis }
+        PastCounts { gone: self.of_the_gone(), opened, held_millis: all.held_millis }
     }
 
     /// How many clients to tell of where so many are counted as opened: no fewer than were told

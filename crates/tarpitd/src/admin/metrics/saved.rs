@@ -27,7 +27,8 @@ use crate::{
         counter::HistogramCounts,
         refusal::Refusal,
         totals::{
-            Before, HOLD_BOUNDS, LATENESS_BOUNDS, PortCounts, TarpitCounts, WorkerCounts, protocols,
+            HOLD_BOUNDS, LATENESS_BOUNDS, PastCounts, PortCounts, TarpitCounts, WorkerCounts,
+            protocols,
         },
         trace,
     },
@@ -61,7 +62,7 @@ pub(crate) struct Past {
     /// What goes on in the metrics; `None`: there were none.
     metrics: Option<Saved>,
     /// Of each tarpit since the start.
-    pub(crate) tarpits: BTreeMap<String, Before>,
+    pub(crate) tarpits: BTreeMap<String, PastCounts>,
 }
 
 /// A [`Past`] as it is written.
@@ -88,7 +89,7 @@ impl Past {
         let now = world.clock.now();
         let (mut tarpits, mut told) = (BTreeMap::new(), BTreeMap::new());
         for tally in &*world.tallies {
-            let Before { gone, opened, held_millis } = tally.for_the_next(now);
+            let PastCounts { gone, opened, held_millis } = tally.for_the_next(now);
             tarpits.insert(tally.name.clone(), SavedTarpit::of(&gone));
             told.insert(tally.name.clone(), SavedTold { opened, held_millis });
         }
@@ -118,7 +119,7 @@ impl Past {
         let tarpits = tarpits.into_iter().map(|(name, gone)| {
             let (opened, held_millis) =
                 told.remove(&name).map_or((0, 0), |it| (it.opened, it.held_millis));
-            (name, Before { gone: gone.counts(), opened, held_millis })
+            (name, PastCounts { gone: gone.counts(), opened, held_millis })
         });
         let tarpits = tarpits.collect();
         Some(Self { metrics: metrics.filter(|it| it.version == VERSION), tarpits })

@@ -29,7 +29,7 @@ use crate::{
         admin_socket, clock::Clock, entropy::HashMap, listen_socket::ListenSocket,
         passed_sockets::Passed, privileges,
     },
-    report::totals::Before,
+    report::totals::PastCounts,
     settings::{Purpose, SurfaceBind, Wanted, finding::plain},
     worker::{
         self, HashKeys, Notice,
@@ -144,7 +144,7 @@ impl Inheritance {
     }
 
     /// What was counted of each tarpit since the start.
-    pub(in crate::daemon) fn counted(&self) -> BTreeMap<String, Before> {
+    pub(in crate::daemon) fn counted(&self) -> BTreeMap<String, PastCounts> {
         self.past.as_ref().map(|past| past.tarpits.clone()).unwrap_or_default()
     }
 }
